@@ -1,0 +1,63 @@
+// Package source reads data sets: it yields samples, in order, with an id and,
+// where the data set says so, a label, a split, a group and a weight.
+//
+// # What is read
+//
+//	folder  root/class/file or root/{train,val,test}/class/file; a flat folder
+//	        has no labels; an image file by itself is a folder of one
+//	csv     a table with a header: a column of texts or one of image paths
+//	tsv     the same with tabs
+//	lines   one text a line
+//
+// The format is told by name and content; Options.Format says it where that
+// fails. Tables and lines may be compressed with gzip and may come from the
+// standard input, which is written "-". Other formats are refused by name.
+//
+// # Folders
+//
+// A folder is walked in the order of its slash-separated paths, compared
+// byte by byte, so that the same input has the same order everywhere. Files
+// and folders whose name begins with a dot are skipped; every other file is a
+// sample, whatever it holds: a file that is no image is a bad sample, not a
+// silently lost one. The label is the name of the first folder on the way to
+// the file. Folders named train · val, valid, validation, dev · test are
+// splits, and then the label is the second folder, but only if all first-level
+// folders have such names. Symbolic links are followed as long as they stay
+// inside the folder; one that leads out of it, or to a folder above itself, is
+// a bad sample, as is everything that is no regular file.
+//
+// # Tables
+//
+// CSV is RFC 4180: fields may be quoted, a quoted field may hold commas, line
+// breaks and doubled quotes, and every record has as many fields as the header.
+// TSV is the same with a tab in the comma's place, as Excel, pandas and DuckDB
+// write and read it: a field that begins with a quote is a quoted field. CR LF
+// inside a quoted field is read as LF. A byte order mark before the header is
+// dropped, empty lines are skipped, a record is at most 1 MiB long.
+//
+// Labels are taken byte for byte; an empty cell is no label, no split, no
+// group, no weight. Splits are spelled train · val, valid, validation, dev ·
+// test; the second four all become "validation". Weights are finite and not
+// negative. A record that is otherwise ends the reading with an error that
+// names it, since a table that is not what it should be is no matter of one
+// bad sample.
+//
+// Image paths are relative to Options.Root, by default the table's folder. No
+// path leaves that folder, not through "..", nor through a symbolic link; one
+// that does is a bad sample.
+//
+// # Lines
+//
+// Every line is a sample, empty ones too (they are bad samples later on). A
+// line ends with LF or CR LF, which are no part of the text; the last line may
+// go without. A line of more than 1 MiB is a bad sample.
+//
+// # Ids
+//
+// The id of a file is its path relative to the folder, BASE/path if there are
+// several sources, where BASE is the folder's own name. The id of a record is
+// what its id column says, or else BASE#N, where BASE is the table's name
+// without its extension ("stdin" for the standard input) and N counts records
+// from 1, the header apart. Ids do not depend on the working directory. Two
+// samples of one id end the reading with an error that names both places.
+package source
