@@ -1,0 +1,54 @@
+# Each target needs nothing that an earlier one has to be remembered for.
+GO        ?= go
+FUZZTIME  ?= 10s
+BIN       := bin/headstart
+# The runtime library that is fetched once; its version stands in models/runtime/fetch.sh.
+RUNTIME   := lib/.fetched
+NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /cmd/)
+
+.DEFAULT_GOAL := build
+.PHONY: build runtime demo test lint test-nocgo race fuzz bench generate clean help
+
+build: ## compile bin/headstart
+	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
+
+runtime: $(RUNTIME) ## fetch the ONNX Runtime library into lib/ (once; by pip or npm)
+
+$(RUNTIME): models/runtime/fetch.sh models/runtime/checksums.txt
+	sh models/runtime/fetch.sh lib
+	@touch $@
+
+demo: build runtime ## set everything up and run the main job on real data
+	sh testdata/demo.sh $(BIN)
+
+test: runtime ## run every test
+	$(GO) vet ./...
+	$(GO) test ./...
+
+lint: ## gofmt, go vet, staticcheck, go mod tidy
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt-ed:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+test-nocgo: ## build and test everything that needs no C compiler
+	CGO_ENABLED=0 $(GO) test $(NOCGO)
+
+race: runtime ## run every test under the race detector
+	$(GO) test -race ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (default 10s)
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+bench: build runtime ## print the figures that README and docs quote
+	sh testdata/bench.sh $(BIN)
+
+clean: ## remove what make made (bin/, lib/, demo/)
+	rm -rf bin lib demo
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
