@@ -169,8 +169,8 @@ func try(a *Attempt) *Location {
 			a.Err = err
 			return nil
 		}
-		path = abs
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		path, err = filepath.EvalSymlinks(abs)
+		if errors.Is(err, os.ErrNotExist) {
 			a.Err = ErrNotFound
 			return nil
 		} else if err != nil {
