@@ -1,0 +1,89 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+)
+
+// lines reads texts that stand one on a line.
+type lines struct {
+	name string // as given, for messages
+	file string // its last element
+	base string
+	in   *stream
+	n    int // lines so far
+	buf  []byte
+}
+
+func newLines(in *stream, path, base string) *lines {
+	in.dropBOM()
+	l := &lines{name: path, file: filepath.Base(path), base: base, in: in}
+	if path == "-" {
+		l.name, l.file = "standard input", "stdin"
+	}
+	return l
+}
+
+// read returns the next line without its end, valid until the next call, and
+// how long it is; of one longer than maxRecord only the beginning.
+func (l *lines) read() (line []byte, length int, err error) {
+	l.buf = l.buf[:0]
+	for {
+		part, err := l.in.ReadSlice('\n')
+		length += len(part)
+		if len(l.buf) <= maxRecord {
+			l.buf = append(l.buf, part...)
+		}
+		switch {
+		case err == bufio.ErrBufferFull:
+		case err == io.EOF && length == 0:
+			return nil, 0, io.EOF
+		case err != nil && err != io.EOF:
+			return nil, 0, err
+		default:
+			line = l.buf
+			if err == nil {
+				line, length = bytes.TrimSuffix(line, []byte("\n")), length-1
+				if bytes.HasSuffix(line, []byte("\r")) {
+					line, length = line[:len(line)-1], length-1
+				}
+			}
+			return line, length, nil
+		}
+	}
+}
+
+func (l *lines) next() (*Sample, error) {
+	line, length, err := l.read()
+	if err == io.EOF {
+		return nil, err
+	}
+	l.n++
+	if err != nil {
+		return nil, fmt.Errorf("source: %s: line %d: %w", l.name, l.n, err)
+	}
+	n := strconv.Itoa(l.n)
+	s := &Sample{ID: l.base + "#" + n, Path: l.file + ":" + n, Weight: 1, record: l.n}
+	if length > maxRecord {
+		s.bad = tooLarge(int64(length), maxRecord)
+	} else {
+		s.text = string(line)
+	}
+	return s, nil
+}
+
+func (l *lines) count() int {
+	for n := 0; ; n++ {
+		if _, _, err := l.read(); err == io.EOF {
+			return n
+		} else if err != nil {
+			return -1
+		}
+	}
+}
+
+func (l *lines) close() error { return l.in.close() }

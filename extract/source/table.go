@@ -1,0 +1,323 @@
+package source
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/models"
+)
+
+// maxRecord is how long a record of a table, or a line, may be, in bytes.
+const maxRecord = 1 << 20
+
+// table reads the records of a CSV or TSV file.
+type table struct {
+	name  string // as given, for messages
+	file  string // its last element
+	base  string
+	comma rune
+	words *words
+	in    *stream
+	guard *guard
+	csv   *csv.Reader
+	end   int64 // of the last record, in bytes
+	n     int   // records so far, the header apart
+
+	header   []string
+	modality models.Modality
+	images   *dir // what image paths are relative to
+	// The columns' indices; -1: there is none.
+	sample, label, split, group, id, weight int
+}
+
+// guard is a reader that gives at most left bytes, so that an open quote does
+// not take the rest of a file into memory.
+type guard struct {
+	r    io.Reader
+	left int64
+}
+
+var errLong = errors.New("longer than 1 MiB; is a quote missing?")
+
+func (g *guard) Read(p []byte) (int, error) {
+	if g.left <= 0 {
+		return 0, errLong
+	}
+	n, err := g.r.Read(p[:min(int64(len(p)), g.left)])
+	g.left -= int64(n)
+	return n, err
+}
+
+// readBuffer is how far the CSV reader reads ahead: its buffer's size.
+const readBuffer = 4096
+
+// openTable reads the header of the table in. It takes in over, even if it
+// fails.
+func openTable(in *stream, path, base string, comma rune, words *words, o *Options) (*table, error) {
+	t := newTable(in, comma)
+	t.name, t.file, t.base, t.words = path, filepath.Base(path), base, words
+	if path == "-" {
+		t.name, t.file = "standard input", "stdin"
+	}
+	if err := t.open(path, o); err != nil {
+		t.close()
+		return nil, fmt.Errorf("source: %s: %w", t.name, err)
+	}
+	return t, nil
+}
+
+func newTable(in *stream, comma rune) *table {
+	in.dropBOM()
+	t := &table{comma: comma, in: in, guard: &guard{r: in.Reader}}
+	t.csv = csv.NewReader(t.guard)
+	t.csv.Comma, t.csv.ReuseRecord = comma, true
+	return t
+}
+
+func (t *table) open(path string, o *Options) error {
+	header, err := t.read()
+	if err == io.EOF {
+		return errors.New("an empty table: it has no header")
+	}
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	t.header = slices.Clone(header)
+	if err := t.choose(o); err != nil {
+		return err
+	}
+	if t.modality != models.Image {
+		return nil
+	}
+	root := o.Root
+	if root == "" {
+		root = filepath.Dir(path) // "." for "-"
+	}
+	if t.images, err = openDir(root); err != nil {
+		return fmt.Errorf("the folder of its images: %s: %w", root, cause(err))
+	}
+	return nil
+}
+
+// read returns the next record, valid until the next call.
+func (t *table) read() ([]string, error) {
+	t.guard.left = maxRecord + readBuffer
+	record, err := t.csv.Read()
+	if err == nil && t.csv.InputOffset()-t.end > maxRecord {
+		err = errLong
+	}
+	t.end = t.csv.InputOffset()
+	return record, err
+}
+
+// choose finds the columns that o names, and the default ones.
+func (t *table) choose(o *Options) (err error) {
+	t.label, t.split, t.group, t.id, t.weight = -1, -1, -1, -1, -1
+	_, hasImage := t.find("image")
+	_, hasText := t.find("text")
+	switch {
+	case o.Image != "":
+		t.modality, t.sample = models.Image, -1
+		err = t.named(&t.sample, o.Image)
+	case o.Text != "":
+		t.modality, t.sample = models.Text, -1
+		err = t.named(&t.sample, o.Text)
+	case hasImage == nil && hasText == nil:
+		return fmt.Errorf("it has a column image and a column text; say --image image or --text text")
+	case hasImage == nil:
+		t.modality = models.Image
+		t.sample, err = t.find("image")
+	case hasText == nil:
+		t.modality = models.Text
+		t.sample, err = t.find("text")
+	default:
+		return fmt.Errorf("which column is the sample? say --image COL or --text COL; %s", t.columns())
+	}
+	if err != nil {
+		return err
+	}
+	roles := []struct {
+		at           *int
+		name, option string
+	}{
+		{&t.label, "label", o.Label}, {&t.split, "split", o.Split}, {&t.group, "group", o.Group},
+		{&t.id, "id", o.ID}, {&t.weight, "weight", o.Weight},
+	}
+	taken := map[int]bool{t.sample: true}
+	for _, r := range roles {
+		if r.option == "" {
+			continue
+		}
+		if err := t.named(r.at, r.option); err != nil {
+			return err
+		}
+		taken[*r.at] = true
+	}
+	for _, r := range roles {
+		if r.option != "" {
+			continue
+		}
+		at, err := t.find(r.name)
+		if errors.Is(err, errTwice) {
+			return err
+		}
+		if err == nil && !taken[at] {
+			*r.at = at
+		}
+	}
+	return nil
+}
+
+var (
+	errTwice = errors.New("is there twice")
+	errNone  = errors.New("no such column")
+)
+
+// find returns the index of the one column of that name.
+func (t *table) find(name string) (int, error) {
+	at := slices.Index(t.header, name)
+	if at < 0 {
+		return -1, errNone
+	}
+	if slices.Contains(t.header[at+1:], name) {
+		return -1, fmt.Errorf("column %q %w", name, errTwice)
+	}
+	return at, nil
+}
+
+// named sets at to the column that an option names.
+func (t *table) named(at *int, name string) (err error) {
+	*at, err = t.find(name)
+	if err != errNone {
+		return err
+	}
+	if near, ok := nearest(name, t.header); ok {
+		return fmt.Errorf("no column %q; is it %q? %s", name, near, t.columns())
+	}
+	return fmt.Errorf("no column %q; %s", name, t.columns())
+}
+
+// columns lists the columns, for messages.
+func (t *table) columns() string {
+	const most = 20
+	shown := make([]string, 0, most)
+	for _, c := range t.header[:min(len(t.header), most)] {
+		if len(c) > 60 {
+			c = c[:60] + "…"
+		}
+		shown = append(shown, strconv.Quote(c))
+	}
+	s := "its columns are " + strings.Join(shown, ", ")
+	if len(t.header) == 1 {
+		s = "its one column is " + shown[0]
+		if strings.ContainsAny(t.header[0], ";|\t") {
+			s += ", so commas do not seem to be what separates columns"
+		}
+	}
+	if more := len(t.header) - most; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
+}
+
+func (t *table) next() (*Sample, error) {
+	record, err := t.read()
+	if err == io.EOF {
+		return nil, err
+	}
+	t.n++
+	if err != nil {
+		return nil, t.wrong(record, err)
+	}
+	line, _ := t.csv.FieldPos(0)
+	s := &Sample{record: t.n, Weight: 1}
+	if err := t.fill(s, record, line); err != nil {
+		return nil, fmt.Errorf("source: %s: record %d (line %d): %w", t.name, t.n, line, err)
+	}
+	return s, nil
+}
+
+func (t *table) fill(s *Sample, record []string, line int) error {
+	field := func(at int) string {
+		if at < 0 {
+			return ""
+		}
+		return record[at]
+	}
+	for _, at := range [...]int{t.id, t.label, t.group} {
+		if v := field(at); !utf8.ValidString(v) {
+			return fmt.Errorf("%q in column %q is not UTF-8; save the table as UTF-8", v, t.header[at])
+		}
+	}
+	s.Label, s.Group = t.words.intern(field(t.label)), t.words.intern(field(t.group))
+	if t.id < 0 {
+		s.ID = t.base + "#" + strconv.Itoa(t.n)
+	} else if s.ID = strings.Clone(field(t.id)); s.ID == "" {
+		return fmt.Errorf("an empty id in column %q", t.header[t.id])
+	}
+	if word := field(t.split); word != "" {
+		split, ok := splitOf(word)
+		if !ok {
+			return fmt.Errorf("split %q in column %q; splits are train · val, valid, validation, dev · test", word, t.header[t.split])
+		}
+		s.Split = split
+	}
+	if number := field(t.weight); number != "" {
+		w, err := strconv.ParseFloat(number, 64)
+		if err != nil || math.IsNaN(w) || math.IsInf(w, 0) || w < 0 {
+			return fmt.Errorf("weight %q in column %q; a weight is a finite number and not negative", number, t.header[t.weight])
+		}
+		s.Weight, s.Weighted = w, true
+	}
+	if t.modality == models.Text {
+		s.text, s.Path = record[t.sample], t.file+":"+strconv.Itoa(line)
+		return nil
+	}
+	path := strings.Clone(record[t.sample])
+	s.dir, s.Path = t.images, printable(path)
+	if path == "" {
+		s.bad = errors.New("its path is empty")
+		return nil
+	}
+	s.file, s.bad = t.images.inside(path)
+	return nil
+}
+
+// wrong says what is wrong with a record that cannot be read.
+func (t *table) wrong(record []string, err error) error {
+	place := fmt.Sprintf("source: %s: record %d", t.name, t.n)
+	parse, ok := errors.AsType[*csv.ParseError](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("%s: %w", place, err)
+	case errors.Is(err, csv.ErrFieldCount):
+		return fmt.Errorf("%s (line %d): %d fields, where the header has %d", place, parse.StartLine, len(record), len(t.header))
+	default:
+		return fmt.Errorf("%s (line %d, column %d): %w; a field that holds a quote stands in quotes, its own quotes doubled",
+			place, parse.Line, parse.Column, parse.Err)
+	}
+}
+
+func (t *table) count() int {
+	n := 0
+	for {
+		if _, err := t.read(); err == io.EOF {
+			return n - 1 // the header
+		} else if err != nil {
+			return -1
+		}
+		n++
+	}
+}
+
+func (t *table) close() error {
+	return errors.Join(t.in.close(), t.images.close())
+}
