@@ -4,7 +4,7 @@
 //
 // The reference is Pillow 12.2: for PNG files the crops are equal to its
 // crops, level by level. JPEG files are decoded by the standard library, whose
-// inverse transform differs from libjpeg-turbo's by one level here and there;
+// inverse transform differs from libjpeg-turbo's by a level here and there;
 // everything after it (chroma upsampling, colour conversion, resize, crop) is
 // the reference's own arithmetic.
 //
@@ -36,7 +36,7 @@ const Impl = "image/1"
 func Decode() string { return "go-jpeg/" + release(runtime.Version()) }
 
 // release shortens a runtime version to what tells two releases of Go apart:
-// "go1.26.8 X:loopvar" gives "1.26.8", "devel go1.27-0a1b2c Mon Jan …" gives
+// "go1.26.8 X:nodwarf5" gives "1.26.8", "devel go1.27-0a1b2c Mon Jan …" gives
 // "1.27-0a1b2c".
 func release(version string) string {
 	for _, f := range strings.Fields(version) {
@@ -57,42 +57,117 @@ type Notes struct {
 // Preprocessor computes what a backbone gets from an image file. It is safe
 // for concurrent use.
 type Preprocessor struct {
-	spec  models.ImageSpec
-	w, h  int // of the result, pixels
-	alpha alpha
-	table [3][256]float32 // a channel's level → what the backbone gets
-	taps  tapCache
-	pool  sync.Pool // of *scratch
+	w, h      int // of the result, pixels
+	resize    models.Resize
+	filter    filter
+	halfEven  bool // how an odd margin of the crop is split, else floor
+	turn      bool // apply the EXIF orientation
+	backdrop  backdrop
+	scale16   bool            // 16-bit grey is scaled, else clipped
+	nhwc      bool            // layout of To, else nchw
+	table     [3][256]float32 // for each channel: level → what the backbone gets
+	taps      tapCache
+	scratches sync.Pool // of *scratch
 }
 
-// New returns a preprocessor for the contract s. It checks every field of s;
-// the error names the field that is not understood.
-func New(s *models.ImageSpec) (*Preprocessor, error) {
-	return nil, fmt.Errorf("image: spec: missing")
+// scratch is the memory of one image on its way. Its slices grow and are used
+// again.
+type scratch struct {
+	upright []byte    // the RGB image, if it had to be turned
+	rows    [2][]byte // two source rows, RGB
+	packed  []uint64  // the same two, a level of each in one element
+	narrow  []byte    // after the horizontal pass
+	chroma  [2][]byte // a row of Cb and Cr at luma's width
+	crop    []byte    // To's crop
 }
+
+// maxKept is the size in bytes above which a turned image's memory is given
+// back instead of being kept for the next image.
+const maxKept = 32 << 20
 
 // Size returns the width and height, in pixels, of the result.
 func (p *Preprocessor) Size() (w, h int) { return p.w, p.h }
 
+// Pixels returns the width and height, in pixels, that the header of an image
+// file claims, before any turning. It allocates next to nothing, so that a
+// caller can weigh an image before it is decoded. It fails where CropTo refuses
+// by header: empty files, formats that are not read, images over the limits,
+// files too short for the pixels that they claim.
+func (p *Preprocessor) Pixels(content []byte) (w, h int, err error) {
+	hd, err := readHeader(content)
+	return hd.w, hd.h, err
+}
+
 // CropTo decodes content and writes its crop to dst: w·h·3 levels, rows from
 // the top, RGB interleaved. After an error dst is undefined.
 func (p *Preprocessor) CropTo(dst []uint8, content []byte) (Notes, error) {
-	return Notes{}, fmt.Errorf("image: missing")
+	if want := 3 * p.w * p.h; len(dst) != want {
+		return Notes{}, fmt.Errorf("image: destination has %d levels, want %d (%d×%d×3)", len(dst), want, p.w, p.h)
+	}
+	s := p.scratches.Get().(*scratch)
+	defer p.scratches.Put(s)
+	return p.crop(dst, content, s)
 }
 
 // To decodes content and writes to dst what the backbone gets: 3·h·w values
-// (layout nchw) or h·w·3 (nhwc). After an error dst is undefined.
+// for layout nchw, h·w·3 for nhwc. After an error dst is undefined.
 func (p *Preprocessor) To(dst []float32, content []byte) (Notes, error) {
-	return Notes{}, fmt.Errorf("image: missing")
+	n := p.w * p.h
+	if len(dst) != 3*n {
+		return Notes{}, fmt.Errorf("image: destination has %d values, want %d (3×%d×%d)", len(dst), 3*n, p.h, p.w)
+	}
+	s := p.scratches.Get().(*scratch)
+	defer p.scratches.Put(s)
+	s.crop = grow(s.crop, 3*n)
+	notes, err := p.crop(s.crop, content, s)
+	if err != nil {
+		return notes, err
+	}
+	if p.nhwc {
+		for i := 0; i < n; i++ {
+			dst[3*i] = p.table[0][s.crop[3*i]]
+			dst[3*i+1] = p.table[1][s.crop[3*i+1]]
+			dst[3*i+2] = p.table[2][s.crop[3*i+2]]
+		}
+		return notes, nil
+	}
+	r, g, b := dst[:n], dst[n:2*n], dst[2*n:]
+	for i := range r {
+		r[i] = p.table[0][s.crop[3*i]]
+		g[i] = p.table[1][s.crop[3*i+1]]
+		b[i] = p.table[2][s.crop[3*i+2]]
+	}
+	return notes, nil
 }
 
-// Pixels returns the width and height, in pixels, that the header of an image
-// file claims, before any turning. It allocates next to nothing, so that a
-// caller can weigh an image before it is decoded. It fails where CropTo would
-// refuse by header: unknown formats and images over the limits.
-func Pixels(content []byte) (w, h int, err error) {
-	return 0, 0, fmt.Errorf("image: missing")
+// crop is CropTo with the memory to use. A panic in a decoder becomes an
+// error: one bad sample must not end a run.
+func (p *Preprocessor) crop(dst []byte, content []byte, s *scratch) (notes Notes, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("image: the decoder panicked: %v", r)
+		}
+	}()
+	pic, err := p.decode(content, s)
+	if err != nil {
+		return Notes{}, err
+	}
+	if p.turn && pic.orientation != upright {
+		pic.turn(s)
+		pic.notes.Turned = true
+	}
+	p.fit(dst, &pic, s)
+	if cap(s.upright) > maxKept {
+		s.upright = nil
+	}
+	return pic.notes, nil
 }
 
-type alpha struct{}
-type tapCache struct{}
+// grow returns a slice of length n that uses b's memory if it is large enough.
+// The elements are undefined.
+func grow[T any](b []T, n int) []T {
+	if cap(b) < n {
+		return make([]T, n)
+	}
+	return b[:n]
+}
