@@ -1,0 +1,8 @@
+package head
+
+import "gonum.org/v1/gonum/blas"
+
+const (
+	noTrans = blas.NoTrans
+	trans   = blas.Trans
+)

@@ -1,0 +1,43 @@
+// Package head fits, evaluates and calibrates small models ("heads") on rows of features that a frozen backbone has computed.
+//
+// # Heads
+//
+// "softmax" is multinomial logistic regression: on features x that are standardised, it minimises
+//
+//	(1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖²
+//
+// over W (C×D) and a free intercept b, where CE is the cross-entropy of softmax(W·x + b), the weights w have mean 1 and λ is
+// Settings.L2. It is the objective of scikit-learn's LogisticRegression with C = 1/(λN). (With two classes W has two rows here
+// and one in scikit-learn: the same model for C = 2/(λN).)
+//
+// "ncm" is the nearest class mean: p(c|x) = softmax(−½‖x−μ_c‖²/T) on standardised rows. Up to a constant of the row, −½‖x−μ‖² is
+// affine in x, so that both heads are one Model: weights, biases, a temperature.
+//
+// # What Train does
+//
+// Train decides which rows belong to which part (splits that the data bring, a split by hash, or folds), chooses λ along a path
+// by cross-validation inside the training part, calibrates a temperature on rows that the fit has not seen, and reports metrics,
+// with their intervals, on rows that none of this has seen. With CV the whole procedure is repeated inside each fold, and the model
+// that is returned is then fitted on everything.
+//
+// # Parts, folds, units
+//
+// Rows that belong together stay together in every part and fold: rows of one content key, and rows of one group where groups are
+// used (Settings.By). What stays together is a unit. A unit's place is drawn from u = SHA-256(seed, unit)/2²⁵⁶, the seed as 8 bytes
+// big-endian, the unit as the group's name or the key's bytes, so that adding samples never moves old ones to another part. Folds are
+// stratified: units are dealt from the largest to the smallest, those of one size in the order of u, each to the fold that has least of
+// its classes.
+//
+// # How the softmax head is fitted
+//
+// gonum's L-BFGS works in whitened coordinates V with W = V·L⁻¹, where M = L·Lᵀ = a·Cov + λI and a = (1/C)(1−1/C), which is the
+// Hessian of the loss at W = 0. Cov comes from the rows of all parts and folds alike (at most 16·D of them), and one factor serves all
+// fits of a λ: it changes how many passes a fit takes and not its optimum. Features are float32, products of blocks of 64 rows are float32,
+// sums over blocks, parameters and closed forms are float64. A fit stops when the estimate of its relative gap to the optimum, half the
+// Newton decrement over the objective (Boyd and Vandenberghe, Convex Optimization, 9.5.1), is below Settings.Tolerance.
+//
+// # Determinism
+//
+// The same data and settings give the same bits on one architecture: rows are cut into lanes whose number depends on nothing but the number of rows,
+// lanes are added up in their order, and Settings.Threads only says how many of them run at a time.
+package head
