@@ -5,11 +5,16 @@ import "encoding/binary"
 // upright is the EXIF orientation of an image that is stored as it is seen.
 const upright = 1
 
+const exifPrefix = "Exif\x00\x00"
+
 // orientation returns the value of the orientation tag (0x0112) in the first
 // directory of an EXIF block (EXIF 2.3, 4.5; TIFF 6.0, section 2). Blocks that
-// are missing, broken or say nonsense mean upright. As in Pillow, any integer
-// type but BYTE is taken, the first of several values counts, and so does the
-// last of several tags.
+// are missing, broken or say nonsense mean upright.
+//
+// What is broken is decided as in Pillow (TiffImagePlugin.py,
+// ImageFileDirectory_v2.load): entries of unknown types are skipped; an entry
+// whose value lies outside the block ends the directory; the last of several
+// orientation tags counts, and the first of several values.
 func orientation(exif []byte) int {
 	for len(exif) >= 6 && string(exif[:6]) == exifPrefix {
 		exif = exif[6:]
@@ -21,24 +26,35 @@ func orientation(exif []byte) int {
 	switch string(exif[:4]) {
 	case "II*\x00", "II\x00*":
 		order = binary.LittleEndian
-	case "MM\x00*", "MM*\x00":
+	case "MM\x00*", "MM*\x00", "MM\x00+":
 		order = binary.BigEndian
 	default:
 		return upright
 	}
-	found := uint32(upright)
 	at := uint64(order.Uint32(exif[4:]))
 	if at+2 > uint64(len(exif)) {
 		return upright
 	}
+	found := uint32(upright)
 	entries := exif[at+2:]
 	for n := order.Uint16(exif[at:]); n > 0 && len(entries) >= 12; n-- {
-		if order.Uint16(entries) == 0x0112 {
-			if v, ok := firstValue(exif, entries, order); ok {
-				found = v
-			}
-		}
+		entry := entries[:12]
 		entries = entries[12:]
+		tag, kind, count := order.Uint16(entry), order.Uint16(entry[2:]), order.Uint32(entry[4:])
+		if int(kind) >= len(typeSize) || typeSize[kind] == 0 || count == 0 {
+			continue
+		}
+		value := entry[8:]
+		if size := typeSize[kind] * uint64(count); size > 4 {
+			at := uint64(order.Uint32(value))
+			if at+size > uint64(len(exif)) {
+				break
+			}
+			value = exif[at:]
+		}
+		if tag == 0x0112 {
+			found = integer(value, kind, order)
+		}
 	}
 	if found < 1 || found > 8 {
 		return upright
@@ -46,41 +62,23 @@ func orientation(exif []byte) int {
 	return int(found)
 }
 
-const exifPrefix = "Exif\x00\x00"
+// typeSize holds the size in bytes of a value of each type: BYTE, ASCII, SHORT,
+// LONG, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, SRATIONAL, FLOAT, DOUBLE
+// (TIFF 6.0, section 2), IFD and, three numbers later, LONG8.
+var typeSize = [...]uint64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8}
 
-// firstValue returns the first value of a directory entry of an integer type.
-// ok is false for other types, for no values, and for values outside the block.
-func firstValue(exif, entry []byte, order binary.ByteOrder) (v uint32, ok bool) {
-	var size uint64
-	switch order.Uint16(entry[2:]) { // TIFF 6.0, section 2, "Types"
+// integer returns the first value of an integer type, 0 for other types. BYTE
+// is none: Pillow reads it as a string of bytes.
+func integer(value []byte, kind uint16, order binary.ByteOrder) uint32 {
+	switch kind {
 	case 6: // SBYTE
-		size = 1
+		return uint32(value[0])
 	case 3, 8: // SHORT, SSHORT
-		size = 2
+		return uint32(order.Uint16(value))
 	case 4, 9, 13: // LONG, SLONG, IFD
-		size = 4
-	default:
-		return 0, false
+		return order.Uint32(value)
 	}
-	count := uint64(order.Uint32(entry[4:]))
-	if count == 0 {
-		return 0, false
-	}
-	value := entry[8:12]
-	if size*count > 4 {
-		at := uint64(order.Uint32(value))
-		if at+size*count > uint64(len(exif)) {
-			return 0, false
-		}
-		value = exif[at:]
-	}
-	switch size {
-	case 1:
-		return uint32(value[0]), true
-	case 2:
-		return uint32(order.Uint16(value)), true
-	}
-	return order.Uint32(value), true
+	return 0
 }
 
 // turn makes the picture upright, in memory of s.
