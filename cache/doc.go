@@ -1,0 +1,3 @@
+// Package cache keeps embeddings by content address in immutable, checksummed,
+// mappable segments.
+package cache
