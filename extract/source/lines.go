@@ -67,7 +67,7 @@ func (l *lines) next() (*Sample, error) {
 		return nil, fmt.Errorf("source: %s: line %d: %w", l.name, l.n, err)
 	}
 	n := strconv.Itoa(l.n)
-	s := &Sample{ID: l.base + "#" + n, Path: l.file + ":" + n, Weight: 1, record: l.n}
+	s := &Sample{ID: l.base + "#" + n, Path: l.file + ":" + n, Weight: 1}
 	if length > maxRecord {
 		s.bad = tooLarge(int64(length), maxRecord)
 	} else {

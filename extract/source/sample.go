@@ -23,8 +23,6 @@ type Sample struct {
 	file string // slash-separated, relative to dir
 	text string
 	bad  error // why there is nothing to read, if that is known already
-
-	record int // of its table, from 1; 0: a file
 }
 
 // Read returns the sample's bytes: an image file's content, or a text. More

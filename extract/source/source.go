@@ -57,7 +57,7 @@ type Source struct {
 	words words
 	ids   *idSet // nil: no two samples can have one id
 	at    int    // of the part that is being read
-	here  int    // samples that it gave
+	n     int    // samples so far
 	err   error
 }
 
@@ -70,6 +70,7 @@ type part struct {
 	format   string
 	modality models.Modality
 	again    bool // it can be read a second time
+	start    int  // samples of the parts before it
 	reader
 }
 
@@ -279,23 +280,23 @@ func (s *Source) next() (*Sample, error) {
 		p := s.parts[s.at]
 		sample, err := p.next()
 		if err == io.EOF {
-			if s.here == 0 {
+			if s.n == p.start {
 				return nil, fmt.Errorf("source: %s: %s", p.name, p.empty())
 			}
-			s.at, s.here = s.at+1, 0
+			if s.at++; s.at < len(s.parts) {
+				s.parts[s.at].start = s.n
+			}
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		s.here++
-		if s.ids == nil {
-			return sample, nil
+		if s.ids != nil {
+			if before, twice := s.ids.add(sample.ID, s.n); twice {
+				return nil, fmt.Errorf("source: id %q is there twice: %s and %s", sample.ID, s.place(sample.ID, before), s.place(sample.ID, s.n))
+			}
 		}
-		if before, twice := s.ids.add(sample.ID, placeOf(s.at, sample.record)); twice {
-			first := s.parts[before.part()].place(sample.ID, before.record())
-			return nil, fmt.Errorf("source: id %q is there twice: %s and %s", sample.ID, first, p.place(sample.ID, sample.record))
-		}
+		s.n++
 		return sample, nil
 	}
 	return nil, io.EOF
@@ -312,18 +313,23 @@ func (p *part) empty() string {
 	return "an empty table: it has no records, only a header"
 }
 
-// place says where a sample of this part is.
-func (p *part) place(id string, record int) string {
-	switch {
-	case record > 0 && p.format == "lines":
-		return fmt.Sprintf("%s line %d", p.name, record)
-	case record > 0:
-		return fmt.Sprintf("%s record %d", p.name, record)
+// place says where the n-th sample is.
+func (s *Source) place(id string, n int) string {
+	p := s.parts[0]
+	for _, q := range s.parts[:s.at+1] {
+		if q.start <= n {
+			p = q
+		}
 	}
-	if _, ok := p.reader.(*single); ok {
-		return p.name
+	switch p.reader.(type) {
+	case *folder:
+		return filepath.Join(p.path, filepath.FromSlash(strings.TrimPrefix(id, p.prefix)))
+	case *table:
+		return fmt.Sprintf("%s record %d", p.name, n-p.start+1)
+	case *lines:
+		return fmt.Sprintf("%s line %d", p.name, n-p.start+1)
 	}
-	return filepath.Join(p.path, filepath.FromSlash(strings.TrimPrefix(id, p.prefix)))
+	return p.name
 }
 
 // Modality says what the samples are: models.Image or models.Text.

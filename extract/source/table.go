@@ -238,7 +238,7 @@ func (t *table) next() (*Sample, error) {
 		return nil, t.wrong(record, err)
 	}
 	line, _ := t.csv.FieldPos(0)
-	s := &Sample{record: t.n, Weight: 1}
+	s := &Sample{Weight: 1}
 	if err := t.fill(s, record, line); err != nil {
 		return nil, fmt.Errorf("source: %s: record %d (line %d): %w", t.name, t.n, line, err)
 	}
@@ -299,7 +299,7 @@ func (t *table) wrong(record []string, err error) error {
 	case !ok:
 		return fmt.Errorf("%s: %w", place, err)
 	case errors.Is(err, csv.ErrFieldCount):
-		return fmt.Errorf("%s (line %d): %d fields, where the header has %d", place, parse.StartLine, len(record), len(t.header))
+		return fmt.Errorf("%s (line %d): number of fields is %d, the header's is %d", place, parse.StartLine, len(record), len(t.header))
 	default:
 		return fmt.Errorf("%s (line %d, column %d): %w; a field that holds a quote stands in quotes, its own quotes doubled",
 			place, parse.Line, parse.Column, parse.Err)
