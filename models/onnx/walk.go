@@ -1,0 +1,376 @@
+package onnx
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Summary is what Walk finds in a model.
+type Summary struct {
+	IRVersion int64      // version of the file format
+	Opsets    []Opset    // sorted by domain
+	Producer  string     // name and version of the program that wrote the model
+	Inputs    []Value    // of the main graph, in its order, without initialisers
+	Outputs   []Value    // of the main graph, in its order
+	Operators []Operator // sorted by domain and type; nested graphs and functions included
+
+	Graphs       int   // the main graph and all that are nested in it
+	Initializers int   // of all graphs
+	Parameters   int64 // elements of all initialisers
+
+	// External lists the tensors whose values lie in other files, in the
+	// order of the model. CheckExternal looks at the files.
+	External []ExternalTensor
+
+	// BatchDependent lists operators that compute something over the whole
+	// batch, so that a row of the result depends on its neighbours; sorted.
+	BatchDependent []string
+}
+
+// Opset is one operator set that a model relies on.
+type Opset struct {
+	Domain  string // "" is the standard one
+	Version int64
+}
+
+// Operator is one type of operator and how many nodes call it.
+type Operator struct {
+	Domain string // "" is the standard one
+	Type   string
+	Count  int
+}
+
+// Value is the declaration of an input or output.
+type Value struct {
+	Name string
+	// Kind is "tensor", "sparse tensor", "sequence", "map", "optional" or
+	// "opaque", or "" if the model does not say.
+	Kind  string
+	Elem  TensorProto_DataType // of a tensor
+	Shape []Dim                // of a tensor; nil if even the rank is unknown
+}
+
+// domains are the operator domains that ONNX Runtime itself implements. The
+// first two mean the same.
+var domains = []string{"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
+
+// batchOperators take a statistic over all rows of a batch: the quantising
+// ones the range of the activations.
+var batchOperators = []string{
+	"DynamicQuantizeLinear",
+	"DynamicQuantizeLSTM",
+	"DynamicQuantizeMatMul",
+}
+
+// Walk looks at every graph, function, node and tensor of a model and sums it
+// up. It refuses operators of domains other than the standard ones, unless the
+// model defines them itself by a function; tensors whose values do not fit
+// their type and shape; external data that is not a path inside the model's
+// folder; and inputs or outputs without a name of their own.
+func Walk(m *ModelProto) (*Summary, error) {
+	w := walker{
+		sum: &Summary{IRVersion: m.GetIrVersion(), Producer: m.GetProducerName()},
+		ops: make(map[operatorID]int),
+		own: make(map[operatorID]bool),
+	}
+	if v := m.GetProducerVersion(); v != "" {
+		w.sum.Producer += " " + v
+	}
+	if err := w.model(m); err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return w.sum, nil
+}
+
+type operatorID struct{ domain, opType string }
+
+type walker struct {
+	sum *Summary
+	ops map[operatorID]int
+	own map[operatorID]bool // operators that the model's functions define
+}
+
+func (w *walker) model(m *ModelProto) error {
+	var err error
+	if w.sum.Opsets, err = opsets(m.GetOpsetImport()); err != nil {
+		return err
+	}
+	for _, f := range m.GetFunctions() {
+		w.own[operatorID{standard(f.GetDomain()), f.GetName()}] = true
+	}
+	g := m.GetGraph()
+	if g == nil {
+		return fmt.Errorf("%w: it has no graph", ErrNotModel)
+	}
+	if err := w.graph(g); err != nil {
+		return err
+	}
+	for _, f := range m.GetFunctions() {
+		if err := w.function(f); err != nil {
+			return fmt.Errorf("function %s: %w", quote(f.GetName()), err)
+		}
+	}
+	for i, t := range m.GetTrainingInfo() {
+		for _, g := range []*GraphProto{t.GetInitialization(), t.GetAlgorithm()} {
+			if g == nil {
+				continue
+			}
+			if err := w.graph(g); err != nil {
+				return fmt.Errorf("training_info %d: %w", i, err)
+			}
+		}
+	}
+
+	initial := make(map[string]bool, len(g.GetInitializer()))
+	for _, t := range g.GetInitializer() {
+		initial[t.GetName()] = true
+	}
+	for _, t := range g.GetSparseInitializer() {
+		initial[t.GetValues().GetName()] = true
+	}
+	fed := slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *ValueInfoProto) bool { return initial[v.GetName()] })
+	if w.sum.Inputs, err = values(fed); err != nil {
+		return fmt.Errorf("input %w", err)
+	}
+	if w.sum.Outputs, err = values(g.GetOutput()); err != nil {
+		return fmt.Errorf("output %w", err)
+	}
+
+	for id, n := range w.ops {
+		w.sum.Operators = append(w.sum.Operators, Operator{id.domain, id.opType, n})
+	}
+	slices.SortFunc(w.sum.Operators, func(a, b Operator) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Type, b.Type))
+	})
+	slices.Sort(w.sum.BatchDependent)
+	w.sum.BatchDependent = slices.Compact(w.sum.BatchDependent)
+	return nil
+}
+
+func (w *walker) graph(g *GraphProto) error {
+	w.sum.Graphs++
+	for _, t := range g.GetInitializer() {
+		if t.GetName() == "" {
+			return fmt.Errorf("an initializer has no name")
+		}
+		if err := w.initializer(t); err != nil {
+			return fmt.Errorf("initializer %s: %w", quote(t.GetName()), err)
+		}
+	}
+	for _, t := range g.GetSparseInitializer() {
+		if err := w.initializer(t.GetValues()); err != nil {
+			return fmt.Errorf("sparse_initializer %s: %w", quote(t.GetValues().GetName()), err)
+		}
+		if err := w.sparse(t); err != nil {
+			return fmt.Errorf("sparse_initializer %s: %w", quote(t.GetValues().GetName()), err)
+		}
+	}
+	return w.nodes(g.GetNode())
+}
+
+func (w *walker) initializer(t *TensorProto) error {
+	if err := w.tensor(t); err != nil {
+		return err
+	}
+	n, err := elements(t.GetDims())
+	if err != nil {
+		return err
+	}
+	w.sum.Initializers++
+	if w.sum.Parameters += n; w.sum.Parameters > maxElements {
+		return fmt.Errorf("the model has more than 2^48 parameters")
+	}
+	return nil
+}
+
+func (w *walker) function(f *FunctionProto) error {
+	if f.GetName() == "" {
+		return fmt.Errorf("it has no name")
+	}
+	if _, err := opsets(f.GetOpsetImport()); err != nil {
+		return err
+	}
+	for _, a := range f.GetAttributeProto() {
+		if err := w.attribute(a); err != nil {
+			return fmt.Errorf("attribute %s: %w", quote(a.GetName()), err)
+		}
+	}
+	return w.nodes(f.GetNode())
+}
+
+func (w *walker) nodes(nodes []*NodeProto) error {
+	for i, n := range nodes {
+		if err := w.node(n); err != nil {
+			name := n.GetName()
+			if name == "" && len(n.GetOutput()) > 0 {
+				name = n.GetOutput()[0]
+			}
+			return fmt.Errorf("node %d %s (%s): %w", i, quote(name), quote(n.GetOpType()), err)
+		}
+	}
+	return nil
+}
+
+func (w *walker) node(n *NodeProto) error {
+	id := operatorID{standard(n.GetDomain()), n.GetOpType()}
+	if id.opType == "" {
+		return fmt.Errorf("it has no op_type")
+	}
+	if !slices.Contains(domains, id.domain) && !w.own[id] {
+		return fmt.Errorf("operator domain %s is not supported: only the standard operators, ai.onnx.ml and com.microsoft are, and functions of the model's own", quote(id.domain))
+	}
+	w.ops[id]++
+	if slices.Contains(batchOperators, id.opType) {
+		w.sum.BatchDependent = append(w.sum.BatchDependent, id.opType)
+	}
+	for _, a := range n.GetAttribute() {
+		if id.opType == "BatchNormalization" && a.GetName() == "training_mode" && a.GetI() != 0 {
+			w.sum.BatchDependent = append(w.sum.BatchDependent, "BatchNormalization (training_mode)")
+		}
+		if err := w.attribute(a); err != nil {
+			return fmt.Errorf("attribute %s: %w", quote(a.GetName()), err)
+		}
+	}
+	return nil
+}
+
+func (w *walker) attribute(a *AttributeProto) error {
+	tensors := a.GetTensors()
+	if a.GetT() != nil {
+		tensors = append([]*TensorProto{a.GetT()}, tensors...)
+	}
+	for _, t := range tensors {
+		if err := w.tensor(t); err != nil {
+			return err
+		}
+	}
+	sparse := a.GetSparseTensors()
+	if a.GetSparseTensor() != nil {
+		sparse = append([]*SparseTensorProto{a.GetSparseTensor()}, sparse...)
+	}
+	for _, t := range sparse {
+		if err := w.tensor(t.GetValues()); err != nil {
+			return err
+		}
+		if err := w.sparse(t); err != nil {
+			return err
+		}
+	}
+	graphs := a.GetGraphs()
+	if a.GetG() != nil {
+		graphs = append([]*GraphProto{a.GetG()}, graphs...)
+	}
+	for _, g := range graphs {
+		if err := w.graph(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sparse looks at all of a sparse tensor but its values.
+func (w *walker) sparse(t *SparseTensorProto) error {
+	if _, err := elements(t.GetDims()); err != nil {
+		return err
+	}
+	if t.GetIndices() == nil {
+		return fmt.Errorf("the sparse tensor has no indices")
+	}
+	return w.tensor(t.GetIndices())
+}
+
+func (w *walker) tensor(t *TensorProto) error {
+	if t.GetDataLocation() != TensorProto_EXTERNAL {
+		return checkValues(t)
+	}
+	x, err := external(t)
+	if err != nil {
+		return err
+	}
+	w.sum.External = append(w.sum.External, x)
+	return nil
+}
+
+// opsets returns the operator sets of a list, one a domain.
+func opsets(list []*OperatorSetIdProto) ([]Opset, error) {
+	var out []Opset
+	for _, o := range list {
+		d := standard(o.GetDomain())
+		if o.GetVersion() < 1 {
+			return nil, fmt.Errorf("opset_import: domain %s: version is %d", quote(d), o.GetVersion())
+		}
+		if i := slices.IndexFunc(out, func(x Opset) bool { return x.Domain == d }); i < 0 {
+			out = append(out, Opset{d, o.GetVersion()})
+		} else if out[i].Version != o.GetVersion() {
+			return nil, fmt.Errorf("opset_import: domain %s: versions %d and %d", quote(d), out[i].Version, o.GetVersion())
+		}
+	}
+	slices.SortFunc(out, func(a, b Opset) int { return cmp.Compare(a.Domain, b.Domain) })
+	return out, nil
+}
+
+// values reads the declarations of a graph's inputs or outputs. Its errors
+// start with the name of the value.
+func values(list []*ValueInfoProto) ([]Value, error) {
+	var out []Value
+	seen := make(map[string]bool, len(list))
+	for i, v := range list {
+		if v.GetName() == "" {
+			return nil, fmt.Errorf("%d: it has no name", i)
+		}
+		if seen[v.GetName()] {
+			return nil, fmt.Errorf("%s: declared twice", quote(v.GetName()))
+		}
+		seen[v.GetName()] = true
+		x := Value{Name: v.GetName()}
+		switch t := v.GetType().GetValue().(type) {
+		case nil:
+		case *TypeProto_TensorType:
+			x.Kind, x.Elem = "tensor", TensorProto_DataType(t.TensorType.GetElemType())
+			for j, d := range t.TensorType.GetShape().GetDim() {
+				dim := Dim{Size: -1, Name: d.GetDimParam()}
+				if v, ok := d.GetValue().(*TensorShapeProto_Dimension_DimValue); ok {
+					if dim.Size = v.DimValue; dim.Size < 0 {
+						return nil, fmt.Errorf("%s: dimension %d is %d", quote(x.Name), j, dim.Size)
+					}
+				}
+				x.Shape = append(x.Shape, dim)
+			}
+			if x.Shape == nil && t.TensorType.GetShape() != nil {
+				x.Shape = []Dim{} // a scalar
+			}
+		case *TypeProto_SparseTensorType:
+			x.Kind = "sparse tensor"
+		case *TypeProto_SequenceType:
+			x.Kind = "sequence"
+		case *TypeProto_MapType:
+			x.Kind = "map"
+		case *TypeProto_OptionalType:
+			x.Kind = "optional"
+		case *TypeProto_OpaqueType:
+			x.Kind = "opaque"
+		default:
+			return nil, fmt.Errorf("%s: unknown type", quote(x.Name))
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// standard returns the short name of a domain.
+func standard(domain string) string {
+	if domain == "ai.onnx" {
+		return ""
+	}
+	return domain
+}
+
+// quote quotes a name for a message; names in a hostile file may be long.
+func quote(s string) string {
+	const most = 100
+	if len(s) > most {
+		return fmt.Sprintf("%q…", s[:most])
+	}
+	return fmt.Sprintf("%q", s)
+}
