@@ -1,0 +1,30 @@
+// Package features reads and writes feature sets, joins them and gathers their
+// rows from a cache.
+//
+// A feature set is what an extraction leaves for a data set: which samples, in
+// which order, with which labels, splits and groups, and the spaces that their
+// embeddings live in. It holds no vectors; the cache does.
+//
+// # File format
+//
+// A feature set is an ordinary Parquet file, a row a sample in the order of the
+// source. All columns are always there; an empty cell is null.
+//
+//	column   Parquet type                         meaning
+//	id       BYTE_ARRAY (STRING)                  unique, not empty
+//	key      FIXED_LEN_BYTE_ARRAY(32)             content key of the sample in the cache
+//	label    BYTE_ARRAY (STRING), optional        class, byte for byte as the source has it
+//	split    BYTE_ARRAY (STRING), optional        train, validation or test
+//	group    BYTE_ARRAY (STRING), optional        what stays together in splits and folds
+//	weight   DOUBLE, optional                     finite, ≥ 0
+//	view     INT32                                0, the plain sample; k > 0, its k-th augmented view
+//
+// The file's key-value metadata holds one entry, "headstart", a JSON object
+// (Meta): format_version (1), spaces (each a space's identity as the cache's
+// space.json has it, byte for byte, in column order), backbone, modality,
+// source (the paths as given), reading (how they were read), counts, tool,
+// created. Created is the one field that differs between two runs over the
+// same data; SOURCE_DATE_EPOCH sets it.
+//
+// The same rows and the same metadata are the same bytes.
+package features
