@@ -181,6 +181,10 @@ func sumRows(dst, rows []byte, stride int, k []uint64) {
 		out[1], out[5] = lanes(b)
 		out[2], out[6] = lanes(c)
 		out[3], out[7] = lanes(d)
-		copy(dst[x:], out[:])
+		if x+8 <= len(dst) {
+			*(*[8]byte)(dst[x:]) = out
+		} else {
+			copy(dst[x:], out[:])
+		}
 	}
 }

@@ -45,7 +45,10 @@ func New(s *models.ImageSpec) (*Preprocessor, error) {
 	if err := p.setCrop(s); err != nil {
 		return nil, err
 	}
-	return p, p.setTable(s)
+	if err := p.setTable(s); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func oneOf(field, value string, known ...string) error {

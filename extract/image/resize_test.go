@@ -1,0 +1,102 @@
+package image
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"testing"
+
+	"github.com/headstart-ml/headstart/models"
+)
+
+// TestCropEqualsFullResizeThenCrop: computing the crop's rows and columns alone
+// gives what a full resize gives.
+func TestCropEqualsFullResizeThenCrop(t *testing.T) {
+	for _, file := range []string{"rgb-301x203.png", "rgb-200x300.png", "rgb-40x30.png", "rgb-257x256.png"} {
+		content := fixture(t, file)
+		for filter := range filters {
+			for _, size := range [][2]int{{256, 256}, {64, 300}, {301, 90}, {97, 203}} {
+				s := plain()
+				s.Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: size[0], Height: size[1], Filter: filter}
+				s.Crop = models.Crop{}
+				full, _ := cropOf(t, mustNew(t, s), content)
+				for _, c := range []models.Crop{{Width: 50, Height: 33, Offset: "floor"}, {Width: 1, Height: 1, Offset: "half-even"}, {Width: 63, Height: 89, Offset: "half-even"}} {
+					s.Crop = c
+					got, _ := cropOf(t, mustNew(t, s), content)
+					even := c.Offset == "half-even"
+					x, y := place(size[0], c.Width, even).lo, place(size[1], c.Height, even).lo
+					for i := range c.Height {
+						want := full[3*((y+i)*size[0]+x):][:3*c.Width]
+						if !bytes.Equal(got[3*i*c.Width:][:3*c.Width], want) {
+							t.Fatalf("%s, %s to %v, crop %v: row %d differs", file, filter, size, c, i)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestResizedShortestSide(t *testing.T) {
+	p := mustNew(t, plain())
+	for _, c := range []struct{ w, h, wantW, wantH int }{
+		{640, 480, 341, 256}, // int(341.33)
+		{480, 640, 256, 341},
+		{100, 100, 256, 256},
+		{256, 300, 256, 300},
+		{3, 2, 384, 256},
+		{1000, 999, 256, 256}, // int(256.256)
+		{1, 32768, 256, 256 * 32768},
+	} {
+		if w, h := p.resized(c.w, c.h); w != c.wantW || h != c.wantH {
+			t.Errorf("%d×%d becomes %d×%d, want %d×%d", c.w, c.h, w, h, c.wantW, c.wantH)
+		}
+	}
+}
+
+func TestTapCacheIsBounded(t *testing.T) {
+	var c tapCache
+	for in := 10; in < 10+2*maxTaps; in++ {
+		a := c.of(filters["bilinear"], pass{in, 9, 0, 9})
+		if b := c.of(filters["bilinear"], pass{in, 9, 0, 9}); a != b {
+			t.Fatalf("weights %d → 9 are computed twice", in)
+		}
+	}
+	if len(c.m) > maxTaps {
+		t.Errorf("%d entries are kept, the limit is %d", len(c.m), maxTaps)
+	}
+}
+
+// pixels are digests of what this package makes of its fixtures. An embedding
+// that was computed from other pixels must not be taken for an equal one, so
+// the identity has to change whenever these change. (New fixtures change them,
+// too: then, and only then, record the digests anew under the old names.)
+var pixels = map[string]string{
+	"image/1":                "731535ac745d4f681d0313cc3f653cfe",
+	"image/1 go-jpeg/1.26.8": "8290f764824c9e89cc27f010bc5bd45d",
+}
+
+func TestPixelsDidNotChange(t *testing.T) {
+	m := readManifest(t)
+	digest := func(jpeg bool) string {
+		h := sha256.New()
+		for _, c := range m.Cases {
+			if jpeg == (c.Max != 0) {
+				s := m.Specs[c.Spec]
+				crop, _ := cropOf(t, mustNew(t, s.spec()), c.content(t))
+				h.Write(crop)
+			}
+		}
+		return fmt.Sprintf("%x", h.Sum(nil)[:16])
+	}
+	if got, want := digest(false), pixels[Impl]; got != want {
+		t.Errorf("the pixels of PNG images changed: digest %s, recorded for %s is %q; raise Impl and record the digest here", got, Impl, want)
+	}
+	// Another release of Go is another Decode, so other pixels are allowed then.
+	if want, ok := pixels[Impl+" "+Decode()]; ok {
+		if got := digest(true); got != want {
+			t.Errorf("the pixels of JPEG images changed: digest %s, recorded for %s %s is %q; raise Impl (or Decode, if the decoder changed) and record the digest here",
+				got, Impl, Decode(), want)
+		}
+	}
+}
