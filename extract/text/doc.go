@@ -1,0 +1,28 @@
+// Package text turns texts into the token ids that a text backbone was
+// trained with: WordPiece tokenizers, exactly as Hugging Face tokenizers
+// 0.23.3 runs their tokenizer.json. Not one id may differ, so the reference's
+// slips are kept and named where they are.
+//
+// A text goes this way:
+//
+//  1. Bytes that are not UTF-8 become U+FFFD (repair.go); the prefix of the
+//     contract is put in front.
+//  2. Added tokens that are looked for in the text as it is cut it into parts
+//     (added.go).
+//  3. Each part is normalised (normalizer.go): lower-casing if the contract
+//     asks for it, then BertNormalizer: cleaning, spaces around ideographs,
+//     accents, lower-casing, in this order.
+//  4. Added tokens that are looked for in the normalised text, in their own
+//     normalised spelling, cut the parts once more.
+//  5. BertPreTokenizer makes words, WordPiece (wordpiece.go) cuts them into
+//     tokens of the vocabulary.
+//  6. The end is cut off so that the text's tokens and those of the template
+//     (template.go) are at most MaxLen together.
+//
+// Steps 3 and 5 run as one pass over the text, which stops when step 6 would
+// cut off all that follows.
+//
+// tables.go holds what step 3 and 5 know of Unicode. It is generated from the
+// answers of the reference (testdata/generate_tables.py), and a test compares
+// the answers to all 1,112,064 code points.
+package text

@@ -1,0 +1,291 @@
+package text
+
+import (
+	"slices"
+	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A normalizer rewrites a text and says at every code point how it separates
+// words. All steps but the reordering of combining marks work on each code
+// point by itself, so a code point's way through all of them is computed once
+// and kept, 256 code points a page, pages made when first needed. It is safe
+// for concurrent use.
+type normalizer struct {
+	steps steps
+	ascii [utf8.RuneSelf]piece // what an ASCII code point becomes: always one piece
+	fold  [256]byte            // what an ASCII byte that goes on with a word becomes; 0 for every other byte
+	pages [(unicode.MaxRune + 1) >> pageBits]atomic.Pointer[page]
+}
+
+// steps are the parts of a BertNormalizer that are on, in the order in which
+// they are taken.
+type steps struct {
+	lowerFirst bool // lower-case before all else
+	clean      bool // drop controls, make every white space U+0020
+	cjk        bool // put spaces around ideographs
+	accents    bool // decompose and drop nonspacing marks
+	lower      bool // lower-case
+}
+
+// A kind says what a code point does to the words around it.
+type kind uint8
+
+const (
+	inWord   kind = iota // goes on with the word
+	space                // ends a word, is in none
+	isolated             // is a word by itself
+	cjk                  // is a word by itself, normalised with a space on either side
+	dropped              // leaves nothing
+	starter              // leaves nothing, but marks are not reordered across it
+	several              // becomes the pieces page.pieces[r]
+)
+
+// A piece is one code point of what a code point becomes.
+type piece struct {
+	r     rune
+	kind  kind
+	class uint8 // combining class; marks in a row are sorted by it. 0 if they are not decomposed
+}
+
+const pageBits = 8
+
+type page struct {
+	entries [1 << pageBits]entry
+	pieces  [][]piece
+}
+
+// An entry is what one code point becomes.
+type entry struct {
+	r    rune // for kind several: index into the page's pieces
+	kind kind
+}
+
+func newNormalizer(s steps) *normalizer {
+	n := &normalizer{steps: s}
+	for c := range rune(utf8.RuneSelf) {
+		p := piece{kind: dropped}
+		if ps := n.become(c); len(ps) == 1 {
+			p = ps[0]
+		}
+		n.ascii[c] = p
+		if p.kind == inWord {
+			n.fold[c] = byte(p.r)
+		}
+	}
+	return n
+}
+
+// lookup returns what r becomes, and its pieces if they are several.
+func (n *normalizer) lookup(r rune) (entry, []piece) {
+	p := n.pages[r>>pageBits].Load()
+	if p == nil {
+		p = n.newPage(r >> pageBits << pageBits)
+		n.pages[r>>pageBits].Store(p)
+	}
+	e := p.entries[r&(1<<pageBits-1)]
+	if e.kind == several {
+		return e, p.pieces[e.r]
+	}
+	return e, nil
+}
+
+// newPage computes the page that begins at code point lo.
+func (n *normalizer) newPage(lo rune) *page {
+	p := &page{}
+	for i := range p.entries {
+		switch ps := n.become(lo + rune(i)); {
+		case len(ps) == 0:
+			p.entries[i] = entry{kind: dropped}
+		case len(ps) == 1 && ps[0].class == 0:
+			p.entries[i] = entry{ps[0].r, ps[0].kind}
+		case len(ps) == 3 && ps[0].r == ' ' && ps[2].r == ' ' && ps[1].kind == inWord && ps[1].class == 0:
+			p.entries[i] = entry{ps[1].r, cjk}
+		default:
+			p.entries[i] = entry{rune(len(p.pieces)), several}
+			p.pieces = append(p.pieces, ps)
+		}
+	}
+	return p
+}
+
+// become takes r through all steps.
+func (n *normalizer) become(r rune) []piece {
+	var out []piece
+	first := []rune{r}
+	if n.steps.lowerFirst {
+		first = appendLower(nil, r)
+	}
+	for _, r := range first {
+		if n.steps.clean {
+			if unicode.Is(control, r) {
+				continue
+			}
+			if unicode.Is(whitespace, r) {
+				r = ' '
+			}
+		}
+		around := n.steps.cjk && unicode.Is(ideograph, r)
+		if around {
+			out = append(out, piece{r: ' ', kind: space})
+		}
+		parts := []rune{r}
+		if n.steps.accents {
+			parts = appendDecomposed(nil, r)
+		}
+		for _, r := range parts {
+			var class uint8
+			if n.steps.accents {
+				class = combiningClass(r)
+				if unicode.Is(accent, r) {
+					if class == 0 {
+						out = append(out, piece{kind: starter})
+					}
+					continue
+				}
+			}
+			last := []rune{r}
+			if n.steps.lower {
+				last = appendLower(nil, r)
+			}
+			for _, r := range last {
+				out = append(out, piece{r, kindOf(r), class})
+			}
+		}
+		if around {
+			out = append(out, piece{r: ' ', kind: space})
+		}
+	}
+	return out
+}
+
+// kindOf says how a code point of a normalised text separates words: the
+// BertPreTokenizer.
+func kindOf(r rune) kind {
+	switch {
+	case unicode.Is(whitespace, r):
+		return space
+	case unicode.Is(punctuation, r):
+		return isolated
+	}
+	return inWord
+}
+
+// appendTo appends the normalised text to dst, using s to read it.
+func (n *normalizer) appendTo(dst []byte, text string, s *scanner) []byte {
+	s.reset(n, text)
+	for {
+		r, k, ok := s.next()
+		if !ok {
+			return dst
+		}
+		if k == cjk {
+			dst = append(dst, ' ')
+			dst = utf8.AppendRune(dst, r)
+			dst = append(dst, ' ')
+			continue
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+}
+
+// A scanner reads a text as a normalizer rewrites it, one code point at a
+// time.
+type scanner struct {
+	n      *normalizer
+	text   string // valid UTF-8
+	pos    int    // bytes of text that are read
+	queue  []piece
+	head   int // pieces of queue that are handed out
+	sorted []piece
+}
+
+func (s *scanner) reset(n *normalizer, text string) {
+	s.n, s.text, s.pos = n, text, 0
+	s.queue, s.head = s.queue[:0], 0
+}
+
+// idle reports whether all that was read is handed out.
+func (s *scanner) idle() bool { return s.head == len(s.queue) }
+
+// next returns the next code point, whose kind is one of inWord, space,
+// isolated and cjk; !ok is the end.
+func (s *scanner) next() (r rune, k kind, ok bool) {
+	for {
+		for s.head < len(s.queue) {
+			p := s.queue[s.head]
+			s.head++
+			if p.kind != starter {
+				return p.r, p.kind, true
+			}
+		}
+		if s.pos == len(s.text) {
+			return 0, 0, false
+		}
+		c, size := utf8.DecodeRuneInString(s.text[s.pos:])
+		s.pos += size
+		switch e, pieces := s.n.lookup(c); e.kind {
+		case dropped, starter:
+		case several:
+			s.fill(pieces)
+		default:
+			return e.r, e.kind, true
+		}
+	}
+}
+
+// fill queues pieces, and, when they end in a combining mark, what the marks
+// after it become, each run of marks in canonical order (Unicode Standard,
+// section 3.11, D109). Marks and controls that leave nothing do not end a run.
+func (s *scanner) fill(pieces []piece) {
+	s.queue, s.head = append(s.queue[:0], pieces...), 0
+	if pieces[len(pieces)-1].class == 0 {
+		return
+	}
+	for s.pos < len(s.text) {
+		c, size := utf8.DecodeRuneInString(s.text[s.pos:])
+		e, more := s.n.lookup(c)
+		if e.kind == several && more[0].class != 0 {
+			s.queue = append(s.queue, more...)
+		} else if e.kind != dropped {
+			break
+		}
+		s.pos += size
+	}
+	for lo := 0; lo < len(s.queue); {
+		if s.queue[lo].class == 0 {
+			lo++
+			continue
+		}
+		hi := lo + 1
+		for hi < len(s.queue) && s.queue[hi].class != 0 {
+			hi++
+		}
+		s.order(s.queue[lo:hi])
+		lo = hi
+	}
+}
+
+func byClass(a, b piece) int { return int(a.class) - int(b.class) }
+
+// order sorts a run of marks by class, stably and in linear time.
+func (s *scanner) order(run []piece) {
+	if slices.IsSortedFunc(run, byClass) {
+		return
+	}
+	var at [256]int // first the number of marks of a class, then where its next one goes
+	for _, p := range run {
+		at[p.class]++
+	}
+	n := 0
+	for c, k := range at {
+		at[c] = n
+		n += k
+	}
+	s.sorted = append(s.sorted[:0], run...)
+	for _, p := range s.sorted {
+		run[at[p.class]] = p
+		at[p.class]++
+	}
+}

@@ -1,0 +1,77 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// A wordPiece cuts words into the pieces of a vocabulary, each time the
+// longest that fits (Wu et al. 2016, https://arxiv.org/abs/1609.08144, as BERT
+// applies it).
+type wordPiece struct {
+	first    pieces // at the start of a word: the whole vocabulary
+	inner    pieces // further on: what stands behind the prefix
+	maxChars int    // a word of more code points is unknown
+	unknown  string
+	unkID    int32 // -1: the vocabulary has no unknown
+}
+
+// pieces are the pieces that may stand at one place. A lookup m.ids[string(b)]
+// does not allocate.
+type pieces struct {
+	ids    map[string]int32
+	length int // bytes of the longest
+}
+
+func newWordPiece(vocab map[string]int32, unknown, prefix string, maxChars int) *wordPiece {
+	w := &wordPiece{maxChars: maxChars, unknown: unknown, unkID: -1}
+	if id, ok := vocab[unknown]; ok {
+		w.unkID = id
+	}
+	w.first.ids = vocab
+	w.inner.ids = make(map[string]int32)
+	for token, id := range vocab {
+		w.first.length = max(w.first.length, len(token))
+		if rest, ok := strings.CutPrefix(token, prefix); ok {
+			w.inner.ids[rest] = id
+			w.inner.length = max(w.inner.length, len(rest))
+		}
+	}
+	return w
+}
+
+// appendIDs appends the ids of a word of chars code points. If any part of
+// the word is in no piece, the word as a whole is unknown; so is a word that
+// is too long, of which nothing but chars is looked at.
+func (w *wordPiece) appendIDs(ids []int32, word []byte, chars int) ([]int32, error) {
+	if chars > w.maxChars {
+		return w.appendUnknown(ids)
+	}
+	n := len(ids)
+	at := &w.first
+	for i := 0; i < len(word); at = &w.inner {
+		end := min(len(word), i+at.length)
+		for ; end > i; end-- {
+			if end < len(word) && !utf8.RuneStart(word[end]) {
+				continue
+			}
+			if id, ok := at.ids[string(word[i:end])]; ok {
+				ids = append(ids, id)
+				break
+			}
+		}
+		if end == i {
+			return w.appendUnknown(ids[:n])
+		}
+		i = end
+	}
+	return ids, nil
+}
+
+func (w *wordPiece) appendUnknown(ids []int32) ([]int32, error) {
+	if w.unkID < 0 {
+		return ids, fmt.Errorf("text: tokenizer.json: model: vocab: the text needs the unknown token %q, which is not there", w.unknown)
+	}
+	return append(ids, w.unkID), nil
+}
