@@ -38,8 +38,8 @@ type LibraryError struct {
 	Tried    []Attempt
 }
 
-// Error returns two lines: what is wrong, and the command that installs a
-// library that fits.
+// Error returns three lines at most: what is wrong, and the commands that
+// install a library that fits.
 func (e *LibraryError) Error() string {
 	var b strings.Builder
 	b.WriteString("runtime: ")
@@ -59,8 +59,7 @@ func (e *LibraryError) Error() string {
 			fmt.Fprintf(&b, "%s (%v)", t.Path, t.Err)
 		}
 	}
-	b.WriteString("\n")
-	b.WriteString(Advice())
+	b.WriteString("\nto install one: " + strings.Join(Install(), "\nor: "))
 	return b.String()
 }
 
@@ -73,10 +72,9 @@ func (e *LibraryError) Unwrap() []error {
 	return errs
 }
 
-// Advice is one line: the commands that install a library that fits on this
-// machine.
-func Advice() string {
-	const make = "to install it: make runtime (in headstart's source), or "
+// Install returns the commands, each a line, of which any one installs a
+// library that fits on this machine. "make runtime" is for headstart's source.
+func Install() []string {
 	platform := map[string]string{
 		"linux/amd64":  "manylinux_2_28_x86_64",
 		"linux/arm64":  "manylinux_2_28_aarch64",
@@ -84,10 +82,15 @@ func Advice() string {
 	}[goruntime.GOOS+"/"+goruntime.GOARCH]
 	if platform == "" {
 		// No wheel of ONNX Runtime since 1.23 is for Macs with an Intel CPU.
-		return "to install it: brew install onnxruntime, then --runtime $(brew --prefix onnxruntime)/lib/" + libraryName
+		return []string{"brew install onnxruntime && export HEADSTART_RUNTIME=$(brew --prefix onnxruntime)/lib/" + libraryName}
 	}
-	return make + "pip download --no-deps --only-binary=:all: --python-version 3.12 --platform " + platform +
-		" onnxruntime==" + Installed + ", unzip the file and pass its onnxruntime/capi/" + versionedName(Installed) + " as --runtime"
+	file := versionedName(Installed)
+	return []string{
+		"make runtime (in headstart's source)",
+		"pip download --no-deps --only-binary=:all: --python-version 3.12 --platform " + platform + " onnxruntime==" + Installed +
+			" && unzip -j onnxruntime-" + Installed + "-*.whl onnxruntime/capi/" + file +
+			" && export HEADSTART_RUNTIME=$PWD/" + file,
+	}
 }
 
 // libraryName is the file that is looked for in folders.

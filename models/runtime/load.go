@@ -33,6 +33,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
 	goruntime "runtime"
 	"strconv"
 	"strings"
@@ -98,11 +99,16 @@ func load(path string) probed {
 	return p
 }
 
-// reason takes the path off the front of the loader's words: "/x/y.so: file
-// too short" says the path a second time.
+// reason puts the loader's words about path plainly.
 func reason(path, s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	return strings.TrimPrefix(s, path+": ")
+	// "/x/y.so: file too short" says the path a second time.
+	s = strings.TrimPrefix(s, path+": ")
+	// glibc says so of a file that is there but has another CPU's code in it.
+	if _, err := os.Stat(path); err == nil && s == "cannot open shared object file: No such file or directory" {
+		s = "it was made for another kind of CPU"
+	}
+	return s
 }
 
 // fits reports whether a version such as "1.32.0" or "1.25.0-dev" will do. One
