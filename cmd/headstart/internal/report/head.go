@@ -1,0 +1,128 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/headstart-ml/headstart/head"
+)
+
+// Head is a trained head with what was found out about it. The page and all
+// tables are drawn from it.
+type Head struct {
+	// Name is what the head is called, usually its file.
+	Name string
+	// Features lists the feature sets behind its columns, in their order.
+	Features []Features
+	// Result is what training found out; of a head that was read from a file,
+	// what the file says. Parts that are zero are not drawn.
+	Result *head.Result
+	// Groups says that whole groups stayed together in splits and folds.
+	Groups bool
+	// Unmatched is the number of samples that were left out since not every
+	// feature set has them.
+	Unmatched int
+}
+
+// Features is a feature set that a head was trained on.
+type Features struct {
+	Name     string // usually its file; "" if it is not known
+	Backbone string
+	Tap      string // with its pooling
+	Dim      int    // the number of features that come from it
+}
+
+// tested returns the metrics of rows that were held out and which rows these
+// are, "cross-validation", "test part" or "validation part"; nil without any.
+func (h *Head) tested() (m *head.Metrics, rows string) {
+	t := &h.Result.Metrics
+	switch {
+	case t.CV != nil:
+		return t.CV, "cross-validation"
+	case t.Test != nil:
+		return t.Test, "test part"
+	case t.Validation != nil:
+		return t.Validation, "validation part"
+	}
+	return nil, ""
+}
+
+// adjective is what the metrics of h are called: cross-validated, test,
+// validation.
+func (h *Head) adjective() string {
+	switch _, rows := h.tested(); rows {
+	case "cross-validation":
+		return "cross-validated"
+	case "":
+		return ""
+	default:
+		return strings.TrimSuffix(rows, " part")
+	}
+}
+
+// howTested says on which rows the metrics of h were measured.
+func (h *Head) howTested() string {
+	m, rows := h.tested()
+	var s string
+	switch {
+	case m == nil:
+		return "no sample was held out"
+	case rows == "cross-validation" && len(h.Result.Folds) > 0:
+		s = fmt.Sprintf("%d-fold cross-validation of the whole procedure, %s samples", len(h.Result.Folds), count(m.Rows))
+	case rows == "cross-validation":
+		s = fmt.Sprintf("cross-validation of the whole procedure, %s samples", count(m.Rows))
+	default:
+		s = fmt.Sprintf("%s, %s samples that were held out", rows, count(m.Rows))
+	}
+	if h.Groups {
+		s += ", whole groups together"
+	}
+	return s
+}
+
+// sizes says how many samples took part in what.
+func (h *Head) sizes() string {
+	n := &h.Result.N
+	parts := []string{count(n.Train) + " samples"}
+	if n.Validation+n.Test > 0 {
+		parts = []string{count(n.Train) + " train", count(n.Validation) + " validation", count(n.Test) + " test"}
+	}
+	for _, p := range []struct {
+		n    int
+		what string
+	}{
+		{n.Unlabelled, "without a label"}, {n.Unassigned, "without a split"}, {h.Unmatched, "not in every feature set"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, count(p.n)+" left out, "+p.what)
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// fit says how the fit ended.
+func (h *Head) fit() string {
+	f := &h.Result.Fit
+	words := map[string]string{
+		"converged":   "converged",
+		"stalled":     "stopped where rounding allows no further progress",
+		"pass-limit":  "stopped at the limit of passes, before it converged",
+		"closed-form": "closed form",
+	}
+	s, ok := words[f.Status]
+	if !ok {
+		s = f.Status
+	}
+	if f.Passes > 0 {
+		s += fmt.Sprintf(", %s passes over the data, objective %s", count(f.Passes), figures(f.Objective))
+	}
+	return s
+}
+
+// kind names the head and its strength of regularisation.
+func (h *Head) kind() string {
+	if h.Result.L2 > 0 {
+		return h.Result.Head + ", λ = " + strength(h.Result.L2)
+	}
+	return h.Result.Head
+}
