@@ -110,12 +110,12 @@ func newTaps(f filter, in, out, lo, hi int) *taps {
 	// Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
 	scale := float64(in) / float64(out)
 	wide := max(scale, 1)
-	support := f.support * wide
+	support := float64(f.support * wide)
 	t := &taps{first: make([]int, hi-lo), end: make([]int, hi-lo)}
 	w := make([]float64, 0, 2*int(math.Ceil(support))+1)
 	t.k = make([]uint64, 0, (hi-lo)*cap(w))
 	for i := lo; i < hi; i++ {
-		center := (float64(i) + 0.5) * scale
+		center := float64((float64(i) + 0.5) * scale)
 		first := max(int(center-support+0.5), 0)
 		end := min(int(center+support+0.5), in)
 		w = w[:0]

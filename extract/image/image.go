@@ -93,6 +93,9 @@ func (p *Preprocessor) Size() (w, h int) { return p.w, p.h }
 // caller can weigh an image before it is decoded. It fails where CropTo refuses
 // by header: empty files, formats that are not read, images over the limits,
 // files too short for the pixels that they claim.
+//
+// CropTo and To hold up to 18 bytes a pixel meanwhile (a progressive JPEG that
+// is turned; with four components 27), 4 to 7 for most files.
 func (p *Preprocessor) Pixels(content []byte) (w, h int, err error) {
 	hd, err := readHeader(content)
 	return hd.w, hd.h, err

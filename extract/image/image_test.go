@@ -49,6 +49,12 @@ func TestNewNamesTheField(t *testing.T) {
 		{"resize", func(s *models.ImageSpec) { s.Resize.Height = 255 }},
 		{"resize", func(s *models.ImageSpec) { s.Resize.Mode = "none" }},
 		{"crop", func(s *models.ImageSpec) { s.Crop = models.Crop{} }},
+		{"resize.filter", func(s *models.ImageSpec) {
+			s.Resize.Mode, s.Resize.Width, s.Resize.Height, s.Resize.Filter = "none", 0, 0, "cubic"
+		}},
+		{"crop.offset", func(s *models.ImageSpec) {
+			s.Resize.Mode, s.Crop = "exact", models.Crop{Offset: "ceil"}
+		}},
 		{"crop.width", func(s *models.ImageSpec) { s.Crop.Width = 0 }},
 		{"crop.height", func(s *models.ImageSpec) { s.Crop.Height = maxTarget + 1 }},
 		{"crop.offset", func(s *models.ImageSpec) { s.Crop.Offset = "ceil" }},

@@ -38,7 +38,7 @@ func jpegSegments(content []byte) (exif []byte, adobe bool) {
 		data := b[4 : 2+n]
 		switch {
 		case marker == app1 && bytes.HasPrefix(data, []byte(exifPrefix)):
-			exif = append(exif[:len(exif):len(exif)], data[len(exifPrefix):]...)
+			exif = append(exif, data[len(exifPrefix):]...)
 		case marker == app14 && len(data) >= 12 && bytes.HasPrefix(data, []byte("Adobe")):
 			adobe = true
 		}

@@ -97,23 +97,29 @@ func side(field string, n int) error {
 const maxTarget = 8192
 
 func (p *Preprocessor) setResize(r *models.Resize) error {
-	if r.Mode == "none" {
+	none := r.Mode == "none"
+	for _, f := range []struct {
+		name, value string
+		known       []string
+	}{
+		{"resize.engine", r.Engine, []string{"pillow/1"}},
+		{"resize.order", r.Order, []string{"hv"}},
+		{"resize.filter", r.Filter, []string{"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}},
+	} {
+		if none && f.value == "" {
+			continue
+		}
+		if err := oneOf(f.name, f.value, f.known...); err != nil {
+			return err
+		}
+	}
+	if none {
 		if r.Width != 0 || r.Height != 0 {
 			return fmt.Errorf("image: spec: resize: mode none has no size, but %d×%d is given", r.Width, r.Height)
 		}
 		return nil
 	}
-	if err := oneOf("resize.engine", r.Engine, "pillow/1"); err != nil {
-		return err
-	}
-	if err := oneOf("resize.order", r.Order, "hv"); err != nil {
-		return err
-	}
-	f, ok := filters[r.Filter]
-	if !ok {
-		return oneOf("resize.filter", r.Filter, "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
-	}
-	p.filter = f
+	p.filter = filters[r.Filter]
 	if err := side("resize.width", r.Width); err != nil {
 		return err
 	}
@@ -127,7 +133,13 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 }
 
 func (p *Preprocessor) setCrop(s *models.ImageSpec) error {
-	if s.Crop == (models.Crop{}) {
+	offsets := []string{"floor", "half-even"}
+	if s.Crop.Width == 0 && s.Crop.Height == 0 {
+		if s.Crop.Offset != "" {
+			if err := oneOf("crop.offset", s.Crop.Offset, offsets...); err != nil {
+				return err
+			}
+		}
 		if s.Resize.Mode != "exact" {
 			return fmt.Errorf("image: spec: crop: resize mode %s leaves images of different sizes, so a crop is needed", s.Resize.Mode)
 		}
@@ -140,7 +152,7 @@ func (p *Preprocessor) setCrop(s *models.ImageSpec) error {
 	if err := side("crop.height", s.Crop.Height); err != nil {
 		return err
 	}
-	if err := oneOf("crop.offset", s.Crop.Offset, "floor", "half-even"); err != nil {
+	if err := oneOf("crop.offset", s.Crop.Offset, offsets...); err != nil {
 		return err
 	}
 	p.w, p.h = s.Crop.Width, s.Crop.Height
