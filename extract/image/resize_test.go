@@ -12,10 +12,10 @@ import (
 // TestCropEqualsFullResizeThenCrop: computing the crop's rows and columns alone
 // gives what a full resize gives.
 func TestCropEqualsFullResizeThenCrop(t *testing.T) {
-	for _, file := range []string{"rgb-301x203.png", "rgb-200x300.png", "rgb-40x30.png", "rgb-257x256.png"} {
+	for _, file := range []string{"rgb-97x101.png", "rgb-40x30.png"} {
 		content := fixture(t, file)
 		for filter := range filters {
-			for _, size := range [][2]int{{256, 256}, {64, 300}, {301, 90}, {97, 203}} {
+			for _, size := range [][2]int{{256, 256}, {64, 300}, {97, 90}} {
 				s := plain()
 				s.Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: size[0], Height: size[1], Filter: filter}
 				s.Crop = models.Crop{}

@@ -114,10 +114,9 @@ LUMA_Q = np.array(
 ).reshape(8, 8)
 DC_BITS = [0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
 DC_VALUES = list(range(12))
-# A flat code for AC: every run/size pair has 8 or 9 bits.
+# A flat code for AC: each of the 162 pairs of run and size has 8 bits.
 AC_VALUES = [0x00, 0xF0] + [r << 4 | s for s in range(1, 11) for r in range(16)]
-AC_BITS = [0, 0, 0, 0, 0, 0, 0, 200, 0, 0, 0, 0, 0, 0, 0, 0]
-AC_BITS[7] = len(AC_VALUES)  # 162 codes of 8 bits
+AC_BITS = [0] * 7 + [len(AC_VALUES)] + [0] * 8
 ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
 
 
