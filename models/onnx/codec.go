@@ -100,8 +100,8 @@ func countParts(data []byte, md protoreflect.MessageDescriptor, depth int, parts
 }
 
 // Encode writes a model as the bytes of an ONNX file: the same bytes for the
-// same model, fields in the order of their numbers, unknown fields of a
-// message at its end.
+// same model, fields in the order of their numbers, but those of a oneof after
+// the others, and unknown fields at the end of their message.
 func Encode(m *ModelProto) ([]byte, error) {
 	if n := proto.Size(m); n > MaxSize {
 		return nil, fmt.Errorf("onnx: the model has %d bytes, more than the %d that one file can hold", n, MaxSize)

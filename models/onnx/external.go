@@ -132,6 +132,9 @@ func CheckExternal(dir string, tensors []ExternalTensor) ([]ExternalFile, error)
 	var files []ExternalFile
 	for _, x := range tensors {
 		if _, ok := sizes[x.Path]; !ok {
+			if _, err := localPath(x.Path); err != nil {
+				return nil, fmt.Errorf("onnx: external data: %s: %w", quote(x.Path), err)
+			}
 			f, err := digestFile(root, x.Path)
 			if err != nil {
 				return nil, fmt.Errorf("onnx: external data: %s: %w", path.Join(dir, x.Path), err)
