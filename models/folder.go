@@ -1,0 +1,295 @@
+package models
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"path"
+	"unicode/utf8"
+)
+
+const (
+	maxConfig    = 1 << 20   // bytes of a configuration file
+	maxTokenizer = 128 << 20 // bytes of tokenizer.json
+	maxNesting   = 100       // levels of objects and lists in a JSON file
+)
+
+// folder is a folder in the Hugging Face layout.
+type folder struct {
+	fsys  fs.FS
+	place string          // for messages: its path, or a built-in name
+	files map[string]File // of a built-in backbone: every file with its digest; nil otherwise
+}
+
+// path returns the place of a file of the folder, for messages.
+func (f *folder) path(name string) string { return path.Join(f.place, name) }
+
+// has reports whether the folder has a file of that name.
+func (f *folder) has(name string) (bool, error) {
+	info, err := fs.Stat(f.fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("models: %s: %w", f.path(name), cause(err))
+	}
+	return !info.IsDir(), nil
+}
+
+// read returns the content of a file of at most limit bytes. A file of a
+// built-in backbone must have the digest that is on record.
+func (f *folder) read(name string, limit int64) ([]byte, error) {
+	data, err := readFile(f.fsys, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", f.path(name), err)
+	}
+	if f.files != nil {
+		if err := f.check(name, digest(data)); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// check compares the digest of a file of a built-in backbone with the one that
+// is on record.
+func (f *folder) check(name, sha256 string) error {
+	want, ok := f.files[name]
+	if !ok {
+		return fmt.Errorf("models: %s: the file is not on record for this built-in backbone", f.path(name))
+	}
+	if sha256 != want.SHA256 {
+		return fmt.Errorf("models: %s: digest is %s, on record is %s: the file was changed", f.path(name), sha256, want.SHA256)
+	}
+	return nil
+}
+
+// readFile reads a regular file of at most limit bytes, once, into memory of
+// its size.
+func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the file is missing: %w", fs.ErrNotExist)
+		}
+		return nil, cause(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("not a regular file")
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%d bytes, more than the %d that such a file may have", info.Size(), limit)
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return nil, cause(err)
+	}
+	if n, err := f.Read(make([]byte, 1)); n != 0 || (err != nil && err != io.EOF) {
+		return nil, fmt.Errorf("the file changed while it was read")
+	}
+	return data, nil
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// cause strips the path from an error whose message names it already.
+func cause(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// object is a JSON object of a file. Its methods return errors that name the
+// file and the field. Names are compared exactly, which decoding into structs
+// does not do.
+type object struct {
+	file   string // for messages
+	fields map[string]json.RawMessage
+}
+
+// object reads a file that holds one JSON object.
+func (f *folder) object(name string, limit int64) (*object, []byte, error) {
+	data, err := f.read(name, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := parseObject(f.path(name), data)
+	return o, data, err
+}
+
+// optional is object for a file that may be missing: then there is no object.
+func (f *folder) optional(name string) (*object, error) {
+	if ok, err := f.has(name); err != nil || !ok {
+		return nil, err
+	}
+	o, _, err := f.object(name, maxConfig)
+	return o, err
+}
+
+func parseObject(file string, data []byte) (*object, error) {
+	if err := checkJSON(data); err != nil {
+		return nil, fmt.Errorf("models: %s: %w", file, err)
+	}
+	o := &object{file: file}
+	if err := json.Unmarshal(data, &o.fields); err != nil || o.fields == nil {
+		return nil, fmt.Errorf("models: %s: it does not hold a JSON object", file)
+	}
+	return o, nil
+}
+
+// checkJSON checks that data is one JSON value in UTF-8 in which no object has
+// a key twice: readers disagree on which of two counts.
+func checkJSON(data []byte) error {
+	if !utf8.Valid(data) {
+		return fmt.Errorf("not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	// One entry a level: the keys of an object, nil for a list.
+	var levels []map[string]bool
+	wantKey := false // whether the next token is a key of the object at the end of levels
+	for {
+		token, err := d.Token()
+		if err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return fmt.Errorf("not JSON: %w", err)
+		}
+		switch t := token.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				levels = append(levels, make(map[string]bool))
+			case '[':
+				levels = append(levels, nil)
+			default:
+				levels = levels[:len(levels)-1]
+			}
+			if len(levels) > maxNesting {
+				return fmt.Errorf("not JSON that is used here: nested more than %d levels deep", maxNesting)
+			}
+			wantKey = len(levels) > 0 && levels[len(levels)-1] != nil
+		case string:
+			if wantKey {
+				keys := levels[len(levels)-1]
+				if keys[t] {
+					return fmt.Errorf("key %.100q stands twice in one object", t)
+				}
+				keys[t] = true
+				wantKey = false
+				continue
+			}
+			wantKey = len(levels) > 0 && levels[len(levels)-1] != nil
+		default:
+			wantKey = len(levels) > 0 && levels[len(levels)-1] != nil
+		}
+		if len(levels) == 0 {
+			break
+		}
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("not JSON: there is more after the end of the value")
+	}
+	return nil
+}
+
+// errorf returns an error about a field.
+func (o *object) errorf(field, format string, a ...any) error {
+	return fmt.Errorf("models: %s: %s: %w", o.file, field, fmt.Errorf(format, a...))
+}
+
+// has reports whether the field is there and not null.
+func (o *object) has(field string) bool {
+	raw, ok := o.fields[field]
+	return ok && string(raw) != "null"
+}
+
+// given reports whether the field is there, be it null.
+func (o *object) given(field string) bool {
+	_, ok := o.fields[field]
+	return ok
+}
+
+// decode reads a field, which must be there and not null.
+func (o *object) decode(field string, dst any, what string) error {
+	if !o.given(field) {
+		return o.errorf(field, "the field is missing")
+	}
+	if err := json.Unmarshal(o.fields[field], dst); err != nil || !o.has(field) {
+		return o.errorf(field, "%.100s is not %s", o.fields[field], what)
+	}
+	return nil
+}
+
+func (o *object) text(field string) (s string, err error) {
+	err = o.decode(field, &s, "a string")
+	return s, err
+}
+
+func (o *object) flag(field string) (b bool, err error) {
+	err = o.decode(field, &b, "true or false")
+	return b, err
+}
+
+// flagOr is flag with the value that a missing field stands for.
+func (o *object) flagOr(field string, missing bool) (bool, error) {
+	if _, ok := o.fields[field]; !ok {
+		return missing, nil
+	}
+	return o.flag(field)
+}
+
+func (o *object) number(field string) (x float64, err error) {
+	err = o.decode(field, &x, "a number")
+	return x, err
+}
+
+// whole reads a whole number from 1 to limit.
+func (o *object) whole(field string, limit int) (int, error) {
+	x, err := o.number(field)
+	if err != nil {
+		return 0, err
+	}
+	if x != math.Trunc(x) || x < 1 || x > float64(limit) {
+		return 0, o.errorf(field, "%s is not a whole number from 1 to %d", o.fields[field], limit)
+	}
+	return int(x), nil
+}
+
+// triple reads three numbers, one for each of red, green and blue.
+func (o *object) triple(field string) (x [3]float64, err error) {
+	var list []float64
+	if err := o.decode(field, &list, "a list of three numbers"); err != nil {
+		return x, err
+	}
+	if len(list) != 3 {
+		return x, o.errorf(field, "%.100s is not a list of three numbers", o.fields[field])
+	}
+	return [3]float64(list), nil
+}
+
+// sub reads an object inside the object.
+func (o *object) sub(field string) (*object, error) {
+	s := &object{file: o.file + ": " + field}
+	if err := o.decode(field, &s.fields, "an object"); err != nil {
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,125 @@
+package models
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// graph reads the weights into s and returns what is in the graph.
+func (f *folder) graph(s *Spec, weights, dir string) (*onnx.Summary, error) {
+	place := f.path(weights)
+	// Not f.read: the digest is needed in any case and is computed once.
+	data, err := readFile(f.fsys, weights, onnx.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", place, err)
+	}
+	s.Weights = Weights{Path: place, Data: data, SHA256: digest(data)}
+	if f.files != nil {
+		if err := f.check(weights, s.Weights.SHA256); err != nil {
+			return nil, err
+		}
+	}
+	model, err := onnx.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", place, err)
+	}
+	sum, err := onnx.Walk(model)
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", place, err)
+	}
+	if len(sum.BatchDependent) > 0 {
+		return nil, fmt.Errorf("models: %s: operator %s computes over the whole batch, so that an embedding would depend on its neighbours; such models are not supported yet by this version, take the float32 export",
+			place, strings.Join(sum.BatchDependent, ", "))
+	}
+	if len(sum.External) > 0 {
+		if f.files != nil {
+			return nil, fmt.Errorf("models: %s: a built-in backbone has external data", place)
+		}
+		files, err := onnx.CheckExternal(dir, sum.External)
+		if err != nil {
+			return nil, fmt.Errorf("models: %s: %w", place, err)
+		}
+		s.Weights.Dir = dir
+		for _, x := range files {
+			s.Weights.External = append(s.Weights.External, ExternalFile(x))
+		}
+	}
+	return sum, nil
+}
+
+// dtypes are the words of Input.DType.
+var dtypes = map[onnx.TensorProto_DataType]string{
+	onnx.TensorProto_FLOAT: "f32",
+	onnx.TensorProto_INT64: "i64",
+	onnx.TensorProto_INT32: "i32",
+}
+
+// form writes a value's type and shape for a message.
+func form(v onnx.Value) string {
+	if v.Kind != "tensor" {
+		return v.Kind
+	}
+	if v.Shape == nil {
+		return fmt.Sprintf("%v of unknown rank", v.Elem)
+	}
+	dims := make([]string, len(v.Shape))
+	for i, d := range v.Shape {
+		switch {
+		case d.Size >= 0:
+			dims[i] = fmt.Sprint(d.Size)
+		case d.Name != "":
+			dims[i] = d.Name
+		default:
+			dims[i] = "?"
+		}
+	}
+	return fmt.Sprintf("%v[%s]", v.Elem, strings.Join(dims, ","))
+}
+
+// list writes values for a message.
+func list(vs []onnx.Value) string {
+	s := make([]string, len(vs))
+	for i, v := range vs {
+		s[i] = fmt.Sprintf("%q %s", v.Name, form(v))
+	}
+	return strings.Join(s, ", ")
+}
+
+// isFloat reports whether v is a float32 tensor of the rank.
+func isFloat(v onnx.Value, rank int) bool {
+	return v.Kind == "tensor" && v.Elem == onnx.TensorProto_FLOAT && v.Shape != nil && len(v.Shape) == rank
+}
+
+// free reports an error unless the first n dimensions of v are left to what is
+// fed: samples, then tokens.
+func free(v onnx.Value, n int, place string) error {
+	for i, what := range []string{"batch size", "number of tokens"}[:n] {
+		if v.Shape[i].Size >= 0 {
+			return fmt.Errorf("models: %s: %q %s fixes the %s; export the model with dynamic axes", place, v.Name, form(v), what)
+		}
+	}
+	return nil
+}
+
+// tap fills in the tap that takes v, a tensor whose last dimension is the
+// length of an embedding and whose others are decided by the batch.
+func (s *Spec) tap(v onnx.Value, pooling, place string) error {
+	last := len(v.Shape) - 1
+	if err := free(v, last, place); err != nil {
+		return err
+	}
+	dim := v.Shape[last].Size
+	if dim < 1 || dim > maxDim {
+		return fmt.Errorf("models: %s: output %q %s does not declare the length of an embedding as its last dimension (1 to %d)", place, v.Name, form(v), maxDim)
+	}
+	s.Tap = Tap{Output: v.Name, Pooling: pooling, Dim: int(dim)}
+	for _, d := range v.Shape {
+		s.Tap.Shape = append(s.Tap.Shape, d.Size)
+	}
+	return nil
+}
+
+// maxDim is the largest length of an embedding.
+const maxDim = 1 << 20
