@@ -1,17 +1,157 @@
 package features
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cache"
+)
+
 // Matrix is the n×d matrix of a table's features, gathered from a cache block
 // by block. It is safe for concurrent use.
-type Matrix struct{}
+type Matrix struct {
+	n, d    int
+	columns []columns
+	readers map[string]*cache.Reader // by the space's fingerprint
+}
+
+// columns are those of one space.
+type columns struct {
+	reader   *cache.Reader
+	refs     []cache.Ref // of each row
+	from, to int
+}
+
+// Matrix finds the rows of t in c. If c lacks some, the error is or joins a
+// *MissingError for each space. The caller closes the matrix before c.
+func (t *Table) Matrix(c *cache.Cache) (*Matrix, error) {
+	m := &Matrix{n: t.N(), readers: make(map[string]*cache.Reader)}
+	var missing []error
+	for _, p := range t.parts {
+		for _, s := range p.spaces {
+			r, ok := m.readers[s.Fingerprint()]
+			if !ok {
+				var err error
+				if r, err = c.Reader(s); err != nil {
+					m.Close()
+					return nil, fmt.Errorf("features: %s: %w", p.name, err)
+				}
+				m.readers[s.Fingerprint()] = r
+			}
+			refs := make([]cache.Ref, m.n)
+			if n := r.Locate(p.keys, refs); n > 0 {
+				missing = append(missing, &MissingError{
+					Set: p.name, Space: s.Fingerprint(), Backbone: p.meta.Backbone, Missing: n, Total: m.n,
+					Waiting: r.Waiting(), Corrupt: len(r.Corrupt()), Command: p.meta.command(p.name),
+				})
+			}
+			m.columns = append(m.columns, columns{r, refs, m.d, m.d + s.Dim()})
+			m.d += s.Dim()
+		}
+	}
+	if len(missing) > 0 {
+		m.Close()
+		return nil, errors.Join(missing...)
+	}
+	return m, nil
+}
 
 // N returns the number of rows.
-func (m *Matrix) N() int { panic("features: N") }
+func (m *Matrix) N() int { return m.n }
 
 // D returns the number of columns: the sum of the spaces' dimensions.
-func (m *Matrix) D() int { panic("features: D") }
+func (m *Matrix) D() int { return m.d }
 
-// BlockTo stores rows lo ≤ i < hi in dst, (hi-lo)×D row-major.
-func (m *Matrix) BlockTo(dst []float32, lo, hi int) error { panic("features: BlockTo") }
+// BlockTo stores rows lo ≤ i < hi in dst, (hi-lo)×D row-major. Rows are read
+// in the order in which they lie in the cache, so that larger blocks are
+// faster. A row that turns out to be damaged is a *cache.CorruptError.
+func (m *Matrix) BlockTo(dst []float32, lo, hi int) error {
+	if lo < 0 || hi < lo || hi > m.n || len(dst) != (hi-lo)*m.d {
+		return fmt.Errorf("features: block of rows %d to %d: %d×%d values do not fit %d×%d", lo, hi, hi-lo, m.d, len(dst), m.n)
+	}
+	order := make([]int32, hi-lo)
+	for _, c := range m.columns {
+		refs := c.refs[lo:hi]
+		for i := range order {
+			order[i] = int32(i)
+		}
+		slices.SortFunc(order, func(a, b int32) int { return refs[a].Compare(refs[b]) })
+		for _, i := range order {
+			row := dst[int(i)*m.d:][c.from:c.to]
+			if err := c.reader.RowsTo(row, refs[i:i+1]); err != nil {
+				return fmt.Errorf("features: row %d: %w", lo+int(i)+1, err)
+			}
+		}
+	}
+	return nil
+}
 
 // Close closes the cache's readers.
-func (m *Matrix) Close() error { panic("features: Close") }
+func (m *Matrix) Close() error {
+	var errs []error
+	for _, r := range m.readers {
+		errs = append(errs, r.Close())
+	}
+	m.readers = nil
+	return errors.Join(errs...)
+}
+
+// MissingError says that a cache lacks rows of one space.
+type MissingError struct {
+	Set      string // the feature set, by its name
+	Space    string // fingerprint
+	Backbone string
+	Missing  int
+	Total    int
+	Waiting  int    // journals of writers with rows that are not sealed yet
+	Corrupt  int    // damaged segments and rows that were left out
+	Command  string // fills the cache
+}
+
+func (e *MissingError) Error() string {
+	s := fmt.Sprintf("features: %s: the cache lacks %d of %d rows of %s (space %.12s)", e.Set, e.Missing, e.Total, e.Backbone, e.Space)
+	if e.Corrupt > 0 {
+		s += fmt.Sprintf("; %d damaged segments or rows in it are left out (headstart cache verify lists them)", e.Corrupt)
+	}
+	if e.Waiting > 0 {
+		s += fmt.Sprintf("; %d writers' rows are not sealed yet: wait for their extract to end", e.Waiting)
+	}
+	return s + "; what is missing is computed by: " + e.Command
+}
+
+// command returns the command line that makes the feature set anew, and with
+// it the rows that a cache lacks. An empty out is the default output.
+func (m *Meta) command(out string) string {
+	words := []string{"headstart extract"}
+	if m.Backbone != "" {
+		words = append(words, "--backbone", quoted(m.Backbone))
+	}
+	flags := make([]string, 0, len(m.Reading))
+	for flag := range m.Reading {
+		flags = append(flags, flag)
+	}
+	slices.Sort(flags)
+	for _, flag := range flags {
+		words = append(words, "--"+flag, quoted(m.Reading[flag]))
+	}
+	if out != "" {
+		words = append(words, "--out", quoted(out))
+	}
+	for _, path := range m.Source {
+		words = append(words, quoted(path))
+	}
+	return strings.Join(words, " ")
+}
+
+// quoted writes a word as a shell reads it.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./,:=+@%#", r) || r > 0x7f
+	}
+	if word != "" && word[0] != '#' && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,22 +1,43 @@
 package features
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+)
 
 // FormatVersion is the version of the file format that this package writes,
 // and the newest that it reads.
 const FormatVersion = 1
 
+// metaKey is the name of the metadata in the file.
+const metaKey = "headstart"
+
+// maxSpaces is how many spaces a feature set may have.
+const maxSpaces = 256
+
 // Meta is what a feature set says about itself.
 type Meta struct {
-	FormatVersion int               `json:"format_version"`    // 0 when writing means FormatVersion
-	Spaces        []json.RawMessage `json:"spaces"`            // space.json of each space, in column order
-	Backbone      string            `json:"backbone"`          // as given: a built-in name or a path
-	Modality      string            `json:"modality"`          // "image" or "text"
-	Source        []string          `json:"source"`            // as given
-	Reading       map[string]string `json:"reading,omitempty"` // how Source was read: format, columns, root
-	Counts        Counts            `json:"counts"`
-	Tool          string            `json:"tool"`    // "headstart VERSION"
-	Created       string            `json:"created"` // RFC 3339, UTC; "" when writing means SOURCE_DATE_EPOCH, or now
+	FormatVersion int               `json:"format_version"` // 0 when writing means FormatVersion
+	Spaces        []json.RawMessage `json:"spaces"`         // space.json of each space, in column order; at least one
+	Backbone      string            `json:"backbone"`       // as given: a built-in name or a path
+	Modality      string            `json:"modality"`       // "image" or "text"
+	Source        []string          `json:"source"`         // as given
+	// Reading holds what else decides which rows the set has and in which
+	// spaces, as flags of extract without their dashes: format, image, text,
+	// label, root, alpha, …
+	Reading map[string]string `json:"reading,omitempty"`
+	Counts  Counts            `json:"counts"`
+	Tool    string            `json:"tool"`    // "headstart VERSION"
+	Created string            `json:"created"` // RFC 3339, UTC; "" when writing means SOURCE_DATE_EPOCH, or now
 }
 
 // Counts are facts about the data, none about a run over it.
@@ -24,4 +45,144 @@ type Counts struct {
 	Samples    int `json:"samples"`    // rows; filled in when writing
 	Bad        int `json:"bad"`        // samples of the source that are not in the set
 	Duplicates int `json:"duplicates"` // rows whose content an earlier row has as well
+}
+
+// encode returns the metadata of a set of n rows as JSON.
+func (m *Meta) encode(n int) (string, error) {
+	whole := *m
+	whole.FormatVersion, whole.Counts.Samples = FormatVersion, n
+	if whole.Created == "" {
+		now, err := created()
+		if err != nil {
+			return "", err
+		}
+		whole.Created = now
+	}
+	if _, err := whole.spaces(); err != nil {
+		return "", err
+	}
+	if whole.Source == nil {
+		whole.Source = []string{}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // spaces stay as they are, byte for byte
+	if err := e.Encode(whole); err != nil {
+		return "", err
+	}
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// decodeMeta reads what encode wrote.
+func decodeMeta(text string) (Meta, error) {
+	var m Meta
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return Meta{}, err
+	}
+	if m.FormatVersion > FormatVersion {
+		return Meta{}, fmt.Errorf("format version %d, written by a newer headstart; this one reads up to %d", m.FormatVersion, FormatVersion)
+	}
+	if m.FormatVersion < 1 {
+		return Meta{}, fmt.Errorf("format version %d", m.FormatVersion)
+	}
+	_, err := m.spaces()
+	return m, err
+}
+
+// spaces returns the set's spaces in column order.
+func (m *Meta) spaces() ([]*cache.Space, error) {
+	if n := len(m.Spaces); n < 1 || n > maxSpaces {
+		return nil, fmt.Errorf("%d spaces, where a feature set has 1 to %d", n, maxSpaces)
+	}
+	spaces := make([]*cache.Space, len(m.Spaces))
+	for i, text := range m.Spaces {
+		s, err := cache.ParseSpace(text)
+		if err != nil {
+			return nil, fmt.Errorf("space %d: %w", i+1, err)
+		}
+		spaces[i] = s
+	}
+	return spaces, nil
+}
+
+// created returns the present time, or the one that SOURCE_DATE_EPOCH sets
+// (https://reproducible-builds.org/specs/source-date-epoch/).
+func created() (string, error) {
+	now := time.Now()
+	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
+		seconds, err := strconv.ParseInt(epoch, 10, 64)
+		if err != nil || seconds < 0 || seconds > 253402300799 { // the end of the year 9999
+			return "", fmt.Errorf("SOURCE_DATE_EPOCH %q: it must be a number of seconds since 1970", epoch)
+		}
+		now = time.Unix(seconds, 0)
+	}
+	return now.UTC().Format(time.RFC3339), nil
+}
+
+// CheckReplace says whether a feature set with meta may take the place of the
+// file at path: if there is none, or if it is a feature set from the same
+// source in the same spaces. Else the error is an *OtherError that says what
+// differs.
+func CheckReplace(path string, meta *Meta) error {
+	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	have, err := ReadMeta(path)
+	if err != nil {
+		return &OtherError{Path: path, Err: err}
+	}
+	clean := func(paths []string) []string {
+		s := make([]string, len(paths))
+		for i, p := range paths {
+			s[i] = filepath.Clean(p)
+		}
+		return s
+	}
+	if h, w := clean(have.Source), clean(meta.Source); !slices.Equal(h, w) {
+		return &OtherError{Path: path, What: "source", Have: words(h), Want: words(w)}
+	}
+	for _, role := range []string{"image", "text"} {
+		if h, w := have.Reading[role], meta.Reading[role]; h != w {
+			return &OtherError{Path: path, What: role + " column", Have: h, Want: w}
+		}
+	}
+	err = compareSpaces(meta.Spaces, have.Spaces)
+	if other, ok := errors.AsType[*SpaceError](err); ok {
+		what := other.Field
+		if what == "" {
+			what = "number of spaces"
+		}
+		return &OtherError{Path: path, What: what, Have: other.Got, Want: other.Want}
+	}
+	if err != nil {
+		return fmt.Errorf("features: %s: %w", path, err)
+	}
+	return nil
+}
+
+// OtherError says that a file is not the feature set that was about to be
+// written anew, but another one or something else.
+type OtherError struct {
+	Path string
+	What string // what differs: "source", "text column", a space's field such as "prep.alpha"; "": it is no feature set
+	Have string // in the file
+	Want string // in what was to be written
+	Err  error  // why it cannot be read, if What is ""
+}
+
+func (e *OtherError) Error() string {
+	if e.What == "" {
+		return fmt.Sprintf("features: %s: it exists and is no feature set that can be read, so it is not replaced", e.Path)
+	}
+	return fmt.Sprintf("features: %s: it exists and its %s is %s, not %s, so it is not replaced", e.Path, e.What, shown(e.Have), shown(e.Want))
+}
+
+func (e *OtherError) Unwrap() error { return e.Err }
+
+// shown writes a value in a message.
+func shown(v string) string {
+	if v == "" {
+		return "absent"
+	}
+	return v
 }

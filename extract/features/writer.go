@@ -1,0 +1,183 @@
+package features
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/headstart-ml/headstart/cache"
+)
+
+// record is a row as the Parquet library sees it; "" and nil are null. Keys
+// are stored as they are, so that a file has at least 32 bytes a row.
+type record struct {
+	ID     string    `parquet:"id,zstd"`
+	Key    cache.Key `parquet:"key"`
+	Label  string    `parquet:"label,optional,dict,zstd"`
+	Split  string    `parquet:"split,optional,dict,zstd"`
+	Group  string    `parquet:"group,optional,dict,zstd"`
+	Weight *float64  `parquet:"weight,optional,dict,zstd"`
+	View   int32     `parquet:"view,dict,zstd"`
+}
+
+const (
+	rowGroup       = 1 << 18 // rows; what a Writer holds in memory
+	dictionaryMost = 1 << 20 // bytes; a column with more distinct values goes without
+)
+
+// Writer writes a feature set row by row, in bounded memory.
+type Writer struct {
+	path    string
+	meta    *Meta
+	file    *os.File // nil once closed
+	buffer  *bufio.Writer
+	parquet *parquet.GenericWriter[record]
+	batch   []record
+	n       int // rows so far
+	err     error
+}
+
+// NewWriter begins a feature set at path. The file appears there when Close
+// returns nil, and not before. Meta is read by Close, so that counts may be
+// filled in meanwhile.
+func NewWriter(path string, meta *Meta) (*Writer, error) {
+	w := &Writer{path: path, meta: meta}
+	// The temporary file lies beside the final one, or the two could be on
+	// different file systems.
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strings.ToLower(rand.Text()[:8])+".tmp")
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("features: %s: %w", path, err)
+	}
+	w.file, w.buffer = f, bufio.NewWriterSize(f, 1<<20)
+	w.parquet = parquet.NewGenericWriter[record](w.buffer,
+		parquet.MaxRowsPerRowGroup(rowGroup),
+		parquet.DictionaryMaxBytes(dictionaryMost),
+		parquet.DataPageStatistics(false),
+		parquet.CreatedBy("headstart", "1", "parquet-go"),
+	)
+	return w, nil
+}
+
+// Append adds rows. An error names the row and ends the writing.
+func (w *Writer) Append(rows ...Row) error {
+	if w.err != nil {
+		return w.err
+	}
+	w.batch = w.batch[:0]
+	for i := range rows {
+		r := &rows[i]
+		if err := r.check(); err != nil {
+			return w.fail(fmt.Errorf("row %d: %w", w.n+i+1, err))
+		}
+		c := record{ID: r.ID, Key: r.Key, Label: r.Label, Split: r.Split, Group: r.Group, View: r.View}
+		if r.Weighted {
+			c.Weight = &r.Weight
+		}
+		w.batch = append(w.batch, c)
+	}
+	if _, err := w.parquet.Write(w.batch); err != nil {
+		return w.fail(err)
+	}
+	w.n += len(rows)
+	return nil
+}
+
+func (w *Writer) fail(err error) error {
+	w.err = fmt.Errorf("features: %s: %w", w.path, err)
+	return w.err
+}
+
+// Close finishes the file and puts it in its place. After an error of Append
+// it does what Abort does and returns that error.
+func (w *Writer) Close() error {
+	if w.file == nil {
+		return fmt.Errorf("features: %s: %w", w.path, os.ErrClosed)
+	}
+	defer w.Abort()
+	if w.err != nil {
+		return w.err
+	}
+	if err := w.finish(); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
+
+func (w *Writer) finish() error {
+	text, err := w.meta.encode(w.n)
+	if err != nil {
+		return err
+	}
+	w.parquet.SetKeyValueMetadata(metaKey, text)
+	if err := w.parquet.Close(); err != nil {
+		return err
+	}
+	if err := w.buffer.Flush(); err != nil {
+		return err
+	}
+	if err := w.file.Sync(); err != nil {
+		return err
+	}
+	name := w.file.Name()
+	if err := w.file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(name, w.path); err != nil {
+		return err
+	}
+	w.file = nil // the temporary file is gone
+	return syncDir(filepath.Dir(w.path))
+}
+
+// Abort gives the file up and leaves nothing behind. After Close it does
+// nothing, so that it can be deferred.
+func (w *Writer) Abort() {
+	if w.file == nil {
+		return
+	}
+	w.file.Close()
+	os.Remove(w.file.Name())
+	w.file = nil
+	if w.err == nil {
+		w.fail(os.ErrClosed)
+	}
+}
+
+// syncDir makes a rename in the folder durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Write writes s to path, whole or not at all: into a temporary file beside it
+// that takes its place once it is on the disk.
+func Write(path string, s *Set) error {
+	if err := s.check(); err != nil {
+		return fmt.Errorf("features: %s: %w", path, err)
+	}
+	w, err := NewWriter(path, &s.Meta)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	rows := make([]Row, 0, 1024)
+	for i := range s.N() {
+		if rows = append(rows, s.row(i)); len(rows) == cap(rows) || i == s.N()-1 {
+			if err := w.Append(rows...); err != nil {
+				return err
+			}
+			rows = rows[:0]
+		}
+	}
+	return w.Close()
+}
