@@ -1,0 +1,421 @@
+// Package extract turns samples into embeddings with a frozen backbone and
+// puts what is missing into a cache.
+//
+// A run goes through its source in windows. For each sample of a window the
+// key is found (from the stat cache, or by reading and hashing the content),
+// keys that the cache lacks become jobs, jobs are cut into batches, workers
+// prepare a batch, run the backbone and pool its output, and one writer
+// appends the vectors to the cache. A sample is finished when its vector is
+// durable; finished windows reach the sink in the source's order.
+//
+//	source ─▶ key ─ in the cache? ─▶ sink
+//	           └─ no ─▶ job ─▶ batch ─▶ backbone ─▶ pooled vector ─▶ cache ─▶ sink
+//
+// Memory is bounded by construction: at most three windows are on their way,
+// a window closes early when its contents grow large, and images are decoded
+// within a fixed budget.
+package extract
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// Source yields samples in order, then io.EOF.
+type Source interface {
+	Next() (*source.Sample, error)
+}
+
+// Sink takes finished samples, in the source's order. The slice and its
+// embeddings are the sink's only until Take returns.
+type Sink interface {
+	Take(rows []Row) error
+}
+
+// Row is a finished sample.
+type Row struct {
+	Sample    *source.Sample
+	Key       cache.Key
+	Bad       string    // why there is no embedding, "" if there is one
+	Embedding []float32 // dim values, only with Settings.Embeddings
+}
+
+// Settings of a run. The zero value of each field is its default.
+type Settings struct {
+	Threads    int  // workers; 0: GOMAXPROCS
+	BatchSize  int  // samples a batch; 0: chosen by modality, texts by tokens
+	Embeddings bool // give the sink the embeddings, not only the keys
+
+	// Provenance is written into the cache's segments: what computed them.
+	Provenance map[string]string
+	// StatCache saves reading files that have not changed; nil: every file is
+	// read.
+	StatCache *cache.StatCache
+	// Acknowledged is called with the keys of rows once they are durable; nil:
+	// nobody is told.
+	Acknowledged func(keys []cache.Key)
+}
+
+func (s *Settings) workers() int {
+	if s.Threads > 0 {
+		return s.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+const (
+	windowSamples = 4096     // most samples in a window
+	windowBytes   = 32 << 20 // a window is closed when its contents reach this
+	windowsAhead  = 2        // windows prepared beside the one being finished
+	maxContent    = 64 << 20 // largest content of one sample
+	// pendingBytes bounds what is remembered of the jobs of this run; then the
+	// writer seals, and the sealed segments answer instead.
+	pendingBytes = 256 << 20
+	pendingJob   = 200 // bytes that a remembered job takes, without its row
+)
+
+// Run sends every sample of src through backbone that c does not hold yet, and
+// every sample to sink. stats is filled as it goes; nil is allowed. When ctx
+// ends, what is durable stays, and Run returns ctx's error within the time of
+// one batch.
+func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
+	if settings == nil {
+		settings = new(Settings)
+	}
+	if stats == nil {
+		stats = new(Stats)
+	}
+	space, err := Space(spec)
+	if err != nil {
+		return err
+	}
+	m, err := newModality(spec, settings.BatchSize, stats)
+	if err != nil {
+		return err
+	}
+	writer, err := c.Writer(space, settings.Provenance)
+	if err != nil {
+		return err
+	}
+	reader, err := c.Reader(space)
+	if err != nil {
+		writer.Abandon()
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &run{
+		ctx: ctx, cancel: cancel,
+		spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
+		cache: c, space: space, writer: writer, reader: reader,
+		src: src, sink: sink,
+		pending: make(map[cache.Key]*job),
+		batches: make(chan []*job),
+		results: make(chan result, 2*settings.workers()),
+		windows: make(chan *window, windowsAhead),
+	}
+	err = r.loop()
+	r.reader.Close()
+	if err != nil {
+		// The journal stays as it is: what was acknowledged is in it, and the
+		// next start seals it.
+		r.writer.Abandon()
+		return err
+	}
+	return r.writer.Close()
+}
+
+// run is one call of Run.
+type run struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	spec     *models.Spec
+	backbone Backbone
+	modality modality
+	settings *Settings
+	stats    *Stats
+
+	cache  *cache.Cache
+	space  *cache.Space
+	writer *cache.Writer
+	reader *cache.Reader
+
+	src     Source
+	srcDone bool
+	sink    Sink
+
+	pending map[cache.Key]*job // jobs of this run that the reader does not know
+
+	batches chan []*job
+	results chan result
+	windows chan *window
+	last    *window // the newest window
+}
+
+// job is one distinct content that has to be embedded.
+type job struct {
+	key     cache.Key
+	content []byte
+	ids     []int32   // tokens of a text
+	row     []float32 // once computed
+	bad     string    // why it could not be
+	window  *window
+}
+
+// result is one batch's vectors on their way to the cache.
+type result struct {
+	jobs []*job
+	rows []float32 // len(jobs)×dim
+}
+
+// loop runs the stages side by side until the source is at its end and
+// everything has reached the sink, or one of them fails.
+func (r *run) loop() error {
+	var stages, workers sync.WaitGroup
+	for range r.settings.workers() {
+		workers.Go(func() { r.guard(r.work) })
+	}
+	stages.Go(func() {
+		workers.Wait()
+		close(r.results)
+	})
+	stages.Go(func() { r.write() })
+	stages.Go(func() { r.guard(r.emit) })
+	r.guard(r.produce)
+	close(r.batches)
+	close(r.windows)
+	stages.Wait()
+	if r.ctx.Err() != nil {
+		return context.Cause(r.ctx)
+	}
+	return nil
+}
+
+// guard ends the run when a stage fails.
+func (r *run) guard(stage func() error) {
+	if err := stage(); err != nil {
+		r.cancel(err)
+	}
+}
+
+// produce cuts the source into windows and the windows into batches.
+func (r *run) produce() error {
+	for !r.srcDone {
+		if r.pendingSize() > pendingBytes {
+			if err := r.settle(); err != nil {
+				return err
+			}
+		}
+		w, err := r.nextWindow()
+		if err != nil {
+			return err
+		}
+		if len(w.rows) == 0 {
+			break
+		}
+		batches := r.modality.plan(w.jobs)
+		w.expect(batches)
+		r.last = w
+		select {
+		case r.windows <- w:
+		case <-r.ctx.Done():
+			return r.ctx.Err()
+		}
+		for _, b := range batches {
+			select {
+			case r.batches <- b:
+			case <-r.ctx.Done():
+				return r.ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) pendingSize() int {
+	each := pendingJob
+	if r.settings.Embeddings {
+		each += 4 * r.space.Dim()
+	}
+	return len(r.pending) * each
+}
+
+// settle waits until every window has reached the sink, seals what was
+// written and lets the reader see it, so that the jobs can be forgotten.
+func (r *run) settle() error {
+	select {
+	case <-r.last.emitted:
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+	// Nothing is on its way, so the writer's goroutine is idle.
+	if err := r.writer.Close(); err != nil {
+		return err
+	}
+	writer, err := r.cache.Writer(r.space, r.settings.Provenance)
+	if err != nil {
+		return err
+	}
+	r.writer = writer
+	reader, err := r.cache.Reader(r.space)
+	if err != nil {
+		return err
+	}
+	r.reader.Close()
+	r.reader = reader
+	clear(r.pending)
+	return nil
+}
+
+// work is one worker: it prepares batches, runs the backbone and pools.
+func (r *run) work() error {
+	b := r.modality.newBatch()
+	dim := r.spec.Tap.Dim
+	var out []float32
+	for jobs := range r.batches {
+		if r.ctx.Err() != nil {
+			continue
+		}
+		good, inputs, tokens := b.fill(jobs)
+		if len(good) == 0 {
+			r.results <- result{jobs: jobs}
+			continue
+		}
+		shape, each, err := tapShape(r.spec.Tap, len(good), tokens)
+		if err != nil {
+			return fmt.Errorf("extract: backbone %s: %w", r.spec.Name, err)
+		}
+		if n := len(good) * each; cap(out) < n {
+			out = make([]float32, n)
+		}
+		if err := r.infer(inputs, Tensor{Name: r.spec.Tap.Output, Shape: shape, F32: out[:len(good)*each]}); err != nil {
+			return err
+		}
+		rows := make([]float32, 0, len(good)*dim)
+		for i, j := range good {
+			n := len(rows)
+			rows = rows[:n+dim]
+			err := poolTo(rows[n:], out[i*each:(i+1)*each], r.spec.Tap.Pooling, len(j.ids))
+			if err == nil {
+				err = finish(rows[n:], r.spec.Post)
+			}
+			if err != nil {
+				j.bad = err.Error()
+				rows = rows[:n]
+				continue
+			}
+			j.row = rows[n:]
+		}
+		r.results <- result{jobs: jobs, rows: rows}
+	}
+	return nil
+}
+
+// write appends results to the cache, several batches in one frame where they
+// have queued up, and tells their windows. It goes on after the run has ended:
+// what has been computed is kept.
+func (r *run) write() {
+	var keys []cache.Key
+	var rows []float32
+	var failed bool
+	for first := range r.results {
+		group := append([]result(nil), first)
+	more:
+		for len(group) < 16 {
+			select {
+			case next, ok := <-r.results:
+				if !ok {
+					break more
+				}
+				group = append(group, next)
+			default:
+				break more
+			}
+		}
+		if failed {
+			continue
+		}
+		keys, rows = keys[:0], rows[:0]
+		for _, g := range group {
+			for _, j := range g.jobs {
+				if j.bad == "" {
+					keys = append(keys, j.key)
+				}
+			}
+			rows = append(rows, g.rows...)
+		}
+		if len(keys) > 0 {
+			if err := r.append(keys, rows); err != nil {
+				failed = true
+				r.cancel(err)
+				continue
+			}
+		}
+		for _, g := range group {
+			for _, j := range g.jobs {
+				j.done(r.settings.Embeddings)
+			}
+		}
+	}
+}
+
+// emit hands finished windows to the sink, in order.
+func (r *run) emit() error {
+	for w := range r.windows {
+		select {
+		case <-w.finished:
+		case <-r.ctx.Done():
+			return r.ctx.Err()
+		}
+		if err := r.finish(w); err != nil {
+			return err
+		}
+		close(w.emitted)
+	}
+	return nil
+}
+
+// infer runs the backbone on one prepared batch.
+func (r *run) infer(inputs []Tensor, output Tensor) error {
+	defer r.stats.Stages.Infer.add(time.Now())
+	if err := r.backbone.Run(r.ctx, inputs, output); err != nil {
+		if r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+		return fmt.Errorf("extract: backbone %s: %w", r.spec.Name, err)
+	}
+	r.stats.BackboneRows.Add(output.Shape[0])
+	return nil
+}
+
+// append makes rows durable and says so.
+func (r *run) append(keys []cache.Key, rows []float32) error {
+	defer r.stats.Stages.Write.add(time.Now())
+	if err := r.writer.Append(keys, rows); err != nil {
+		return err
+	}
+	r.stats.Computed.Add(int64(len(keys)))
+	if r.settings.Acknowledged != nil {
+		r.settings.Acknowledged(keys)
+	}
+	return nil
+}
+
+// next returns the source's next sample, nil at its end.
+func (r *run) next() (*source.Sample, error) {
+	s, err := r.src.Next()
+	if err == io.EOF {
+		r.srcDone = true
+		return nil, nil
+	}
+	return s, err
+}

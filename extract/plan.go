@@ -1,0 +1,125 @@
+package extract
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// Plan says what a run would do.
+type Plan struct {
+	Samples    int64
+	Cached     int64
+	Missing    int64 // distinct contents that would be embedded
+	Duplicates int64
+	Bad        int64 // samples that cannot be read; what cannot be decoded shows only in the run
+	Seconds    float64
+}
+
+// Survey reads every sample of src as Run does and counts what the cache c
+// lacks. To tell how long that would take it sends a few of the missing
+// samples through backbone, counted in stats as check rows, and keeps nothing.
+func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, stats *Stats, settings *Settings) (*Plan, error) {
+	if settings == nil {
+		settings = new(Settings)
+	}
+	if stats == nil {
+		stats = new(Stats)
+	}
+	space, err := Space(spec)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newModality(spec, settings.BatchSize, stats)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := c.Reader(space)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	r := &run{
+		ctx: ctx, spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
+		cache: c, space: space, reader: reader, src: src, pending: make(map[cache.Key]*job),
+	}
+	p := new(Plan)
+	var trial [][]*job
+	for !r.srcDone {
+		w, err := r.nextWindow()
+		if err != nil {
+			return nil, err
+		}
+		for i := range w.rows {
+			switch {
+			case w.rows[i].bad != "":
+				p.Bad++
+			case w.rows[i].job == nil:
+				p.Cached++
+			}
+		}
+		p.Samples += int64(len(w.rows))
+		p.Missing += int64(len(w.jobs))
+		if trial == nil && len(w.jobs) > 0 {
+			// Batches of texts are sorted by length: those in the middle stand
+			// for the rest.
+			trial = m.plan(w.jobs)
+			middle := len(trial) / 2
+			trial = trial[middle:min(middle+3, len(trial))]
+			for _, j := range slices.Concat(trial...) {
+				j.window = nil // marks it: its content is still needed
+			}
+		}
+		for _, j := range w.jobs {
+			if j.window != nil {
+				j.content, j.ids = nil, nil
+			}
+		}
+	}
+	p.Duplicates = stats.Duplicates.Load()
+	each, err := r.time(trial)
+	if err != nil {
+		return nil, err
+	}
+	p.Seconds = each * float64(p.Missing) / float64(settings.workers())
+	return p, nil
+}
+
+// time returns the seconds that one sample of the batches takes on one worker.
+// The first batch is run once more than it is timed: it pays for loading.
+func (r *run) time(batches [][]*job) (float64, error) {
+	if len(batches) == 0 {
+		return 0, nil
+	}
+	b := r.modality.newBatch()
+	var start time.Time
+	rows := 0
+	for i, jobs := range append(batches[:1:1], batches...) {
+		if i == 1 {
+			start = time.Now()
+		}
+		good, inputs, tokens := b.fill(jobs)
+		if len(good) == 0 {
+			continue
+		}
+		shape, each, err := tapShape(r.spec.Tap, len(good), tokens)
+		if err != nil {
+			return 0, err
+		}
+		output := Tensor{Name: r.spec.Tap.Output, Shape: shape, F32: make([]float32, len(good)*each)}
+		if err := r.backbone.Run(r.ctx, inputs, output); err != nil {
+			return 0, err
+		}
+		r.stats.CheckRows.Add(int64(len(good)))
+		if i > 0 {
+			rows += len(good)
+		}
+	}
+	if rows == 0 {
+		return 0, nil
+	}
+	return time.Since(start).Seconds() / float64(rows), nil
+}

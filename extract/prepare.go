@@ -1,0 +1,220 @@
+package extract
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/headstart-ml/headstart/extract/image"
+	"github.com/headstart-ml/headstart/extract/text"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// A modality knows how one kind of sample becomes the backbone's input.
+type modality interface {
+	// plan looks at the jobs of a window and cuts them into batches. A job
+	// that turns out to be bad gets its reason and is in no batch.
+	plan(jobs []*job) (batches [][]*job)
+	// newBatch returns the memory of one worker.
+	newBatch() batch
+}
+
+// A batch is one worker's input memory, used again for each batch.
+type batch interface {
+	// fill prepares jobs and returns those that are good, in the order of the
+	// rows of inputs. tokens is the padded length, 0 where there are none.
+	fill(jobs []*job) (good []*job, inputs []Tensor, tokens int)
+}
+
+// newModality returns the modality of spec. batchSize 0 means the default.
+func newModality(spec *models.Spec, batchSize int, stats *Stats) (modality, error) {
+	if len(spec.Tap.Shape) > 0 && spec.Tap.Shape[0] == 1 {
+		batchSize = 1
+	}
+	switch spec.Modality {
+	case models.Image:
+		p, err := image.New(spec.Image)
+		if err != nil {
+			return nil, err
+		}
+		if batchSize == 0 {
+			batchSize = defaultImageBatch
+		}
+		return &images{spec: spec, pre: p, size: batchSize, stats: stats, decoding: newBudget(decodeBytes)}, nil
+	case models.Text:
+		t, err := text.New(spec.Text)
+		if err != nil {
+			return nil, err
+		}
+		return &texts{spec: spec, tok: t, size: batchSize, stats: stats}, nil
+	}
+	return nil, fmt.Errorf("extract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
+}
+
+const (
+	// Batches that keep a core's caches warm; larger ones are no faster on a CPU.
+	defaultImageBatch = 4
+	defaultTextTokens = 512
+	maxTextBatch      = 64
+
+	// decodeBytes bounds what decoded images may hold at once, apart from one
+	// image that is larger than that.
+	decodeBytes = 1 << 30
+	// pixelBytes is the most that a pixel takes while it is decoded, turned and
+	// resized: a progressive JPEG that lies on its side.
+	pixelBytes = 18
+)
+
+// images prepares image files.
+type images struct {
+	spec     *models.Spec
+	pre      *image.Preprocessor
+	size     int
+	stats    *Stats
+	decoding *budget
+}
+
+func (m *images) plan(jobs []*job) [][]*job {
+	return slices.Collect(slices.Chunk(jobs, m.size))
+}
+
+func (m *images) newBatch() batch {
+	w, h := m.pre.Size()
+	return &imageBatch{images: m, each: 3 * w * h, pixels: make([]float32, m.size*3*w*h)}
+}
+
+type imageBatch struct {
+	*images
+	each   int       // values of one image
+	pixels []float32 // size×each
+	good   []*job
+}
+
+func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
+	start := time.Now()
+	b.good = b.good[:0]
+	for _, j := range jobs {
+		n := len(b.good)
+		if err := b.decode(b.pixels[n*b.each:(n+1)*b.each], j); err != nil {
+			j.bad = err.Error()
+			continue
+		}
+		b.good = append(b.good, j)
+	}
+	b.stats.Stages.Decode.add(start)
+	w, h := b.pre.Size()
+	shape := []int64{int64(len(b.good)), 3, int64(h), int64(w)}
+	if b.spec.Image.Layout == "nhwc" {
+		shape = []int64{int64(len(b.good)), int64(h), int64(w), 3}
+	}
+	return b.good, []Tensor{{Name: b.spec.Inputs[0].Name, Shape: shape, F32: b.pixels[:len(b.good)*b.each]}}, 0
+}
+
+func (b *imageBatch) decode(dst []float32, j *job) error {
+	w, h, err := b.pre.Pixels(j.content)
+	if err != nil {
+		return err
+	}
+	held := b.decoding.take(int64(w) * int64(h) * pixelBytes)
+	defer b.decoding.give(held)
+	notes, err := b.pre.To(dst, j.content)
+	if err != nil {
+		return err
+	}
+	if notes.Alpha {
+		b.stats.Transparent.Add(1)
+	}
+	if notes.Grey16 {
+		b.stats.Grey16.Add(1)
+	}
+	return nil
+}
+
+// texts prepares texts.
+type texts struct {
+	spec  *models.Spec
+	tok   *text.Tokenizer
+	size  int // texts in a batch, 0: by tokens
+	stats *Stats
+}
+
+// plan tokenises, sorts by length, so that little is padded, and cuts by the
+// number of tokens. The longest come first: what is left for the end is small.
+func (m *texts) plan(jobs []*job) [][]*job {
+	start := time.Now()
+	defer m.stats.Stages.Decode.add(start)
+	var good []*job
+	for _, j := range jobs {
+		ids, err := m.tok.AppendIDs(nil, string(j.content))
+		if err != nil {
+			j.bad = err.Error()
+			continue
+		}
+		j.ids = ids
+		good = append(good, j)
+	}
+	slices.SortStableFunc(good, func(a, b *job) int { return len(b.ids) - len(a.ids) })
+	var batches [][]*job
+	for len(good) > 0 {
+		n := m.size
+		if n == 0 {
+			n = min(max(defaultTextTokens/len(good[0].ids), 1), maxTextBatch)
+		}
+		n = min(n, len(good))
+		batches = append(batches, good[:n:n])
+		good = good[n:]
+	}
+	return batches
+}
+
+func (m *texts) newBatch() batch { return &textBatch{texts: m} }
+
+type textBatch struct {
+	*texts
+	columns [][]int64 // one an input, rows×tokens
+	types   []int32   // of one text
+}
+
+func (b *textBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
+	tokens := 0
+	for _, j := range jobs {
+		tokens = max(tokens, len(j.ids))
+	}
+	if b.columns == nil {
+		b.columns = make([][]int64, len(b.spec.Inputs))
+	}
+	inputs := make([]Tensor, len(b.spec.Inputs))
+	for i, in := range b.spec.Inputs {
+		column := slices.Grow(b.columns[i][:0], len(jobs)*tokens)[:len(jobs)*tokens]
+		b.columns[i] = column
+		for r, j := range jobs {
+			b.fillRow(column[r*tokens:(r+1)*tokens], j.ids, in.Role)
+		}
+		inputs[i] = Tensor{Name: in.Name, Shape: []int64{int64(len(jobs)), int64(tokens)}, I64: column}
+	}
+	return jobs, inputs, tokens
+}
+
+// fillRow writes one text's row of the input with the given role, padded on
+// the right.
+func (b *textBatch) fillRow(row []int64, ids []int32, role string) {
+	clear(row)
+	switch role {
+	case "ids":
+		for i, id := range ids {
+			row[i] = int64(id)
+		}
+		for i := len(ids); i < len(row); i++ {
+			row[i] = int64(b.tok.PadID())
+		}
+	case "mask":
+		for i := range ids {
+			row[i] = 1
+		}
+	case "types":
+		b.types = b.tok.AppendTypeIDs(b.types[:0], len(ids))
+		for i, id := range b.types {
+			row[i] = int64(id)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package extract
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Quarantine is the list of a run's bad samples: a JSON object a line,
+// {"id","path","reason"}. The file appears at its path when the list is
+// closed, whole, and only if something is in it.
+type Quarantine struct {
+	path string
+	file *os.File // nil until there is something to write
+	w    *bufio.Writer
+	n    int
+}
+
+// NewQuarantine returns an empty list that will lie at path.
+func NewQuarantine(path string) *Quarantine { return &Quarantine{path: path} }
+
+// Add puts a bad sample on the list.
+func (q *Quarantine) Add(id, path, reason string) error {
+	if q.file == nil {
+		f, err := os.CreateTemp(filepath.Dir(q.path), ".quarantine-*")
+		if err != nil {
+			return fmt.Errorf("extract: quarantine %s: %w", q.path, err)
+		}
+		q.file, q.w = f, bufio.NewWriter(f)
+	}
+	line, err := json.Marshal(struct {
+		ID     string `json:"id"`
+		Path   string `json:"path"`
+		Reason string `json:"reason"`
+	}{id, path, reason})
+	if err == nil {
+		_, err = q.w.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("extract: quarantine %s: %w", q.path, err)
+	}
+	q.n++
+	return nil
+}
+
+// Len returns the number of bad samples.
+func (q *Quarantine) Len() int { return q.n }
+
+// Close puts the list in its place and returns where that is, "" if there was
+// no bad sample. The list of an earlier run at the same path is then removed.
+func (q *Quarantine) Close() (string, error) {
+	if q.file == nil {
+		if err := os.Remove(q.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("extract: quarantine %s: %w", q.path, err)
+		}
+		return "", nil
+	}
+	err := q.w.Flush()
+	if err == nil {
+		err = q.file.Chmod(0o644)
+	}
+	if err == nil {
+		err = q.file.Sync()
+	}
+	if cerr := q.file.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(q.file.Name(), q.path)
+	}
+	if err != nil {
+		os.Remove(q.file.Name())
+		return "", fmt.Errorf("extract: quarantine %s: %w", q.path, err)
+	}
+	q.file = nil
+	return q.path, nil
+}
+
+// Abort gives the list up and leaves an earlier one as it was. After Close it
+// does nothing.
+func (q *Quarantine) Abort() {
+	if q.file != nil {
+		q.file.Close()
+		os.Remove(q.file.Name())
+		q.file = nil
+	}
+}

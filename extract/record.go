@@ -1,0 +1,73 @@
+package extract
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/headstart-ml/headstart/extract/features"
+)
+
+// Record is the sink that leaves a feature set, with the bad samples in a
+// quarantine list beside it.
+type Record struct {
+	meta       *features.Meta
+	set        *features.Writer
+	quarantine *Quarantine
+	seen       map[uint64]struct{} // first bytes of keys, for the count of duplicates
+}
+
+var _ Sink = (*Record)(nil)
+
+// NewRecord begins the feature set at path, such as NAME.features. Its
+// quarantine list is NAME.quarantine.jsonl.
+func NewRecord(path string, meta *features.Meta) (*Record, error) {
+	set, err := features.NewWriter(path, meta)
+	if err != nil {
+		return nil, err
+	}
+	list := strings.TrimSuffix(path, ".features") + ".quarantine.jsonl"
+	return &Record{meta: meta, set: set, quarantine: NewQuarantine(list), seen: make(map[uint64]struct{})}, nil
+}
+
+// Take adds finished samples.
+func (r *Record) Take(rows []Row) error {
+	for _, row := range rows {
+		s := row.Sample
+		if row.Bad != "" {
+			if err := r.quarantine.Add(s.ID, s.Path, row.Bad); err != nil {
+				return err
+			}
+			continue
+		}
+		prefix := binary.LittleEndian.Uint64(row.Key[:])
+		if _, ok := r.seen[prefix]; ok {
+			r.meta.Counts.Duplicates++
+		}
+		r.seen[prefix] = struct{}{}
+		err := r.set.Append(features.Row{
+			ID: s.ID, Key: row.Key, Label: s.Label, Split: s.Split, Group: s.Group,
+			Weight: s.Weight, Weighted: s.Weighted,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close puts the files in their places and returns where the quarantine list
+// is, "" if no sample was bad.
+func (r *Record) Close() (quarantine string, err error) {
+	r.meta.Counts.Bad = r.quarantine.Len()
+	if err := r.set.Close(); err != nil {
+		return "", err
+	}
+	return r.quarantine.Close()
+}
+
+// Abort gives the files up and leaves earlier ones as they were. After Close
+// it does nothing.
+func (r *Record) Abort() {
+	r.set.Abort()
+	r.quarantine.Abort()
+}

@@ -1,0 +1,263 @@
+package extract
+
+import (
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/source"
+)
+
+// window is a run of consecutive samples that travel together.
+type window struct {
+	rows []entry
+	jobs []*job // new contents, in order of first appearance
+
+	left     atomic.Int64
+	finished chan struct{} // closed when every job is done
+	emitted  chan struct{} // closed when the sink has the rows
+}
+
+// entry is a sample on its way: cached, or waiting for a job, or bad.
+type entry struct {
+	sample  *source.Sample
+	key     cache.Key
+	content []byte
+	path    string      // of the sample's file, with a stat cache
+	info    fs.FileInfo // taken before content was read; nil for texts
+	hinted  bool        // key comes from the stat cache, content has not been read
+	job     *job
+	bad     string
+}
+
+// expect sets the window to wait for the jobs that are in batches.
+func (w *window) expect(batches [][]*job) {
+	var n int64
+	for _, b := range batches {
+		n += int64(len(b))
+	}
+	w.left.Store(n)
+	if n == 0 {
+		close(w.finished)
+	}
+}
+
+// done marks a job as durable or bad and lets go of what it no longer needs.
+func (j *job) done(keepRow bool) {
+	j.content, j.ids = nil, nil
+	if !keepRow {
+		j.row = nil
+	}
+	w := j.window
+	j.window = nil
+	if w.left.Add(-1) == 0 {
+		close(w.finished)
+	}
+}
+
+// nextWindow reads samples, finds their keys and makes jobs of the contents
+// that neither the cache nor this run has.
+func (r *run) nextWindow() (*window, error) {
+	w := &window{finished: make(chan struct{}), emitted: make(chan struct{})}
+	var size int64
+	for len(w.rows) < windowSamples && size < windowBytes {
+		if err := r.ctx.Err(); err != nil {
+			return nil, err
+		}
+		// Files are listed a share of a window at a time, then read side by side.
+		share := len(w.rows)
+		for len(w.rows) < windowSamples && len(w.rows)-share < 64 {
+			s, err := r.next()
+			if err != nil {
+				return nil, err
+			}
+			if s == nil {
+				break
+			}
+			w.rows = append(w.rows, entry{sample: s})
+		}
+		if len(w.rows) == share {
+			break
+		}
+		rows := w.rows[share:]
+		r.sideBySide(rows, (*run).identify)
+		if err := r.look(w, rows); err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			size += int64(len(rows[i].content))
+			rows[i].content = nil // a job holds what is still needed
+		}
+	}
+	return w, nil
+}
+
+// sideBySide calls f for each entry, on as many goroutines as there are
+// workers, and books the time as reading.
+func (r *run) sideBySide(rows []entry, f func(*run, *entry)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(r.settings.workers(), len(rows)) {
+		wg.Go(func() {
+			defer r.stats.Stages.Read.add(time.Now())
+			for i := next.Add(1) - 1; i < int64(len(rows)); i = next.Add(1) - 1 {
+				f(r, &rows[i])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// identify finds an entry's key: by the stat cache, or from its content.
+func (r *run) identify(e *entry) {
+	if r.settings.StatCache != nil {
+		var err error
+		if e.path, e.info, err = e.sample.Info(); err == nil && e.info != nil {
+			if key, ok := r.settings.StatCache.Lookup(e.path, e.info); ok {
+				e.key, e.hinted = key, true
+				return
+			}
+		}
+	}
+	r.read(e)
+}
+
+// read reads an entry's content and takes its key.
+func (r *run) read(e *entry) {
+	e.hinted = false
+	content, err := e.sample.Read(maxContent)
+	switch {
+	case err != nil:
+		e.bad = err.Error()
+		return
+	case len(content) == 0:
+		e.bad = "empty"
+		return
+	}
+	e.content = content
+	e.key = cache.KeyOf(string(r.spec.Modality), content)
+	if e.info != nil {
+		r.settings.StatCache.Put(e.path, e.info, e.key)
+	}
+}
+
+// look asks the cache for the keys of rows and makes jobs of what is missing.
+func (r *run) look(w *window, rows []entry) error {
+	missing, err := r.missing(rows)
+	if err != nil {
+		return err
+	}
+	// A key that the stat cache gave is believed only where nothing has to be
+	// computed: what is computed is keyed by the bytes that are computed.
+	var unread []int
+	for _, i := range missing {
+		if rows[i].hinted && r.pending[rows[i].key] == nil {
+			unread = append(unread, i)
+		}
+	}
+	if len(unread) > 0 {
+		again := make([]entry, len(unread))
+		for k, i := range unread {
+			again[k] = rows[i]
+		}
+		r.sideBySide(again, (*run).read)
+		for k, i := range unread {
+			rows[i] = again[k]
+		}
+		if missing, err = r.missing(rows); err != nil {
+			return err
+		}
+	}
+	for _, i := range missing {
+		e := &rows[i]
+		if known := r.pending[e.key]; known != nil {
+			e.job = known
+			r.stats.Duplicates.Add(1)
+			continue
+		}
+		e.job = &job{key: e.key, content: e.content, window: w}
+		r.pending[e.key] = e.job
+		w.jobs = append(w.jobs, e.job)
+	}
+	return nil
+}
+
+// missing returns the indices of the rows that are not bad and that the cache
+// lacks.
+func (r *run) missing(rows []entry) ([]int, error) {
+	keys := make([]cache.Key, 0, len(rows))
+	index := make([]int, 0, len(rows))
+	for i := range rows {
+		if rows[i].bad == "" {
+			keys = append(keys, rows[i].key)
+			index = append(index, i)
+		}
+	}
+	missing, err := r.reader.Missing(keys)
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range missing {
+		missing[k] = index[i]
+	}
+	return missing, nil
+}
+
+// finish gives a finished window to the sink.
+func (r *run) finish(w *window) error {
+	rows := make([]Row, len(w.rows))
+	for i := range w.rows {
+		e := &w.rows[i]
+		rows[i] = Row{Sample: e.sample, Key: e.key, Bad: e.bad}
+		if e.job != nil {
+			rows[i].Bad = e.job.bad
+			rows[i].Embedding = e.job.row
+		}
+	}
+	if r.settings.Embeddings {
+		if err := r.gather(rows, w); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		switch {
+		case rows[i].Bad != "":
+			r.stats.Bad.Add(1)
+		case w.rows[i].job == nil:
+			r.stats.Cached.Add(1)
+		}
+		r.stats.Samples.Add(1)
+	}
+	return r.sink.Take(rows)
+}
+
+// gather fills the embeddings of the rows that come from the cache.
+func (r *run) gather(rows []Row, w *window) error {
+	var keys []cache.Key
+	var index []int
+	for i := range rows {
+		if rows[i].Bad == "" && w.rows[i].job == nil {
+			keys = append(keys, rows[i].Key)
+			index = append(index, i)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	refs := make([]cache.Ref, len(keys))
+	if n := r.reader.Locate(keys, refs); n > 0 {
+		return fmt.Errorf("extract: cache: %d rows that were there a moment ago are gone", n)
+	}
+	dim := r.space.Dim()
+	values := make([]float32, len(keys)*dim)
+	if err := r.reader.RowsTo(values, refs); err != nil {
+		return err
+	}
+	for k, i := range index {
+		rows[i].Embedding = values[k*dim : (k+1)*dim]
+	}
+	return nil
+}
