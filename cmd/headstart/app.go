@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// env is what a command sees of the process besides its flags: results go to
+// stdout, all else to stderr.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	stdoutIsTerminal bool
+	stderrIsTerminal bool
+	stderrWidth      func() int // columns, when stderr is a terminal
+
+	quiet bool // --quiet of the command that runs
+}
+
+// printJSON writes v as one line of JSON to stdout.
+func (e *env) printJSON(v any) error {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// note tells a person something that is not an error, on stderr.
+func (e *env) note(format string, a ...any) {
+	if !e.quiet {
+		fmt.Fprintf(e.stderr, "headstart: "+format+"\n", a...)
+	}
+}
+
+// newEnv returns the environment of a process with these streams.
+func newEnv(stdin io.Reader, stdout, stderr *os.File) *env {
+	dumb := os.Getenv("TERM") == "dumb"
+	return &env{
+		stdin:  stdin,
+		stdout: stdout, stdoutIsTerminal: !dumb && term.IsTerminal(int(stdout.Fd())),
+		stderr: stderr, stderrIsTerminal: !dumb && term.IsTerminal(int(stderr.Fd())),
+		stderrWidth: func() int {
+			if w, _, err := term.GetSize(int(stderr.Fd())); err == nil && w > 0 {
+				return w
+			}
+			return 80
+		},
+	}
+}
+
+// command is one of headstart's commands: what is parsed, what its help says
+// and what it runs. It has either an action or subcommands.
+type command struct {
+	name string
+	args string // its arguments, as in "HEAD NAME.features…"; "" if it takes none
+	does string // one sentence, without a full stop
+	// about is what else there is to say, paragraphs divided by empty lines.
+	about string
+	// examples are command lines that work as they stand, comments after #.
+	examples []string
+	// exits are exit codes besides 0, 1, 2 and 130.
+	exits []int
+	// minArgs and maxArgs bound the number of arguments; a negative maxArgs
+	// means any number.
+	minArgs, maxArgs int
+	// flags in the order of the help, which groups them by Category. Each gets
+	// its environment variable from newApp.
+	flags       []cli.Flag
+	action      func(*cli.Context) error
+	subcommands []*command
+}
+
+// find returns the subcommand of that name, or nil.
+func (c *command) find(name string) *command {
+	for _, s := range c.subcommands {
+		if s.name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// program is headstart as a command.
+func program(e *env) *command {
+	return &command{
+		name: "headstart",
+		args: "COMMAND",
+		does: "trains small heads on the cached embeddings of a frozen backbone",
+		about: "A pretrained ONNX backbone runs once per sample, its embeddings are kept on disk, " +
+			"and heads are trained on them in seconds.",
+		examples:    []string{"headstart doctor          # is everything here to run?", "headstart help doctor"},
+		subcommands: commands(e),
+	}
+}
+
+// run runs a program with the arguments after its name and returns the exit
+// code.
+func run(ctx context.Context, program *command, args []string, e *env) int {
+	err := dispatch(ctx, program, args, e)
+	return report(ctx, e.stderr, err)
+}
+
+// dispatch finds the command of the program that args name and runs it.
+func dispatch(ctx context.Context, program *command, args []string, e *env) error {
+	c, err := arrange(program, args)
+	if err != nil {
+		return err
+	}
+	path := strings.Join(c.path[1:], " ")
+	switch {
+	case c.help:
+		return writeHelp(e.stdout, c.command, c.path)
+	case c.version:
+		return writeVersion(e.stdout)
+	case len(c.path) == 1:
+		return writeHelp(e.stdout, program, c.path)
+	case c.command.action == nil:
+		return &commandError{path, usagef("it takes one of: %s", strings.Join(names(c.command), ", "))}
+	case len(c.args) < c.command.minArgs:
+		return &commandError{path, usagef("%s is missing", c.command.args)}
+	case c.command.maxArgs == 0 && len(c.args) > 0:
+		return &commandError{path, usagef("it takes no arguments, not %q", c.args[0])}
+	case c.command.maxArgs > 0 && len(c.args) > c.command.maxArgs:
+		return &commandError{path, usagef("%q is too many: it takes %s", c.args[c.command.maxArgs], c.command.args)}
+	}
+	if err := newApp(program, e).RunContext(ctx, c.line()); err != nil {
+		return &commandError{path, err}
+	}
+	return nil
+}
+
+func names(c *command) []string {
+	var s []string
+	for _, sub := range c.subcommands {
+		s = append(s, sub.name)
+	}
+	return s
+}
+
+// newApp turns the commands into urfave/cli's. Its parser gets arguments that
+// arrange has put in order; help, suggestions and exit codes are ours.
+func newApp(program *command, e *env) *cli.App {
+	app := &cli.App{
+		Name:                      program.name,
+		HideHelp:                  true,
+		HideVersion:               true,
+		Reader:                    e.stdin,
+		Writer:                    e.stderr,
+		ErrWriter:                 e.stderr,
+		DisableSliceFlagSeparator: true, // paths may have commas in them
+		OnUsageError:              onUsageError,
+		ExitErrHandler:            func(*cli.Context, error) {},
+	}
+	for _, c := range program.subcommands {
+		app.Commands = append(app.Commands, cliCommand(c))
+	}
+	return app
+}
+
+func cliCommand(c *command) *cli.Command {
+	out := &cli.Command{Name: c.name, HideHelp: true, Flags: c.flags, Action: c.action, OnUsageError: onUsageError}
+	for _, f := range c.flags {
+		name := f.Names()[0]
+		if name == "runtime" {
+			continue // runtime.Find reads HEADSTART_RUNTIME itself, to say which place it was
+		}
+		// Every kind of flag has this field, but no interface has it.
+		reflect.ValueOf(f).Elem().FieldByName("EnvVars").Set(reflect.ValueOf([]string{variable(name)}))
+	}
+	for _, s := range c.subcommands {
+		out.Subcommands = append(out.Subcommands, cliCommand(s))
+	}
+	return out
+}
+
+// variable is the environment variable of a flag.
+func variable(flag string) string {
+	return "HEADSTART_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// writeVersion says what this program was built from and what it needs.
+func writeVersion(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "headstart %s\n%s %s/%s\nneeds ONNX Runtime %s or newer\n",
+		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtimeMinimum)
+	return err
+}
+
+// version is the module's version, with the commit if it was built from one.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(version unknown)"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "development version"
+	}
+	var commit, dirty string
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = ", modified"
+		}
+	}
+	if commit != "" {
+		v += " (commit " + commit[:min(12, len(commit))] + dirty + ")"
+	}
+	return v
+}

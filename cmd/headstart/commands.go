@@ -1,0 +1,8 @@
+package main
+
+// commands are headstart's commands in the order of the help.
+func commands(e *env) []*command {
+	return []*command{
+		doctorCommand(e),
+	}
+}

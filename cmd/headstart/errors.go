@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+)
+
+// The exit codes. They are part of the contract with scripts.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitBadSamples  = 3
+	exitCorrupt     = 4
+	exitInterrupted = 130
+)
+
+// exitMeaning is what the help says of an exit code.
+var exitMeaning = map[int]string{
+	exitDone:        "done",
+	exitFailed:      "failed",
+	exitUsage:       "the command line is wrong",
+	exitBadSamples:  "finished, but there are more bad samples than --max-bad allows",
+	exitCorrupt:     "the cache is corrupt",
+	exitInterrupted: "interrupted",
+}
+
+// usageError says what is wrong with a command line.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, a ...any) error { return &usageError{fmt.Sprintf(format, a...)} }
+
+// badSamplesError ends a run that is complete but for more bad samples than
+// were allowed.
+type badSamplesError struct {
+	bad, samples int64
+	limit        string // as --max-bad was given
+	quarantine   string // the file that lists them
+}
+
+func (e *badSamplesError) Error() string {
+	return fmt.Sprintf("%d of %d samples are bad, more than --max-bad %s allows; %s says why", e.bad, e.samples, e.limit, e.quarantine)
+}
+
+// commandError is an error of a command, "extract" or "cache stat".
+type commandError struct {
+	command string
+	err     error
+}
+
+func (e *commandError) Error() string { return e.command + ": " + e.err.Error() }
+func (e *commandError) Unwrap() error { return e.err }
+
+// flagComplaint is how the flag package and urfave/cli end their errors:
+// ` for flag -threads: parse error`, ` for -json: parse error`, ` for flag lr:
+// strconv.ParseFloat …`.
+var flagComplaint = regexp.MustCompile(` for (?:flag )?-?([a-z0-9-]+):.*$`)
+
+// onUsageError is called by urfave/cli with what its parser says.
+func onUsageError(_ *cli.Context, err error, _ bool) error {
+	return &usageError{flagComplaint.ReplaceAllString(err.Error(), " for --$1")}
+}
+
+// exitCode maps an error to the exit code of the process.
+func exitCode(ctx context.Context, err error) int {
+	var (
+		usage   *usageError
+		bad     *badSamplesError
+		corrupt *cache.CorruptError
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &bad):
+		return exitBadSamples
+	case errors.As(err, &corrupt):
+		return exitCorrupt
+	}
+	return exitFailed
+}
+
+// report prints err, if there is one, and returns the exit code for it.
+func report(ctx context.Context, w io.Writer, err error) int {
+	code := exitCode(ctx, err)
+	if code == exitDone {
+		return code
+	}
+	command, text := "", err.Error()
+	var ce *commandError
+	if errors.As(err, &ce) {
+		command, text = ce.command+": ", ce.err.Error()
+		// A package that is called as the command is need not say so again.
+		text = strings.TrimPrefix(text, command)
+	}
+	switch code {
+	case exitInterrupted:
+		text = "interrupted"
+	case exitUsage:
+		help := "headstart help"
+		if ce != nil {
+			help += " " + ce.command
+		}
+		if !strings.Contains(text, help) {
+			text += "\n" + help + " shows how it is used"
+		}
+	}
+	fmt.Fprintf(w, "headstart: %s%s\n", command, text)
+	return code
+}

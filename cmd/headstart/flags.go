@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// common are the values of the flags that many commands have.
+type common struct {
+	cacheDir string
+	threads  int    // at least 1
+	runtime  string // the library asked for, "" if none
+	provider string // "cpu"
+	quiet    bool
+	json     bool
+	noColor  bool
+}
+
+// commonFlags returns the flags of these names, "cache", "threads", "runtime",
+// "provider", "quiet", "json" and "no-color", as a group of the help. A
+// command takes those that do something in it.
+func commonFlags(names ...string) []cli.Flag {
+	const group = "Common"
+	all := map[string]cli.Flag{
+		"cache": &cli.StringFlag{Name: "cache", Category: group,
+			Usage: "`DIR` of the embeddings", DefaultText: "$XDG_CACHE_HOME/headstart or ~/.cache/headstart"},
+		"threads": &cli.IntFlag{Name: "threads", Category: group,
+			Usage: "use `N` CPUs", DefaultText: "those that this process may use"},
+		"runtime": &cli.StringFlag{Name: "runtime", Category: group,
+			Usage:       "`FILE` of the ONNX Runtime library",
+			DefaultText: "$HEADSTART_RUNTIME, $ONNXRUNTIME_SHARED_LIBRARY_PATH, lib and ../lib beside the program, the system's"},
+		"provider": &cli.StringFlag{Name: "provider", Category: group, Value: "cpu",
+			Usage: "`NAME` of what computes; cpu is the only one"},
+		"quiet": &cli.BoolFlag{Name: "quiet", Category: group,
+			Usage: "no progress and no notes, only errors"},
+		"json": &cli.BoolFlag{Name: "json", Category: group,
+			Usage: "print the result as JSON"},
+		"no-color": &cli.BoolFlag{Name: "no-color", Category: group,
+			Usage: "no colours; NO_COLOR does the same"},
+	}
+	flags := make([]cli.Flag, len(names))
+	for i, n := range names {
+		flags[i] = all[n]
+	}
+	return flags
+}
+
+// common reads the common flags that the command of ctx has; the others have
+// their defaults.
+func (e *env) common(ctx *cli.Context) (*common, error) {
+	c := &common{
+		cacheDir: ctx.String("cache"),
+		threads:  ctx.Int("threads"),
+		runtime:  ctx.String("runtime"),
+		provider: ctx.String("provider"),
+		quiet:    ctx.Bool("quiet"),
+		json:     ctx.Bool("json"),
+		noColor:  ctx.Bool("no-color") || os.Getenv("NO_COLOR") != "",
+	}
+	e.quiet = c.quiet
+	if c.cacheDir == "" {
+		var err error
+		if c.cacheDir, err = defaultCache(); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case c.threads == 0 && !ctx.IsSet("threads"):
+		// Go looks at the CPU affinity and at the quota of the control group.
+		c.threads = runtime.GOMAXPROCS(0)
+	case c.threads < 1:
+		return nil, usagef("--threads %d: at least 1 is needed", c.threads)
+	}
+	switch c.provider {
+	case "", "cpu":
+		c.provider = "cpu"
+	default:
+		return nil, usagef("--provider %s: it is not supported by this version; cpu is", c.provider)
+	}
+	return c, nil
+}
+
+// defaultCache is the folder that the XDG Base Directory Specification gives,
+// on macOS too.
+func defaultCache() (string, error) {
+	// The specification says to ignore a path that is not absolute.
+	if dir := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "headstart"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for the cache: %w; name one with --cache DIR", err)
+	}
+	return filepath.Join(home, ".cache", "headstart"), nil
+}
+
+// oneOf is nil if value is one of the choices that a flag has.
+func oneOf(flag, value string, choices ...string) error {
+	for _, c := range choices {
+		if value == c {
+			return nil
+		}
+	}
+	if near := nearest(value, choices); near != "" {
+		return usagef("--%s %s: did you mean %s?", flag, value, near)
+	}
+	return usagef("--%s %s: it is one of %s", flag, value, strings.Join(choices, ", "))
+}

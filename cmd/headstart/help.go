@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	helpWidth  = 80
+	helpColumn = 26 // where explanations begin
+)
+
+// writeHelp writes the help of c, which path calls: a sentence, usage,
+// commands or flags in their groups, examples, exit status.
+func writeHelp(w io.Writer, c *command, path []string) error {
+	var b bytes.Buffer
+	name := strings.Join(path, " ")
+	wrap(&b, name+" "+c.does+".", 0)
+
+	b.WriteString("\nUSAGE\n  " + name)
+	if len(c.flags) > 0 {
+		b.WriteString(" [FLAGS]")
+	}
+	switch {
+	case c.args != "":
+		b.WriteString(" " + c.args)
+	case c.subcommands != nil:
+		b.WriteString(" COMMAND")
+	}
+	b.WriteString("\n")
+
+	if c.about != "" {
+		for p := range strings.SplitSeq(c.about, "\n\n") {
+			b.WriteString("\n")
+			wrap(&b, p, 0)
+		}
+	}
+	if c.subcommands != nil {
+		b.WriteString("\nCOMMANDS\n")
+		for _, s := range c.subcommands {
+			item(&b, s.name, s.does)
+		}
+		if len(path) == 1 {
+			item(&b, "help COMMAND", "explains a command, as COMMAND --help does")
+		}
+	}
+	for _, g := range groups(c.flags) {
+		b.WriteString("\n" + strings.ToUpper(g.name) + "\n")
+		for _, f := range g.flags {
+			item(&b, flagTerm(f), flagText(f))
+		}
+	}
+	if len(path) == 1 {
+		b.WriteString("\nFLAGS\n")
+		item(&b, "--help, -h", "shows help, of a command too")
+		item(&b, "--version", "shows the version, and which ONNX Runtime fits")
+	}
+	if len(c.flags) > 0 {
+		b.WriteString("\n")
+		first := c.flags[0].Names()[0]
+		wrap(&b, "Flags may stand before or after arguments; -- ends them. Each has an environment variable: --"+
+			first+" has "+variable(first)+".", 0)
+	}
+	b.WriteString("\nEXAMPLES\n")
+	for _, e := range c.examples {
+		b.WriteString("  $ " + e + "\n")
+	}
+	b.WriteString("\nEXIT STATUS\n")
+	codes := append([]int{exitDone, exitFailed, exitUsage, exitInterrupted}, c.exits...)
+	slices.Sort(codes)
+	for _, code := range codes {
+		fmt.Fprintf(&b, "  %-5d%s\n", code, exitMeaning[code])
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+type group struct {
+	name  string
+	flags []cli.Flag
+}
+
+// groups sorts flags by category, in the order in which categories come.
+func groups(flags []cli.Flag) []group {
+	var gs []group
+	for _, f := range flags {
+		name := "Flags"
+		if c, ok := f.(cli.CategorizableFlag); ok && c.GetCategory() != "" {
+			name = c.GetCategory()
+		}
+		i := slices.IndexFunc(gs, func(g group) bool { return g.name == name })
+		if i < 0 {
+			i = len(gs)
+			gs = append(gs, group{name: name})
+		}
+		gs[i].flags = append(gs[i].flags, f)
+	}
+	return gs
+}
+
+// flagTerm is a flag with its value's name, which is what the usage has in
+// back quotes.
+func flagTerm(f cli.Flag) string {
+	term := "--" + f.Names()[0]
+	if takesValue(f) {
+		_, value, _ := strings.Cut(f.(cli.DocGenerationFlag).GetUsage(), "`")
+		value, _, _ = strings.Cut(value, "`")
+		if value == "" {
+			value = "VALUE"
+		}
+		term += " " + value
+	}
+	return term
+}
+
+// flagText is what a flag does, whether it may be repeated and its default.
+func flagText(f cli.Flag) string {
+	d := f.(cli.DocGenerationFlag)
+	text := strings.ReplaceAll(d.GetUsage(), "`", "")
+	var more []string
+	if repeatable(f) {
+		more = append(more, "repeatable")
+	}
+	// Of the values that urfave/cli calls defaults, these mean none.
+	if v := strings.Trim(d.GetDefaultText(), `"`); takesValue(f) && v != "" && v != "0" {
+		more = append(more, "default: "+v)
+	}
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, "; ") + ")"
+	}
+	return text
+}
+
+// item writes a term and what it means, in two columns.
+func item(b *bytes.Buffer, term, text string) {
+	b.WriteString("  " + term)
+	used := 2 + utf8.RuneCountInString(term)
+	if used > helpColumn-2 {
+		b.WriteString("\n")
+		used = 0
+	}
+	b.WriteString(strings.Repeat(" ", helpColumn-used))
+	wrap(b, text, helpColumn)
+}
+
+// wrap writes text as lines of at most helpWidth columns; all lines but the
+// first are indented.
+func wrap(b *bytes.Buffer, text string, indent int) {
+	column := indent
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if i > 0 {
+			if column+1+n > helpWidth {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+				column = indent
+			} else {
+				b.WriteString(" ")
+				column++
+			}
+		}
+		b.WriteString(word)
+		column += n
+	}
+	b.WriteString("\n")
+}

@@ -1,0 +1,26 @@
+// Command headstart gives a small labelled data set a head start: a pretrained
+// backbone stays frozen and runs once per sample, its embeddings are kept, and
+// only a small head is trained on them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(process(program))
+}
+
+// process runs the program with the process's arguments, streams and signals.
+func process(program func(*env) *command) int {
+	// The first Ctrl-C cancels the context; the second one, since stop has put
+	// the signal's own action back, ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	e := newEnv(os.Stdin, os.Stdout, os.Stderr)
+	return run(ctx, program(e), os.Args[1:], e)
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestMeterLine(t *testing.T) {
+	e, _, _ := testEnv()
+	start := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+	m := &meter{env: e, name: "extract", total: 5000, start: start}
+	for _, test := range []struct {
+		after time.Duration
+		n     tally
+		want  string
+	}{
+		{0, tally{}, "extract: 0 of 5,000 samples · 0 cached, 0 computed, 0 bad"},
+		// 1,000 from the cache in a second …
+		{time.Second, tally{samples: 1000, cached: 1000, read: 2},
+			"extract: 1,000 of 5,000 samples, 1,000/s, 4.0 s left · 1,000 cached, 0 computed, 0 bad · read 100 %, decode 0 %, infer 0 %, write 0 %"},
+		// … then 100 a second: the time left comes from the last 15 seconds.
+		{11 * time.Second, tally{samples: 2000, cached: 1000, computed: 999, bad: 1, read: 2, decode: 4, infer: 13, write: 1},
+			"extract: 2,000 of 5,000 samples, 182/s, 17 s left · 1,000 cached, 999 computed, 1 bad · read 10 %, decode 20 %, infer 65 %, write 5 %"},
+		{16 * time.Second, tally{samples: 2500, cached: 1000, computed: 1499, bad: 1},
+			"extract: 2,500 of 5,000 samples, 100/s, 25 s left · 1,000 cached, 1,499 computed, 1 bad"},
+		{20 * time.Second, tally{samples: 5000, cached: 1000, computed: 3999, bad: 1},
+			"extract: 5,000 of 5,000 samples, 211/s · 1,000 cached, 3,999 computed, 1 bad"},
+	} {
+		if got := m.line(start.Add(test.after), test.n); got != test.want {
+			t.Errorf("after %v:\ngot  %s\nwant %s", test.after, got, test.want)
+		}
+	}
+	n := tally{samples: 5000, cached: 1000, computed: 3999, bad: 1, read: 2, decode: 4, infer: 13, write: 1}
+	if got, want := m.summary(20*time.Second, n), "extract: 5,000 samples in 20 s (250/s): 1,000 cached, 3,999 computed, 1 bad; time: read 10 %, decode 20 %, infer 65 %, write 5 %"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	unknown := &meter{env: e, name: "predict", total: -1, start: start}
+	if got, want := unknown.line(start.Add(2*time.Second), tally{samples: 3}), "predict: 3 samples, 1.5/s · 0 cached, 0 computed, 0 bad"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestMeterStreams(t *testing.T) {
+	var samples atomic.Int64
+	now := func() tally { return tally{samples: samples.Add(10), computed: samples.Load()} }
+	for _, test := range []struct {
+		name            string
+		terminal, quiet bool
+		check           func(s string) bool
+	}{
+		{"terminal", true, false, func(s string) bool {
+			drawn := strings.Count(s, "\x1b[K") - 1 // and once to clear the line
+			head, last, _ := strings.Cut(s, "\r\x1b[Kextract: ")
+			return drawn >= 2 && drawn <= 6 && !strings.Contains(head, "\n") && strings.Count(last, "\n") == 1 && strings.HasSuffix(last, "\n")
+		}},
+		{"piped", false, false, func(s string) bool {
+			return strings.Count(s, "\n") == 1 && !strings.ContainsAny(s, "\r\x1b") && strings.Contains(s, " samples in ")
+		}},
+		{"quiet", true, true, func(s string) bool { return s == "" }},
+		{"quiet and piped", false, true, func(s string) bool { return s == "" }},
+	} {
+		e, _, stderr := testEnv()
+		e.stderrIsTerminal = test.terminal
+		m := startMeter(e, &common{quiet: test.quiet}, "extract", 100000, now)
+		if test.terminal && !test.quiet {
+			time.Sleep(350 * time.Millisecond)
+		}
+		m.stop()
+		if !test.check(stderr.String()) {
+			t.Errorf("%s: %q", test.name, stderr.String())
+		}
+	}
+}
+
+func TestMeterPlainLines(t *testing.T) {
+	e, _, stderr := testEnv()
+	m := &meter{env: e, name: "extract", total: 10, start: time.Now(), now: func() tally { return tally{samples: 5} }}
+	m.show(m.start.Add(printEvery))
+	m.show(m.start.Add(2 * printEvery))
+	if s := stderr.String(); strings.Count(s, "\n") != 2 || !strings.HasPrefix(s, "extract: 5 of 10 samples, 0.5") || strings.ContainsAny(s, "\r\x1b") {
+		t.Errorf("%q", s)
+	}
+}
+
+func TestWordsOfNumbers(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		if got := count(n); got != want {
+			t.Errorf("count(%d) = %s, want %s", n, got, want)
+		}
+	}
+	for s, want := range map[float64]string{0: "0.0 s", 0.44: "0.4 s", 9.94: "9.9 s", 9.96: "10 s", 59.4: "59 s", 59.6: "1 min 0 s", 200: "3 min 20 s", 3599.6: "1 h 0 min", 7500: "2 h 5 min"} {
+		if got := span(s); got != want {
+			t.Errorf("span(%v) = %s, want %s", s, got, want)
+		}
+	}
+	for r, want := range map[float64]string{0.0123: "0.012", 0.5: "0.5", 1.25: "1.2", 9.7: "9.7", 10.4: "10", 1234.5: "1,235"} {
+		if got := speed(r); got != want {
+			t.Errorf("speed(%v) = %s, want %s", r, got, want)
+		}
+	}
+	for n, want := range map[uint64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1 << 20: "1 MiB", 1000 << 20: "0.977 GiB", 123 << 30: "123 GiB", 1536 << 30: "1.5 TiB"} {
+		if got := bytesOf(n); got != want {
+			t.Errorf("bytesOf(%d) = %s, want %s", n, got, want)
+		}
+	}
+	if got := cut("größer", 4); got != "grö…" {
+		t.Errorf("cut = %q", got)
+	}
+}
