@@ -214,8 +214,9 @@ func version() string {
 			dirty = ", modified"
 		}
 	}
-	if commit != "" {
-		v += " (commit " + commit[:min(12, len(commit))] + dirty + ")"
+	// The version of a build between two releases has the commit in it.
+	if short := commit[:min(12, len(commit))]; short != "" && !strings.Contains(v, short) {
+		v += " (commit " + short + dirty + ")"
 	}
 	return v
 }
