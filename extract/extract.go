@@ -72,10 +72,11 @@ func (s *Settings) workers() int {
 }
 
 const (
-	windowSamples = 4096     // most samples in a window
-	windowBytes   = 32 << 20 // a window is closed when its contents reach this
-	windowsAhead  = 2        // windows prepared beside the one being finished
-	maxContent    = 64 << 20 // largest content of one sample
+	textWindow   = 4096     // most texts in a window: it is sorted by length
+	imageWindow  = 256      // most images in a window
+	windowBytes  = 32 << 20 // a window is closed when its contents reach this
+	windowsAhead = 2        // windows prepared beside the one being finished
+	maxContent   = 64 << 20 // largest content of one sample
 	// pendingBytes bounds what is remembered of the jobs of this run; then the
 	// writer seals, and the sealed segments answer instead.
 	pendingBytes = 256 << 20

@@ -9,6 +9,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
 )
 
 // window is a run of consecutive samples that travel together.
@@ -62,14 +63,18 @@ func (j *job) done(keepRow bool) {
 // that neither the cache nor this run has.
 func (r *run) nextWindow() (*window, error) {
 	w := &window{finished: make(chan struct{}), emitted: make(chan struct{})}
+	most := imageWindow
+	if r.spec.Modality == models.Text {
+		most = textWindow
+	}
 	var size int64
-	for len(w.rows) < windowSamples && size < windowBytes {
+	for len(w.rows) < most && size < windowBytes {
 		if err := r.ctx.Err(); err != nil {
 			return nil, err
 		}
 		// Files are listed a share of a window at a time, then read side by side.
 		share := len(w.rows)
-		for len(w.rows) < windowSamples && len(w.rows)-share < 64 {
+		for len(w.rows) < most && len(w.rows)-share < 64 {
 			s, err := r.next()
 			if err != nil {
 				return nil, err

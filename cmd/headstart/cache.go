@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+)
+
+func cacheCommand(e *env) *command {
+	return &command{
+		name: "cache",
+		does: "looks after the store of embeddings",
+		examples: []string{
+			"headstart cache stat",
+			"headstart cache verify --full",
+		},
+		subcommands: []*command{cacheStatCommand(e), cacheVerifyCommand(e)},
+	}
+}
+
+func cacheStatCommand(e *env) *command {
+	return &command{
+		name:     "stat",
+		does:     "lists the spaces with their rows and bytes",
+		examples: []string{"headstart cache stat", "headstart cache stat --json"},
+		flags:    commonFlags("cache", "quiet", "json", "no-color"),
+		action: func(ctx *cli.Context) error {
+			c, err := e.common(ctx)
+			if err != nil {
+				return err
+			}
+			return runCacheStat(c, e)
+		},
+	}
+}
+
+// cacheSummary is what `cache stat --json` prints.
+type cacheSummary struct {
+	Cache       string              `json:"cache"`
+	Spaces      []cacheSpaceSummary `json:"spaces"`
+	Rows        int64               `json:"rows"`
+	Bytes       int64               `json:"bytes"`
+	Quarantined int                 `json:"quarantined"`
+}
+
+type cacheSpaceSummary struct {
+	Fingerprint string `json:"fingerprint"`
+	Description string `json:"description"`
+	Dim         int    `json:"dim"`
+	Segments    int    `json:"segments"`
+	Rows        int64  `json:"rows"`
+	Bytes       int64  `json:"bytes"`
+	Waiting     int    `json:"waiting"`
+	Refused     int    `json:"refused"`
+	Error       string `json:"error,omitempty"`
+}
+
+func runCacheStat(c *common, e *env) error {
+	store, err := cache.Open(c.cacheDir, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	stat, err := store.Stat()
+	if err != nil {
+		return err
+	}
+	sum := cacheSummary{Cache: c.cacheDir, Spaces: []cacheSpaceSummary{}, Quarantined: stat.Quarantined}
+	for _, s := range stat.Spaces {
+		row := cacheSpaceSummary{
+			Fingerprint: s.Fingerprint, Segments: s.Segments, Rows: s.Rows, Bytes: s.Bytes, Waiting: s.Waiting, Refused: s.Refused,
+		}
+		if s.Space != nil {
+			row.Description, row.Dim = describe(s.Space), s.Space.Dim()
+		}
+		if s.Err != nil {
+			row.Error = s.Err.Error()
+		}
+		sum.Spaces = append(sum.Spaces, row)
+		sum.Rows += s.Rows
+		sum.Bytes += s.Bytes
+	}
+	if c.json {
+		return e.printJSON(&sum)
+	}
+	fmt.Fprintf(e.stdout, "%s: %s rows in %d spaces, %s\n", sum.Cache, count(sum.Rows), len(sum.Spaces), bytesOf(uint64(sum.Bytes)))
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	for _, s := range sum.Spaces {
+		fmt.Fprintf(w, "  %s\t%s rows × %d\t%d segments\t%s\t%s\n", s.Fingerprint[:12], count(s.Rows), s.Dim, s.Segments, bytesOf(uint64(s.Bytes)), s.Description)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range sum.Spaces {
+		if s.Error != "" {
+			fmt.Fprintf(e.stdout, "  %s is refused: %s\n", s.Fingerprint[:12], s.Error)
+		}
+		if s.Waiting > 0 {
+			fmt.Fprintf(e.stdout, "  %s has %d journals with rows that are not sealed yet; the next extract seals those that nobody writes to\n", s.Fingerprint[:12], s.Waiting)
+		}
+		if s.Refused > 0 {
+			fmt.Fprintf(e.stdout, "  %s has %d segments that are refused; headstart cache verify says why\n", s.Fingerprint[:12], s.Refused)
+		}
+	}
+	if sum.Quarantined > 0 {
+		fmt.Fprintf(e.stdout, "  %d files are in quarantine (%s)\n", sum.Quarantined, bytesOf(uint64(stat.QuarantineBytes)))
+	}
+	return nil
+}
+
+// describe says in a line what a space's embeddings are.
+func describe(s *cache.Space) string {
+	var id struct {
+		Model        struct{ SHA256 string }
+		Output, Pool string
+		Post         string
+		Prep         struct {
+			Impl, Alpha string
+			MaxLen      int `json:"max_len"`
+			Resize      struct{ Filter string }
+			Crop        struct{ W, H int }
+		}
+	}
+	if err := json.Unmarshal(s.JSON(), &id); err != nil {
+		return err.Error()
+	}
+	out := fmt.Sprintf("model %.12s, %s, pooling %s", id.Model.SHA256, id.Output, id.Pool)
+	if id.Post != "" {
+		out += ", " + id.Post
+	}
+	switch p := &id.Prep; {
+	case strings.HasPrefix(p.Impl, "image/"):
+		out += fmt.Sprintf("; images %d×%d, %s, alpha %s", p.Crop.W, p.Crop.H, p.Resize.Filter, p.Alpha)
+	case strings.HasPrefix(p.Impl, "text/"):
+		out += fmt.Sprintf("; texts of at most %d tokens", p.MaxLen)
+	}
+	return out
+}
+
+func cacheVerifyCommand(e *env) *command {
+	return &command{
+		name: "verify",
+		does: "looks for everything that is wrong with the cache, and changes nothing",
+		about: "Without --full it checks names, sizes, headers and the order of keys; with --full every checksum, digest and value too. " +
+			"It names every problem, not only the first. extract computes again what is damaged.",
+		examples: []string{"headstart cache verify", "headstart cache verify --full --json"},
+		exits:    []int{exitCorrupt},
+		flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "full", Category: "Checks", Usage: "check every checksum, digest and value"},
+			&cli.BoolFlag{Name: "fast", Category: "Checks", Usage: "check the structure only (default)"},
+		}, commonFlags("cache", "quiet", "json", "no-color")...),
+		action: func(ctx *cli.Context) error {
+			c, err := e.common(ctx)
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("full") && ctx.Bool("fast") {
+				return usagef("--fast and --full are two ways to check; give one of them")
+			}
+			return runCacheVerify(ctx.Context, c, ctx.Bool("full"), e)
+		},
+	}
+}
+
+// verifyProblem is a problem in what `cache verify --json` prints.
+type verifyProblem struct {
+	Path   string `json:"path"`
+	Row    *int64 `json:"row,omitempty"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func runCacheVerify(ctx context.Context, c *common, full bool, e *env) error {
+	store, err := cache.Open(c.cacheDir, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	mode := cache.Fast
+	if full {
+		mode = cache.Full
+	}
+	problems := []verifyProblem{}
+	var first *cache.Problem
+	v, err := store.Verify(ctx, mode, func(p cache.Problem) {
+		if first == nil {
+			first = &p
+		}
+		one := verifyProblem{Path: p.Path, Reason: p.Err.Error()}
+		place := p.Path
+		if p.Row >= 0 {
+			one.Row, one.Key = &p.Row, p.Key.String()
+			place += fmt.Sprintf(": row %d", p.Row)
+		}
+		if c.json {
+			problems = append(problems, one)
+		} else {
+			fmt.Fprintf(e.stdout, "%s: %v\n", place, p.Err)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if c.json {
+		err = e.printJSON(map[string]any{
+			"ok": v.Problems == 0, "spaces": v.Spaces, "segments": v.Segments, "wals": v.WALs,
+			"rows": v.Rows, "bytes": v.Bytes, "problems": problems,
+		})
+	} else if v.Problems == 0 && !c.quiet {
+		_, err = fmt.Fprintf(e.stdout, "OK: %s rows in %d segments of %d spaces, %s\n", count(v.Rows), v.Segments, v.Spaces, bytesOf(uint64(v.Bytes)))
+	}
+	if err == nil && first != nil {
+		err = fmt.Errorf("%d problems, the first: %w\nextract computes again what is damaged", v.Problems, &cache.CorruptError{Problem: *first})
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
+)
+
+type extractOptions struct {
+	common
+	sampling
+	out    string
+	dryRun bool
+}
+
+// extractSummary is what `extract --json` prints.
+type extractSummary struct {
+	Features     string             `json:"features"`
+	Samples      int64              `json:"samples"`
+	Cached       int64              `json:"cached"`
+	Computed     int64              `json:"computed"`
+	Duplicates   int64              `json:"duplicates"`
+	Bad          int64              `json:"bad"`
+	BackboneRows int64              `json:"backbone_rows"`
+	CheckRows    int64              `json:"check_rows"`
+	Seconds      float64            `json:"seconds"`
+	Rate         float64            `json:"rate"`
+	Stages       map[string]float64 `json:"stages"`
+	Spaces       []spaceSummary     `json:"spaces"`
+	Quarantine   *string            `json:"quarantine"`
+}
+
+type spaceSummary struct {
+	Fingerprint string `json:"fingerprint"`
+	Tap         string `json:"tap"`
+	Pooling     string `json:"pooling"`
+	Dim         int    `json:"dim"`
+}
+
+func extractCommand(e *env) *command {
+	return &command{
+		name: "extract",
+		args: "SOURCE…",
+		does: "runs the backbone once per sample and keeps the embeddings",
+		about: "A source is a folder of images (root/class/file, or root/{train,val,test}/class/file), a CSV or TSV table with a column of image paths or of texts, " +
+			"or a file with a text a line; - is the standard input. " +
+			"What the cache has already is not computed again, whatever the file is called. " +
+			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +
+			"Bad samples do not stop a run: NAME.quarantine.jsonl lists them with the reason.",
+		examples: []string{
+			"headstart extract photos/",
+			"headstart extract --text name --label label --out names.features emoji.csv",
+			"headstart extract --image image --alpha white --out images.features emoji.csv",
+			"headstart extract --dry-run photos/    # how much is there to do?",
+		},
+		exits:   []int{exitBadSamples},
+		minArgs: 1, maxArgs: -1,
+		flags: slices.Concat(
+			[]cli.Flag{
+				&cli.StringFlag{Name: "out", Category: "Result", Usage: "the feature set's `FILE`", DefaultText: "the source's name, with .features"},
+				&cli.BoolFlag{Name: "dry-run", Category: "Result", Usage: "say what is cached, what would be computed and how long it would take"},
+			},
+			samplingFlags(),
+			commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color"),
+		),
+		action: func(ctx *cli.Context) error {
+			c, err := e.common(ctx)
+			if err != nil {
+				return err
+			}
+			s, err := newSampling(ctx)
+			if err != nil {
+				return err
+			}
+			o := &extractOptions{common: *c, sampling: *s, out: ctx.String("out"), dryRun: ctx.Bool("dry-run")}
+			return runExtract(ctx.Context, o, ctx.Args().Slice(), e)
+		},
+	}
+}
+
+func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env) error {
+	src, err := source.Open(paths, &o.source)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	spec, err := o.resolve(src.Modality())
+	if err != nil {
+		return err
+	}
+	space, err := extract.Space(spec)
+	if err != nil {
+		return err
+	}
+	out := o.out
+	if out == "" {
+		out = src.Base() + ".features"
+	}
+	meta := &features.Meta{
+		Spaces: []json.RawMessage{space.JSON()}, Backbone: spec.Name, Modality: string(spec.Modality),
+		Source: paths, Reading: src.Describe(), Tool: "headstart " + version(),
+	}
+	if err := features.CheckReplace(out, meta); err != nil {
+		return err
+	}
+	store, err := cache.Create(o.cacheDir, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	backbone, err := newSession(spec, &o.common)
+	if err != nil {
+		return err
+	}
+	defer backbone.Close()
+	if o.dryRun {
+		return dryRun(ctx, o, spec, backbone, store, src, env)
+	}
+	record, err := extract.NewRecord(out, meta)
+	if err != nil {
+		return err
+	}
+	defer record.Abort()
+
+	start := time.Now()
+	stats := new(extract.Stats)
+	err = o.run(ctx, "extract", &o.common, spec, backbone, store, src, record, stats, false, env)
+	if err != nil {
+		return err
+	}
+	quarantine, err := record.Close()
+	if err != nil {
+		return err
+	}
+	sum := summarize(stats, time.Since(start))
+	sum.Features = out
+	sum.Spaces = []spaceSummary{{space.Fingerprint(), spec.Tap.Output, spec.Tap.Pooling, spec.Tap.Dim}}
+	if quarantine != "" {
+		sum.Quarantine = &quarantine
+	}
+	if o.json {
+		err = env.printJSON(sum)
+	} else {
+		_, err = fmt.Fprintf(env.stdout, "%s: %d samples × %d, of which %d cached, %d computed, %d duplicates, %d bad; %d rows through the backbone\n",
+			out, sum.Samples-sum.Bad, spec.Tap.Dim, sum.Cached, sum.Computed, sum.Duplicates, sum.Bad, sum.BackboneRows)
+	}
+	if err != nil {
+		return err
+	}
+	return o.judgeBad(sum.Bad, sum.Samples, quarantine)
+}
+
+func summarize(stats *extract.Stats, took time.Duration) *extractSummary {
+	return &extractSummary{
+		Samples: stats.Samples.Load(), Cached: stats.Cached.Load(), Computed: stats.Computed.Load(),
+		Duplicates: stats.Duplicates.Load(), Bad: stats.Bad.Load(),
+		BackboneRows: stats.BackboneRows.Load(), CheckRows: stats.CheckRows.Load(),
+		Seconds: took.Seconds(), Rate: float64(stats.Samples.Load()) / took.Seconds(),
+		Stages: map[string]float64{
+			"read": stats.Stages.Read.Seconds(), "decode": stats.Stages.Decode.Seconds(),
+			"infer": stats.Stages.Infer.Seconds(), "write": stats.Stages.Write.Seconds(),
+		},
+	}
+}
+
+// plan is what `extract --dry-run --json` prints.
+type plan struct {
+	Samples    int64   `json:"samples"`
+	Cached     int64   `json:"cached"`
+	Missing    int64   `json:"missing"`
+	Duplicates int64   `json:"duplicates"`
+	Bad        int64   `json:"bad"`
+	CheckRows  int64   `json:"check_rows"`
+	Seconds    float64 `json:"seconds"`
+}
+
+// dryRun says what runExtract would do, and leaves nothing behind.
+func dryRun(ctx context.Context, o *extractOptions, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, env *env) error {
+	stats := new(extract.Stats)
+	p, err := extract.Survey(ctx, spec, backbone, store, src, stats, &extract.Settings{Threads: o.threads, BatchSize: o.batch})
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return env.printJSON(&plan{p.Samples, p.Cached, p.Missing, p.Duplicates, p.Bad, stats.CheckRows.Load(), p.Seconds})
+	}
+	_, err = fmt.Fprintf(env.stdout, "%s samples: %s cached, %s to compute, %s duplicates of those, %s bad; about %s\n",
+		count(p.Samples), count(p.Cached), count(p.Missing), count(p.Duplicates), count(p.Bad), span(p.Seconds))
+	return err
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
+)
+
+// sampling is how samples are read and embedded: the flags that extract and
+// predict share.
+type sampling struct {
+	backbone string
+	source   source.Options
+	alpha    string
+	exif     string
+	grey16   string
+	batch    int
+	maxBad   string
+	given    []string // flags that stand on the command line or in the environment
+}
+
+// samplingFlags are the flags that fill a sampling.
+func samplingFlags() []cli.Flag {
+	const samples, pixels, speed = "Samples", "Images", "Running"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "backbone", Category: "Backbone",
+			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
+
+		&cli.StringFlag{Name: "format", Category: samples, Value: "auto",
+			Usage: "`FORMAT` of the source: " + strings.Join(source.Formats, ", ")},
+		&cli.StringFlag{Name: "image", Category: samples, Usage: "the `COLUMN` with paths of images", DefaultText: "image, if there is one and no text"},
+		&cli.StringFlag{Name: "text", Category: samples, Usage: "the `COLUMN` with texts", DefaultText: "text, if there is one and no image"},
+		&cli.StringFlag{Name: "label", Category: samples, Usage: "the `COLUMN` with labels", DefaultText: "label, if there is one"},
+		&cli.StringFlag{Name: "group", Category: samples, Usage: "the `COLUMN` with groups: what stays together in splits", DefaultText: "group, if there is one"},
+		&cli.StringFlag{Name: "split", Category: samples, Usage: "the `COLUMN` with splits: train, validation, test", DefaultText: "split, if there is one"},
+		&cli.StringFlag{Name: "id", Category: samples, Usage: "the `COLUMN` with ids", DefaultText: "id, if there is one"},
+		&cli.StringFlag{Name: "weight", Category: samples, Usage: "the `COLUMN` with weights", DefaultText: "weight, if there is one"},
+		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
+
+		&cli.StringFlag{Name: "alpha", Category: pixels, Usage: "transparency: drop (hidden colours show, as in Pillow's convert), white, or a colour `R,G,B`", DefaultText: "drop"},
+		&cli.StringFlag{Name: "exif", Category: pixels, Usage: "the orientation tag: `apply` or ignore", DefaultText: "apply"},
+		&cli.StringFlag{Name: "grey16", Category: pixels, Usage: "16-bit grey: `clip` (as Pillow does) or scale", DefaultText: "clip"},
+
+		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
+		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "exit with 3 if more samples than this `N or P%` are bad"},
+	}
+}
+
+// newSampling reads the flags of samplingFlags.
+func newSampling(ctx *cli.Context) (*sampling, error) {
+	s := &sampling{
+		backbone: ctx.String("backbone"),
+		source: source.Options{
+			Format: ctx.String("format"), Image: ctx.String("image"), Text: ctx.String("text"),
+			Label: ctx.String("label"), Group: ctx.String("group"), Split: ctx.String("split"),
+			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
+		},
+		alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
+		batch: ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
+	}
+	if ctx.IsSet("batch-size") && s.batch < 1 {
+		return nil, usagef("--batch-size %d: at least 1 is needed", s.batch)
+	}
+	if err := oneOf("format", s.source.Format, source.Formats...); err != nil {
+		return nil, err
+	}
+	if s.exif != "" {
+		if err := oneOf("exif", s.exif, "apply", "ignore"); err != nil {
+			return nil, err
+		}
+	}
+	if s.grey16 != "" {
+		if err := oneOf("grey16", s.grey16, "clip", "scale"); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range samplingFlags() {
+		if name := f.Names()[0]; ctx.IsSet(name) {
+			s.given = append(s.given, name)
+		}
+	}
+	_, err := badLimit(s.maxBad, 0)
+	return s, err
+}
+
+// defaultBackbone names the built-in backbone of a modality.
+func defaultBackbone(m models.Modality) string {
+	if m == models.Text {
+		return "all-minilm-l6-v2"
+	}
+	return "efficientnet-lite0"
+}
+
+// resolve finds the backbone for samples of modality m and applies the flags
+// that belong to its input contract.
+func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
+	name := s.backbone
+	if name == "" {
+		name = defaultBackbone(m)
+	}
+	spec, err := models.Resolve(name, builtin.FS())
+	if err != nil {
+		return nil, err
+	}
+	if spec.Modality != m {
+		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
+	}
+	if spec.Image == nil {
+		for flag, value := range map[string]string{"alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
+			if value != "" {
+				return nil, usagef("--%s is for images; the source holds texts", flag)
+			}
+		}
+		return spec, nil
+	}
+	for value, field := range map[*string]*string{&s.alpha: &spec.Image.Alpha, &s.exif: &spec.Image.EXIF, &s.grey16: &spec.Image.Grey16} {
+		if *value != "" {
+			*field = *value
+		}
+	}
+	return spec, nil
+}
+
+// badLimit turns --max-bad into the greatest number of bad samples among n
+// that is no failure.
+func badLimit(flag string, n int64) (int64, error) {
+	if percent, ok := strings.CutSuffix(flag, "%"); ok {
+		p, err := strconv.ParseFloat(percent, 64)
+		if err != nil || !(p >= 0 && p <= 100) {
+			return 0, usagef("--max-bad %s: not a percentage from 0%% to 100%%", flag)
+		}
+		return int64(math.Floor(p / 100 * float64(n))), nil
+	}
+	limit, err := strconv.ParseInt(flag, 10, 64)
+	if err != nil || limit < 0 {
+		return 0, usagef("--max-bad %s: neither a number nor a percentage", flag)
+	}
+	return limit, nil
+}
+
+// run sends the source through the backbone, with progress on standard error
+// and the notes that a run gives once.
+func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, env *env) error {
+	stat := store.StatCache(string(spec.Modality))
+	meter := startMeter(env, c, command, src.Len(), func() tally {
+		return tally{
+			samples: stats.Samples.Load(), cached: stats.Cached.Load(), computed: stats.Computed.Load(), bad: stats.Bad.Load(),
+			read: stats.Stages.Read.Seconds(), decode: stats.Stages.Decode.Seconds(),
+			infer: stats.Stages.Infer.Seconds(), write: stats.Stages.Write.Seconds(),
+		}
+	})
+	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
+		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
+		Provenance: backbone.provenance(), StatCache: stat,
+	})
+	meter.stop()
+	if serr := stat.Save(); err == nil {
+		err = serr
+	}
+	if err != nil {
+		return err
+	}
+	s.notes(spec, stats, env)
+	return nil
+}
+
+// notes says what happened to the samples that a person may not expect.
+func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
+	if n := stats.Transparent.Load(); n > 0 && spec.Image.Alpha == "drop" {
+		env.note("%d images have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
+	}
+	if n := stats.Grey16.Load(); n > 0 && spec.Image.Grey16 == "clip" {
+		env.note("%d images are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
+	}
+}
+
+// judgeBad is nil if no more samples are bad than --max-bad allows.
+func (s *sampling) judgeBad(bad, samples int64, quarantine string) error {
+	limit, err := badLimit(s.maxBad, samples)
+	if err != nil {
+		return err
+	}
+	if bad <= limit {
+		return nil
+	}
+	return &badSamplesError{bad: bad, samples: samples, limit: s.maxBad, quarantine: quarantine}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/headstart-ml/headstart"
+
+// tableRows returns the cells of the Markdown table rows in text whose first
+// cell is a name in back quotes.
+func tableRows(text string) [][]string {
+	var rows [][]string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		var cells []string
+		for cell := range strings.SplitSeq(strings.Trim(line, "|"), "|") {
+			cells = append(cells, strings.TrimSpace(cell))
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// backquoted returns what stands in back quotes.
+func backquoted(cell string) []string {
+	var all []string
+	for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := strings.Cut(string(page), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("docs/architecture.md has no section %q", heading)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// TestImportsAreThoseOfTheDocs compares what packages import with the table
+// "Rooms and doors". Test files may import what they like.
+func TestImportsAreThoseOfTheDocs(t *testing.T) {
+	type room struct{ ours, theirs []string }
+	rooms := map[string]room{}
+	for _, cells := range tableRows(section(t, "Rooms and doors")) {
+		if len(cells) != 4 {
+			t.Fatalf("a row of %d cells: %q", len(cells), cells)
+		}
+		r := room{backquoted(cells[2]), backquoted(cells[3])}
+		if cells[2] == "all" {
+			r.ours = []string{"all"}
+		}
+		rooms[backquoted(cells[0])[0]] = r
+	}
+
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		r, ok := rooms[name]
+		if !ok {
+			t.Errorf("package %s is not in the table", name)
+			continue
+		}
+		delete(rooms, name)
+		used := map[string]bool{}
+		for _, path := range p.Imports {
+			if ours, ok := strings.CutPrefix(path, module+"/"); ok {
+				used[ours] = true
+				if !slices.Contains(r.ours, ours) && !slices.Contains(r.ours, "all") {
+					t.Errorf("%s imports %s, which the table does not allow", name, ours)
+				}
+				continue
+			}
+			if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") {
+				if path == "C" && name != "models/runtime" {
+					t.Errorf("%s uses cgo", name)
+				}
+				continue
+			}
+			allowed := slices.ContainsFunc(r.theirs, func(m string) bool { return path == m || strings.HasPrefix(path, m+"/") })
+			if !allowed {
+				t.Errorf("%s imports %s, which the table does not allow", name, path)
+			}
+			for _, m := range r.theirs {
+				if path == m || strings.HasPrefix(path, m+"/") {
+					used[m] = true
+				}
+			}
+		}
+		for _, want := range slices.Concat(r.ours, r.theirs) {
+			if want != "all" && !used[want] {
+				t.Errorf("the table says that %s imports %s; it does not", name, want)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rooms)) {
+		t.Errorf("the table has %s; there is no such package", name)
+	}
+}
+
+// TestTheDocsPointAtFilesThatExist checks the table from question to file.
+func TestTheDocsPointAtFilesThatExist(t *testing.T) {
+	n := 0
+	for line := range strings.Lines(section(t, "Where is …?")) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		for _, name := range backquoted(line) {
+			n++
+			if _, err := os.Stat(filepath.Join("../..", name)); err != nil {
+				t.Errorf("docs/architecture.md: %v", err)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d files are named", n)
+	}
+}
+
+// TestTopLevelIsSmall checks that no package has been put beside the rooms.
+func TestTopLevelIsSmall(t *testing.T) {
+	entries, err := os.ReadDir("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		switch e.Name() {
+		case "cmd", "extract", "head", "cache", "models", "docs", "testdata":
+		case "bin", "lib", "demo": // what make makes
+		default:
+			t.Errorf("%s is at the top level", e.Name())
+		}
+	}
+}
