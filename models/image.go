@@ -327,7 +327,7 @@ func contradictions(used, timm *ImageSpec) []string {
 	var out []string
 	say := func(field string, used, timm any) {
 		if used != timm {
-			out = append(out, fmt.Sprintf("%s: pretrained_cfg: %s %v: %s says %v", configFile, field, timm, preprocessorFile, used))
+			out = append(out, fmt.Sprintf("%s: pretrained_cfg: %s %v does not count: %s says %v", configFile, field, timm, preprocessorFile, used))
 		}
 	}
 	side := func(r Resize) string { return fmt.Sprintf("%s %d×%d", r.Mode, r.Width, r.Height) }

@@ -174,7 +174,7 @@ func (f *folder) maxLen(s *Spec, tokenizer, config *object) error {
 	switch {
 	case t.MaxLen > 0:
 		if length != 0 && length != float64(t.MaxLen) {
-			s.Overruled = append(s.Overruled, fmt.Sprintf("%s: model_max_length %s: %s", tokenizerConfig, config.fields["model_max_length"], source))
+			s.Overruled = append(s.Overruled, fmt.Sprintf("%s: model_max_length %s does not count: %s", tokenizerConfig, config.fields["model_max_length"], source))
 		}
 	case length == 0:
 		return fmt.Errorf("models: %s: nothing says how long a text may be: %s has no max_seq_length, %s no model_max_length", f.place, sentenceConfig, tokenizerConfig)
@@ -204,7 +204,7 @@ func (f *folder) maxLen(s *Spec, tokenizer, config *object) error {
 		return err
 	}
 	if n != t.MaxLen {
-		s.Overruled = append(s.Overruled, fmt.Sprintf("%s: truncation.max_length %d: %s", tokenizerFile, n, source))
+		s.Overruled = append(s.Overruled, fmt.Sprintf("%s: truncation.max_length %d does not count: %s", tokenizerFile, n, source))
 	}
 	return nil
 }

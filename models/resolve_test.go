@@ -1,0 +1,723 @@
+package models
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// The built-in backbones resolve to what their files say.
+func TestResolveBuiltin(t *testing.T) {
+	s, err := Resolve("efficientnet-lite0", builtin.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := s.Weights.Data
+	s.Weights.Data = nil
+	want := &Spec{
+		Name: "efficientnet-lite0", Modality: Image,
+		Weights: Weights{Path: "efficientnet-lite0/onnx/model.onnx", SHA256: "d6447701b3ced99a55c927c72366e4ffa228b8732135154ad69dd0904395e7d5"},
+		Inputs:  []Input{{"pixel_values", "f32", "pixels"}},
+		Tap:     Tap{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280},
+		Image: &ImageSpec{
+			EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+			Resize:  Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
+			Crop:    Crop{Width: 224, Height: 224, Offset: "floor"},
+			Rescale: 0.00392156862745098, Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Layout: "nchw",
+		},
+		Licence: "Apache-2.0", Source: "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("have %+v\nwant %+v", s, want)
+	}
+	if digest(data) != s.Weights.SHA256 {
+		t.Error("the data are not those that the digest is of")
+	}
+
+	s, err = Resolve("all-minilm-l6-v2", builtin.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest(s.Weights.Data) != s.Weights.SHA256 || digest(s.Text.Tokenizer) != s.Text.TokenizerSHA256 {
+		t.Error("the data are not those that the digests are of")
+	}
+	s.Weights.Data, s.Text.Tokenizer = nil, nil
+	want = &Spec{
+		Name: "all-minilm-l6-v2", Modality: Text,
+		Weights: Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},
+		Inputs:  []Input{{"input_ids", "i64", "ids"}, {"attention_mask", "i64", "mask"}, {"token_type_ids", "i64", "types"}},
+		Tap:     Tap{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384},
+		Post:    "l2",
+		Text:    &TextSpec{TokenizerSHA256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", MaxLen: 256, Truncation: "right"},
+		Licence: "Apache-2.0", Source: "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
+		Overruled: []string{
+			"tokenizer_config.json: model_max_length 512 does not count: sentence_bert_config.json says max_seq_length 256",
+			"tokenizer.json: truncation.max_length 128 does not count: sentence_bert_config.json says max_seq_length 256",
+		},
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("have %+v\nwant %+v", s, want)
+	}
+}
+
+// Every file of a built-in backbone is on record with its digest, and no other.
+func TestBuiltinRecord(t *testing.T) {
+	list, err := Builtin(builtin.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	seen := map[string]bool{"backbones.json": true, "LICENSE": true, "NOTICE": true}
+	for _, b := range list {
+		if b.About == "" || b.Licence == "" || b.Source == "" || b.Dim < 1 {
+			t.Errorf("%s: the record is incomplete: %+v", b.Name, b)
+		}
+		for name, f := range b.Files {
+			data, err := fs.ReadFile(builtin.FS(), b.Name+"/"+name)
+			if err != nil {
+				t.Error(err)
+			} else if int64(len(data)) != f.Size || digest(data) != f.SHA256 {
+				t.Errorf("%s/%s: %d bytes, digest %s", b.Name, name, len(data), digest(data))
+			}
+			seen[b.Name+"/"+name] = true
+			size += f.Size
+		}
+	}
+	if n := list[0].Size() + list[1].Size(); len(list) != 2 || n != size {
+		t.Errorf("%d backbones of %d bytes, want 2 of %d", len(list), n, size)
+	}
+	err = fs.WalkDir(builtin.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !seen[path] {
+			t.Errorf("%s is not on record", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A built-in backbone whose files or record were changed is refused.
+func TestBuiltinChanged(t *testing.T) {
+	build := func() fstest.MapFS {
+		m := fstest.MapFS{}
+		err := fs.WalkDir(builtin.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasPrefix(path, "all-minilm") {
+				return err
+			}
+			data, err := fs.ReadFile(builtin.FS(), path)
+			m[path] = &fstest.MapFile{Data: data}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	record := func(m fstest.MapFS, old, new string) {
+		m["backbones.json"].Data = []byte(strings.ReplaceAll(string(m["backbones.json"].Data), old, new))
+	}
+	for _, test := range []struct {
+		name string
+		edit func(m fstest.MapFS)
+		want string
+	}{
+		{"unchanged", func(m fstest.MapFS) {}, ""},
+		{"weights", func(m fstest.MapFS) { m["efficientnet-lite0/onnx/model.onnx"].Data[100] ^= 1 }, "model.onnx: digest is "},
+		{"contract", func(m fstest.MapFS) { m["efficientnet-lite0/preprocessor_config.json"].Data[0] = ' ' }, "preprocessor_config.json: digest is "},
+		{"missing", func(m fstest.MapFS) { delete(m, "efficientnet-lite0/onnx/model.onnx") }, "neither onnx/model.onnx nor model.onnx"},
+		{"additional", func(m fstest.MapFS) {
+			delete(m, "efficientnet-lite0/onnx/model.onnx")
+			m["efficientnet-lite0/model.onnx"] = &fstest.MapFile{Data: []byte("x")}
+		}, "model.onnx: the file is not on record"},
+		{"length", func(m fstest.MapFS) { record(m, `"dim": 1280`, `"dim": 128`) }, "on record are 128"},
+		{"modality", func(m fstest.MapFS) { record(m, `"modality": "image"`, `"modality": "sound"`) }, `modality "sound"`},
+		{"order", func(m fstest.MapFS) { record(m, "all-minilm-l6-v2", "zzz") }, "not in order"},
+		{"no record", func(m fstest.MapFS) { delete(m, "backbones.json") }, "backbones.json: the file is missing"},
+		{"bad record", func(m fstest.MapFS) { m["backbones.json"].Data = []byte("[{") }, "backbones.json: "},
+	} {
+		m := build()
+		test.edit(m)
+		_, err := Resolve("efficientnet-lite0", m)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// tree is a folder for a test: files by path. A value is the content, or an
+// object or list that is written as JSON.
+type tree map[string]any
+
+func (f tree) write(t *testing.T, dir string) {
+	t.Helper()
+	for name, v := range f {
+		data, ok := v.([]byte)
+		if !ok {
+			var err error
+			if data, err = json.Marshal(v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+type fields = map[string]any
+
+// batch is a dimension that what is fed decides.
+var batch = onnx.Dim{Size: -1, Name: "N"}
+
+func dims(sizes ...int64) []onnx.Dim {
+	d := []onnx.Dim{batch}
+	for _, n := range sizes {
+		d = append(d, onnx.Dim{Size: n})
+	}
+	return d
+}
+
+// graph returns the bytes of a model with these inputs and outputs.
+func graph(t *testing.T, inputs, outputs []*onnx.ValueInfoProto, edit func(m *onnx.ModelProto)) []byte {
+	t.Helper()
+	m := &onnx.ModelProto{
+		IrVersion:   proto.Int64(8),
+		OpsetImport: []*onnx.OperatorSetIdProto{{Version: proto.Int64(17)}},
+		Graph:       &onnx.GraphProto{Name: proto.String("g"), Input: inputs, Output: outputs},
+	}
+	if edit != nil {
+		edit(m)
+	}
+	data, err := onnx.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func f32(name string, sizes ...int64) *onnx.ValueInfoProto {
+	return onnx.TensorValue(name, onnx.TensorProto_FLOAT, dims(sizes...)...)
+}
+
+func i64(name string, sizes ...int64) *onnx.ValueInfoProto {
+	return onnx.TensorValue(name, onnx.TensorProto_INT64, dims(sizes...)...)
+}
+
+func values(v ...*onnx.ValueInfoProto) []*onnx.ValueInfoProto { return v }
+
+// imageTree returns a folder with an image backbone of CLIP's class.
+func imageTree(t *testing.T) tree {
+	return tree{
+		"onnx/model.onnx": graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), nil),
+		"preprocessor_config.json": fields{
+			"image_processor_type": "CLIPImageProcessor", "size": fields{"shortest_edge": 256},
+		},
+	}
+}
+
+func textInputs() []*onnx.ValueInfoProto {
+	return values(i64("input_ids", -1), i64("attention_mask", -1))
+}
+
+// textTree returns a folder with a text backbone of sentence-transformers.
+func textTree(t *testing.T) tree {
+	return tree{
+		"model.onnx": graph(t, textInputs(), values(f32("last_hidden_state", -1, 8)), nil),
+		"tokenizer.json": fields{
+			"normalizer":    fields{"type": "BertNormalizer", "lowercase": true, "strip_accents": nil},
+			"pre_tokenizer": fields{"type": "BertPreTokenizer"},
+			"model":         fields{"type": "WordPiece", "vocab": fields{"[UNK]": 0}},
+		},
+		"config.json":           fields{"max_position_embeddings": 512},
+		"tokenizer_config.json": fields{"model_max_length": 512, "do_lower_case": true, "strip_accents": nil},
+		"modules.json": []fields{
+			{"type": "sentence_transformers.models.Transformer", "path": ""},
+			{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"},
+		},
+		"1_Pooling/config.json": fields{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false, "word_embedding_dimension": 8},
+	}
+}
+
+// set changes one field of a JSON file of the tree; the value drop takes it away.
+func (f tree) set(file, field string, value any) {
+	o := f[file].(fields)
+	if value == drop {
+		delete(o, field)
+	} else {
+		o[field] = value
+	}
+}
+
+var drop = new(int)
+
+// What a folder may leave out, and the forms that it may use.
+func TestResolveFolder(t *testing.T) {
+	clip := ImageSpec{
+		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Resize:  Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
+		Crop:    Crop{Width: 224, Height: 224, Offset: "floor"},
+		Rescale: 1. / 255,
+		Mean:    [3]float64{0.48145466, 0.4578275, 0.40821073}, Std: [3]float64{0.26862954, 0.26130258, 0.27577711}, Layout: "nchw",
+	}
+	cfg := fields{"input_size": []int{3, 224, 224}, "interpolation": "bilinear", "crop_pct": 0.9, "mean": []float64{0.5, 0.4, 0.3}, "std": []float64{1, 2, 3}, "license": "mit", "hf_hub_id": "timm/x"}
+	pre := "preprocessor_config.json"
+	for _, test := range []struct {
+		name string
+		tree tree
+		edit func(f tree)
+		want func(s *Spec) // changes the clip or text contract to the one that is expected
+	}{
+		{"class defaults", imageTree(t), nil, func(s *Spec) {}},
+		{"defaults of size", imageTree(t), func(f tree) { f.set(pre, "size", drop) },
+			func(s *Spec) { s.Image.Resize.Width, s.Image.Resize.Height = 224, 224 }},
+		{"numbers, old class name", imageTree(t), func(f tree) {
+			f[pre] = fields{"feature_extractor_type": "CLIPFeatureExtractor", "size": 240, "crop_size": 224, "resample": 2}
+		}, func(s *Spec) {
+			s.Image.Resize.Width, s.Image.Resize.Height, s.Image.Resize.Filter = 240, 240, "bilinear"
+		}},
+		{"fast, exact, no crop", imageTree(t), func(f tree) {
+			f[pre] = fields{"image_processor_type": "CLIPImageProcessorFast", "size": fields{"height": 224, "width": 224}, "do_center_crop": false,
+				"resample": 1, "data_format": "channels_first", "do_pad": nil, "device": nil, "input_data_format": nil, "do_flip": false}
+		}, func(s *Spec) {
+			s.Image.Resize = Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: 224, Height: 224, Filter: "lanczos"}
+			s.Image.Crop = Crop{}
+		}},
+		{"no rescale, no normalise", imageTree(t), func(f tree) { f.set(pre, "do_rescale", false); f.set(pre, "do_normalize", false) },
+			func(s *Spec) { s.Image.Rescale, s.Image.Mean, s.Image.Std = 1, [3]float64{}, [3]float64{1, 1, 1} }},
+		{"timm alone", imageTree(t), func(f tree) { delete(f, pre); f["config.json"] = fields{"pretrained_cfg": cfg} },
+			func(s *Spec) {
+				// floor(224/0.9) = 248
+				s.Image.Resize = Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 248, Height: 248, Filter: "bilinear"}
+				s.Image.Crop.Offset = "half-even"
+				s.Image.Mean, s.Image.Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
+				s.Licence, s.Source = "mit", "timm/x"
+			}},
+		{"timm without crop_pct", imageTree(t), func(f tree) {
+			c := maps.Clone(cfg)
+			delete(c, "crop_pct")
+			delete(f, pre)
+			f["config.json"] = fields{"pretrained_cfg": c}
+		}, func(s *Spec) {
+			s.Image.Resize.Filter = "bilinear" // 224/0.875 = 256
+			s.Image.Crop.Offset = "half-even"
+			s.Image.Mean, s.Image.Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
+			s.Licence, s.Source = "mit", "timm/x"
+		}},
+		{"timm overruled", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": cfg} }, func(s *Spec) {
+			s.Licence, s.Source = "mit", "timm/x"
+			s.Overruled = []string{
+				"config.json: pretrained_cfg: resize short 248×248 does not count: preprocessor_config.json says short 256×256",
+				"config.json: pretrained_cfg: interpolation bilinear does not count: preprocessor_config.json says bicubic",
+				"config.json: pretrained_cfg: mean [0.5 0.4 0.3] does not count: preprocessor_config.json says [0.48145466 0.4578275 0.40821073]",
+				"config.json: pretrained_cfg: std [1 2 3] does not count: preprocessor_config.json says [0.26862954 0.26130258 0.27577711]",
+			}
+		}},
+		{"dynamic sides, other outputs", imageTree(t), func(f tree) {
+			f["onnx/model.onnx"] = graph(t, values(f32("x", -1, -1, -1)), values(f32("map", 8, 7, 7), f32("features", 8)), nil)
+		}, func(s *Spec) { s.Inputs[0].Name = "x" }},
+		{"initialisers among the inputs", imageTree(t), func(f tree) {
+			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224), onnx.TensorValue("w", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2})), values(f32("features", 8)),
+				func(m *onnx.ModelProto) {
+					m.Graph.Initializer = []*onnx.TensorProto{onnx.FloatTensor("w", []float32{1, 2}, 2)}
+				})
+		}, func(s *Spec) {}},
+		{"text", textTree(t), nil, func(s *Spec) {}},
+		{"mean, normalised", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Normalize", "path": "2_Normalize"})
+			f["1_Pooling/config.json"] = fields{"pooling_mode_mean_tokens": true, "pooling_mode": "mean"}
+		}, func(s *Spec) { s.Tap.Pooling, s.Post = "mean", "l2" }},
+		{"sentence_bert_config", textTree(t), func(f tree) {
+			f["sentence_bert_config.json"] = fields{"max_seq_length": 64, "do_lower_case": true}
+			f.set("tokenizer.json", "truncation", fields{"max_length": 64, "direction": "Right", "strategy": "LongestFirst"})
+		}, func(s *Spec) {
+			s.Text.MaxLen, s.Text.Lowercase = 64, true
+			s.Overruled = []string{"tokenizer_config.json: model_max_length 512 does not count: sentence_bert_config.json says max_seq_length 64"}
+		}},
+		{"no limit of the tokenizer", textTree(t), func(f tree) {
+			f.set("tokenizer_config.json", "model_max_length", 1e30)
+			f.set("tokenizer.json", "truncation", fields{"max_length": 128})
+		}, func(s *Spec) {
+			s.Overruled = []string{"tokenizer.json: truncation.max_length 128 does not count: config.json says max_position_embeddings 512"}
+		}},
+		{"no max_seq_length", textTree(t), func(f tree) { f["sentence_bert_config.json"] = fields{"max_seq_length": nil} }, func(s *Spec) {}},
+		{"prompt", textTree(t), func(f tree) {
+			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: ", "d": ""}, "default_prompt_name": "q"}
+		}, func(s *Spec) { s.Text.Prefix = "query: " }},
+		{"prompts without a default", textTree(t), func(f tree) {
+			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": nil}
+		}, func(s *Spec) {}},
+		{"sentence_embedding", textTree(t), func(f tree) {
+			delete(f, "modules.json")
+			f["model.onnx"] = graph(t, textInputs(), values(f32("token_embeddings", -1, 8), f32("sentence_embedding", 8)), nil)
+		}, func(s *Spec) {
+			s.Tap = Tap{Output: "sentence_embedding", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}
+		}},
+		{"the only token vectors, int32", textTree(t), func(f tree) {
+			in := values(onnx.TensorValue("input_ids", onnx.TensorProto_INT32, batch, batch), i64("attention_mask", -1))
+			f["model.onnx"] = graph(t, in, values(f32("pooler_output", 8), f32("hidden", -1, 8)), nil)
+		}, func(s *Spec) { s.Inputs[0].DType, s.Tap.Output = "i32", "hidden" }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.edit != nil {
+				test.edit(test.tree)
+			}
+			dir := t.TempDir()
+			test.tree.write(t, dir)
+			s, err := Resolve(dir, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &Spec{Name: dir, Modality: s.Modality, Weights: s.Weights}
+			if s.Modality == Image {
+				image := clip
+				want.Image = &image
+				want.Inputs = []Input{{"pixel_values", "f32", "pixels"}}
+				want.Tap = Tap{Output: "features", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}
+			} else {
+				want.Text = &TextSpec{Tokenizer: s.Text.Tokenizer, TokenizerSHA256: digest(s.Text.Tokenizer), MaxLen: 512, Truncation: "right"}
+				want.Inputs = []Input{{"input_ids", "i64", "ids"}, {"attention_mask", "i64", "mask"}}
+				want.Tap = Tap{Output: "last_hidden_state", Pooling: "cls", Shape: []int64{-1, -1, 8}, Dim: 8}
+			}
+			test.want(want)
+			if !reflect.DeepEqual(s, want) {
+				t.Errorf("have %+v %+v %+v\nwant %+v %+v %+v", s, s.Image, s.Text, want, want.Image, want.Text)
+			}
+		})
+	}
+}
+
+// What is missing, unknown, contradictory or not supported is named.
+func TestResolveRefuses(t *testing.T) {
+	pre, cfg, tok, tokCfg := "preprocessor_config.json", "config.json", "tokenizer.json", "tokenizer_config.json"
+	timm := func(field string, value any) func(f tree) {
+		return func(f tree) {
+			delete(f, pre)
+			f[cfg] = fields{"pretrained_cfg": fields{"input_size": []int{3, 224, 224}, "interpolation": "bicubic", "mean": []float64{0.5, 0.5, 0.5}, "std": []float64{0.5, 0.5, 0.5}}}
+			o := f[cfg].(fields)["pretrained_cfg"].(fields)
+			if o[field] = value; value == drop {
+				delete(o, field)
+			}
+		}
+	}
+	set := func(file, field string, value any) func(f tree) {
+		return func(f tree) { f.set(file, field, value) }
+	}
+	put := func(file string, value any) func(f tree) { return func(f tree) { f[file] = value } }
+	model := func(inputs, outputs []*onnx.ValueInfoProto, edit func(m *onnx.ModelProto)) func(f tree) {
+		return func(f tree) {
+			name := "model.onnx"
+			if f[name] == nil {
+				name = "onnx/model.onnx"
+			}
+			f[name] = graph(t, inputs, outputs, edit)
+		}
+	}
+	pixels, features, hidden := values(f32("p", 3, 224, 224)), values(f32("f", 8)), values(f32("last_hidden_state", -1, 8))
+	for _, test := range []struct {
+		name string
+		tree tree
+		edit func(f tree)
+		want string
+	}{
+		// The folder.
+		{"empty", tree{"README.md": []byte("x")}, nil, "neither onnx/model.onnx nor model.onnx; a backbone is exported"},
+		{"other models", imageTree(t), func(f tree) { f["onnx/model_q8.onnx"] = f["onnx/model.onnx"]; delete(f, "onnx/model.onnx") }, "name the file that is meant (onnx/model_q8.onnx)"},
+		{"two models", imageTree(t), func(f tree) { f["model.onnx"] = f["onnx/model.onnx"] }, "there are onnx/model.onnx and model.onnx"},
+		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "nothing says what the backbone takes: preprocessor_config.json is missing for images, tokenizer.json for texts"},
+		{"two modalities", imageTree(t), put(tok, fields{}), "several modalities are not supported yet"},
+		{"two modalities with timm", textTree(t), put(cfg, fields{"pretrained_cfg": fields{}}), "several modalities are not supported yet"},
+		// JSON.
+		{"not JSON", imageTree(t), put(pre, []byte("size: 224")), "preprocessor_config.json: not JSON"},
+		{"empty file", imageTree(t), put(pre, []byte("")), "preprocessor_config.json: not JSON"},
+		{"cut off", imageTree(t), put(pre, []byte(`{"size":{"shortest_edge":256}`)), "preprocessor_config.json: not JSON"},
+		{"a list", imageTree(t), put(pre, []byte("[]")), "does not hold a JSON object"},
+		{"null", imageTree(t), put(pre, []byte("null")), "does not hold a JSON object"},
+		{"two values", imageTree(t), put(pre, []byte("{} {}")), "more after the end"},
+		{"key twice", imageTree(t), put(pre, []byte(`{"size": 1, "size": 2}`)), `key "size" stands twice`},
+		{"key twice, escaped", imageTree(t), put(pre, []byte(`{"size": 1, "siz\u0065": 2}`)), `key "size" stands twice`},
+		{"key twice, nested", imageTree(t), put(pre, []byte(`{"a":[1,{"b":"c","b":2}]}`)), `key "b" stands twice`},
+		{"not UTF-8", imageTree(t), put(pre, []byte("{\"a\":\"\xff\"}")), "not UTF-8"},
+		{"deep", imageTree(t), put(pre, []byte(strings.Repeat("[", 5000)+strings.Repeat("]", 5000))), "nested more than"},
+		{"large", imageTree(t), put(pre, []byte("{"+strings.Repeat(" ", maxConfig)+"}")), "more than the 1048576"},
+		// CLIP's processor.
+		{"class", imageTree(t), set(pre, "image_processor_type", "ViTImageProcessor"), "image_processor_type: processor class ViTImageProcessor is not supported yet by this version"},
+		{"class, old", imageTree(t), set(pre, "feature_extractor_type", "ConvNextFeatureExtractor"), "processor class ConvNextFeatureExtractor is not"},
+		{"no class", imageTree(t), set(pre, "image_processor_type", drop), "image_processor_type: the field is missing"},
+		{"other spelling", imageTree(t), set(pre, "Size", 3), "Size: 3 is not supported"},
+		{"crop_pct", imageTree(t), set(pre, "crop_pct", 0.9), "crop_pct: 0.9 is not supported yet"},
+		{"do_pad", imageTree(t), set(pre, "do_pad", true), "do_pad: true is not supported yet"},
+		{"do_resize", imageTree(t), set(pre, "do_resize", false), "do_resize: false is not supported yet"},
+		{"do_resize null", imageTree(t), set(pre, "do_resize", nil), "do_resize: null is not true or false"},
+		{"do_convert_rgb", imageTree(t), set(pre, "do_convert_rgb", false), "do_convert_rgb: false is not supported yet"},
+		{"data_format", imageTree(t), set(pre, "data_format", "channels_last"), "data_format"},
+		{"size list", imageTree(t), set(pre, "size", []int{224, 224}), "size: [224,224] is not supported yet"},
+		{"size square", imageTree(t), func(f tree) { f.set(pre, "size", 224); f.set(pre, "default_to_square", true) }, "default_to_square: true with a number"},
+		{"size longest", imageTree(t), set(pre, "size", fields{"shortest_edge": 224, "longest_edge": 300}), "size: the form {longest_edge,shortest_edge} is not"},
+		{"size 0", imageTree(t), set(pre, "size", fields{"shortest_edge": 0}), "size: shortest_edge: 0 is not a whole number from 1"},
+		{"size 1.5", imageTree(t), set(pre, "size", fields{"height": 224, "width": 1.5}), "size: width: 1.5 is not a whole number"},
+		{"size huge", imageTree(t), set(pre, "size", fields{"shortest_edge": 1e9}), "size: shortest_edge: 1000000000 is not"},
+		{"size text", imageTree(t), set(pre, "size", fields{"shortest_edge": "224"}), `size: shortest_edge: "224" is not a number`},
+		{"crop larger", imageTree(t), set(pre, "crop_size", 300), "crop_size: 300×300 is larger"},
+		{"crop form", imageTree(t), set(pre, "crop_size", fields{"shortest_edge": 224}), "crop_size: "},
+		{"no crop", imageTree(t), set(pre, "do_center_crop", false), "do_center_crop: false with size.shortest_edge"},
+		{"resample", imageTree(t), set(pre, "resample", 6), "resample: 6 is not one of Pillow's"},
+		{"resample -1", imageTree(t), set(pre, "resample", -1), "resample: -1 is not one of Pillow's"},
+		{"resample null", imageTree(t), set(pre, "resample", nil), "resample: null is not a number"},
+		{"rescale_factor", imageTree(t), set(pre, "rescale_factor", 0), "rescale_factor: 0 is not positive"},
+		{"mean", imageTree(t), set(pre, "image_mean", []float64{0.5}), "image_mean: [0.5] is not a list of three"},
+		{"std", imageTree(t), set(pre, "image_std", []float64{1, 0, 1}), "image_std: [1,0,1]: a deviation is not positive"},
+		// timm.
+		{"timm: no mean", imageTree(t), timm("mean", drop), "config.json: pretrained_cfg: mean: the field is missing"},
+		{"timm: no interpolation", imageTree(t), timm("interpolation", drop), "interpolation: the field is missing"},
+		{"timm: no input_size", imageTree(t), timm("input_size", drop), "input_size: the field is missing"},
+		{"timm: oblong", imageTree(t), timm("input_size", []int{3, 224, 320}), "input_size: [3,224,320] is not"},
+		{"timm: random", imageTree(t), timm("interpolation", "random"), `interpolation: "random" is not`},
+		{"timm: squash", imageTree(t), timm("crop_mode", "squash"), `crop_mode: "squash" is not`},
+		{"timm: crop_pct", imageTree(t), timm("crop_pct", 1.5), "crop_pct: 1.5"},
+		{"timm: crop_pct tiny", imageTree(t), timm("crop_pct", 1e-9), "crop_pct: 1e-09"},
+		{"timm: std", imageTree(t), timm("std", []float64{-1, 1, 1}), "std: [-1,1,1]"},
+		// The graph of an image backbone.
+		{"git lfs pointer", imageTree(t), put("onnx/model.onnx", []byte("version https://git-lfs.github.com/spec/v1\n")), "onnx/model.onnx: onnx: not an ONNX model"},
+		{"foreign operator", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) {
+			m.Graph.Node = []*onnx.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
+		}), `operator domain "evil"`},
+		{"batch-dependent", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) {
+			m.Graph.Node = []*onnx.NodeProto{onnx.Node("DynamicQuantizeLinear", []string{"p"}, []string{"q"})}
+		}), "operator DynamicQuantizeLinear computes over the whole batch"},
+		{"external data missing", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) { m.Graph.Initializer = external("gone.bin") }), "gone.bin: no such file"},
+		{"external data outside", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
+		{"two inputs", imageTree(t), model(values(pixels[0], i64("input_ids", -1)), features, nil), "this graph has 2"},
+		{"half precision", imageTree(t), model(values(onnx.TensorValue("p", onnx.TensorProto_FLOAT16, dims(3, 224, 224)...)), features, nil), "FLOAT16[N,3,224,224]; an image backbone takes FLOAT"},
+		{"channels last", imageTree(t), model(values(f32("p", 224, 224, 3)), features, nil), "channels last is not supported yet"},
+		{"another side", imageTree(t), model(values(f32("p", 3, 256, 256)), features, nil), "make images of 3×224×224"},
+		{"fixed batch", imageTree(t), model(values(onnx.TensorValue("p", onnx.TensorProto_FLOAT, dims(1, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
+		{"fixed batch of the output", imageTree(t), model(pixels, values(onnx.TensorValue("f", onnx.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), "fixes the batch size"},
+		{"no rank-2 output", imageTree(t), model(pixels, values(f32("map", 8, 7, 7)), nil), `no output is FLOAT[batch,length], one embedding a sample; there are: "map" FLOAT[N,8,7,7]`},
+		{"several outputs", imageTree(t), model(pixels, values(f32("logits", 1000), f32("embeds", 8)), nil), `several outputs fit: "logits" FLOAT[N,1000], "embeds" FLOAT[N,8]`},
+		{"length unknown", imageTree(t), model(pixels, values(f32("f", -1)), nil), "does not declare the length"},
+		{"length 0", imageTree(t), model(pixels, values(f32("f", 0)), nil), "does not declare the length"},
+		// tokenizer.json and its configuration.
+		{"tokenizer", textTree(t), set(tok, "model", fields{"type": "BPE"}), "tokenizer.json: model: type: BPE is not supported yet by this version, only WordPiece"},
+		{"model without a type", textTree(t), set(tok, "model", fields{}), "tokenizer.json: model: type: the field is missing"},
+		{"normalizer", textTree(t), set(tok, "normalizer", fields{"type": "NFC"}), "normalizer: type: NFC is not"},
+		{"no normalizer", textTree(t), set(tok, "normalizer", nil), "normalizer: null is not an object"},
+		{"pre-tokenizer", textTree(t), set(tok, "pre_tokenizer", fields{"type": "Whitespace"}), "pre_tokenizer: type: Whitespace is not"},
+		{"truncation left", textTree(t), set(tok, "truncation", fields{"direction": "Left", "max_length": 3}), "truncation: direction: Left is not"},
+		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "left"), "truncation_side: left is not"},
+		{"lower case contradicts", textTree(t), set(tokCfg, "do_lower_case", false), "do_lower_case is false, but "},
+		{"accents contradict", textTree(t), set(tokCfg, "strip_accents", true), "strip_accents is true, but "},
+		// Lengths.
+		{"no length", textTree(t), func(f tree) { delete(f, tokCfg) }, "nothing says how long a text may be: sentence_bert_config.json has no max_seq_length, tokenizer_config.json no model_max_length"},
+		{"no limit at all", textTree(t), func(f tree) { delete(f, cfg); f.set(tokCfg, "model_max_length", 1e30) }, "model_max_length: 1e+30 tokens; nothing says"},
+		{"negative length", textTree(t), set(tokCfg, "model_max_length", -1), "model_max_length: -1 is not a number of tokens"},
+		{"length over the positions", textTree(t), put("sentence_bert_config.json", fields{"max_seq_length": 513}), "max_seq_length: 513, but"},
+		{"length 0 in sentence_bert_config", textTree(t), put("sentence_bert_config.json", fields{"max_seq_length": 0}), "max_seq_length: 0 is not a whole number"},
+		// Modules and pooling.
+		{"no modules.json", textTree(t), func(f tree) { delete(f, "modules.json") }, "modules.json: the file is missing; it says how the token vectors of output \"last_hidden_state\" are pooled"},
+		{"no pooling file", textTree(t), func(f tree) { delete(f, "1_Pooling/config.json") }, "1_Pooling/config.json: the file is missing"},
+		{"no pooling module", textTree(t), func(f tree) { f["modules.json"] = f["modules.json"].([]fields)[:1] }, "no module of type Pooling"},
+		{"dense module", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+		}, "type: Dense as module 2 is not supported yet"},
+		{"pooling outside", textTree(t), func(f tree) { f["modules.json"].([]fields)[1]["path"] = "../x" }, `path: "../x" is not a folder inside`},
+		{"transformer in a subfolder", textTree(t), func(f tree) { f["modules.json"].([]fields)[0]["path"] = "0_Transformer" }, "subfolder"},
+		{"modules.json twice a key", textTree(t), put("modules.json", []byte(`[{"type":"a","type":"b"}]`)), "stands twice"},
+		{"max pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_max_tokens": true}), "1_Pooling/config.json: pooling_mode: max_tokens is not"},
+		{"two poolings", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}), "pooling_mode: several at once (cls, mean)"},
+		{"no pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": false}), "no flag pooling_mode_… is true"},
+		{"other length", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": true, "word_embedding_dimension": 9}), "has 8 numbers for a token, but the pooling module says 9"},
+		{"prompt missing", textTree(t), put("config_sentence_transformers.json", fields{"prompts": fields{}, "default_prompt_name": "q"}), "prompts: q: the field is missing"},
+		{"prompt left out of pooling", textTree(t), func(f tree) {
+			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": "q"}
+			f.set("1_Pooling/config.json", "include_prompt", false)
+		}, "include_prompt: false together"},
+		// The graph of a text backbone.
+		{"unknown input", textTree(t), model(append(textInputs(), i64("position_ids", -1)), hidden, nil), `input "position_ids" is not supported yet`},
+		{"no mask", textTree(t), model(textInputs()[:1], hidden, nil), `no input "attention_mask"`},
+		{"float ids", textTree(t), model(values(f32("input_ids", -1), i64("attention_mask", -1)), hidden, nil), `input "input_ids" is FLOAT[N,?], not INT64`},
+		{"fixed length", textTree(t), model(values(i64("input_ids", 128), i64("attention_mask", 128)), hidden, nil), "fixes the number of tokens"},
+		{"fixed length of the output", textTree(t), model(textInputs(), values(f32("last_hidden_state", 128, 8)), nil), "fixes the number of tokens"},
+		{"several token vectors", textTree(t), model(textInputs(), values(f32("a", -1, 8), f32("b", -1, 8)), nil), "which of them holds the token vectors"},
+		{"no token vectors", textTree(t), model(textInputs(), values(f32("logits", 8)), nil), "no output is FLOAT[batch,tokens,length]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.edit != nil {
+				test.edit(test.tree)
+			}
+			dir := t.TempDir()
+			test.tree.write(t, dir)
+			_, err := Resolve(dir, nil)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v\nwant %q", err, test.want)
+			}
+			if !strings.HasPrefix(err.Error(), "models: "+dir) {
+				t.Errorf("error %v does not say where", err)
+			}
+		})
+	}
+}
+
+func external(location string) []*onnx.TensorProto {
+	return []*onnx.TensorProto{{
+		Name: proto.String("w"), Dims: []int64{2}, DataType: proto.Int32(1), DataLocation: onnx.TensorProto_EXTERNAL.Enum(),
+		ExternalData: []*onnx.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String(location)}},
+	}}
+}
+
+// External data lie beside the graph and are digested.
+func TestResolveExternal(t *testing.T) {
+	f := imageTree(t)
+	f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *onnx.ModelProto) {
+		m.Graph.Initializer = external("model.onnx_data")
+	})
+	f["onnx/model.onnx_data"] = []byte("12345678")
+	dir := t.TempDir()
+	f.write(t, dir)
+	s, err := Resolve(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Weights.Dir != filepath.Join(dir, "onnx") || !slices.Equal(s.Weights.External, []ExternalFile{{"model.onnx_data", 8, digest([]byte("12345678"))}}) {
+		t.Errorf("%q, %v", s.Weights.Dir, s.Weights.External)
+	}
+}
+
+// A file is found with the folder around it, however it is written.
+func TestResolveFile(t *testing.T) {
+	dir := t.TempDir()
+	f := imageTree(t)
+	f["onnx/model_b.onnx"] = f["onnx/model.onnx"]
+	flat := textTree(t)
+	for name, v := range flat {
+		f["flat/onnx/"+name] = v // a folder that is itself called onnx
+	}
+	f["lone.onnx"] = f["onnx/model.onnx"]
+	f["alone/lone.onnx"] = f["onnx/model.onnx"]
+	f["alone/lone.bin"] = []byte("x")
+	f.write(t, dir)
+	t.Chdir(dir)
+	for _, test := range []struct{ name, path, want string }{
+		{"onnx/model_b.onnx", "onnx/model_b.onnx", ""},
+		{filepath.Join(dir, "onnx", "model.onnx"), filepath.Join(dir, "onnx/model.onnx"), ""},
+		{"flat/onnx/model.onnx", "flat/onnx/model.onnx", ""},
+		{"flat/onnx", "flat/onnx/model.onnx", ""},
+		{"./lone.onnx", "lone.onnx", ""},
+		{"./onnx/../onnx/model.onnx", "onnx/model.onnx", ""},
+		{".", "onnx/model.onnx", ""},
+		{"alone/lone.onnx", "", "alone: nothing says what the backbone takes"},
+		{"alone/lone.bin", "", "not an .onnx file"},
+		{"missing", "", "missing: neither a built-in backbone (all-minilm-l6-v2, efficientnet-lite0) nor a folder nor an .onnx file"},
+		{"", "", "no backbone is named; built in are: all-minilm-l6-v2"},
+		{"lone.onnx/x", "", "not a directory"},
+	} {
+		s, err := Resolve(test.name, builtin.FS())
+		if test.want != "" {
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: error %v, want %q", test.name, err, test.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		} else if s.Name != test.name || s.Weights.Path != test.path {
+			t.Errorf("%s: name %q, path %q", test.name, s.Name, s.Weights.Path)
+		}
+	}
+	t.Chdir("onnx")
+	s, err := Resolve("model_b.onnx", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Weights.Path != "../onnx/model_b.onnx" {
+		t.Errorf("path %q", s.Weights.Path)
+	}
+}
+
+// A folder of symbolic links, as download caches keep it, is read; external
+// data behind a link are not.
+func TestResolveLinks(t *testing.T) {
+	blobs, dir := t.TempDir(), t.TempDir()
+	f := imageTree(t)
+	f.write(t, blobs)
+	link := func(name string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(blobs, name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("onnx/model.onnx")
+	link("preprocessor_config.json")
+	if _, err := Resolve(dir, nil); err != nil {
+		t.Error(err)
+	}
+	tree{
+		"onnx/model.onnx": graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *onnx.ModelProto) { m.Graph.Initializer = external("w.bin") }),
+		"onnx/w.bin":      []byte("12345678"),
+	}.write(t, blobs)
+	link("onnx/w.bin")
+	if _, err := Resolve(dir, nil); err == nil || !strings.Contains(err.Error(), "w.bin is a symbolic link") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Whatever the bytes, checkJSON and the decoder of the standard library agree
+// on what is one JSON value, apart from what is refused on purpose.
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{
+		`{"image_processor_type":"CLIPImageProcessor","size":{"shortest_edge":256},"image_mean":[0.5,0.5,0.5]}`,
+		`{"image_processor_type":"CLIPImageProcessorFast","size":224,"crop_size":{"height":1,"width":2},"resample":1e0}`,
+		`{"a":[{"a":1},{"a":"b"},"a"],"b":{}}`, `{"a":1,"a":2}`, `[]`, `null`, `{} {}`, "{\"\xff\":1}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		err := checkJSON(data)
+		if err == nil && !json.Valid(data) {
+			t.Error("taken, but not valid")
+		}
+		if err != nil && json.Valid(data) && !strings.Contains(err.Error(), "twice") && !strings.Contains(err.Error(), "UTF-8") && !strings.Contains(err.Error(), "nested") {
+			t.Errorf("valid, but: %v", err)
+		}
+		o, err := parseObject("preprocessor_config.json", data)
+		if err != nil {
+			return
+		}
+		s, err := clipSpec(o)
+		if err == nil {
+			if w, h := s.Size(); w < 1 || h < 1 || w > maxSide || h > maxSide || slices.Min(s.Std[:]) <= 0 || s.Rescale <= 0 {
+				t.Errorf("contract %+v", s)
+			}
+		}
+		_, _ = timmSpec(o)
+	})
+}
+
+func TestReadFileMissing(t *testing.T) {
+	if _, err := readFile(fstest.MapFS{}, "x", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := readFile(fstest.MapFS{"x/y": &fstest.MapFile{}}, "x", 1); err == nil {
+		t.Error("a folder was read")
+	}
+}
