@@ -149,8 +149,8 @@ func CheckReplace(path string, meta *Meta) error {
 	err = compareSpaces(meta.Spaces, have.Spaces)
 	if other, ok := errors.AsType[*SpaceError](err); ok {
 		what := other.Field
-		if what == "" {
-			what = "number of spaces"
+		if what == "number" || what == "order" {
+			what += " of spaces"
 		}
 		return &OtherError{Path: path, What: what, Have: other.Got, Want: other.Want}
 	}

@@ -1,14 +1,17 @@
 package features
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/headstart-ml/headstart/cache"
 )
@@ -38,7 +41,8 @@ func ReadMeta(path string) (*Meta, error) {
 // file is an open feature set.
 type file struct {
 	r       io.ReaderAt
-	parquet *parquet.File
+	size    int64
+	parquet *format.FileMetaData
 	meta    Meta
 }
 
@@ -64,165 +68,98 @@ func with(path string, do func(*file) error) error {
 }
 
 func read(r io.ReaderAt, size int64, do func(*file) error) (err error) {
-	// The library panics on some damaged files.
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errCut, p)
+		if p := recover(); p != nil { // of the library's decoder, should it meet what it did not expect
+			err = fmt.Errorf("%w: %v", errDamaged, p)
 		}
 	}()
-	if err := checkFooter(r, size); err != nil {
-		return err
-	}
-	p, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	parquet, err := readFooter(r, size)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errCut, err)
-	}
-	if err := checkRows(p); err != nil {
 		return err
 	}
-	text, ok := p.Lookup(metaKey)
-	if !ok {
+	at := slices.IndexFunc(parquet.KeyValueMetadata, func(kv format.KeyValue) bool { return kv.Key == metaKey })
+	if at < 0 {
 		return errors.New("a Parquet file without headstart's metadata, so no feature set")
 	}
-	f := &file{r: r, parquet: p}
-	if f.meta, err = decodeMeta(text); err != nil {
+	meta, err := decodeMeta(parquet.KeyValueMetadata[at].Value)
+	if err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}
-	return do(f)
+	return do(&file{r, size, parquet, meta})
 }
 
 // set reads all columns.
 func (f *file) set() (*Set, error) {
-	n := int(f.parquet.NumRows())
+	n := f.parquet.NumRows
 	s := &Set{Meta: f.meta, IDs: make([]string, 0, n), Keys: make([]cache.Key, 0, n)}
-	size := 1<<20 + 256*f.parquet.Size() // that ids may have
-	err := f.column("id", parquet.ByteArray, 0, func(values []parquet.Value) error {
-		length := 0
-		for _, v := range values {
-			length += len(v.ByteArray())
+	kept := keeper{left: 1<<20 + 256*f.size}
+	left := 64<<20 + 64*f.size // bytes to decompress
+	c := column{r: f.r, size: f.size, left: &left}
+	err := f.column(c, "id", format.ByteArray, 0, func(v []byte) error {
+		id, err := kept.add(v)
+		if err != nil {
+			return err
 		}
-		if size -= int64(length); size < 0 {
-			return errors.New("longer in all than the file allows for")
+		s.IDs = append(s.IDs, id)
+		return checkID(id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = f.column(c, "key", format.FixedLenByteArray, len(cache.Key{}), func(v []byte) error {
+		if v == nil {
+			return errNull
 		}
-		// One allocation for all ids of a batch.
-		all := make([]byte, 0, length)
-		for _, v := range values {
-			all = append(all, v.ByteArray()...)
-		}
-		rest := string(all)
-		for _, v := range values {
-			id := rest[:len(v.ByteArray())]
-			rest = rest[len(id):]
-			if err := checkID(id); err != nil {
-				return err
-			}
-			s.IDs = append(s.IDs, id)
-		}
+		s.Keys = append(s.Keys, cache.Key(v))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = f.column("key", parquet.FixedLenByteArray, len(cache.Key{}), func(values []parquet.Value) error {
-		for _, v := range values {
-			if v.IsNull() {
-				return errors.New("a null")
+	for _, t := range []struct {
+		name  string
+		to    *[]string
+		check func(string) error
+	}{
+		{"label", &s.Labels, func(s string) error { return checkString("label", s) }},
+		{"split", &s.Splits, checkSplit},
+		{"group", &s.Groups, func(s string) error { return checkString("group", s) }},
+	} {
+		column, values := make([]string, 0, n), false
+		kept.seen = nil // each column has its own check
+		err := f.column(c, t.name, format.ByteArray, 0, func(v []byte) error {
+			word, fresh, err := kept.intern(v)
+			if err == nil && fresh {
+				err = t.check(word)
 			}
-			s.Keys = append(s.Keys, cache.Key(v.ByteArray()))
+			column, values = append(column, word), values || word != ""
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
+		if values {
+			*t.to = column
+		}
+	}
+	if s.Weights, err = f.weights(c); err != nil {
 		return nil, err
 	}
-	label := func(s string) error { return checkString("label", s) }
-	group := func(s string) error { return checkString("group", s) }
-	if s.Labels, err = f.strings("label", label); err != nil {
-		return nil, err
-	}
-	if s.Splits, err = f.strings("split", checkSplit); err != nil {
-		return nil, err
-	}
-	if s.Groups, err = f.strings("group", group); err != nil {
-		return nil, err
-	}
-	if s.Weights, err = f.weights(); err != nil {
-		return nil, err
-	}
-	s.Views, err = f.views()
+	s.Views, err = f.views(c)
 	return s, err
 }
 
-// strings reads a column of few distinct strings, of which it keeps one each.
-func (f *file) strings(name string, check func(string) error) ([]string, error) {
-	column := make([]string, 0, f.parquet.NumRows())
-	seen := make(map[string]string)
-	const most = 1 << 16 // distinct strings that are worth remembering
-	size := 1<<20 + 256*f.parquet.Size()
-	values := false
-	err := f.column(name, parquet.ByteArray, 0, func(batch []parquet.Value) error {
-		for _, v := range batch {
-			s, ok := seen[string(v.ByteArray())]
-			if !ok {
-				s = string(v.ByteArray())
-				if err := check(s); err != nil {
-					return err
-				}
-				if size -= int64(len(s)); size < 0 {
-					return errors.New("longer in all than the file allows for")
-				}
-				if len(seen) < most {
-					seen[s] = s
-				}
-			}
-			values = values || s != ""
-			column = append(column, s)
-		}
-		return nil
-	})
-	if err != nil || !values {
-		return nil, err
-	}
-	return column, nil
-}
-
-func (f *file) weights() ([]float64, error) {
-	column := make([]float64, 0, f.parquet.NumRows())
-	values := false
-	err := f.column("weight", parquet.Double, 0, func(batch []parquet.Value) error {
-		for _, v := range batch {
-			w := math.NaN()
-			if !v.IsNull() {
-				if w = v.Double(); checkWeight(w) != nil {
-					return checkWeight(w)
-				}
-				values = true
-			}
-			column = append(column, w)
-		}
-		return nil
-	})
-	if err != nil || !values {
-		return nil, err
-	}
-	return column, nil
-}
-
-func (f *file) views() ([]int32, error) {
-	column := make([]int32, 0, f.parquet.NumRows())
-	values := false
-	err := f.column("view", parquet.Int32, 0, func(batch []parquet.Value) error {
-		for _, v := range batch {
-			if v.IsNull() {
-				return errors.New("a null")
-			}
-			view := v.Int32()
-			if err := checkView(view); err != nil {
+func (f *file) weights(c column) ([]float64, error) {
+	column, values := make([]float64, 0, f.parquet.NumRows), false
+	err := f.column(c, "weight", format.Double, 0, func(v []byte) error {
+		w := math.NaN()
+		if v != nil {
+			w, values = math.Float64frombits(binary.LittleEndian.Uint64(v)), true
+			if err := checkWeight(w); err != nil {
 				return err
 			}
-			values = values || view != 0
-			column = append(column, view)
 		}
+		column = append(column, w)
 		return nil
 	})
 	if err != nil || !values {
@@ -231,74 +168,87 @@ func (f *file) views() ([]int32, error) {
 	return column, nil
 }
 
-// column calls visit with the values of a column, in the order of its rows, a
-// batch at a time. The column must have that kind of values (of that length,
-// if it is not 0), one a row.
-func (f *file) column(name string, kind parquet.Kind, length int, visit func([]parquet.Value) error) error {
-	if err := f.visit(name, kind, length, visit); err != nil {
+func (f *file) views(c column) ([]int32, error) {
+	column, values := make([]int32, 0, f.parquet.NumRows), false
+	err := f.column(c, "view", format.Int32, 0, func(v []byte) error {
+		if v == nil {
+			return errNull
+		}
+		view := int32(binary.LittleEndian.Uint32(v))
+		column, values = append(column, view), values || view != 0
+		return checkView(view)
+	})
+	if err != nil || !values {
+		return nil, err
+	}
+	return column, nil
+}
+
+// column calls visit with the values of a column in the order of its rows,
+// where a null is nil. The bytes are valid during the call. The column must
+// have that kind of values (of that length, if it is not 0), one a row.
+func (f *file) column(c column, name string, kind format.Type, length int, visit func([]byte) error) error {
+	e, err := findColumn(f.parquet, name, kind, int32(length))
+	if err != nil {
 		return fmt.Errorf("column %s: %w", name, err)
 	}
-	return nil
-}
-
-func (f *file) visit(name string, kind parquet.Kind, length int, visit func([]parquet.Value) error) error {
-	leaf, ok := f.parquet.Schema().Lookup(name)
-	if !ok {
-		return errors.New("it is missing")
+	c.name, c.kind, c.visit = name, kind, visit
+	c.null = e.RepetitionType.V == format.Optional
+	switch kind {
+	case format.Int32:
+		c.width = 4
+	case format.Double:
+		c.width = 8
+	case format.FixedLenByteArray:
+		c.width = length
 	}
-	t := leaf.Node.Type()
-	if leaf.Node.Repeated() || t.Kind() != kind || length > 0 && t.Length() != length {
-		return fmt.Errorf("it is of type %s, which this version does not read", leaf.Node)
-	}
-	batch := make([]parquet.Value, 1024)
-	for i, group := range f.parquet.RowGroups() {
-		if err := checkPages(f.parquet, f.r, i, leaf.ColumnIndex); err != nil {
-			return err
-		}
-		left := group.NumRows()
-		pages := group.ColumnChunks()[leaf.ColumnIndex].Pages()
-		for left > 0 {
-			page, err := pages.ReadPage()
-			if err == nil {
-				left, err = visitPage(page, batch, left, visit)
-				parquet.Release(page)
-			} else if err == io.EOF {
-				err = errCut
-			}
-			if err != nil {
-				pages.Close()
-				return err
-			}
-		}
-		if err := pages.Close(); err != nil {
-			return err
+	defer c.close()
+	for i := range f.parquet.RowGroups {
+		if err := c.readGroup(&f.parquet.RowGroups[i]); err != nil {
+			return fmt.Errorf("column %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// visitPage passes the values of a page on and returns how many of the left
-// ones are still to come.
-func visitPage(page parquet.Page, batch []parquet.Value, left int64, visit func([]parquet.Value) error) (int64, error) {
-	values := page.Values()
-	for {
-		n, err := values.ReadValues(batch)
-		if left -= int64(n); left < 0 {
-			return 0, errCut
-		}
-		if n > 0 {
-			if err := visit(batch[:n]); err != nil {
-				return 0, err
-			}
-		}
-		if err == io.EOF {
-			return left, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 {
-			return 0, errCut
-		}
+// keeper keeps copies of many strings in few allocations.
+type keeper struct {
+	left  int64 // bytes that may yet be kept
+	block strings.Builder
+	seen  map[string]string
+}
+
+var errMuch = fmt.Errorf("%w: its strings are longer in all than its size allows for", errDamaged)
+
+// add keeps v.
+func (k *keeper) add(v []byte) (string, error) {
+	if k.left -= int64(len(v)); k.left < 0 {
+		return "", errMuch
 	}
+	if k.block.Cap()-k.block.Len() < len(v) {
+		k.block = strings.Builder{}
+		k.block.Grow(max(len(v), 64<<10))
+	}
+	from := k.block.Len()
+	k.block.Write(v)
+	return k.block.String()[from:], nil
+}
+
+// intern keeps v once, as long as there are few different ones, and says if it
+// was not there before.
+func (k *keeper) intern(v []byte) (s string, fresh bool, err error) {
+	const most = 1 << 16
+	if s, ok := k.seen[string(v)]; ok {
+		return s, false, nil
+	}
+	if s, err = k.add(v); err != nil {
+		return "", false, err
+	}
+	if k.seen == nil {
+		k.seen = make(map[string]string)
+	}
+	if len(k.seen) < most {
+		k.seen[s] = s
+	}
+	return s, true, nil
 }

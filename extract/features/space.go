@@ -70,7 +70,7 @@ func compareSpaces(want, got []json.RawMessage) error {
 		return nil
 	}
 	if slices.Equal(slices.Sorted(slices.Values(wf)), slices.Sorted(slices.Values(gf))) {
-		return &SpaceError{Field: "order"}
+		return &SpaceError{Field: "order", Want: fmt.Sprint(ws), Got: fmt.Sprint(gs)}
 	}
 	for i, w := range ws {
 		differences := w.Diff(gs[i])

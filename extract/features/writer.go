@@ -17,8 +17,8 @@ import (
 // record is a row as the Parquet library sees it; "" and nil are null. Keys
 // are stored as they are, so that a file has at least 32 bytes a row.
 type record struct {
-	ID     string    `parquet:"id,zstd"`
-	Key    cache.Key `parquet:"key"`
+	ID     string    `parquet:"id,plain,zstd"`
+	Key    cache.Key `parquet:"key,plain"`
 	Label  string    `parquet:"label,optional,dict,zstd"`
 	Split  string    `parquet:"split,optional,dict,zstd"`
 	Group  string    `parquet:"group,optional,dict,zstd"`
