@@ -73,3 +73,8 @@ func TensorValue(name string, elem TensorProto_DataType, shape ...Dim) *ValueInf
 		}}},
 	}
 }
+
+// IntsAttribute returns an attribute of a node that is a list of integers.
+func IntsAttribute(name string, v ...int64) *AttributeProto {
+	return &AttributeProto{Name: proto.String(name), Type: AttributeProto_INTS.Enum(), Ints: v}
+}

@@ -1,0 +1,148 @@
+package file
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// Version is the version of the layout of head files that this package reads
+// and writes.
+const Version = 1
+
+// ErrNotHead is wrapped by Read's error for a file that is no head file at all.
+var ErrNotHead = errors.New("not a head file")
+
+// File is a head with what belongs to it.
+type File struct {
+	Model  *head.Model
+	Spaces []Space // where the features come from, in the order of the columns; their lengths add up to Model.D
+	Fitted *Fitted // the rows that the head was fitted on
+
+	Settings json.RawMessage   // how the head was trained; nil: not known
+	Data     string            // digest of the data set, hex; "": not known
+	Metrics  json.RawMessage   // how well it did; nil: not known
+	Versions map[string]string // names of programs and their versions; nil: not known
+	Created  string            // date, RFC 3339; "": not known
+}
+
+// Space is where some columns of the features come from.
+type Space struct {
+	JSON     json.RawMessage // space.json, verbatim
+	Backbone string          // a name or path, as the user gave it
+}
+
+// Write writes a head file: whole or not at all. The weights are rounded to
+// float32. The same File gives the same bytes.
+func Write(path string, f *File) error {
+	data, err := encode(f)
+	if err == nil {
+		err = replace(path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("head/file: %s: %w", path, err)
+	}
+	return nil
+}
+
+// Read reads a head file. Its Model computes in float64 what the file's graph
+// computes in float32.
+func Read(path string) (*File, error) {
+	data, err := load(path)
+	if err == nil {
+		var f *File
+		if f, err = decode(data); err == nil {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("head/file: %s: %w", path, err)
+}
+
+// load returns the content of a regular file.
+func load(path string) ([]byte, error) {
+	// Stat first: to open a pipe would wait for somebody to write.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: not a regular file", ErrNotHead)
+	}
+	if info.Size() > onnx.MaxSize {
+		return nil, fmt.Errorf("%w: it has %d bytes", ErrNotHead, info.Size())
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer file.Close()
+	var b bytes.Buffer
+	b.Grow(int(info.Size()) + bytes.MinRead)
+	if _, err := io.Copy(&b, io.LimitReader(file, onnx.MaxSize+1)); err != nil {
+		return nil, cause(err)
+	}
+	return b.Bytes(), nil
+}
+
+// replace puts a file with the data at path, in place of what is there: the
+// data are on disk before the name is theirs.
+func replace(path string, data []byte) (err error) {
+	dir, base := filepath.Split(path)
+	if base == "" {
+		return fmt.Errorf("not the name of a file")
+	}
+	tmp := filepath.Join(dir, "."+base+"."+rand.Text()[:8]+".tmp")
+	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return cause(err)
+	}
+	defer func() {
+		if err != nil {
+			file.Close()   // again, perhaps: the first error is the one to tell
+			os.Remove(tmp) // the same
+		}
+	}()
+	if _, err := file.Write(data); err != nil {
+		return cause(err)
+	}
+	if err := file.Sync(); err != nil {
+		return cause(err)
+	}
+	if err := file.Close(); err != nil {
+		return cause(err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return cause(err)
+	}
+	folder, err := os.Open(filepath.Clean(dir)) // "" becomes "."
+	if err != nil {
+		return cause(err)
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil {
+		return cause(err)
+	}
+	return nil
+}
+
+// cause strips the path from an error whose message names it already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	var l *os.LinkError
+	if errors.As(err, &l) {
+		return l.Err
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+//go:build cgo
+
+package file
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/headstart-ml/headstart/models/runtime"
+)
+
+// ONNX Runtime computes from the file what the head computes.
+func TestRuntime(t *testing.T) {
+	l, err := runtime.Open(libraryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, e := range examples {
+		f := example(e.kind, e.classes, e.features, e.normalize)
+		data, err := encode(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: []string{"logits", "probabilities"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const n = 200
+		x := rows(f.Model, n)
+		logits, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
+		shape := []int64{n, int64(e.classes)}
+		err = s.Run(context.Background(),
+			[]runtime.Tensor{{Shape: []int64{n, int64(e.features)}, F32: x}},
+			[]runtime.Tensor{{Shape: shape, F32: logits}, {Shape: shape, F32: p}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if d := largest(probabilities(t, f.Model, x), p); !(d <= 1e-5) {
+			t.Errorf("%v: probabilities differ by %g", e, d)
+		} else {
+			t.Logf("%v: probabilities differ by at most %.2g", e, d)
+		}
+		want := make([]float64, n*e.classes)
+		f.Model.LogitsTo(want, x, n)
+		if d := largest(want, logits); !(d <= 1e-4) {
+			t.Errorf("%v: logits differ by %g", e, d)
+		}
+	}
+}
+
+// libraryPath returns the library that make runtime fetches, or the one that
+// the machine has.
+func libraryPath(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"libonnxruntime.so", "libonnxruntime.dylib"} {
+		path := filepath.Join("..", "..", "lib", name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	where, err := runtime.Find("")
+	if err != nil {
+		t.Fatalf("this test needs ONNX Runtime; run: make runtime\n%v", err)
+	}
+	return where.Path
+}
