@@ -1,0 +1,197 @@
+package extract_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/source"
+)
+
+// The tests below run this test binary again as a child, which is killed.
+const (
+	childCache  = "EXTRACT_TEST_CACHE" // the cache's folder: be a child
+	childSource = "EXTRACT_TEST_SOURCE"
+	childDelay  = "EXTRACT_TEST_DELAY" // of a batch
+
+	childThreads = 2
+	childBatch   = 4
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childCache) == "" {
+		os.Exit(m.Run())
+	}
+	if err := child(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// child extracts, prints each key once its batch is acknowledged, and in the
+// end the number of rows that went through the backbone and the most memory
+// that it had.
+func child() error {
+	delay, err := time.ParseDuration(os.Getenv(childDelay))
+	if err != nil {
+		return err
+	}
+	src, err := source.Open([]string{os.Getenv(childSource)}, nil)
+	if err != nil {
+		return err
+	}
+	c, err := cache.Create(os.Getenv(childCache), nil)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(os.Stdout)
+	stats := new(extract.Stats)
+	settings := &extract.Settings{Threads: childThreads, BatchSize: childBatch}
+	if delay > 0 {
+		settings.Acknowledged = func(keys []cache.Key) {
+			for _, k := range keys {
+				fmt.Fprintln(out, k)
+			}
+			out.Flush()
+		}
+	} else {
+		settings.BatchSize = 0
+	}
+	err = extract.Run(context.Background(), textSpec(new(testing.B)), &fake{delay: delay}, c, src, new(nothing), stats, settings)
+	if err != nil {
+		return err
+	}
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "rows", stats.BackboneRows.Load(), "maxrss", usage.Maxrss)
+	return out.Flush()
+}
+
+// nothing is a sink that keeps nothing.
+type nothing struct{}
+
+func (nothing) Take([]extract.Row) error { return nil }
+
+func childCommand(dir, path string, delay time.Duration) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childCache+"="+dir, childSource+"="+path, childDelay+"="+delay.String())
+	return cmd
+}
+
+// TestKilledRunsLoseOnlyWhatIsInFlight kills extractions at random moments.
+func TestKilledRunsLoseOnlyWhatIsInFlight(t *testing.T) {
+	const kills, texts = 20, 20000
+	var table strings.Builder
+	for i := range texts {
+		fmt.Fprintf(&table, "text %d\n", i)
+	}
+	path := write(t, "texts.txt", table.String())
+	dir := filepath.Join(t.TempDir(), "cache")
+	rng := rand.New(rand.NewPCG(1, 2))
+	acknowledged := map[string]bool{}
+	printed, killed := 0, 0
+	for killed < kills {
+		cmd := childCommand(dir, path, time.Millisecond)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Duration(10+rng.IntN(140))*time.Millisecond, func() { cmd.Process.Kill() })
+		content, _ := io.ReadAll(out)
+		cmd.Wait()
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			killed++
+		} else {
+			t.Fatalf("the child ended by itself after %d kills: there were too few texts", killed)
+		}
+		if stderr.Len() > 0 {
+			t.Fatalf("the child says %s", stderr.String())
+		}
+		for line := range strings.Lines(string(content)) {
+			if line = strings.TrimSuffix(line, "\n"); len(line) == 2*cache.KeySize {
+				acknowledged[line] = true
+				printed++
+			}
+		}
+	}
+	// A row is computed anew after a kill only if it was in flight: in a
+	// worker, in the queue to the writer, or in the writer's hands.
+	if again := printed - len(acknowledged); again != 0 {
+		t.Errorf("%d rows were acknowledged twice: a kill lost them in between", again)
+	}
+	if len(acknowledged) == 0 {
+		t.Fatal("no row was acknowledged: the kills came too early to show anything")
+	}
+
+	// The end, undisturbed: what was acknowledged is there and is not computed
+	// again.
+	spec := textSpec(t)
+	out, stats, err := embed(t, dir, spec, new(fake), &extract.Settings{Embeddings: true}, nil, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	computed := stats.BackboneRows.Load()
+	inFlight := int64(kills * childBatch * (3*childThreads + 16))
+	t.Logf("%d kills: %d rows acknowledged, %d computed in the end", killed, len(acknowledged), computed)
+	if computed > int64(texts-len(acknowledged)) {
+		t.Errorf("%d rows computed, %d were acknowledged and there are %d", computed, len(acknowledged), texts)
+	}
+	if lost := int64(texts-len(acknowledged)) - computed; lost > inFlight {
+		t.Errorf("%d rows were durable but not acknowledged, more than can be in flight (%d)", lost, inFlight)
+	}
+	clean, _, err := embed(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range clean.embeddings {
+		for k, v := range clean.embeddings[i] {
+			if out.embeddings[i][k] != v {
+				t.Fatalf("text %d: another vector than an undisturbed run gives", i)
+			}
+		}
+	}
+}
+
+// TestMemoryDoesNotGrowWithTheInput embeds 100,000 short texts.
+func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
+	var table strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&table, "short text %d\n", i)
+	}
+	path := write(t, "texts.txt", table.String())
+	out, err := childCommand(filepath.Join(t.TempDir(), "cache"), path, 0).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows, maxrss int64
+	if _, err := fmt.Sscanf(string(out), "rows %d maxrss %d", &rows, &maxrss); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	maxrss *= maxrssUnit
+	t.Logf("%d rows, at most %d MiB", rows, maxrss>>20)
+	if rows != 100_000 {
+		t.Errorf("%d rows", rows)
+	}
+	if maxrss > 300<<20 {
+		t.Errorf("%d MiB of memory, more than 300", maxrss>>20)
+	}
+}
