@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/bits"
 	"slices"
@@ -103,6 +104,9 @@ func (c *column) readPage(pages *io.SectionReader, left int64) (int, error) {
 	c.raw = slices.Grow(c.raw[:0], int(size))[:size]
 	if _, err := io.ReadFull(pages, c.raw); err != nil {
 		return 0, err
+	}
+	if h.CRC != 0 && uint32(h.CRC) != crc32.ChecksumIEEE(c.raw) {
+		return 0, fmt.Errorf("%w: a page's checksum is wrong", errDamaged)
 	}
 	switch h.Type {
 	case format.DictionaryPage:
