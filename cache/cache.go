@@ -1,9 +1,27 @@
 package cache
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Names in a cache.
+const (
+	formatName    = "FORMAT"
+	formatText    = "headstart cache 1\n"
+	spacesDir     = "spaces"
+	quarantineDir = "quarantine"
+	statDir       = "stat"
+	spaceName     = "space.json"
+	lockName      = "lock"
+	walName       = "wal"
+	segName       = "seg"
 )
 
 // Options are a cache's settings.
@@ -11,209 +29,255 @@ type Options struct {
 	// SegmentBytes is the size at which a writer seals what it has into a
 	// segment and goes on with the next. Zero means 256 MiB.
 	SegmentBytes int64
+
+	// wrap, if set, stands between the cache and the disk.
+	wrap func(disk) disk
 }
 
-// ErrReadOnly is returned by what would write to a cache that was opened with
-// Open.
-var ErrReadOnly = errors.New("cache: opened for reading only")
+// Errors that callers tell apart.
+var (
+	// ErrReadOnly is returned by what would write to a cache that was opened
+	// with Open.
+	ErrReadOnly = errors.New("opened for reading only")
+	// ErrFormat is returned for a directory that is no cache, or one of a
+	// format that this version does not know.
+	ErrFormat = errors.New("unknown format")
+)
 
 // Cache is a directory of embeddings. It is safe for concurrent use.
 type Cache struct {
-	dir string
+	dir          string
+	root         *os.Root
+	disk         disk // nil: read only
+	segmentBytes int64
 }
 
 // Create opens the cache in dir for writing and makes what is missing. It
 // refuses a directory that holds other things, and one whose format it does
 // not know. nil options are the defaults.
-func Create(dir string, o *Options) (*Cache, error) { return nil, errors.ErrUnsupported }
+func Create(dir string, o *Options) (*Cache, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	if o.SegmentBytes < 0 {
+		return nil, fmt.Errorf("cache: %s: segment size %d is negative", dir, o.SegmentBytes)
+	}
+	if err := makeDurable(dir); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	c := &Cache{dir: dir, root: root, disk: rootDisk{root}, segmentBytes: o.SegmentBytes}
+	if c.segmentBytes == 0 {
+		c.segmentBytes = 256 << 20
+	}
+	if o.wrap != nil {
+		c.disk = o.wrap(c.disk)
+	}
+	if err := c.found(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("cache: %s: %w", dir, err)
+	}
+	return c, nil
+}
+
+// found makes what a cache consists of, unless it is there.
+func (c *Cache) found() error {
+	err := c.checkFormat()
+	if errors.Is(err, fs.ErrNotExist) {
+		names, err := c.list(".")
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			// Another process may be founding the same cache.
+			if n != formatName && n != spacesDir && !isTemporary(n) {
+				return fmt.Errorf("%w: there is no %s but there is %s; name an empty directory or a cache", ErrFormat, formatName, n)
+			}
+		}
+		if err := c.writeWhole(".", formatName, []byte(formatText)); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := c.sweep("."); err != nil {
+		return err
+	}
+	return c.mkdir(spacesDir)
+}
+
+// mkdir makes a directory, unless it is there, and its entry durable: whoever
+// made it may not have come to that.
+func (c *Cache) mkdir(name string) error {
+	if fi, err := c.root.Lstat(name); err != nil || !fi.IsDir() {
+		if err := c.disk.Mkdir(name); err != nil {
+			return err
+		}
+	}
+	return c.disk.SyncDir(path.Dir(name))
+}
+
+// checkFormat checks the file FORMAT: "headstart cache MAJOR" and perhaps
+// ".MINOR", and a line end.
+func (c *Cache) checkFormat() error {
+	b, err := readSmall(c.root, formatName, 64)
+	if err != nil {
+		return fmt.Errorf("%s: %w", formatName, err)
+	}
+	version, ok := strings.CutPrefix(string(b), "headstart cache ")
+	version, ended := strings.CutSuffix(version, "\n")
+	if !ok || !ended {
+		return fmt.Errorf("%s: %w %q, this is no cache of headstart", formatName, ErrFormat, b)
+	}
+	if major, _, _ := strings.Cut(version, "."); major != "1" {
+		return fmt.Errorf("%s: %w: version %s, this program reads version 1: use a newer one", formatName, ErrFormat, version)
+	}
+	return nil
+}
+
+// makeDurable makes a directory with its parents, and syncs the directory of
+// each that it makes.
+func makeDurable(dir string) error {
+	if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if parent != dir {
+		if err := makeDurable(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		if fi, e := os.Stat(dir); e == nil && fi.IsDir() {
+			return nil // made by someone else
+		}
+		return err
+	}
+	p, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return p.Sync()
+}
 
 // Open opens the cache in dir for reading. It never writes.
-func Open(dir string, o *Options) (*Cache, error) { return nil, errors.ErrUnsupported }
+func Open(dir string, o *Options) (*Cache, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	c := &Cache{dir: dir, root: root}
+	if err := c.checkFormat(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("cache: %s: %w", dir, err)
+	}
+	return c, nil
+}
 
 // Dir returns the directory as it was given.
 func (c *Cache) Dir() string { return c.dir }
 
 // Close releases the directory. Readers and writers must have been closed.
-func (c *Cache) Close() error { return nil }
+func (c *Cache) Close() error { return c.root.Close() }
 
-// Spaces returns the spaces of the cache in the order of their fingerprints.
-// Spaces that are refused are left out and named by the error, which joins
-// one for each; the others are returned all the same.
-func (c *Cache) Spaces() ([]*Space, error) { return nil, errors.ErrUnsupported }
-
-// SpaceStat are the figures of one space.
-type SpaceStat struct {
-	Fingerprint string // the directory's name
-	Space       *Space // nil if it is refused
-	Err         error  // why it is refused, or nil
-	Segments    int    // sealed segments, refused ones left out
-	Rows        int64  // rows in them, doubles counted twice
-	Bytes       int64  // size of the segments, refused ones too
-	Waiting     int    // WALs with rows that are not sealed yet
-	Refused     int    // segments that are refused
-}
-
-// Stat are the figures of a cache.
-type Stat struct {
-	Spaces          []SpaceStat // in the order of their fingerprints
-	Quarantined     int         // files in quarantine/
-	QuarantineBytes int64       // their size
-}
-
-// Stat counts what the cache holds. It reads directories and headers only.
-func (c *Cache) Stat() (*Stat, error) { return nil, errors.ErrUnsupported }
-
-// Mode says how thorough Verify is.
-type Mode int
-
-const (
-	Fast Mode = iota // structure: names, headers, sizes, order of keys, frames of WALs
-	Full             // and every checksum, digest and value
-)
-
-// Problem is something wrong with a cache.
-type Problem struct {
-	Path string // relative to the cache, slash-separated
-	Row  int64  // row of the segment, or -1: the whole file
-	Key  Key    // the row's key, if Row ≥ 0
-	Err  error  // what is wrong
-}
-
-// CorruptError is the error for a Problem that stops a call.
-type CorruptError struct{ Problem }
-
-func (e *CorruptError) Error() string { return "cache: " + e.Path + ": " + e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *CorruptError) Unwrap() error { return e.Err }
-
-// Verified counts what Verify looked at.
-type Verified struct {
-	Spaces, Segments, WALs int
-	Rows, Bytes            int64
-	Problems               int
-}
-
-// Verify looks for everything that is wrong with the cache and calls report
-// for each problem as it is found. It writes nothing. The error is not about
-// problems found but about a Verify that could not be finished.
-func (c *Cache) Verify(ctx context.Context, mode Mode, report func(Problem)) (Verified, error) {
-	return Verified{}, errors.ErrUnsupported
-}
-
-// Recovery says what a new writer found and put in order.
-type Recovery struct {
-	WALs        int      // WALs of writers that ended without closing
-	Rows        int64    // rows in them, now sealed
-	Quarantined []string // files moved to quarantine/, by their old path relative to the cache
-}
-
-// Writer adds rows to one space. It is used by one goroutine at a time;
-// several writers, in one process or many, may add to one space at once.
-type Writer struct{}
-
-// Writer returns a writer for a space, which it makes if it is new. It first
-// seals what writers that ended without Close have left behind and moves
-// malformed segments to quarantine/.
-//
-// provenance is written into the metadata of the segments ("runtime": …); it
-// may have 8 KiB and may not use the names "format", "fp" and "space".
-func (c *Cache) Writer(s *Space, provenance map[string]string) (*Writer, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Recovery returns what was recovered when the writer was made.
-func (w *Writer) Recovery() Recovery { return Recovery{} }
-
-// Append adds rows, len(keys)×Dim values, and returns nil once they are
-// durable. A key that the space already has keeps its first row. After an
-// error none of the rows is promised. Values that are not finite are an
-// error, and then nothing is written.
-func (w *Writer) Append(keys []Key, rows []float32) error { return errors.ErrUnsupported }
-
-// Close seals the rows into a segment and removes the WAL. A reader opened
-// afterwards sees them. If it fails, the WAL stays and the next writer of the
-// space recovers it.
-func (w *Writer) Close() error { return errors.ErrUnsupported }
-
-// Ref is the place of a row in a Reader. The zero Ref is no place.
-type Ref struct {
-	segment uint32 // index into Reader.segments, plus one
-	row     uint32
-}
-
-// Found tells whether r is the place of a row.
-func (r Ref) Found() bool { return r.segment != 0 }
-
-// Compare orders refs by segment and row, the order in which they are read
-// fastest: -1, 0 or +1.
-func (r Ref) Compare(o Ref) int {
-	switch {
-	case r == o:
-		return 0
-	case r.segment < o.segment || r.segment == o.segment && r.row < o.row:
-		return -1
+// lockSpace takes the shared lock of a space, which keeps what deletes away.
+// It returns nil if the space has no lock file, unless create is set: then it
+// makes the space's directories. It waits while the space is being cleaned.
+func (c *Cache) lockSpace(s *Space, create bool) (*os.File, error) {
+	name := path.Join(s.dir(), lockName)
+	for {
+		if create {
+			if err := c.makeSpace(s); err != nil {
+				return nil, err
+			}
+		}
+		f, fi, err := openRegular(c.root, name, os.O_RDONLY)
+		if errors.Is(err, fs.ErrNotExist) {
+			if create {
+				continue // removed with its space
+			}
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := flock(f, syscall.LOCK_SH); err != nil {
+			f.Close()
+			return nil, err
+		}
+		if now, err := c.root.Lstat(name); err == nil && os.SameFile(fi, now) {
+			return f, nil
+		}
+		f.Close() // the space was removed while we waited
 	}
-	return 1
 }
 
-// Reader reads the rows of one space that were sealed when it was made. It is
-// safe for concurrent use.
-type Reader struct{}
+// makeSpace makes the directories and the lock file of a space, unless they
+// are there.
+func (c *Cache) makeSpace(s *Space) error {
+	for _, d := range []string{spacesDir, s.dir(), s.walDir(), s.segDir()} {
+		if err := c.mkdir(d); err != nil {
+			return err
+		}
+	}
+	name := path.Join(s.dir(), lockName)
+	if _, err := c.root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := c.disk.Create(name)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
 
-// Reader returns a reader for a space. A space that does not exist yet is an
-// empty reader. Malformed segments are left out and listed by Corrupt.
-func (c *Cache) Reader(s *Space) (*Reader, error) { return nil, errors.ErrUnsupported }
+// checkSpace compares a space's space.json with its identity. One that is not
+// there is fs.ErrNotExist.
+func (c *Cache) checkSpace(s *Space) error {
+	name := path.Join(s.dir(), spaceName)
+	b, err := readSmall(c.root, name, maxSpaceJSON)
+	switch {
+	case err == nil && string(b) == string(s.json):
+		return nil
+	case err == nil:
+		err = malformedf("not the identity of space %s: it was edited, or the directory renamed", s)
+	case !isMalformed(err):
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return &CorruptError{Problem{Path: name, Row: -1, Err: err}}
+}
 
-// Rows returns the number of rows in the segments; a key that stands in two
-// segments counts twice.
-func (r *Reader) Rows() int64 { return 0 }
-
-// Missing returns the indices of the keys that have no valid row, ascending.
-// It reads every row that it finds: one whose checksum fails is missing, and
-// listed by Corrupt from then on.
-func (r *Reader) Missing(keys []Key) ([]int, error) { return nil, errors.ErrUnsupported }
-
-// Locate fills refs[i] with the place of keys[i] and returns how many are
-// missing; their refs are zero. It does not read the rows. len(refs) must be
-// len(keys).
-func (r *Reader) Locate(keys []Key, refs []Ref) int { return len(keys) }
-
-// RowsTo copies the rows at refs to dst, which is len(refs)×Dim. The checksum
-// of a row is checked when it is first used; one that fails, and of which no
-// other segment has a copy, is a *CorruptError.
-func (r *Reader) RowsTo(dst []float32, refs []Ref) error { return errors.ErrUnsupported }
-
-// Corrupt lists the segments that were refused and the rows whose checksum
-// failed so far.
-func (r *Reader) Corrupt() []Problem { return nil }
-
-// Waiting returns the number of WALs that held rows when the reader was made:
-// rows that a writer has not sealed yet, or that the next one will recover.
-func (r *Reader) Waiting() int { return 0 }
-
-// Close releases the segments.
-func (r *Reader) Close() error { return nil }
-
-// StatCache remembers the keys of files by what the file system says about
-// them, so that a file which did not change need not be read again. It is a
-// hint: what is missing or damaged only costs time. It is safe for concurrent
-// use.
-type StatCache struct{}
-
-// StatCache returns the stat cache for samples of a kind, such as "image".
-func (c *Cache) StatCache(kind string) *StatCache { return nil }
-
-// Lookup returns the key of the file at path, which should be absolute, if
-// size, times and inode are still what they were.
-func (s *StatCache) Lookup(path string, fi os.FileInfo) (Key, bool) { return Key{}, false }
-
-// Put remembers the key of a file. fi must have been taken before the content
-// was read. A file that had changed less than two seconds before the stat
-// cache was opened, or later, is not remembered: it could change again
-// without its times showing it.
-func (s *StatCache) Put(path string, fi os.FileInfo, k Key) {}
-
-// Save merges what was put into the stored file, which is replaced whole or
-// not at all.
-func (s *StatCache) Save() error { return errors.ErrUnsupported }
+// readSpace reads the space in the directory spaces/fp.
+func (c *Cache) readSpace(fp string) (*Space, error) {
+	name := path.Join(spacesDir, fp, spaceName)
+	refuse := func(err error) (*Space, error) {
+		return nil, &CorruptError{Problem{Path: name, Row: -1, Err: err}}
+	}
+	if !isHex(fp, 64) {
+		return refuse(errors.New("the directory's name is no fingerprint"))
+	}
+	b, err := readSmall(c.root, name, maxSpaceJSON)
+	if isMalformed(err) {
+		return refuse(err)
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s, err := ParseSpace(b)
+	if err != nil {
+		return refuse(errors.New(strings.TrimPrefix(err.Error(), "cache: ")))
+	}
+	if s.Fingerprint() != fp {
+		return refuse(fmt.Errorf("its fingerprint is %s: it was edited, or the directory renamed", s.Fingerprint()))
+	}
+	if string(b) != string(s.json) {
+		return refuse(errors.New("not canonical JSON: it was edited"))
+	}
+	return s, nil
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -222,5 +223,7 @@ func normalize(path string, v reflect.Value, depth int) (any, error) {
 	return nil, fmt.Errorf("%s: a %s is neither string, integer, map nor slice", path, v.Type())
 }
 
-// rowBytes returns the size of a row of f32.
-func (s *Space) rowBytes() int64 { return 4 * int64(s.dim) }
+// Places of a space in a cache.
+func (s *Space) dir() string    { return path.Join(spacesDir, s.Fingerprint()) }
+func (s *Space) walDir() string { return path.Join(s.dir(), walName) }
+func (s *Space) segDir() string { return path.Join(s.dir(), segName) }

@@ -1,0 +1,117 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// Recovery says what a new writer found and put in order.
+type Recovery struct {
+	WALs        int       // WALs of writers that ended without closing
+	Rows        int       // rows in them, now sealed
+	Quarantined []Problem // what was moved to quarantine/, by its old path
+}
+
+// recover puts a space in order: malformed segments go to quarantine/,
+// temporary files that nobody holds are removed, and of WALs that nobody
+// holds the valid frames are sealed. Whether somebody holds a file is asked
+// of its lock, not of process numbers or clocks.
+func (c *Cache) recover(s *Space) (Recovery, error) {
+	var r Recovery
+	for _, d := range []string{s.dir(), s.segDir(), s.walDir()} {
+		if err := c.sweep(d); err != nil {
+			return r, err
+		}
+	}
+	names, err := c.list(s.segDir())
+	if err != nil {
+		return r, err
+	}
+	for _, n := range names {
+		if !strings.HasSuffix(n, segmentSuffix) {
+			continue
+		}
+		name := path.Join(s.segDir(), n)
+		g, fi, err := c.openSegment(s, name)
+		switch {
+		case err == nil:
+			g.close()
+		case errors.Is(err, fs.ErrNotExist):
+		case !isMalformed(err):
+			return r, err
+		default:
+			if err := c.quarantine(&r, name, fi, err); err != nil {
+				return r, err
+			}
+		}
+	}
+	if names, err = c.list(s.walDir()); err != nil {
+		return r, err
+	}
+	for _, n := range names {
+		if !strings.HasSuffix(n, walSuffix) {
+			continue
+		}
+		if err := c.recoverWAL(s, &r, path.Join(s.walDir(), n)); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// recoverWAL seals and removes a WAL, unless somebody holds it.
+func (c *Cache) recoverWAL(s *Space, r *Recovery, name string) error {
+	f, err := c.adopt(name)
+	if errors.Is(err, errIrregular) {
+		return c.quarantine(r, name, nil, err)
+	}
+	if err != nil || f == nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.OS().Stat()
+	if err != nil {
+		return err
+	}
+	n, damage, err := c.seal(s, f.OS(), fi.Size())
+	if isMalformed(err) {
+		return c.quarantine(r, name, fi, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.WALs++
+	r.Rows += n
+	if damage != nil {
+		return c.quarantine(r, name, fi, damage)
+	}
+	if err := c.disk.Remove(name); err != nil {
+		return err
+	}
+	return c.disk.SyncDir(s.walDir())
+}
+
+// quarantine moves a malformed file, which was fi when it was looked at, to
+// quarantine/. What has taken its place meanwhile stays.
+func (c *Cache) quarantine(r *Recovery, name string, fi fs.FileInfo, cause error) error {
+	if err := c.mkdir(quarantineDir); err != nil {
+		return err
+	}
+	base := path.Base(name)
+	to := path.Join(quarantineDir, randomID()+"-"+base[:min(len(base), 128)])
+	err := c.disk.Rename(name, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // someone else was faster
+	}
+	if err != nil {
+		return err
+	}
+	if now, err := c.root.Lstat(to); err == nil && fi != nil && !os.SameFile(fi, now) {
+		return c.disk.Rename(to, name)
+	}
+	r.Quarantined = append(r.Quarantined, Problem{Path: name, Row: -1, Err: cause})
+	return c.disk.SyncDir(quarantineDir)
+}
