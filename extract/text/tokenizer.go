@@ -3,6 +3,7 @@ package text
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"unicode/utf8"
 
@@ -56,7 +57,7 @@ func New(spec *models.TextSpec) (*Tokenizer, error) {
 		model:      newWordPiece(f.vocab, f.unknown, f.prefix, f.maxChars),
 		around:     f.around,
 		padID:      f.padID,
-		maxLen:     spec.MaxLen,
+		maxLen:     min(spec.MaxLen, math.MaxInt/2), // so that sums do not overflow
 		prefix:     spec.Prefix,
 	}
 	t.scratch.New = func() any { return new(scratch) }

@@ -1,0 +1,178 @@
+package text
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/headstart-ml/headstart/models"
+)
+
+// parts are those of a small tokenizer.json that is right.
+func parts() map[string]string {
+	return map[string]string{
+		"version":        `"1.0"`,
+		"truncation":     `null`,
+		"padding":        `null`,
+		"added_tokens":   `[{"id":0,"content":"[UNK]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`,
+		"normalizer":     `{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}`,
+		"pre_tokenizer":  `{"type":"BertPreTokenizer"}`,
+		"post_processor": `null`,
+		"decoder":        `{"type":"WordPiece","prefix":"##","cleanup":true}`,
+		"model":          `{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{"[UNK]":0,"a":1,"##a":2}}`,
+	}
+}
+
+func join(parts map[string]string) []byte {
+	var b strings.Builder
+	b.WriteByte('{')
+	for name, part := range parts {
+		if part == "" {
+			continue
+		}
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", name, part)
+	}
+	b.WriteByte('}')
+	return []byte(b.String())
+}
+
+func small(data []byte) *models.TextSpec {
+	return &models.TextSpec{Tokenizer: data, MaxLen: 8, Truncation: "right"}
+}
+
+// What is not supported, or wrong, is said by name.
+func TestRefused(t *testing.T) {
+	if _, err := New(small(join(parts()))); err != nil {
+		t.Fatal(err)
+	}
+	token := func(edit ...string) string {
+		return `[` + strings.NewReplacer(edit...).Replace(
+			`{"id":3,"content":"x","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false}`) + `]`
+	}
+	template := func(single, special string) string {
+		return `{"type":"TemplateProcessing","single":` + single + `,"pair":[],"special_tokens":` + special + `}`
+	}
+	model := func(edit ...string) string { return strings.NewReplacer(edit...).Replace(parts()["model"]) }
+	const one = `{"X":{"id":"X","ids":[1],"tokens":["a"]}}`
+	for _, c := range []struct{ part, is, want string }{
+		{"version", `"2.0"`, `tokenizer.json: version "2.0" is not supported: 1.0 is`},
+		{"normalizer", `{"type":"Precompiled","precompiled_charsmap":""}`, `tokenizer.json: normalizer Precompiled is not supported yet`},
+		{"normalizer", `{"type":"Sequence","normalizers":[]}`, `tokenizer.json: normalizer Sequence is not supported yet`},
+		{"normalizer", `{"clean_text":true}`, `tokenizer.json: normalizer: type is missing`},
+		{"normalizer", `{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null}`, `normalizer BertNormalizer: lowercase is missing`},
+		{"normalizer", `{"type":"BertNormalizer","clean_text":1,"handle_chinese_chars":true,"lowercase":true}`, `normalizer BertNormalizer: clean_text: json: cannot unmarshal number`},
+		{"normalizer", `[]`, `tokenizer.json: normalizer: json: cannot unmarshal array`},
+		{"pre_tokenizer", `{"type":"ByteLevel"}`, `tokenizer.json: pre_tokenizer ByteLevel is not supported yet`},
+		{"pre_tokenizer", `null`, `tokenizer.json: pre_tokenizer null is not supported yet`},
+		{"model", `{"type":"BPE","vocab":{},"merges":[]}`, `tokenizer.json: model BPE is not supported yet`},
+		{"model", ``, `tokenizer.json: model null is not supported yet`},
+		{"model", model(`"vocab"`, `"Vocab"`), `model WordPiece: vocab is missing`},
+		{"model", model(`100`, `-1`), `model WordPiece: max_input_chars_per_word: json: cannot unmarshal`},
+		{"model", model(`100`, `1025`), `model WordPiece: max_input_chars_per_word 1025: the limit is 1024`},
+		{"model", model(`"a":1`, `"a":7`), `model WordPiece: vocab: "a" has id 7, but 3 tokens have the ids 0 to 2`},
+		{"model", model(`"a":1`, `"a":2`), `model WordPiece: vocab: "##a" and "a" both have id 2`},
+		{"model", model(`"a":1`, `"a":1.5`), `model WordPiece: vocab: json: cannot unmarshal number 1.5`},
+		{"model", model(`{"[UNK]":0,"a":1,"##a":2}`, `{}`), `model WordPiece: vocab is empty`},
+		{"model", model(`##a`, `\ud83d`), `half a surrogate pair is no character`},
+		{"model", model(`##a`, `\udc00\ud83d`), `half a surrogate pair is no character`},
+		{"model", model(`##a`, "\xff"), `tokenizer.json: it is not valid UTF-8`},
+		{"added_tokens", token(`"lstrip"`, `"left"`), `added_tokens: token 0: lstrip is missing`},
+		{"added_tokens", token(`"id":3`, `"id":9`), `added_tokens: token 0: "x" has id 9, but by the vocabulary its id is 3`},
+		{"added_tokens", token(`"x"`, `"a"`), `"a" has id 3, but by the vocabulary its id is 1`},
+		{"added_tokens", token("x", "\u0301"), "\"\u0301\" normalises to nothing"},
+		{"added_tokens", token("x", strings.Repeat("x", maxAdded)), `added_tokens: more than 1048576 bytes`},
+		{"added_tokens", strings.TrimSuffix(token(), "]") + "," + strings.TrimPrefix(token(`3`, `4`, `x`, `X`), "["), `"X" normalises to "x", as another one does`},
+		{"padding", `{"strategy":"BatchLongest","pad_id":7}`, `padding: pad_id: no token has id 7`},
+		{"post_processor", `{"type":"RobertaProcessing"}`, `tokenizer.json: post_processor RobertaProcessing is not supported yet`},
+		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0]}`, `post_processor BertProcessing: sep is missing`},
+		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":[0,"[UNK]"]}`, `post_processor BertProcessing: sep is not a token and its id`},
+		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":["[UNK]",3]}`, `post_processor BertProcessing: sep: no token has id 3`},
+		{"post_processor", template(`[{"Sequence":{"id":"B","type_id":0}}]`, one), `single: piece 0: Sequence "B": one text has A alone`},
+		{"post_processor", template(`[]`, one), `single: the text stands there 0 times: once is supported`},
+		{"post_processor", template(`[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"A","type_id":0}}]`, one), `single: the text stands there 2 times`},
+		{"post_processor", template(`[{"Piece":{}}]`, one), `single: piece 0: neither a SpecialToken nor a Sequence`},
+		{"post_processor", template(`[{"SpecialToken":{"id":"Y","type_id":0}}]`, one), `special_tokens: Y is missing`},
+		{"post_processor", template(`[{"SpecialToken":{"id":"X","type_id":3000000000}}]`, one), `type_id 3000000000: the limit is 2147483647`},
+		{"post_processor", template(`[{"SpecialToken":{"id":"X","type_id":0}}]`, strings.Replace(one, "1", "5", 1)), `special_tokens: X: ids: no token has id 5`},
+	} {
+		p := parts()
+		p[c.part] = c.is
+		_, err := New(small(join(p)))
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "text: ") {
+			t.Errorf("%s %.100s:\n got %v\nwant %s", c.part, c.is, err, c.want)
+		}
+	}
+
+	good := join(parts())
+	for _, c := range []struct {
+		spec *models.TextSpec
+		want string
+	}{
+		{nil, `no text contract`},
+		{small(nil), `tokenizer.json: it is empty`},
+		{small([]byte(`[]`)), `tokenizer.json: json: cannot unmarshal array`},
+		{small(good[:len(good)-1]), `tokenizer.json: unexpected end of JSON input`},
+		{small(append(good[:len(good):len(good)], '{')), `tokenizer.json: invalid character '{' after top-level value`},
+		{small(append([]byte("\ufeff"), good...)), `tokenizer.json: invalid character`},
+		{small(make([]byte, maxFile+1)), `tokenizer.json: 67108865 bytes: the limit is 67108864`},
+		{&models.TextSpec{Tokenizer: good, MaxLen: 8, Truncation: "left"}, `truncation "left" is not supported yet: "right" is`},
+		{&models.TextSpec{Tokenizer: good, Truncation: "right"}, `at most 0 tokens: 0 special ones leave no room`},
+		{&models.TextSpec{Tokenizer: good, MaxLen: 8, Truncation: "right", Prefix: "\xff"}, `prefix "\xff" is not valid UTF-8`},
+	} {
+		if _, err := New(c.spec); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+// A vocabulary over the limit is refused.
+func TestVocabularyLimit(t *testing.T) {
+	vocab := []byte(`{"[UNK]":0`)
+	for i := range maxVocab {
+		vocab = append(vocab, `,"`...)
+		vocab = strconv.AppendInt(vocab, int64(i), 36)
+		vocab = append(vocab, `":`...)
+		vocab = strconv.AppendInt(vocab, int64(i+1), 10)
+	}
+	p := parts()
+	p["model"] = strings.Replace(p["model"], `{"[UNK]":0,"a":1,"##a":2}`, string(vocab)+"}", 1)
+	_, err := New(small(join(p)))
+	if err == nil || !strings.Contains(err.Error(), "vocab: 1048577 tokens: the limit is 1048576") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What fills up rows: the padding's id, else that of [PAD], else 0.
+func TestPadID(t *testing.T) {
+	pad := `[{"id":3,"content":"[PAD]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`
+	for _, c := range []struct {
+		padding, added string
+		want           int32
+	}{
+		{`{"strategy":{"Fixed":128},"direction":"Right","pad_to_multiple_of":null,"pad_id":2,"pad_type_id":0,"pad_token":"x"}`, pad, 2},
+		{`null`, pad, 3},
+		{`null`, `[]`, 0},
+	} {
+		p := parts()
+		p["padding"], p["added_tokens"] = c.padding, c.added
+		if tok := build(t, small(join(p))); tok.PadID() != c.want {
+			t.Errorf("padding %s, added %s: %d, want %d", c.padding, c.added, tok.PadID(), c.want)
+		}
+	}
+}
+
+// An escaped backslash before ud83d is no escape of a surrogate.
+func TestLoneSurrogate(t *testing.T) {
+	for s, want := range map[string]int{
+		`"\\ud83d"`: -1, `"\ud83d\ude00"`: -1, `"\uD83D\uDE00\uD83D"`: 13, `"\ud83d\n"`: 1, `"\udE00"`: 1, `"é\n\u00e9"`: -1,
+		`"\\\ud83dx"`: 3, `"\ud83d\ud83d\ude00"`: 1, `"\ud83d"`: 1, ``: -1, `"\`: -1, `"\u12`: -1,
+	} {
+		if got := loneSurrogate([]byte(s)); got != want {
+			t.Errorf("%s: %d, want %d", s, got, want)
+		}
+	}
+}

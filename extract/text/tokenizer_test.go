@@ -1,0 +1,181 @@
+package text
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// Cutting while reading gives what cutting at the end would.
+func TestTruncation(t *testing.T) {
+	s := spec(t)
+	s.MaxLen = math.MaxInt
+	whole := build(t, s)
+	var cut []*Tokenizer
+	for _, most := range []int{3, 17, 256} {
+		s.MaxLen = most
+		cut = append(cut, build(t, s))
+	}
+	for _, g := range golden(t) {
+		all := encode(t, whole, g.Text)
+		for _, tok := range cut {
+			want := all
+			if len(want) > tok.maxLen {
+				want = append(slices.Clone(want[:tok.maxLen-1]), want[len(want)-1])
+			}
+			if got := encode(t, tok, g.Text); !slices.Equal(got, want) {
+				t.Fatalf("at most %d: %.300q\n got %v\nwant %v", tok.maxLen, g.Text, got, want)
+			}
+		}
+	}
+}
+
+// dst is extended, and what it holds stays.
+func TestAppend(t *testing.T) {
+	s := spec(t)
+	s.MaxLen = math.MaxInt
+	tok := build(t, s)
+	got, err := tok.AppendIDs([]int32{7}, "hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = tok.AppendIDs(got, "world")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int32{7, 101, 7592, 102, 101, 2088, 102}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if tok.PadID() != 0 {
+		t.Errorf("pad id %d, want 0", tok.PadID())
+	}
+}
+
+// Texts of a mebibyte that are made to be slow are not.
+func TestHostile(t *testing.T) {
+	const size = 1 << 20
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	texts := map[string]string{
+		"one word":                     fill("a"),
+		"one word of two bytes":        fill("é"),
+		"words that fail at their end": fill(strings.Repeat("a", 98) + "\u0378 "),
+		"white space":                  fill(" "),
+		"controls":                     fill("\x00"),
+		"marks that are dropped":       fill("\u0301"),
+		"marks that stay":              fill("\u302e"),
+		"marks to be sorted":           "x" + fill("\u302e\U0001d165\u302f\U0001d166"),
+		"short runs to be sorted":      fill("x\u302e\U0001d165"),
+		"signs that decompose":         fill("\U0001d160"),
+		"hangul":                       fill("한"),
+		"ideographs":                   fill("中"),
+		"punctuation":                  fill("."),
+		"brackets":                     fill("["),
+		"almost special":               fill("[SEP"),
+		"special":                      fill("[SEP]"),
+		"not UTF-8":                    fill("\xf0\x9f\x98"),
+	}
+	added := json.RawMessage(`[
+		{"id":30522,"content":"aaaaaaaab","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":false},
+		{"id":30523,"content":"[[[[[[[[]","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}]`)
+	for _, patch := range []map[string]json.RawMessage{nil, {"added_tokens": added}} {
+		s := patched(t, patch)
+		s.MaxLen = math.MaxInt // nothing is left unread
+		tok := build(t, s)
+		for name, text := range texts {
+			start := time.Now()
+			ids := encode(t, tok, text)
+			// It takes up to 0.3 s; quadratic time would be minutes.
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("%s, %d parts replaced: %v", name, len(patch), d)
+			}
+			if len(ids) < 2 {
+				t.Errorf("%s: %d ids", name, len(ids))
+			}
+		}
+	}
+}
+
+// The ids of a text depend on nothing else that is encoded meanwhile.
+func TestConcurrent(t *testing.T) {
+	tok := build(t, spec(t))
+	texts := golden(t)
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			var ids []int32
+			for i := range texts {
+				g := texts[(i*7+w*1000)%len(texts)]
+				var err error
+				if ids, err = tok.AppendIDs(ids[:0], g.Text); err != nil || !slices.Equal(ids, g.IDs) {
+					t.Errorf("%.300q: %v, %v", g.Text, ids, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A text of a usual length costs no memory but its ids.
+func TestAllocations(t *testing.T) {
+	tok := build(t, spec(t))
+	ids := make([]int32, 0, 300)
+	var s scratch // AppendIDs has it from a pool, which may always be found empty
+	for _, text := range []string{"grinning face with smiling eyes", "Déjà vu: l'été à Nîmes", "猫在椅子上睡觉", "고양이가 의자 위에서", "𝅘𝅥𝅮 x\u302f\u302e [SEP]"} {
+		n := testing.AllocsPerRun(100, func() {
+			if _, err := tok.appendText(ids, repair(text), 256, &s); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n >= 1 {
+			t.Errorf("%q: %v allocations", text, n)
+		}
+	}
+}
+
+func TestUnknownMissing(t *testing.T) {
+	s := patched(t, map[string]json.RawMessage{
+		"model":          json.RawMessage(`{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":4,"vocab":{"a":0,"##b":1}}`),
+		"added_tokens":   json.RawMessage(`[]`),
+		"post_processor": json.RawMessage(`null`),
+	})
+	tok := build(t, s)
+	if ids := encode(t, tok, "ab A abb"); !slices.Equal(ids, []int32{0, 1, 0, 0, 1, 1}) {
+		t.Errorf("ids %v", ids)
+	}
+	for _, text := range []string{"a c", "ac", "abbbb"} {
+		ids, err := tok.AppendIDs([]int32{9}, text)
+		if err == nil || !strings.Contains(err.Error(), `unknown token "[UNK]"`) {
+			t.Errorf("%q: error %v", text, err)
+		}
+		if !slices.Equal(ids, []int32{9}) {
+			t.Errorf("%q: dst became %v", text, ids)
+		}
+	}
+}
+
+func TestRepair(t *testing.T) {
+	for _, c := range []struct{ bad, want string }{
+		{"", ""},
+		{"\ufeffa\ufffdé", "\ufeffa\ufffdé"},
+		{"a\xffb", "a\ufffdb"},
+		{"\xe2\x82", "\ufffd"},
+		{"\xe2\x82a", "\ufffda"},
+		{"\xf0\x9f\x98\xf0\x9f\x98\x80", "\ufffd😀"},
+		{"\xed\xa0\x80", "\ufffd\ufffd\ufffd"},                                // a surrogate
+		{"\xc0\x80", "\ufffd\ufffd"},                                          // overlong
+		{"\xe0\x80\xaf", "\ufffd\ufffd\ufffd"},                                // overlong
+		{"\xf4\x90\x80\x80", "\ufffd\ufffd\ufffd\ufffd"},                      // above U+10FFFF
+		{"\xf0\x80\x80\x41", "\ufffd\ufffd\ufffdA"},                           // overlong
+		{"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41", "\ufffd\ufffd\ufffd\ufffdA"}, // Unicode Standard, table 3-11
+	} {
+		if got := repair(c.bad); got != c.want || !utf8.ValidString(got) {
+			t.Errorf("%q: got %q, want %q", c.bad, got, c.want)
+		}
+	}
+}
