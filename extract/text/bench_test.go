@@ -1,27 +1,24 @@
 package text
 
-import (
-	"testing"
-)
+import "testing"
 
 // Bytes a second, on one core: MB/s.
 func BenchmarkAppendIDs(b *testing.B) {
 	tok := build(b, spec(b))
-	license := golden(b)
-	var english, real []string
-	for _, g := range license {
-		if g.Kind != "real" {
+	var latin, real []string
+	for _, g := range golden(b) {
+		if g.Kind != "real" || len(g.IDs) == 256 { // the end of a long text is not read
 			continue
 		}
 		real = append(real, g.Text)
-		if script(g.Text) == "Latin" && len(g.Text) < 2000 {
-			english = append(english, g.Text)
+		if script(g.Text) == "Latin" {
+			latin = append(latin, g.Text)
 		}
 	}
 	for _, set := range []struct {
 		name  string
 		texts []string
-	}{{"latin", english}, {"all scripts", real}} {
+	}{{"latin", latin}, {"all scripts", real}} {
 		b.Run(set.name, func(b *testing.B) {
 			n := 0
 			for _, text := range set.texts {

@@ -22,7 +22,7 @@
 // Steps 3 and 5 run as one pass over the text, which stops when step 6 would
 // cut off all that follows.
 //
-// tables.go holds what step 3 and 5 know of Unicode. It is generated from the
+// tables.go holds what steps 3 and 5 know of Unicode. It is generated from the
 // answers of the reference (testdata/generate_tables.py), and a test compares
 // the answers to all 1,112,064 code points.
 package text
