@@ -47,17 +47,17 @@ func (h *Head) tested() (m *head.Metrics, rows string) {
 	return nil, ""
 }
 
-// adjective is what the metrics of h are called: cross-validated, test,
-// validation.
+// adjective is what the metrics of h are called.
 func (h *Head) adjective() string {
 	switch _, rows := h.tested(); rows {
 	case "cross-validation":
 		return "cross-validated"
-	case "":
-		return ""
-	default:
-		return strings.TrimSuffix(rows, " part")
+	case "test part":
+		return "test"
+	case "validation part":
+		return "validation"
 	}
+	return ""
 }
 
 // howTested says on which rows the metrics of h were measured.
@@ -83,7 +83,7 @@ func (h *Head) howTested() string {
 // sizes says how many samples took part in what.
 func (h *Head) sizes() string {
 	n := &h.Result.N
-	parts := []string{count(n.Train) + " samples"}
+	parts := []string{count(n.Train)}
 	if n.Validation+n.Test > 0 {
 		parts = []string{count(n.Train) + " train", count(n.Validation) + " validation", count(n.Test) + " test"}
 	}

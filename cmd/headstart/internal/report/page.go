@@ -1,6 +1,10 @@
 package report
 
 import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
 	"io"
 
 	"github.com/headstart-ml/headstart/head"
@@ -28,21 +32,228 @@ type Page struct {
 // Fact is a line of a list of facts.
 type Fact struct{ Name, Value string }
 
-// Mistake is a sample that was held out and predicted wrongly.
-type Mistake struct {
-	ID        string
-	Label     string // its class
-	Predicted string // the class that was predicted
-	// Probability is that of the predicted class, LabelProbability that of Label.
-	Probability, LabelProbability float64
-	// Image is a PNG or JPEG file, nil: none. It is embedded as it is up to
-	// 64 KiB, scaled down if it is larger, and left out if it cannot be decoded.
-	Image []byte
-	// Text is the sample itself if it is a text; "" if not.
-	Text string
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.html
+var pageHTML string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+
+// view is what the template reads.
+type view struct {
+	CSS         template.CSS
+	Title       string
+	Lead        string
+	Facts       []Fact
+	Features    []featureView
+	Headline    *headline
+	Metrics     []metricView
+	Interval    string // how intervals were made
+	Spread      *spreadView
+	Warnings    []head.Warning
+	Selection   *selection
+	Metric      string
+	Folds       []foldLine
+	Classes     []classLine
+	Confusion   *confusion
+	Reliability *reliability
+	Calibration *calibrationView
+	Cards       []card
+	Settings    []Fact
+	Adjective   string
 }
 
-// PageTo writes p to w as one HTML file that needs no other.
+// featureView is a feature set.
+type featureView struct{ Name, Backbone, Tap, Dim string }
+
+// metricView is a line of the table of metrics.
+type metricView struct{ Name, Value, Interval, Means string }
+
+// classLine is a line of the table of classes. The widths are in percent.
+type classLine struct {
+	Class                             string
+	Precision, Recall, F1             string
+	PrecisionWide, RecallWide, F1Wide string
+	Support                           string
+}
+
+// foldLine is what the selection inside one fold came to.
+type foldLine struct{ Fold, Head, L2, Temperature, Fit string }
+
+// spreadView is the table of metrics over seeds.
+type spreadView struct {
+	Seeds []string
+	L2    []string
+	Rows  []spreadRow
+}
+
+// spreadRow is a metric over seeds.
+type spreadRow struct {
+	Name     string
+	Values   []string
+	Mean, SD string
+}
+
+// calibrationView is what the temperature changed.
+type calibrationView struct {
+	Temperature, Fitted, Measured string
+	Rows                          [][]string
+}
+
+// PageTo writes p to w as one HTML file that needs no other. Metrics whose parts
+// do not fit each other are an error.
 func PageTo(w io.Writer, p *Page) error {
-	return nil
+	v, err := newView(p)
+	if err != nil {
+		return fmt.Errorf("report: page: %w", err)
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, v); err != nil {
+		return fmt.Errorf("report: page: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+func newView(p *Page) (*view, error) {
+	r := p.Result
+	m, _ := p.tested()
+	if m != nil {
+		if n := len(m.Confusion); n > 0 && n != len(m.PerClass) {
+			return nil, fmt.Errorf("a confusion matrix of %d classes for %d classes", n, len(m.PerClass))
+		}
+		for _, row := range m.Confusion {
+			if len(row) != len(m.Confusion) {
+				return nil, fmt.Errorf("a confusion matrix of %d rows and %d columns", len(m.Confusion), len(row))
+			}
+		}
+	}
+	v := &view{
+		CSS: template.CSS(pageCSS), Title: plain(p.Title), Lead: p.lead(), Facts: p.facts(), Adjective: p.adjective(),
+		Headline: newHeadline(&p.Head), Selection: newSelection(p), Metric: p.Metric, Confusion: newConfusion(m), Reliability: newReliability(p),
+		Cards: newCards(p.Mistakes), Settings: clean(p.Settings),
+	}
+	if v.Title == "" {
+		v.Title = plain(p.Name)
+	}
+	if v.Metric == "" {
+		v.Metric = "accuracy"
+	}
+	for _, f := range p.Features {
+		v.Features = append(v.Features, featureView{plain(f.Name), plain(f.Backbone), plain(f.Tap), count(f.Dim)})
+	}
+	for _, w := range r.Warnings {
+		w.Message = plain(w.Message)
+		v.Warnings = append(v.Warnings, w)
+	}
+	if m != nil {
+		v.Interval = intervalWords(m)
+		for _, l := range metricLines(m) {
+			v.Metrics = append(v.Metrics, metricView{l.name, decimal(l.Value), interval(l.Estimate), l.means})
+			if l.name == "accuracy" {
+				v.Metrics = append(v.Metrics, metricView{"majority class", decimal(m.Baseline.Value), interval(m.Baseline), "accuracy of always answering the most frequent class"})
+			}
+		}
+		for _, c := range m.PerClass {
+			v.Classes = append(v.Classes, classLine{
+				Class: cut(plain(c.Class), labelRunes), Precision: decimal(c.Precision), Recall: decimal(c.Recall), F1: decimal(c.F1), Support: count(c.Support),
+				PrecisionWide: pixels(100 * c.Precision), RecallWide: pixels(100 * c.Recall), F1Wide: pixels(100 * c.F1),
+			})
+		}
+	}
+	for i, f := range r.Folds {
+		l2 := "–"
+		if f.L2 > 0 {
+			l2 = strength(f.L2)
+		}
+		v.Folds = append(v.Folds, foldLine{count(i + 1), f.Head, l2, figures(f.Temperature), f.Fit.Status})
+	}
+	if s := r.Spread; s != nil {
+		v.Spread = newSpread(s)
+	}
+	if c := r.Calibration; c != nil {
+		v.Calibration = &calibrationView{Temperature: figures(c.Temperature), Fitted: c.Fitted, Rows: calibrationTable(c).Rows}
+		v.Calibration.Measured = "Both are measured on samples that the temperature has not seen."
+		if c.Measured == c.Fitted {
+			v.Calibration.Measured = "Both are measured on the samples that the temperature was fitted on."
+		}
+	}
+	return v, nil
+}
+
+// lead is the sentence under the title.
+func (p *Page) lead() string {
+	r := p.Result
+	s := fmt.Sprintf("A %s head", r.Head)
+	if r.Dim > 0 {
+		s += fmt.Sprintf(" on %s features", count(r.Dim))
+	}
+	if n := r.N.Train + r.N.Validation + r.N.Test; n > 0 {
+		s += fmt.Sprintf(" of %s samples", count(n))
+	}
+	if n := len(r.Classes); n > 0 {
+		s += fmt.Sprintf(" in %s classes", count(n))
+	}
+	return s + "."
+}
+
+// facts is what was trained on what.
+func (p *Page) facts() []Fact {
+	r := p.Result
+	all := []Fact{{"Head", p.kind()}}
+	if r.N.Train > 0 {
+		all = append(all, Fact{"Samples", p.sizes()})
+	}
+	all = append(all, Fact{"Tested by", p.howTested()})
+	if r.Fit.Status != "" {
+		all = append(all, Fact{"Fit", p.fit()})
+	}
+	if c := r.Calibration; c != nil {
+		all = append(all, Fact{"Calibration", fmt.Sprintf("temperature %s, fitted on %s samples", figures(c.Temperature), c.Fitted)})
+	}
+	return append(all, clean(p.Facts)...)
+}
+
+// clean returns facts without characters that control something.
+func clean(facts []Fact) []Fact {
+	var all []Fact
+	for _, f := range facts {
+		all = append(all, Fact{plain(f.Name), plain(f.Value)})
+	}
+	return all
+}
+
+// intervalWords says how the intervals were made.
+func intervalWords(m *head.Metrics) string {
+	switch m.Interval {
+	case "wilson":
+		return "Intervals are 95 %: Wilson's score interval for the accuracies, the bootstrap for the others."
+	case "bootstrap-groups":
+		return "Intervals are 95 %, by the bootstrap over groups."
+	case "bootstrap":
+		return "Intervals are 95 %, by the bootstrap over samples."
+	}
+	return "Intervals are 95 %."
+}
+
+func newSpread(s *head.Spread) *spreadView {
+	v := new(spreadView)
+	for _, seed := range s.Seeds {
+		v.Seeds = append(v.Seeds, fmt.Sprint(seed))
+	}
+	for _, l2 := range s.L2 {
+		v.L2 = append(v.L2, strength(l2))
+	}
+	for _, m := range []struct {
+		name string
+		head.Variation
+	}{{"accuracy", s.Accuracy}, {"macro-F1", s.MacroF1}, {"log-loss", s.LogLoss}, {"ECE", s.ECE}, {"Brier", s.Brier}} {
+		row := spreadRow{Name: m.name, Mean: decimal(m.Mean), SD: decimal(m.SD)}
+		for _, x := range m.Values {
+			row.Values = append(row.Values, decimal(x))
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
 }

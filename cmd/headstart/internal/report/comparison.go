@@ -1,0 +1,31 @@
+package report
+
+import "io"
+
+// ComparisonTo writes one table with a line a head.
+func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
+	t := &Table{Columns: []Column{
+		{Name: "head"}, {Name: "type"}, {Name: "accuracy", Right: true}, {Name: "95 % interval"}, {Name: "macro-F1", Right: true},
+		{Name: "log-loss", Right: true}, {Name: "ECE", Right: true}, {Name: "majority", Right: true},
+		{Name: "λ", Right: true}, {Name: "D", Right: true}, {Name: "N", Right: true}, {Name: "measured by"},
+	}}
+	for _, h := range heads {
+		r := h.Result
+		l2 := "–"
+		if r.L2 > 0 {
+			l2 = strength(r.L2)
+		}
+		row := []string{h.Name, r.Head, "–", "–", "–", "–", "–", "–", l2, count(r.Dim), count(r.N.Train + r.N.Validation + r.N.Test), "–"}
+		if m, rows := h.tested(); m != nil {
+			copy(row[2:], []string{
+				decimal(m.Accuracy.Value), interval(m.Accuracy), decimal(m.MacroF1.Value), decimal(m.LogLoss.Value), decimal(m.ECE.Value), decimal(m.Baseline.Value),
+			})
+			row[11] = rows
+			if h.Groups {
+				row[11] += ", by group"
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return TableTo(w, t, s)
+}

@@ -1,0 +1,46 @@
+package report
+
+import "strings"
+
+// textRunes is where the text of a mistake is cut.
+const textRunes = 400
+
+// Mistake is a sample that was held out and predicted wrongly.
+type Mistake struct {
+	ID        string
+	Label     string // its class
+	Predicted string // the class that was predicted
+	// Probability is that of the predicted class, LabelProbability that of Label.
+	Probability, LabelProbability float64
+	// Image is a PNG or JPEG file, nil: none. It is embedded as it is up to
+	// 64 KiB, scaled down if it is larger, and left out if it cannot be decoded.
+	Image []byte
+	// Text is the sample itself if it is a text, "" if not. It is cut after 400
+	// characters.
+	Text string
+}
+
+// card is a mistake as it is drawn.
+type card struct {
+	ID, Label, Predicted          string
+	Probability, LabelProbability string
+	Picture                       *thumbnail
+	Text                          string
+}
+
+func newCards(all []Mistake) []card {
+	var cards []card
+	for _, m := range all {
+		c := card{
+			ID: cut(plain(m.ID), 2*labelRunes), Label: cut(plain(m.Label), labelRunes), Predicted: cut(plain(m.Predicted), labelRunes),
+			Probability: decimal(m.Probability), LabelProbability: decimal(m.LabelProbability),
+			// The whole text may be long; runes have at most 4 bytes.
+			Text: cut(strings.TrimSpace(plain(m.Text[:min(len(m.Text), 4*textRunes+4)])), textRunes),
+		}
+		if m.Image != nil {
+			c.Picture = newThumbnail(m.Image)
+		}
+		cards = append(cards, c)
+	}
+	return cards
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/headstart-ml/headstart/head"
+)
+
+// selection is the drawing of what was compared to choose a head and its λ.
+type selection struct {
+	frame
+	Curves       []curve
+	Levels       []level // heads without λ
+	Chosen       *point  // nil: it is not on a curve
+	ChosenAnchor string  // end of its label that it stands over: start, mid, end
+	Lines        []selectionLine
+}
+
+// curve is the scores of one kind of head along λ.
+type curve struct {
+	Head, Line, Band string
+	Points           []point
+}
+
+// level is the score of a head that has no λ.
+type level struct {
+	Head, Y, TextY, Low, Height, Text string
+}
+
+// selectionLine is a line of the table behind the drawing.
+type selectionLine struct {
+	Head, L2, Score, SE string
+	Chosen              bool
+}
+
+// newSelection returns nil if there was nothing to choose.
+func newSelection(p *Page) *selection {
+	r := p.Result
+	if len(r.Selection) < 2 {
+		return nil
+	}
+	metric := p.Metric
+	if metric == "" {
+		metric = "accuracy"
+	}
+	v := new(selection)
+	chosen := func(c head.Candidate) bool { return c.Head == r.Head && c.L2 == r.L2 }
+	lo, hi := math.Inf(1), math.Inf(-1)
+	weak, strong := math.Inf(1), math.Inf(-1)
+	var kinds []string // that have λ, in the order of the path
+	for _, c := range r.Selection {
+		line := selectionLine{Head: c.Head, L2: "–", Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
+		lo, hi = min(lo, c.Score-c.SE), max(hi, c.Score+c.SE)
+		if c.L2 > 0 {
+			line.L2 = strength(c.L2)
+			weak, strong = min(weak, c.L2), max(strong, c.L2)
+			if !slices.Contains(kinds, c.Head) {
+				kinds = append(kinds, c.Head)
+			}
+		}
+		v.Lines = append(v.Lines, line)
+	}
+	if !(weak < strong) || math.IsNaN(lo+hi) || math.IsInf(lo+hi, 0) {
+		return v // a table without a drawing
+	}
+	if margin := 0.06 * (hi - lo); margin > 0 {
+		lo, hi = lo-margin, hi+margin
+	} else {
+		lo, hi = lo-0.05, hi+0.05
+	}
+	better := "higher is better"
+	if metric == "log-loss" {
+		better = "lower is better"
+	}
+	v.frame = frame{
+		ID: "selection", Title: "Selection curve",
+		Desc: fmt.Sprintf("Cross-validated %s with its standard error against λ on a logarithmic axis; the values are in the table below. Chosen: %s.",
+			metric, p.kind()),
+		Width: 480, Height: 300, Left: 58, Right: 466, Top: 22, Bottom: 250,
+		XLabel: "λ (weak to strong regularisation)", YLabel: metric + ", " + better,
+	}
+	x := axis{lo: weak, hi: strong, from: float64(v.Left + 10), to: float64(v.Right - 10), log: true}
+	y := axis{lo: lo, hi: hi, from: float64(v.Bottom), to: float64(v.Top)}
+	v.X, v.Y = x.ticks(8), y.ticks(6)
+	for _, kind := range kinds {
+		c := curve{Head: kind}
+		var along []head.Candidate
+		for _, s := range r.Selection {
+			if s.Head == kind && s.L2 > 0 {
+				along = append(along, s)
+			}
+		}
+		slices.SortStableFunc(along, func(a, b head.Candidate) int {
+			if a.L2 < b.L2 {
+				return -1
+			}
+			return 1
+		})
+		var line, upper, lower []float64
+		for _, s := range along {
+			at := x.at(s.L2)
+			line = append(line, at, y.at(s.Score))
+			upper = append(upper, at, y.at(s.Score+s.SE))
+			lower = append(lower, y.at(s.Score-s.SE), at) // turned round below
+			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s, λ = %s: %s ± %s", s.Head, strength(s.L2), decimal(s.Score), decimal(s.SE))}
+			c.Points = append(c.Points, pt)
+			if chosen(s) {
+				v.Chosen = &pt
+				v.ChosenAnchor = "mid"
+				if at < float64(v.Left+30) {
+					v.ChosenAnchor = "start"
+				} else if at > float64(v.Right-30) {
+					v.ChosenAnchor = "end"
+				}
+			}
+		}
+		slices.Reverse(lower)
+		c.Line, c.Band = path(line...), path(append(upper, lower...)...)
+		v.Curves = append(v.Curves, c)
+	}
+	for _, s := range r.Selection {
+		if s.L2 > 0 {
+			continue
+		}
+		top, bottom := y.at(s.Score+s.SE), y.at(s.Score-s.SE)
+		v.Levels = append(v.Levels, level{
+			Head: s.Head, Y: pixels(y.at(s.Score)), TextY: pixels(y.at(s.Score) - 5), Low: pixels(top), Height: pixels(bottom - top),
+			Text: fmt.Sprintf("%s: %s ± %s", s.Head, decimal(s.Score), decimal(s.SE)),
+		})
+	}
+	return v
+}

@@ -1,0 +1,164 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/headstart-ml/headstart/head"
+)
+
+// SummaryTo writes all that is known of a head: sizes, choice, metrics with their
+// intervals beside the majority class, calibration, a line a class. took is how
+// long training took; 0: not said.
+func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
+	var b strings.Builder
+	b.WriteString(s.heading(plain(h.Name)) + "\n")
+	facts := &Table{Columns: make([]Column, 2)}
+	fact := func(name, value string) {
+		if value != "" {
+			facts.Rows = append(facts.Rows, []string{name, value})
+		}
+	}
+	r := h.Result
+	fact("head", h.kind())
+	fact("classes", count(len(r.Classes)))
+	if r.Dim > 0 {
+		fact("features", count(r.Dim))
+	}
+	if r.N.Train > 0 {
+		fact("samples", h.sizes())
+	}
+	if r.Fit.Status != "" {
+		fact("fit", h.fit())
+	}
+	if took > 0 {
+		fact("time", fmt.Sprintf("%.3g s", took.Seconds()))
+	}
+	facts.printLong(&b, "  ")
+	if len(h.Features) > 0 {
+		b.WriteByte('\n')
+		h.featureTable().print(&b, "  ", s)
+	}
+
+	m, _ := h.tested()
+	if m == nil {
+		b.WriteString("\nNot tested: " + h.howTested() + ".\n")
+	} else {
+		printMetrics(&b, "tested by "+h.howTested(), m, s)
+	}
+	if c := r.Calibration; c != nil {
+		fmt.Fprintf(&b, "\n%s\n", s.heading(fmt.Sprintf("calibration: temperature %s, fitted on %s samples", figures(c.Temperature), c.Fitted)))
+		calibrationTable(c).print(&b, "  ", s)
+		if c.Measured == c.Fitted {
+			b.WriteString("  measured on the samples that the temperature was fitted on\n")
+		}
+	}
+	if m != nil {
+		printClasses(&b, m.PerClass, s)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printLong writes facts one a line, with nothing cut.
+func (t *Table) printLong(b *strings.Builder, indent string) {
+	width := 0
+	for _, row := range t.Rows {
+		width = max(width, columns(row[0]))
+	}
+	for _, row := range t.Rows {
+		b.WriteString(indent + row[0] + strings.Repeat(" ", width-columns(row[0])+2) + plain(row[1]) + "\n")
+	}
+}
+
+// featureTable lists the feature sets behind the columns of h.
+func (h *Head) featureTable() *Table {
+	t := &Table{Columns: []Column{{Name: "feature set"}, {Name: "backbone"}, {Name: "tap"}, {Name: "features", Right: true}}}
+	for _, f := range h.Features {
+		t.Rows = append(t.Rows, []string{f.Name, f.Backbone, f.Tap, count(f.Dim)})
+	}
+	if !slices.ContainsFunc(h.Features, func(f Features) bool { return f.Name != "" }) {
+		t.Columns = t.Columns[1:]
+		for i, row := range t.Rows {
+			t.Rows[i] = row[1:]
+		}
+	}
+	return t
+}
+
+// MetricsTo writes metrics under a heading, with a line a class.
+func MetricsTo(w io.Writer, heading string, m *head.Metrics, s *Style) error {
+	var b strings.Builder
+	printMetrics(&b, heading, m, s)
+	printClasses(&b, m.PerClass, s)
+	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
+	return err
+}
+
+func printMetrics(b *strings.Builder, heading string, m *head.Metrics, s *Style) {
+	b.WriteString("\n" + s.heading(plain(heading)) + "\n")
+	t := &Table{Columns: []Column{{}, {Name: "value", Right: true}, {Name: "95 % interval"}}}
+	for _, l := range metricLines(m) {
+		t.Rows = append(t.Rows, []string{l.name, decimal(l.Value), interval(l.Estimate)})
+		if l.name == "accuracy" {
+			t.Rows = append(t.Rows, []string{"  of the majority class", decimal(m.Baseline.Value), interval(m.Baseline)})
+		}
+	}
+	t.print(b, "  ", s)
+}
+
+// metricLine is a metric with its name and what it means.
+type metricLine struct {
+	name, means string
+	head.Estimate
+}
+
+// metricLines lists the metrics of m in the order in which they are shown.
+func metricLines(m *head.Metrics) []metricLine {
+	return []metricLine{
+		{"accuracy", "share of samples whose most probable class is theirs", m.Accuracy},
+		{"macro-F1", "mean of F1 over the classes, rare ones as important as frequent ones", m.MacroF1},
+		{"log-loss", "mean of −ln p(true class); lower is better", m.LogLoss},
+		{"ECE", "expected calibration error: how far probabilities are from frequencies; lower is better", m.ECE},
+		{"Brier", "mean squared error of the probabilities, 0 to 2; lower is better", m.Brier},
+	}
+}
+
+// calibrationTable shows what the temperature changed.
+func calibrationTable(c *head.Calibration) *Table {
+	return &Table{
+		Columns: []Column{{}, {Name: "before", Right: true}, {Name: "after", Right: true}},
+		Rows: [][]string{
+			{"log-loss", decimal(c.Before.LogLoss), decimal(c.After.LogLoss)},
+			{"ECE", decimal(c.Before.ECE), decimal(c.After.ECE)},
+			{"Brier", decimal(c.Before.Brier), decimal(c.After.Brier)},
+		},
+	}
+}
+
+// printClasses writes a line a class, in the order of the classes. Of very many
+// it keeps those with the lowest F1.
+func printClasses(b *strings.Builder, classes []head.ClassMetrics, s *Style) {
+	if len(classes) == 0 {
+		return
+	}
+	n := min(len(classes), s.classes())
+	b.WriteByte('\n')
+	if n < len(classes) {
+		fmt.Fprintf(b, "The %s of %s classes with the lowest F1:\n", count(n), count(len(classes)))
+		classes = slices.Clone(classes)
+		slices.SortStableFunc(classes, func(x, y head.ClassMetrics) int { return cmp.Compare(x.F1, y.F1) })
+		classes = classes[:n]
+	}
+	t := &Table{Columns: []Column{
+		{Name: "class"}, {Name: "precision", Right: true}, {Name: "recall", Right: true}, {Name: "F1", Right: true}, {Name: "support", Right: true},
+	}}
+	for _, c := range classes {
+		t.Rows = append(t.Rows, []string{c.Class, decimal(c.Precision), decimal(c.Recall), decimal(c.F1), count(c.Support)})
+	}
+	t.print(b, "  ", s)
+}
