@@ -71,18 +71,36 @@ func (m *Matrix) BlockTo(dst []float32, lo, hi int) error {
 	if lo < 0 || hi < lo || hi > m.n || len(dst) != (hi-lo)*m.d {
 		return fmt.Errorf("features: block of rows %d to %d: %d×%d values do not fit %d×%d", lo, hi, hi-lo, m.d, len(dst), m.n)
 	}
-	order := make([]int32, hi-lo)
 	for _, c := range m.columns {
-		refs := c.refs[lo:hi]
-		for i := range order {
-			order[i] = int32(i)
+		if err := c.blockTo(dst, lo, hi, m.d); err != nil {
+			return fmt.Errorf("features: rows %d to %d: %w", lo, hi, err)
 		}
-		slices.SortFunc(order, func(a, b int32) int { return refs[a].Compare(refs[b]) })
-		for _, i := range order {
-			row := dst[int(i)*m.d:][c.from:c.to]
-			if err := c.reader.RowsTo(row, refs[i:i+1]); err != nil {
-				return fmt.Errorf("features: row %d: %w", lo+int(i)+1, err)
-			}
+	}
+	return nil
+}
+
+// blockTo stores the columns' part of rows lo ≤ i < hi in dst, (hi-lo)×d.
+func (c *columns) blockTo(dst []float32, lo, hi, d int) error {
+	refs, dim := c.refs[lo:hi], c.to-c.from
+	if dim == d {
+		return c.reader.RowsTo(dst, refs)
+	}
+	order := make([]int32, len(refs))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return refs[a].Compare(refs[b]) })
+	const portion = 256 // rows that are copied twice while they are in the CPU's cache
+	rows, some := make([]float32, portion*dim), make([]cache.Ref, portion)
+	for part := range slices.Chunk(order, portion) {
+		for i, row := range part {
+			some[i] = refs[row]
+		}
+		if err := c.reader.RowsTo(rows[:len(part)*dim], some[:len(part)]); err != nil {
+			return err
+		}
+		for i, row := range part {
+			copy(dst[int(row)*d+c.from:], rows[i*dim:(i+1)*dim])
 		}
 	}
 	return nil
