@@ -179,6 +179,9 @@ func (f *folder) next() (*Sample, error) {
 		s.ID, s.Path, s.bad = printable(s.ID), printable(s.Path), errNotUTF8
 		return s, nil
 	}
+	if len(s.ID) > maxName {
+		s.bad = fmt.Errorf("its path has %d bytes, over the limit of %d", len(s.ID), maxName)
+	}
 	first, rest, deep := strings.Cut(path, "/")
 	if deep && f.splits {
 		s.Split, _ = splitOf(first)

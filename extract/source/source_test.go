@@ -238,6 +238,29 @@ func TestFolderNames(t *testing.T) {
 	)
 }
 
+// A path may be longer than an id can be.
+func TestFolderDeep(t *testing.T) {
+	root := t.TempDir()
+	name := strings.Repeat("x", 250)
+	t.Chdir(root)
+	for range 17 {
+		if err := os.Mkdir(name, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chdir(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("1.png", nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	samples, err := read(t, nil, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, samples, strings.Repeat(name+"/", 17)+"1.png|"+name+"||||BAD its path has 4272 bytes, over the limit of 4096")
+}
+
 // A link that is swapped in after the walk leads nowhere either.
 func TestFolderChangesMeanwhile(t *testing.T) {
 	outside := file(t, "secret.png", "secret")
@@ -554,6 +577,7 @@ func TestErrors(t *testing.T) {
 		"long.csv": "text,label\na,b\n\"" + strings.Repeat("x\n", 1<<20), "longheader.csv": strings.Repeat("x", 1<<21),
 		"split.csv": "text,split\na,train\nb,Train\n", "weight.csv": "text,weight\na,1\nb,-1\n", "nan.csv": "text,weight\na,NaN\n",
 		"inf.csv": "text,weight\na,1e999\n", "noid.csv": "text,id\na,\n", "latin.csv": "text,label\na,caf\xe9\n",
+		"longid.csv":  "text,id\na," + strings.Repeat("x", 4097) + "\n",
 		"latinid.csv": "text,id\na,caf\xe9\n", "latintext.csv": "text\ncaf\xe9\n",
 		"p.parquet": "PAR1\x15\x00", "p.csv": "PAR1\x15\x00", "a.npy": "\x93NUMPY", "a.tar": "", "a.jsonl": "{}", "a.json": "{}",
 		"a": "{\"text\": 1}\n", "words": "one two\n", "zip": "PK\x03\x04", "utf16.csv": "\xff\xfet\x00", "binary": "\x01\x00",
@@ -597,6 +621,7 @@ func TestErrors(t *testing.T) {
 		{"inf.csv", none, []string{"record 1 (line 2)", `weight "1e999"`}},
 		{"noid.csv", none, []string{"record 1 (line 2)", `an empty id in column "id"`}},
 		{"latin.csv", none, []string{"record 1 (line 2)", `"caf\xe9"`, `"label"`, "UTF-8"}},
+		{"longid.csv", none, []string{"record 1 (line 2)", `in column "id" has 4097 bytes, over the limit of 4096`}},
 		{"latinid.csv", none, []string{"record 1 (line 2)", `"caf\xe9"`, `"id"`, "UTF-8"}},
 		{"p.parquet", none, []string{"Parquet files: not read by this version"}},
 		{"p.csv", none, []string{"Parquet files"}},

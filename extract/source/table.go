@@ -18,6 +18,10 @@ import (
 // maxRecord is how long a record of a table, or a line, may be, in bytes.
 const maxRecord = 1 << 20
 
+// maxName is how long an id, a label or a group may be, in bytes: as long as a
+// path.
+const maxName = 4096
+
 // table reads the records of a CSV or TSV file.
 type table struct {
 	name  string // as given, for messages
@@ -253,7 +257,11 @@ func (t *table) fill(s *Sample, record []string, line int) error {
 		return record[at]
 	}
 	for _, at := range [...]int{t.id, t.label, t.group} {
-		if v := field(at); !utf8.ValidString(v) {
+		v := field(at)
+		if len(v) > maxName {
+			return fmt.Errorf("%q… in column %q has %d bytes, over the limit of %d", v[:40], t.header[at], len(v), maxName)
+		}
+		if !utf8.ValidString(v) {
 			return fmt.Errorf("%q in column %q is not UTF-8; save the table as UTF-8", v, t.header[at])
 		}
 	}
