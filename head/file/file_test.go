@@ -399,7 +399,7 @@ func TestReadRefuses(t *testing.T) {
 		{"space without dim", set("space.0", `{}`), "space 0: dim 0"},
 		{"standardization", set("standardization", `{"mean":[1],"scale":[1]}`), "48 values for 4 classes and 1 features"},
 		{"no standardization", set("standardization", `{}`), "48 values for 4 classes and 0 features"},
-				{"another mean", set("standardization", `{"mean":[0,0,0,0,0,0,0,0,0,0,0,0],"scale":[0,0,0,0,0,0,0,0,0,0,0,0]}`), other},
+		{"another mean", set("standardization", `{"mean":[0,0,0,0,0,0,0,0,0,0,0,0],"scale":[0,0,0,0,0,0,0,0,0,0,0,0]}`), other},
 		{"number over float64", set("temperature", "1e999"), "headstart.temperature: "},
 		{"temperature", set("temperature", "2"), other},
 		{"negative temperature", set("temperature", "-1.37"), other},
