@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -227,15 +228,16 @@ func TestFolderLinks(t *testing.T) {
 }
 
 func TestFolderNames(t *testing.T) {
-	root := tree(t, map[string]string{"a\xff.png": "x", "ä/ö\n.png": "y"})
-	samples, err := read(t, nil, root)
+	files, want := map[string]string{"ä/ö\n.png": "y"}, []string{"ä/ö\n.png|ä||||y"}
+	if runtime.GOOS != "darwin" { // whose file systems refuse such a name
+		files["a\xff.png"] = "x"
+		want = append([]string{`a\xff.png|||||BAD its name is not UTF-8`}, want...)
+	}
+	samples, err := read(t, nil, tree(t, files))
 	if err != nil {
 		t.Fatal(err)
 	}
-	check(t, samples,
-		`a\xff.png|||||BAD its name is not UTF-8`,
-		"ä/ö\n.png|ä||||y",
-	)
+	check(t, samples, want...)
 }
 
 // A path may be longer than an id can be.
