@@ -135,7 +135,7 @@ func Evaluate(p []float64, labels []int, classes []string, s *EvaluateSettings) 
 	for _, o := range outcomes {
 		t.add(o, major)
 	}
-	m := t.metrics(classes)
+	m := t.metrics(classes, outcomes)
 	t.bootstrap(m, outcomes, major, s)
 	if !s.Pooled {
 		m.Interval = "wilson"
@@ -196,38 +196,36 @@ func outcomesOf(p []float64, labels []int, c int) []outcome {
 
 // tally adds up outcomes.
 type tally struct {
-	rows, hits, major int
-	confusion         [][]int // by label, then predicted class
-	loss, brier       float64
-	binRows, binHits  [reliabilityBins]int
-	binConfidence     [reliabilityBins]float64
+	rows, hits, major       int
+	hit, support, predicted []int // by class
+	loss, brier             float64
+	binRows, binHits        [reliabilityBins]int
+	binConfidence           [reliabilityBins]float64
 }
 
 func newTally(c int) *tally {
-	t := &tally{confusion: make([][]int, c)}
-	for k := range t.confusion {
-		t.confusion[k] = make([]int, c)
-	}
-	return t
+	return &tally{hit: make([]int, c), support: make([]int, c), predicted: make([]int, c)}
 }
 
 func (t *tally) reset() {
-	confusion := t.confusion
-	for _, row := range confusion {
-		clear(row)
-	}
-	*t = tally{confusion: confusion}
+	hit, support, predicted := t.hit, t.support, t.predicted
+	clear(hit)
+	clear(support)
+	clear(predicted)
+	*t = tally{hit: hit, support: support, predicted: predicted}
 }
 
 func (t *tally) add(o outcome, major int) {
 	t.rows++
-	t.confusion[o.label][o.predicted]++
+	t.support[o.label]++
+	t.predicted[o.predicted]++
 	t.loss += o.loss
 	t.brier += o.brier
 	t.binRows[o.bin]++
 	t.binConfidence[o.bin] += o.confidence
 	if o.label == o.predicted {
 		t.hits++
+		t.hit[o.label]++
 		t.binHits[o.bin]++
 	}
 	if int(o.label) == major {
@@ -238,23 +236,13 @@ func (t *tally) add(o outcome, major int) {
 // f1 returns the macro-averaged F1.
 func (t *tally) f1() float64 {
 	sum, present := 0.0, 0
-	for k := range t.confusion {
-		support, predicted := t.margins(k)
-		if support+predicted > 0 {
+	for k, hit := range t.hit {
+		if n := t.support[k] + t.predicted[k]; n > 0 {
 			present++
-			sum += 2 * float64(t.confusion[k][k]) / float64(support+predicted)
+			sum += 2 * float64(hit) / float64(n)
 		}
 	}
 	return sum / float64(present)
-}
-
-// margins returns how often class k is the label, and how often it is predicted.
-func (t *tally) margins(k int) (support, predicted int) {
-	for j, v := range t.confusion[k] {
-		support += v
-		predicted += t.confusion[j][k]
-	}
-	return support, predicted
 }
 
 func (t *tally) ece() float64 {
@@ -272,7 +260,7 @@ func (t *tally) values() [6]float64 {
 }
 
 // metrics returns all but the intervals.
-func (t *tally) metrics(classes []string) *Metrics {
+func (t *tally) metrics(classes []string, outcomes []outcome) *Metrics {
 	v := t.values()
 	m := &Metrics{
 		Rows:     t.rows,
@@ -280,13 +268,18 @@ func (t *tally) metrics(classes []string) *Metrics {
 		ECE: Estimate{Value: v[3]}, Brier: Estimate{Value: v[4]}, Baseline: Estimate{Value: v[5]},
 	}
 	for k, name := range classes {
-		support, predicted := t.margins(k)
-		hit := t.confusion[k][k]
+		hit, support, predicted := t.hit[k], t.support[k], t.predicted[k]
 		m.PerClass = append(m.PerClass, ClassMetrics{
 			Class: name, Support: support, Predicted: predicted,
 			Precision: ratio(hit, predicted), Recall: ratio(hit, support), F1: ratio(2*hit, support+predicted),
 		})
-		m.Confusion = append(m.Confusion, slices.Clone(t.confusion[k]))
+	}
+	m.Confusion = make([][]int, len(classes))
+	for k := range m.Confusion {
+		m.Confusion[k] = make([]int, len(classes))
+	}
+	for _, o := range outcomes {
+		m.Confusion[o.label][o.predicted]++
 	}
 	for b, n := range t.binRows {
 		bin := Bin{Low: float64(b) / reliabilityBins, High: float64(b+1) / reliabilityBins, Rows: n, Accuracy: ratio(t.binHits[b], n)}
@@ -337,7 +330,7 @@ func (t *tally) bootstrap(m *Metrics, outcomes []outcome, major int, s *Evaluate
 	var wg sync.WaitGroup
 	for w := range threads {
 		wg.Go(func() {
-			r := newTally(len(t.confusion))
+			r := newTally(len(t.hit))
 			for b := w; b < resamples; b += threads {
 				rng := rand.New(rand.NewPCG(s.Seed, uint64(b)))
 				r.reset()

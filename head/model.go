@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 )
 
@@ -75,7 +76,7 @@ func (m *Model) LogitsTo(dst []float64, x []float32, n int) {
 		}
 		z := dst[i*c : (i+1)*c]
 		copy(z, m.Bias)
-		blas64.Gemv(noTrans, 1, blas64.General{Rows: c, Cols: d, Stride: d, Data: m.Weight}, blas64.Vector{N: d, Data: row, Inc: 1}, 1, blas64.Vector{N: c, Data: z, Inc: 1})
+		blas64.Gemv(blas.NoTrans, 1, blas64.General{Rows: c, Cols: d, Stride: d, Data: m.Weight}, blas64.Vector{N: d, Data: row, Inc: 1}, 1, blas64.Vector{N: c, Data: z, Inc: 1})
 	}
 }
 

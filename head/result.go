@@ -139,6 +139,7 @@ type Variation struct {
 //	splits-unused    the data have splits of their own, and CV was asked for
 //	one-sample       classes have one row
 //	absent           classes have no row in the part or the folds that Place names
+//	leak             rows of equal content are in more than one of the data's splits
 //	conflict         rows of equal content have different labels
 //	edge             the best λ is the first or the last of the path
 //	path-stopped     the path was left before its end, since scores only got worse

@@ -1,0 +1,60 @@
+package head
+
+import "math"
+
+// temperature returns T > 0 for which softmax(logits/T) has the least negative log-likelihood (Guo et al., ICML 2017). logits is n×c; a class that the model does
+// not know has logit −∞, and rows of such a class do not count. Where no T > 0 is best, since all rows are right by themselves, it is 1; where a uniform
+// distribution is best it is 10⁶.
+func temperature(logits []float64, labels []int, c int) float64 {
+	// The likelihood is concave in s = 1/T: find the zero of its slope, by Newton steps inside a bracket that bisection keeps shrinking.
+	const least, most = 1e-6, 1e3
+	slope := func(s float64) (g, h float64) { // Σ (E z − z_y) and Σ Var z
+		for i, y := range labels {
+			z := logits[i*c : (i+1)*c]
+			if math.IsInf(z[y], -1) {
+				continue
+			}
+			top := math.Inf(-1)
+			for _, v := range z {
+				top = max(top, v)
+			}
+			var sum, first, second float64 // of exp(s(z−top)), and times z−top, (z−top)²
+			for _, v := range z {
+				if u := v - top; !math.IsInf(u, -1) {
+					e := math.Exp(s * u)
+					sum += e
+					first += e * u
+					second += e * u * u
+				}
+			}
+			mean := first / sum
+			g += mean - (z[y] - top)
+			h += second/sum - mean*mean
+		}
+		return g, h
+	}
+	if g, _ := slope(most); g <= 0 {
+		return 1
+	}
+	if g, _ := slope(least); g >= 0 {
+		return 1 / least
+	}
+	low, high, s := least, most, 1.0
+	for range 200 {
+		g, h := slope(s)
+		if g < 0 {
+			low = s
+		} else {
+			high = s
+		}
+		next := s - g/h
+		if !(next > low && next < high) {
+			next = math.Sqrt(low * high)
+		}
+		if math.Abs(next-s) <= 1e-12*s {
+			return 1 / next
+		}
+		s = next
+	}
+	return 1 / s
+}
