@@ -70,7 +70,7 @@ func (c *Cache) reader(s *Space) (*Reader, error) {
 		// Without space.json its writer has got no further than the
 		// directories, or the file was taken away: segments name their space
 		// themselves.
-		err = r.open(c)
+		err = r.open(c, c.list)
 	}
 	if err == nil {
 		r.waiting, err = c.waiting(s)
@@ -82,11 +82,11 @@ func (c *Cache) reader(s *Space) (*Reader, error) {
 	return r, nil
 }
 
-// open opens the segments. If one has gone after its directory was listed, it
-// lists again, once.
-func (r *Reader) open(c *Cache) error {
+// open opens the segments that list names. If one has gone meanwhile, it lists
+// again, once.
+func (r *Reader) open(c *Cache, list func(dir string) ([]string, error)) error {
 	for again := false; ; again = true {
-		names, err := c.list(r.space.segDir())
+		names, err := list(r.space.segDir())
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,208 @@
+package cache
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// oldFile makes a file and a stat cache that is opened long after it changed.
+func oldFile(t *testing.T, c *Cache, name, content string) (string, os.FileInfo, *StatCache) {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return p, stat(t, p), later(c)
+}
+
+func stat(t *testing.T, p string) os.FileInfo {
+	t.Helper()
+	fi, err := os.Stat(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fi
+}
+
+// later opens the stat cache as if an hour had gone by.
+func later(c *Cache) *StatCache {
+	s := c.StatCache("test")
+	s.latest += time.Hour.Nanoseconds()
+	return s
+}
+
+func TestStatCache(t *testing.T) {
+	c := newCache(t, nil)
+	p, fi, s := oldFile(t, c, "a", "hello")
+	k := KeyOf("test", []byte("hello"))
+	if _, ok := s.Lookup(p, fi); ok {
+		t.Error("found before it was put")
+	}
+	s.Put(p, fi, k)
+	if got, ok := s.Lookup(p, fi); !ok || got != k {
+		t.Error("not found after it was put")
+	}
+	if err := s.Save(); err != nil {
+		t.Fatal(err)
+	}
+	s = c.StatCache("test")
+	if got, ok := s.Lookup(p, stat(t, p)); !ok || got != k {
+		t.Error("not found after it was saved")
+	}
+	if _, ok := c.StatCache("other").Lookup(p, fi); ok {
+		t.Error("found under another kind")
+	}
+	if _, ok := s.Lookup(p+"x", fi); ok {
+		t.Error("found under another path")
+	}
+	if _, ok := s.Lookup(p, stat(t, filepath.Dir(p))); ok {
+		t.Error("a directory is found")
+	}
+	for name, change := range map[string]func() error{
+		"appended to":                 func() error { return os.WriteFile(p, []byte("hello!"), 0o644) },
+		"touched":                     func() error { return os.Chtimes(p, testTime(1), testTime(1)) },
+		"replaced":                    func() error { return os.Rename(filepath.Join(filepath.Dir(p), "b"), p) },
+		"rewritten with its old time": func() error { return os.Chtimes(p, fi.ModTime(), fi.ModTime()) },
+	} {
+		if err := os.WriteFile(p, []byte("hello"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(p), "b"), []byte("hello"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		before := stat(t, p)
+		s := later(c)
+		s.Put(p, before, k)
+		time.Sleep(20 * time.Millisecond) // the tick of the file system's clock
+		if name == "rewritten with its old time" {
+			if err := os.WriteFile(p, []byte("HELLO"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			fi = before
+		}
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.Lookup(p, stat(t, p)); ok {
+			t.Errorf("found after it was %s", name)
+		}
+	}
+}
+
+// A file that has just changed is not remembered, nor is one of the future.
+func TestStatCacheDistrustsRecentFiles(t *testing.T) {
+	c := newCache(t, nil)
+	p, fi, _ := oldFile(t, c, "a", "hello")
+	for age, want := range map[time.Duration]bool{-time.Hour: false, 0: false, 1900 * time.Millisecond: false, 2 * time.Second: true, time.Hour: true} {
+		s := c.StatCache("test")
+		s.latest = fi.ModTime().Add(age - tooRecent).UnixNano()
+		if r, _ := recordOf(fi); r.ctime > fi.ModTime().UnixNano() {
+			s.latest += r.ctime - fi.ModTime().UnixNano()
+		}
+		s.Put(p, fi, Key{1})
+		if _, ok := s.Lookup(p, fi); ok != want {
+			t.Errorf("a file of age %v is remembered: %v", age, ok)
+		}
+	}
+	s := c.StatCache("test")
+	s.Put(p, fi, Key{1})
+	if _, ok := s.Lookup(p, fi); ok {
+		t.Error("a file of this very moment is remembered")
+	}
+}
+
+// Saving adds to what others saved meanwhile.
+func TestStatCacheMerges(t *testing.T) {
+	c := newCache(t, nil)
+	a, fa, s := oldFile(t, c, "a", "a")
+	b, fb, u := oldFile(t, c, "b", "b")
+	s.Put(a, fa, Key{1})
+	u.Put(b, fb, Key{2})
+	for _, x := range []*StatCache{s, u} {
+		if err := x.Save(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := c.StatCache("test")
+	if k, ok := v.Lookup(a, fa); !ok || k != (Key{1}) {
+		t.Error("what was saved first is gone")
+	}
+	if k, ok := v.Lookup(b, fb); !ok || k != (Key{2}) {
+		t.Error("what was saved last is gone")
+	}
+	if n := len(tmps(t, c.Dir())); n != 0 {
+		t.Errorf("%d temporary files", n)
+	}
+}
+
+// Every damage of the file makes the stat cache empty, never wrong, and the
+// next Save makes it whole.
+func TestStatCacheDamaged(t *testing.T) {
+	m := map[string]statRecord{"/a/b": {1, 2, 3, 4, Key{5}}, "/ü": {-1, -2, 1 << 62, 1<<64 - 1, Key{6}}, "": {}}
+	full := encodeStat(m)
+	if got, err := parseStat(full); err != nil || !reflect.DeepEqual(got, m) {
+		t.Fatalf("read back %v, %v", got, err)
+	}
+	for cut := range full {
+		if _, err := parseStat(full[:cut]); err == nil {
+			t.Errorf("cut at %d: read", cut)
+		}
+	}
+	for bit := range 8 * len(full) {
+		full[bit/8] ^= 1 << (bit % 8)
+		if _, err := parseStat(full); err == nil {
+			t.Errorf("bit %d flipped: read", bit)
+		}
+		full[bit/8] ^= 1 << (bit % 8)
+	}
+	c := newCache(t, nil)
+	p, fi, s := oldFile(t, c, "a", "hello")
+	s.Put(p, fi, Key{1})
+	if err := s.Save(); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(c.Dir(), statDir, "test")
+	if err := os.WriteFile(at, []byte(strings.Repeat("x", 100)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s = later(c)
+	if _, ok := s.Lookup(p, fi); ok {
+		t.Error("found in a damaged file")
+	}
+	s.Put(p, fi, Key{2})
+	if err := s.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if k, ok := c.StatCache("test").Lookup(p, fi); !ok || k != (Key{2}) {
+		t.Error("not found after the damage was saved over")
+	}
+}
+
+func TestStatCacheConcurrently(t *testing.T) {
+	c := newCache(t, nil)
+	p, fi, s := oldFile(t, c, "a", "hello")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for j := range 50 {
+				q := fmt.Sprintf("%s%d-%d", p, i, j)
+				s.Put(q, fi, Key{byte(i), byte(j)})
+				if k, ok := s.Lookup(q, fi); !ok || k != (Key{byte(i), byte(j)}) {
+					t.Errorf("%s: %v", q, k)
+				}
+				if j%25 == 0 {
+					if err := s.Save(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
