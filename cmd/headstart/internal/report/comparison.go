@@ -15,7 +15,13 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 		if r.L2 > 0 {
 			l2 = strength(r.L2)
 		}
-		row := []string{h.Name, r.Head, "–", "–", "–", "–", "–", "–", l2, count(r.Dim), count(r.N.Train + r.N.Validation + r.N.Test), "–"}
+		positive := func(n int) string {
+			if n > 0 {
+				return count(n)
+			}
+			return "–"
+		}
+		row := []string{h.Name, r.Head, "–", "–", "–", "–", "–", "–", l2, positive(r.Dim), positive(r.N.Train + r.N.Validation + r.N.Test), "–"}
 		if m, rows := h.tested(); m != nil {
 			copy(row[2:], []string{
 				decimal(m.Accuracy.Value), interval(m.Accuracy), decimal(m.MacroF1.Value), decimal(m.LogLoss.Value), decimal(m.ECE.Value), decimal(m.Baseline.Value),

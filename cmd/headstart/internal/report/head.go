@@ -72,7 +72,7 @@ func (h *Head) howTested() string {
 	case rows == "cross-validation":
 		s = fmt.Sprintf("cross-validation of the whole procedure, %s samples", count(m.Rows))
 	default:
-		s = fmt.Sprintf("%s, %s samples that were held out", rows, count(m.Rows))
+		s = fmt.Sprintf("%s held-out samples (%s)", count(m.Rows), rows)
 	}
 	if h.Groups {
 		s += ", whole groups together"

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -130,15 +131,9 @@ func newView(p *Page) (*view, error) {
 		}
 	}
 	v := &view{
-		CSS: template.CSS(pageCSS), Title: plain(p.Title), Lead: p.lead(), Facts: p.facts(), Adjective: p.adjective(),
-		Headline: newHeadline(&p.Head), Selection: newSelection(p), Metric: p.Metric, Confusion: newConfusion(m), Reliability: newReliability(p),
+		CSS: template.CSS(pageCSS), Title: cut(plain(cmp.Or(p.Title, p.Name)), 2*labelRunes), Lead: plain(p.lead()), Facts: clean(append(p.facts(), p.Facts...)), Adjective: p.adjective(),
+		Headline: newHeadline(&p.Head), Selection: newSelection(p), Metric: plain(cmp.Or(p.Metric, "accuracy")), Confusion: newConfusion(m), Reliability: newReliability(p),
 		Cards: newCards(p.Mistakes), Settings: clean(p.Settings),
-	}
-	if v.Title == "" {
-		v.Title = plain(p.Name)
-	}
-	if v.Metric == "" {
-		v.Metric = "accuracy"
 	}
 	for _, f := range p.Features {
 		v.Features = append(v.Features, featureView{plain(f.Name), plain(f.Backbone), plain(f.Tap), count(f.Dim)})
@@ -167,13 +162,13 @@ func newView(p *Page) (*view, error) {
 		if f.L2 > 0 {
 			l2 = strength(f.L2)
 		}
-		v.Folds = append(v.Folds, foldLine{count(i + 1), f.Head, l2, figures(f.Temperature), f.Fit.Status})
+		v.Folds = append(v.Folds, foldLine{count(i + 1), plain(f.Head), l2, decimal(f.Temperature), plain(f.Fit.Status)})
 	}
 	if s := r.Spread; s != nil {
 		v.Spread = newSpread(s)
 	}
 	if c := r.Calibration; c != nil {
-		v.Calibration = &calibrationView{Temperature: figures(c.Temperature), Fitted: c.Fitted, Rows: calibrationTable(c).Rows}
+		v.Calibration = &calibrationView{Temperature: decimal(c.Temperature), Fitted: plain(c.Fitted), Rows: calibrationTable(c).Rows}
 		v.Calibration.Measured = "Both are measured on samples that the temperature has not seen."
 		if c.Measured == c.Fitted {
 			v.Calibration.Measured = "Both are measured on the samples that the temperature was fitted on."
@@ -205,14 +200,14 @@ func (p *Page) facts() []Fact {
 	if r.N.Train > 0 {
 		all = append(all, Fact{"Samples", p.sizes()})
 	}
-	all = append(all, Fact{"Tested by", p.howTested()})
+	all = append(all, Fact{"Test", p.howTested()})
 	if r.Fit.Status != "" {
 		all = append(all, Fact{"Fit", p.fit()})
 	}
 	if c := r.Calibration; c != nil {
-		all = append(all, Fact{"Calibration", fmt.Sprintf("temperature %s, fitted on %s samples", figures(c.Temperature), c.Fitted)})
+		all = append(all, Fact{"Calibration", fmt.Sprintf("temperature %s, fitted on %s samples", decimal(c.Temperature), c.Fitted)})
 	}
-	return append(all, clean(p.Facts)...)
+	return all
 }
 
 // clean returns facts without characters that control something.

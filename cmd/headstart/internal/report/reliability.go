@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/headstart-ml/headstart/head"
 )
@@ -37,7 +38,7 @@ func newReliability(p *Page) *reliability {
 		frame: frame{
 			ID: "reliability", Title: "Reliability curve",
 			Desc:  "How often predictions are right against the probability that they state; on the diagonal, probabilities can be taken at their word. The values are in the table below.",
-			Width: 480, Height: 470, Left: 58, Right: 466, Top: 10, Bottom: 330,
+			Width: 480, Height: 456, Left: 58, Right: 466, Top: 10, Bottom: 330,
 			TicksY: 412, YLabel: "share that is right", XLabel: "probability of the predicted class",
 		},
 		BarsTop: 346, BarsEnd: 412,
@@ -99,7 +100,7 @@ func binLines(bins []head.Bin) []binLine {
 		if b.Rows > 0 {
 			all = append(all, binLine{
 				From: fmt.Sprintf("%.2f–%.2f", b.Low, b.High), Rows: count(b.Rows), Confidence: decimal(b.Confidence), Accuracy: decimal(b.Accuracy),
-				Gap: fmt.Sprintf("%+.3f", b.Accuracy-b.Confidence),
+				Gap: strings.Replace(fmt.Sprintf("%+.3f", b.Accuracy-b.Confidence), "-", "−", 1),
 			})
 		}
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -20,8 +21,9 @@ type selection struct {
 
 // curve is the scores of one kind of head along λ.
 type curve struct {
-	Head, Line, Band string
-	Points           []point
+	Head       string // "" if there is one curve
+	Line, Band string
+	Points     []point
 }
 
 // level is the score of a head that has no λ.
@@ -41,17 +43,14 @@ func newSelection(p *Page) *selection {
 	if len(r.Selection) < 2 {
 		return nil
 	}
-	metric := p.Metric
-	if metric == "" {
-		metric = "accuracy"
-	}
+	metric := cmp.Or(p.Metric, "accuracy")
 	v := new(selection)
 	chosen := func(c head.Candidate) bool { return c.Head == r.Head && c.L2 == r.L2 }
 	lo, hi := math.Inf(1), math.Inf(-1)
 	weak, strong := math.Inf(1), math.Inf(-1)
 	var kinds []string // that have λ, in the order of the path
 	for _, c := range r.Selection {
-		line := selectionLine{Head: c.Head, L2: "–", Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
+		line := selectionLine{Head: plain(c.Head), L2: "–", Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
 		lo, hi = min(lo, c.Score-c.SE), max(hi, c.Score+c.SE)
 		if c.L2 > 0 {
 			line.L2 = strength(c.L2)
@@ -77,34 +76,29 @@ func newSelection(p *Page) *selection {
 	v.frame = frame{
 		ID: "selection", Title: "Selection curve",
 		Desc: fmt.Sprintf("Cross-validated %s with its standard error against λ on a logarithmic axis; the values are in the table below. Chosen: %s.",
-			metric, p.kind()),
+			plain(metric), plain(p.kind())),
 		Width: 480, Height: 300, Left: 58, Right: 466, Top: 22, Bottom: 250,
-		XLabel: "λ (weak to strong regularisation)", YLabel: metric + ", " + better,
+		XLabel: "λ (weak to strong regularisation)", YLabel: plain(metric) + ", " + better,
 	}
 	x := axis{lo: weak, hi: strong, from: float64(v.Left + 10), to: float64(v.Right - 10), log: true}
 	y := axis{lo: lo, hi: hi, from: float64(v.Bottom), to: float64(v.Top)}
 	v.X, v.Y = x.ticks(8), y.ticks(6)
 	for _, kind := range kinds {
-		c := curve{Head: kind}
+		var c curve
 		var along []head.Candidate
 		for _, s := range r.Selection {
 			if s.Head == kind && s.L2 > 0 {
 				along = append(along, s)
 			}
 		}
-		slices.SortStableFunc(along, func(a, b head.Candidate) int {
-			if a.L2 < b.L2 {
-				return -1
-			}
-			return 1
-		})
+		slices.SortStableFunc(along, func(a, b head.Candidate) int { return cmp.Compare(a.L2, b.L2) })
 		var line, upper, lower []float64
 		for _, s := range along {
 			at := x.at(s.L2)
 			line = append(line, at, y.at(s.Score))
 			upper = append(upper, at, y.at(s.Score+s.SE))
 			lower = append(lower, y.at(s.Score-s.SE), at) // turned round below
-			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s, λ = %s: %s ± %s", s.Head, strength(s.L2), decimal(s.Score), decimal(s.SE))}
+			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s, λ = %s: %s ± %s", plain(s.Head), strength(s.L2), decimal(s.Score), decimal(s.SE))}
 			c.Points = append(c.Points, pt)
 			if chosen(s) {
 				v.Chosen = &pt
@@ -118,6 +112,9 @@ func newSelection(p *Page) *selection {
 		}
 		slices.Reverse(lower)
 		c.Line, c.Band = path(line...), path(append(upper, lower...)...)
+		if len(kinds) > 1 {
+			c.Head = plain(kind)
+		}
 		v.Curves = append(v.Curves, c)
 	}
 	for _, s := range r.Selection {
@@ -126,8 +123,8 @@ func newSelection(p *Page) *selection {
 		}
 		top, bottom := y.at(s.Score+s.SE), y.at(s.Score-s.SE)
 		v.Levels = append(v.Levels, level{
-			Head: s.Head, Y: pixels(y.at(s.Score)), TextY: pixels(y.at(s.Score) - 5), Low: pixels(top), Height: pixels(bottom - top),
-			Text: fmt.Sprintf("%s: %s ± %s", s.Head, decimal(s.Score), decimal(s.SE)),
+			Head: plain(s.Head), Y: pixels(y.at(s.Score)), TextY: pixels(y.at(s.Score) - 5), Low: pixels(top), Height: pixels(bottom - top),
+			Text: fmt.Sprintf("%s: %s ± %s", plain(s.Head), decimal(s.Score), decimal(s.SE)),
 		})
 	}
 	return v

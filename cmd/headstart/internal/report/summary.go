@@ -48,10 +48,10 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	if m == nil {
 		b.WriteString("\nNot tested: " + h.howTested() + ".\n")
 	} else {
-		printMetrics(&b, "tested by "+h.howTested(), m, s)
+		printMetrics(&b, "test: "+h.howTested(), m, s)
 	}
 	if c := r.Calibration; c != nil {
-		fmt.Fprintf(&b, "\n%s\n", s.heading(fmt.Sprintf("calibration: temperature %s, fitted on %s samples", figures(c.Temperature), c.Fitted)))
+		fmt.Fprintf(&b, "\n%s\n", s.heading(fmt.Sprintf("calibration: temperature %s, fitted on %s samples", decimal(c.Temperature), plain(c.Fitted))))
 		calibrationTable(c).print(&b, "  ", s)
 		if c.Measured == c.Fitted {
 			b.WriteString("  measured on the samples that the temperature was fitted on\n")

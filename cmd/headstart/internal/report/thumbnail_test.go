@@ -1,0 +1,256 @@
+package report
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+)
+
+// samplePNG returns a PNG file of one colour.
+func samplePNG(w, h int) []byte {
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for i := range m.Pix {
+		m.Pix[i] = []byte{200, 100, 50, 255}[i%4]
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// noise returns an image that compresses badly.
+func noise(w, h int, alpha bool) *image.NRGBA {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for i := range m.Pix {
+		m.Pix[i] = byte(rnd.Uint32())
+		if i%4 == 3 && !alpha {
+			m.Pix[i] = 255
+		}
+	}
+	return m
+}
+
+func encode(t *testing.T, m image.Image, kind string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var err error
+	if kind == "png" {
+		err = png.Encode(&b, m)
+	} else {
+		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 95})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// content returns the file inside a data URL.
+func content(t *testing.T, v *thumbnail, kind string) []byte {
+	t.Helper()
+	if v == nil {
+		t.Fatal("no thumbnail")
+	}
+	text, ok := strings.CutPrefix(string(v.URL), "data:image/"+kind+";base64,")
+	if !ok {
+		t.Fatalf("%.40s is no %s", v.URL, kind)
+	}
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// withOrientation puts an EXIF block behind the start of a JPEG file.
+func withOrientation(jpeg []byte, orientation uint16, order binary.ByteOrder) []byte {
+	tiff := []byte("II*\x00")
+	if order == binary.BigEndian {
+		tiff = []byte("MM\x00*")
+	}
+	grow := func(v any) {
+		var b bytes.Buffer
+		if err := binary.Write(&b, order, v); err != nil {
+			panic(err)
+		}
+		tiff = append(tiff, b.Bytes()...)
+	}
+	grow(uint32(8))
+	grow(uint16(2))
+	grow([]uint16{0x0100, 4, 1, 0, 0, 0}) // another tag before it
+	grow([]uint16{0x0112, 3})
+	grow(uint32(1))
+	grow([]uint16{orientation, 0})
+	body := append([]byte("Exif\x00\x00"), tiff...)
+	out := append([]byte{}, jpeg[:2]...)
+	out = append(out, 0xff, 0xe1, byte((len(body)+2)>>8), byte(len(body)+2))
+	return append(append(out, body...), jpeg[2:]...)
+}
+
+func TestSmallImagesAreEmbeddedAsTheyAre(t *testing.T) {
+	for _, kind := range []string{"png", "jpeg"} {
+		in := encode(t, noise(40, 30, false), kind)
+		v := newThumbnail(in)
+		if !bytes.Equal(content(t, v, kind), in) || v.Width != 40 || v.Height != 30 {
+			t.Errorf("%s: %d×%d", kind, v.Width, v.Height)
+		}
+	}
+	// A browser turns a JPEG by its EXIF block.
+	v := newThumbnail(withOrientation(encode(t, noise(40, 30, false), "jpeg"), 6, binary.LittleEndian))
+	if v == nil || v.Width != 30 || v.Height != 40 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestLargeImagesAreScaledDown(t *testing.T) {
+	for _, c := range []struct {
+		in         []byte
+		kind       string
+		wide, high int
+	}{
+		{encode(t, noise(400, 200, false), "png"), "jpeg", 160, 80},
+		{encode(t, noise(200, 400, true), "png"), "png", 80, 160},
+		{encode(t, noise(300, 401, false), "jpeg"), "jpeg", 120, 160},
+		{withOrientation(encode(t, noise(400, 200, false), "jpeg"), 8, binary.BigEndian), "jpeg", 80, 160},
+		{encode(t, noise(20000, 1, true), "png"), "png", 160, 1},
+	} {
+		if len(c.in) <= mostBytes {
+			t.Fatalf("a file of %d bytes is not large", len(c.in))
+		}
+		v := newThumbnail(c.in)
+		out := content(t, v, c.kind)
+		cfg, kind, err := image.DecodeConfig(bytes.NewReader(out))
+		if err != nil || kind != c.kind || cfg.Width != c.wide || cfg.Height != c.high || v.Width != c.wide || v.Height != c.high {
+			t.Errorf("%s %d×%d, said %d×%d, want %s %d×%d (%v)", kind, cfg.Width, cfg.Height, v.Width, v.Height, c.kind, c.wide, c.high, err)
+		}
+	}
+}
+
+func TestShrinkIsTheMean(t *testing.T) {
+	src := image.NewNRGBA(image.Rect(3, 5, 7, 7)) // 4×2, not at the origin
+	for i, c := range []color.NRGBA{{0, 0, 0, 255}, {100, 0, 0, 255}, {9, 9, 9, 0}, {200, 100, 40, 255}, {0, 40, 0, 255}, {100, 0, 0, 255}, {9, 9, 9, 0}, {200, 100, 40, 255}} {
+		src.SetNRGBA(3+i%4, 5+i/4, c)
+	}
+	out := shrink(src, 2) // 2×1
+	if out.Rect != image.Rect(0, 0, 2, 1) {
+		t.Fatal(out.Rect)
+	}
+	// Transparent pixels have no colour.
+	if a, b := out.NRGBAAt(0, 0), out.NRGBAAt(1, 0); a != (color.NRGBA{50, 10, 0, 255}) || b != (color.NRGBA{199, 99, 39, 128}) {
+		t.Errorf("%v, %v", a, b)
+	}
+	if out := shrink(src, 4); out.Rect != image.Rect(0, 0, 4, 2) || out.NRGBAAt(1, 0) != (color.NRGBA{100, 0, 0, 255}) {
+		t.Errorf("what is small enough is changed: %v", out)
+	}
+}
+
+// TestTurn checks where the corners go. EXIF 2.32, 4.6.4: the 0th row and the
+// 0th column are seen at top left (1), top right (2), bottom right (3), bottom
+// left (4), left top (5), right top (6), right bottom (7), left bottom (8).
+func TestTurn(t *testing.T) {
+	src := image.NewNRGBA(image.Rect(0, 0, 2, 3))
+	for i := range 6 {
+		src.SetNRGBA(i%2, i/2, color.NRGBA{byte(i), 0, 0, 255}) // rows 01 23 45
+	}
+	for orientation, want := range []string{1: "01/23/45", "10/32/54", "54/32/10", "45/23/01", "024/135", "420/531", "531/420", "135/024"} {
+		if orientation == 0 {
+			continue
+		}
+		m := turn(src, orientation)
+		var got strings.Builder
+		for y := range m.Rect.Dy() {
+			if y > 0 {
+				got.WriteByte('/')
+			}
+			for x := range m.Rect.Dx() {
+				got.WriteByte('0' + m.NRGBAAt(x, y).R)
+			}
+		}
+		if got.String() != want {
+			t.Errorf("orientation %d: %s, want %s", orientation, got.String(), want)
+		}
+	}
+}
+
+func TestOrientationIsRead(t *testing.T) {
+	file := encode(t, noise(8, 8, false), "jpeg")
+	for o := range 10 {
+		want := o
+		if o < 1 || o > 8 {
+			want = 1
+		}
+		for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+			whole := withOrientation(file, uint16(o), order)
+			if got := exifOrientation(whole); got != want {
+				t.Errorf("%v %d: %d", order, o, got)
+			}
+			for n := range 60 { // cut short anywhere: no panic
+				exifOrientation(whole[:n])
+			}
+		}
+	}
+}
+
+func TestWhatIsNoImageHasNoThumbnail(t *testing.T) {
+	whole := samplePNG(64, 64)
+	huge := bytes.Clone(whole) // claims 50,000×50,000
+	binary.BigEndian.PutUint32(huge[16:], 50000)
+	binary.BigEndian.PutUint32(huge[20:], 50000)
+	binary.BigEndian.PutUint32(huge[29:], crc32.ChecksumIEEE(huge[12:29]))
+	if cfg, _, err := image.DecodeConfig(bytes.NewReader(huge)); err != nil || cfg.Width != 50000 {
+		t.Fatal(cfg, err)
+	}
+	for name, in := range map[string][]byte{"empty": {}, "text": []byte("not an image"), "cut": whole[:len(whole)/2], "huge": huge} {
+		if v := newThumbnail(in); v != nil {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
+
+// FuzzThumbnail: whatever the bytes, there is no panic, and what is embedded is
+// an image.
+func FuzzThumbnail(f *testing.F) {
+	f.Add(samplePNG(3, 2))
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, noise(9, 7, false), nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(withOrientation(b.Bytes(), 6, binary.LittleEndian))
+	f.Add(withOrientation(b.Bytes(), 3, binary.BigEndian)[:60])
+	if real, err := os.ReadFile("../../../../testdata/emoji/images/1f600.png"); err == nil {
+		f.Add(real)
+	} else {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if o := exifOrientation(in); o < 1 || o > 8 {
+			t.Fatalf("orientation %d", o)
+		}
+		if cfg, _, err := image.DecodeConfig(bytes.NewReader(in)); err == nil && cfg.Width > 1<<20/max(1, cfg.Height) {
+			return // right, but slow
+		}
+		v := newThumbnail(in)
+		if v == nil {
+			return
+		}
+		_, text, _ := strings.Cut(string(v.URL), ",")
+		out, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := image.Decode(bytes.NewReader(out)); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
