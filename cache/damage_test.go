@@ -34,7 +34,7 @@ func newDamagedCache(t testing.TB, o *Options) *Cache {
 // size and died.
 func walBytes(t testing.TB, s *Space, size int, keys []Key) []byte {
 	t.Helper()
-	c := newDamagedCache(t, nil)
+	c := newDamagedCache(t, unsynced)
 	w, err := c.Writer(s, map[string]string{"runtime": "test"})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func walBytes(t testing.TB, s *Space, size int, keys []Key) []byte {
 // segmentBytes returns a segment with the rows of keys.
 func segmentBytes(t testing.TB, s *Space, keys []Key) []byte {
 	t.Helper()
-	c := newCache(t, nil)
+	c := newCache(t, unsynced)
 	write(t, c, s, len(keys), keys)
 	b, err := os.ReadFile(segments(t, c, s)[0])
 	if err != nil {
@@ -216,7 +216,7 @@ func TestRecoveryOfDamagedWALs(t *testing.T) {
 		{"empty", "empty", nil, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := newCache(t, nil)
+			c := newCache(t, unsynced)
 			write(t, c, s, 1, nil)
 			if err := os.WriteFile(filepath.Join(c.Dir(), s.walDir(), strings.Repeat("a", 32)+".wal"), tc.b, 0o644); err != nil {
 				t.Fatal(err)
@@ -266,7 +266,7 @@ func TestSegmentBitFlipsEverywhere(t *testing.T) {
 	s := testSpace(t, 3)
 	keys := testKeys(0, 12)
 	full := segmentBytes(t, s, keys)
-	c := newDamagedCache(t, nil)
+	c := newDamagedCache(t, unsynced)
 	write(t, c, s, 1, nil)
 	name := strings.Repeat("a", 64) + segmentSuffix
 	header := bytes.LastIndexByte(full[:pageSize], '}') + 1
@@ -328,7 +328,7 @@ func TestSegmentTruncatedEverywhere(t *testing.T) {
 	s := testSpace(t, 3)
 	keys := testKeys(0, 12)
 	full := segmentBytes(t, s, keys)
-	c := newDamagedCache(t, nil)
+	c := newDamagedCache(t, unsynced)
 	write(t, c, s, 1, nil)
 	name := strings.Repeat("a", 64) + segmentSuffix
 	for cut := len(full) - 1; cut >= 0; cut -= 7 {
@@ -349,7 +349,7 @@ func TestSegmentTruncatedEverywhere(t *testing.T) {
 func TestDamagedRowHeals(t *testing.T) {
 	s := testSpace(t, 3)
 	for bad := range 4 {
-		c := newDamagedCache(t, nil)
+		c := newDamagedCache(t, unsynced)
 		keys := testKeys(0, 20)
 		write(t, c, s, 20, keys)
 		p := segments(t, c, s)[0]
@@ -405,7 +405,7 @@ func TestTruncatedWhileMapped(t *testing.T) {
 	keys := testKeys(0, 600)
 	slices.SortFunc(keys, Key.Compare) // row i is keys[i]
 	for _, large := range []bool{false, true} {
-		c := newDamagedCache(t, nil)
+		c := newDamagedCache(t, unsynced)
 		write(t, c, s, 600, keys)
 		r, err := c.Reader(s)
 		if err != nil {
@@ -451,7 +451,7 @@ func TestTruncatedWhileSearched(t *testing.T) {
 	s := testSpace(t, 1)
 	keys := testKeys(0, 5000)
 	for _, n := range []int{5000, 3} {
-		c := newDamagedCache(t, nil)
+		c := newDamagedCache(t, unsynced)
 		write(t, c, s, 5000, keys)
 		r, err := c.Reader(s)
 		if err != nil {

@@ -249,6 +249,9 @@ func TestEveryOperationFails(t *testing.T) {
 	}
 }
 
+// unsynced leaves the syncs out, for tests of something else.
+var unsynced = faulty(0, func(string, string) error { return nil })
+
 // tmps returns the temporary files in a cache.
 func tmps(t testing.TB, dir string) (found []string) {
 	t.Helper()

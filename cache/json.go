@@ -9,8 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep arrays and objects may be nested.
-const maxDepth = 16
+// Limits of the JSON that is read and written.
+const (
+	maxDepth = 16  // how deep arrays and objects may be nested
+	maxField = 256 // bytes of a key
+)
 
 // appendJSON appends v in the canonical form of RFC 8785 (JSON
 // Canonicalization Scheme). v consists of string, int64, []any and
@@ -216,6 +219,9 @@ func (p *parser) object(depth int) (any, error) {
 		k, err := p.string()
 		if err != nil {
 			return nil, err
+		}
+		if len(k) > maxField {
+			return nil, fmt.Errorf("key of %d bytes, the limit is %d", len(k), maxField)
 		}
 		if _, ok := m[k]; ok {
 			return nil, fmt.Errorf("key %q stands twice", k)

@@ -205,8 +205,8 @@ func normalize(path string, v reflect.Value, depth int) (any, error) {
 		m := make(map[string]any, v.Len())
 		for it := v.MapRange(); it.Next(); {
 			k := it.Key().String()
-			if !utf8.ValidString(k) {
-				return nil, fmt.Errorf("%s: field %q is not valid UTF-8", path, k)
+			if !utf8.ValidString(k) || len(k) > maxField {
+				return nil, fmt.Errorf("%s: field %.40q is not valid UTF-8 of at most %d bytes", path, k, maxField)
 			}
 			w, err := normalize(join(path, k), it.Value(), depth+1)
 			if err != nil {

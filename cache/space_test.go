@@ -40,7 +40,7 @@ func TestJSONRefuses(t *testing.T) {
 	for _, in := range []string{
 		"", " ", "nul", "null", "true", "{", "[", `"`, `"\`, `"\u12`, `"\u12g4"`, `"\x"`, "\"\n\"", `{"a"}`, `{"a":}`, `{a:1}`, `{"a":1,}`, `[1,]`, `[1 2]`, `{"a":1 "b":2}`,
 		"01", "-", "-0", "-01", "1.0", "1e3", "1E3", "+1", ".5", "9007199254740992", "-9007199254740992", "99999999999999999999",
-		`"\ud800"`, `"\udc00"`, `"\ud800\u0041"`, `"\ud800x"`, "\"\xc3\x28\"", "1 1", `{"a":1,"a":1}`, "\ufeff{}", "\x00",
+		`"\ud800"`, `"\udc00"`, `"\ud800\u0041"`, `"\ud800x"`, "\"\xc3\x28\"", "1 1", `{"a":1,"a":1}`, "\ufeff{}", "\x00", `{"` + strings.Repeat("x", maxField+1) + `":1}`,
 		strings.Repeat("[", 1<<20),
 	} {
 		if v, err := parseJSON([]byte(in)); err == nil {
@@ -113,6 +113,7 @@ func TestNewSpaceRefuses(t *testing.T) {
 		{"prep", []any{1, nil}, "prep.1: null"},
 		{"prep", []any{"\xff"}, "prep.0: not valid UTF-8"},
 		{"prep", map[string]any{"\xff": 1}, "not valid UTF-8"},
+		{"prep", map[string]any{strings.Repeat("x", maxField+1): 1}, "at most 256 bytes"},
 		{"prep", 1 << 53, "beyond"},
 		{"prep", -1 << 53, "beyond"},
 		{"prep", uint64(math.MaxUint64), "beyond"},
