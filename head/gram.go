@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 )
@@ -72,14 +73,21 @@ func (x *matrix) covariance(ctx context.Context, threads int) ([]float64, error)
 	return cov, nil
 }
 
-// whitening is M = a·Cov + λI = L·Lᵀ, kept as Lᵀ: V = W·L are weights in whitened coordinates.
+// whitening is M = a·Cov + λI = L·Lᵀ: V = W·L are weights in whitened coordinates, W = V·K is the way back. K is L⁻¹ in float32, which makes both ways cheap;
+// gradients go through the same K (dV = dW·Kᵀ), so that its rounding moves the coordinates a little and the optimum not at all.
 type whitening struct {
-	upper blas64.Triangular // Lᵀ, D×D
+	d     int
 	a     float64
+	upper blas64.Triangular // Lᵀ, D×D
+	k, kt []float32         // K and Kᵀ, D×D
 }
 
+// inversePanel is the number of rows of K, or of Kᵀ, that are computed or multiplied at a time.
+const inversePanel = 64
+
 // whiten factorises M. cov is the upper triangle of covariance (D×D), a the mean of p(1−p) that is expected, which is (1/C)(1−1/C) at W = 0.
-func whiten(ctx context.Context, cov []float64, d int, a, lambda float64) (*whitening, error) {
+func whiten(ctx context.Context, cov []float64, d int, a, lambda float64, threads int) (*whitening, error) {
+	a = max(a, 1e-9) // all rows are as good as certain
 	m := make([]float64, d*d)
 	done := make(chan *mat.Cholesky, 1)
 	go func() {
@@ -100,10 +108,74 @@ func whiten(ctx context.Context, cov []float64, d int, a, lambda float64) (*whit
 			ridge *= 10
 		}
 	}()
+	w := &whitening{d: d, a: a, k: make([]float32, d*d), kt: make([]float32, d*d)}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case ch := <-done:
-		return &whitening{upper: ch.RawU().(*mat.TriDense).RawTriangular(), a: a}, nil
+		w.upper = ch.RawU().(*mat.TriDense).RawTriangular()
+	}
+	// Kᵀ = (Lᵀ)⁻¹: rows of Kᵀ·Lᵀ = I, which are zero left of the diagonal.
+	panels := (d + inversePanel - 1) / inversePanel
+	err := parallel(ctx, panels, threads, func(p int) error {
+		lo := p * inversePanel
+		rows, cols := min(inversePanel, d-lo), d-lo
+		b := make([]float64, rows*cols)
+		for i := range rows {
+			b[i*cols+i] = 1
+		}
+		u := w.upper
+		u.N, u.Data = cols, u.Data[lo*u.Stride+lo:]
+		blas64.Trsm(blas.Right, blas.NoTrans, 1, u, blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: b})
+		for i := range rows {
+			for j := range cols {
+				v := float32(b[i*cols+j])
+				w.kt[(lo+i)*d+lo+j] = v
+				w.k[(lo+j)*d+lo+i] = v
+			}
+		}
+		return nil
+	})
+	return w, err
+}
+
+// coordinatesTo writes V = W·L of weights w (C×D) into v.
+func (p *whitening) coordinatesTo(v, w []float64) {
+	copy(v, w)
+	blas64.Trmm(blas.Right, blas.Trans, 1, p.upper, blas64.General{Rows: len(w) / p.d, Cols: p.d, Stride: p.d, Data: v})
+}
+
+// weightsTo writes W = V·K into w, C×D: W[c,j] is the product of row c of V and row j of Kᵀ.
+func (p *whitening) weightsTo(w, v []float64) { p.multiplyTo(w, v, p.kt, true) }
+
+// gradientTo writes dV = dW·Kᵀ into dv, C×D: dV[c,j] is the product of row c of dW and row j of K.
+func (p *whitening) gradientTo(dv, dw []float64) { p.multiplyTo(dv, dw, p.k, false) }
+
+// multiplyTo writes x·mᵀ into dst, both C×D, for a triangular m (D×D).
+func (p *whitening) multiplyTo(dst, x []float64, m []float32, upper bool) {
+	d, c := p.d, len(x)/p.d
+	x32 := make([]float32, len(x))
+	for i, v := range x {
+		x32[i] = float32(v)
+	}
+	out := make([]float32, inversePanel*c)
+	for lo := 0; lo < d; lo += inversePanel {
+		rows := min(inversePanel, d-lo)
+		from, to := 0, lo+rows
+		if upper {
+			from, to = lo, d
+		}
+		for k := 0; k < c; k += panel {
+			kw := min(panel, c-k)
+			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
+				blas32.General{Rows: rows, Cols: to - from, Stride: d, Data: m[lo*d+from:]},
+				blas32.General{Rows: kw, Cols: to - from, Stride: d, Data: x32[k*d+from:]}, 0,
+				blas32.General{Rows: rows, Cols: kw, Stride: c, Data: out[k:]})
+		}
+		for i := range rows {
+			for k := range c {
+				dst[k*d+lo+i] = float64(out[i*c+k])
+			}
+		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/optimize"
 )
@@ -32,11 +30,12 @@ func minimize(ctx context.Context, o *objective, p *whitening, start *solution, 
 	c, d := o.classes, o.x.d
 	s := &search{
 		ctx: ctx, o: o, p: p, tolerance: tolerance, scale: 1,
-		w: make([]float64, c*d), b: make([]float64, c), grad: make([]float64, c*d+c),
+		v: make([]float64, c*d), w: make([]float64, c*d), dw: make([]float64, c*d), b: make([]float64, c), grad: make([]float64, c*d+c),
 	}
 	theta, grad := make([]float64, c*d+c), make([]float64, c*d+c)
 	if start != nil {
-		p.coordinatesTo(theta, start.w, start.b)
+		p.coordinatesTo(theta[:c*d], start.w)
+		floats.ScaleTo(theta[c*d:], math.Sqrt(p.a), start.b)
 	}
 	f := s.function(theta)
 	if s.err != nil {
@@ -81,11 +80,12 @@ type search struct {
 	tolerance float64
 	scale     float64
 
-	w, b   []float64 // at the last θ
-	grad   []float64 // at the last θ
-	fit    Fit
-	status optimize.Status
-	err    error
+	v, w, dw []float64 // C×D at the last θ
+	b        []float64 // C
+	grad     []float64 // with respect to θ
+	fit      Fit
+	status   optimize.Status
+	err      error
 
 	decrements []float64 // of each step: see gap
 
@@ -95,23 +95,12 @@ type search struct {
 	step, low, high float64
 }
 
-// coordinatesTo writes (V, b·√a) of weights w and intercepts b into theta: V = W·L.
-func (p *whitening) coordinatesTo(theta, w, b []float64) {
-	v := theta[:len(w)]
-	copy(v, w)
-	d := p.upper.N
-	blas64.Trmm(blas.Right, blas.Trans, 1, p.upper, blas64.General{Rows: len(b), Cols: d, Stride: d, Data: v})
-	for i, x := range b {
-		theta[len(w)+i] = x * math.Sqrt(p.a)
-	}
-}
-
-// unpack computes weights and intercepts at theta: W = V·L⁻¹.
+// unpack computes weights and intercepts at theta.
 func (s *search) unpack(theta []float64) {
-	d := s.p.upper.N
-	floats.ScaleTo(s.w, s.scale, theta[:len(s.w)])
-	blas64.Trsm(blas.Right, blas.Trans, 1, s.p.upper, blas64.General{Rows: len(s.b), Cols: d, Stride: d, Data: s.w})
-	floats.ScaleTo(s.b, s.scale/math.Sqrt(s.p.a), theta[len(s.w):])
+	n := len(s.w)
+	floats.ScaleTo(s.v, s.scale, theta[:n])
+	s.p.weightsTo(s.w, s.v)
+	floats.ScaleTo(s.b, s.scale/math.Sqrt(s.p.a), theta[n:])
 }
 
 // function returns the objective at theta and keeps its gradient.
@@ -120,8 +109,8 @@ func (s *search) function(theta []float64) float64 {
 		return math.NaN() // the search is over; no further pass is needed
 	}
 	s.unpack(theta)
-	dw, db := s.grad[:len(s.w)], s.grad[len(s.w):]
-	f, err := s.o.evaluate(s.ctx, s.w, s.b, dw, db)
+	dv, db := s.grad[:len(s.w)], s.grad[len(s.w):]
+	f, err := s.o.evaluate(s.ctx, s.w, s.b, s.dw, db)
 	if err != nil {
 		s.err = err
 		return math.NaN()
@@ -129,10 +118,8 @@ func (s *search) function(theta []float64) float64 {
 	if s.fit.Passes++; s.fit.Passes >= maxPasses {
 		s.status = optimize.FunctionEvaluationLimit
 	}
-	// dV = dW·L⁻ᵀ
-	d := s.p.upper.N
-	blas64.Trsm(blas.Right, blas.NoTrans, 1, s.p.upper, blas64.General{Rows: len(s.b), Cols: d, Stride: d, Data: dw})
-	floats.Scale(s.scale, dw)
+	s.p.gradientTo(dv, s.dw)
+	floats.Scale(s.scale, dv)
 	floats.Scale(s.scale/math.Sqrt(s.p.a), db)
 	return f
 }

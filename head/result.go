@@ -50,7 +50,7 @@ type Counts struct {
 type Fit struct {
 	// Objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² of the softmax head; 0 for ncm.
 	Objective float64 `json:"objective"`
-	// Passes is the number of evaluations of objective and gradient; 0 for ncm.
+	// Passes is the number of evaluations of objective and gradient, those on the way from stronger λ included; 0 for ncm.
 	Passes int `json:"passes"`
 	// Gap is the estimate of (objective − optimum) / objective.
 	Gap float64 `json:"gap"`

@@ -1,9 +1,9 @@
 package head
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -181,11 +181,12 @@ func (r *run) tryMeans(ctx context.Context, procedures []*procedure, fits []*fol
 	return nil
 }
 
-// tryPath follows λ from strong to weak in all folds of all procedures side by side, so that one factor serves them all, each fit from where the last one ended. A procedure
-// leaves the path when scores only get worse.
+// tryPath follows λ from strong to weak in all folds of all procedures side by side, so that one factor serves them all, each fit from where the last one ended.
+// A procedure leaves the path when scores only get worse.
 func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
 	a := r.uniform()
-	for i, lambda := range r.lambdas {
+	way := r.approach(r.lambdas[0])
+	for i, lambda := range slices.Concat(way, r.lambdas) {
 		var fits []*foldFit
 		for _, p := range procedures {
 			if p.folds != nil && !p.left {
@@ -195,18 +196,18 @@ func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
 		if len(fits) == 0 {
 			return nil
 		}
-		w, err := whiten(ctx, r.cov, r.x.d, a, lambda)
+		w, err := whiten(ctx, r.cov, r.x.d, a, lambda, r.threads)
 		if err != nil {
 			return err
 		}
-		err = parallel(ctx, len(fits), r.threads, func(i int) error {
-			f := fits[i]
+		err = parallel(ctx, len(fits), r.threads, func(k int) error {
+			f := fits[k]
 			f.lambda, f.threads = lambda, max(r.threads/len(fits), 1)
 			s, err := minimize(ctx, &f.objective, w, f.last, max(r.tolerance, pathTolerance))
-			if err != nil {
+			f.last, f.lanes = s, nil
+			if err != nil || i < len(way) {
 				return err
 			}
-			f.last, f.lanes = s, nil
 			f.logits, err = f.problem.logits(ctx, s, f.held, len(r.classes))
 			r.progress.add(1)
 			return err
@@ -219,6 +220,9 @@ func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
 		for _, f := range fits {
 			a += f.last.curvature / float64(len(fits))
 		}
+		if i < len(way) {
+			continue
+		}
 		for _, p := range procedures {
 			if p.folds == nil || p.left {
 				continue
@@ -226,11 +230,25 @@ func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
 			p.consider(r, &candidate{Candidate: Candidate{Head: "softmax", L2: lambda}})
 			if p.stale(r.metric) {
 				p.left = true
-				r.progress.add((len(r.lambdas) - i - 1) * len(p.fits))
+				r.progress.add((len(way) + len(r.lambdas) - i - 1) * len(p.fits))
 			}
 		}
 	}
 	return nil
+}
+
+// approach returns the strengths through which a fit from zero comes to lambda: by factors of ten from the mean variance of the features, where the loss is about
+// as curved as it is at zero and the first factor fits. A weak λ right from zero takes several times as many passes.
+func (r *run) approach(lambda float64) []float64 {
+	strong := 0.0
+	for i := range r.x.d {
+		strong += r.cov[i*r.x.d+i] / float64(r.x.d)
+	}
+	var way []float64
+	for ; strong > 3*lambda; strong /= 10 {
+		way = append(way, strong)
+	}
+	return way
 }
 
 // uniform returns the mean of p(1−p) at uniform probabilities, which is where a path starts.
@@ -356,54 +374,69 @@ type fitted struct {
 // fit fits what was chosen to rows, side by side for all procedures.
 func (r *run) fit(ctx context.Context, procedures []*procedure, rows [][]int) ([]*fitted, error) {
 	out := make([]*fitted, len(procedures))
+	byLambda := map[float64][]int{} // one factor serves all fits of a λ
 	for i, p := range procedures {
 		b, err := r.problem(ctx, rows[i], p.place)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = &fitted{problem: b, head: p.best.Head, lambda: p.best.L2}
+		out[i] = &fitted{problem: b, head: p.best.Head, lambda: p.best.L2, solution: p.best.start.of(b.present, r.x.d)}
+		byLambda[p.best.L2] = append(byLambda[p.best.L2], i)
 	}
-	// One factor for all fits of a λ.
-	byLambda := map[float64][]int{}
-	for i, f := range out {
-		byLambda[f.lambda] = append(byLambda[f.lambda], i)
-	}
-	keys := make([]float64, 0, len(byLambda))
-	for l := range byLambda {
-		keys = append(keys, l)
-	}
-	slices.SortFunc(keys, func(a, b float64) int { return cmp.Compare(b, a) })
-	for _, lambda := range keys {
+	for _, lambda := range slices.Sorted(maps.Keys(byLambda)) {
 		these := byLambda[lambda]
-		var w *whitening
-		if lambda > 0 {
-			a := 0.0
+		if lambda == 0 { // nearest class means
+			err := parallel(ctx, len(these), r.threads, func(i int) (err error) {
+				f := out[these[i]]
+				f.solution, err = classMeans(ctx, &f.objective, f.sample)
+				r.progress.add(1)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		way := []float64{lambda}
+		if out[these[0]].solution == nil { // nothing was selected, here nor in the other procedures
+			way = append(r.approach(lambda), lambda)
+		}
+		for step, l := range way {
+			a, tolerance := 0.0, max(r.tolerance, pathTolerance)
 			for _, i := range these {
-				if s := procedures[i].best.start; s != nil {
+				if s := out[i].solution; s != nil {
 					a += s.curvature / float64(len(these))
 				} else {
 					a += r.uniform() / float64(len(these))
 				}
 			}
-			var err error
-			if w, err = whiten(ctx, r.cov, r.x.d, a, lambda); err != nil {
+			if step == len(way)-1 {
+				tolerance = r.tolerance
+			}
+			w, err := whiten(ctx, r.cov, r.x.d, a, l, r.threads)
+			if err != nil {
 				return nil, err
 			}
-		}
-		err := parallel(ctx, len(these), r.threads, func(i int) (err error) {
-			f := out[these[i]]
-			f.objective.lambda, f.threads = lambda, max(r.threads/len(these), 1)
-			if f.head == "ncm" {
-				f.solution, err = classMeans(ctx, &f.objective, f.sample)
-			} else {
-				f.solution, err = minimize(ctx, &f.objective, w, procedures[these[i]].best.start.of(f.present, r.x.d), r.tolerance)
+			err = parallel(ctx, len(these), r.threads, func(i int) (err error) {
+				f := out[these[i]]
+				f.objective.lambda, f.threads = l, max(r.threads/len(these), 1)
+				passes := 0
+				if step > 0 {
+					passes = f.fit.Passes
+				}
+				if f.solution, err = minimize(ctx, &f.objective, w, f.solution, tolerance); err != nil {
+					return err
+				}
+				f.fit.Passes += passes
+				f.lanes = nil
+				if step == len(way)-1 {
+					r.progress.add(1)
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
 			}
-			f.lanes = nil
-			r.progress.add(1)
-			return err
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
 	return out, nil
