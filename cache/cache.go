@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -164,7 +165,8 @@ func makeDurable(dir string) error {
 	return p.Sync()
 }
 
-// Open opens the cache in dir for reading. It never writes.
+// Open opens the cache in dir for reading. It never writes. No option has to
+// do with reading so far; nil will do.
 func Open(dir string, o *Options) (*Cache, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -254,6 +256,12 @@ func (c *Cache) checkSpace(s *Space) error {
 	return &CorruptError{Problem{Path: name, Row: -1, Err: err}}
 }
 
+// spaceNames returns the names in spaces/, hidden ones left out.
+func (c *Cache) spaceNames() ([]string, error) {
+	names, err := c.list(spacesDir)
+	return slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, ".") }), err
+}
+
 // readSpace reads the space in the directory spaces/fp.
 func (c *Cache) readSpace(fp string) (*Space, error) {
 	name := path.Join(spacesDir, fp, spaceName)
@@ -262,6 +270,9 @@ func (c *Cache) readSpace(fp string) (*Space, error) {
 	}
 	if !isHex(fp, 64) {
 		return refuse(errors.New("the directory's name is no fingerprint"))
+	}
+	if fi, err := c.root.Lstat(path.Dir(name)); err == nil && !fi.IsDir() {
+		return refuse(fmt.Errorf("lies in %s, not in a directory", kindOf(fi.Mode())))
 	}
 	b, err := readSmall(c.root, name, maxSpaceJSON)
 	if isMalformed(err) {

@@ -156,6 +156,8 @@ func kindOf(m fs.FileMode) string {
 		return "a FIFO"
 	case m&fs.ModeSocket != 0:
 		return "a socket"
+	case m.IsRegular():
+		return "a file"
 	}
 	return "a device"
 }

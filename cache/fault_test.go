@@ -113,8 +113,15 @@ func anonymous(s string) string { return digits.ReplaceAllString(s, "X") }
 // before the next may be relied on. See docs/cache-format.md.
 func TestOrderOfOperations(t *testing.T) {
 	var ops []string
-	c := newCache(t, faulty(0, func(op, name string) error {
+	dir := filepath.Join(t.TempDir(), "cache")
+	c := createAt(t, dir, faulty(0, func(op, name string) error {
 		ops = append(ops, op+" "+anonymous(name))
+		if from, _, ok := strings.Cut(name, " "); ok && op == "rename" {
+			// Whoever dies here leaves a file that must be adopted.
+			if fi, err := os.Stat(filepath.Join(dir, from)); err != nil || fi.Mode()&0o200 == 0 {
+				t.Errorf("%s cannot be opened for locking: %v, %v", anonymous(from), fi.Mode(), err)
+			}
+		}
 		return nil
 	}))
 	s := testSpace(t, 2)
@@ -324,6 +331,9 @@ func TestShortWriteIsUndone(t *testing.T) {
 		fail = i == 1
 		if err := w.Append(ks, testRows(ks, 2)); (err != nil) != fail {
 			t.Fatalf("Append %d = %v", i, err)
+		}
+		if fi, err := w.wal.file.OS().Stat(); err != nil || fi.Size() != w.wal.size {
+			t.Errorf("after Append %d the WAL has %d bytes, want %d (%v)", i, fi.Size(), w.wal.size, err)
 		}
 	}
 	if err := w.Close(); err != nil {

@@ -415,6 +415,40 @@ func TestRenamedSpace(t *testing.T) {
 	}
 }
 
+// What lies in spaces/ and is no space's directory is refused, except for
+// hidden files, and nothing else suffers.
+func TestForeignSpaces(t *testing.T) {
+	c, s := newDamagedCache(t, unsynced), testSpace(t, 3)
+	write(t, c, s, 4, testKeys(0, 4))
+	at := func(name string) string { return filepath.Join(c.Dir(), spacesDir, name) }
+	file, link, outside := strings.Repeat("a", 64), strings.Repeat("b", 64), t.TempDir()
+	err := errors.Join(
+		os.WriteFile(at(".DS_Store"), nil, 0o644),
+		os.WriteFile(at(file), nil, 0o644),
+		os.Symlink(outside, at(link)),
+		os.Mkdir(at(strings.Repeat("c", 64)), 0o755), // of a writer that died at once
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{file: "in a file", link: "in a symbolic link"} {
+		found := false
+		for _, p := range problems(t, c.Dir(), Full) {
+			found = found || p.Path == path.Join(spacesDir, name, spaceName) && strings.Contains(p.String(), want)
+		}
+		if !found {
+			t.Errorf("verify: %v, want …%s…", problems(t, c.Dir(), Full), want)
+		}
+	}
+	if ps := problems(t, c.Dir(), Full); len(ps) != 2 {
+		t.Errorf("verify: %v", ps)
+	}
+	if spaces, err := c.Spaces(); len(spaces) != 1 || err == nil {
+		t.Errorf("Spaces = %v, %v", spaces, err)
+	}
+	checkRows(t, c, s, testKeys(0, 4))
+}
+
 // What is not a regular file is refused, without blocking and without being
 // followed, wherever it lies.
 func TestIrregularFiles(t *testing.T) {

@@ -85,18 +85,20 @@ func (c *Cache) writeSegment(s *Space, w *walScan) error {
 		if err := out.Flush(); err != nil { // the first error of all the writes
 			return "", err
 		}
-		fi, err := f.OS().Stat()
-		if err != nil {
-			return "", err
-		}
-		if err := f.OS().Chmod(fi.Mode().Perm() & 0o444); err != nil {
-			return "", err
-		}
 		if err := f.Sync(); err != nil {
 			return "", err
 		}
 		final := path.Join(dir, hex.EncodeToString(digest.Sum(nil))+segmentSuffix)
-		return final, c.disk.Rename(tmp, final)
+		if err := c.disk.Rename(tmp, final); err != nil {
+			return "", err
+		}
+		// Not earlier: a temporary file that its owner may not write to could
+		// not be adopted.
+		fi, err := f.OS().Stat()
+		if err != nil {
+			return "", err
+		}
+		return final, f.OS().Chmod(fi.Mode().Perm() & 0o444)
 	}()
 	if err != nil {
 		c.disk.Remove(tmp) // what failed before says more

@@ -38,7 +38,7 @@ func (c *Cache) Stat() (*Stat, error) {
 
 func (c *Cache) stat() (*Stat, error) {
 	st := &Stat{}
-	fps, err := c.list(spacesDir)
+	fps, err := c.spaceNames()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (c *Cache) statSpace(one *SpaceStat) error {
 // Spaces that are refused are left out and named by the error, which joins
 // one *CorruptError for each; the others are returned all the same.
 func (c *Cache) Spaces() ([]*Space, error) {
-	fps, err := c.list(spacesDir)
+	fps, err := c.spaceNames()
 	if err != nil {
 		return nil, fmt.Errorf("cache: %s: %w", c.dir, err)
 	}

@@ -69,7 +69,7 @@ func (v *verifier) cache() error {
 	if err := v.c.checkFormat(); err != nil {
 		return err
 	}
-	fps, err := v.c.list(spacesDir)
+	fps, err := v.c.spaceNames()
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (v *verifier) nameless(fp string) error {
 		}
 		for _, n := range names {
 			if !isTemporary(n) {
-				v.whole(path.Join(spacesDir, fp, spaceName), errors.New("missing: extracting into this space again restores it"))
+				v.whole(path.Join(spacesDir, fp, spaceName), errors.New("missing: the next writer of the space restores it"))
 				return nil
 			}
 		}
