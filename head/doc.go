@@ -30,11 +30,14 @@
 //
 // # How the softmax head is fitted
 //
-// gonum's L-BFGS works in whitened coordinates V with W = V·L⁻¹, where M = L·Lᵀ = a·Cov + λI and a = (1/C)(1−1/C), which is the
-// Hessian of the loss at W = 0. Cov comes from the rows of all parts and folds alike (at most 16·D of them), and one factor serves all
-// fits of a λ: it changes how many passes a fit takes and not its optimum. Features are float32, products of blocks of 64 rows are float32,
-// sums over blocks, parameters and closed forms are float64. A fit stops when the estimate of its relative gap to the optimum, half the
-// Newton decrement over the objective (Boyd and Vandenberghe, Convex Optimization, 9.5.1), is below Settings.Tolerance.
+// gonum's L-BFGS works in whitened coordinates V with W = V·L⁻¹, where M = L·Lᵀ = a·Cov + λI. With a the mean of p(1−p), M is about the Hessian. Cov is the covariance of
+// the rows of all parts and folds alike (of at most 16·D of them), and one factor serves all fits of a λ: that changes how many passes over the rows a fit takes, and not
+// its optimum. Features are float32, products of blocks of 64 rows are float32, sums over blocks, parameters and closed forms are float64. A fit stops when its relative gap to
+// the optimum, which it estimates from the Newton decrement and the rate at which that falls, is below Settings.Tolerance.
+//
+// The path of λ runs from strong to weak, each fit from where the last one ended, to a gap of 1e-3 (or Settings.Tolerance, if it is coarser). It is left early when neither
+// the score nor the log-loss of the out-of-fold predictions has become better over two points and a factor of ten of λ, which a warning says. What is chosen is
+// fitted to Settings.Tolerance.
 //
 // # Determinism
 //

@@ -38,9 +38,11 @@ func (x *matrix) covariance(ctx context.Context, threads int) ([]float64, error)
 			if err != nil {
 				return nil, err
 			}
-			for k, v := range b {
-				wide[i*d+k] = float64(v)
-				mean[k%d] += float64(v)
+			for k := range rows {
+				for j, v := range b[k*d : (k+1)*d] {
+					wide[(i+k)*d+j] = float64(v)
+					mean[j] += float64(v)
+				}
 			}
 		}
 		tiles := make(chan [2]int)

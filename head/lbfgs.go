@@ -144,7 +144,7 @@ func (s *search) Init(f, g, step float64) optimize.Operation {
 // gap estimates how far the objective is above its optimum from −gᵀd/2 of each step so far, d being the direction −H⁻¹g: half the squared Newton
 // decrement (Boyd and Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian. The H of L-BFGS is too large where it has not looked yet, and
 // −gᵀd/2 is then what the next step gains rather than what all of them will. They fall about geometrically, so that the sum over the steps to come is
-// one of them over 1 − q, where q is the rate of the last steps. Twice that leaves a margin for q.
+// one of them over 1 − q, where q is the rate of the last steps. Three times that leaves a margin for q.
 func gap(decrements []float64) float64 {
 	mean := func(i int) float64 { // of up to three steps before i: single ones scatter
 		v := decrements[max(i-3, 0):i]
@@ -156,7 +156,7 @@ func gap(decrements []float64) float64 {
 		return math.Inf(1)
 	}
 	q := min(math.Pow(now/mean(n-steps), 1/float64(steps)), 0.95)
-	return 2 * now / (1 - q)
+	return 3 * now / (1 - q)
 }
 
 // Iterate takes a step that meets the Wolfe conditions or, where rounding hides the decrease, the approximate ones of Hager and Zhang

@@ -185,7 +185,7 @@ func (x *matrix) moments(ctx context.Context, rows []int, weight []float64, stan
 	d := x.d
 	m := &moments{mean: make([]float64, d), scale: make([]float64, d)}
 	buf, row := make([]float32, block*d), make([]float64, d)
-	each := func(visit func(w float64, j int, v float64)) (sum float64, err error) {
+	each := func(visit func(w float64, row []float32)) (sum float64, err error) {
 		for lo := 0; lo < len(rows); lo += block {
 			if err := ctx.Err(); err != nil {
 				return 0, err
@@ -201,14 +201,16 @@ func (x *matrix) moments(ctx context.Context, rows []int, weight []float64, stan
 					w = weight[lo+i]
 				}
 				sum += w
-				for j, v := range b[i*d : (i+1)*d] {
-					visit(w, j, float64(v))
-				}
+				visit(w, b[i*d:(i+1)*d])
 			}
 		}
 		return sum, nil
 	}
-	sum, err := each(func(w float64, j int, v float64) { m.mean[j] += w * v })
+	sum, err := each(func(w float64, row []float32) {
+		for j, v := range row {
+			m.mean[j] += w * float64(v)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +218,13 @@ func (x *matrix) moments(ctx context.Context, rows []int, weight []float64, stan
 		m.mean[j] /= sum
 	}
 	if standardize {
-		if _, err := each(func(w float64, j int, v float64) { m.scale[j] += w * (v - m.mean[j]) * (v - m.mean[j]) }); err != nil {
+		_, err := each(func(w float64, row []float32) {
+			for j, v := range row {
+				dev := float64(v) - m.mean[j]
+				m.scale[j] += w * dev * dev
+			}
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

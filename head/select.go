@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 
 	"gonum.org/v1/gonum/floats"
@@ -19,9 +20,13 @@ const (
 	pathPatience, pathFactor = 2, 10
 )
 
-// lambdas returns the path of n strengths, strong to weak.
+// lambdas returns the path of n strengths, strong to weak, rounded to 12 digits.
 func lambdas(n int) []float64 {
-	return floats.LogSpan(make([]float64, n), strongest, weakest)
+	path := floats.LogSpan(make([]float64, n), strongest, weakest)
+	for i, l := range path {
+		path[i], _ = strconv.ParseFloat(strconv.FormatFloat(l, 'g', 12, 64), 64)
+	}
+	return path
 }
 
 // procedure selects on the rows of a training part: by the scores of a head's out-of-fold predictions.
@@ -110,6 +115,7 @@ func parallel(ctx context.Context, n, threads int, task func(i int) error) error
 // choose fills in what each procedure tried and chose. Procedures without folds take the only candidate that there is.
 func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 	var all []*foldFit
+	var prepare []func() error
 	for _, p := range procedures {
 		if p.folds == nil {
 			c := &candidate{Candidate: Candidate{Head: r.heads[0]}}
@@ -120,15 +126,17 @@ func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 			continue
 		}
 		for f, held := range p.folds {
-			rows := without(p.train, held)
-			b, err := r.problem(ctx, rows, fmt.Sprintf("%s: inner fold %d of %d", p.place, f+1, len(p.folds)))
-			if err != nil {
-				return err
-			}
-			fit := &foldFit{problem: b, held: held}
+			fit := &foldFit{held: held}
 			p.fits = append(p.fits, fit)
 			all = append(all, fit)
+			prepare = append(prepare, func() (err error) {
+				fit.problem, err = r.problem(ctx, without(p.train, held), fmt.Sprintf("%s: inner fold %d of %d", p.place, f+1, len(p.folds)))
+				return err
+			})
 		}
+	}
+	if err := parallel(ctx, len(prepare), r.threads, func(i int) error { return prepare[i]() }); err != nil {
+		return err
 	}
 	for _, head := range r.heads { // ncm comes first, so that ties go to it
 		var err error
@@ -375,12 +383,18 @@ type fitted struct {
 func (r *run) fit(ctx context.Context, procedures []*procedure, rows [][]int) ([]*fitted, error) {
 	out := make([]*fitted, len(procedures))
 	byLambda := map[float64][]int{} // one factor serves all fits of a λ
-	for i, p := range procedures {
+	err := parallel(ctx, len(procedures), r.threads, func(i int) error {
+		p := procedures[i]
 		b, err := r.problem(ctx, rows[i], p.place)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			out[i] = &fitted{problem: b, head: p.best.Head, lambda: p.best.L2, solution: p.best.start.of(b.present, r.x.d)}
 		}
-		out[i] = &fitted{problem: b, head: p.best.Head, lambda: p.best.L2, solution: p.best.start.of(b.present, r.x.d)}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range procedures {
 		byLambda[p.best.L2] = append(byLambda[p.best.L2], i)
 	}
 	for _, lambda := range slices.Sorted(maps.Keys(byLambda)) {

@@ -12,7 +12,8 @@ type Settings struct {
 	// Folds is the number of folds that choose λ and calibrate, at least 2. The default 0 means 5, or as many as there are units where
 	// there are fewer, which is then said.
 	Folds int
-	// Tolerance is the relative gap to the optimum at which a fit stops. The default 0 means 1e-4.
+	// Tolerance is the relative gap to the optimum at which the fit of what was chosen stops, between 0 and 1; fits along the path stop at 1e-3 or at Tolerance,
+	// if that is coarser. The default 0 means 1e-4.
 	Tolerance float64
 	// Metric is what selection goes by: "accuracy" (default ""), "macro-f1" or "log-loss". Ties go to the larger λ.
 	Metric string
