@@ -7,7 +7,7 @@ RUNTIME   := lib/.fetched
 NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /cmd/)
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime demo test lint test-nocgo race fuzz bench generate clean help
+.PHONY: build runtime demo test lint test-nocgo race fuzz bench clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart

@@ -107,7 +107,7 @@ func program(e *env) *command {
 // code.
 func run(ctx context.Context, program *command, args []string, e *env) int {
 	err := dispatch(ctx, program, args, e)
-	return report(ctx, e.stderr, err)
+	return conclude(ctx, e.stderr, err)
 }
 
 // dispatch finds the command of the program that args name and runs it.

@@ -216,7 +216,7 @@ func TestExitCodes(t *testing.T) {
 		{"cancelled by nobody", t.Context(), context.Canceled, 1, "headstart: context canceled\n"},
 	} {
 		var b bytes.Buffer
-		if code := report(test.ctx, &b, test.err); code != test.code || b.String() != test.want {
+		if code := conclude(test.ctx, &b, test.err); code != test.code || b.String() != test.want {
 			t.Errorf("%s: %d %q, want %d %q", test.name, code, b.String(), test.code, test.want)
 		}
 	}

@@ -4,7 +4,12 @@ package main
 func commands(e *env) []*command {
 	return []*command{
 		extractCommand(e),
+		trainHeadCommand(e),
+		evaluateCommand(e),
+		predictCommand(e),
+		inspectCommand(e),
 		cacheCommand(e),
+		modelsCommand(e),
 		doctorCommand(e),
 	}
 }

@@ -93,8 +93,8 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailed
 }
 
-// report prints err, if there is one, and returns the exit code for it.
-func report(ctx context.Context, w io.Writer, err error) int {
+// conclude prints err, if there is one, and returns the exit code for it.
+func conclude(ctx context.Context, w io.Writer, err error) int {
 	code := exitCode(ctx, err)
 	if code == exitDone {
 		return code

@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
 )
@@ -41,16 +39,16 @@ func encode(f *File) ([]byte, error) {
 		return nil, err
 	}
 	out := &onnx.ModelProto{
-		IrVersion:    proto.Int64(irVersion),
-		ProducerName: proto.String(producer),
+		IrVersion:    new(int64(irVersion)),
+		ProducerName: new(string(producer)),
 		Graph:        p.graph(),
-		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(opset)}},
+		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
 	}
 	if v := f.Versions[producer]; v != "" {
-		out.ProducerVersion = proto.String(v)
+		out.ProducerVersion = new(v)
 	}
 	put := func(key, value string) {
-		out.MetadataProps = append(out.MetadataProps, &onnx.StringStringEntryProto{Key: proto.String(props + key), Value: proto.String(value)})
+		out.MetadataProps = append(out.MetadataProps, &onnx.StringStringEntryProto{Key: new(props + key), Value: new(value)})
 	}
 	putJSON := func(key string, v any) error {
 		data, err := json.Marshal(v)
@@ -322,7 +320,7 @@ func (p *parameters) graph() *onnx.GraphProto {
 	batch := onnx.Dim{Size: -1, Name: "N"}
 	c, d := int64(p.classes), int64(p.features)
 	g := &onnx.GraphProto{
-		Name:  proto.String("head"),
+		Name:  new("head"),
 		Input: []*onnx.ValueInfoProto{onnx.TensorValue("features", onnx.TensorProto_FLOAT, batch, onnx.Dim{Size: d})},
 		Output: []*onnx.ValueInfoProto{
 			onnx.TensorValue("logits", onnx.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
@@ -384,7 +382,7 @@ func readGraph(m *onnx.ModelProto, model *head.Model) error {
 	for i, x := range model.Mean {
 		p.center[i] = float32(x)
 	}
-	if !proto.Equal(p.graph(), m.Graph) {
+	if !onnx.Equal(p.graph(), m.Graph) {
 		return fmt.Errorf("the graph is not the one of a head with this metadata; another program has changed the file")
 	}
 	model.D = p.features

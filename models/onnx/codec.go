@@ -112,3 +112,6 @@ func Encode(m *ModelProto) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// Equal reports whether two graphs say the same, unknown fields included.
+func Equal(a, b *GraphProto) bool { return proto.Equal(a, b) }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/source"
+)
+
+// recorder is a backbone that keeps a copy of every batch that it runs.
+type recorder struct {
+	extract.Backbone
+	mu      sync.Mutex
+	batches []recorded
+}
+
+type recorded struct {
+	inputs []extract.Tensor
+	output extract.Tensor
+}
+
+func (r *recorder) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
+	b := recorded{output: extract.Tensor{Name: output.Name, Shape: output.Shape}}
+	for _, t := range inputs {
+		t.F32, t.I64 = slices.Clone(t.F32), slices.Clone(t.I64)
+		b.inputs = append(b.inputs, t)
+	}
+	r.mu.Lock()
+	r.batches = append(r.batches, b)
+	r.mu.Unlock()
+	return r.Backbone.Run(ctx, inputs, output)
+}
+
+// bare runs batches and nothing else, on as many goroutines as extract uses.
+func bare(b *testing.B, backbone extract.Backbone, batches []recorded, threads int) time.Duration {
+	start := time.Now()
+	work := make(chan recorded)
+	var wg sync.WaitGroup
+	for range threads {
+		wg.Go(func() {
+			var out []float32
+			for batch := range work {
+				n := 1
+				for _, d := range batch.output.Shape {
+					n *= int(d)
+				}
+				if cap(out) < n {
+					out = make([]float32, n)
+				}
+				batch.output.F32 = out[:n]
+				if err := backbone.Run(b.Context(), batch.inputs, batch.output); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	for _, batch := range batches {
+		work <- batch
+	}
+	close(work)
+	wg.Wait()
+	return time.Since(start)
+}
+
+// benchmarkExtract compares an extraction into an empty cache with the bare
+// loop over the same batches, in turns, and reports the ratio of the medians.
+func benchmarkExtract(b *testing.B, options *source.Options, path string) {
+	const rounds = 3
+	open := func() *source.Source {
+		src, err := source.Open([]string{path}, options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { src.Close() })
+		return src
+	}
+	spec, err := new(sampling).resolve(open().Modality())
+	if err != nil {
+		b.Fatal(err)
+	}
+	backbone, err := newSession(spec, &common{runtime: testRuntime(b), provider: "cpu"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer backbone.Close()
+	threads := runtime.GOMAXPROCS(0)
+	run := func(bb extract.Backbone) (time.Duration, *extract.Stats) {
+		store, err := cache.Create(b.TempDir(), nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer store.Close()
+		stats := new(extract.Stats)
+		start := time.Now()
+		err = extract.Run(b.Context(), spec, bb, store, open(), discard{}, stats, &extract.Settings{Threads: threads})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start), stats
+	}
+	for b.Loop() {
+		record := &recorder{Backbone: backbone}
+		_, stats := run(record) // loads and warms up as well
+		var whole, prepared, loop []float64
+		for range rounds {
+			took, s := run(backbone)
+			whole = append(whole, took.Seconds())
+			prepared = append(prepared, took.Seconds()-s.Stages.Decode.Seconds()/float64(threads))
+			loop = append(loop, bare(b, backbone, record.batches, threads).Seconds())
+			stats = s
+		}
+		sum := stats.Stages.Read.Seconds() + stats.Stages.Decode.Seconds() + stats.Stages.Infer.Seconds() + stats.Stages.Write.Seconds()
+		for name, s := range map[string]float64{
+			"read": stats.Stages.Read.Seconds(), "decode": stats.Stages.Decode.Seconds(),
+			"infer": stats.Stages.Infer.Seconds(), "write": stats.Stages.Write.Seconds(),
+		} {
+			b.ReportMetric(100*s/sum, "%"+name)
+		}
+		b.ReportMetric(float64(stats.BackboneRows.Load()), "rows")
+		b.ReportMetric(float64(stats.BackboneRows.Load())/median(whole), "rows/s")
+		b.ReportMetric(median(loop)/median(whole), "bare/extract")
+		b.ReportMetric(median(loop)/median(prepared), "bare/(extract-decode)")
+	}
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return x[len(x)/2]
+}
+
+// discard is a sink that keeps nothing.
+type discard struct{}
+
+func (discard) Take([]extract.Row) error { return nil }
+
+// BenchmarkExtractTexts embeds the emoji's names, alone and in a sentence.
+func BenchmarkExtractTexts(b *testing.B) {
+	src, err := source.Open([]string{"../../testdata/emoji/emoji.csv"}, &source.Options{Text: "name"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer src.Close()
+	var lines strings.Builder
+	for {
+		s, err := src.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		name, err := s.Read(1 << 20)
+		if err != nil {
+			b.Fatal(err)
+		}
+		fmt.Fprintf(&lines, "%s\nThis small picture shows %s, as people send it to each other.\n", name, name)
+	}
+	path := filepath.Join(b.TempDir(), "texts.txt")
+	if err := os.WriteFile(path, []byte(lines.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	benchmarkExtract(b, nil, path)
+}
+
+// BenchmarkExtractImages embeds the emoji's pictures.
+func BenchmarkExtractImages(b *testing.B) {
+	benchmarkExtract(b, &source.Options{Image: "image"}, "../../testdata/emoji/emoji.csv")
+}

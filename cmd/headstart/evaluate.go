@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/file"
+)
+
+type evaluateOptions struct {
+	common
+	head     string
+	features []string
+	all      bool
+	ignore   bool // rows of classes that the head does not know
+	by       string
+	seed     uint64
+}
+
+// evaluation is what `evaluate --json` prints.
+type evaluation struct {
+	Head      string        `json:"head"`
+	N         int           `json:"n"`      // rows that the head was not fitted on
+	Fitted    int           `json:"fitted"` // rows that it was fitted on
+	Unlabeled int           `json:"unlabelled"`
+	Ignored   int           `json:"ignored"` // rows of classes that the head does not know
+	Unmatched int           `json:"unmatched"`
+	Metrics   *head.Metrics `json:"metrics,omitempty"`
+	Seen      *head.Metrics `json:"fitted_metrics,omitempty"` // with --all
+}
+
+func evaluateCommand(e *env) *command {
+	return &command{
+		name: "evaluate",
+		args: "HEAD NAME.features…",
+		does: "measures a head on labelled features that it was not fitted on",
+		about: "Samples whose content the head was fitted on are left out; --all shows them too, apart. " +
+			"A head of several feature sets takes as many, in its order.",
+		examples: []string{
+			"headstart evaluate names.head.onnx later.features",
+			"headstart evaluate names.head.onnx names.features --all    # the fitted samples too, apart",
+		},
+		exits:   []int{exitCorrupt},
+		minArgs: 2, maxArgs: -1,
+		flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "all", Category: "Samples", Usage: "measure the samples that the head was fitted on too, apart"},
+			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: "Samples", Usage: "leave out samples of classes that the head does not know"},
+			&cli.StringFlag{Name: "by", Category: "Samples", Value: "auto", Usage: "what is drawn together for the intervals: auto (the group where there is one), `group`, none"},
+			&cli.Uint64Flag{Name: "seed", Category: "Samples", Usage: "`SEED` of the bootstrap"},
+		}, commonFlags("cache", "threads", "quiet", "json", "no-color")...),
+		action: func(ctx *cli.Context) error {
+			c, err := e.common(ctx)
+			if err != nil {
+				return err
+			}
+			if err := oneOf("by", ctx.String("by"), "auto", "group", "none"); err != nil {
+				return err
+			}
+			return runEvaluate(ctx.Context, &evaluateOptions{
+				common: *c, head: ctx.Args().First(), features: ctx.Args().Tail(),
+				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"),
+			}, e)
+		},
+	}
+}
+
+func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
+	f, err := file.Read(o.head)
+	if err != nil {
+		return err
+	}
+	store, err := cache.Open(o.cacheDir, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	j, err := openFeatures(o.features, store)
+	if err != nil {
+		return err
+	}
+	defer j.matrix.Close()
+	if err := features.CheckSpaces(spacesOf(f), j.sets...); err != nil {
+		return err
+	}
+	if j.table.Labels == nil {
+		return fmt.Errorf("%s: no sample has a label", strings.Join(o.features, ", "))
+	}
+
+	out := &evaluation{Head: o.head, Unmatched: j.table.Unmatched}
+	fresh, seen, err := o.sort(f, j, out)
+	if err != nil {
+		return err
+	}
+	if len(fresh) == 0 && !o.all {
+		return fmt.Errorf("%s was fitted on all %d labelled samples of %s; --all measures it on them all the same", o.head, len(seen), strings.Join(o.features, ", "))
+	}
+	if len(fresh) > 0 {
+		if out.Metrics, err = o.measure(ctx, f.Model, j, fresh); err != nil {
+			return err
+		}
+	}
+	if o.all && len(seen) > 0 {
+		if out.Seen, err = o.measure(ctx, f.Model, j, seen); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return e.printJSON(out)
+	}
+	return out.print(&o.common, e)
+}
+
+// sort divides the labelled rows of j into those that f was not fitted on and
+// those that it was, and counts what is left out.
+func (o *evaluateOptions) sort(f *file.File, j *joined, out *evaluation) (fresh, seen []int, err error) {
+	unknown := map[string]int{}
+	for i, label := range j.table.Labels {
+		switch {
+		case label == "":
+			out.Unlabeled++
+		case !slices.Contains(f.Model.Classes, label):
+			unknown[label]++
+			out.Ignored++
+		case f.Fitted != nil && f.Fitted.Seen(j.table.Keys[i]):
+			seen = append(seen, i)
+		default:
+			fresh = append(fresh, i)
+		}
+	}
+	if len(unknown) > 0 && !o.ignore {
+		var list []string
+		for class, n := range unknown {
+			list = append(list, fmt.Sprintf("%s (%d samples)", class, n))
+		}
+		slices.Sort(list)
+		return nil, nil, fmt.Errorf("%s does not know the classes %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
+	}
+	out.N, out.Fitted = len(fresh), len(seen)
+	return fresh, seen, nil
+}
+
+// measure predicts rows, given by number in ascending order, and takes the
+// metrics.
+func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined, rows []int) (*head.Metrics, error) {
+	d, c := m.D, len(m.Classes)
+	p := make([]float64, len(rows)*c)
+	labels := make([]int, len(rows))
+	const block = 1024 // rows of the matrix that are gathered at once
+	x := make([]float32, block*d)
+	for k := 0; k < len(rows); {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		lo := rows[k]
+		hi := min(lo+block, j.matrix.N())
+		if err := j.matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
+			return nil, err
+		}
+		for ; k < len(rows) && rows[k] < hi; k++ {
+			i := rows[k]
+			if err := m.ProbabilitiesTo(p[k*c:(k+1)*c], x[(i-lo)*d:(i-lo+1)*d], 1); err != nil {
+				return nil, fmt.Errorf("sample %s: %w", j.table.IDs[i], err)
+			}
+			labels[k] = slices.Index(m.Classes, j.table.Labels[i])
+		}
+	}
+	s := &head.EvaluateSettings{Seed: o.seed, Threads: o.threads}
+	if o.by != "none" && j.table.Groups != nil {
+		for _, i := range rows {
+			unit := j.table.Groups[i]
+			if unit == "" {
+				unit = "\x00" + j.table.IDs[i]
+			}
+			s.Units = append(s.Units, unit)
+		}
+	} else if o.by == "group" {
+		return nil, usagef("--by group: the samples have no groups")
+	}
+	return head.Evaluate(p, labels, m.Classes, s)
+}
+
+// print writes the evaluation for a person.
+func (v *evaluation) print(c *common, e *env) error {
+	for n, what := range map[int]string{v.Unlabeled: "have no label", v.Ignored: "are of classes that the head does not know", v.Unmatched: "are not in every feature set"} {
+		if n > 0 {
+			e.note("%d samples %s and were left out", n, what)
+		}
+	}
+	if v.Metrics != nil {
+		heading := fmt.Sprintf("%s: %s samples that it was not fitted on", v.Head, count(int64(v.N)))
+		if err := report.MetricsTo(e.stdout, heading, v.Metrics, e.style(c)); err != nil {
+			return err
+		}
+	}
+	if v.Seen != nil {
+		heading := fmt.Sprintf("\n%s: %s samples that it was fitted on", v.Head, count(int64(v.Fitted)))
+		return report.MetricsTo(e.stdout, heading, v.Seen, e.style(c))
+	}
+	return nil
+}

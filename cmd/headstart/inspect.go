@@ -1,0 +1,334 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+func inspectCommand(e *env) *command {
+	return &command{
+		name: "inspect",
+		args: "NAME|PATH…",
+		does: "says in plain words what a backbone, head, feature set or cache is",
+		about: "What it is is told apart by content: a built-in backbone's name, a backbone's folder or ONNX file, a head, a feature set, a cache's folder. " +
+			"Several heads are compared in one table.",
+		examples: []string{
+			"headstart inspect all-minilm-l6-v2",
+			"headstart inspect names.features",
+			"headstart inspect images.head.onnx names.head.onnx    # side by side",
+		},
+		minArgs: 1, maxArgs: -1,
+		flags: commonFlags("json", "no-color"),
+		action: func(ctx *cli.Context) error {
+			c, err := e.common(ctx)
+			if err != nil {
+				return err
+			}
+			return runInspect(c, ctx.Args().Slice(), e)
+		},
+	}
+}
+
+func runInspect(c *common, names []string, e *env) error {
+	var heads []*file.File
+	for _, name := range names {
+		if f, err := file.Read(name); err == nil {
+			heads = append(heads, f)
+		}
+	}
+	if len(heads) == len(names) && len(heads) > 1 {
+		if c.json {
+			for i, f := range heads {
+				if err := e.printJSON(newHeadSummary(names[i], f)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return printHeads(e, c, names, heads)
+	}
+	for i, name := range names {
+		if i > 0 && !c.json {
+			fmt.Fprintln(e.stdout)
+		}
+		if err := inspect(c, name, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspect tells by its content what name is.
+func inspect(c *common, name string, e *env) error {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return inspectBackbone(name, c.json, e)
+	case info.IsDir():
+		if _, err := os.Stat(filepath.Join(name, "FORMAT")); err == nil {
+			in := *c
+			in.cacheDir = name
+			return runCacheStat(&in, e)
+		}
+		return inspectBackbone(name, c.json, e)
+	case isFeatureSet(name):
+		return inspectFeatures(name, c.json, e)
+	}
+	f, err := file.Read(name)
+	if err == nil {
+		if c.json {
+			return e.printJSON(newHeadSummary(name, f))
+		}
+		return printHead(e, c, name, f)
+	}
+	if strings.HasSuffix(name, ".head.onnx") {
+		return err
+	}
+	return inspectBackbone(name, c.json, e)
+}
+
+// backboneSummary is what `inspect BACKBONE --json` prints.
+type backboneSummary struct {
+	Name           string          `json:"name"`
+	Modality       models.Modality `json:"modality"`
+	Licence        string          `json:"licence,omitempty"`
+	Source         string          `json:"source,omitempty"`
+	SHA256         string          `json:"sha256"`
+	Bytes          int             `json:"bytes"`
+	Opset          int64           `json:"opset"`
+	IRVersion      int64           `json:"ir_version"`
+	Parameters     int64           `json:"parameters"`
+	Inputs         []tensorSummary `json:"inputs"`
+	Outputs        []tensorSummary `json:"outputs"`
+	Operators      map[string]int  `json:"operators"`
+	Tap            tapSummary      `json:"tap"`
+	Prep           map[string]any  `json:"prep"`
+	RowIndependent bool            `json:"row_independent"`
+	Overruled      []string        `json:"overruled,omitempty"`
+}
+
+type tensorSummary struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Shape string `json:"shape"`
+}
+
+func newTensorSummary(v onnx.Value) tensorSummary {
+	t := tensorSummary{Name: v.Name, Type: v.Kind, Shape: "[?]"}
+	if v.Kind == "tensor" {
+		t.Type = strings.ToLower(v.Elem.String())
+	}
+	if v.Shape != nil {
+		var dims []string
+		for _, d := range v.Shape {
+			switch {
+			case d.Size >= 0:
+				dims = append(dims, strconv.FormatInt(d.Size, 10))
+			case d.Name != "":
+				dims = append(dims, d.Name)
+			default:
+				dims = append(dims, "?")
+			}
+		}
+		t.Shape = "[" + strings.Join(dims, ",") + "]"
+	}
+	return t
+}
+
+type tapSummary struct {
+	Output  string `json:"output"`
+	Pooling string `json:"pooling"`
+	Post    string `json:"post,omitempty"`
+	Dim     int    `json:"dim"`
+}
+
+func newBackboneSummary(name string) (*backboneSummary, error) {
+	spec, err := models.Resolve(name, builtin.FS())
+	if err != nil {
+		return nil, err
+	}
+	model, err := onnx.Decode(spec.Weights.Data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
+	}
+	graph, err := onnx.Walk(model)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
+	}
+	b := &backboneSummary{
+		Name: spec.Name, Modality: spec.Modality, Licence: spec.Licence, Source: spec.Source,
+		SHA256: spec.Weights.SHA256, Bytes: len(spec.Weights.Data), IRVersion: graph.IRVersion, Parameters: graph.Parameters,
+		Operators:      map[string]int{},
+		Tap:            tapSummary{spec.Tap.Output, spec.Tap.Pooling, spec.Post, spec.Tap.Dim},
+		RowIndependent: len(graph.BatchDependent) == 0, Overruled: spec.Overruled,
+	}
+	for _, f := range spec.Weights.External {
+		b.Bytes += int(f.Size)
+	}
+	for _, o := range graph.Opsets {
+		if o.Domain == "" {
+			b.Opset = o.Version
+		}
+	}
+	for _, op := range graph.Operators {
+		b.Operators[op.Type] += op.Count
+	}
+	for _, v := range graph.Inputs {
+		b.Inputs = append(b.Inputs, newTensorSummary(v))
+	}
+	for _, v := range graph.Outputs {
+		b.Outputs = append(b.Outputs, newTensorSummary(v))
+	}
+	if spec.Image != nil {
+		b.Prep = spec.Image.Prep()
+	} else {
+		b.Prep = spec.Text.Prep()
+	}
+	return b, nil
+}
+
+func inspectBackbone(name string, asJSON bool, e *env) error {
+	b, err := newBackboneSummary(name)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return e.printJSON(b)
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	line := func(what, format string, a ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, a...)) }
+	line("backbone", "%s, for %ss", b.Name, b.Modality)
+	line("licence", "%s", orUnknown(b.Licence))
+	line("source", "%s", orUnknown(b.Source))
+	line("model", "%s, %s parameters, opset %d, IR version %d", bytesOf(uint64(b.Bytes)), count(b.Parameters), b.Opset, b.IRVersion)
+	line("sha256", "%s", b.SHA256)
+	for _, t := range b.Inputs {
+		line("input", "%s %s%s", t.Name, t.Type, t.Shape)
+	}
+	for _, t := range b.Outputs {
+		line("output", "%s %s%s", t.Name, t.Type, t.Shape)
+	}
+	features := fmt.Sprintf("%s, pooling %s", b.Tap.Output, b.Tap.Pooling)
+	if b.Tap.Post != "" {
+		features += ", " + b.Tap.Post
+	}
+	line("features", "%s: %d values", features, b.Tap.Dim)
+	prep, err := json.Marshal(b.Prep)
+	if err != nil {
+		return err
+	}
+	line("prep", "%s", prep)
+	var ops []string
+	for op, n := range b.Operators {
+		ops = append(ops, fmt.Sprintf("%s %d", op, n))
+	}
+	slices.Sort(ops)
+	line("operators", "%s", strings.Join(ops, ", "))
+	if b.RowIndependent {
+		line("batches", "no operator computes over the whole batch, so an embedding does not depend on its neighbours")
+	} else {
+		line("batches", "an operator computes over the whole batch, so an embedding depends on its neighbours")
+	}
+	for _, o := range b.Overruled {
+		line("overruled", "%s", o)
+	}
+	return w.Flush()
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// setSummary is what `inspect NAME.features --json` prints.
+type setSummary struct {
+	Path    string         `json:"path"`
+	Meta    *features.Meta `json:"meta"`
+	Rows    int            `json:"rows"`
+	Classes map[string]int `json:"classes,omitempty"`
+	Splits  map[string]int `json:"splits,omitempty"`
+	Groups  int            `json:"groups,omitempty"`
+}
+
+func inspectFeatures(path string, asJSON bool, e *env) error {
+	set, err := features.Read(path)
+	if err != nil {
+		return err
+	}
+	tally := func(column []string) map[string]int {
+		counts := map[string]int{}
+		for _, v := range column {
+			if v != "" {
+				counts[v]++
+			}
+		}
+		return counts
+	}
+	s := &setSummary{Path: path, Meta: &set.Meta, Rows: set.N(), Classes: tally(set.Labels), Splits: tally(set.Splits), Groups: len(tally(set.Groups))}
+	if asJSON {
+		return e.printJSON(s)
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	line := func(what, format string, a ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, a...)) }
+	line("feature set", "%s: %s %ss from %s", path, count(int64(s.Rows)), set.Meta.Modality, strings.Join(set.Meta.Source, ", "))
+	line("backbone", "%s", set.Meta.Backbone)
+	for _, raw := range set.Meta.Spaces {
+		space, err := cache.ParseSpace(raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		line("space", "%s × %d: %s", space.Fingerprint()[:12], space.Dim(), describe(space))
+	}
+	line("counts", "%d bad samples are not in it, %d rows have a content that an earlier row has as well", set.Meta.Counts.Bad, set.Meta.Counts.Duplicates)
+	if len(s.Classes) > 0 {
+		line("classes", "%d: %s", len(s.Classes), listed(s.Classes))
+	}
+	if len(s.Splits) > 0 {
+		line("splits", "%s", listed(s.Splits))
+	}
+	if s.Groups > 0 {
+		line("groups", "%d", s.Groups)
+	}
+	line("made", "%s by %s", set.Meta.Created, set.Meta.Tool)
+	return w.Flush()
+}
+
+// listed writes counts by name, the largest first, at most twelve of them.
+func listed(counts map[string]int) string {
+	var all []string
+	for name := range counts {
+		all = append(all, name)
+	}
+	slices.SortFunc(all, func(a, b string) int {
+		if d := counts[b] - counts[a]; d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	var out []string
+	for i, name := range all {
+		if i == 12 {
+			out = append(out, fmt.Sprintf("and %d more", len(all)-i))
+			break
+		}
+		out = append(out, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
+)
+
+func modelsCommand(e *env) *command {
+	return &command{
+		name:        "models",
+		does:        "lists the built-in backbones and shows what a backbone expects",
+		examples:    []string{"headstart models list", "headstart models show all-minilm-l6-v2"},
+		subcommands: []*command{modelsListCommand(e), modelsShowCommand(e)},
+	}
+}
+
+func modelsListCommand(e *env) *command {
+	return &command{
+		name:     "list",
+		does:     "lists the built-in backbones",
+		examples: []string{"headstart models list", "headstart models list --json"},
+		flags:    commonFlags("json"),
+		action: func(ctx *cli.Context) error {
+			all, err := models.Builtin(builtin.FS())
+			if err != nil {
+				return err
+			}
+			if ctx.Bool("json") {
+				return e.printJSON(all)
+			}
+			w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+			for _, b := range all {
+				fmt.Fprintf(w, "%s\t%s\t%d features\t%s\t%s\n", b.Name, b.Modality, b.Dim, b.Licence, b.About)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func modelsShowCommand(e *env) *command {
+	return &command{
+		name:     "show",
+		args:     "NAME|DIR|FILE.onnx",
+		does:     "shows what a backbone expects and gives, as inspect does",
+		examples: []string{"headstart models show efficientnet-lite0", "headstart models show --json all-minilm-l6-v2"},
+		minArgs:  1, maxArgs: 1,
+		flags: commonFlags("json"),
+		action: func(ctx *cli.Context) error {
+			return inspectBackbone(ctx.Args().First(), ctx.Bool("json"), e)
+		},
+	}
+}

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head/file"
+)
+
+type predictOptions struct {
+	common
+	sampling
+	head          string
+	sources       []string
+	to            string
+	out           string
+	top           int
+	probabilities bool
+}
+
+// predictSummary is what `predict --json` prints on standard error.
+type predictSummary struct {
+	Samples      int64   `json:"samples"`
+	Bad          int64   `json:"bad"`
+	Cached       int64   `json:"cached"`
+	Computed     int64   `json:"computed"`
+	BackboneRows int64   `json:"backbone_rows"`
+	Unmatched    int     `json:"unmatched"`
+	Seconds      float64 `json:"seconds"`
+}
+
+func predictCommand(e *env) *command {
+	const result = "Result"
+	return &command{
+		name: "predict",
+		args: "HEAD SOURCE…|NAME.features…",
+		does: "classifies samples with a head",
+		about: "Samples are read and preprocessed as for the features that the head was fitted on, and pass through the same cache. " +
+			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error.\n\n" +
+			"A head of several feature sets takes feature sets, as many and in its order.",
+		examples: []string{
+			"headstart predict photos.head.onnx new-photos/",
+			"headstart predict names.head.onnx --text name --top 3 --out new.csv emoji.csv",
+			"headstart predict both.head.onnx images.features names.features --to jsonl",
+			"headstart predict names.head.onnx --format lines - < texts.txt",
+		},
+		exits:   []int{exitBadSamples, exitCorrupt},
+		minArgs: 2, maxArgs: -1,
+		flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "to", Category: result, Usage: "`FORMAT` of the result: csv or jsonl", DefaultText: "by the name of --out, else csv"},
+			&cli.StringFlag{Name: "out", Category: result, Usage: "the result's `FILE`", DefaultText: "standard output"},
+			&cli.IntFlag{Name: "top", Category: result, Value: 1, Usage: "the `K` most probable classes"},
+			&cli.BoolFlag{Name: "probabilities", Category: result, Usage: "the probability of every class too"},
+		}, samplingFlags(), commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
+		action: func(ctx *cli.Context) error {
+			c, err := e.common(ctx)
+			if err != nil {
+				return err
+			}
+			s, err := newSampling(ctx)
+			if err != nil {
+				return err
+			}
+			o := &predictOptions{
+				common: *c, sampling: *s, head: ctx.Args().First(), sources: ctx.Args().Tail(),
+				to: ctx.String("to"), out: ctx.String("out"), top: ctx.Int("top"), probabilities: ctx.Bool("probabilities"),
+			}
+			if o.top < 1 {
+				return usagef("--top %d: at least 1 is needed", o.top)
+			}
+			switch {
+			case o.json && o.to != "" && o.to != "jsonl":
+				return usagef("--json prints JSON lines, --to %s something else", o.to)
+			case o.to != "":
+				if err := oneOf("to", o.to, "csv", "jsonl"); err != nil {
+					return err
+				}
+			case o.json || strings.HasSuffix(o.out, ".jsonl"):
+				o.to = "jsonl"
+			default:
+				o.to = "csv"
+			}
+			return runPredict(ctx.Context, o, e)
+		},
+	}
+}
+
+func runPredict(ctx context.Context, o *predictOptions, e *env) error {
+	f, err := file.Read(o.head)
+	if err != nil {
+		return err
+	}
+	sets := 0
+	for _, path := range o.sources {
+		if isFeatureSet(path) {
+			sets++
+		}
+	}
+	start := time.Now()
+	var sum *predictSummary
+	switch {
+	case sets == len(o.sources):
+		sum, err = predictFeatures(ctx, o, f, e)
+	case sets > 0:
+		return usagef("give either feature sets or sources of samples, not both")
+	case len(f.Spaces) > 1:
+		return fmt.Errorf("%s takes %d feature sets; extract them first:\n%s\nthen: headstart predict %s %s",
+			o.head, len(f.Spaces), extractCommands(f), o.head, strings.Join(setNames(f), " "))
+	default:
+		sum, err = predictSamples(ctx, o, f, e)
+	}
+	if err != nil {
+		return err
+	}
+	sum.Seconds = time.Since(start).Seconds()
+	if o.json {
+		if err := json.NewEncoder(e.stderr).Encode(sum); err != nil {
+			return err
+		}
+	}
+	place := o.out
+	if place == "" {
+		place = "the error column"
+	}
+	return o.judgeBad(sum.Bad, sum.Samples, place)
+}
+
+// isFeatureSet tells feature sets from sources by their content.
+func isFeatureSet(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return strings.HasSuffix(path, ".features")
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "PAR1"
+}
+
+// setNames are names for the feature sets of a head.
+func setNames(f *file.File) []string {
+	var names []string
+	for i := range f.Spaces {
+		names = append(names, fmt.Sprintf("%c.features", 'A'+i))
+	}
+	return names
+}
+
+// extractCommands are the commands that make the feature sets of a head.
+func extractCommands(f *file.File) string {
+	var lines []string
+	for i, name := range setNames(f) {
+		lines = append(lines, fmt.Sprintf("  headstart extract --backbone %s --out %s SOURCE", f.Spaces[i].Backbone, name))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// predictFeatures predicts every row of feature sets.
+func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *env) (*predictSummary, error) {
+	if len(o.given) > 0 {
+		return nil, usagef("--%s says how samples are read; a feature set has been read already", o.given[0])
+	}
+	store, err := cache.Open(o.cacheDir, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	j, err := openFeatures(o.sources, store)
+	if err != nil {
+		return nil, err
+	}
+	defer j.matrix.Close()
+	if err := features.CheckSpaces(spacesOf(f), j.sets...); err != nil {
+		return nil, err
+	}
+	table, err := newPredictions(f.Model, o.to, o.out, e.stdout, o.top, o.probabilities, false)
+	if err != nil {
+		return nil, err
+	}
+	defer table.abort()
+	const block = 1024
+	n, d := j.matrix.N(), j.matrix.D()
+	x := make([]float32, block*d)
+	for lo := 0; lo < n; lo += block {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		hi := min(lo+block, n)
+		if err := j.matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
+			return nil, err
+		}
+		for i := lo; i < hi; i++ {
+			if err := table.add(j.table.IDs[i], x[(i-lo)*d:(i-lo+1)*d]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if j.table.Unmatched > 0 {
+		e.note("%d samples are not in every feature set and were left out", j.table.Unmatched)
+	}
+	return &predictSummary{Samples: int64(n), Cached: int64(n), Unmatched: j.table.Unmatched}, table.close()
+}
+
+// predictSamples reads, embeds and predicts samples, with the input contract
+// that the head's features had.
+func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env) (*predictSummary, error) {
+	src, err := source.Open(o.sources, &o.source)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if o.backbone == "" {
+		o.backbone = f.Spaces[0].Backbone
+	}
+	if err := o.adopt(f.Spaces[0].JSON); err != nil {
+		return nil, err
+	}
+	spec, err := o.resolve(src.Modality())
+	if err != nil {
+		return nil, err
+	}
+	space, err := extract.Space(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := sameSpace(o.head, f.Spaces[0].JSON, space); err != nil {
+		return nil, err
+	}
+	store, err := cache.Create(o.cacheDir, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	backbone, err := newSession(spec, &o.common)
+	if err != nil {
+		return nil, err
+	}
+	defer backbone.Close()
+	table, err := newPredictions(f.Model, o.to, o.out, e.stdout, o.top, o.probabilities, true)
+	if err != nil {
+		return nil, err
+	}
+	defer table.abort()
+	stats := new(extract.Stats)
+	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table}, stats, true, e); err != nil {
+		return nil, err
+	}
+	return &predictSummary{
+		Samples: stats.Samples.Load(), Bad: stats.Bad.Load(), Cached: stats.Cached.Load(),
+		Computed: stats.Computed.Load(), BackboneRows: stats.BackboneRows.Load(),
+	}, table.close()
+}
+
+// predictSink predicts samples as they are embedded.
+type predictSink struct{ table *predictions }
+
+var _ extract.Sink = (*predictSink)(nil)
+
+func (s *predictSink) Take(rows []extract.Row) error {
+	for _, row := range rows {
+		var err error
+		if row.Bad != "" {
+			err = s.table.addBad(row.Sample.ID, row.Bad)
+		} else {
+			err = s.table.add(row.Sample.ID, row.Embedding)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.table.flush()
+}
+
+// adopt takes the image policies over from the space that a head was fitted
+// on. A flag that says otherwise is an error.
+func (s *sampling) adopt(space json.RawMessage) error {
+	var id struct {
+		Prep struct{ Alpha, EXIF, Grey16 string }
+	}
+	if err := json.Unmarshal(space, &id); err != nil {
+		return fmt.Errorf("the head's space: %w", err)
+	}
+	for _, p := range []struct {
+		flag  string
+		given *string
+		fixed string
+	}{{"alpha", &s.alpha, id.Prep.Alpha}, {"exif", &s.exif, id.Prep.EXIF}, {"grey16", &s.grey16, id.Prep.Grey16}} {
+		if *p.given != "" && *p.given != p.fixed {
+			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", p.flag, *p.given, p.fixed)
+		}
+		*p.given = p.fixed
+	}
+	return nil
+}
+
+// sameSpace is nil if samples would be embedded as those that the head was
+// fitted on were.
+func sameSpace(headFile string, want json.RawMessage, got *cache.Space) error {
+	space, err := cache.ParseSpace(want)
+	if err != nil {
+		return fmt.Errorf("%s: %w", headFile, err)
+	}
+	if diff := space.Diff(got); len(diff) > 0 {
+		d := diff[0]
+		return fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here", headFile, d.Field, d.A, d.B)
+	}
+	return nil
+}

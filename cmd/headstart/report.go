@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// shownMistakes is how many of the worst mistakes a page shows.
+const shownMistakes = 24
+
+// writeReport draws the page of a trained head.
+func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined, r *head.Result, e *env) error {
+	mistakes, rows := worstMistakes(j, r.Predictions, r.Classes)
+	if err := showSamples(ctx, o, j, mistakes, rows); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		e.note("%s shows ids only: %v; --root DIR says where the samples are", o.report, err)
+	}
+	page := &report.Page{
+		Head: *h, Metric: o.Metric, Mistakes: mistakes,
+		Facts:    []report.Fact{{Name: "seed", Value: fmt.Sprint(o.Seed)}, {Name: "made by", Value: "headstart " + version()}},
+		Settings: o.facts(),
+	}
+	var b bytes.Buffer
+	if err := report.PageTo(&b, page); err != nil {
+		return fmt.Errorf("%s: %w", o.report, err)
+	}
+	return writeWhole(o.report, b.Bytes())
+}
+
+// worstMistakes returns the samples that were predicted wrongly with the
+// greatest probability, worst first, and their rows in j.
+func worstMistakes(j *joined, p *head.Predictions, classes []string) (mistakes []report.Mistake, rows []int) {
+	if p == nil {
+		return nil, nil
+	}
+	type wrong struct {
+		row, label, predicted int
+		probability, own      float64
+	}
+	var all []wrong
+	c := len(classes)
+	for k, row := range p.Rows {
+		probs := p.Probabilities[k*c : (k+1)*c]
+		best := 0
+		for i, v := range probs {
+			if v > probs[best] {
+				best = i
+			}
+		}
+		if best != p.Labels[k] {
+			all = append(all, wrong{row, p.Labels[k], best, probs[best], probs[p.Labels[k]]})
+		}
+	}
+	slices.SortFunc(all, func(a, b wrong) int {
+		return cmp.Or(cmp.Compare(b.probability, a.probability), cmp.Compare(a.row, b.row))
+	})
+	for _, w := range all[:min(len(all), shownMistakes)] {
+		rows = append(rows, w.row)
+		mistakes = append(mistakes, report.Mistake{
+			ID: j.table.IDs[w.row], Label: classes[w.label], Predicted: classes[w.predicted],
+			Probability: w.probability, LabelProbability: w.own,
+		})
+	}
+	return mistakes, rows
+}
+
+// showSamples finds the samples of mistakes in the sources of j's feature sets
+// and puts their pictures and texts in.
+func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []report.Mistake, rows []int) error {
+	var failed error
+	for k, set := range j.sets {
+		wanted := map[string]*report.Mistake{}
+		for i, row := range rows {
+			wanted[j.table.IDs[row]] = &mistakes[i]
+		}
+		meta := set.Meta
+		read := source.Options{
+			Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
+			Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
+		}
+		if o.root != "" && models.Modality(meta.Modality) == models.Image {
+			read.Root = o.root
+		}
+		if err := showFrom(ctx, meta.Source, &read, wanted); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			failed = fmt.Errorf("the samples of %s: %w", o.features[k], err)
+		}
+	}
+	return failed
+}
+
+// showFrom reads the wanted samples from a source.
+func showFrom(ctx context.Context, paths []string, read *source.Options, wanted map[string]*report.Mistake) error {
+	if slices.Contains(paths, "-") {
+		return errors.New("they came from the standard input")
+	}
+	src, err := source.Open(paths, read)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	for len(wanted) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s, err := src.Next()
+		if err == io.EOF {
+			return fmt.Errorf("%d of those to be shown are not there", len(wanted))
+		}
+		if err != nil {
+			return err
+		}
+		m := wanted[s.ID]
+		if m == nil {
+			continue
+		}
+		delete(wanted, s.ID)
+		content, err := s.Read(64 << 20)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Path, err)
+		}
+		if src.Modality() == models.Image {
+			m.Image = content
+		} else {
+			m.Text = strings.ToValidUTF8(string(content), "\ufffd")
+		}
+	}
+	return nil
+}
+
+// facts lists the settings of a training.
+func (o *trainOptions) facts() []report.Fact {
+	l2 := "auto"
+	if o.L2 > 0 {
+		l2 = fmt.Sprint(o.L2)
+	}
+	split := "–"
+	if o.Split != nil {
+		split = fmt.Sprintf("train=%g,validation=%g,test=%g", o.Split.Train, o.Split.Validation, o.Split.Test)
+	}
+	cv := "default"
+	if o.CV > 0 {
+		cv = fmt.Sprint(o.CV)
+	}
+	return []report.Fact{
+		{Name: "--head", Value: o.Settings.Head}, {Name: "--l2", Value: l2}, {Name: "--l2-points", Value: fmt.Sprint(o.L2Points)},
+		{Name: "--folds", Value: fmt.Sprint(o.Folds)}, {Name: "--cv", Value: cv}, {Name: "--split", Value: split}, {Name: "--by", Value: o.By},
+		{Name: "--metric", Value: o.Metric}, {Name: "--tolerance", Value: fmt.Sprint(o.Tolerance)}, {Name: "--class-weight", Value: o.classWeight},
+		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},
+		{Name: "--calibrate", Value: o.Calibrate}, {Name: "--refit", Value: fmt.Sprint(!o.NoRefit)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)},
+		{Name: "--seed", Value: fmt.Sprint(o.Seed)},
+	}
+}
+
+// writeWhole writes a file whole or not at all.
+func writeWhole(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".headstart-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}

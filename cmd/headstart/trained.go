@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/file"
+)
+
+// training is what a head file keeps of how its head was trained.
+type training struct {
+	Features  []report.Features `json:"features"`
+	Groups    bool              `json:"groups"`
+	Unmatched int               `json:"unmatched"`
+	Flags     []report.Fact     `json:"flags"`
+}
+
+// newHeadFile puts together what is written beside a fitted model.
+func newHeadFile(o *trainOptions, j *joined, r *head.Result) (*file.File, error) {
+	t := training{
+		Groups:    o.By == "group" || o.By == "auto" && j.table.Groups != nil,
+		Unmatched: j.table.Unmatched, Flags: o.facts(),
+	}
+	f := &file.File{Model: r.Model, Data: j.digest(), Versions: map[string]string{"headstart": version()}}
+	for k, set := range j.sets {
+		for _, raw := range set.Meta.Spaces {
+			space, err := cache.ParseSpace(raw)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", o.features[k], err)
+			}
+			f.Spaces = append(f.Spaces, file.Space{JSON: raw, Backbone: set.Meta.Backbone})
+			t.Features = append(t.Features, report.Features{
+				Name: o.features[k], Backbone: set.Meta.Backbone, Tap: tapOf(raw), Dim: space.Dim(),
+			})
+		}
+	}
+	ids := make([]string, len(r.Fitted))
+	keys := make([]cache.Key, len(r.Fitted))
+	for i, row := range r.Fitted {
+		ids[i], keys[i] = j.table.IDs[row], j.table.Keys[row]
+	}
+	var err error
+	if f.Fitted, err = file.NewFitted(ids, keys); err != nil {
+		return nil, err
+	}
+	if f.Settings, err = json.Marshal(&t); err != nil {
+		return nil, err
+	}
+	if f.Metrics, err = json.Marshal(r); err != nil {
+		return nil, err
+	}
+	f.Created, err = today()
+	return f, err
+}
+
+// today is the time now, or the one that SOURCE_DATE_EPOCH gives.
+func today() (string, error) {
+	now := time.Now()
+	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
+		seconds, err := strconv.ParseInt(epoch, 10, 64)
+		if err != nil {
+			return "", fmt.Errorf("SOURCE_DATE_EPOCH %q: not a number of seconds", epoch)
+		}
+		now = time.Unix(seconds, 0)
+	}
+	return now.UTC().Format(time.RFC3339), nil
+}
+
+// digest is that of the data set: ids, keys and labels, in their order.
+func (j *joined) digest() string {
+	h := sha256.New()
+	put := func(s string) {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
+		h.Write([]byte(s))
+	}
+	for i, id := range j.table.IDs {
+		put(id)
+		h.Write(j.table.Keys[i][:])
+		put(j.table.Labels[i])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// tapOf names a space's tap with its pooling.
+func tapOf(space json.RawMessage) string {
+	var id struct{ Output, Pool string }
+	if err := json.Unmarshal(space, &id); err != nil {
+		return ""
+	}
+	return id.Output + ":" + id.Pool
+}
+
+// checkReplace says whether a head may take the place of the file at path: if
+// there is none, or a head on features of the same spaces.
+func checkReplace(path string, spaces []json.RawMessage) error {
+	f, err := file.Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s is there already and is not a head that could be replaced (%w); name another file with --out", path, err)
+	case len(f.Spaces) != len(spaces):
+		return fmt.Errorf("%s is there already, a head of %d feature sets, not of %d; name another file with --out", path, len(f.Spaces), len(spaces))
+	}
+	for i, s := range f.Spaces {
+		if bytes.Equal(s.JSON, spaces[i]) {
+			continue
+		}
+		old, err := cache.ParseSpace(s.JSON)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		now, err := cache.ParseSpace(spaces[i])
+		if err != nil {
+			return err
+		}
+		if diff := old.Diff(now); len(diff) > 0 {
+			return fmt.Errorf("%s is there already, a head on features of another space (%s was %s and is %s); name another file with --out",
+				path, diff[0].Field, diff[0].A, diff[0].B)
+		}
+	}
+	return nil
+}
+
+// spacesOf lists space.json of a head's columns.
+func spacesOf(f *file.File) []json.RawMessage {
+	var all []json.RawMessage
+	for _, s := range f.Spaces {
+		all = append(all, s.JSON)
+	}
+	return all
+}
+
+// reportOf is what report draws of a head that was read from a file.
+func reportOf(name string, f *file.File) (*report.Head, error) {
+	h := &report.Head{Name: name, Result: &head.Result{Head: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2}}
+	if f.Metrics != nil {
+		if err := json.Unmarshal(f.Metrics, h.Result); err != nil {
+			return nil, fmt.Errorf("%s: metrics: %w", name, err)
+		}
+	}
+	if f.Settings != nil {
+		var t training
+		if err := json.Unmarshal(f.Settings, &t); err != nil {
+			return nil, fmt.Errorf("%s: settings: %w", name, err)
+		}
+		h.Features, h.Groups, h.Unmatched = t.Features, t.Groups, t.Unmatched
+	}
+	return h, nil
+}
+
+// style is how tables are printed.
+func (e *env) style(c *common) *report.Style {
+	return &report.Style{Color: e.stdoutIsTerminal && !c.noColor}
+}
+
+// headSummary is what `inspect HEAD --json` prints.
+type headSummary struct {
+	Head     string            `json:"head"`
+	Type     string            `json:"type"`
+	Classes  []string          `json:"classes"`
+	Dim      int               `json:"dim"`
+	L2       float64           `json:"l2"`
+	Spaces   []headSpace       `json:"spaces"`
+	Fitted   int               `json:"fitted"`
+	Data     string            `json:"data"`
+	Settings json.RawMessage   `json:"settings,omitempty"`
+	Result   json.RawMessage   `json:"result,omitempty"`
+	Versions map[string]string `json:"versions,omitempty"`
+	Created  string            `json:"created,omitempty"`
+}
+
+type headSpace struct {
+	Backbone string          `json:"backbone"`
+	Space    json.RawMessage `json:"space"`
+}
+
+func newHeadSummary(name string, f *file.File) *headSummary {
+	s := &headSummary{
+		Head: name, Type: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2,
+		Data: f.Data, Settings: f.Settings, Result: f.Metrics, Versions: f.Versions, Created: f.Created,
+	}
+	for _, space := range f.Spaces {
+		s.Spaces = append(s.Spaces, headSpace{space.Backbone, space.JSON})
+	}
+	if f.Fitted != nil {
+		s.Fitted = f.Fitted.N
+	}
+	return s
+}
+
+// printHead prints what a head file says.
+func printHead(e *env, c *common, name string, f *file.File) error {
+	h, err := reportOf(name, f)
+	if err != nil {
+		return err
+	}
+	return report.SummaryTo(e.stdout, h, 0, e.style(c))
+}
+
+// printHeads compares heads in one table.
+func printHeads(e *env, c *common, names []string, files []*file.File) error {
+	var all []*report.Head
+	for i, f := range files {
+		h, err := reportOf(names[i], f)
+		if err != nil {
+			return err
+		}
+		all = append(all, h)
+	}
+	return report.ComparisonTo(e.stdout, all, e.style(c))
+}

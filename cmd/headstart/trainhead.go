@@ -1,0 +1,349 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/file"
+)
+
+type trainOptions struct {
+	common
+	head.Settings
+	out         string
+	report      string
+	root        string
+	classWeight string
+	features    []string
+}
+
+// trainSummary is what `train-head --json` prints.
+type trainSummary struct {
+	Head        string              `json:"head"`
+	Type        string              `json:"type"`
+	Classes     []string            `json:"classes"`
+	N           head.Counts         `json:"n"`
+	Dim         int                 `json:"dim"`
+	L2          float64             `json:"l2"`
+	Fit         fitSummary          `json:"fit"`
+	Selection   []head.Candidate    `json:"selection"`
+	Metrics     head.Tests          `json:"metrics"`
+	Baseline    baselineSummary     `json:"baseline"`
+	PerClass    []head.ClassMetrics `json:"per_class"`
+	Calibration *head.Calibration   `json:"calibration,omitempty"`
+	Spread      *head.Spread        `json:"spread,omitempty"`
+	Warnings    []head.Warning      `json:"warnings,omitempty"`
+	Unmatched   int                 `json:"unmatched"`
+	Report      string              `json:"report,omitempty"`
+}
+
+type fitSummary struct {
+	head.Fit
+	Seconds float64 `json:"seconds"`
+}
+
+type baselineSummary struct {
+	Accuracy float64 `json:"accuracy"`
+}
+
+func trainHeadCommand(e *env) *command {
+	const fit, test, result = "Fitting", "Testing", "Result"
+	return &command{
+		name: "train-head",
+		args: "NAME.features…",
+		does: "fits, selects and tests a head on cached embeddings",
+		about: "Several feature sets of the same samples are joined by id and put beside each other. " +
+			"The strength of the regularisation is chosen by cross-validation inside the training part; what is reported was measured on samples " +
+			"that neither the fit nor the choice has seen. With fewer than 2,000 samples and no splits of their own that is cross-validation of the whole procedure.",
+		examples: []string{
+			"headstart train-head names.features",
+			"headstart train-head --by group --l2-points 8 --folds 3 images.features names.features",
+			"headstart train-head --split train=0.8,test=0.2 --metric macro-f1 names.features",
+			"headstart train-head --report page.html --root photos/ photos.features",
+		},
+		exits:   []int{exitCorrupt},
+		minArgs: 1, maxArgs: -1,
+		flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "head", Category: fit, Value: "softmax", Usage: "the `TYPE` of head: auto, softmax, ncm (nearest class mean)"},
+			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "strength `λ` of λ/2·‖W‖² beside the mean loss, or auto; scikit-learn's C is 1/(λN)"},
+			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 for --l2 auto"},
+			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
+			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: "what the choice goes by: `accuracy`, macro-f1, log-loss"},
+			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
+			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "none, balanced, or a `FILE` with a JSON object of weights by class"},
+			&cli.StringFlag{Name: "standardize", Category: fit, Value: "true", Usage: "`true` or false: mean 0 and deviation 1 for each feature"},
+			&cli.BoolFlag{Name: "l2-normalize", Category: fit, Usage: "divide each sample's features by their length first"},
+			&cli.StringFlag{Name: "calibrate", Category: fit, Value: "temperature", Usage: "`temperature` or none"},
+			&cli.StringFlag{Name: "refit", Category: fit, Value: "true", Usage: "`true` or false: fit on training and validation part in the end"},
+			&cli.Uint64Flag{Name: "seed", Category: fit, Usage: "`SEED` of every random choice"},
+
+			&cli.IntFlag{Name: "cv", Category: test, Usage: "test by `K`-fold cross-validation of the whole procedure", DefaultText: "5 for fewer than 2,000 samples without splits"},
+			&cli.StringFlag{Name: "split", Category: test, Usage: "`SHARES` of the parts, as in train=0.6,validation=0.2,test=0.2, drawn by a stable hash"},
+			&cli.StringFlag{Name: "by", Category: test, Value: "auto", Usage: "what stays together in splits and folds: auto (the group where there is one), `group`, none"},
+			&cli.IntFlag{Name: "repeat", Category: test, Value: 1, Usage: "do it all with `K` seeds and report the spread"},
+
+			&cli.StringFlag{Name: "out", Category: result, Usage: "the head's `FILE`", DefaultText: "A.head.onnx or A+B.head.onnx"},
+			&cli.StringFlag{Name: "report", Category: result, Usage: "draw a page: `FILE.html`"},
+			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where the page finds the samples", DefaultText: "where extract found them"},
+		}, commonFlags("cache", "threads", "quiet", "json", "no-color")),
+		action: func(ctx *cli.Context) error {
+			o, err := newTrainOptions(ctx, e)
+			if err != nil {
+				return err
+			}
+			return runTrainHead(ctx.Context, o, e)
+		},
+	}
+}
+
+func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
+	c, err := e.common(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &trainOptions{
+		common: *c, out: ctx.String("out"), report: ctx.String("report"), root: ctx.String("root"),
+		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
+		Settings: head.Settings{
+			Head: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
+			Metric: ctx.String("metric"), CV: ctx.Int("cv"), By: ctx.String("by"),
+			NoStandardize: ctx.String("standardize") == "false", L2Normalize: ctx.Bool("l2-normalize"), NoRefit: ctx.String("refit") == "false",
+			Calibrate: ctx.String("calibrate"), Seed: ctx.Uint64("seed"), Repeat: ctx.Int("repeat"), Threads: c.threads,
+		},
+	}
+	for _, f := range []struct {
+		name    string
+		choices []string
+	}{
+		{"head", []string{"auto", "softmax", "ncm"}},
+		{"metric", []string{"accuracy", "macro-f1", "log-loss"}},
+		{"by", []string{"auto", "group", "none"}},
+		{"standardize", []string{"true", "false"}},
+		{"refit", []string{"true", "false"}},
+		{"calibrate", []string{"temperature", "none"}},
+	} {
+		if err := oneOf(f.name, ctx.String(f.name), f.choices...); err != nil {
+			return nil, err
+		}
+	}
+	for flag, least := range map[string]int{"l2-points": 2, "folds": 2, "cv": 2, "repeat": 1} {
+		if n := ctx.Int(flag); ctx.IsSet(flag) && n < least {
+			return nil, usagef("--%s %d: at least %d is needed", flag, n, least)
+		}
+	}
+	if !(o.Tolerance > 0 && o.Tolerance < 1) {
+		return nil, usagef("--tolerance %g: it lies between 0 and 1", o.Tolerance)
+	}
+	if s := ctx.String("l2"); s != "auto" {
+		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
+			return nil, usagef("--l2 %s: neither auto nor a number above 0", s)
+		}
+	}
+	if s := ctx.String("split"); s != "" {
+		if ctx.IsSet("cv") {
+			return nil, usagef("--split and --cv are two ways to test; give one of them")
+		}
+		if o.Split, err = parseSplit(s); err != nil {
+			return nil, err
+		}
+	}
+	switch o.classWeight {
+	case "none", "balanced":
+		o.ClassWeight = o.classWeight
+	default:
+		o.ClassWeight = "map"
+		if o.ClassWeights, err = readWeights(o.classWeight); err != nil {
+			return nil, err
+		}
+	}
+	if o.root != "" && o.report == "" {
+		return nil, usagef("--root says where --report finds the samples; there is no --report")
+	}
+	return o, nil
+}
+
+// parseSplit reads train=0.6,validation=0.2,test=0.2; a part that is left out
+// has no share.
+func parseSplit(s string) (*head.Split, error) {
+	out := new(head.Split)
+	parts := map[string]*float64{"train": &out.Train, "validation": &out.Validation, "test": &out.Test}
+	for item := range strings.SplitSeq(s, ",") {
+		name, value, ok := strings.Cut(item, "=")
+		share, known := parts[strings.TrimSpace(name)]
+		x, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if !ok || !known || err != nil || !(x >= 0 && x <= 1) {
+			return nil, usagef("--split %s: %q is not like train=0.6, with train, validation or test and a share from 0 to 1", s, item)
+		}
+		*share = x
+	}
+	if sum := out.Train + out.Validation + out.Test; sum < 1-1e-9 || sum > 1+1e-9 {
+		return nil, usagef("--split %s: the shares add up to %g, not to 1", s, sum)
+	}
+	return out, nil
+}
+
+// readWeights reads a JSON object of weights by class.
+func readWeights(path string) (map[string]float64, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usagef("--class-weight %s: it is none, balanced or a file: %v", path, err)
+	}
+	var weights map[string]float64
+	if err := json.Unmarshal(content, &weights); err != nil {
+		return nil, fmt.Errorf("%s: weights are a JSON object of numbers by class: %w", path, err)
+	}
+	return weights, nil
+}
+
+// joined is feature sets that were read and joined.
+type joined struct {
+	sets   []*features.Set
+	table  *features.Table
+	matrix *features.Matrix
+}
+
+// openFeatures reads feature sets, joins them and finds their rows in c.
+func openFeatures(paths []string, c *cache.Cache) (*joined, error) {
+	j := new(joined)
+	for _, p := range paths {
+		set, err := features.Read(p)
+		if err != nil {
+			return nil, err
+		}
+		j.sets = append(j.sets, set)
+	}
+	var err error
+	if j.table, err = features.Join(j.sets, paths); err != nil {
+		return nil, err
+	}
+	j.matrix, err = j.table.Matrix(c)
+	return j, err
+}
+
+// data is what head takes, for the rows of j.
+func (j *joined) data() *head.Data {
+	keys := make([][32]byte, len(j.table.Keys))
+	for i, k := range j.table.Keys {
+		keys[i] = k
+	}
+	d := &head.Data{
+		Rows: j.matrix, Labels: j.table.Labels, IDs: j.table.IDs, Keys: keys,
+		Groups: j.table.Groups, Splits: j.table.Splits, Weights: j.table.Weights,
+	}
+	for i, w := range d.Weights {
+		if w != w { // not given
+			d.Weights[i] = 1
+		}
+	}
+	return d
+}
+
+// spaces lists space.json of j's columns.
+func (j *joined) spaces() []json.RawMessage {
+	var all []json.RawMessage
+	for _, s := range j.sets {
+		all = append(all, s.Meta.Spaces...)
+	}
+	return all
+}
+
+func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
+	out := o.out
+	if out == "" {
+		var bases []string
+		for _, p := range o.features {
+			bases = append(bases, strings.TrimSuffix(filepath.Base(p), ".features"))
+		}
+		out = strings.Join(bases, "+") + ".head.onnx"
+	}
+	store, err := cache.Open(o.cacheDir, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	j, err := openFeatures(o.features, store)
+	if err != nil {
+		return err
+	}
+	defer j.matrix.Close()
+	if j.table.Labels == nil {
+		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COLUMN", strings.Join(o.features, ", "))
+	}
+	if err := checkReplace(out, j.spaces()); err != nil {
+		return err
+	}
+
+	start := time.Now()
+	fits := startFitMeter(e, &o.common)
+	o.Progress = fits.step
+	result, err := head.Train(ctx, j.data(), &o.Settings)
+	fits.stop()
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	f, err := newHeadFile(o, j, result)
+	if err != nil {
+		return err
+	}
+	if err := file.Write(out, f); err != nil {
+		return err
+	}
+	for _, w := range result.Warnings {
+		e.note("%s", w.Message)
+	}
+	if j.table.Unmatched > 0 {
+		e.note("%d samples are not in every feature set and were left out", j.table.Unmatched)
+	}
+	drawn, err := reportOf(out, f)
+	if err != nil {
+		return err
+	}
+	if o.report != "" {
+		if err := writeReport(ctx, o, drawn, j, result, e); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return e.printJSON(newTrainSummary(out, o.report, j, result, took))
+	}
+	return report.SummaryTo(e.stdout, drawn, took, e.style(&o.common))
+}
+
+// tested returns the metrics of the rows that were held out, nil if there are
+// none.
+func tested(t *head.Tests) *head.Metrics {
+	switch {
+	case t.CV != nil:
+		return t.CV
+	case t.Test != nil:
+		return t.Test
+	}
+	return t.Validation
+}
+
+func newTrainSummary(out, report string, j *joined, r *head.Result, took time.Duration) *trainSummary {
+	s := &trainSummary{
+		Head: out, Type: r.Head, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
+		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,
+		Calibration: r.Calibration, Spread: r.Spread, Warnings: r.Warnings, Unmatched: j.table.Unmatched, Report: report,
+	}
+	if m := tested(&r.Metrics); m != nil {
+		s.Baseline.Accuracy = m.Baseline.Value
+		s.PerClass = m.PerClass
+	}
+	return s
+}
