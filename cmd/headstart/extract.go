@@ -108,7 +108,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	}
 	meta := &features.Meta{
 		Spaces: []json.RawMessage{space.JSON()}, Backbone: spec.Name, Modality: string(spec.Modality),
-		Source: paths, Reading: src.Describe(), Tool: "headstart " + version(),
+		Source: paths, Reading: o.reading(src), Tool: "headstart " + version(),
 	}
 	if err := features.CheckReplace(out, meta); err != nil {
 		return err

@@ -130,6 +130,18 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	return spec, nil
 }
 
+// reading says how the samples were read, by flag, so that the same command
+// can be given again.
+func (s *sampling) reading(src *source.Source) map[string]string {
+	out := src.Describe()
+	for flag, value := range map[string]string{"alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
+		if value != "" {
+			out[flag] = value
+		}
+	}
+	return out
+}
+
 // badLimit turns --max-bad into the greatest number of bad samples among n
 // that is no failure.
 func badLimit(flag string, n int64) (int64, error) {
