@@ -35,9 +35,9 @@
 // its optimum. Features are float32, products of blocks of 64 rows are float32, sums over blocks, parameters and closed forms are float64. A fit stops when its relative gap to
 // the optimum, which it estimates from the Newton decrement and the rate at which that falls, is below Settings.Tolerance.
 //
-// The path of λ runs from strong to weak, each fit from where the last one ended, to a gap of 1e-3 (or Settings.Tolerance, if it is coarser). It is left early when neither
-// the score nor the log-loss of the out-of-fold predictions has become better over two points and a factor of ten of λ, which a warning says. What is chosen is
-// fitted to Settings.Tolerance.
+// The path of λ runs from strong to weak, each fit from where the last one ended, to a gap of 1e-3 (or Settings.Tolerance, if it is coarser). It is left early when,
+// over a factor of ten of λ, the log-loss of the out-of-fold predictions has not become better, nor the score by more than its standard error, which a warning says. What is
+// chosen is the best of what was fitted, and is fitted again to Settings.Tolerance.
 //
 // # Determinism
 //

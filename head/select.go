@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,8 +17,8 @@ const (
 	strongest, weakest = 10.0, 1e-6
 	// pathTolerance is the gap at which fits along a path stop: finer than accuracy shows. A coarser Settings.Tolerance stays.
 	pathTolerance = 1e-3
-	// pathPatience and pathFactor end a path: that many points, over that factor of λ, without a better score or log-loss.
-	pathPatience, pathFactor = 2, 10
+	// pathFactor ends a path: that factor of λ without a better score or log-loss.
+	pathFactor = 10
 )
 
 // lambdas returns the path of n strengths, strong to weak, rounded to 12 digits.
@@ -236,9 +237,9 @@ func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
 				continue
 			}
 			p.consider(r, &candidate{Candidate: Candidate{Head: "softmax", L2: lambda}})
-			if p.stale(r.metric) {
+			if rest := len(way) + len(r.lambdas) - i - 1; rest > 0 && p.stale(r.metric) {
 				p.left = true
-				r.progress.add((len(way) + len(r.lambdas) - i - 1) * len(p.fits))
+				r.progress.add(rest * len(p.fits))
 			}
 		}
 	}
@@ -332,7 +333,8 @@ func better(metric string, a, b float64) bool {
 	return a > b
 }
 
-// stale tells whether the path has not brought a better score or log-loss for some time.
+// stale tells whether the path has brought neither a better log-loss nor a score that is better by more than its standard error over the last pathFactor of λ. Smaller gains of the
+// score are chance, and would lead the path far into weak strengths, whose fits take longest.
 func (p *procedure) stale(metric string) bool {
 	var path []*candidate
 	score, loss := 0, 0 // where they were best
@@ -341,7 +343,8 @@ func (p *procedure) stale(metric string) bool {
 			continue
 		}
 		path = append(path, c)
-		if better(metric, c.Score, path[score].Score) {
+		gain := c.Score - path[score].Score
+		if better(metric, c.Score, path[score].Score) && math.Abs(gain) > c.SE {
 			score = len(path) - 1
 		}
 		if c.loss < path[loss].loss {
@@ -349,7 +352,7 @@ func (p *procedure) stale(metric string) bool {
 		}
 	}
 	since, n := max(score, loss), len(path)-1
-	return n-since >= pathPatience && path[since].L2 >= path[n].L2*pathFactor*(1-1e-9)
+	return path[since].L2 >= path[n].L2*pathFactor*(1-1e-9)
 }
 
 // mean returns the mean of the folds' solutions, class by class over the folds that know the class, for all classes (C×D).

@@ -301,13 +301,13 @@ func TestSelection(t *testing.T) {
 	warning(t, r, "edge")
 }
 
-// TestPathIsLeft: after two points without a better score or log-loss, over a factor of ten.
+// TestPathIsLeft: after a factor of ten without a better log-loss or a clearly better score.
 func TestPathIsLeft(t *testing.T) {
 	path := func(step float64, scores, losses []float64) int {
 		p := &procedure{tried: []*candidate{{Candidate: Candidate{Head: "ncm", Score: 1}}}}
 		l2 := 10.0
 		for i := range scores {
-			p.tried = append(p.tried, &candidate{Candidate: Candidate{Head: "softmax", L2: l2, Score: scores[i]}, loss: losses[i]})
+			p.tried = append(p.tried, &candidate{Candidate: Candidate{Head: "softmax", L2: l2, Score: scores[i], SE: 0.02}, loss: losses[i]})
 			if p.stale("accuracy") {
 				return i
 			}
@@ -320,10 +320,11 @@ func TestPathIsLeft(t *testing.T) {
 		scores, losses []float64
 		want           int
 	}{
-		{10, []float64{.5, .6, .6, .6, .6}, []float64{9, 8, 8, 8, 8}, 3},
-		{10, []float64{.5, .6, .6, .6, .6}, []float64{9, 8, 7, 6, 5}, -1},
-		{10, []float64{.5, .6, .5, .7, .6}, []float64{9, 8, 9, 9, 9}, -1},
-		{2, []float64{.5, .6, .6, .6, .6, .6, .6}, []float64{9, 8, 8, 8, 8, 8, 8}, 5},
+		{10, []float64{.5, .6, .6, .6}, []float64{9, 8, 8, 8}, 2},
+		{10, []float64{.5, .6, .6, .6}, []float64{9, 8, 7, 6}, -1},
+		{10, []float64{.5, .6, .61, .6}, []float64{9, 8, 9, 9}, 2}, // half a standard error
+		{10, []float64{.5, .6, .65, .7}, []float64{9, 8, 9, 9}, -1},
+		{2, []float64{.5, .6, .5, .5, .5, .5, .5}, []float64{9, 8, 8, 8, 8, 8, 8}, 5},
 	} {
 		if got := path(c.step, c.scores, c.losses); got != c.want {
 			t.Errorf("scores %v, log-losses %v: left at %d, want %d", c.scores, c.losses, got, c.want)

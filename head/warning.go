@@ -126,7 +126,7 @@ func (t *training) resultWarnings(o *trial) {
 	}
 	if o.chosen.left {
 		last := o.chosen.tried[len(o.chosen.tried)-1].L2
-		t.warn(Warning{Kind: "path-stopped", Message: fmt.Sprintf("the path was left at λ = %.3g: neither score nor log-loss had become better over the last factor of %d or more", last, pathFactor)})
+		t.warn(Warning{Kind: "path-stopped", Message: fmt.Sprintf("the path was left at λ = %.3g: over the last factor of %d neither the log-loss became better, nor the score by more than its standard error", last, pathFactor)})
 	}
 	var bad []string
 	if f := o.final.fit; f.Status == "stalled" || f.Status == "pass-limit" {
