@@ -1,8 +1,14 @@
 package report
 
-import "io"
+import (
+	"fmt"
+	"io"
+	"slices"
+)
 
-// ComparisonTo writes one table with a line a head.
+// ComparisonTo writes one table with a line a head. Where a head was trained with
+// several seeds, the mean of its accuracies and their standard deviation stand
+// beside the first.
 func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 	t := &Table{Columns: []Column{
 		{Name: "head"}, {Name: "type"}, {Name: "accuracy", Right: true}, {Name: "95 % interval"}, {Name: "macro-F1", Right: true},
@@ -32,6 +38,14 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 			}
 		}
 		t.Rows = append(t.Rows, row)
+	}
+	if slices.ContainsFunc(heads, func(h *Head) bool { return h.Result.Spread != nil }) {
+		t.Columns = append(t.Columns, Column{Name: "accuracy over seeds"})
+		for i, h := range heads {
+			if s := h.Result.Spread; s != nil {
+				t.Rows[i] = append(t.Rows[i], fmt.Sprintf("%s ± %s (%d)", decimal(s.Accuracy.Mean), decimal(s.Accuracy.SD), len(s.Seeds)))
+			}
+		}
 	}
 	return TableTo(w, t, s)
 }

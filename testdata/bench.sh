@@ -1,0 +1,43 @@
+#!/bin/sh
+# The figures that README and docs quote: what heads reach on the emoji set, and
+# how extraction compares with the bare loop over the runtime.
+# usage: bench.sh HEADSTART    (make bench runs it)
+set -eu
+cd "$(dirname "$0")/.."
+headstart=$PWD/$1
+data=$PWD/testdata/emoji/emoji.csv
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export HEADSTART_CACHE="$work/cache" HEADSTART_QUIET=true
+
+"$headstart" --version
+"$headstart" doctor --quiet=false | grep -e runtime -e processor
+
+echo
+echo "Accuracy on the emoji set, 5-fold cross-validation of the whole procedure, 3 seeds"
+cd "$work"
+"$headstart" extract --text name --out names.features "$data"
+"$headstart" extract --image image --alpha white --out white.features "$data"
+"$headstart" extract --image image --alpha drop --out drop.features "$data"
+for by in none group; do
+	for sets in names white drop "names white"; do
+		files=
+		for s in $sets; do files="$files $s.features"; done
+		name=$(echo "$sets" | tr ' ' '+')
+		"$headstart" train-head --cv 5 --by $by --l2-points 8 --folds 3 --repeat 3 --out "$name-$by.head.onnx" $files >/dev/null
+	done
+done
+echo
+echo "random folds (--by none)"
+"$headstart" inspect names-none.head.onnx white-none.head.onnx drop-none.head.onnx names+white-none.head.onnx
+echo
+echo "folds by group (--by group)"
+"$headstart" inspect names-group.head.onnx white-group.head.onnx drop-group.head.onnx names+white-group.head.onnx
+cd - >/dev/null
+
+echo
+echo "Extraction against the bare loop over the same batches (ratios of medians inside one run), and decoding"
+unset HEADSTART_CACHE HEADSTART_QUIET
+go test ./cmd/headstart -run '^$' -bench Extract -benchtime 1x
+go test ./cache ./extract/image ./extract/text ./extract/features -run '^$' -bench . -benchtime 1x
+go test ./extract -run Memory -v | grep -e MiB
