@@ -43,11 +43,14 @@ func minimize(ctx context.Context, o *objective, p *whitening, start *solution, 
 	}
 	s.gradient(grad, theta)
 	// gonum's first step has length 1. In whitened coordinates the first Newton step is about as long as the gradient: make that the unit of length.
-	if norm := floats.Norm(grad, 2); norm > 0 {
-		s.scale = norm
-		floats.Scale(1/norm, theta)
-		floats.Scale(norm, grad)
+	norm := floats.Norm(grad, 2)
+	if norm == 0 {
+		s.fit.Objective, s.fit.Status = f, "converged"
+		return &solution{w: s.w, b: s.b, curvature: o.curvature, fit: s.fit}, nil
 	}
+	s.scale = norm
+	floats.Scale(1/norm, theta)
+	floats.Scale(norm, grad)
 	r, err := optimize.Minimize(
 		optimize.Problem{Func: s.function, Grad: s.gradient, Status: func() (optimize.Status, error) { return s.status, s.err }},
 		theta,
@@ -132,7 +135,7 @@ var _ optimize.Linesearcher = (*search)(nil)
 // Init starts a line search from value f and slope g.
 func (s *search) Init(f, g, step float64) optimize.Operation {
 	s.decrements = append(s.decrements, -g/2)
-	s.fit.Gap = gap(s.decrements) / f
+	s.fit.Gap = min(gap(s.decrements)/f, 1) // the optimum is not negative
 	if len(s.decrements) > minSteps && s.fit.Gap <= s.tolerance || g == 0 {
 		s.status = optimize.FunctionConvergence
 	}

@@ -345,7 +345,7 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 	calibrate := t.Calibrate != "none"
 	if len(t.heads) > 1 || len(t.lambdas) > 1 && t.heads[0] == "softmax" || calibrate && len(o.parts[1]) == 0 {
 		for _, p := range procedures {
-			if err := t.dealInner(p, units, seed); err != nil {
+			if err := t.dealInner(p, units); err != nil {
 				return nil, err
 			}
 		}
@@ -445,8 +445,11 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 	return o, nil
 }
 
+// innerFolds is the place of warnings about the folds that select and calibrate.
+const innerFolds = "folds that chose λ"
+
 // dealInner deals the units of a training part into the folds that select and calibrate.
-func (t *training) dealInner(p *procedure, units []*unit, seed uint64) error {
+func (t *training) dealInner(p *procedure, units []*unit) error {
 	keep := make([]bool, len(t.used))
 	for _, r := range p.train {
 		keep[r] = true
@@ -459,8 +462,10 @@ func (t *training) dealInner(p *procedure, units []*unit, seed uint64) error {
 	case k > len(inside):
 		return fmt.Errorf("head: %s: %d units (%s) cannot make %d folds; set Folds to at most %d", p.place, len(inside), t.together(), k, len(inside))
 	case k == 0:
-		if k = min(defaultFolds, len(inside)); k < defaultFolds && seed == t.Seed {
-			t.warn(Warning{Kind: "fewer-folds", Place: p.place, Count: k, Message: fmt.Sprintf("%s: there are %d units (%s): λ is chosen in %d folds instead of %d", p.place, len(inside), t.together(), k, defaultFolds)})
+		k = min(defaultFolds, len(inside))
+		said := slices.ContainsFunc(t.result.Warnings, func(w Warning) bool { return w.Kind == "fewer-folds" && w.Place == innerFolds })
+		if k < defaultFolds && !said {
+			t.warn(Warning{Kind: "fewer-folds", Place: innerFolds, Count: k, Message: fmt.Sprintf("%s: there are %d units (%s): λ is chosen in %d folds instead of %d", p.place, len(inside), t.together(), k, defaultFolds)})
 		}
 	}
 	p.folds = deal(inside, k, t.labels, len(t.classes))

@@ -196,6 +196,30 @@ func TestStandardization(t *testing.T) {
 	}
 }
 
+// TestNothingToLearn: features that say nothing leave the shares of the classes.
+func TestNothingToLearn(t *testing.T) {
+	for _, cycle := range [][]string{{"a", "b"}, {"a", "a", "b", "c"}} { // the gradient at zero is zero, and not
+		d := &Data{Rows: &dense{d: 2, values: slices.Repeat([]float32{4, -1}, 60)}}
+		for i := range 60 {
+			d.Labels = append(d.Labels, cycle[i%len(cycle)])
+		}
+		r := train(t, d, &Settings{L2Points: 3, Folds: 2, CV: 2})
+		if _, err := json.Marshal(r); err != nil {
+			t.Error(err)
+		}
+		if r.Fit.Status != "converged" {
+			t.Errorf("%q: %+v", cycle, r.Fit)
+		}
+		p := make([]float64, len(r.Classes))
+		if err := r.Model.ProbabilitiesTo(p, []float32{4, -1}, 1); err != nil {
+			t.Fatal(err)
+		}
+		for k, c := range r.Metrics.CV.PerClass {
+			near(t, "probability of "+c.Class, p[k], float64(c.Support)/60, 0.01)
+		}
+	}
+}
+
 // TestParts: which rows go where, with splits in the data.
 func TestParts(t *testing.T) {
 	d := blobs(120, 5, 3, 5, 3)
@@ -392,6 +416,9 @@ func TestWarnings(t *testing.T) {
 		few.Groups = append(few.Groups, fmt.Sprint(i/4))
 	}
 	r = train(t, few, &Settings{L2Points: 2})
+	if n := len(slices.DeleteFunc(kinds(r), func(k string) bool { return k != "fewer-folds" })); n != 2 {
+		t.Errorf("%d warnings of fewer folds: %q", n, kinds(r))
+	}
 	if w := warning(t, r, "fewer-folds"); w.Count != 4 || len(r.Folds) != 4 || r.Metrics.CV.Interval != "bootstrap-groups" {
 		t.Errorf("%+v, %d folds, interval %s", w, len(r.Folds), r.Metrics.CV.Interval)
 	}

@@ -113,7 +113,7 @@ func (t *training) resultWarnings(o *trial) {
 		}
 	}
 	if o.chosen.folds != nil {
-		absent("folds that chose λ", o.chosen.folds...)
+		absent(innerFolds, o.chosen.folds...)
 	}
 
 	if best := o.chosen.best; best.Head == "softmax" && len(t.lambdas) > 1 {
