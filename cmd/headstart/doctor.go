@@ -28,8 +28,8 @@ func doctorCommand(e *env) *command {
 			"and lists the built-in backbones. It leaves nothing behind.",
 		examples: []string{
 			"headstart doctor",
-			"headstart doctor --cache /mnt/big/cache --json",
-			"headstart doctor --runtime /opt/onnxruntime/lib/libonnxruntime.so",
+			"headstart doctor --cache big/cache --json",
+			"headstart doctor --runtime lib/libonnxruntime.so",
 		},
 		flags: commonFlags("cache", "threads", "runtime", "json", "quiet", "no-color"),
 		action: func(ctx *cli.Context) error {

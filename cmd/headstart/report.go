@@ -93,10 +93,15 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 			Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
 			Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
 		}
+		paths := meta.Source
 		if o.root != "" && models.Modality(meta.Modality) == models.Image {
-			read.Root = o.root
+			if read.Format == "folder" {
+				paths = []string{o.root}
+			} else {
+				read.Root = o.root
+			}
 		}
-		if err := showFrom(ctx, meta.Source, &read, wanted); err != nil {
+		if err := showFrom(ctx, paths, &read, wanted); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}

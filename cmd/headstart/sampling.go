@@ -63,6 +63,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			Format: ctx.String("format"), Image: ctx.String("image"), Text: ctx.String("text"),
 			Label: ctx.String("label"), Group: ctx.String("group"), Split: ctx.String("split"),
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
+			Stdin: ctx.App.Reader,
 		},
 		alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
 		batch: ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExamplesOfTheHelpRun runs every example of every command's help, in a
+// folder that has what they speak of.
+func TestExamplesOfTheHelpRun(t *testing.T) {
+	library, err := filepath.Abs(testRuntime(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	emoji, err := filepath.Abs("../../testdata/emoji")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("HEADSTART_RUNTIME", library)
+	t.Setenv("HEADSTART_CACHE", filepath.Join(t.TempDir(), "cache"))
+	place := func(path string, content []byte) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir("lib", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(library, "lib/libonnxruntime.so"); err != nil {
+		t.Fatal(err)
+	}
+
+	// Three classes of emoji, forty each, as a table and as folders.
+	f, err := os.Open(filepath.Join(emoji, "emoji.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	records, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]int{"food-and-drink": 0, "symbols": 0, "animals-and-nature": 0}
+	table := "image,name,label,group\n"
+	var later strings.Builder
+	later.WriteString("name,label\n")
+	for _, r := range records[1:] {
+		n, ok := taken[r[2]]
+		if !ok || strings.ContainsAny(r[1], `,"`) {
+			continue
+		}
+		taken[r[2]]++
+		content, err := os.ReadFile(filepath.Join(emoji, r[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case n < 40:
+			table += strings.Join(r, ",") + "\n"
+			place(r[0], content)
+			place(filepath.Join("photos", r[2], filepath.Base(r[0])), content)
+		case n < 45:
+			later.WriteString(r[1] + "," + r[2] + "\n")
+			place(filepath.Join("new-photos", filepath.Base(r[0])), content)
+		}
+	}
+	place("emoji.csv", []byte(table))
+	place("later.csv", []byte(later.String()))
+	place("texts.txt", []byte("a red apple\na small dog\n"))
+
+	do := func(line string) (int, string) {
+		t.Helper()
+		line, _, _ = strings.Cut(line, "#")
+		line, input, _ := strings.Cut(line, "<")
+		e, _, stderr := testEnv()
+		if input = strings.TrimSpace(input); input != "" {
+			in, err := os.Open(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			e.stdin = in
+		}
+		code := run(t.Context(), program(e), strings.Fields(line)[1:], e)
+		return code, stderr.String()
+	}
+	for _, line := range []string{
+		"headstart extract --text name --out names.features emoji.csv",
+		"headstart extract --image image --alpha white --out images.features emoji.csv",
+		"headstart extract --text name --out later.features later.csv",
+		"headstart extract photos/",
+		"headstart train-head --l2-points 4 --folds 2 names.features",
+		"headstart train-head --l2-points 4 --folds 2 images.features",
+		"headstart train-head --l2-points 4 --folds 2 --out both.head.onnx images.features names.features",
+		"headstart train-head --l2-points 4 --folds 2 photos.features",
+	} {
+		if code, stderr := do(line); code != 0 {
+			t.Fatalf("%s: exit %d: %s", line, code, stderr)
+		}
+	}
+	t.Setenv("HEADSTART_L2_POINTS", "4")
+	e, _, _ := testEnv()
+	everyCommand(program(e), nil, func(c *command, _ []string) {
+		for _, example := range c.examples {
+			if code, stderr := do(example); code != 0 {
+				t.Errorf("%s: exit %d: %s", example, code, stderr)
+			}
+		}
+	})
+}
