@@ -59,6 +59,9 @@ type Settings struct {
 	// StatCache saves reading files that have not changed; nil: every file is
 	// read.
 	StatCache *cache.StatCache
+	// Recovered is called if an earlier run ended before its time and left rows
+	// behind, which are kept, or damage, which is put aside; nil: nobody is told.
+	Recovered func(cache.Recovery)
 	// Acknowledged is called with the keys of rows once they are durable; nil:
 	// nobody is told.
 	Acknowledged func(keys []cache.Key)
@@ -105,6 +108,9 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	writer, err := c.Writer(space, settings.Provenance)
 	if err != nil {
 		return err
+	}
+	if rec := writer.Recovery(); settings.Recovered != nil && (rec.Rows > 0 || len(rec.Quarantined) > 0) {
+		settings.Recovered(rec)
 	}
 	reader, err := c.Reader(space)
 	if err != nil {
