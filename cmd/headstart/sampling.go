@@ -175,7 +175,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
 		Provenance: backbone.provenance(), StatCache: stat, Recovered: func(r cache.Recovery) {
 			if r.Rows > 0 {
-				env.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(r.Rows))
+				env.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
 			}
 			for _, q := range r.Quarantined {
 				env.note("the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Path, q.Err)
