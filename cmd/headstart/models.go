@@ -31,7 +31,12 @@ func modelsListCommand(e *env) *command {
 				return err
 			}
 			if ctx.Bool("json") {
-				return e.printJSON(all)
+				for _, b := range all {
+					if err := e.printJSON(b); err != nil {
+						return err
+					}
+				}
+				return nil
 			}
 			w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 			for _, b := range all {
