@@ -10,10 +10,11 @@ type Backbone interface {
 }
 
 // Tensor is a view of caller memory with a name and a shape, row-major. One of
-// F32 and I64 is set and holds as many values as the shape has.
+// F32, I64 and I32 is set and holds as many values as the shape has.
 type Tensor struct {
 	Name  string
 	Shape []int64
 	F32   []float32
 	I64   []int64
+	I32   []int32
 }

@@ -11,7 +11,7 @@
 //	source ─▶ key ─ in the cache? ─▶ sink
 //	           └─ no ─▶ job ─▶ batch ─▶ backbone ─▶ pooled vector ─▶ cache ─▶ sink
 //
-// Memory is bounded by construction: at most three windows are on their way,
+// Memory is bounded by construction: at most four windows are on their way,
 // a window closes early when its contents grow large, and images are decoded
 // within a fixed budget.
 package extract
@@ -62,6 +62,9 @@ type Settings struct {
 	// Recovered is called if an earlier run ended before its time and left rows
 	// behind, which are kept, or damage, which is put aside; nil: nobody is told.
 	Recovered func(cache.Recovery)
+	// Damaged is called with rows and segments of the cache that turned out to
+	// be damaged: what is needed of them is computed again; nil: nobody is told.
+	Damaged func([]cache.Problem)
 	// Acknowledged is called with the keys of rows once they are durable; nil:
 	// nobody is told.
 	Acknowledged func(keys []cache.Key)
@@ -130,7 +133,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 		windows: make(chan *window, windowsAhead),
 	}
 	err = r.loop()
-	r.reader.Close()
+	r.closeReader()
 	if err != nil {
 		// The journal stays as it is: what was acknowledged is in it, and the
 		// next start seals it.
@@ -166,6 +169,7 @@ type run struct {
 	results chan result
 	windows chan *window
 	last    *window // the newest window
+	largest int64   // size of the largest content so far
 }
 
 // job is one distinct content that has to be embedded.
@@ -277,10 +281,18 @@ func (r *run) settle() error {
 	if err != nil {
 		return err
 	}
-	r.reader.Close()
+	r.closeReader()
 	r.reader = reader
 	clear(r.pending)
 	return nil
+}
+
+// closeReader closes the reader and says what it found damaged.
+func (r *run) closeReader() {
+	if damaged := r.reader.Corrupt(); r.settings.Damaged != nil && len(damaged) > 0 {
+		r.settings.Damaged(damaged)
+	}
+	r.reader.Close()
 }
 
 // work is one worker: it prepares batches, runs the backbone and pools.

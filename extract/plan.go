@@ -20,7 +20,7 @@ type Plan struct {
 }
 
 // Survey reads every sample of src as Run does and counts what the cache c
-// lacks. To tell how long that would take it sends a few of the missing
+// lacks; a nil cache lacks everything. To tell how long that would take it sends a few of the missing
 // samples through backbone, counted in stats as check rows, and keeps nothing.
 func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, stats *Stats, settings *Settings) (*Plan, error) {
 	if settings == nil {
@@ -37,17 +37,20 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 	if err != nil {
 		return nil, err
 	}
-	reader, err := c.Reader(space)
-	if err != nil {
-		return nil, err
+	var reader *cache.Reader
+	if c != nil {
+		if reader, err = c.Reader(space); err != nil {
+			return nil, err
+		}
+		defer reader.Close()
 	}
-	defer reader.Close()
 	r := &run{
 		ctx: ctx, spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
 		cache: c, space: space, reader: reader, src: src, pending: make(map[cache.Key]*job),
 	}
 	p := new(Plan)
 	var trial [][]*job
+	keep := map[*job]bool{} // jobs of the trial, whose contents are still needed
 	for !r.srcDone {
 		w, err := r.nextWindow()
 		if err != nil {
@@ -59,6 +62,8 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 				p.Bad++
 			case w.rows[i].job == nil:
 				p.Cached++
+			case w.rows[i].duplicate:
+				p.Duplicates++
 			}
 		}
 		p.Samples += int64(len(w.rows))
@@ -70,16 +75,16 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 			middle := len(trial) / 2
 			trial = trial[middle:min(middle+3, len(trial))]
 			for _, j := range slices.Concat(trial...) {
-				j.window = nil // marks it: its content is still needed
+				keep[j] = true
 			}
 		}
 		for _, j := range w.jobs {
-			if j.window != nil {
+			j.window = nil
+			if !keep[j] {
 				j.content, j.ids = nil, nil
 			}
 		}
 	}
-	p.Duplicates = stats.Duplicates.Load()
 	each, err := r.time(trial)
 	if err != nil {
 		return nil, err

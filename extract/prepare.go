@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,9 +29,6 @@ type batch interface {
 
 // newModality returns the modality of spec. batchSize 0 means the default.
 func newModality(spec *models.Spec, batchSize int, stats *Stats) (modality, error) {
-	if len(spec.Tap.Shape) > 0 && spec.Tap.Shape[0] == 1 {
-		batchSize = 1
-	}
 	switch spec.Modality {
 	case models.Image:
 		p, err := image.New(spec.Image)
@@ -130,6 +128,8 @@ func (b *imageBatch) decode(dst []float32, j *job) error {
 	return nil
 }
 
+var errNoTokens = errors.New("the text has no tokens")
+
 // texts prepares texts.
 type texts struct {
 	spec  *models.Spec
@@ -146,8 +146,12 @@ func (m *texts) plan(jobs []*job) [][]*job {
 	var good []*job
 	for _, j := range jobs {
 		ids, err := m.tok.AppendIDs(nil, string(j.content))
+		if err == nil && len(ids) == 0 {
+			err = errNoTokens
+		}
 		if err != nil {
 			j.bad = err.Error()
+			j.content, j.window = nil, nil
 			continue
 		}
 		j.ids = ids
@@ -190,7 +194,15 @@ func (b *textBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
 		for r, j := range jobs {
 			b.fillRow(column[r*tokens:(r+1)*tokens], j.ids, in.Role)
 		}
-		inputs[i] = Tensor{Name: in.Name, Shape: []int64{int64(len(jobs)), int64(tokens)}, I64: column}
+		inputs[i] = Tensor{Name: in.Name, Shape: []int64{int64(len(jobs)), int64(tokens)}}
+		if in.DType == "i32" {
+			inputs[i].I32 = make([]int32, len(column))
+			for k, v := range column {
+				inputs[i].I32[k] = int32(v)
+			}
+		} else {
+			inputs[i].I64 = column
+		}
 	}
 	return jobs, inputs, tokens
 }

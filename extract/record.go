@@ -59,10 +59,10 @@ func (r *Record) Take(rows []Row) error {
 // is, "" if no sample was bad.
 func (r *Record) Close() (quarantine string, err error) {
 	r.meta.Counts.Bad = r.quarantine.Len()
-	if err := r.set.Close(); err != nil {
+	if quarantine, err = r.quarantine.Close(); err != nil {
 		return "", err
 	}
-	return r.quarantine.Close()
+	return quarantine, r.set.Close()
 }
 
 // Abort gives the files up and leaves earlier ones as they were. After Close

@@ -32,6 +32,8 @@ type entry struct {
 	hinted  bool        // key comes from the stat cache, content has not been read
 	job     *job
 	bad     string
+	// duplicate says that another sample of this run brought the content.
+	duplicate bool
 }
 
 // expect sets the window to wait for the jobs that are in batches.
@@ -73,8 +75,12 @@ func (r *run) nextWindow() (*window, error) {
 			return nil, err
 		}
 		// Files are listed a share of a window at a time, then read side by side.
-		share := len(w.rows)
-		for len(w.rows) < most && len(w.rows)-share < 64 {
+		// Where contents are large, a share is one file a worker.
+		share, step := len(w.rows), 64
+		if r.largest*int64(step) > windowBytes {
+			step = r.settings.workers()
+		}
+		for len(w.rows) < most && len(w.rows)-share < step {
 			s, err := r.next()
 			if err != nil {
 				return nil, err
@@ -94,6 +100,7 @@ func (r *run) nextWindow() (*window, error) {
 		}
 		for i := range rows {
 			size += int64(len(rows[i].content))
+			r.largest = max(r.largest, int64(len(rows[i].content)))
 			rows[i].content = nil // a job holds what is still needed
 		}
 	}
@@ -179,8 +186,7 @@ func (r *run) look(w *window, rows []entry) error {
 	for _, i := range missing {
 		e := &rows[i]
 		if known := r.pending[e.key]; known != nil {
-			e.job = known
-			r.stats.Duplicates.Add(1)
+			e.job, e.duplicate = known, true
 			continue
 		}
 		e.job = &job{key: e.key, content: e.content, window: w}
@@ -200,6 +206,9 @@ func (r *run) missing(rows []entry) ([]int, error) {
 			keys = append(keys, rows[i].key)
 			index = append(index, i)
 		}
+	}
+	if r.reader == nil {
+		return index, nil
 	}
 	missing, err := r.reader.Missing(keys)
 	if err != nil {
@@ -233,6 +242,8 @@ func (r *run) finish(w *window) error {
 			r.stats.Bad.Add(1)
 		case w.rows[i].job == nil:
 			r.stats.Cached.Add(1)
+		case w.rows[i].duplicate:
+			r.stats.Duplicates.Add(1)
 		}
 		r.stats.Samples.Add(1)
 	}

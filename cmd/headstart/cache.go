@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"text/tabwriter"
 
@@ -40,6 +42,15 @@ func cacheStatCommand(e *env) *command {
 	}
 }
 
+// openCache opens the cache that is there.
+func openCache(c *common) (*cache.Cache, error) {
+	store, err := cache.Open(c.cacheDir, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no cache at %s; --cache names another, and headstart extract makes one", c.cacheDir)
+	}
+	return store, err
+}
+
 // cacheSummary is what `cache stat --json` prints.
 type cacheSummary struct {
 	Cache       string              `json:"cache"`
@@ -62,7 +73,7 @@ type cacheSpaceSummary struct {
 }
 
 func runCacheStat(c *common, e *env) error {
-	store, err := cache.Open(c.cacheDir, nil)
+	store, err := openCache(c)
 	if err != nil {
 		return err
 	}
@@ -92,20 +103,20 @@ func runCacheStat(c *common, e *env) error {
 	fmt.Fprintf(e.stdout, "%s: %s rows in %d spaces, %s\n", sum.Cache, count(sum.Rows), len(sum.Spaces), bytesOf(uint64(sum.Bytes)))
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	for _, s := range sum.Spaces {
-		fmt.Fprintf(w, "  %s\t%s rows × %d\t%d segments\t%s\t%s\n", s.Fingerprint[:12], count(s.Rows), s.Dim, s.Segments, bytesOf(uint64(s.Bytes)), s.Description)
+		fmt.Fprintf(w, "  %s\t%s rows × %d\t%d segments\t%s\t%s\n", short(s.Fingerprint), count(s.Rows), s.Dim, s.Segments, bytesOf(uint64(s.Bytes)), s.Description)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	for _, s := range sum.Spaces {
 		if s.Error != "" {
-			fmt.Fprintf(e.stdout, "  %s is refused: %s\n", s.Fingerprint[:12], s.Error)
+			fmt.Fprintf(e.stdout, "  %s is refused: %s\n", short(s.Fingerprint), s.Error)
 		}
 		if s.Waiting > 0 {
-			fmt.Fprintf(e.stdout, "  %s has %d journals with rows that are not sealed yet; the next extract seals those that nobody writes to\n", s.Fingerprint[:12], s.Waiting)
+			fmt.Fprintf(e.stdout, "  %s has %d journals with rows that are not sealed yet; the next extract seals those that nobody writes to\n", short(s.Fingerprint), s.Waiting)
 		}
 		if s.Refused > 0 {
-			fmt.Fprintf(e.stdout, "  %s has %d segments that are refused; headstart cache verify says why\n", s.Fingerprint[:12], s.Refused)
+			fmt.Fprintf(e.stdout, "  %s has %d segments that are refused; headstart cache verify says why\n", short(s.Fingerprint), s.Refused)
 		}
 	}
 	if sum.Quarantined > 0 {
@@ -113,6 +124,9 @@ func runCacheStat(c *common, e *env) error {
 	}
 	return nil
 }
+
+// short is the beginning of a fingerprint, enough to tell spaces apart.
+func short(fingerprint string) string { return fingerprint[:min(12, len(fingerprint))] }
 
 // describe says in a line what a space's embeddings are.
 func describe(s *cache.Space) string {
@@ -177,7 +191,7 @@ type verifyProblem struct {
 }
 
 func runCacheVerify(ctx context.Context, c *common, full bool, e *env) error {
-	store, err := cache.Open(c.cacheDir, nil)
+	store, err := openCache(c)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
@@ -43,6 +42,7 @@ func evaluateCommand(e *env) *command {
 		args: "HEAD NAME.features…",
 		does: "measures a head on labelled features that it was not fitted on",
 		about: "Samples whose content the head was fitted on are left out; --all shows them too, apart. " +
+			"(A head of train-head --refit false was not fitted on its validation part, but calibrated on it.) " +
 			"A head of several feature sets takes as many, in its order.",
 		examples: []string{
 			"headstart evaluate names.head.onnx later.features",
@@ -77,7 +77,7 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	store, err := cache.Open(o.cacheDir, nil)
+	store, err := openCache(&o.common)
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,9 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	fresh, seen, err := o.sort(f, j, out)
 	if err != nil {
 		return err
+	}
+	if len(fresh)+len(seen) == 0 {
+		return fmt.Errorf("%s: no sample has a label of a class that %s knows", strings.Join(o.features, ", "), o.head)
 	}
 	if len(fresh) == 0 && !o.all {
 		return fmt.Errorf("%s was fitted on all %d labelled samples of %s; --all measures it on them all the same", o.head, len(seen), strings.Join(o.features, ", "))
@@ -189,9 +192,14 @@ func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined,
 
 // print writes the evaluation for a person.
 func (v *evaluation) print(c *common, e *env) error {
-	for n, what := range map[int]string{v.Unlabeled: "have no label", v.Ignored: "are of classes that the head does not know", v.Unmatched: "are not in every feature set"} {
-		if n > 0 {
-			e.note("%d samples %s and were left out", n, what)
+	for _, left := range []struct {
+		n    int
+		what string
+	}{
+		{v.Unlabeled, "have no label"}, {v.Ignored, "are of classes that the head does not know"}, {v.Unmatched, "are not in every feature set"},
+	} {
+		if left.n > 0 {
+			e.note("%d samples %s and were left out", left.n, left.what)
 		}
 	}
 	if v.Metrics != nil {

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -113,11 +115,21 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if err := features.CheckReplace(out, meta); err != nil {
 		return err
 	}
-	store, err := cache.Create(o.cacheDir, nil)
+	var store *cache.Cache
+	if o.dryRun {
+		// Without a cache everything is missing.
+		if store, err = cache.Open(o.cacheDir, nil); errors.Is(err, fs.ErrNotExist) {
+			store, err = nil, nil
+		}
+	} else {
+		store, err = cache.Create(o.cacheDir, nil)
+	}
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	if store != nil {
+		defer store.Close()
+	}
 	backbone, err := newSession(spec, &o.common)
 	if err != nil {
 		return err

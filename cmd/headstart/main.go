@@ -5,9 +5,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -20,7 +22,14 @@ func process(program func(*env) *command) int {
 	// the signal's own action back, ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() {
+		stop()
+		// A read from a terminal or a pipe cannot be cancelled. What has been
+		// acknowledged is durable, so the process may end at any time.
+		time.Sleep(800 * time.Millisecond)
+		fmt.Fprintln(os.Stderr, "headstart: interrupted")
+		os.Exit(exitInterrupted)
+	})
 	e := newEnv(os.Stdin, os.Stdout, os.Stderr)
 	return run(ctx, program(e), os.Args[1:], e)
 }

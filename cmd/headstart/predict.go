@@ -81,13 +81,15 @@ func predictCommand(e *env) *command {
 				return usagef("--top %d: at least 1 is needed", o.top)
 			}
 			switch {
-			case o.json && o.to != "" && o.to != "jsonl":
+			case o.json && o.out == "" && o.to != "" && o.to != "jsonl":
 				return usagef("--json prints JSON lines, --to %s something else", o.to)
 			case o.to != "":
 				if err := oneOf("to", o.to, "csv", "jsonl"); err != nil {
 					return err
 				}
-			case o.json || strings.HasSuffix(o.out, ".jsonl"):
+			case strings.HasSuffix(o.out, ".parquet"):
+				return usagef("--out %s: Parquet is not written by this version; csv and jsonl are", o.out)
+			case strings.HasSuffix(o.out, ".jsonl"), o.json && !strings.HasSuffix(o.out, ".csv"):
 				o.to = "jsonl"
 			default:
 				o.to = "csv"
@@ -139,9 +141,16 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 
 // isFeatureSet tells feature sets from sources by their content.
 func isFeatureSet(path string) bool {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		return strings.HasSuffix(path, ".features")
+	}
+	if !info.Mode().IsRegular() {
+		return false // to look into a pipe would be to take from it
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
 	}
 	defer f.Close()
 	magic := make([]byte, 4)
@@ -172,7 +181,7 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	if len(o.given) > 0 {
 		return nil, usagef("--%s says how samples are read; a feature set has been read already", o.given[0])
 	}
-	store, err := cache.Open(o.cacheDir, nil)
+	store, err := openCache(&o.common)
 	if err != nil {
 		return nil, err
 	}
@@ -228,6 +237,9 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		return nil, err
 	}
 	spec, err := o.resolve(src.Modality())
+	if err != nil && o.backbone == f.Spaces[0].Backbone {
+		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, o.head)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -314,7 +326,7 @@ func sameSpace(headFile string, want json.RawMessage, got *cache.Space) error {
 	}
 	if diff := space.Diff(got); len(diff) > 0 {
 		d := diff[0]
-		return fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here", headFile, d.Field, d.A, d.B)
+		return fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, d.Field, d.A, d.B)
 	}
 	return nil
 }

@@ -95,10 +95,17 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 		}
 		paths := meta.Source
 		if o.root != "" && models.Modality(meta.Modality) == models.Image {
-			if read.Format == "folder" {
-				paths = []string{o.root}
-			} else {
+			if read.Image != "" {
 				read.Root = o.root
+			} else { // folders, not a table
+				paths = nil
+				for _, p := range meta.Source {
+					if len(meta.Source) > 1 {
+						paths = append(paths, filepath.Join(o.root, filepath.Base(p)))
+					} else {
+						paths = append(paths, o.root)
+					}
+				}
 			}
 		}
 		if err := showFrom(ctx, paths, &read, wanted); err != nil {

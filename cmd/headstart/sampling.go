@@ -151,7 +151,7 @@ func badLimit(flag string, n int64) (int64, error) {
 		if err != nil || !(p >= 0 && p <= 100) {
 			return 0, usagef("--max-bad %s: not a percentage from 0%% to 100%%", flag)
 		}
-		return int64(math.Floor(p / 100 * float64(n))), nil
+		return int64(math.Floor(p * float64(n) / 100)), nil
 	}
 	limit, err := strconv.ParseInt(flag, 10, 64)
 	if err != nil || limit < 0 {
@@ -173,7 +173,11 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	})
 	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
-		Provenance: backbone.provenance(), StatCache: stat, Recovered: func(r cache.Recovery) {
+		Provenance: backbone.provenance(), StatCache: stat,
+		Damaged: func(rows []cache.Problem) {
+			env.note("%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
+		},
+		Recovered: func(r cache.Recovery) {
 			if r.Rows > 0 {
 				env.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
 			}
@@ -183,8 +187,9 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		},
 	})
 	meter.stop()
-	if serr := stat.Save(); err == nil {
-		err = serr
+	if serr := stat.Save(); serr != nil {
+		// It is a hint: the next run reads the files again.
+		env.note("%v; the next run will read every file again", serr)
 	}
 	if err != nil {
 		return err
@@ -196,10 +201,10 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 // notes says what happened to the samples that a person may not expect.
 func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
 	if n := stats.Transparent.Load(); n > 0 && spec.Image.Alpha == "drop" {
-		env.note("%d images have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
+		env.note("%d of the images that were decoded now have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
 	}
 	if n := stats.Grey16.Load(); n > 0 && spec.Image.Grey16 == "clip" {
-		env.note("%d images are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
+		env.note("%d of the images that were decoded now are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
 	}
 }
 

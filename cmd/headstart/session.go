@@ -11,7 +11,7 @@ import (
 
 // session is a backbone in ONNX Runtime. The library and the graph are loaded
 // when the first batch comes, so a run that finds everything in the cache
-// needs neither.
+// does not pay for them.
 type session struct {
 	spec     *models.Spec
 	library  *runtime.Location
@@ -64,7 +64,7 @@ func (s *session) Run(ctx context.Context, inputs []extract.Tensor, output extra
 	}
 	in := make([]runtime.Tensor, len(inputs))
 	for i, t := range inputs {
-		in[i] = runtime.Tensor{Shape: t.Shape, F32: t.F32, I64: t.I64}
+		in[i] = runtime.Tensor{Shape: t.Shape, F32: t.F32, I64: t.I64, I32: t.I32}
 	}
 	out := []runtime.Tensor{{Shape: output.Shape, F32: output.F32}}
 	return s.graph.Run(ctx, in, out)

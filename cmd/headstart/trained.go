@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,6 +27,7 @@ type training struct {
 	Groups    bool              `json:"groups"`
 	Unmatched int               `json:"unmatched"`
 	Flags     []report.Fact     `json:"flags"`
+	Sources   [][]string        `json:"sources"` // of each feature set
 }
 
 // newHeadFile puts together what is written beside a fitted model.
@@ -34,6 +37,7 @@ func newHeadFile(o *trainOptions, j *joined, r *head.Result) (*file.File, error)
 		Unmatched: j.table.Unmatched, Flags: o.facts(),
 	}
 	f := &file.File{Model: r.Model, Data: j.digest(), Versions: map[string]string{"headstart": version()}}
+	t.Sources = j.sources()
 	for k, set := range j.sets {
 		for _, raw := range set.Meta.Spaces {
 			space, err := cache.ParseSpace(raw)
@@ -78,6 +82,25 @@ func today() (string, error) {
 	return now.UTC().Format(time.RFC3339), nil
 }
 
+// sources lists, for each feature set, the sources it was extracted from and
+// the column that was its sample.
+func (j *joined) sources() [][]string {
+	var all [][]string
+	for _, set := range j.sets {
+		var one []string
+		for _, p := range set.Meta.Source {
+			one = append(one, filepath.Clean(p))
+		}
+		for _, column := range []string{"image", "text"} {
+			if name := set.Meta.Reading[column]; name != "" {
+				one = append(one, column+"="+name)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
 // digest is that of the data set: ids, keys and labels, in their order.
 func (j *joined) digest() string {
 	h := sha256.New()
@@ -103,8 +126,8 @@ func tapOf(space json.RawMessage) string {
 }
 
 // checkReplace says whether a head may take the place of the file at path: if
-// there is none, or a head on features of the same spaces.
-func checkReplace(path string, spaces []json.RawMessage) error {
+// there is none, or a head on features of the same sources and spaces.
+func checkReplace(path string, spaces []json.RawMessage, sources [][]string) error {
 	f, err := file.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -130,6 +153,15 @@ func checkReplace(path string, spaces []json.RawMessage) error {
 			return fmt.Errorf("%s is there already, a head on features of another space (%s was %s and is %s); name another file with --out",
 				path, diff[0].Field, diff[0].A, diff[0].B)
 		}
+	}
+	var t training
+	if f.Settings != nil {
+		if err := json.Unmarshal(f.Settings, &t); err != nil {
+			return fmt.Errorf("%s: settings: %w", path, err)
+		}
+	}
+	if !slices.EqualFunc(t.Sources, sources, slices.Equal) {
+		return fmt.Errorf("%s is there already, a head on samples of %s and not of %s; name another file with --out", path, t.Sources, sources)
 	}
 	return nil
 }

@@ -269,7 +269,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		}
 		out = strings.Join(bases, "+") + ".head.onnx"
 	}
-	store, err := cache.Open(o.cacheDir, nil)
+	store, err := openCache(&o.common)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	if j.table.Labels == nil {
 		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COLUMN", strings.Join(o.features, ", "))
 	}
-	if err := checkReplace(out, j.spaces()); err != nil {
+	if err := checkReplace(out, j.spaces(), j.sources()); err != nil {
 		return err
 	}
 
