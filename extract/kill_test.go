@@ -115,8 +115,22 @@ func TestKilledRunsLoseOnlyWhatIsInFlight(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(10+rng.IntN(140))*time.Millisecond, func() { cmd.Process.Kill() })
-		content, _ := io.ReadAll(out)
+		// Half of the children are killed at any time from their start on, the
+		// others while they work.
+		working, wait := make(chan struct{}), time.Duration(10+rng.IntN(140))*time.Millisecond
+		kill := func() { time.AfterFunc(wait, func() { cmd.Process.Kill() }) }
+		if killed%2 == 0 {
+			kill()
+		} else {
+			go func() {
+				<-working
+				kill()
+			}()
+		}
+		reader := bufio.NewReader(out)
+		reader.Peek(1) // returns when there is output, or none any more
+		close(working)
+		content, _ := io.ReadAll(reader)
 		cmd.Wait()
 		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			killed++
