@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head"
@@ -28,7 +29,7 @@ func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined
 		if ctx.Err() != nil {
 			return err
 		}
-		e.note("%s shows ids only: %v; --root DIR says where the samples are", o.report, err)
+		e.note("%s shows some mistakes by their ids only: %v; --root DIR says where the samples are", o.report, err)
 	}
 	page := &report.Page{
 		Head: *h, Metric: o.Metric, Mistakes: mistakes,
@@ -84,9 +85,14 @@ func worstMistakes(j *joined, p *head.Predictions, classes []string) (mistakes [
 func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []report.Mistake, rows []int) error {
 	var failed error
 	for k, set := range j.sets {
-		wanted := map[string]*report.Mistake{}
+		wanted := map[string]*shown{}
 		for i, row := range rows {
-			wanted[j.table.IDs[row]] = &mistakes[i]
+			wanted[j.table.IDs[row]] = &shown{mistake: &mistakes[i]}
+		}
+		for i, id := range set.IDs {
+			if s := wanted[id]; s != nil {
+				s.key = set.Keys[i]
+			}
 		}
 		meta := set.Meta
 		read := source.Options{
@@ -118,8 +124,15 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 	return failed
 }
 
-// showFrom reads the wanted samples from a source.
-func showFrom(ctx context.Context, paths []string, read *source.Options, wanted map[string]*report.Mistake) error {
+// shown is a mistake that waits for its sample.
+type shown struct {
+	mistake *report.Mistake
+	key     cache.Key // of the content that was embedded
+}
+
+// showFrom reads the wanted samples from a source. A sample whose content is
+// another one now is not shown.
+func showFrom(ctx context.Context, paths []string, read *source.Options, wanted map[string]*shown) error {
 	if slices.Contains(paths, "-") {
 		return errors.New("they came from the standard input")
 	}
@@ -128,6 +141,7 @@ func showFrom(ctx context.Context, paths []string, read *source.Options, wanted 
 		return err
 	}
 	defer src.Close()
+	changed := 0
 	for len(wanted) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -148,11 +162,18 @@ func showFrom(ctx context.Context, paths []string, read *source.Options, wanted 
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Path, err)
 		}
-		if src.Modality() == models.Image {
-			m.Image = content
-		} else {
-			m.Text = strings.ToValidUTF8(string(content), "\ufffd")
+		if cache.KeyOf(string(src.Modality()), content) != m.key {
+			changed++
+			continue
 		}
+		if src.Modality() == models.Image {
+			m.mistake.Image = content
+		} else {
+			m.mistake.Text = strings.ToValidUTF8(string(content), "\ufffd")
+		}
+	}
+	if changed > 0 {
+		return fmt.Errorf("%d of those to be shown have changed since they were embedded", changed)
 	}
 	return nil
 }
