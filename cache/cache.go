@@ -49,7 +49,8 @@ var (
 type Cache struct {
 	dir          string
 	root         *os.Root
-	disk         disk // nil: read only
+	disk         disk
+	readOnly     bool
 	segmentBytes int64
 }
 
@@ -113,7 +114,7 @@ func (c *Cache) found() error {
 // mkdir makes a directory, unless it is there, and its entry durable: whoever
 // made it may not have come to that.
 func (c *Cache) mkdir(name string) error {
-	if fi, err := c.root.Lstat(name); err != nil || !fi.IsDir() {
+	if fi, err := c.disk.Lstat(name); err != nil || !fi.IsDir() {
 		if err := c.disk.Mkdir(name); err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (c *Cache) mkdir(name string) error {
 // checkFormat checks the file FORMAT: "headstart cache MAJOR" and perhaps
 // ".MINOR", and a line end.
 func (c *Cache) checkFormat() error {
-	b, err := readSmall(c.root, formatName, 64)
+	b, err := c.readSmall(formatName, 64)
 	if err != nil {
 		return fmt.Errorf("%s: %w", formatName, err)
 	}
@@ -172,7 +173,7 @@ func Open(dir string, o *Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	c := &Cache{dir: dir, root: root}
+	c := &Cache{dir: dir, root: root, disk: rootDisk{root}, readOnly: true}
 	if err := c.checkFormat(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("cache: %s: %w", dir, err)
@@ -189,7 +190,7 @@ func (c *Cache) Close() error { return c.root.Close() }
 // lockSpace takes the shared lock of a space, which keeps what deletes away.
 // It returns nil if the space has no lock file, unless create is set: then it
 // makes the space's directories. It waits while the space is being cleaned.
-func (c *Cache) lockSpace(s *Space, create bool) (*os.File, error) {
+func (c *Cache) lockSpace(s *Space, create bool) (file, error) {
 	name := path.Join(s.dir(), lockName)
 	for {
 		if create {
@@ -197,7 +198,7 @@ func (c *Cache) lockSpace(s *Space, create bool) (*os.File, error) {
 				return nil, err
 			}
 		}
-		f, fi, err := openRegular(c.root, name, os.O_RDONLY)
+		f, err := c.disk.Open(name, os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			if create {
 				continue // removed with its space
@@ -207,11 +208,11 @@ func (c *Cache) lockSpace(s *Space, create bool) (*os.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if _, err := flock(f, syscall.LOCK_SH); err != nil {
+		if _, err := f.Lock(syscall.LOCK_SH); err != nil {
 			f.Close()
 			return nil, err
 		}
-		if now, err := c.root.Lstat(name); err == nil && os.SameFile(fi, now) {
+		if c.same(f, name) {
 			return f, nil
 		}
 		f.Close() // the space was removed while we waited
@@ -227,7 +228,7 @@ func (c *Cache) makeSpace(s *Space) error {
 		}
 	}
 	name := path.Join(s.dir(), lockName)
-	if _, err := c.root.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := c.disk.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f, err := c.disk.Create(name)
@@ -244,7 +245,7 @@ func (c *Cache) makeSpace(s *Space) error {
 // there is fs.ErrNotExist.
 func (c *Cache) checkSpace(s *Space) error {
 	name := path.Join(s.dir(), spaceName)
-	b, err := readSmall(c.root, name, maxSpaceJSON)
+	b, err := c.readSmall(name, maxSpaceJSON)
 	switch {
 	case err == nil && string(b) == string(s.json):
 		return nil
@@ -271,10 +272,10 @@ func (c *Cache) readSpace(fp string) (*Space, error) {
 	if !isHex(fp, 64) {
 		return refuse(errors.New("the directory's name is no fingerprint"))
 	}
-	if fi, err := c.root.Lstat(path.Dir(name)); err == nil && !fi.IsDir() {
+	if fi, err := c.disk.Lstat(path.Dir(name)); err == nil && !fi.IsDir() {
 		return refuse(fmt.Errorf("lies in %s, not in a directory", kindOf(fi.Mode())))
 	}
-	b, err := readSmall(c.root, name, maxSpaceJSON)
+	b, err := c.readSmall(name, maxSpaceJSON)
 	if isMalformed(err) {
 		return refuse(err)
 	} else if err != nil {

@@ -48,11 +48,14 @@ func (d faultDisk) Create(name string) (file, error) {
 	return faultFile{f, name, d.before}, nil
 }
 
-func (d faultDisk) Open(name string) (file, error) {
+func (d faultDisk) Open(name string, flag int) (file, error) {
+	if flag == os.O_RDONLY {
+		return d.disk.Open(name, flag)
+	}
 	if err := d.before("open", name); err != nil {
 		return nil, err
 	}
-	f, err := d.disk.Open(name)
+	f, err := d.disk.Open(name, flag)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +96,11 @@ func (f faultFile) Truncate(size int64) error {
 func (f faultFile) Sync() error     { return f.before("sync", f.name) }
 func (f faultFile) SyncData() error { return f.before("syncdata", f.name) }
 
-func (f faultFile) Lock() (bool, error) {
+func (f faultFile) Lock(how int) (bool, error) {
 	if err := f.before("lock", f.name); err != nil {
 		return false, err
 	}
-	return f.file.Lock()
+	return f.file.Lock(how)
 }
 
 // faulty returns options for a cache whose operations go through before.
@@ -332,7 +335,7 @@ func TestShortWriteIsUndone(t *testing.T) {
 		if err := w.Append(ks, testRows(ks, 2)); (err != nil) != fail {
 			t.Fatalf("Append %d = %v", i, err)
 		}
-		if fi, err := w.wal.file.OS().Stat(); err != nil || fi.Size() != w.wal.size {
+		if fi, err := w.wal.file.Stat(); err != nil || fi.Size() != w.wal.size {
 			t.Errorf("after Append %d the WAL has %d bytes, want %d (%v)", i, fi.Size(), w.wal.size, err)
 		}
 	}

@@ -37,7 +37,7 @@ func (r Ref) Compare(o Ref) int {
 type Reader struct {
 	dir      string // for messages
 	space    *Space
-	lock     *os.File // nil: the space has no lock file
+	lock     file // nil: the space has no lock file
 	segments []*segment
 	refused  []Problem
 	waiting  int
@@ -58,7 +58,7 @@ func (c *Cache) Reader(s *Space) (*Reader, error) {
 
 func (c *Cache) reader(s *Space) (*Reader, error) {
 	r := &Reader{dir: c.dir, space: s}
-	if _, err := c.root.Lstat(s.dir()); errors.Is(err, fs.ErrNotExist) {
+	if _, err := c.disk.Lstat(s.dir()); errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
 	var err error
@@ -128,9 +128,14 @@ func (c *Cache) waiting(s *Space) (int, error) {
 		if !strings.HasSuffix(name, walSuffix) {
 			continue
 		}
-		f, fi, err := openRegular(c.root, path.Join(s.walDir(), name), os.O_RDONLY)
+		f, err := c.disk.Open(path.Join(s.walDir(), name), os.O_RDONLY)
 		if err != nil {
 			continue // sealed meanwhile, or nothing that holds rows
+		}
+		fi, err := f.Stat()
+		if err != nil {
+			f.Close()
+			continue
 		}
 		head := make([]byte, min(fi.Size(), walFixed+maxProvenance+4))
 		_, err = f.ReadAt(head, 0)

@@ -72,11 +72,11 @@ func (c *Cache) recoverWAL(s *Space, r *Recovery, name string) error {
 		return err
 	}
 	defer f.Close()
-	fi, err := f.OS().Stat()
+	fi, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	n, damage, err := c.seal(s, f.OS(), fi.Size())
+	n, damage, err := c.seal(s, f, fi.Size())
 	if isMalformed(err) {
 		return c.quarantine(r, name, fi, err)
 	}
@@ -109,7 +109,7 @@ func (c *Cache) quarantine(r *Recovery, name string, fi fs.FileInfo, cause error
 	if err != nil {
 		return err
 	}
-	if now, err := c.root.Lstat(to); err == nil && fi != nil && !os.SameFile(fi, now) {
+	if now, err := c.disk.Lstat(to); err == nil && fi != nil && !os.SameFile(fi, now) {
 		return c.disk.Rename(to, name)
 	}
 	r.Quarantined = append(r.Quarantined, Problem{Path: name, Row: -1, Err: cause})

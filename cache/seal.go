@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 )
@@ -17,11 +16,11 @@ import (
 // how many rows were appended to the WAL, which are then durable under their
 // final name, and, if there is more after them than a frame that was not
 // finished, what is wrong with that.
-func (c *Cache) seal(s *Space, f *os.File, size int64) (rows int, damage, err error) {
+func (c *Cache) seal(s *Space, f file, size int64) (rows int, damage, err error) {
 	if size < 1 {
 		return 0, nil, malformedf("empty")
 	}
-	data, err := mapFile(f, size)
+	data, err := f.Map(size)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -94,11 +93,11 @@ func (c *Cache) writeSegment(s *Space, w *walScan) error {
 		}
 		// Not earlier: a temporary file that its owner may not write to could
 		// not be adopted.
-		fi, err := f.OS().Stat()
+		fi, err := f.Stat()
 		if err != nil {
 			return "", err
 		}
-		return final, f.OS().Chmod(fi.Mode().Perm() & 0o444)
+		return final, f.Chmod(fi.Mode().Perm() & 0o444)
 	}()
 	if err != nil {
 		c.disk.Remove(tmp) // what failed before says more

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"math"
 	"os"
 	"path"
@@ -235,9 +236,13 @@ type segment struct {
 
 // openSegmentHeader opens a segment of s and reads its header. fi is what the
 // file was when it was opened.
-func (c *Cache) openSegmentHeader(s *Space, name string) (f *os.File, fi os.FileInfo, h *segmentHeader, start int64, err error) {
-	f, fi, err = openRegular(c.root, name, os.O_RDONLY)
+func (c *Cache) openSegmentHeader(s *Space, name string) (f file, fi fs.FileInfo, h *segmentHeader, start int64, err error) {
+	f, err = c.disk.Open(name, os.O_RDONLY)
 	if err != nil {
+		return nil, nil, nil, 0, err
+	}
+	if fi, err = f.Stat(); err != nil {
+		f.Close()
 		return nil, nil, nil, 0, err
 	}
 	h, start, err = readSegmentHeader(f, fi.Size(), path.Base(name))
@@ -253,7 +258,7 @@ func (c *Cache) openSegmentHeader(s *Space, name string) (f *os.File, fi os.File
 
 // readSegmentHeader reads the header of a segment of size bytes and returns
 // where its data starts.
-func readSegmentHeader(f *os.File, size int64, name string) (*segmentHeader, int64, error) {
+func readSegmentHeader(f file, size int64, name string) (*segmentHeader, int64, error) {
 	if !isSegmentName(name) {
 		return nil, 0, malformedf("the name is not a SHA-256 and %s", segmentSuffix)
 	}
@@ -299,13 +304,13 @@ func isHex(s string, n int) bool {
 
 // openSegment opens, maps and checks a segment of s: everything except the
 // rows themselves. The FileInfo is returned with most errors too.
-func (c *Cache) openSegment(s *Space, name string) (*segment, os.FileInfo, error) {
+func (c *Cache) openSegment(s *Space, name string) (*segment, fs.FileInfo, error) {
 	f, fi, h, start, err := c.openSegmentHeader(s, name)
 	if err != nil {
 		return nil, fi, err
 	}
 	defer f.Close()
-	data, err := mapFile(f, fi.Size())
+	data, err := f.Map(fi.Size())
 	if err != nil {
 		return nil, fi, err
 	}

@@ -60,7 +60,7 @@ func (c *Cache) stat() (*Stat, error) {
 		return nil, err
 	}
 	for _, n := range names {
-		if fi, err := c.root.Lstat(path.Join(quarantineDir, n)); err == nil {
+		if fi, err := c.disk.Lstat(path.Join(quarantineDir, n)); err == nil {
 			st.Quarantined++
 			st.QuarantineBytes += fi.Size()
 		}

@@ -109,7 +109,7 @@ func (s *StatCache) Save() error {
 }
 
 func (s *StatCache) save() error {
-	if s.c.disk == nil {
+	if s.c.readOnly {
 		return ErrReadOnly
 	}
 	s.mu.Lock()
@@ -134,7 +134,7 @@ func (s *StatCache) save() error {
 
 // load reads the stored file.
 func (s *StatCache) load() map[string]statRecord {
-	b, err := readSmall(s.c.root, s.name, maxStat)
+	b, err := s.c.readSmall(s.name, maxStat)
 	if err == nil {
 		if m, err := parseStat(b); err == nil {
 			return m

@@ -187,15 +187,19 @@ func (v *verifier) segment(s *Space, name string) error {
 
 // wal looks at one WAL, which a writer may be adding to.
 func (v *verifier) wal(s *Space, name string) error {
-	f, fi, err := openRegular(v.c.root, name, os.O_RDONLY)
+	f, err := v.c.disk.Open(name, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
 	if fi.Size() < 1 {
 		return malformedf("empty")
 	}
-	data, err := mapFile(f, fi.Size())
+	data, err := f.Map(fi.Size())
 	if err != nil {
 		return err
 	}

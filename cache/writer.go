@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"reflect"
 )
@@ -17,7 +16,7 @@ type Writer struct {
 	c          *Cache
 	space      *Space
 	provenance map[string]any
-	lock       *os.File
+	lock       file
 	recovery   Recovery
 
 	wal    *wal
@@ -63,7 +62,7 @@ func corruptOr(err error, format string, a ...any) error {
 }
 
 func (c *Cache) writer(s *Space, provenance map[string]string) (*Writer, error) {
-	if c.disk == nil {
+	if c.readOnly {
 		return nil, ErrReadOnly
 	}
 	p, err := normalize("provenance", reflect.ValueOf(provenance), 0)
@@ -218,7 +217,7 @@ func (w *Writer) finish() error {
 	w.wal = nil
 	defer l.file.Close()
 	if l.rows > 0 {
-		n, _, err := w.c.seal(w.space, l.file.OS(), l.size)
+		n, _, err := w.c.seal(w.space, l.file, l.size)
 		if err == nil && n != l.rows {
 			err = fmt.Errorf("%s: %d of %d rows can be read back", l.name, n, l.rows)
 		}
