@@ -203,7 +203,7 @@ func BenchmarkRowsTo(b *testing.B) {
 	}
 	b.ReportMetric(pass(sorted).Seconds()*1e9/n, "first-ns/row")
 	src := make([]float32, n*dim)
-	copy(src, r.segments[0].emb)
+	copy(bytesOf(src), r.segments[0].emb)
 	var plain, inOrder, shuffled time.Duration
 	for b.Loop() {
 		t := time.Now()

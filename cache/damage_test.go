@@ -40,7 +40,7 @@ func walBytes(t testing.TB, s *Space, size int, keys []Key) []byte {
 		t.Fatal(err)
 	}
 	for b := range slices.Chunk(keys, size) {
-		if err := w.Append(b, testRows(b, s.Dim())); err != nil {
+		if err := w.Append(b, rowsIn(s, b)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,7 +71,7 @@ func rightRows(t testing.TB, s *Space, w *walScan) int {
 	t.Helper()
 	for _, r := range w.rows {
 		k := Key(w.key(r))
-		if !bytes.Equal(w.values(r), bytesOf(testRows([]Key{k}, s.Dim()))) {
+		if !bytes.Equal(w.values(r), bytesOf(rowsIn(s, []Key{k}))) {
 			t.Fatalf("row of key %v is wrong", k)
 		}
 	}

@@ -1,6 +1,6 @@
 // Package cache keeps embeddings by content address: in a space, the identity
 // of everything that made them comparable, a sample's key, a digest of its
-// content, names one row of float32. Rows live in immutable, checksummed
+// content, names one row of values, stored as float32 or as float16. Rows live in immutable, checksummed
 // segments that are mapped into memory; there is no database, no manifest and
 // no index. The set of valid segments is the state.
 //
@@ -33,7 +33,7 @@
 //	offset   bytes  content
 //	0        8      uint64 H, length of the header
 //	8        H      JSON, padded with spaces so that 8+H is a multiple of 4096
-//	8+H      4·n·D  emb    F32 [n, D]: the rows
+//	8+H      b·n·D  emb    F32 [n, D], b = 4, or F16 [n, D], b = 2: the rows
 //	…        4·n    crc32  U32 [n]: CRC-32/IEEE of key ‖ row
 //	…        32·n   keys   U8 [n, 32]: strictly ascending
 //
@@ -47,7 +47,7 @@
 //	8        16     random id
 //	24       32     fingerprint of the space, as bytes
 //	56       4      uint32 D, values a row
-//	60       4      uint32 dtype: 1 is f32
+//	60       4      uint32 dtype: 1 is f32 (b = 4), 2 is f16 (b = 2)
 //	64       4      uint32 P, length of the provenance
 //	68       P      provenance, a JSON object of strings
 //	68+P     4      CRC-32/IEEE of bytes 0 to 68+P
@@ -62,7 +62,7 @@
 //	20       4      CRC-32/IEEE of id ‖ bytes 0 to 20
 //	24       32·n   keys
 //	…        4·n    CRC-32/IEEE of key ‖ row
-//	…        4·n·D  rows
+//	…        b·n·D  rows
 //
 // # Stat cache
 //

@@ -33,12 +33,12 @@ func exampleSpace(t *testing.T) *Space {
 func exampleWAL(t *testing.T) []byte {
 	t.Helper()
 	s := exampleSpace(t)
-	h := &walHeader{digest: s.digest, dim: 2, provenance: map[string]any{"runtime": "example"}}
+	h := &walHeader{digest: s.digest, dim: 2, dtype: f32, provenance: map[string]any{"runtime": "example"}}
 	for i := range h.id {
 		h.id[i] = byte(i)
 	}
 	keys := []Key{KeyOf("text", []byte(exampleTexts[0])), KeyOf("text", []byte(exampleTexts[1]))}
-	return h.appendFrame(h.encode(), 0, keys, exampleRows)
+	return h.appendFrame(h.encode(), 0, keys, bytesOf(exampleRows))
 }
 
 // The bytes in the documentation are those that the package writes, and it

@@ -174,7 +174,7 @@ func scenario(c *Cache, s *Space, batches int) (acked []Key, err error) {
 	}
 	for i := range batches {
 		keys := testKeys(4*i, 4*i+4)
-		if e := w.Append(keys, testRows(keys, s.Dim())); e != nil {
+		if e := w.Append(keys, rowsIn(s, keys)); e != nil {
 			err = errors.Join(err, e)
 			continue // the writer may still be used after some errors
 		}

@@ -288,7 +288,7 @@ func (r *Reader) RowsTo(dst []float32, refs []Ref) error {
 func (r *Reader) rowTo(dst []float32, ref Ref) error {
 	g, row := r.segments[ref.segment-1], int(ref.row)
 	if g.valid(row) {
-		copy(dst, g.row(row))
+		r.space.dtype.decodeTo(dst, g.row(row))
 		return nil
 	}
 	key := Key(g.key(row))
@@ -297,7 +297,7 @@ func (r *Reader) rowTo(dst []float32, ref Ref) error {
 			continue
 		}
 		if i, ok := h.find(&key); ok && h.valid(i) {
-			copy(dst, h.row(i))
+			r.space.dtype.decodeTo(dst, h.row(i))
 			return nil
 		}
 	}

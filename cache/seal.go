@@ -57,7 +57,7 @@ func (w *walScan) order() []walRow {
 // writeSegment writes a segment with the rows of w.
 func (c *Cache) writeSegment(s *Space, w *walScan) error {
 	rows := w.order()
-	h := &segmentHeader{rows: int64(len(rows)), dim: int64(s.dim), metadata: metadataOf(s, w.header.provenance)}
+	h := &segmentHeader{rows: int64(len(rows)), dim: int64(s.dim), dtype: s.dtype, metadata: metadataOf(s, w.header.provenance)}
 	head, err := h.encode()
 	if err != nil {
 		return err

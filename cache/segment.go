@@ -48,13 +48,14 @@ func rowCRC(key, row []byte) uint32 {
 type segmentHeader struct {
 	rows     int64
 	dim      int64
+	dtype    dtype
 	metadata map[string]any // string to string
 }
 
 // offsets returns where emb, crc32 and keys end, counted from the start of
 // the data. emb starts at 0, each of the others where the one before ends.
 func (h *segmentHeader) offsets() (emb, crcs, keys int64) {
-	emb = 4 * h.rows * h.dim
+	emb = h.rows * h.dim * int64(h.dtype.size())
 	crcs = emb + 4*h.rows
 	return emb, crcs, crcs + KeySize*h.rows
 }
@@ -66,7 +67,7 @@ func (h *segmentHeader) encode() ([]byte, error) {
 	b := make([]byte, 8, pageSize)
 	b = append(b, `{"__metadata__":`...)
 	b = appendJSON(b, h.metadata)
-	b = fmt.Appendf(b, `,"emb":{"dtype":"F32","shape":[%d,%d],"data_offsets":[0,%d]}`, h.rows, h.dim, emb)
+	b = fmt.Appendf(b, `,"emb":{"dtype":%q,"shape":[%d,%d],"data_offsets":[0,%d]}`, h.dtype.tensor(), h.rows, h.dim, emb)
 	b = fmt.Appendf(b, `,"crc32":{"dtype":"U32","shape":[%d],"data_offsets":[%d,%d]}`, h.rows, emb, crcs)
 	b = fmt.Appendf(b, `,"keys":{"dtype":"U8","shape":[%d,%d],"data_offsets":[%d,%d]}}`, h.rows, KeySize, crcs, keys)
 	for len(b)%pageSize != 0 {
@@ -104,7 +105,11 @@ func parseSegmentHeader(b []byte, size int64) (*segmentHeader, error) {
 			return nil, malformedf("header: tensor %q does not belong into a segment", name)
 		}
 	}
-	shape, at, err := tensor(fields, "emb", "F32", 2)
+	h.dtype = f32
+	if emb, ok := fields["emb"].(map[string]any); ok && emb["dtype"] == f16.tensor() {
+		h.dtype = f16
+	}
+	shape, at, err := tensor(fields, "emb", h.dtype.tensor(), 2)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +207,9 @@ func (h *segmentHeader) belongs(s *Space) error {
 	if h.dim != int64(s.dim) {
 		return malformedf("header: emb: %d values a row, the space has %d", h.dim, s.dim)
 	}
+	if h.dtype != s.dtype {
+		return malformedf("header: emb: dtype %s, the space has %s", h.dtype.tensor(), s.dtype)
+	}
 	return nil
 }
 
@@ -222,11 +230,11 @@ func checkProvenance(provenance map[string]any) error {
 type segment struct {
 	path string // relative to the cache
 	rows int
-	dim  int
-	data []byte    // the whole file
-	emb  []float32 // rows×dim
-	crcs []byte    // rows×4
-	keys []byte    // rows×KeySize, strictly ascending
+	size int    // bytes of a row
+	data []byte // the whole file
+	emb  []byte // rows×size
+	crcs []byte // rows×4
+	keys []byte // rows×KeySize, strictly ascending
 
 	// A bit a row: has its checksum been looked at, and did it fail. Both are
 	// used atomically; failed is set before checked.
@@ -316,8 +324,8 @@ func (c *Cache) openSegment(s *Space, name string) (*segment, fs.FileInfo, error
 	}
 	emb, crcs, keys := h.offsets()
 	g := &segment{
-		path: name, rows: int(h.rows), dim: int(h.dim), data: data,
-		emb:     floatsOf(data[start : start+emb]),
+		path: name, rows: int(h.rows), size: s.rowSize(), data: data,
+		emb:     data[start : start+emb],
 		crcs:    data[start+emb : start+crcs],
 		keys:    data[start+crcs : start+keys],
 		checked: make([]uint64, (h.rows+63)/64),
@@ -362,11 +370,11 @@ func (g *segment) key(i int) []byte { return g.keys[KeySize*i : KeySize*i+KeySiz
 
 func (g *segment) prefix(i int) uint64 { return binary.BigEndian.Uint64(g.keys[KeySize*i:]) }
 
-func (g *segment) row(i int) []float32 { return g.emb[i*g.dim : (i+1)*g.dim] }
+func (g *segment) row(i int) []byte { return g.emb[i*g.size : (i+1)*g.size] }
 
 // sound computes the checksum of row i and compares it.
 func (g *segment) sound(i int) bool {
-	return rowCRC(g.key(i), bytesOf(g.row(i))) == binary.LittleEndian.Uint32(g.crcs[4*i:])
+	return rowCRC(g.key(i), g.row(i)) == binary.LittleEndian.Uint32(g.crcs[4*i:])
 }
 
 // valid tells whether row i may be served. It looks at the checksum the

@@ -27,11 +27,12 @@ type Space struct {
 	json     []byte
 	digest   [sha256.Size]byte
 	dim      int
+	dtype    dtype
 }
 
 // NewSpace makes a space from its identity, which holds strings, integers of
 // magnitude below 2⁵³, and maps and slices of those. Two fields are required:
-// "dim", the number of values in a row, and "dtype", which is "f32". The
+// "dim", the number of values in a row, and "dtype", which is "f32" or "f16". The
 // canonical JSON may have 24 KiB.
 func NewSpace(identity map[string]any) (*Space, error) {
 	v, err := normalize("", reflect.ValueOf(identity), 0)
@@ -65,18 +66,16 @@ func newSpace(m map[string]any) (*Space, error) {
 	if !ok || dim < 1 || dim > maxDim {
 		return nil, fmt.Errorf("cache: space: dim: must be an integer from 1 to %d, is %v", maxDim, text(m["dim"]))
 	}
-	switch d := m["dtype"]; d {
-	case "f32":
-	case "f16":
-		return nil, fmt.Errorf("cache: space: dtype: f16 is not supported, only f32 is")
-	default:
-		return nil, fmt.Errorf("cache: space: dtype: must be \"f32\", is %v", text(d))
+	name, _ := m["dtype"].(string)
+	d, ok := dtypeOf(name)
+	if !ok {
+		return nil, fmt.Errorf("cache: space: dtype: must be \"f32\" or \"f16\", is %v", text(m["dtype"]))
 	}
 	j := appendJSON(nil, m)
 	if len(j) > maxSpaceJSON {
 		return nil, fmt.Errorf("cache: space: %d bytes of canonical JSON, the limit is %d", len(j), maxSpaceJSON)
 	}
-	s := &Space{identity: m, json: j, dim: int(dim)}
+	s := &Space{identity: m, json: j, dim: int(dim), dtype: d}
 	h := sha256.New()
 	h.Write([]byte("headstart-space/1\x00"))
 	h.Write(j)
@@ -93,6 +92,12 @@ func (s *Space) JSON() []byte { return slices.Clone(s.json) }
 
 // Dim returns the number of values in a row.
 func (s *Space) Dim() int { return s.dim }
+
+// DType returns the type of a stored value: "f32" or "f16".
+func (s *Space) DType() string { return s.dtype.String() }
+
+// rowSize returns the bytes of a stored row.
+func (s *Space) rowSize() int { return s.dim * s.dtype.size() }
 
 // String returns the first twelve digits of the fingerprint, for messages.
 func (s *Space) String() string { return s.Fingerprint()[:12] }

@@ -175,9 +175,9 @@ func (v *verifier) segment(s *Space, name string) error {
 			}
 			if !g.sound(i) {
 				v.problem(g.problem(i))
-			} else if j := infinite(g.row(i)); j >= 0 {
+			} else if j, value := s.dtype.unfitStored(g.row(i)); j >= 0 {
 				p := g.problem(i)
-				p.Err = fmt.Errorf("value %d is %v", j, g.row(i)[j])
+				p.Err = fmt.Errorf("value %d is %v", j, value)
 				v.problem(p)
 			}
 		}

@@ -5,14 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"math"
 )
 
 // Constants of a WAL; doc.go has the tables of offsets.
 const (
 	walSuffix      = ".wal"
 	walMagic       = "hswal/1\n"
-	walF32         = 1  // dtype code
 	walFixed       = 68 // bytes of the header before the provenance
 	frameMagic     = "HSfr"
 	frameHeader    = 24       // bytes
@@ -25,6 +23,7 @@ type walHeader struct {
 	id         [16]byte // random; seeds the checksums of the frames
 	digest     [32]byte // the space's fingerprint
 	dim        int
+	dtype      dtype
 	provenance map[string]any // string to string
 }
 
@@ -36,7 +35,7 @@ func (h *walHeader) encode() []byte {
 	b = append(b, h.id[:]...)
 	b = append(b, h.digest[:]...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(h.dim))
-	b = binary.LittleEndian.AppendUint32(b, walF32)
+	b = binary.LittleEndian.AppendUint32(b, uint32(h.dtype))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(p)))
 	b = append(b, p...)
 	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
@@ -67,8 +66,8 @@ func parseWALHeader(b []byte) (*walHeader, int, error) {
 		return nil, 0, malformedf("header: %d values a row, must be 1 to %d", dim, maxDim)
 	}
 	h.dim = int(dim)
-	if d := binary.LittleEndian.Uint32(b[60:]); d != walF32 {
-		return nil, 0, malformedf("header: dtype code %d, must be %d (f32)", d, walF32)
+	if h.dtype = dtype(binary.LittleEndian.Uint32(b[60:])); h.dtype != f32 && h.dtype != f16 {
+		return nil, 0, malformedf("header: dtype code %d, must be %d (f32) or %d (f16)", h.dtype, f32, f16)
 	}
 	v, err := parseJSON(b[walFixed:end])
 	if err != nil {
@@ -98,18 +97,24 @@ func (h *walHeader) belongs(s *Space) error {
 	if h.dim != s.dim {
 		return malformedf("header: %d values a row, the space has %d", h.dim, s.dim)
 	}
+	if h.dtype != s.dtype {
+		return malformedf("header: dtype %s, the space has %s", h.dtype, s.dtype)
+	}
 	return nil
 }
 
-// appendFrame appends a frame with rows of keys, len(keys)×dim values.
-func (h *walHeader) appendFrame(b []byte, seq uint64, keys []Key, rows []float32) []byte {
+// rowSize returns the bytes of a row.
+func (h *walHeader) rowSize() int { return h.dim * h.dtype.size() }
+
+// appendFrame appends a frame with rows of keys; values are len(keys) rows as
+// they are stored.
+func (h *walHeader) appendFrame(b []byte, seq uint64, keys []Key, values []byte) []byte {
 	start := len(b)
 	b = append(b, make([]byte, frameHeader)...)
 	for i := range keys {
 		b = append(b, keys[i][:]...)
 	}
-	values := bytesOf(rows)
-	size := 4 * h.dim
+	size := h.rowSize()
 	for i := range keys {
 		b = binary.LittleEndian.AppendUint32(b, rowCRC(keys[i][:], values[i*size:(i+1)*size]))
 	}
@@ -191,7 +196,7 @@ func (w *walScan) frame() (int64, error) {
 		return 0, fmt.Errorf("header: number %d, must be %d", seq, len(w.frames))
 	}
 	n := int64(binary.LittleEndian.Uint32(rest[4:]))
-	size := 4 * int64(w.header.dim)
+	size := int64(w.header.rowSize())
 	if n == 0 || int64(len(w.rows))+n > maxRows {
 		w.damaged = true
 		return 0, fmt.Errorf("header: %d rows after %d, must be 1 to %d in all", n, len(w.rows), maxRows)
@@ -239,17 +244,6 @@ func (w *walScan) crc(r walRow) []byte {
 
 // values returns the values of a row.
 func (w *walScan) values(r walRow) []byte {
-	f, size := w.frames[r.frame], 4*int64(w.header.dim)
+	f, size := w.frames[r.frame], int64(w.header.rowSize())
 	return w.data[f.at+walRowOverhead*f.rows+size*int64(r.i):][:size]
-}
-
-// infinite returns the index of the first value that is NaN or infinite, or -1.
-func infinite(x []float32) int {
-	const exponent = 0x7f800000
-	for i, v := range x {
-		if math.Float32bits(v)&exponent == exponent {
-			return i
-		}
-	}
-	return -1
 }

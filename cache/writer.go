@@ -20,7 +20,8 @@ type Writer struct {
 	recovery   Recovery
 
 	wal    *wal
-	buf    []byte
+	buf    []byte // a frame
+	values []byte // rows as they are stored
 	closed bool
 	err    error // set once nothing more may be written
 }
@@ -104,7 +105,7 @@ func (c *Cache) newWAL(s *Space, provenance map[string]any) (*wal, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &wal{walHeader: walHeader{digest: s.digest, dim: s.dim, provenance: provenance}, file: f}
+	w := &wal{walHeader: walHeader{digest: s.digest, dim: s.dim, dtype: s.dtype, provenance: provenance}, file: f}
 	rand.Read(w.id[:])
 	w.name = path.Join(dir, hex.EncodeToString(w.id[:])+walSuffix)
 	head := w.encode()
@@ -131,8 +132,8 @@ func (c *Cache) newWAL(s *Space, provenance map[string]any) (*wal, error) {
 
 // append writes one frame and makes it durable. If fatal, the WAL must not be
 // written to any more.
-func (w *wal) append(buf []byte, keys []Key, rows []float32) (_ []byte, fatal bool, err error) {
-	buf = w.appendFrame(buf[:0], w.frames, keys, rows)
+func (w *wal) append(buf []byte, keys []Key, values []byte) (_ []byte, fatal bool, err error) {
+	buf = w.appendFrame(buf[:0], w.frames, keys, values)
 	if _, err := w.file.WriteAt(buf, w.size); err != nil {
 		if e := w.file.Truncate(w.size); e != nil {
 			return buf, true, fmt.Errorf("%w; and then %w", err, e)
@@ -155,8 +156,8 @@ func (w *wal) append(buf []byte, keys []Key, rows []float32) (_ []byte, fatal bo
 // durable. A key that the space already has keeps its first row. After an
 // error none of the rows is promised, those of earlier calls are; some
 // errors, such as a failed sync, end the writer: every later call returns
-// them. A value that is NaN or infinite is an error, and then nothing is
-// written.
+// them. A value that is NaN or infinite, or that would become infinite as f16,
+// is an error, and then nothing is written.
 func (w *Writer) Append(keys []Key, rows []float32) error {
 	if err := w.add(keys, rows); err != nil {
 		return fmt.Errorf("cache: %s: space %s: append: %w", w.c.dir, w.space, err)
@@ -177,10 +178,10 @@ func (w *Writer) add(keys []Key, rows []float32) error {
 	if len(rows) != len(keys)*dim {
 		return fmt.Errorf("%d values for %d rows of %d", len(rows), len(keys), dim)
 	}
-	if i := infinite(rows); i >= 0 {
-		return fmt.Errorf("row %d, key %s: value %d is %v", i/dim, keys[i/dim], i%dim, rows[i])
+	if i := w.space.dtype.unfit(rows); i >= 0 {
+		return fmt.Errorf("row %d, key %s: value %d is %v, %s cannot hold it", i/dim, keys[i/dim], i%dim, rows[i], w.space.dtype)
 	}
-	most := max(1, maxFrame/(walRowOverhead+4*dim))
+	most := max(1, maxFrame/(walRowOverhead+w.space.rowSize()))
 	for len(keys) > 0 {
 		if w.wal.size >= w.c.segmentBytes {
 			if w.err = w.rotate(); w.err != nil {
@@ -190,7 +191,11 @@ func (w *Writer) add(keys []Key, rows []float32) error {
 		n := min(len(keys), most)
 		var fatal bool
 		var err error
-		w.buf, fatal, err = w.wal.append(w.buf, keys[:n], rows[:n*dim])
+		values := w.space.dtype.encode(w.values, rows[:n*dim])
+		if w.space.dtype != f32 {
+			w.values = values // memory to use again
+		}
+		w.buf, fatal, err = w.wal.append(w.buf, keys[:n], values)
 		if err != nil {
 			if fatal {
 				w.err = err
