@@ -18,6 +18,7 @@ const (
 	formatText    = "headstart cache 1\n"
 	spacesDir     = "spaces"
 	quarantineDir = "quarantine"
+	trashDir      = "trash"
 	statDir       = "stat"
 	spaceName     = "space.json"
 	lockName      = "lock"
@@ -28,11 +29,23 @@ const (
 // Options are a cache's settings.
 type Options struct {
 	// SegmentBytes is the size at which a writer seals what it has into a
-	// segment and goes on with the next. Zero means 256 MiB.
+	// segment and goes on with the next, and that of the segments that Compact
+	// makes. Zero means 256 MiB.
 	SegmentBytes int64
 
 	// wrap, if set, stands between the cache and the disk.
 	wrap func(disk) disk
+}
+
+// segmentSize returns SegmentBytes or its default.
+func (o *Options) segmentSize() (int64, error) {
+	switch {
+	case o == nil || o.SegmentBytes == 0:
+		return 256 << 20, nil
+	case o.SegmentBytes < 0:
+		return 0, fmt.Errorf("segment size %d is negative", o.SegmentBytes)
+	}
+	return o.SegmentBytes, nil
 }
 
 // Errors that callers tell apart.
@@ -40,6 +53,9 @@ var (
 	// ErrReadOnly is returned by what would write to a cache that was opened
 	// with Open.
 	ErrReadOnly = errors.New("opened for reading only")
+	// ErrInUse is returned by what would delete rows of a space that another
+	// process reads or writes.
+	ErrInUse = errors.New("in use")
 	// ErrFormat is returned for a directory that is no cache, or one of a
 	// format that this version does not know.
 	ErrFormat = errors.New("unknown format")
@@ -58,11 +74,9 @@ type Cache struct {
 // refuses a directory that holds other things, and one whose format it does
 // not know. nil options are the defaults.
 func Create(dir string, o *Options) (*Cache, error) {
-	if o == nil {
-		o = &Options{}
-	}
-	if o.SegmentBytes < 0 {
-		return nil, fmt.Errorf("cache: %s: segment size %d is negative", dir, o.SegmentBytes)
+	size, err := o.segmentSize()
+	if err != nil {
+		return nil, fmt.Errorf("cache: %s: %w", dir, err)
 	}
 	if err := makeDurable(dir); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
@@ -71,11 +85,8 @@ func Create(dir string, o *Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	c := &Cache{dir: dir, root: root, disk: rootDisk{root}, segmentBytes: o.SegmentBytes}
-	if c.segmentBytes == 0 {
-		c.segmentBytes = 256 << 20
-	}
-	if o.wrap != nil {
+	c := &Cache{dir: dir, root: root, disk: rootDisk{root}, segmentBytes: size}
+	if o != nil && o.wrap != nil {
 		c.disk = o.wrap(c.disk)
 	}
 	if err := c.found(); err != nil {
@@ -166,14 +177,18 @@ func makeDurable(dir string) error {
 	return p.Sync()
 }
 
-// Open opens the cache in dir for reading. It never writes. No option has to
-// do with reading so far; nil will do.
+// Open opens the cache in dir for reading. It never writes. nil options are the
+// defaults.
 func Open(dir string, o *Options) (*Cache, error) {
+	size, err := o.segmentSize()
+	if err != nil {
+		return nil, fmt.Errorf("cache: %s: %w", dir, err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	c := &Cache{dir: dir, root: root, disk: rootDisk{root}, readOnly: true}
+	c := &Cache{dir: dir, root: root, disk: rootDisk{root}, readOnly: true, segmentBytes: size}
 	if err := c.checkFormat(); err != nil {
 		root.Close()
 		return nil, fmt.Errorf("cache: %s: %w", dir, err)
@@ -191,32 +206,63 @@ func (c *Cache) Close() error { return c.root.Close() }
 // It returns nil if the space has no lock file, unless create is set: then it
 // makes the space's directories. It waits while the space is being cleaned.
 func (c *Cache) lockSpace(s *Space, create bool) (file, error) {
-	name := path.Join(s.dir(), lockName)
-	for {
-		if create {
-			if err := c.makeSpace(s); err != nil {
-				return nil, err
-			}
-		}
-		f, err := c.disk.Open(name, os.O_RDONLY)
+	if !create {
+		f, err := c.lock(s, syscall.LOCK_SH)
 		if errors.Is(err, fs.ErrNotExist) {
-			if create {
-				continue // removed with its space
-			}
 			return nil, nil
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		return f, err
+	}
+	for again := 0; ; again++ {
+		err := c.makeSpace(s)
+		if err == nil {
+			var f file
+			if f, err = c.lock(s, syscall.LOCK_SH); err == nil {
+				return f, nil
+			}
 		}
-		if _, err := f.Lock(syscall.LOCK_SH); err != nil {
-			f.Close()
+		// The space was removed while it was made or waited for.
+		if !errors.Is(err, fs.ErrNotExist) || again == 100 {
 			return nil, err
 		}
-		if c.same(f, name) {
-			return f, nil
-		}
-		f.Close() // the space was removed while we waited
 	}
+}
+
+// lockAlone takes the exclusive lock of a space that exists. Whoever has it may
+// delete: nobody else reads or writes there. If someone does, the error is
+// ErrInUse.
+func (c *Cache) lockAlone(s *Space) (file, error) {
+	if err := c.makeSpace(s); err != nil {
+		return nil, err
+	}
+	f, err := c.lock(s, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, ErrInUse) {
+		return nil, fmt.Errorf("%w by another process, such as an extract or a train-head: wait for it to end", ErrInUse)
+	}
+	return f, err
+}
+
+// lock takes a lock of a space. It is fs.ErrNotExist if the space has no lock
+// file, or is removed meanwhile, and ErrInUse if how has LOCK_NB and someone
+// else's lock does not agree with it.
+func (c *Cache) lock(s *Space, how int) (file, error) {
+	name := path.Join(s.dir(), lockName)
+	f, err := c.disk.Open(name, os.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	ok, err := f.Lock(how)
+	switch {
+	case err != nil:
+	case !ok:
+		err = ErrInUse
+	case !c.same(f, name):
+		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	default:
+		return f, nil
+	}
+	f.Close()
+	return nil, err
 }
 
 // makeSpace makes the directories and the lock file of a space, unless they

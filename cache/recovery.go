@@ -15,6 +15,13 @@ type Recovery struct {
 	Quarantined []Problem // what was moved to quarantine/, by its old path
 }
 
+// add adds what another recovery found.
+func (r *Recovery) add(o Recovery) {
+	r.WALs += o.WALs
+	r.Rows += o.Rows
+	r.Quarantined = append(r.Quarantined, o.Quarantined...)
+}
+
 // recover puts a space in order: malformed segments go to quarantine/,
 // temporary files that nobody holds are removed, and of WALs that nobody
 // holds the valid frames are sealed. Whether somebody holds a file is asked

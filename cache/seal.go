@@ -36,7 +36,8 @@ func (c *Cache) seal(s *Space, f file, size int64) (rows int, damage, err error)
 		if rows = len(w.rows); rows == 0 {
 			return nil
 		}
-		return c.writeSegment(s, w)
+		_, err = c.writeSegment(s, w.header.provenance, sealing{w, w.order()})
+		return err
 	})
 	return rows, damage, err
 }
@@ -54,33 +55,66 @@ func (w *walScan) order() []walRow {
 	})
 }
 
-// writeSegment writes a segment with the rows of w.
-func (c *Cache) writeSegment(s *Space, w *walScan) error {
-	rows := w.order()
-	h := &segmentHeader{rows: int64(len(rows)), dim: int64(s.dim), dtype: s.dtype, metadata: metadataOf(s, w.header.provenance)}
+// sealing is a WAL's rows in the order of their keys.
+type sealing struct {
+	*walScan
+	order []walRow
+}
+
+func (w sealing) len() int            { return len(w.order) }
+func (w sealing) key(i int) []byte    { return w.walScan.key(w.order[i]) }
+func (w sealing) crc(i int) []byte    { return w.walScan.crc(w.order[i]) }
+func (w sealing) values(i int) []byte { return w.walScan.values(w.order[i]) }
+
+// rowList is what a segment is made of: at least one row, keys strictly
+// ascending. Each row's checksum is the stored one, not computed anew, so that
+// damage on the way shows.
+type rowList interface {
+	len() int
+	key(i int) []byte
+	crc(i int) []byte
+	values(i int) []byte
+}
+
+// writeSegment writes a segment of s and returns its name in the cache, under
+// which it is durable.
+func (c *Cache) writeSegment(s *Space, provenance map[string]any, rows rowList) (string, error) {
+	h := &segmentHeader{rows: int64(rows.len()), dim: int64(s.dim), dtype: s.dtype, metadata: metadataOf(s, provenance)}
 	head, err := h.encode()
 	if err != nil {
-		return err
+		return "", err
 	}
+	name, err := c.putSegment(s, func(w io.Writer) {
+		w.Write(head)
+		for i := range rows.len() {
+			w.Write(rows.values(i))
+		}
+		for i := range rows.len() {
+			w.Write(rows.crc(i))
+		}
+		for i := range rows.len() {
+			w.Write(rows.key(i))
+		}
+	})
+	if err != nil {
+		return "", fmt.Errorf("sealing: %w", err)
+	}
+	return name, nil
+}
+
+// putSegment makes a segment of s of what write writes, and returns its name in
+// the cache, under which it is durable. write need not look at errors.
+func (c *Cache) putSegment(s *Space, write func(io.Writer)) (string, error) {
 	dir := s.segDir()
 	f, tmp, err := c.createLocked(dir, tmpPrefix, "")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer f.Close()
 	final, err := func() (string, error) {
 		digest := sha256.New()
 		out := bufio.NewWriterSize(io.MultiWriter(io.NewOffsetWriter(f, 0), digest), 1<<20)
-		out.Write(head)
-		for _, r := range rows {
-			out.Write(w.values(r))
-		}
-		for _, r := range rows {
-			out.Write(w.crc(r))
-		}
-		for _, r := range rows {
-			out.Write(w.key(r))
-		}
+		write(out)
 		if err := out.Flush(); err != nil { // the first error of all the writes
 			return "", err
 		}
@@ -101,10 +135,10 @@ func (c *Cache) writeSegment(s *Space, w *walScan) error {
 	}()
 	if err != nil {
 		c.disk.Remove(tmp) // what failed before says more
-		return fmt.Errorf("sealing: %w", err)
+		return "", err
 	}
 	if err := c.disk.SyncDir(dir); err != nil {
-		return fmt.Errorf("sealing: %s: %w", final, err)
+		return "", fmt.Errorf("%s: %w", final, err)
 	}
-	return nil
+	return final, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path"
@@ -184,6 +185,15 @@ func integers(v any) ([]int64, bool) {
 	return ns, true
 }
 
+// provenance returns what the writer of a segment said of itself.
+func (h *segmentHeader) provenance() map[string]any {
+	p := maps.Clone(h.metadata)
+	for _, k := range []string{"format", "fp", "space"} {
+		delete(p, k)
+	}
+	return p
+}
+
 // metadataOf returns the metadata of a segment of s.
 func metadataOf(s *Space, provenance map[string]any) map[string]any {
 	m := map[string]any{"format": segmentFormat, "fp": s.Fingerprint(), "space": string(s.json)}
@@ -232,6 +242,10 @@ type segment struct {
 	rows int
 	size int    // bytes of a row
 	data []byte // the whole file
+	head []byte // data up to the first row
+
+	provenance map[string]any // string to string
+
 	emb  []byte // rows×size
 	crcs []byte // rows×4
 	keys []byte // rows×KeySize, strictly ascending
@@ -324,7 +338,9 @@ func (c *Cache) openSegment(s *Space, name string) (*segment, fs.FileInfo, error
 	}
 	emb, crcs, keys := h.offsets()
 	g := &segment{
-		path: name, rows: int(h.rows), size: s.rowSize(), data: data,
+		path: name, rows: int(h.rows), size: s.rowSize(), data: data, head: data[:start],
+		provenance: h.provenance(),
+
 		emb:     data[start : start+emb],
 		crcs:    data[start+emb : start+crcs],
 		keys:    data[start+crcs : start+keys],

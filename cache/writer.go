@@ -39,7 +39,8 @@ type wal struct {
 
 // Writer returns a writer for a space, which it makes if it is new. It first
 // seals what writers that ended without Close have left behind and moves
-// malformed files to quarantine/; Recovery tells what.
+// malformed files to quarantine/; Recovery tells what. If the space has more
+// than 32 small segments and nobody else is there, it compacts them.
 //
 // provenance is written into the metadata of the segments ("runtime": …); it
 // may have 8 KiB as JSON and may not use the names "format", "fp" and
@@ -74,6 +75,10 @@ func (c *Cache) writer(s *Space, provenance map[string]string) (*Writer, error) 
 	if err := checkProvenance(w.provenance); err != nil {
 		return nil, err
 	}
+	before, err := c.tidy(s)
+	if err != nil {
+		return nil, err
+	}
 	if w.lock, err = c.lockSpace(s, true); err != nil {
 		return nil, err
 	}
@@ -91,6 +96,7 @@ func (c *Cache) writer(s *Space, provenance map[string]string) (*Writer, error) 
 		w.lock.Close()
 		return nil, err
 	}
+	w.recovery.add(before)
 	return w, nil
 }
 
