@@ -34,11 +34,12 @@ type Merged struct {
 // read: it may be opened with Open, and writers may go on adding to it.
 //
 // Whenever Merge ends, the rows of both are intact, and calling it again goes
-// on where it was. With dryRun it only says what it would do.
+// on where it was. With dryRun it only says what it would do; c may be nil then
+// and stands for a cache that does not exist yet.
 func (c *Cache) Merge(ctx context.Context, src *Cache, dryRun bool) (*Merged, error) {
 	m := &merger{c: c, src: src, ctx: ctx, dryRun: dryRun}
 	if err := m.cache(); err != nil {
-		return nil, corruptOr(err, "cache: merge %s into %s: %w", src.dir, c.dir, err)
+		return nil, corruptOr(err, "cache: %s: merge: %w", src.dir, err)
 	}
 	return &m.n, nil
 }
@@ -52,19 +53,8 @@ type merger struct {
 }
 
 func (m *merger) cache() error {
-	if m.c.readOnly && !m.dryRun {
-		return ErrReadOnly
-	}
-	a, err := m.c.disk.Lstat(".")
-	if err != nil {
+	if err := m.target(); err != nil {
 		return err
-	}
-	b, err := m.src.disk.Lstat(".")
-	if err != nil {
-		return err
-	}
-	if os.SameFile(a, b) {
-		return errors.New("they are the same cache")
 	}
 	fps, err := m.src.spaceNames()
 	if err != nil {
@@ -87,6 +77,40 @@ func (m *merger) cache() error {
 		}
 	}
 	return nil
+}
+
+// target checks that the rows may go where they shall go.
+func (m *merger) target() error {
+	if m.c == nil && m.dryRun {
+		return nil
+	}
+	if m.c.readOnly && !m.dryRun {
+		return fmt.Errorf("%s: %w", m.c.dir, ErrReadOnly)
+	}
+	a, err := m.c.disk.Lstat(".")
+	if err != nil {
+		return err
+	}
+	b, err := m.src.disk.Lstat(".")
+	if err != nil {
+		return err
+	}
+	if os.SameFile(a, b) {
+		return fmt.Errorf("%s is the same cache", m.c.dir)
+	}
+	return nil
+}
+
+// present tells whether the target has a file of that name.
+func (m *merger) present(name string) (bool, error) {
+	if m.c == nil {
+		return false, nil
+	}
+	_, err := m.c.disk.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // space takes over one space.
@@ -147,11 +171,11 @@ func (m *merger) each(dir, suffix string, take func(name string) error) error {
 // segment takes over one segment. If its digest is not its name, its sound
 // rows are written as a segment of their own.
 func (m *merger) segment(s *Space, name string) error {
-	if _, err := m.c.disk.Lstat(name); err == nil {
+	if there, err := m.present(name); err != nil {
+		return err
+	} else if there {
 		m.n.Present++
 		return nil
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	g, _, err := m.src.openSegment(s, name)
 	if err != nil {

@@ -148,6 +148,9 @@ func TestMergeTakesWALs(t *testing.T) {
 		}
 	}
 	dead.Abandon()
+	if m, err := (*Cache)(nil).Merge(t.Context(), src, true); err != nil || m.Rows != 20 {
+		t.Errorf("into nothing: %+v, %v", m, err)
+	}
 	if m := merge(t, into, src); m.Sealed != 2 || m.Rows != 20 {
 		t.Errorf("%+v", m)
 	}
@@ -171,7 +174,7 @@ func TestMergeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer same.Close()
-	if _, err := c.Merge(t.Context(), same, false); err == nil || !strings.Contains(err.Error(), "the same cache") {
+	if _, err := c.Merge(t.Context(), same, false); err == nil || !strings.Contains(err.Error(), "is the same cache") {
 		t.Errorf("into itself: %v", err)
 	}
 }

@@ -327,6 +327,10 @@ func (r *run) work() error {
 			if err == nil {
 				err = finish(rows[n:], r.spec.Post)
 			}
+			if err == nil {
+				// The sink gets what the cache will give back.
+				err = r.space.Round(rows[n:])
+			}
 			if err != nil {
 				j.bad = err.Error()
 				rows = rows[:n]

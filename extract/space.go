@@ -33,12 +33,16 @@ func Space(spec *models.Spec) (*cache.Space, error) {
 	default:
 		return nil, fmt.Errorf("extract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 	}
+	dtype := spec.Tap.DType
+	if dtype == "" {
+		dtype = "f32"
+	}
 	identity := map[string]any{
 		"model":    model,
 		"output":   spec.Tap.Output,
 		"pool":     spec.Tap.Pooling,
 		"dim":      spec.Tap.Dim,
-		"dtype":    "f32",
+		"dtype":    dtype,
 		"numerics": "cpu-f32",
 		"prep":     prep,
 	}

@@ -68,6 +68,9 @@ type Tap struct {
 	// the batch decides (samples first, then tokens for text).
 	Shape []int64
 	Dim   int // length of the pooled vector
+	// DType is how a value of the pooled vector is kept: "f32", or "f16" for half
+	// the room. "" means "f32".
+	DType string
 }
 
 // ImageSpec is the input contract of an image backbone. Every field is part

@@ -22,7 +22,9 @@ func cacheCommand(e *env) *command {
 			"headstart cache stat",
 			"headstart cache verify --full",
 		},
-		subcommands: []*command{cacheStatCommand(e), cacheVerifyCommand(e)},
+		subcommands: []*command{
+			cacheStatCommand(e), cacheVerifyCommand(e), cacheGCCommand(e), cacheMergeCommand(e), cacheCompactCommand(e),
+		},
 	}
 }
 
@@ -154,6 +156,9 @@ func describe(s *cache.Space) string {
 	case strings.HasPrefix(p.Impl, "text/"):
 		out += fmt.Sprintf("; texts of at most %d tokens", p.MaxLen)
 	}
+	if s.DType() == "f16" {
+		out += "; float16"
+	}
 	return out
 }
 
@@ -182,14 +187,6 @@ func cacheVerifyCommand(e *env) *command {
 	}
 }
 
-// verifyProblem is a problem in what `cache verify --json` prints.
-type verifyProblem struct {
-	Path   string `json:"path"`
-	Row    *int64 `json:"row,omitempty"`
-	Key    string `json:"key,omitempty"`
-	Reason string `json:"reason"`
-}
-
 func runCacheVerify(ctx context.Context, c *common, full bool, e *env) error {
 	store, err := openCache(c)
 	if err != nil {
@@ -200,20 +197,18 @@ func runCacheVerify(ctx context.Context, c *common, full bool, e *env) error {
 	if full {
 		mode = cache.Full
 	}
-	problems := []verifyProblem{}
+	problems := []cacheProblem{}
 	var first *cache.Problem
 	v, err := store.Verify(ctx, mode, func(p cache.Problem) {
 		if first == nil {
 			first = &p
 		}
-		one := verifyProblem{Path: p.Path, Reason: p.Err.Error()}
 		place := p.Path
 		if p.Row >= 0 {
-			one.Row, one.Key = &p.Row, p.Key.String()
 			place += fmt.Sprintf(": row %d", p.Row)
 		}
 		if c.json {
-			problems = append(problems, one)
+			problems = append(problems, cacheProblems([]cache.Problem{p})...)
 		} else {
 			fmt.Fprintf(e.stdout, "%s: %v\n", place, p.Err)
 		}

@@ -96,6 +96,8 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 		"headstart extract --text name --out names.features emoji.csv",
 		"headstart extract --image image --alpha white --out images.features emoji.csv",
 		"headstart extract --text name --out later.features later.csv",
+		"headstart extract --text name --cache worker-1 --out later.features later.csv",
+		"headstart extract --text name --cache worker-2 --out names.features emoji.csv",
 		"headstart extract photos/",
 		"headstart train-head --l2-points 4 --folds 2 names.features",
 		"headstart train-head --l2-points 4 --folds 2 images.features",

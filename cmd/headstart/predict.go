@@ -295,11 +295,12 @@ func (s *predictSink) Take(rows []extract.Row) error {
 	return s.table.flush()
 }
 
-// adopt takes the image policies over from the space that a head was fitted
+// adopt takes the dtype and the image policies over from the space that a head was fitted
 // on. A flag that says otherwise is an error.
 func (s *sampling) adopt(space json.RawMessage) error {
 	var id struct {
-		Prep struct{ Alpha, EXIF, Grey16 string }
+		DType string
+		Prep  struct{ Alpha, EXIF, Grey16 string }
 	}
 	if err := json.Unmarshal(space, &id); err != nil {
 		return fmt.Errorf("the head's space: %w", err)
@@ -308,7 +309,7 @@ func (s *sampling) adopt(space json.RawMessage) error {
 		flag  string
 		given *string
 		fixed string
-	}{{"alpha", &s.alpha, id.Prep.Alpha}, {"exif", &s.exif, id.Prep.EXIF}, {"grey16", &s.grey16, id.Prep.Grey16}} {
+	}{{"dtype", &s.dtype, id.DType}, {"alpha", &s.alpha, id.Prep.Alpha}, {"exif", &s.exif, id.Prep.EXIF}, {"grey16", &s.grey16, id.Prep.Grey16}} {
 		if *p.given != "" && *p.given != p.fixed {
 			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", p.flag, *p.given, p.fixed)
 		}

@@ -20,6 +20,7 @@ import (
 type sampling struct {
 	backbone string
 	source   source.Options
+	dtype    string
 	alpha    string
 	exif     string
 	grey16   string
@@ -34,6 +35,8 @@ func samplingFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
+		&cli.StringFlag{Name: "dtype", Category: "Backbone",
+			Usage: "how embeddings are kept: `f32`, or f16 for half the room and three to four digits", DefaultText: "f32"},
 
 		&cli.StringFlag{Name: "format", Category: samples, Value: "auto",
 			Usage: "`FORMAT` of the source: " + strings.Join(source.Formats, ", ")},
@@ -65,7 +68,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
 			Stdin: ctx.App.Reader,
 		},
-		alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
+		dtype: ctx.String("dtype"), alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
 		batch: ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
 	}
 	if ctx.IsSet("batch-size") && s.batch < 1 {
@@ -73,6 +76,11 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	}
 	if err := oneOf("format", s.source.Format, source.Formats...); err != nil {
 		return nil, err
+	}
+	if s.dtype != "" {
+		if err := oneOf("dtype", s.dtype, "f32", "f16"); err != nil {
+			return nil, err
+		}
 	}
 	if s.exif != "" {
 		if err := oneOf("exif", s.exif, "apply", "ignore"); err != nil {
@@ -115,6 +123,9 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if spec.Modality != m {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
 	}
+	if s.dtype != "" {
+		spec.Tap.DType = s.dtype
+	}
 	if spec.Image == nil {
 		for flag, value := range map[string]string{"alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
 			if value != "" {
@@ -135,7 +146,7 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 // can be given again.
 func (s *sampling) reading(src *source.Source) map[string]string {
 	out := src.Describe()
-	for flag, value := range map[string]string{"alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
+	for flag, value := range map[string]string{"dtype": s.dtype, "alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
 		if value != "" {
 			out[flag] = value
 		}
@@ -177,14 +188,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		Damaged: func(rows []cache.Problem) {
 			env.note("%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
 		},
-		Recovered: func(r cache.Recovery) {
-			if r.Rows > 0 {
-				env.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
-			}
-			for _, q := range r.Quarantined {
-				env.note("the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Path, q.Err)
-			}
-		},
+		Recovered: env.recovered,
 	})
 	meter.stop()
 	if serr := stat.Save(); serr != nil {

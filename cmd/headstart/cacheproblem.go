@@ -1,0 +1,32 @@
+package main
+
+import "github.com/headstart-ml/headstart/cache"
+
+// cacheProblem is a problem of a cache as JSON.
+type cacheProblem struct {
+	Path   string `json:"path"`
+	Row    *int64 `json:"row,omitempty"`
+	Key    string `json:"key,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func cacheProblems(ps []cache.Problem) []cacheProblem {
+	out := make([]cacheProblem, len(ps))
+	for i, p := range ps {
+		out[i] = cacheProblem{Path: p.Path, Reason: p.Err.Error()}
+		if p.Row >= 0 {
+			out[i].Row, out[i].Key = &ps[i].Row, p.Key.String()
+		}
+	}
+	return out
+}
+
+// recovered says what was left behind by runs that ended before their time.
+func (e *env) recovered(r cache.Recovery) {
+	if r.Rows > 0 {
+		e.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
+	}
+	for _, q := range r.Quarantined {
+		e.note("the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Path, q.Err)
+	}
+}
