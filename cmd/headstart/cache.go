@@ -21,8 +21,9 @@ func cacheCommand(e *env) *command {
 		examples: []string{
 			"headstart cache stat",
 			"headstart cache verify --full",
+			"headstart cache why photos/",
 		},
-		subcommands: []*command{cacheStatCommand(e), cacheVerifyCommand(e)},
+		subcommands: []*command{cacheStatCommand(e), cacheVerifyCommand(e), cacheWhyCommand(e)},
 	}
 }
 

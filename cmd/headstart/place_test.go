@@ -131,7 +131,9 @@ func (p *place) fails(t *testing.T, line string, code int, parts ...string) {
 	if n := strings.Count(stderr, "\n"); n < 1 || n > 3 {
 		t.Errorf("headstart %s: an error of %d lines: %s", line, n, stderr)
 	}
-	if !strings.HasPrefix(stderr, "headstart: "+strings.Fields(line)[0]+": ") {
+	words := strings.Fields(line)
+	if words[0] != "cache" && !strings.HasPrefix(stderr, "headstart: "+words[0]+": ") ||
+		words[0] == "cache" && !strings.HasPrefix(stderr, "headstart: cache "+words[1]+": ") {
 		t.Errorf("headstart %s: the error does not begin with the command: %s", line, stderr)
 	}
 }

@@ -30,7 +30,17 @@ type sampling struct {
 
 // samplingFlags are the flags that fill a sampling.
 func samplingFlags() []cli.Flag {
-	const samples, pixels, speed = "Samples", "Images", "Running"
+	const speed = "Running"
+	return append(readingFlags(),
+		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
+		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "exit with 3 if more samples than this `N or P%` are bad"},
+	)
+}
+
+// readingFlags are those of the samplingFlags that say what the samples are
+// and which space they belong to.
+func readingFlags() []cli.Flag {
+	const samples, pixels = "Samples", "Images"
 	return []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
@@ -49,13 +59,10 @@ func samplingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "alpha", Category: pixels, Usage: "transparency: drop (hidden colours show, as in Pillow's convert), white, or a colour `R,G,B`", DefaultText: "drop"},
 		&cli.StringFlag{Name: "exif", Category: pixels, Usage: "the orientation tag: `apply` or ignore", DefaultText: "apply"},
 		&cli.StringFlag{Name: "grey16", Category: pixels, Usage: "16-bit grey: `clip` (as Pillow does) or scale", DefaultText: "clip"},
-
-		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
-		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "exit with 3 if more samples than this `N or P%` are bad"},
 	}
 }
 
-// newSampling reads the flags of samplingFlags.
+// newSampling reads the flags of samplingFlags that the command of ctx has.
 func newSampling(ctx *cli.Context) (*sampling, error) {
 	s := &sampling{
 		backbone: ctx.String("backbone"),
@@ -88,6 +95,9 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 		if name := f.Names()[0]; ctx.IsSet(name) {
 			s.given = append(s.given, name)
 		}
+	}
+	if !ctx.IsSet("max-bad") {
+		return s, nil
 	}
 	_, err := badLimit(s.maxBad, 0)
 	return s, err
