@@ -171,9 +171,14 @@ func badLimit(flag string, n int64) (int64, error) {
 }
 
 // run sends the source through the backbone, with progress on standard error
-// and the notes that a run gives once.
-func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, env *env) error {
-	stat := store.StatCache(string(spec.Modality))
+// and the notes that a run gives once. A nil store holds nothing and keeps
+// nothing; unwritable is asked whether to go on if the store cannot be written.
+func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, unwritable func(error) error, env *env) error {
+	var stat *cache.StatCache
+	if store != nil {
+		stat = store.StatCache(string(spec.Modality))
+	}
+	kept := store != nil
 	meter := startMeter(env, c, command, src.Len(), func() tally {
 		return tally{
 			samples: stats.Samples.Load(), cached: stats.Cached.Load(), computed: stats.Computed.Load(), bad: stats.Bad.Load(),
@@ -184,6 +189,10 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
 		Provenance: backbone.provenance(), StatCache: stat,
+		Unwritable: func(reason error) error {
+			kept = false
+			return unwritable(reason)
+		},
 		Damaged: func(rows []cache.Problem) {
 			env.note("%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
 		},
@@ -197,9 +206,11 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		},
 	})
 	meter.stop()
-	if serr := stat.Save(); serr != nil {
-		// It is a hint: the next run reads the files again.
-		env.note("%v; the next run will read every file again", serr)
+	if kept {
+		if serr := stat.Save(); serr != nil {
+			// It is a hint: the next run reads the files again.
+			env.note("%v; the next run will read every file again", serr)
+		}
 	}
 	if err != nil {
 		return err
