@@ -65,6 +65,10 @@ type Settings struct {
 	// Damaged is called with rows and segments of the cache that turned out to
 	// be damaged: what is needed of them is computed again; nil: nobody is told.
 	Damaged func([]cache.Problem)
+	// Unwritable is called with the reason if the cache cannot be written. If it
+	// returns nil, the run goes on, and what is missing is computed and not kept;
+	// else the run ends with its error. nil: it ends with the reason.
+	Unwritable func(reason error) error
 	// Acknowledged is called with the keys of rows once they are durable; nil:
 	// nobody is told.
 	Acknowledged func(keys []cache.Key)
@@ -90,9 +94,9 @@ const (
 )
 
 // Run sends every sample of src through backbone that c does not hold yet, and
-// every sample to sink. stats is filled as it goes; nil is allowed. When ctx
-// ends, what is durable stays, and Run returns ctx's error within the time of
-// one batch.
+// every sample to sink. A nil c holds nothing and keeps nothing. stats is filled
+// as it goes; nil is allowed. When ctx ends, what is durable stays, and Run
+// returns ctx's error within the time of one batch.
 func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
 	if settings == nil {
 		settings = new(Settings)
@@ -108,16 +112,8 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	if err != nil {
 		return err
 	}
-	writer, err := c.Writer(space, settings.Provenance)
+	writer, reader, err := attach(c, space, settings)
 	if err != nil {
-		return err
-	}
-	if rec := writer.Recovery(); settings.Recovered != nil && (rec.Rows > 0 || len(rec.Quarantined) > 0) {
-		settings.Recovered(rec)
-	}
-	reader, err := c.Reader(space)
-	if err != nil {
-		writer.Abandon()
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -134,6 +130,9 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	}
 	err = r.loop()
 	r.closeReader()
+	if r.writer == nil {
+		return err
+	}
 	if err != nil {
 		// The journal stays as it is: what was acknowledged is in it, and the
 		// next start seals it.
@@ -156,8 +155,8 @@ type run struct {
 
 	cache  *cache.Cache
 	space  *cache.Space
-	writer *cache.Writer
-	reader *cache.Reader
+	writer *cache.Writer // nil: nothing is kept
+	reader *cache.Reader // nil: the cache holds nothing
 
 	src     Source
 	srcDone bool
@@ -268,6 +267,10 @@ func (r *run) settle() error {
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	}
+	if r.writer == nil {
+		clear(r.pending) // a content that comes again is computed again
+		return nil
+	}
 	// Nothing is on its way, so the writer's goroutine is idle.
 	if err := r.writer.Close(); err != nil {
 		return err
@@ -289,6 +292,9 @@ func (r *run) settle() error {
 
 // closeReader closes the reader and says what it found damaged.
 func (r *run) closeReader() {
+	if r.reader == nil {
+		return
+	}
 	if damaged := r.reader.Corrupt(); r.settings.Damaged != nil && len(damaged) > 0 {
 		r.settings.Damaged(damaged)
 	}
@@ -420,14 +426,16 @@ func (r *run) infer(inputs []Tensor, output Tensor) error {
 	return nil
 }
 
-// append makes rows durable and says so.
+// append makes rows durable, unless nothing is kept, and says so.
 func (r *run) append(keys []cache.Key, rows []float32) error {
 	defer r.stats.Stages.Write.add(time.Now())
-	if err := r.writer.Append(keys, rows); err != nil {
-		return err
+	if r.writer != nil {
+		if err := r.writer.Append(keys, rows); err != nil {
+			return err
+		}
 	}
 	r.stats.Computed.Add(int64(len(keys)))
-	if r.settings.Acknowledged != nil {
+	if r.writer != nil && r.settings.Acknowledged != nil {
 		r.settings.Acknowledged(keys)
 	}
 	return nil

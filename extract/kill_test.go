@@ -20,11 +20,13 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 )
 
-// The tests below run this test binary again as a child, which is killed.
+// Tests run this test binary again as a child, to kill it, or several of them
+// at once.
 const (
 	childCache  = "EXTRACT_TEST_CACHE" // the cache's folder: be a child
 	childSource = "EXTRACT_TEST_SOURCE"
 	childDelay  = "EXTRACT_TEST_DELAY" // of a batch
+	childOut    = "EXTRACT_TEST_OUT"   // a feature set to make, once the standard input ends
 
 	childThreads = 2
 	childBatch   = 4
@@ -69,9 +71,26 @@ func child() error {
 	} else {
 		settings.BatchSize = 0
 	}
-	err = extract.Run(context.Background(), textSpec(new(testing.B)), &fake{delay: delay}, c, src, new(nothing), stats, settings)
-	if err != nil {
+	spec := textSpec(new(testing.B))
+	var sink extract.Sink = new(nothing)
+	var record *extract.Record
+	if path := os.Getenv(childOut); path != "" {
+		if record, err = newRecord(path, spec); err != nil {
+			return err
+		}
+		defer record.Abort()
+		sink = record
+		if _, err := io.ReadAll(os.Stdin); err != nil {
+			return err
+		}
+	}
+	if err := extract.Run(context.Background(), spec, &fake{delay: delay}, c, src, sink, stats, settings); err != nil {
 		return err
+	}
+	if record != nil {
+		if _, err := record.Close(); err != nil {
+			return err
+		}
 	}
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

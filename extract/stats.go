@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Samples      atomic.Int64 // samples that are finished, in whatever way
 	Cached       atomic.Int64 // found in the cache
-	Computed     atomic.Int64 // distinct contents embedded and acknowledged by the cache
+	Computed     atomic.Int64 // distinct contents embedded and, unless nothing is kept, acknowledged by the cache
 	Duplicates   atomic.Int64 // samples whose content another sample of this run brought
 	Bad          atomic.Int64 // samples without an embedding
 	BackboneRows atomic.Int64 // rows sent through the backbone, self-checks apart

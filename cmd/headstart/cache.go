@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
 )
 
 func cacheCommand(e *env) *command {
@@ -21,9 +23,11 @@ func cacheCommand(e *env) *command {
 		examples: []string{
 			"headstart cache stat",
 			"headstart cache verify --full",
+			"headstart cache why photos/",
 		},
 		subcommands: []*command{
 			cacheStatCommand(e), cacheVerifyCommand(e), cacheGCCommand(e), cacheMergeCommand(e), cacheCompactCommand(e),
+			cacheWhyCommand(e),
 		},
 	}
 }
@@ -51,6 +55,38 @@ func openCache(c *common) (*cache.Cache, error) {
 		return nil, fmt.Errorf("there is no cache at %s; --cache names another, and headstart extract makes one", c.cacheDir)
 	}
 	return store, err
+}
+
+// createOrOpen opens the cache in dir for writing. If this user may not write
+// there, it asks unwritable, which is given the reason, whether to go on, and
+// opens what there is for reading: nil, if that is nothing.
+func createOrOpen(dir string, unwritable func(reason error) error) (*cache.Cache, error) {
+	store, err := cache.Create(dir, nil)
+	if !extract.Unwritable(err) {
+		return store, err
+	}
+	if err := unwritable(err); err != nil {
+		return nil, err
+	}
+	store, err = cache.Open(dir, nil)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	return store, err
+}
+
+// unwritable is the error of a command that cannot do without writing to the
+// cache in dir.
+func unwritable(dir string, reason error) error {
+	return fmt.Errorf("the cache at %s cannot be written (%s); let this user write to it, or name another with --cache", dir, denial(reason))
+}
+
+// denial says why extract.Unwritable holds.
+func denial(reason error) string {
+	if errors.Is(reason, syscall.EROFS) {
+		return "the file system is read-only"
+	}
+	return "permission denied"
 }
 
 // cacheSummary is what `cache stat --json` prints.

@@ -115,6 +115,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if err := features.CheckReplace(out, meta); err != nil {
 		return err
 	}
+	needed := func(reason error) error { return unwritable(o.cacheDir, reason) }
 	var store *cache.Cache
 	if o.dryRun {
 		// Without a cache everything is missing.
@@ -122,7 +123,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 			store, err = nil, nil
 		}
 	} else {
-		store, err = cache.Create(o.cacheDir, nil)
+		store, err = createOrOpen(o.cacheDir, needed)
 	}
 	if err != nil {
 		return err
@@ -146,7 +147,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 
 	start := time.Now()
 	stats := new(extract.Stats)
-	err = o.run(ctx, "extract", &o.common, spec, backbone, store, src, record, stats, false, env)
+	err = o.run(ctx, "extract", &o.common, spec, backbone, store, src, record, stats, false, needed, env)
 	if err != nil {
 		return err
 	}

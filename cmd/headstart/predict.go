@@ -47,7 +47,7 @@ func predictCommand(e *env) *command {
 		name: "predict",
 		args: "HEAD SOURCE…|NAME.features…",
 		does: "classifies samples with a head",
-		about: "Samples are read and preprocessed as for the features that the head was fitted on, and pass through the same cache. " +
+		about: "Samples are read and preprocessed as for the features that the head was fitted on, and pass through the same cache; one that cannot be written is read, and what it lacks is computed and not kept. " +
 			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error.\n\n" +
 			"A head of several feature sets takes feature sets, as many and in its order.",
 		examples: []string{
@@ -250,11 +250,21 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	if err := sameSpace(o.head, f.Spaces[0].JSON, space); err != nil {
 		return nil, err
 	}
-	store, err := cache.Create(o.cacheDir, nil)
+	said := false
+	unkept := func(reason error) error {
+		if !said {
+			e.note("the cache at %s cannot be written (%s); what it lacks is computed and not kept", o.cacheDir, denial(reason))
+		}
+		said = true
+		return nil
+	}
+	store, err := createOrOpen(o.cacheDir, unkept)
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close()
+	if store != nil {
+		defer store.Close()
+	}
 	backbone, err := newSession(spec, &o.common)
 	if err != nil {
 		return nil, err
@@ -266,7 +276,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	}
 	defer table.abort()
 	stats := new(extract.Stats)
-	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table}, stats, true, e); err != nil {
+	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table}, stats, true, unkept, e); err != nil {
 		return nil, err
 	}
 	return &predictSummary{

@@ -31,7 +31,17 @@ type sampling struct {
 
 // samplingFlags are the flags that fill a sampling.
 func samplingFlags() []cli.Flag {
-	const samples, pixels, speed = "Samples", "Images", "Running"
+	const speed = "Running"
+	return append(readingFlags(),
+		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
+		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "exit with 3 if more samples than this `N or P%` are bad"},
+	)
+}
+
+// readingFlags are those of the samplingFlags that say what the samples are
+// and which space they belong to.
+func readingFlags() []cli.Flag {
+	const samples, pixels = "Samples", "Images"
 	return []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
@@ -52,13 +62,10 @@ func samplingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "alpha", Category: pixels, Usage: "transparency: drop (hidden colours show, as in Pillow's convert), white, or a colour `R,G,B`", DefaultText: "drop"},
 		&cli.StringFlag{Name: "exif", Category: pixels, Usage: "the orientation tag: `apply` or ignore", DefaultText: "apply"},
 		&cli.StringFlag{Name: "grey16", Category: pixels, Usage: "16-bit grey: `clip` (as Pillow does) or scale", DefaultText: "clip"},
-
-		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
-		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "exit with 3 if more samples than this `N or P%` are bad"},
 	}
 }
 
-// newSampling reads the flags of samplingFlags.
+// newSampling reads the flags of samplingFlags that the command of ctx has.
 func newSampling(ctx *cli.Context) (*sampling, error) {
 	s := &sampling{
 		backbone: ctx.String("backbone"),
@@ -96,6 +103,9 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 		if name := f.Names()[0]; ctx.IsSet(name) {
 			s.given = append(s.given, name)
 		}
+	}
+	if !ctx.IsSet("max-bad") {
+		return s, nil
 	}
 	_, err := badLimit(s.maxBad, 0)
 	return s, err
@@ -172,9 +182,14 @@ func badLimit(flag string, n int64) (int64, error) {
 }
 
 // run sends the source through the backbone, with progress on standard error
-// and the notes that a run gives once.
-func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, env *env) error {
-	stat := store.StatCache(string(spec.Modality))
+// and the notes that a run gives once. A nil store holds nothing and keeps
+// nothing; unwritable is asked whether to go on if the store cannot be written.
+func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, unwritable func(error) error, env *env) error {
+	var stat *cache.StatCache
+	if store != nil {
+		stat = store.StatCache(string(spec.Modality))
+	}
+	kept := store != nil
 	meter := startMeter(env, c, command, src.Len(), func() tally {
 		return tally{
 			samples: stats.Samples.Load(), cached: stats.Cached.Load(), computed: stats.Computed.Load(), bad: stats.Bad.Load(),
@@ -185,15 +200,21 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
 		Provenance: backbone.provenance(), StatCache: stat,
+		Unwritable: func(reason error) error {
+			kept = false
+			return unwritable(reason)
+		},
 		Damaged: func(rows []cache.Problem) {
 			env.note("%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
 		},
 		Recovered: env.recovered,
 	})
 	meter.stop()
-	if serr := stat.Save(); serr != nil {
-		// It is a hint: the next run reads the files again.
-		env.note("%v; the next run will read every file again", serr)
+	if kept {
+		if serr := stat.Save(); serr != nil {
+			// It is a hint: the next run reads the files again.
+			env.note("%v; the next run will read every file again", serr)
+		}
 	}
 	if err != nil {
 		return err
