@@ -27,9 +27,14 @@ type columns struct {
 // Matrix finds the rows of t in c. If c lacks some, the error is or joins a
 // *MissingError for each space. The caller closes the matrix before c.
 func (t *Table) Matrix(c *cache.Cache) (*Matrix, error) {
-	m := &Matrix{n: t.N(), readers: make(map[string]*cache.Reader)}
+	return newMatrix(c, t.N(), t.parts)
+}
+
+// newMatrix finds the n rows of parts in c.
+func newMatrix(c *cache.Cache, n int, parts []part) (*Matrix, error) {
+	m := &Matrix{n: n, readers: make(map[string]*cache.Reader)}
 	var missing []error
-	for _, p := range t.parts {
+	for _, p := range parts {
 		for _, s := range p.spaces {
 			r, ok := m.readers[s.Fingerprint()]
 			if !ok {

@@ -21,6 +21,15 @@ type record struct {
 	View   int32     `parquet:"view,dict,zstd"`
 }
 
+// newRecord takes a row over, which lives as long as the record.
+func newRecord(r *Row) record {
+	c := record{ID: r.ID, Key: r.Key, Label: r.Label, Split: r.Split, Group: r.Group, View: r.View}
+	if r.Weighted {
+		c.Weight = &r.Weight
+	}
+	return c
+}
+
 const (
 	rowGroup       = 1 << 18 // rows; what a Writer holds in memory
 	dictionaryMost = 1 << 20 // bytes; a column with more distinct values goes without
@@ -66,11 +75,7 @@ func (w *Writer) Append(rows ...Row) error {
 		if err := r.check(); err != nil {
 			return w.fail(fmt.Errorf("row %d: %w", w.n+i+1, err))
 		}
-		c := record{ID: r.ID, Key: r.Key, Label: r.Label, Split: r.Split, Group: r.Group, View: r.View}
-		if r.Weighted {
-			c.Weight = &r.Weight
-		}
-		w.batch = append(w.batch, c)
+		w.batch = append(w.batch, newRecord(r))
 	}
 	if _, err := w.parquet.Write(w.batch); err != nil {
 		return w.fail(err)
