@@ -22,7 +22,7 @@ func cacheCommand(e *env) *command {
 			"headstart cache stat",
 			"headstart cache verify --full",
 		},
-		subcommands: []*command{cacheStatCommand(e), cacheVerifyCommand(e)},
+		subcommands: []*command{cacheStatCommand(e), cacheVerifyCommand(e), cacheExportCommand(e)},
 	}
 }
 

@@ -157,12 +157,16 @@ func (x *Export) prepare(path, format string) (*Exported, error) {
 		if err != nil {
 			return nil, err
 		}
+		what := "it"
+		if place != path {
+			what = place
+		}
 		if !there.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s is there already and is no file that could be replaced; export to another name", place)
+			return nil, fmt.Errorf("%s is there already and is no file that could be replaced; export to another name", what)
 		}
 		for _, from := range append([]string{x.name}, x.set.Meta.Source...) {
 			if info, err := os.Stat(from); err == nil && os.SameFile(info, there) {
-				return nil, fmt.Errorf("%s is what the export is made from, so it is not replaced; export to another name", place)
+				return nil, fmt.Errorf("%s is what the export is made from, so it stays as it is; export to another name", what)
 			}
 		}
 	}
@@ -224,7 +228,7 @@ func (x *Export) encode(ctx context.Context, format string, main, labels io.Writ
 		}
 		hi := min(n, lo+step)
 		b := block[:(hi-lo)*d]
-		if err := x.matrix.BlockTo(b, lo, hi); err != nil {
+		if err := x.matrix.blockTo(b, lo, hi); err != nil {
 			return 0, err
 		}
 		if err := enc.rows(lo, b); err != nil {

@@ -670,11 +670,11 @@ func TestExportRefuses(t *testing.T) {
 		path, format string
 		says         []string
 	}{
-		{"a.csv", "csv", []string{"a.csv is what the export is made from", "another name"}},
+		{"a.csv", "csv", []string{"a.csv: it is what the export is made from", "another name"}},
 		{"./a.csv", "csv", []string{"is what the export is made from"}},
-		{"set.parquet", "parquet", []string{"set.parquet is what the export is made from"}},
+		{"set.parquet", "parquet", []string{"set.parquet: it is what the export is made from"}},
 		{"held.npy", "npy", []string{"held.labels.csv is what the export is made from"}},
-		{"folder.npy", "npy", []string{"folder.npy is there already and is no file"}},
+		{"folder.npy", "npy", []string{"folder.npy: it is there already and is no file"}},
 		{"beside.safetensors", "safetensors", []string{"beside.labels.csv is there already and is no file"}},
 		{"nowhere/x.npy", "npy", []string{"nowhere/x.npy", "no such file"}},
 		{"a.csv/x.npy", "npy", []string{"a.csv is no folder"}},
