@@ -73,7 +73,7 @@ func writeLabels(w io.Writer, s *Set) error {
 }
 
 // csvEncoder writes labels and embeddings as CSV: the labels' columns, then f0,
-// f1, …, each value in the fewest digits that make the same float32 again.
+// f1, ….
 type csvEncoder struct {
 	w      io.Writer
 	labels labels
@@ -120,7 +120,7 @@ func (e *csvEncoder) rows(lo int, x []float32) error {
 		}
 		line := e.lines.AvailableBuffer()
 		for _, v := range x[:e.d] {
-			line = strconv.AppendFloat(append(line, ','), float64(v), 'g', -1, 32)
+			line = appendValue(append(line, ','), v)
 		}
 		e.lines.Write(line)
 		if err := e.end(); err != nil {
@@ -128,6 +128,19 @@ func (e *csvEncoder) rows(lo int, x []float32) error {
 		}
 	}
 	return nil
+}
+
+// appendValue writes v in the fewest digits that make the same float32 again.
+// Programs that read a float64 and round that, as NumPy and pandas do, get
+// another one from the fewest digits of very few values, 7.038531e-26 for one:
+// what such a value is as a float64 has more.
+func appendValue(line []byte, v float32) []byte {
+	from := len(line)
+	line = strconv.AppendFloat(line, float64(v), 'g', -1, 32)
+	if x, err := strconv.ParseFloat(string(line[from:]), 64); err != nil || float32(x) != v {
+		line = strconv.AppendFloat(line[:from], float64(v), 'g', -1, 64)
+	}
+	return line
 }
 
 func (e *csvEncoder) close() error {

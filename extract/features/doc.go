@@ -41,7 +41,8 @@
 //	safetensors  tensors embeddings F32 [n, d] and keys U8 [n, 32]; __metadata__ has
 //	             format_version, backbone, and as JSON spaces and source; beside it
 //	             NAME.labels.csv
-//	csv          id, then f0 … f{d-1}, in the fewest digits that make the same float32
+//	csv          id, then f0 … f{d-1}, in the fewest digits that make the same float32,
+//	             by way of a float64 too
 //	parquet      all columns of a feature set, and embedding, a list of float; with the
 //	             metadata of a feature set, so that it is one too
 //

@@ -221,6 +221,10 @@ func decodeCSV(t *testing.T, b []byte) (out decoded) {
 				t.Fatal(err)
 			}
 			out.x = append(out.x, float32(v))
+			// By way of a float64 too, as other programs read it.
+			if w, err := strconv.ParseFloat(cell, 64); err != nil || float32(w) != float32(v) {
+				t.Errorf("%s is %v, and by way of a float64 %v", cell, float32(v), float32(w))
+			}
 		}
 	}
 	return out

@@ -76,7 +76,7 @@ with safe_open(base + ".safetensors", framework="np") as f:
 
 values = [f"f{j}" for j in range(X.shape[1])]
 text = {c: str for c in columns if c not in ("weight", "view")}
-frame = pd.read_csv(base + ".csv", dtype=text | dict.fromkeys(values, np.float32), float_precision="round_trip",
+frame = pd.read_csv(base + ".csv", dtype=text | dict.fromkeys(values, np.float32),
                     keep_default_na=False, na_values={c: [""] for c in columns})
 assert list(frame.columns) == columns + values
 described("csv", frame)
