@@ -27,7 +27,7 @@ func cacheCommand(e *env) *command {
 		},
 		subcommands: []*command{
 			cacheStatCommand(e), cacheVerifyCommand(e), cacheGCCommand(e), cacheMergeCommand(e), cacheCompactCommand(e),
-			cacheWhyCommand(e),
+			cacheExportCommand(e), cacheWhyCommand(e),
 		},
 	}
 }

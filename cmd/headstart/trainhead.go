@@ -287,7 +287,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	}
 
 	start := time.Now()
-	fits := startFitMeter(e, &o.common)
+	fits := startStepMeter(e, &o.common, "train-head", "fits")
 	o.Progress = fits.step
 	result, err := head.Train(ctx, j.data(), &o.Settings)
 	fits.stop()

@@ -1,5 +1,5 @@
-// Package features reads and writes feature sets, joins them and gathers their
-// rows from a cache.
+// Package features reads and writes feature sets, joins them, gathers their
+// rows from a cache and exports them for other programs.
 //
 // A feature set is what an extraction leaves for a data set: which samples, in
 // which order, with which labels, splits and groups, and the spaces that their
@@ -31,4 +31,21 @@
 // RLE_DICTIONARY and compressed with Snappy, gzip, Zstandard or not at all;
 // columns may then come in any order, with others between them. Pages that
 // carry a checksum, as this package's do, are checked against it.
+//
+// # Exports
+//
+// An Export writes a set's embeddings X, float32 [n, d], rows in the order of
+// the set, the spaces' columns beside each other in their order:
+//
+//	npy          X, as numpy.save writes it; beside it NAME.labels.csv
+//	safetensors  tensors embeddings F32 [n, d] and keys U8 [n, 32]; __metadata__ has
+//	             format_version, backbone, and as JSON spaces and source; beside it
+//	             NAME.labels.csv
+//	csv          id, then f0 … f{d-1}, in the fewest digits that make the same float32,
+//	             by way of a float64 too
+//	parquet      all columns of a feature set, and embedding, a list of float; with the
+//	             metadata of a feature set, so that it is one too
+//
+// NAME.labels.csv and, after id, the CSV have label, split, group, weight and
+// view: those columns in which the set has a value. A null is an empty cell.
 package features

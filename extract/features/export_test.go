@@ -31,3 +31,6 @@ func Check(s *Set) error {
 	}
 	return nil
 }
+
+// NPYHeader is the header of an npy file.
+var NPYHeader = npyHeader

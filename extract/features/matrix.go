@@ -27,9 +27,14 @@ type columns struct {
 // Matrix finds the rows of t in c. If c lacks some, the error is or joins a
 // *MissingError for each space. The caller closes the matrix before c.
 func (t *Table) Matrix(c *cache.Cache) (*Matrix, error) {
-	m := &Matrix{n: t.N(), readers: make(map[string]*cache.Reader)}
+	return newMatrix(c, t.N(), t.parts)
+}
+
+// newMatrix finds the n rows of parts in c.
+func newMatrix(c *cache.Cache, n int, parts []part) (*Matrix, error) {
+	m := &Matrix{n: n, readers: make(map[string]*cache.Reader)}
 	var missing []error
-	for _, p := range t.parts {
+	for _, p := range parts {
 		for _, s := range p.spaces {
 			r, ok := m.readers[s.Fingerprint()]
 			if !ok {
@@ -71,9 +76,17 @@ func (m *Matrix) BlockTo(dst []float32, lo, hi int) error {
 	if lo < 0 || hi < lo || hi > m.n || len(dst) != (hi-lo)*m.d {
 		return fmt.Errorf("features: block of rows %d to %d: %d×%d values do not fit %d×%d", lo, hi, hi-lo, m.d, len(dst), m.n)
 	}
+	if err := m.blockTo(dst, lo, hi); err != nil {
+		return fmt.Errorf("features: %w", err)
+	}
+	return nil
+}
+
+// blockTo is BlockTo of a block that fits.
+func (m *Matrix) blockTo(dst []float32, lo, hi int) error {
 	for _, c := range m.columns {
 		if err := c.blockTo(dst, lo, hi, m.d); err != nil {
-			return fmt.Errorf("features: rows %d to %d: %w", lo, hi, err)
+			return fmt.Errorf("rows %d to %d: %w", lo, hi, err)
 		}
 	}
 	return nil

@@ -1,13 +1,8 @@
 package features
 
 import (
-	"bufio"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -26,6 +21,15 @@ type record struct {
 	View   int32     `parquet:"view,dict,zstd"`
 }
 
+// newRecord takes a row over, which lives as long as the record.
+func newRecord(r *Row) record {
+	c := record{ID: r.ID, Key: r.Key, Label: r.Label, Split: r.Split, Group: r.Group, View: r.View}
+	if r.Weighted {
+		c.Weight = &r.Weight
+	}
+	return c
+}
+
 const (
 	rowGroup       = 1 << 18 // rows; what a Writer holds in memory
 	dictionaryMost = 1 << 20 // bytes; a column with more distinct values goes without
@@ -35,8 +39,7 @@ const (
 type Writer struct {
 	path    string
 	meta    *Meta
-	file    *os.File // nil once closed
-	buffer  *bufio.Writer
+	draft   *draft // nil once closed
 	parquet *parquet.GenericWriter[record]
 	batch   []record
 	n       int // rows so far
@@ -48,15 +51,11 @@ type Writer struct {
 // filled in meanwhile.
 func NewWriter(path string, meta *Meta) (*Writer, error) {
 	w := &Writer{path: path, meta: meta}
-	// The temporary file lies beside the final one, or the two could be on
-	// different file systems.
-	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strings.ToLower(rand.Text()[:8])+".tmp")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
+	var err error
+	if w.draft, err = newDraft(path); err != nil {
 		return nil, fmt.Errorf("features: %s: %w", path, err)
 	}
-	w.file, w.buffer = f, bufio.NewWriterSize(f, 1<<20)
-	w.parquet = parquet.NewGenericWriter[record](w.buffer,
+	w.parquet = parquet.NewGenericWriter[record](w.draft,
 		parquet.MaxRowsPerRowGroup(rowGroup),
 		parquet.DictionaryMaxBytes(dictionaryMost),
 		parquet.DataPageStatistics(false),
@@ -76,11 +75,7 @@ func (w *Writer) Append(rows ...Row) error {
 		if err := r.check(); err != nil {
 			return w.fail(fmt.Errorf("row %d: %w", w.n+i+1, err))
 		}
-		c := record{ID: r.ID, Key: r.Key, Label: r.Label, Split: r.Split, Group: r.Group, View: r.View}
-		if r.Weighted {
-			c.Weight = &r.Weight
-		}
-		w.batch = append(w.batch, c)
+		w.batch = append(w.batch, newRecord(r))
 	}
 	if _, err := w.parquet.Write(w.batch); err != nil {
 		return w.fail(err)
@@ -97,7 +92,7 @@ func (w *Writer) fail(err error) error {
 // Close finishes the file and puts it in its place. After an error of Append
 // it does what Abort does and returns that error.
 func (w *Writer) Close() error {
-	if w.file == nil {
+	if w.draft == nil {
 		return fmt.Errorf("features: %s: %w", w.path, os.ErrClosed)
 	}
 	defer w.Abort()
@@ -119,44 +114,23 @@ func (w *Writer) finish() error {
 	if err := w.parquet.Close(); err != nil {
 		return err
 	}
-	if err := w.buffer.Flush(); err != nil {
+	if err := w.draft.finish(); err != nil {
 		return err
 	}
-	if err := w.file.Sync(); err != nil {
-		return err
-	}
-	name := w.file.Name()
-	if err := w.file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(name, w.path); err != nil {
-		return err
-	}
-	w.file = nil // the temporary file is gone
-	return syncDir(filepath.Dir(w.path))
+	return w.draft.place()
 }
 
 // Abort gives the file up and leaves nothing behind. After Close it does
 // nothing, so that it can be deferred.
 func (w *Writer) Abort() {
-	if w.file == nil {
+	if w.draft == nil {
 		return
 	}
-	w.file.Close()
-	os.Remove(w.file.Name())
-	w.file = nil
+	w.draft.abort()
+	w.draft = nil
 	if w.err == nil {
 		w.fail(os.ErrClosed)
 	}
-}
-
-// syncDir makes a rename in the folder durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Write writes s to path, whole or not at all: into a temporary file beside it

@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// fitMeter shows on stderr how many of the fits of a training are done, in
-// the manner of meter.
-type fitMeter struct {
+// stepMeter shows on stderr how many of a run's steps are done, in the manner
+// of meter.
+type stepMeter struct {
 	env   *env
+	name  string // of the command
+	what  string // steps are: "fits", "rows"
 	quiet bool
 	start time.Time
 
@@ -18,13 +20,13 @@ type fitMeter struct {
 	drawn bool
 }
 
-func startFitMeter(e *env, c *common) *fitMeter {
+func startStepMeter(e *env, c *common, name, what string) *stepMeter {
 	now := time.Now()
-	return &fitMeter{env: e, quiet: c.quiet, start: now, shown: now}
+	return &stepMeter{env: e, name: name, what: what, quiet: c.quiet, start: now, shown: now}
 }
 
-// step is called when a fit is done.
-func (m *fitMeter) step(done, total int) {
+// step is called when so many of all steps are done.
+func (m *stepMeter) step(done, total int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -36,7 +38,7 @@ func (m *fitMeter) step(done, total int) {
 		return
 	}
 	m.shown = now
-	line := fmt.Sprintf("train-head: %d of %d fits", done, total)
+	line := fmt.Sprintf("%s: %s of %s %s", m.name, count(int64(done)), count(int64(total)), m.what)
 	if took := now.Sub(m.start).Seconds(); done > 0 && done < total {
 		line += fmt.Sprintf(", %s left", span(took/float64(done)*float64(total-done)))
 	}
@@ -49,7 +51,7 @@ func (m *fitMeter) step(done, total int) {
 }
 
 // stop takes the line off the terminal.
-func (m *fitMeter) stop() {
+func (m *stepMeter) stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.drawn {
