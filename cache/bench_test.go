@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -216,4 +217,103 @@ func BenchmarkRowsTo(b *testing.B) {
 	}
 	b.ReportMetric(plain.Seconds()/inOrder.Seconds(), "in-order-of-copy")
 	b.ReportMetric(plain.Seconds()/shuffled.Seconds(), "shuffled-of-copy")
+}
+
+// sum adds x with eight sums side by side, so that memory, not the latency of
+// an addition, sets the pace.
+func sum(x []float32) float32 {
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
+	for ; len(x) >= 8; x = x[8:] {
+		s0 += x[0]
+		s1 += x[1]
+		s2 += x[2]
+		s3 += x[3]
+		s4 += x[4]
+		s5 += x[5]
+		s6 += x[6]
+		s7 += x[7]
+	}
+	for _, v := range x {
+		s0 += v
+	}
+	return s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7
+}
+
+// BenchmarkScan adds up every value of a sealed segment of 256 MiB, in
+// blocks of rows, and compares with the sum over a mapped plain file of the
+// same size. Both are in the page cache.
+func BenchmarkScan(b *testing.B) {
+	const n, dim, block = 170_000, 384, 128
+	dir := benchDir(b)
+	c, err := Create(filepath.Join(dir, "cache"), &Options{SegmentBytes: 1 << 40})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	s := testSpace(b, dim)
+	keys := benchKeys(n, 1)
+	fill(b, c, s, keys, 1)
+	seg, err := os.ReadFile(segments(b, c, s)[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "plain"), seg, 0o666); err != nil {
+		b.Fatal(err)
+	}
+	seg = nil
+	f, err := os.Open(filepath.Join(dir, "plain"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	data, err := mapFile(f, 4*n*dim)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unmap(data)
+	r, err := c.Reader(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	refs := make([]Ref, n)
+	for i := range refs {
+		refs[i] = Ref{1, uint32(i)}
+	}
+	var total float32
+	scan := func() time.Duration {
+		t := time.Now()
+		for i := 0; i < n; i += block {
+			rows := min(block, n-i)
+			if err := r.Each(refs[i:i+rows], func(_ int, row []float32) { total += sum(row) }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return time.Since(t)
+	}
+	plain := func() time.Duration {
+		t := time.Now()
+		total += sum(floatsOf(data))
+		return time.Since(t)
+	}
+	plain()
+	first := scan() // every checksum is checked
+	var ours, theirs []time.Duration
+	for b.Loop() {
+		for range 5 {
+			ours, theirs = append(ours, scan()), append(theirs, plain())
+		}
+	}
+	if total != total {
+		b.Fatal("the sum is NaN")
+	}
+	p := median(theirs)
+	b.ReportMetric(4*n*dim/1e9/p.Seconds(), "plain-GB/s")
+	b.ReportMetric(p.Seconds()/median(ours).Seconds(), "of-plain")
+	b.ReportMetric(p.Seconds()/first.Seconds(), "first-of-plain")
+}
+
+func median(ds []time.Duration) time.Duration {
+	slices.Sort(ds)
+	return ds[len(ds)/2]
 }

@@ -246,33 +246,69 @@ func (r *Reader) Locate(keys []Key, refs []Ref) int {
 // when it is first used; one that fails, and of which no other segment has a
 // copy, is a *CorruptError.
 func (r *Reader) RowsTo(dst []float32, refs []Ref) error {
+	dim := r.space.dim
+	if len(dst) != len(refs)*dim {
+		return r.fail(fmt.Errorf("%d values for %d rows of %d", len(dst), len(refs), dim))
+	}
+	return r.each(refs, func(i int, row []byte) {
+		r.space.dtype.decodeTo(dst[i*dim:(i+1)*dim], row)
+	})
+}
+
+// Each calls f with the index of each ref and the row of Dim values at it, in
+// the order of segments and rows. The row of a space of f32 is the cache's own
+// memory: f must not write to it, and nobody may use it after f has returned.
+// The errors are those of RowsTo.
+func (r *Reader) Each(refs []Ref, f func(i int, row []float32)) error {
+	if r.space.dtype == f32 {
+		return r.each(refs, func(i int, row []byte) { f(i, floatsOf(row)) })
+	}
+	values := make([]float32, r.space.dim)
+	return r.each(refs, func(i int, row []byte) {
+		r.space.dtype.decodeTo(values, row)
+		f(i, values)
+	})
+}
+
+// each calls f with the index of each ref and the stored row at it, in the
+// order of segments and rows.
+func (r *Reader) each(refs []Ref, f func(i int, row []byte)) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
 		return r.fail(errClosed)
 	}
-	dim := r.space.dim
-	if len(dst) != len(refs)*dim {
-		return r.fail(fmt.Errorf("%d values for %d rows of %d", len(dst), len(refs), dim))
-	}
+	sorted := true
 	for i, ref := range refs {
 		if !ref.Found() || int(ref.segment) > len(r.segments) || int(ref.row) >= r.segments[ref.segment-1].rows {
 			return r.fail(fmt.Errorf("ref %d is no place in this reader", i))
 		}
+		sorted = sorted && (i == 0 || refs[i-1].Compare(ref) <= 0)
 	}
-	order := make([]int, len(refs))
-	for i := range order {
-		order[i] = i
-	}
-	if !slices.IsSortedFunc(refs, Ref.Compare) {
+	var order []int // of refs, nil: as they are
+	if !sorted {
+		order = make([]int, len(refs))
+		for i := range order {
+			order[i] = i
+		}
 		slices.SortFunc(order, func(a, b int) int { return refs[a].Compare(refs[b]) })
 	}
 	var at int // index into refs
 	err := guard(func() error {
-		for _, at = range order {
-			if err := r.rowTo(dst[at*dim:(at+1)*dim], refs[at]); err != nil {
-				return err
+		for k := range refs {
+			at = k
+			if order != nil {
+				at = order[k]
 			}
+			g, i := r.segments[refs[at].segment-1], int(refs[at].row)
+			row := g.row(i)
+			if !g.valid(i) {
+				var err error
+				if row, err = r.copyOf(g, i); err != nil {
+					return err
+				}
+			}
+			f(at, row)
 		}
 		return nil
 	})
@@ -284,24 +320,19 @@ func (r *Reader) RowsTo(dst []float32, refs []Ref) error {
 	return err
 }
 
-// rowTo copies the row at ref, or else another segment's row of the same key.
-func (r *Reader) rowTo(dst []float32, ref Ref) error {
-	g, row := r.segments[ref.segment-1], int(ref.row)
-	if g.valid(row) {
-		r.space.dtype.decodeTo(dst, g.row(row))
-		return nil
-	}
-	key := Key(g.key(row))
+// copyOf returns another segment's row of the key of row i of g, which is not
+// valid.
+func (r *Reader) copyOf(g *segment, i int) ([]byte, error) {
+	key := Key(g.key(i))
 	for _, h := range r.segments {
 		if h.lost.Load() {
 			continue
 		}
-		if i, ok := h.find(&key); ok && h.valid(i) {
-			r.space.dtype.decodeTo(dst, h.row(i))
-			return nil
+		if j, ok := h.find(&key); ok && h.valid(j) {
+			return h.row(j), nil
 		}
 	}
-	return &CorruptError{g.problem(row)}
+	return nil, &CorruptError{g.problem(i)}
 }
 
 // Corrupt lists the segments that were refused and the rows whose checksum

@@ -250,10 +250,10 @@ type segment struct {
 	crcs []byte // rows×4
 	keys []byte // rows×KeySize, strictly ascending
 
-	// A bit a row: has its checksum been looked at, and did it fail. Both are
-	// used atomically; failed is set before checked.
-	checked, failed []uint64
-	lost            atomic.Bool // a page could not be read
+	// A bit a row: its checksum was found to be right, to be wrong. Both are
+	// used atomically.
+	right, failed []uint64
+	lost          atomic.Bool // a page could not be read
 }
 
 // openSegmentHeader opens a segment of s and reads its header. fi is what the
@@ -341,11 +341,11 @@ func (c *Cache) openSegment(s *Space, name string) (*segment, fs.FileInfo, error
 		path: name, rows: int(h.rows), size: s.rowSize(), data: data, head: data[:start],
 		provenance: h.provenance(),
 
-		emb:     data[start : start+emb],
-		crcs:    data[start+emb : start+crcs],
-		keys:    data[start+crcs : start+keys],
-		checked: make([]uint64, (h.rows+63)/64),
-		failed:  make([]uint64, (h.rows+63)/64),
+		emb:    data[start : start+emb],
+		crcs:   data[start+emb : start+crcs],
+		keys:   data[start+crcs : start+keys],
+		right:  make([]uint64, (h.rows+63)/64),
+		failed: make([]uint64, (h.rows+63)/64),
 	}
 	if err := guard(g.checkOrder); err != nil {
 		g.close()
@@ -397,13 +397,17 @@ func (g *segment) sound(i int) bool {
 // first time.
 func (g *segment) valid(i int) bool {
 	word, bit := i/64, uint64(1)<<(i%64)
-	if atomic.LoadUint64(&g.checked[word])&bit == 0 {
-		if !g.sound(i) {
-			atomic.OrUint64(&g.failed[word], bit)
-		}
-		atomic.OrUint64(&g.checked[word], bit)
+	switch {
+	case atomic.LoadUint64(&g.right[word])&bit != 0:
+		return true
+	case g.known(i):
+		return false
+	case g.sound(i):
+		atomic.OrUint64(&g.right[word], bit)
+		return true
 	}
-	return !g.known(i)
+	atomic.OrUint64(&g.failed[word], bit)
+	return false
 }
 
 // known tells whether the checksum of row i was found to fail.

@@ -94,29 +94,9 @@ func (m *Matrix) blockTo(dst []float32, lo, hi int) error {
 
 // blockTo stores the columns' part of rows lo ≤ i < hi in dst, (hi-lo)×d.
 func (c *columns) blockTo(dst []float32, lo, hi, d int) error {
-	refs, dim := c.refs[lo:hi], c.to-c.from
-	if dim == d {
-		return c.reader.RowsTo(dst, refs)
-	}
-	order := make([]int32, len(refs))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return refs[a].Compare(refs[b]) })
-	const portion = 256 // rows that are copied twice while they are in the CPU's cache
-	rows, some := make([]float32, portion*dim), make([]cache.Ref, portion)
-	for part := range slices.Chunk(order, portion) {
-		for i, row := range part {
-			some[i] = refs[row]
-		}
-		if err := c.reader.RowsTo(rows[:len(part)*dim], some[:len(part)]); err != nil {
-			return err
-		}
-		for i, row := range part {
-			copy(dst[int(row)*d+c.from:], rows[i*dim:(i+1)*dim])
-		}
-	}
-	return nil
+	return c.reader.Each(c.refs[lo:hi], func(i int, row []float32) {
+		copy(dst[i*d+c.from:], row)
+	})
 }
 
 // Close closes the cache's readers.
