@@ -117,6 +117,12 @@ func (s *StatCache) save() error {
 	if len(s.added) == 0 {
 		return nil
 	}
+	if fi, err := s.c.root.Lstat(statDir); err == nil && !fi.IsDir() {
+		return fmt.Errorf("%s is %s where a directory should be; remove it", statDir, kindOf(fi.Mode()))
+	}
+	if fi, err := s.c.root.Lstat(s.name); err == nil && fi.IsDir() {
+		return errors.New("a directory where a file should be; remove it")
+	}
 	all := s.load()
 	maps.Copy(all, s.added)
 	if err := s.c.mkdir(statDir); err != nil {
@@ -125,29 +131,57 @@ func (s *StatCache) save() error {
 	if err := s.c.sweep(statDir); err != nil {
 		return err
 	}
-	if err := s.c.writeWhole(statDir, path.Base(s.name), encodeStat(all)); err != nil {
+	if err := s.c.writeWhole(statDir, path.Base(s.name), encodeStat(all, maxStat)); err != nil {
 		return err
 	}
 	clear(s.added)
 	return nil
 }
 
-// load reads the stored file.
+// load reads the stored file. Whatever keeps it from being read, the stat cache
+// is empty then.
 func (s *StatCache) load() map[string]statRecord {
-	b, err := readSmall(s.c.root, s.name, maxStat)
-	if err == nil {
-		if m, err := parseStat(b); err == nil {
-			return m
-		}
+	m, err := readStat(s.c.root, s.name)
+	if err != nil {
+		return map[string]statRecord{}
 	}
-	return map[string]statRecord{}
+	return m
 }
 
-// encodeStat writes records in the order of their paths.
-func encodeStat(m map[string]statRecord) []byte {
+// readStat reads a file that encodeStat wrote. It is mapped, so that one that
+// is damaged takes no memory.
+func readStat(root *os.Root, name string) (m map[string]statRecord, err error) {
+	f, fi, err := openRegular(root, name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if fi.Size() < 1 || fi.Size() > maxStat {
+		return nil, errStat
+	}
+	b, err := mapFile(f, fi.Size())
+	if err != nil {
+		return nil, err
+	}
+	defer unmap(b)
+	err = guard(func() error {
+		m, err = parseStat(b)
+		return err
+	})
+	return m, err
+}
+
+// encodeStat writes records in the order of their paths. What would make more
+// than limit bytes is left out.
+func encodeStat(m map[string]statRecord, limit int) []byte {
 	b := append([]byte(nil), statMagic...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(m)))
+	b = binary.LittleEndian.AppendUint64(b, 0)
+	n := uint64(0)
 	for _, p := range slices.Sorted(maps.Keys(m)) {
+		if len(b)+statEntry+KeySize+2+len(p)+4 > limit {
+			break
+		}
+		n++
 		r := m[p]
 		b = binary.LittleEndian.AppendUint64(b, uint64(r.size))
 		b = binary.LittleEndian.AppendUint64(b, uint64(r.mtime))
@@ -157,6 +191,7 @@ func encodeStat(m map[string]statRecord) []byte {
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(p)))
 		b = append(b, p...)
 	}
+	binary.LittleEndian.PutUint64(b[len(statMagic):], n)
 	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 }
 
@@ -164,24 +199,27 @@ var errStat = errors.New("damaged")
 
 // parseStat reads what encodeStat writes.
 func parseStat(b []byte) (map[string]statRecord, error) {
-	const head = len(statMagic) + 8
+	const head, least = len(statMagic) + 8, statEntry + KeySize + 2
 	if len(b) < head+4 || string(b[:len(statMagic)]) != statMagic {
 		return nil, errStat
 	}
 	n := binary.LittleEndian.Uint64(b[len(statMagic):])
 	body, sum := b[head:len(b)-4], b[len(b)-4:]
-	if crc32.ChecksumIEEE(b[:len(b)-4]) != binary.LittleEndian.Uint32(sum) || n > uint64(len(body)) {
+	if size := uint64(len(body)); n > size/uint64(least) || size > n*uint64(least+maxPath) {
 		return nil, errStat
 	}
-	m := make(map[string]statRecord, min(n, uint64(len(body)/(statEntry+KeySize+2))))
+	if crc32.ChecksumIEEE(b[:len(b)-4]) != binary.LittleEndian.Uint32(sum) {
+		return nil, errStat
+	}
+	m := make(map[string]statRecord, n)
 	for range n {
-		if len(body) < statEntry+KeySize+2 {
+		if len(body) < least {
 			return nil, errStat
 		}
 		u := func(i int) uint64 { return binary.LittleEndian.Uint64(body[8*i:]) }
 		r := statRecord{int64(u(0)), int64(u(1)), int64(u(2)), u(3), Key(body[statEntry:])}
 		size := int(binary.LittleEndian.Uint16(body[statEntry+KeySize:]))
-		body = body[statEntry+KeySize+2:]
+		body = body[least:]
 		if len(body) < size {
 			return nil, errStat
 		}

@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -145,7 +147,7 @@ func TestStatCacheMerges(t *testing.T) {
 // next Save makes it whole.
 func TestStatCacheDamaged(t *testing.T) {
 	m := map[string]statRecord{"/a/b": {1, 2, 3, 4, Key{5}}, "/ü": {-1, -2, 1 << 62, 1<<64 - 1, Key{6}}, "": {}}
-	full := encodeStat(m)
+	full := encodeStat(m, maxStat)
 	if got, err := parseStat(full); err != nil || !reflect.DeepEqual(got, m) {
 		t.Fatalf("read back %v, %v", got, err)
 	}
@@ -181,6 +183,80 @@ func TestStatCacheDamaged(t *testing.T) {
 	}
 	if k, ok := c.StatCache("test").Lookup(p, fi); !ok || k != (Key{2}) {
 		t.Error("not found after the damage was saved over")
+	}
+}
+
+// What does not fit into the file is forgotten, and what fits is not.
+func TestStatCacheIsBounded(t *testing.T) {
+	m := map[string]statRecord{}
+	for i := range 100 {
+		m[fmt.Sprintf("/photos/%02d", i)] = statRecord{size: int64(i)}
+	}
+	whole := encodeStat(m, maxStat)
+	each := (len(whole) - len(encodeStat(nil, maxStat))) / 100
+	for _, limit := range []int{len(whole), len(whole) - 1, len(whole) - each, 7*each - 1} {
+		b := encodeStat(m, limit)
+		got, err := parseStat(b)
+		if err != nil || len(b) > limit || len(b)+each <= min(limit, len(whole)) {
+			t.Fatalf("limit %d: %d bytes, %v", limit, len(b), err)
+		}
+		for path, r := range got {
+			if m[path] != r {
+				t.Errorf("limit %d: %s is %v", limit, path, r)
+			}
+		}
+	}
+}
+
+// A crafted file is refused at once and takes no memory, however large it is
+// or says that it is.
+func TestStatCacheHostile(t *testing.T) {
+	c := newCache(t, nil)
+	p, fi, s := oldFile(t, c, "a", "hello")
+	s.Put(p, fi, Key{1})
+	if err := s.Save(); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(c.Dir(), statDir, "test")
+	good, err := os.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := func(n uint64) []byte {
+		b := binary.LittleEndian.AppendUint64([]byte(statMagic), n)
+		b = append(b, good[len(b):len(good)-4]...)
+		return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	}
+	for name, f := range map[string]struct {
+		content []byte
+		size    int64 // with the hole after content
+	}{
+		"no entry counted":         {entries(0), 0},
+		"two counted":              {entries(2), 0},
+		"2^62 counted":             {entries(1 << 62), 0},
+		"2^64-1 counted":           {entries(1<<64 - 1), 0},
+		"one counted in 1 GiB":     {entries(1), maxStat},
+		"more counted than 1 GiB":  {entries(1 << 30), maxStat},
+		"more bytes than may be":   {good, maxStat + 1},
+		"far more bytes":           {good, 1 << 40},
+		"1 GiB of zeros":           {nil, maxStat},
+		"the magic alone in 1 GiB": {[]byte(statMagic), maxStat},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(at, f.content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if f.size > 0 {
+				if err := os.Truncate(at, f.size); err != nil {
+					t.Fatal(err)
+				}
+			}
+			quick(t, func() {
+				if _, ok := later(c).Lookup(p, fi); ok {
+					t.Error("found")
+				}
+			})
+		})
 	}
 }
 
