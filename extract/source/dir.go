@@ -16,6 +16,7 @@ type dir struct {
 	root *os.Root
 	name string // as given, for messages
 	abs  string
+	near near
 }
 
 func openDir(name string) (*dir, error) {
@@ -74,6 +75,9 @@ func (d *dir) stat(path string) (fs.FileInfo, error) {
 	if d.root == nil {
 		return os.Stat(d.absolute(path))
 	}
+	if info, ok := d.near.stat(d.root, path); ok {
+		return info, nil
+	}
 	return d.root.Stat(filepath.FromSlash(path))
 }
 
@@ -122,5 +126,6 @@ func (d *dir) close() error {
 	if d == nil || d.root == nil {
 		return nil
 	}
+	d.near.close()
 	return d.root.Close()
 }
