@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -147,8 +149,8 @@ func TestStatCacheMerges(t *testing.T) {
 // next Save makes it whole.
 func TestStatCacheDamaged(t *testing.T) {
 	m := map[string]statRecord{"/a/b": {1, 2, 3, 4, Key{5}}, "/ü": {-1, -2, 1 << 62, 1<<64 - 1, Key{6}}, "": {}}
-	full := encodeStat(m, maxStat)
-	if got, err := parseStat(full); err != nil || !reflect.DeepEqual(got, m) {
+	full, table := mergeStat(new(statTable), m, maxStat)
+	if got, err := parseStat(full); err != nil || !reflect.DeepEqual(got, table) || !reflect.DeepEqual(records(got), m) {
 		t.Fatalf("read back %v, %v", got, err)
 	}
 	for cut := range full {
@@ -192,18 +194,75 @@ func TestStatCacheIsBounded(t *testing.T) {
 	for i := range 100 {
 		m[fmt.Sprintf("/photos/%02d", i)] = statRecord{size: int64(i)}
 	}
-	whole := encodeStat(m, maxStat)
-	each := (len(whole) - len(encodeStat(nil, maxStat))) / 100
+	whole, _ := mergeStat(new(statTable), m, maxStat)
+	each := (len(whole) - statHeader - 4) / 100
 	for _, limit := range []int{len(whole), len(whole) - 1, len(whole) - each, 7*each - 1} {
-		b := encodeStat(m, limit)
+		b, _ := mergeStat(new(statTable), m, limit)
 		got, err := parseStat(b)
 		if err != nil || len(b) > limit || len(b)+each <= min(limit, len(whole)) {
 			t.Fatalf("limit %d: %d bytes, %v", limit, len(b), err)
 		}
-		for path, r := range got {
+		for path, r := range records(got) {
 			if m[path] != r {
 				t.Errorf("limit %d: %s is %v", limit, path, r)
 			}
+		}
+	}
+}
+
+// records returns the entries of a table.
+func records(t *statTable) map[string]statRecord {
+	m := map[string]statRecord{}
+	for i := range t.ends {
+		m[string(t.path(i))] = t.record(i)
+	}
+	return m
+}
+
+// Tables that are merged hold what a map would hold, and find says so wherever
+// it begins.
+func TestStatTables(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	table, want := new(statTable), map[string]statRecord{}
+	for round := range 30 {
+		added := map[string]statRecord{}
+		for range random.IntN(20) {
+			path := strings.Repeat("/a", random.IntN(3)) + fmt.Sprint(random.IntN(60))
+			added[path] = statRecord{random.Int64(), random.Int64(), -random.Int64(), random.Uint64(), Key{byte(round)}}
+		}
+		maps.Copy(want, added)
+		var file []byte
+		file, table = mergeStat(table, added, maxStat)
+		if read, err := parseStat(file); err != nil || !reflect.DeepEqual(records(read), want) || !reflect.DeepEqual(records(table), want) {
+			t.Fatalf("round %d: another table, %v", round, err)
+		}
+		for path := range want {
+			for _, other := range []string{path, path + "x", path[:len(path)-1]} {
+				for near := -1; near <= len(table.ends)+9; near += 3 {
+					i, ok := table.find(other, near)
+					if _, is := want[other]; ok != is || ok && string(table.path(i)) != other {
+						t.Fatalf("round %d: find %q from %d: %d, %v", round, other, near, i, ok)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Paths that stand twice or out of order are damage.
+func TestStatCacheOrder(t *testing.T) {
+	r := statRecord{size: 1}
+	for _, test := range []struct {
+		paths string
+		ok    bool
+	}{{"abc", true}, {"a", true}, {"", true}, {"acb", false}, {"aab", false}, {"abb", false}, {"ba", false}} {
+		b := binary.LittleEndian.AppendUint64([]byte(statMagic), uint64(len(test.paths)))
+		for _, p := range test.paths {
+			b = append(b, r.entry(string(p))...)
+		}
+		b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		if _, err := parseStat(b); (err == nil) != test.ok {
+			t.Errorf("%q: %v", test.paths, err)
 		}
 	}
 }
