@@ -69,9 +69,9 @@
 //	offset   bytes  content
 //	0        8      "hsstat/1"
 //	8        8      uint64 number of entries
-//	16       …      entries, by path: int64 size, int64 mtime and int64 ctime in
-//	                ns since 1970, uint64 inode, 32 bytes key, uint16 length of
-//	                the path, path
+//	16       …      entries, ascending by path, each path once: int64 size, int64
+//	                mtime and int64 ctime in ns since 1970, uint64 inode, 32
+//	                bytes key, uint16 length of the path, path
 //	end-4    4      CRC-32/IEEE of all before
 //
 // docs/cache-format.md has an example of each, byte by byte, the order in

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,18 +10,22 @@ import (
 	"os"
 	"path"
 	"slices"
+	"sort"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Constants of the stat cache's files; doc.go has the table of offsets.
 const (
-	statMagic = "hsstat/1"
-	statEntry = 4 * 8           // bytes of the numbers of an entry
-	maxStat   = 1 << 30         // bytes a file
-	maxPath   = 1<<16 - 1       // bytes a path
-	tooRecent = 2 * time.Second // file systems tick this coarsely
+	statMagic  = "hsstat/1"
+	statHeader = len(statMagic) + 8
+	statKey    = 4 * 8                 // bytes of an entry before its key
+	statPath   = statKey + KeySize + 2 // and before its path
+	maxStat    = 1 << 30               // bytes a file
+	maxPath    = 1<<16 - 1             // bytes a path
+	tooRecent  = 2 * time.Second       // file systems tick this coarsely
 )
 
 // StatCache remembers the keys of files by what the file system says about
@@ -33,8 +38,10 @@ type StatCache struct {
 	latest int64  // ns since 1970: files that changed later are not remembered
 
 	mu    sync.Mutex
-	files map[string]statRecord
+	saved *statTable
 	added map[string]statRecord // not saved yet
+
+	near atomic.Int64 // the entry of saved that was found last
 }
 
 // statRecord is what is remembered of a file.
@@ -63,7 +70,7 @@ func (c *Cache) StatCache(kind string) *StatCache {
 		latest: time.Now().Add(-tooRecent).UnixNano(),
 		added:  map[string]statRecord{},
 	}
-	s.files = s.load()
+	s.saved = s.load()
 	return s
 }
 
@@ -76,10 +83,19 @@ func (s *StatCache) Lookup(path string, fi os.FileInfo) (Key, bool) {
 		return Key{}, false
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	was, ok := s.files[path]
+	was, ok := s.added[path]
+	saved := s.saved
+	s.mu.Unlock()
+	if !ok {
+		i, found := saved.find(path, int(s.near.Load()))
+		if !found {
+			return Key{}, false
+		}
+		s.near.Store(int64(i))
+		was = saved.record(i)
+	}
 	now.key = was.key
-	return was.key, ok && now == was
+	return was.key, now == was
 }
 
 // Put remembers the key of a file. fi must have been taken after StatCache
@@ -94,7 +110,6 @@ func (s *StatCache) Put(path string, fi os.FileInfo, k Key) {
 	r.key = k
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.files[path] = r
 	s.added[path] = r
 }
 
@@ -117,79 +132,176 @@ func (s *StatCache) save() error {
 	if len(s.added) == 0 {
 		return nil
 	}
-	all := s.load()
-	maps.Copy(all, s.added)
+	if fi, err := s.c.disk.Lstat(statDir); err == nil && !fi.IsDir() {
+		return fmt.Errorf("%s is %s where a directory should be; remove it", statDir, kindOf(fi.Mode()))
+	}
+	if fi, err := s.c.disk.Lstat(s.name); err == nil && fi.IsDir() {
+		return errors.New("a directory where a file should be; remove it")
+	}
 	if err := s.c.mkdir(statDir); err != nil {
 		return err
 	}
 	if err := s.c.sweep(statDir); err != nil {
 		return err
 	}
-	if err := s.c.writeWhole(statDir, path.Base(s.name), encodeStat(all)); err != nil {
+	file, saved := mergeStat(s.load(), s.added, maxStat)
+	if err := s.c.writeWhole(statDir, path.Base(s.name), file); err != nil {
 		return err
 	}
+	s.saved = saved
 	clear(s.added)
 	return nil
 }
 
-// load reads the stored file.
-func (s *StatCache) load() map[string]statRecord {
-	b, err := s.c.readSmall(s.name, maxStat)
-	if err == nil {
-		if m, err := parseStat(b); err == nil {
-			return m
-		}
+// load reads the stored file. Whatever keeps it from being read, the stat cache
+// is empty then.
+func (s *StatCache) load() *statTable {
+	t, err := s.c.readStat(s.name)
+	if err != nil {
+		return new(statTable)
 	}
-	return map[string]statRecord{}
+	return t
 }
 
-// encodeStat writes records in the order of their paths.
-func encodeStat(m map[string]statRecord) []byte {
-	b := append([]byte(nil), statMagic...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(m)))
-	for _, p := range slices.Sorted(maps.Keys(m)) {
-		r := m[p]
-		b = binary.LittleEndian.AppendUint64(b, uint64(r.size))
-		b = binary.LittleEndian.AppendUint64(b, uint64(r.mtime))
-		b = binary.LittleEndian.AppendUint64(b, uint64(r.ctime))
-		b = binary.LittleEndian.AppendUint64(b, r.inode)
-		b = append(b, r.key[:]...)
-		b = binary.LittleEndian.AppendUint16(b, uint16(len(p)))
-		b = append(b, p...)
+// readStat reads a file that mergeStat made. It is mapped first, so that one
+// that is damaged takes no memory.
+func (c *Cache) readStat(name string) (t *statTable, err error) {
+	f, err := c.disk.Open(name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
 	}
-	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() < 1 || fi.Size() > maxStat {
+		return nil, errStat
+	}
+	b, err := f.Map(fi.Size())
+	if err != nil {
+		return nil, err
+	}
+	defer unmap(b)
+	err = guard(func() error {
+		if t, err = parseStat(b); err == nil {
+			t.data = bytes.Clone(t.data)
+		}
+		return err
+	})
+	return t, err
+}
+
+// statTable is what stands in a stat cache's file: entries in the order of
+// their paths, each path once. Its zero value has none.
+type statTable struct {
+	data []byte   // entries, one after the other
+	ends []uint32 // where each of them ends
+}
+
+func (t *statTable) entry(i int) []byte {
+	if i == 0 {
+		return t.data[:t.ends[0]]
+	}
+	return t.data[t.ends[i-1]:t.ends[i]]
+}
+
+func (t *statTable) path(i int) []byte { return t.entry(i)[statPath:] }
+
+func (t *statTable) record(i int) statRecord {
+	e := t.entry(i)
+	u := func(i int) uint64 { return binary.LittleEndian.Uint64(e[8*i:]) }
+	return statRecord{int64(u(0)), int64(u(1)), int64(u(2)), u(3), Key(e[statKey:])}
+}
+
+// find returns the number of the entry of path. Files are looked for in the
+// order of their paths, or nearly so by several goroutines, so it begins a
+// little before the entry near.
+func (t *statTable) find(path string, near int) (int, bool) {
+	n := len(t.ends)
+	before := func(i int) bool { return string(t.path(i)) < path }
+	i := min(max(near-8, 0), n)
+	if i < n && before(i) {
+		i = gallop(i, n, before)
+	} else {
+		i = sort.Search(i, func(i int) bool { return !before(i) })
+	}
+	return i, i < n && string(t.path(i)) == path
+}
+
+// mergeStat returns t with records added, as a file and as a table of its
+// own. What would make a file of more than limit bytes is left out.
+func mergeStat(t *statTable, added map[string]statRecord, limit int) ([]byte, *statTable) {
+	b := append([]byte(statMagic), make([]byte, 8)...)
+	m := new(statTable)
+	put := func(e []byte) {
+		if len(b)+len(e)+4 <= limit {
+			b = append(b, e...)
+			m.ends = append(m.ends, uint32(len(b)-statHeader))
+		}
+	}
+	i := 0
+	for _, p := range slices.Sorted(maps.Keys(added)) {
+		for ; i < len(t.ends) && string(t.path(i)) < p; i++ {
+			put(t.entry(i))
+		}
+		if i < len(t.ends) && string(t.path(i)) == p {
+			i++
+		}
+		r := added[p]
+		put(r.entry(p))
+	}
+	for ; i < len(t.ends); i++ {
+		put(t.entry(i))
+	}
+	binary.LittleEndian.PutUint64(b[len(statMagic):], uint64(len(m.ends)))
+	m.data = b[statHeader:]
+	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b)), m
+}
+
+// entry returns the bytes that stand for the record of the file at path.
+func (r *statRecord) entry(path string) []byte {
+	e := make([]byte, 0, statPath+len(path))
+	for _, x := range []uint64{uint64(r.size), uint64(r.mtime), uint64(r.ctime), r.inode} {
+		e = binary.LittleEndian.AppendUint64(e, x)
+	}
+	e = append(e, r.key[:]...)
+	e = binary.LittleEndian.AppendUint16(e, uint16(len(path)))
+	return append(e, path...)
 }
 
 var errStat = errors.New("damaged")
 
-// parseStat reads what encodeStat writes.
-func parseStat(b []byte) (map[string]statRecord, error) {
-	const head = len(statMagic) + 8
-	if len(b) < head+4 || string(b[:len(statMagic)]) != statMagic {
+// parseStat reads what mergeStat makes. The table is a view of b.
+func parseStat(b []byte) (*statTable, error) {
+	if len(b) < statHeader+4 || string(b[:len(statMagic)]) != statMagic {
 		return nil, errStat
 	}
 	n := binary.LittleEndian.Uint64(b[len(statMagic):])
-	body, sum := b[head:len(b)-4], b[len(b)-4:]
-	if crc32.ChecksumIEEE(b[:len(b)-4]) != binary.LittleEndian.Uint32(sum) || n > uint64(len(body)) {
+	body, sum := b[statHeader:len(b)-4], b[len(b)-4:]
+	if size := uint64(len(body)); n > size/statPath || size > n*(statPath+maxPath) {
 		return nil, errStat
 	}
-	m := make(map[string]statRecord, min(n, uint64(len(body)/(statEntry+KeySize+2))))
-	for range n {
-		if len(body) < statEntry+KeySize+2 {
-			return nil, errStat
-		}
-		u := func(i int) uint64 { return binary.LittleEndian.Uint64(body[8*i:]) }
-		r := statRecord{int64(u(0)), int64(u(1)), int64(u(2)), u(3), Key(body[statEntry:])}
-		size := int(binary.LittleEndian.Uint16(body[statEntry+KeySize:]))
-		body = body[statEntry+KeySize+2:]
-		if len(body) < size {
-			return nil, errStat
-		}
-		m[string(body[:size])] = r
-		body = body[size:]
-	}
-	if len(body) > 0 {
+	if crc32.ChecksumIEEE(b[:len(b)-4]) != binary.LittleEndian.Uint32(sum) {
 		return nil, errStat
 	}
-	return m, nil
+	t := &statTable{data: body, ends: make([]uint32, n)}
+	at := 0
+	for i := range t.ends {
+		if len(body)-at < statPath {
+			return nil, errStat
+		}
+		at += statPath + int(binary.LittleEndian.Uint16(body[at+statPath-2:]))
+		if at > len(body) {
+			return nil, errStat
+		}
+		t.ends[i] = uint32(at)
+		if i > 0 && bytes.Compare(t.path(i-1), t.path(i)) >= 0 {
+			return nil, errStat
+		}
+	}
+	if at < len(body) {
+		return nil, errStat
+	}
+	return t, nil
 }

@@ -1,7 +1,11 @@
 package cache
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -145,8 +149,8 @@ func TestStatCacheMerges(t *testing.T) {
 // next Save makes it whole.
 func TestStatCacheDamaged(t *testing.T) {
 	m := map[string]statRecord{"/a/b": {1, 2, 3, 4, Key{5}}, "/ü": {-1, -2, 1 << 62, 1<<64 - 1, Key{6}}, "": {}}
-	full := encodeStat(m)
-	if got, err := parseStat(full); err != nil || !reflect.DeepEqual(got, m) {
+	full, table := mergeStat(new(statTable), m, maxStat)
+	if got, err := parseStat(full); err != nil || !reflect.DeepEqual(got, table) || !reflect.DeepEqual(records(got), m) {
 		t.Fatalf("read back %v, %v", got, err)
 	}
 	for cut := range full {
@@ -181,6 +185,137 @@ func TestStatCacheDamaged(t *testing.T) {
 	}
 	if k, ok := c.StatCache("test").Lookup(p, fi); !ok || k != (Key{2}) {
 		t.Error("not found after the damage was saved over")
+	}
+}
+
+// What does not fit into the file is forgotten, and what fits is not.
+func TestStatCacheIsBounded(t *testing.T) {
+	m := map[string]statRecord{}
+	for i := range 100 {
+		m[fmt.Sprintf("/photos/%02d", i)] = statRecord{size: int64(i)}
+	}
+	whole, _ := mergeStat(new(statTable), m, maxStat)
+	each := (len(whole) - statHeader - 4) / 100
+	for _, limit := range []int{len(whole), len(whole) - 1, len(whole) - each, 7*each - 1} {
+		b, _ := mergeStat(new(statTable), m, limit)
+		got, err := parseStat(b)
+		if err != nil || len(b) > limit || len(b)+each <= min(limit, len(whole)) {
+			t.Fatalf("limit %d: %d bytes, %v", limit, len(b), err)
+		}
+		for path, r := range records(got) {
+			if m[path] != r {
+				t.Errorf("limit %d: %s is %v", limit, path, r)
+			}
+		}
+	}
+}
+
+// records returns the entries of a table.
+func records(t *statTable) map[string]statRecord {
+	m := map[string]statRecord{}
+	for i := range t.ends {
+		m[string(t.path(i))] = t.record(i)
+	}
+	return m
+}
+
+// Tables that are merged hold what a map would hold, and find says so wherever
+// it begins.
+func TestStatTables(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	table, want := new(statTable), map[string]statRecord{}
+	for round := range 30 {
+		added := map[string]statRecord{}
+		for range random.IntN(20) {
+			path := strings.Repeat("/a", random.IntN(3)) + fmt.Sprint(random.IntN(60))
+			added[path] = statRecord{random.Int64(), random.Int64(), -random.Int64(), random.Uint64(), Key{byte(round)}}
+		}
+		maps.Copy(want, added)
+		var file []byte
+		file, table = mergeStat(table, added, maxStat)
+		if read, err := parseStat(file); err != nil || !reflect.DeepEqual(records(read), want) || !reflect.DeepEqual(records(table), want) {
+			t.Fatalf("round %d: another table, %v", round, err)
+		}
+		for path := range want {
+			for _, other := range []string{path, path + "x", path[:len(path)-1]} {
+				for near := -1; near <= len(table.ends)+9; near += 3 {
+					i, ok := table.find(other, near)
+					if _, is := want[other]; ok != is || ok && string(table.path(i)) != other {
+						t.Fatalf("round %d: find %q from %d: %d, %v", round, other, near, i, ok)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Paths that stand twice or out of order are damage.
+func TestStatCacheOrder(t *testing.T) {
+	r := statRecord{size: 1}
+	for _, test := range []struct {
+		paths string
+		ok    bool
+	}{{"abc", true}, {"a", true}, {"", true}, {"acb", false}, {"aab", false}, {"abb", false}, {"ba", false}} {
+		b := binary.LittleEndian.AppendUint64([]byte(statMagic), uint64(len(test.paths)))
+		for _, p := range test.paths {
+			b = append(b, r.entry(string(p))...)
+		}
+		b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+		if _, err := parseStat(b); (err == nil) != test.ok {
+			t.Errorf("%q: %v", test.paths, err)
+		}
+	}
+}
+
+// A crafted file is refused at once and takes no memory, however large it is
+// or says that it is.
+func TestStatCacheHostile(t *testing.T) {
+	c := newCache(t, nil)
+	p, fi, s := oldFile(t, c, "a", "hello")
+	s.Put(p, fi, Key{1})
+	if err := s.Save(); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(c.Dir(), statDir, "test")
+	good, err := os.ReadFile(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := func(n uint64) []byte {
+		b := binary.LittleEndian.AppendUint64([]byte(statMagic), n)
+		b = append(b, good[len(b):len(good)-4]...)
+		return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	}
+	for name, f := range map[string]struct {
+		content []byte
+		size    int64 // with the hole after content
+	}{
+		"no entry counted":         {entries(0), 0},
+		"two counted":              {entries(2), 0},
+		"2^62 counted":             {entries(1 << 62), 0},
+		"2^64-1 counted":           {entries(1<<64 - 1), 0},
+		"one counted in 1 GiB":     {entries(1), maxStat},
+		"more counted than 1 GiB":  {entries(1 << 30), maxStat},
+		"more bytes than may be":   {good, maxStat + 1},
+		"far more bytes":           {good, 1 << 40},
+		"1 GiB of zeros":           {nil, maxStat},
+		"the magic alone in 1 GiB": {[]byte(statMagic), maxStat},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(at, f.content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if f.size > 0 {
+				if err := os.Truncate(at, f.size); err != nil {
+					t.Fatal(err)
+				}
+			}
+			quick(t, func() {
+				if _, ok := later(c).Lookup(p, fi); ok {
+					t.Error("found")
+				}
+			})
+		})
 	}
 }
 

@@ -2,7 +2,6 @@ package extract
 
 import (
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +26,8 @@ type entry struct {
 	sample  *source.Sample
 	key     cache.Key
 	content []byte
-	path    string      // of the sample's file, with a stat cache
-	info    fs.FileInfo // taken before content was read; nil for texts
-	hinted  bool        // key comes from the stat cache, content has not been read
+	path    string // of the sample's file, with a stat cache; "" for texts
+	hinted  bool   // key comes from the stat cache, content has not been read
 	job     *job
 	bad     string
 	// duplicate says that another sample of this run brought the content.
@@ -126,9 +124,10 @@ func (r *run) sideBySide(rows []entry, f func(*run, *entry)) {
 // identify finds an entry's key: by the stat cache, or from its content.
 func (r *run) identify(e *entry) {
 	if r.settings.StatCache != nil {
-		var err error
-		if e.path, e.info, err = e.sample.Info(); err == nil && e.info != nil {
-			if key, ok := r.settings.StatCache.Lookup(e.path, e.info); ok {
+		path, info, err := e.sample.Info()
+		e.path = path
+		if err == nil && info != nil {
+			if key, ok := r.settings.StatCache.Lookup(path, info); ok {
 				e.key, e.hinted = key, true
 				return
 			}
@@ -140,7 +139,7 @@ func (r *run) identify(e *entry) {
 // read reads an entry's content and takes its key.
 func (r *run) read(e *entry) {
 	e.hinted = false
-	content, err := e.sample.Read(maxContent)
+	content, info, err := e.sample.ReadInfo(maxContent)
 	switch {
 	case err != nil:
 		e.bad = err.Error()
@@ -151,8 +150,8 @@ func (r *run) read(e *entry) {
 	}
 	e.content = content
 	e.key = cache.KeyOf(string(r.spec.Modality), content)
-	if e.info != nil {
-		r.settings.StatCache.Put(e.path, e.info, e.key)
+	if e.path != "" {
+		r.settings.StatCache.Put(e.path, info, e.key)
 	}
 }
 

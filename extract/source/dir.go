@@ -16,6 +16,7 @@ type dir struct {
 	root *os.Root
 	name string // as given, for messages
 	abs  string
+	near near
 }
 
 func openDir(name string) (*dir, error) {
@@ -40,10 +41,42 @@ func (d *dir) open(path string) (*os.File, error) {
 	return d.root.OpenFile(filepath.FromSlash(path), flags, 0)
 }
 
+// openList opens the folder at path for listing. A file that an os.Root opened
+// asks the file system about each entry while it lists, in case somebody calls
+// Info, which takes ten times as long as the names and kinds do; this one does
+// not.
+func (d *dir) openList(path string) (*os.File, error) {
+	f, err := d.open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var dupErr error
+	err = conn.Control(func(open uintptr) {
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+		if fd, dupErr = syscall.Dup(int(open)); dupErr == nil {
+			syscall.CloseOnExec(fd)
+		}
+	})
+	if err = errors.Join(err, dupErr); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), d.absolute(path)), nil
+}
+
 // stat follows symbolic links as open does.
 func (d *dir) stat(path string) (fs.FileInfo, error) {
 	if d.root == nil {
 		return os.Stat(d.absolute(path))
+	}
+	if info, ok := d.near.stat(d.root, path); ok {
+		return info, nil
 	}
 	return d.root.Stat(filepath.FromSlash(path))
 }
@@ -93,5 +126,6 @@ func (d *dir) close() error {
 	if d == nil || d.root == nil {
 		return nil
 	}
+	d.near.close()
 	return d.root.Close()
 }

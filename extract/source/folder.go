@@ -80,7 +80,7 @@ func (f *folder) list(path string) ([]entry, error) {
 	if name == "" {
 		name = "."
 	}
-	h, err := f.dir.open(name)
+	h, err := f.dir.openList(name)
 	if err != nil {
 		return nil, err
 	}

@@ -30,33 +30,40 @@ type Sample struct {
 // this sample is bad, in words that do not repeat its path. Read may be called
 // from several goroutines.
 func (s *Sample) Read(limit int64) ([]byte, error) {
+	content, _, err := s.ReadInfo(limit)
+	return content, err
+}
+
+// ReadInfo is Read, and returns what the file system said about the very file
+// that was read, just before: another one than Info saw may have come to its
+// path. For texts info is nil.
+func (s *Sample) ReadInfo(limit int64) (content []byte, info fs.FileInfo, err error) {
 	if s.bad != nil {
-		return nil, s.bad
+		return nil, nil, s.bad
 	}
 	if s.dir == nil {
 		if n := int64(len(s.text)); n > limit {
-			return nil, tooLarge(n, limit)
+			return nil, nil, tooLarge(n, limit)
 		}
-		return []byte(s.text), nil
+		return []byte(s.text), nil, nil
 	}
 	f, err := s.dir.open(s.file)
 	if err != nil {
-		return nil, s.dir.reason(err)
+		return nil, nil, s.dir.reason(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, s.dir.reason(err)
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, s.dir.reason(err)
 	}
 	if err := regular(info); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if info.Size() > limit {
-		return nil, tooLarge(info.Size(), limit)
+		return nil, nil, tooLarge(info.Size(), limit)
 	}
 	// One byte more than the size says, to see the end without growing; the
 	// file may have grown meanwhile.
-	content := make([]byte, 0, info.Size()+1)
+	content = make([]byte, 0, info.Size()+1)
 	for {
 		if len(content) == cap(content) {
 			content = append(content, 0)[:len(content)]
@@ -64,13 +71,13 @@ func (s *Sample) Read(limit int64) ([]byte, error) {
 		n, err := f.Read(content[len(content):cap(content)])
 		content = content[:len(content)+n]
 		if int64(len(content)) > limit {
-			return nil, tooLarge(int64(len(content)), limit)
+			return nil, nil, tooLarge(int64(len(content)), limit)
 		}
 		if err == io.EOF {
-			return content, nil
+			return content, info, nil
 		}
 		if err != nil {
-			return nil, s.dir.reason(err)
+			return nil, nil, s.dir.reason(err)
 		}
 	}
 }
@@ -78,7 +85,7 @@ func (s *Sample) Read(limit int64) ([]byte, error) {
 // Info returns the absolute path of the sample's file and what the file system
 // says about it, for a cache of digests by path, size and time. Samples that
 // are no files of their own (texts) have the path "" and a nil info. Errors
-// are as Read's.
+// are as Read's. Asked about files folder by folder it is fast.
 func (s *Sample) Info() (path string, info fs.FileInfo, err error) {
 	if s.bad != nil {
 		return "", nil, s.bad
