@@ -66,8 +66,8 @@ func TestEverySampleReachesTheSinkInOrder(t *testing.T) {
 			t.Fatalf("sample %d: an embedding of %d values", i, len(first.embeddings[i]))
 		}
 	}
-	if got := backbone.rows.Load(); got != stats.BackboneRows.Load() {
-		t.Fatalf("the backbone saw %d rows, the statistics say %d", got, stats.BackboneRows.Load())
+	if got, rows, checks := backbone.rows.Load(), stats.BackboneRows.Load(), stats.CheckRows.Load(); got != rows+checks || checks != 8 {
+		t.Fatalf("the backbone saw %d rows, the statistics say %d and %d for checks, want 8", got, rows, checks)
 	}
 	if bad, want := stats.Bad.Load(), int64(9); bad != want {
 		t.Errorf("%d bad samples, want %d", bad, want)
