@@ -66,8 +66,6 @@ func cacheVerifyCommand(e *env) *command {
 				return usagef("--recompute %d: at least 1 is needed", o.recompute)
 			case o.recompute > 0 && len(o.sets) == 0:
 				return usagef("--recompute takes samples of feature sets; name one or more")
-			case o.root != "" && o.recompute == 0:
-				return usagef("--root says where the samples for --recompute are")
 			}
 			return runCacheVerify(ctx.Context, o, e)
 		},

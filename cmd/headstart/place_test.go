@@ -131,7 +131,11 @@ func (p *place) fails(t *testing.T, line string, code int, parts ...string) {
 	if n := strings.Count(stderr, "\n"); n < 1 || n > 3 {
 		t.Errorf("headstart %s: an error of %d lines: %s", line, n, stderr)
 	}
-	if !strings.HasPrefix(stderr, "headstart: "+strings.Fields(line)[0]+": ") {
+	command := strings.Fields(line)[0]
+	if command == "cache" || command == "models" {
+		command += " " + strings.Fields(line)[1]
+	}
+	if !strings.HasPrefix(stderr, "headstart: "+command+": ") {
 		t.Errorf("headstart %s: the error does not begin with the command: %s", line, stderr)
 	}
 }
