@@ -424,6 +424,37 @@ func TestOneCanaryDoesNotDecideAboutBatches(t *testing.T) {
 	}
 }
 
+// Where nothing could be found out about batches, samples are run one at a time.
+func TestUndecidedSamplesAreRunOneByOne(t *testing.T) {
+	emoji, err := filepath.Glob("../testdata/emoji/images/1f60*.png")
+	if err != nil || len(emoji) < 10 {
+		t.Fatalf("%d emoji: %v", len(emoji), err)
+	}
+	root := t.TempDir()
+	for i := range 10 {
+		content, err := os.ReadFile(emoji[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%5 == 0 || i%5 == 2 { // among them those that are tried: 0, 2, 5, 7
+			content = content[:60]
+		}
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprintf("%d.png", i)), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var o told
+	backbone := &fake{mix: 0.5}
+	_, stats, err := embed(t, t.TempDir(), imageSpec(), backbone, o.settings(5), nil, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChecks(t, "nothing to try", stats, 6, 0)
+	if stats.Bad.Load() != 4 || backbone.largest.Load() != 1 {
+		t.Errorf("%d bad, the largest batch has %d samples", stats.Bad.Load(), backbone.largest.Load())
+	}
+}
+
 // Batches are run as they are once it is sure that they do no harm.
 func TestBatchesAreRunWhereTheyDoNoHarm(t *testing.T) {
 	dir := t.TempDir()

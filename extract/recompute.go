@@ -17,6 +17,9 @@ type Recomputed struct {
 	Key    cache.Key
 	Bad    string  // why it was not, "" if it was
 	Cosine float64 // between its row and the one in the cache, 0 if it has none any more
+	// Damaged says that the row in the cache is, so that there is nothing to
+	// compare with.
+	Damaged *cache.CorruptError
 }
 
 // Recompute reads the samples of src with the ids of wanted, embeds them again
@@ -62,6 +65,11 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, space 
 			continue
 		}
 		want, err := rowOf(reader, space, key)
+		if corrupt, ok := errors.AsType[*cache.CorruptError](err); ok {
+			again.Damaged = corrupt
+			report(again)
+			continue
+		}
 		if err != nil {
 			return err
 		}

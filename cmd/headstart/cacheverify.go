@@ -251,11 +251,18 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 	}
 	defer backbone.Close()
 	limit := extract.MinCosine(space)
-	computed, reason := 0, ""
+	computed, damaged, reason := 0, 0, ""
 	err = extract.Recompute(ctx, spec, backbone, space, reader, src, wanted, nil, func(r extract.Recomputed) {
 		if r.Bad != "" {
 			v.sum.Unreadable++
 			reason = fmt.Sprintf("%s: %s", r.ID, r.Bad)
+			return
+		}
+		if r.Damaged != nil {
+			damaged++
+			if v.sound = false; !v.full { // else it is among the problems already
+				v.problem(r.Damaged.Problem)
+			}
 			return
 		}
 		computed++
@@ -268,8 +275,8 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 		return err
 	}
 	v.sum.Recomputed += computed
-	switch unreadable := len(wanted) - computed; {
-	case computed == 0:
+	switch unreadable := len(wanted) - computed - damaged; {
+	case unreadable == len(wanted):
 		return fmt.Errorf("none of %d samples can be read again, such as %s%s", unreadable, reason, rootHint(spec))
 	case unreadable > 0:
 		v.env.note("%s: %d of %d samples cannot be read again, such as %s", name, unreadable, len(wanted), reason)

@@ -125,6 +125,32 @@ func TestCacheVerifyOfFeatureSets(t *testing.T) {
 		}
 	})
 
+	t.Run("a damaged row", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "cache")
+		p.do(t, "extract --text name --out damaged.features emoji.csv --cache "+dir)
+		segments, err := filepath.Glob(dir + "/spaces/*/seg/*")
+		if err != nil || len(segments) != 1 {
+			t.Fatal(segments, err)
+		}
+		segment := p.read(segments[0])
+		segment[4096] ^= 1 // in the first row
+		if err := os.Chmod(segments[0], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p.put(segments[0], segment)
+		for _, full := range []string{"", "--full "} {
+			code, stdout, stderr := p.try(t, "cache verify "+full+"--recompute 20 damaged.features --json --cache "+dir)
+			if code != exitCorrupt || strings.Contains(stderr, "--runtime") || !strings.Contains(stderr, "checksum") && full == "" {
+				t.Errorf("exit %d: %s", code, stderr)
+			}
+			got := objects(t, stdout)[0]
+			got.wantNumbers(t, map[string]float64{"recomputed": 19, "unreadable": 0})
+			if n := strings.Count(stdout, `"row":0,`); n != 1 {
+				t.Errorf("verify %s: the row is named %d times: %s", full, n, stdout)
+			}
+		}
+	})
+
 	for line, parts := range map[string][]string{
 		"cache verify --recompute 3":                  {"--recompute", "feature sets"},
 		"cache verify --recompute 0 names.features":   {"--recompute 0"},
