@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -193,6 +194,49 @@ func TestALateCanaryThatAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantChecks(t, "late", stats, 5*4096, 8+3)
+}
+
+// slow is a backbone whose fifth large batch begins before a batch of two ends
+// and ends after the run.
+type slow struct {
+	*fake
+	large int
+	begun chan struct{}
+}
+
+func (s *slow) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
+	switch output.Shape[0] {
+	case 2: // the canary
+		<-s.begun
+	case 4096: // of the one worker
+		if s.large++; s.large == 5 {
+			close(s.begun)
+			<-ctx.Done()
+			ctx = context.WithoutCancel(ctx)
+		}
+	}
+	return s.fake.Run(ctx, inputs, output)
+}
+
+func TestWhatIsOnItsWayIsNotKeptAfterDrift(t *testing.T) {
+	spec, dir := textSpec(t), t.TempDir()
+	if _, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 3)); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for i := range 5 * 4096 {
+		texts = append(texts, fmt.Sprintf("new text %d", i))
+	}
+	path := write(t, "texts.txt", strings.Join(append(texts, "text number 0", "text number 1"), "\n"))
+	acknowledged := 0
+	settings := &extract.Settings{Threads: 1, BatchSize: 4096, Acknowledged: func(keys []cache.Key) { acknowledged += len(keys) }}
+	err := extract.Run(t.Context(), spec, &slow{fake: &fake{wreck: reversed}, begun: make(chan struct{})}, store(t, dir), open(t, nil, path), new(sink), nil, settings)
+	if _, ok := errors.AsType[*extract.DriftError](err); !ok {
+		t.Fatalf("the error is %v", err)
+	}
+	if acknowledged > 4*4096 {
+		t.Errorf("%d rows were kept, one batch of them after the drift was seen", acknowledged)
+	}
 }
 
 // changing is a source that calls change before it gives sample number at.
