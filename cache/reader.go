@@ -162,6 +162,20 @@ func (r *Reader) Rows() int {
 	return n
 }
 
+// Provenance returns what the writer of each segment said of itself.
+func (r *Reader) Provenance() []map[string]string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]map[string]string, len(r.segments))
+	for i, g := range r.segments {
+		all[i] = make(map[string]string, len(g.provenance))
+		for k, v := range g.provenance {
+			all[i][k] = v.(string)
+		}
+	}
+	return all
+}
+
 // few is up to how many keys are looked for one by one.
 const few = 512
 

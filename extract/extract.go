@@ -11,14 +11,20 @@
 //	source ─▶ key ─ in the cache? ─▶ sink
 //	           └─ no ─▶ job ─▶ batch ─▶ backbone ─▶ pooled vector ─▶ cache ─▶ sink
 //
+// Before the first row is computed, some cached samples are embedded again and
+// compared with the cache (a canary: the runtime or the machine may have
+// changed), and some new ones are embedded together and each alone (a backbone
+// whose rows depend on the batch is run one sample at a time).
+//
 // Memory is bounded by construction: at most four windows are on their way,
-// a window closes early when its contents grow large, and images are decoded
-// within a fixed budget.
+// those that are read ahead in search of a canary among them, a window closes
+// early when its contents grow large, and images are decoded within a fixed
+// budget.
 package extract
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"runtime"
 	"sync"
@@ -72,6 +78,10 @@ type Settings struct {
 	// Acknowledged is called with the keys of rows once they are durable; nil:
 	// nobody is told.
 	Acknowledged func(keys []cache.Key)
+	// OneByOne is called, at most once, if the backbone's rows depend on their
+	// batch, so that samples are run one at a time. operators are those of
+	// Spec.BatchDependent, nil if the rows showed it; nil: nobody is told.
+	OneByOne func(operators []string)
 }
 
 func (s *Settings) workers() int {
@@ -96,7 +106,8 @@ const (
 // Run sends every sample of src through backbone that c does not hold yet, and
 // every sample to sink. A nil c holds nothing and keeps nothing. stats is filled
 // as it goes; nil is allowed. When ctx ends, what is durable stays, and Run
-// returns ctx's error within the time of one batch.
+// returns ctx's error within the time of one batch. If the backbone does not
+// give the rows any more that the cache has, the error is a *DriftError.
 func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
 	if settings == nil {
 		settings = new(Settings)
@@ -123,12 +134,14 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 		spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
 		cache: c, space: space, writer: writer, reader: reader,
 		src: src, sink: sink,
+		checks:  newChecks(reader),
 		pending: make(map[cache.Key]*job),
 		batches: make(chan []*job),
 		results: make(chan result, 2*settings.workers()),
 		windows: make(chan *window, windowsAhead),
 	}
 	err = r.loop()
+	r.release()
 	r.closeReader()
 	if r.writer == nil {
 		return err
@@ -161,6 +174,9 @@ type run struct {
 	src     Source
 	srcDone bool
 	sink    Sink
+
+	checks checks
+	ahead  []*window // read already, not yet on their way
 
 	pending map[cache.Key]*job // jobs of this run that the reader does not know
 
@@ -219,20 +235,18 @@ func (r *run) guard(stage func() error) {
 
 // produce cuts the source into windows and the windows into batches.
 func (r *run) produce() error {
-	for !r.srcDone {
-		if r.pendingSize() > pendingBytes {
-			if err := r.settle(); err != nil {
-				return err
-			}
-		}
-		w, err := r.nextWindow()
-		if err != nil {
+	for {
+		w, err := r.nextAhead()
+		if err != nil || w == nil {
 			return err
 		}
-		if len(w.rows) == 0 {
-			break
+		if err := r.check(w); err != nil {
+			return err
 		}
-		batches := r.modality.plan(w.jobs)
+		batches := w.batches
+		if r.checks.batching != together {
+			batches = singly(batches)
+		}
 		w.expect(batches)
 		r.last = w
 		select {
@@ -248,7 +262,39 @@ func (r *run) produce() error {
 			}
 		}
 	}
-	return nil
+}
+
+// nextAhead returns the next window, nil at the end of the source.
+func (r *run) nextAhead() (*window, error) {
+	if len(r.ahead) > 0 {
+		w := r.ahead[0]
+		r.ahead = r.ahead[1:]
+		return w, nil
+	}
+	if r.srcDone {
+		return nil, nil
+	}
+	if r.pendingSize() > pendingBytes {
+		if err := r.settle(); err != nil {
+			return nil, err
+		}
+	}
+	w, err := r.readWindow()
+	if err != nil || len(w.rows) == 0 {
+		return nil, err
+	}
+	return w, nil
+}
+
+// readWindow reads a window and plans its batches.
+func (r *run) readWindow() (*window, error) {
+	w, err := r.nextWindow()
+	if err != nil {
+		return nil, err
+	}
+	w.batches = r.modality.plan(w.jobs)
+	r.checks.note(w)
+	return w, nil
 }
 
 func (r *run) pendingSize() int {
@@ -290,7 +336,8 @@ func (r *run) settle() error {
 	return nil
 }
 
-// closeReader closes the reader and says what it found damaged.
+// closeReader says what the reader found damaged, and closes it unless its
+// rows are still to be compared.
 func (r *run) closeReader() {
 	if r.reader == nil {
 		return
@@ -298,51 +345,21 @@ func (r *run) closeReader() {
 	if damaged := r.reader.Corrupt(); r.settings.Damaged != nil && len(damaged) > 0 {
 		r.settings.Damaged(damaged)
 	}
-	r.reader.Close()
+	if r.reader != r.checks.old {
+		r.reader.Close()
+	}
 }
 
 // work is one worker: it prepares batches, runs the backbone and pools.
 func (r *run) work() error {
-	b := r.modality.newBatch()
-	dim := r.spec.Tap.Dim
-	var out []float32
+	e := r.worker()
 	for jobs := range r.batches {
 		if r.ctx.Err() != nil {
 			continue
 		}
-		good, inputs, tokens := b.fill(jobs)
-		if len(good) == 0 {
-			r.results <- result{jobs: jobs}
-			continue
-		}
-		shape, each, err := tapShape(r.spec.Tap, len(good), tokens)
+		_, rows, err := e.embed(r.ctx, jobs)
 		if err != nil {
-			return fmt.Errorf("extract: backbone %s: %w", r.spec.Name, err)
-		}
-		if n := len(good) * each; cap(out) < n {
-			out = make([]float32, n)
-		}
-		if err := r.infer(inputs, Tensor{Name: r.spec.Tap.Output, Shape: shape, F32: out[:len(good)*each]}); err != nil {
 			return err
-		}
-		rows := make([]float32, 0, len(good)*dim)
-		for i, j := range good {
-			n := len(rows)
-			rows = rows[:n+dim]
-			err := poolTo(rows[n:], out[i*each:(i+1)*each], r.spec.Tap.Pooling, len(j.ids))
-			if err == nil {
-				err = finish(rows[n:], r.spec.Post)
-			}
-			if err == nil {
-				// The sink gets what the cache will give back.
-				err = r.space.Round(rows[n:])
-			}
-			if err != nil {
-				j.bad = err.Error()
-				rows = rows[:n]
-				continue
-			}
-			j.row = rows[n:]
 		}
 		r.results <- result{jobs: jobs, rows: rows}
 	}
@@ -351,7 +368,8 @@ func (r *run) work() error {
 
 // write appends results to the cache, several batches in one frame where they
 // have queued up, and tells their windows. It goes on after the run has ended:
-// what has been computed is kept.
+// what has been computed is kept, unless it turned out to be of another kind
+// than what is there.
 func (r *run) write() {
 	var keys []cache.Key
 	var rows []float32
@@ -370,7 +388,7 @@ func (r *run) write() {
 				break more
 			}
 		}
-		if failed {
+		if _, drift := errors.AsType[*DriftError](context.Cause(r.ctx)); failed || drift {
 			continue
 		}
 		keys, rows = keys[:0], rows[:0]
@@ -410,19 +428,6 @@ func (r *run) emit() error {
 		}
 		close(w.emitted)
 	}
-	return nil
-}
-
-// infer runs the backbone on one prepared batch.
-func (r *run) infer(inputs []Tensor, output Tensor) error {
-	defer r.stats.Stages.Infer.add(time.Now())
-	if err := r.backbone.Run(r.ctx, inputs, output); err != nil {
-		if r.ctx.Err() != nil {
-			return r.ctx.Err()
-		}
-		return fmt.Errorf("extract: backbone %s: %w", r.spec.Name, err)
-	}
-	r.stats.BackboneRows.Add(output.Shape[0])
 	return nil
 }
 

@@ -66,8 +66,8 @@ func TestEverySampleReachesTheSinkInOrder(t *testing.T) {
 			t.Fatalf("sample %d: an embedding of %d values", i, len(first.embeddings[i]))
 		}
 	}
-	if got := backbone.rows.Load(); got != stats.BackboneRows.Load() {
-		t.Fatalf("the backbone saw %d rows, the statistics say %d", got, stats.BackboneRows.Load())
+	if got, rows, checks := backbone.rows.Load(), stats.BackboneRows.Load(), stats.CheckRows.Load(); got != rows+checks || checks != 8 {
+		t.Fatalf("the backbone saw %d rows, the statistics say %d and %d for checks, want 8", got, rows, checks)
 	}
 	if bad, want := stats.Bad.Load(), int64(9); bad != want {
 		t.Errorf("%d bad samples, want %d", bad, want)
@@ -133,25 +133,27 @@ func TestOnlyNewContentsAreComputed(t *testing.T) {
 		return path
 	}
 	stat := store(t, dir).StatCache("image")
+	var checks int64 // of the last run
 	rows := func() int64 {
 		t.Helper()
 		_, stats, err := embed(t, dir, imageSpec(), new(fake), &extract.Settings{StatCache: stat}, nil, root)
 		if err != nil {
 			t.Fatal(err)
 		}
+		checks = stats.CheckRows.Load()
 		return stats.BackboneRows.Load()
 	}
 	for i := range 5 {
 		place(fmt.Sprintf("a/%d.png", i), emoji[i])
 	}
-	if n := rows(); n != 5 {
-		t.Fatalf("5 images: %d rows", n)
+	if n := rows(); n != 5 || checks != 4+4 {
+		t.Fatalf("5 images: %d rows, %d for checks; want 4 together and each alone", n, checks)
 	}
 	for i := range 10 {
 		place(fmt.Sprintf("b/%d.png", i), emoji[5+i])
 	}
-	if n := rows(); n != 10 {
-		t.Errorf("10 images more: %d rows", n)
+	if n := rows(); n != 10 || checks != 5 {
+		t.Errorf("10 images more: %d rows, %d for checks; want the 5 that there were", n, checks)
 	}
 	if err := os.Rename(filepath.Join(root, "a/0.png"), filepath.Join(root, "b/renamed.png")); err != nil {
 		t.Fatal(err)
@@ -159,14 +161,14 @@ func TestOnlyNewContentsAreComputed(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(root, "a/1.png"), time.Now(), time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if n := rows(); n != 0 {
-		t.Errorf("one renamed, one touched: %d rows", n)
+	if n := rows(); n != 0 || checks != 0 {
+		t.Errorf("one renamed, one touched: %d rows, %d for checks", n, checks)
 	}
 	for i := range 5 {
 		place(fmt.Sprintf("c/copy%d.png", i), "../testdata/emoji/images/1f34e.png")
 	}
-	if n := rows(); n != 1 {
-		t.Errorf("one content under 5 names: %d rows", n)
+	if n := rows(); n != 1 || checks != 8 {
+		t.Errorf("one content under 5 names: %d rows, %d for checks", n, checks)
 	}
 }
 

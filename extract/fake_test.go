@@ -20,14 +20,17 @@ import (
 
 const fakeDim = 8
 
-// fake is a backbone whose row depends on the sample's own input alone, and
-// in no way on the batch that it travels in.
+// fake is a backbone whose row depends on the sample's own input alone, and,
+// unless mix is set, in no way on the batch that it travels in.
 type fake struct {
 	delay time.Duration
 	calls atomic.Int64
 	rows  atomic.Int64
 	fail  func(call int64) error
 	wreck func(value float32) float32 // applied to every output value
+	mix   float32                     // added to every output value for each neighbour in the batch
+
+	largest atomic.Int64 // samples in the largest batch
 }
 
 var _ extract.Backbone = (*fake)(nil)
@@ -35,6 +38,8 @@ var _ extract.Backbone = (*fake)(nil)
 func (f *fake) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
 	call := f.calls.Add(1)
 	f.rows.Add(output.Shape[0])
+	for was := f.largest.Load(); output.Shape[0] > was && !f.largest.CompareAndSwap(was, output.Shape[0]); was = f.largest.Load() {
+	}
 	if f.fail != nil {
 		if err := f.fail(call); err != nil {
 			return err
@@ -61,6 +66,9 @@ func (f *fake) Run(ctx context.Context, inputs []extract.Tensor, output extract.
 				output.F32[i*fakeDim+k] = fakeValue(h.Sum64(), k)
 			}
 		}
+	}
+	for i := range output.F32 {
+		output.F32[i] += f.mix * float32(output.Shape[0]-1)
 	}
 	if f.wreck != nil {
 		for i, v := range output.F32 {

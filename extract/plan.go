@@ -99,26 +99,20 @@ func (r *run) time(batches [][]*job) (float64, error) {
 	if len(batches) == 0 {
 		return 0, nil
 	}
-	b := r.modality.newBatch()
+	if len(r.spec.BatchDependent) > 0 {
+		batches = singly(batches)
+	}
+	e := checker(r.spec, r.space, r.backbone, r.modality, r.stats)
 	var start time.Time
 	rows := 0
 	for i, jobs := range append(batches[:1:1], batches...) {
 		if i == 1 {
 			start = time.Now()
 		}
-		good, inputs, tokens := b.fill(jobs)
-		if len(good) == 0 {
-			continue
-		}
-		shape, each, err := tapShape(r.spec.Tap, len(good), tokens)
+		good, _, err := e.embed(r.ctx, jobs)
 		if err != nil {
 			return 0, err
 		}
-		output := Tensor{Name: r.spec.Tap.Output, Shape: shape, F32: make([]float32, len(good)*each)}
-		if err := r.backbone.Run(r.ctx, inputs, output); err != nil {
-			return 0, err
-		}
-		r.stats.CheckRows.Add(int64(len(good)))
 		if i > 0 {
 			rows += len(good)
 		}

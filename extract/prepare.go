@@ -16,8 +16,9 @@ type modality interface {
 	// plan looks at the jobs of a window and cuts them into batches. A job
 	// that turns out to be bad gets its reason and is in no batch.
 	plan(jobs []*job) (batches [][]*job)
-	// newBatch returns the memory of one worker.
-	newBatch() batch
+	// newBatch returns the memory of one worker, which counts in stats what is
+	// remarkable about samples.
+	newBatch(stats *Stats) batch
 }
 
 // A batch is one worker's input memory, used again for each batch.
@@ -38,7 +39,7 @@ func newModality(spec *models.Spec, batchSize int, stats *Stats) (modality, erro
 		if batchSize == 0 {
 			batchSize = defaultImageBatch
 		}
-		return &images{spec: spec, pre: p, size: batchSize, stats: stats, decoding: newBudget(decodeBytes)}, nil
+		return &images{spec: spec, pre: p, size: batchSize, decoding: newBudget(decodeBytes)}, nil
 	case models.Text:
 		t, err := text.New(spec.Text)
 		if err != nil {
@@ -68,7 +69,6 @@ type images struct {
 	spec     *models.Spec
 	pre      *image.Preprocessor
 	size     int
-	stats    *Stats
 	decoding *budget
 }
 
@@ -76,21 +76,25 @@ func (m *images) plan(jobs []*job) [][]*job {
 	return slices.Collect(slices.Chunk(jobs, m.size))
 }
 
-func (m *images) newBatch() batch {
+func (m *images) newBatch(stats *Stats) batch {
 	w, h := m.pre.Size()
-	return &imageBatch{images: m, each: 3 * w * h, pixels: make([]float32, m.size*3*w*h)}
+	return &imageBatch{images: m, stats: stats, each: 3 * w * h}
 }
 
 type imageBatch struct {
 	*images
+	stats  *Stats
 	each   int       // values of one image
-	pixels []float32 // size×each
+	pixels []float32 // those of the largest batch so far
 	good   []*job
 }
 
 func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
 	start := time.Now()
 	b.good = b.good[:0]
+	if n := len(jobs) * b.each; len(b.pixels) < n {
+		b.pixels = make([]float32, n)
+	}
 	for _, j := range jobs {
 		n := len(b.good)
 		if err := b.decode(b.pixels[n*b.each:(n+1)*b.each], j); err != nil {
@@ -171,7 +175,7 @@ func (m *texts) plan(jobs []*job) [][]*job {
 	return batches
 }
 
-func (m *texts) newBatch() batch { return &textBatch{texts: m} }
+func (m *texts) newBatch(*Stats) batch { return &textBatch{texts: m} }
 
 type textBatch struct {
 	*texts

@@ -16,6 +16,8 @@ type window struct {
 	rows []entry
 	jobs []*job // new contents, in order of first appearance
 
+	batches [][]*job // of jobs, those left out that are bad
+
 	left     atomic.Int64
 	finished chan struct{} // closed when every job is done
 	emitted  chan struct{} // closed when the sink has the rows

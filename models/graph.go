@@ -29,10 +29,7 @@ func (f *folder) graph(s *Spec, weights, dir string) (*onnx.Summary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
-	if len(sum.BatchDependent) > 0 {
-		return nil, fmt.Errorf("models: %s: operator %s computes over the whole batch, so that an embedding would depend on its neighbours; such models are not supported yet by this version, take the float32 export",
-			place, strings.Join(sum.BatchDependent, ", "))
-	}
+	s.BatchDependent = sum.BatchDependent
 	if len(sum.External) > 0 {
 		if f.files != nil {
 			return nil, fmt.Errorf("models: %s: a built-in backbone has external data", place)

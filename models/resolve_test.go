@@ -286,6 +286,11 @@ func TestResolveFolder(t *testing.T) {
 		want func(s *Spec) // changes the clip or text contract to the one that is expected
 	}{
 		{"class defaults", imageTree(t), nil, func(s *Spec) {}},
+		{"batch-dependent", imageTree(t), func(f tree) {
+			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *onnx.ModelProto) {
+				m.Graph.Node = []*onnx.NodeProto{onnx.Node("DynamicQuantizeLinear", []string{"p"}, []string{"q"})}
+			})
+		}, func(s *Spec) { s.BatchDependent = []string{"DynamicQuantizeLinear"} }},
 		{"defaults of size", imageTree(t), func(f tree) { f.set(pre, "size", drop) },
 			func(s *Spec) { s.Image.Resize.Width, s.Image.Resize.Height = 224, 224 }},
 		{"numbers, old class name", imageTree(t), func(f tree) {
@@ -499,9 +504,6 @@ func TestResolveRefuses(t *testing.T) {
 		{"foreign operator", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) {
 			m.Graph.Node = []*onnx.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
 		}), `operator domain "evil"`},
-		{"batch-dependent", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) {
-			m.Graph.Node = []*onnx.NodeProto{onnx.Node("DynamicQuantizeLinear", []string{"p"}, []string{"q"})}
-		}), "operator DynamicQuantizeLinear computes over the whole batch"},
 		{"external data missing", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) { m.Graph.Initializer = external("gone.bin") }), "gone.bin: no such file"},
 		{"external data outside", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
 		{"two inputs", imageTree(t), model(values(pixels[0], i64("input_ids", -1)), features, nil), "this graph has 2"},

@@ -26,6 +26,13 @@ type Spec struct {
 	Tap      Tap
 	Post     string // what is done to the pooled vector: "" or "l2"
 
+	// BatchDependent names the operators of the graph that are known to compute
+	// something over the whole batch, sorted: a sample's embedding then depends
+	// on its neighbours, unless each sample is run by itself. nil does not
+	// promise the contrary: what the name of an operator does not tell is not
+	// seen here.
+	BatchDependent []string
+
 	Image *ImageSpec // for Modality Image
 	Text  *TextSpec  // for Modality Text
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,72 +195,4 @@ func describe(s *cache.Space) string {
 		out += "; float16"
 	}
 	return out
-}
-
-func cacheVerifyCommand(e *env) *command {
-	return &command{
-		name: "verify",
-		does: "looks for everything that is wrong with the cache, and changes nothing",
-		about: "Without --full it checks names, sizes, headers and the order of keys; with --full every checksum, digest and value too. " +
-			"It names every problem, not only the first. extract computes again what is damaged.",
-		examples: []string{"headstart cache verify", "headstart cache verify --full --json"},
-		exits:    []int{exitCorrupt},
-		flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "full", Category: "Checks", Usage: "check every checksum, digest and value"},
-			&cli.BoolFlag{Name: "fast", Category: "Checks", Usage: "check the structure only (default)"},
-		}, commonFlags("cache", "quiet", "json", "no-color")...),
-		action: func(ctx *cli.Context) error {
-			c, err := e.common(ctx)
-			if err != nil {
-				return err
-			}
-			if ctx.Bool("full") && ctx.Bool("fast") {
-				return usagef("--fast and --full are two ways to check; give one of them")
-			}
-			return runCacheVerify(ctx.Context, c, ctx.Bool("full"), e)
-		},
-	}
-}
-
-func runCacheVerify(ctx context.Context, c *common, full bool, e *env) error {
-	store, err := openCache(c)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	mode := cache.Fast
-	if full {
-		mode = cache.Full
-	}
-	problems := []cacheProblem{}
-	var first *cache.Problem
-	v, err := store.Verify(ctx, mode, func(p cache.Problem) {
-		if first == nil {
-			first = &p
-		}
-		place := p.Path
-		if p.Row >= 0 {
-			place += fmt.Sprintf(": row %d", p.Row)
-		}
-		if c.json {
-			problems = append(problems, cacheProblems([]cache.Problem{p})...)
-		} else {
-			fmt.Fprintf(e.stdout, "%s: %v\n", place, p.Err)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if c.json {
-		err = e.printJSON(map[string]any{
-			"ok": v.Problems == 0, "spaces": v.Spaces, "segments": v.Segments, "wals": v.WALs,
-			"rows": v.Rows, "bytes": v.Bytes, "problems": problems,
-		})
-	} else if v.Problems == 0 && !c.quiet {
-		_, err = fmt.Fprintf(e.stdout, "OK: %s rows in %d segments of %d spaces, %s\n", count(v.Rows), v.Segments, v.Spaces, bytesOf(uint64(v.Bytes)))
-	}
-	if err == nil && first != nil {
-		err = fmt.Errorf("%d problems, the first: %w\nextract computes again what is damaged", v.Problems, &cache.CorruptError{Problem: *first})
-	}
-	return err
 }

@@ -15,7 +15,10 @@ func cacheProblems(ps []cache.Problem) []cacheProblem {
 	for i, p := range ps {
 		out[i] = cacheProblem{Path: p.Path, Reason: p.Err.Error()}
 		if p.Row >= 0 {
-			out[i].Row, out[i].Key = &ps[i].Row, p.Key.String()
+			out[i].Row = &ps[i].Row
+		}
+		if p.Key != (cache.Key{}) {
+			out[i].Key = p.Key.String()
 		}
 	}
 	return out

@@ -145,7 +145,7 @@ func TestCommands(t *testing.T) {
 		if len(summary) != 1 {
 			t.Fatalf("stderr: %s", stderr)
 		}
-		summary[0].wantKeys(t, "samples bad cached computed backbone_rows unmatched seconds")
+		summary[0].wantKeys(t, "samples bad cached computed backbone_rows check_rows unmatched seconds")
 		summary[0].wantNumbers(t, map[string]float64{"samples": 90, "bad": 0, "backbone_rows": 0})
 
 		p.do(t, "predict names.head.onnx names.features --out out.jsonl")
@@ -237,7 +237,7 @@ func TestCommands(t *testing.T) {
 		if n := len(got["spaces"].([]any)); n != 2 {
 			t.Errorf("%d spaces, want one of texts and one of images", n)
 		}
-		p.one(t, "cache verify --full").wantKeys(t, "ok spaces segments wals rows bytes problems")
+		p.one(t, "cache verify --full").wantKeys(t, "ok spaces segments wals rows bytes problems recomputed unreadable missing")
 		for i, heads := range objects(t, p.do(t, "inspect names.head.onnx both.head.onnx --json")) {
 			if heads["head"] != []string{"names.head.onnx", "both.head.onnx"}[i] {
 				t.Errorf("head %d is %v", i, heads["head"])
@@ -325,9 +325,9 @@ func TestOnlyNewContentIsComputed(t *testing.T) {
 	}
 
 	place(0, 9)
-	extracted("the first time", map[string]float64{"samples": 9, "computed": 9, "backbone_rows": 9})
+	extracted("the first time", map[string]float64{"samples": 9, "computed": 9, "backbone_rows": 9, "check_rows": 8})
 	place(9, 19)
-	extracted("10 more", map[string]float64{"samples": 19, "cached": 9, "computed": 10, "backbone_rows": 10})
+	extracted("10 more", map[string]float64{"samples": 19, "cached": 9, "computed": 10, "backbone_rows": 10, "check_rows": 8})
 	if err := os.Rename(path(0), "photos/renamed.png"); err != nil {
 		t.Fatal(err)
 	}
@@ -335,11 +335,11 @@ func TestOnlyNewContentIsComputed(t *testing.T) {
 	if err := os.Chtimes(path(1), soon, soon); err != nil {
 		t.Fatal(err)
 	}
-	extracted("one renamed, one touched", map[string]float64{"samples": 19, "cached": 19, "backbone_rows": 0})
+	extracted("one renamed, one touched", map[string]float64{"samples": 19, "cached": 19, "backbone_rows": 0, "check_rows": 0})
 	for i := range 5 {
 		p.put(fmt.Sprintf("photos/copies/%d.png", i), p.read(filepath.Join(p.emoji, samples[19][0])))
 	}
-	extracted("one content under 5 names", map[string]float64{"samples": 24, "cached": 19, "computed": 1, "duplicates": 4, "backbone_rows": 1})
+	extracted("one content under 5 names", map[string]float64{"samples": 24, "cached": 19, "computed": 1, "duplicates": 4, "backbone_rows": 1, "check_rows": 8})
 	set := p.one(t, "inspect photos.features")
 	set.wantNumbers(t, map[string]float64{"rows": 24, "meta.counts.duplicates": 4})
 

@@ -58,7 +58,9 @@ func extractCommand(e *env) *command {
 			"or a file with a text a line; - is the standard input. " +
 			"What the cache has already is not computed again, whatever the file is called. " +
 			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +
-			"Bad samples do not stop a run: NAME.quarantine.jsonl lists them with the reason.",
+			"Bad samples do not stop a run: NAME.quarantine.jsonl lists them with the reason.\n\n" +
+			"Before anything is computed, up to 8 cached samples are embedded again. If the backbone does not give their rows any more, because the runtime or the machine is another one, the run stops. " +
+			"A backbone whose rows depend on the samples beside them is run one sample at a time.",
 		examples: []string{
 			"headstart extract photos/",
 			"headstart extract --text name --label label --out names.features emoji.csv",

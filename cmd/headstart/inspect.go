@@ -118,8 +118,10 @@ type backboneSummary struct {
 	Operators      map[string]int  `json:"operators"`
 	Tap            tapSummary      `json:"tap"`
 	Prep           map[string]any  `json:"prep"`
-	RowIndependent bool            `json:"row_independent"`
+	RowIndependent bool            `json:"row_independent"` // as far as the graph tells
 	Overruled      []string        `json:"overruled,omitempty"`
+
+	batchDependent []string // operators
 }
 
 type tensorSummary struct {
@@ -175,7 +177,8 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 		SHA256: spec.Weights.SHA256, Bytes: len(spec.Weights.Data), IRVersion: graph.IRVersion, Parameters: graph.Parameters,
 		Operators:      map[string]int{},
 		Tap:            tapSummary{spec.Tap.Output, spec.Tap.Pooling, spec.Post, spec.Tap.Dim},
-		RowIndependent: len(graph.BatchDependent) == 0, Overruled: spec.Overruled,
+		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,
+		batchDependent: spec.BatchDependent,
 	}
 	for _, f := range spec.Weights.External {
 		b.Bytes += int(f.Size)
@@ -240,9 +243,9 @@ func inspectBackbone(name string, asJSON bool, e *env) error {
 	slices.Sort(ops)
 	line("operators", "%s", strings.Join(ops, ", "))
 	if b.RowIndependent {
-		line("batches", "no operator computes over the whole batch, so an embedding does not depend on its neighbours")
+		line("batches", "no operator is known to compute over the whole batch, so an embedding does not depend on its neighbours; extract checks it on the first samples")
 	} else {
-		line("batches", "an operator computes over the whole batch, so an embedding depends on its neighbours")
+		line("batches", "%s computes over the whole batch, so an embedding depends on its neighbours; extract runs one sample at a time", strings.Join(b.batchDependent, ", "))
 	}
 	for _, o := range b.Overruled {
 		line("overruled", "%s", o)

@@ -132,7 +132,7 @@ func (p *place) fails(t *testing.T, line string, code int, parts ...string) {
 		t.Errorf("headstart %s: an error of %d lines: %s", line, n, stderr)
 	}
 	command := strings.Fields(line)[0]
-	if command == "cache" {
+	if command == "cache" || command == "models" {
 		command += " " + strings.Fields(line)[1]
 	}
 	if !strings.HasPrefix(stderr, "headstart: "+command+": ") {

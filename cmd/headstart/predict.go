@@ -37,6 +37,7 @@ type predictSummary struct {
 	Cached       int64   `json:"cached"`
 	Computed     int64   `json:"computed"`
 	BackboneRows int64   `json:"backbone_rows"`
+	CheckRows    int64   `json:"check_rows"`
 	Unmatched    int     `json:"unmatched"`
 	Seconds      float64 `json:"seconds"`
 }
@@ -281,7 +282,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	}
 	return &predictSummary{
 		Samples: stats.Samples.Load(), Bad: stats.Bad.Load(), Cached: stats.Cached.Load(),
-		Computed: stats.Computed.Load(), BackboneRows: stats.BackboneRows.Load(),
+		Computed: stats.Computed.Load(), BackboneRows: stats.BackboneRows.Load(), CheckRows: stats.CheckRows.Load(),
 	}, table.close()
 }
 

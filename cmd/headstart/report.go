@@ -14,6 +14,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models"
@@ -94,27 +95,8 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 				s.key = set.Keys[i]
 			}
 		}
-		meta := set.Meta
-		read := source.Options{
-			Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
-			Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
-		}
-		paths := meta.Source
-		if o.root != "" && models.Modality(meta.Modality) == models.Image {
-			if read.Image != "" {
-				read.Root = o.root
-			} else { // folders, not a table
-				paths = nil
-				for _, p := range meta.Source {
-					if len(meta.Source) > 1 {
-						paths = append(paths, filepath.Join(o.root, filepath.Base(p)))
-					} else {
-						paths = append(paths, o.root)
-					}
-				}
-			}
-		}
-		if err := showFrom(ctx, paths, &read, wanted); err != nil {
+		paths, read := rereading(&set.Meta, o.root)
+		if err := showFrom(ctx, paths, read, wanted); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -122,6 +104,31 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 		}
 	}
 	return failed
+}
+
+// rereading says how the samples of a feature set are read again. root, if it
+// is not empty, is where they are now.
+func rereading(meta *features.Meta, root string) (paths []string, read *source.Options) {
+	read = &source.Options{
+		Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
+		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
+	}
+	paths = meta.Source
+	if root != "" && models.Modality(meta.Modality) == models.Image {
+		if read.Image != "" {
+			read.Root = root
+		} else { // folders, not a table
+			paths = nil
+			for _, p := range meta.Source {
+				if len(meta.Source) > 1 {
+					paths = append(paths, filepath.Join(root, filepath.Base(p)))
+				} else {
+					paths = append(paths, root)
+				}
+			}
+		}
+	}
+	return paths, read
 }
 
 // shown is a mistake that waits for its sample.

@@ -207,6 +207,13 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		Damaged: func(rows []cache.Problem) {
 			env.note("%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
 		},
+		OneByOne: func(operators []string) {
+			if len(operators) > 0 {
+				env.note("%s: %s computes over the whole batch, so samples are run one at a time, which takes longer; a float32 export of the model has no need of it", spec.Name, strings.Join(operators, ", "))
+			} else {
+				env.note("%s: an embedding differs with the samples that are run beside it, so they are run one at a time, which takes longer", spec.Name)
+			}
+		},
 		Recovered: env.recovered,
 	})
 	meter.stop()

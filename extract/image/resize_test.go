@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"testing"
 
@@ -73,11 +74,36 @@ func TestTapCacheIsBounded(t *testing.T) {
 // too: then, and only then, record the digests anew under the old names.)
 var pixels = map[string]string{
 	"image/1":                "731535ac745d4f681d0313cc3f653cfe",
+	"image/1 values":         "fc9d03ee5245ffc3b68a8535b933308c",
 	"image/1 go-jpeg/1.26.8": "8290f764824c9e89cc27f010bc5bd45d",
 }
 
 func TestPixelsDidNotChange(t *testing.T) {
 	m := readManifest(t)
+	// What the backbone gets: each level of each contract, in either layout.
+	values := sha256.New()
+	apple := golden{File: "emoji/1f34e.png"}
+	for _, c := range m.Contracts {
+		for _, layout := range []string{"nchw", "nhwc"} {
+			s := plain()
+			s.Mean, s.Std, s.Rescale, s.Layout = c.Mean, c.Std, c.Factor, layout
+			p := mustNew(t, s)
+			w, h := p.Size()
+			dst := make([]float32, 3*w*h)
+			if _, err := p.To(dst, apple.content(t)); err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range p.table {
+				dst = append(dst, row[:]...)
+			}
+			if err := binary.Write(values, binary.LittleEndian, dst); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got, want := fmt.Sprintf("%x", values.Sum(nil)[:16]), pixels[Impl+" values"]; got != want {
+		t.Errorf("the values of pixels changed: digest %s, recorded for %s is %q; raise Impl and record the digest here", got, Impl, want)
+	}
 	digest := func(jpeg bool) string {
 		h := sha256.New()
 		for _, c := range m.Cases {

@@ -238,6 +238,42 @@ func small(edit func(m *ModelProto)) *ModelProto {
 	return m
 }
 
+// Walk tells by their type which operators compute over the whole batch.
+func TestWalkBatchDependent(t *testing.T) {
+	own := func(opType string, body ...*NodeProto) func(*ModelProto) {
+		return func(m *ModelProto) {
+			m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
+			m.Graph.Node = []*NodeProto{{OpType: proto.String(opType), Domain: proto.String("mine"), Input: []string{"x"}, Output: []string{"y"}}}
+			m.Functions = []*FunctionProto{{Name: proto.String(opType), Domain: proto.String("mine"), Node: body}}
+		}
+	}
+	node := func(n *NodeProto) func(*ModelProto) { return func(m *ModelProto) { m.Graph.Node = []*NodeProto{n} } }
+	norm := []string{"x", "scale", "bias", "mean", "var"}
+	for name, c := range map[string]struct {
+		edit func(*ModelProto)
+		want []string
+	}{
+		"nothing":                                 {nil, nil},
+		"DynamicQuantizeLinear":                   {node(Node("DynamicQuantizeLinear", []string{"x"}, []string{"y", "s", "z"})), []string{"DynamicQuantizeLinear"}},
+		"DynamicQuantizeMatMul":                   {node(&NodeProto{OpType: proto.String("DynamicQuantizeMatMul"), Domain: proto.String("com.microsoft"), Output: []string{"y"}}), []string{"DynamicQuantizeMatMul"}},
+		"in a function":                           {own("Quantize", Node("DynamicQuantizeLinear", []string{"x"}, []string{"y", "s", "z"})), []string{"DynamicQuantizeLinear"}},
+		"a function of that name":                 {own("DynamicQuantizeLinear", Node("Identity", []string{"x"}, []string{"y"})), nil},
+		"inference":                               {node(Node("BatchNormalization", norm, []string{"y"})), nil},
+		"inference, said":                         {node(Node("BatchNormalization", norm, []string{"y"}, IntAttribute("training_mode", 0))), nil},
+		"inference, outputs left empty":           {node(Node("BatchNormalization", norm, []string{"y", "", ""})), nil},
+		"training":                                {node(Node("BatchNormalization", norm, []string{"y"}, IntAttribute("training_mode", 1))), []string{"BatchNormalization (training_mode)"}},
+		"training before operator set 14":         {node(Node("BatchNormalization", norm, []string{"y", "mean_out", "var_out", "saved_mean", "saved_var"})), []string{"BatchNormalization (training_mode)"}},
+		"a reduction, which may go over anything": {node(Node("ReduceMean", []string{"x"}, []string{"y"}, IntsAttribute("axes", 0))), nil},
+	} {
+		s, err := Walk(small(c.edit))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if !slices.Equal(s.BatchDependent, c.want) {
+			t.Errorf("%s: %q, want %q", name, s.BatchDependent, c.want)
+		}
+	}
+}
+
 func external4(location, offset, length string) *TensorProto {
 	t := &TensorProto{Name: proto.String("w"), Dims: []int64{4}, DataType: proto.Int32(1), DataLocation: TensorProto_EXTERNAL.Enum()}
 	for _, kv := range [][2]string{{"location", location}, {"offset", offset}, {"length", length}} {

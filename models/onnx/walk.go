@@ -23,8 +23,10 @@ type Summary struct {
 	// order of the model. CheckExternal looks at the files.
 	External []ExternalTensor
 
-	// BatchDependent lists operators that compute something over the whole
-	// batch, so that a row of the result depends on its neighbours; sorted.
+	// BatchDependent lists operators that are known by their type to compute
+	// something over the whole batch, so that a row of the result depends on
+	// its neighbours; sorted. Of a reduction it does not tell whether it goes
+	// over the batch: that needs the meaning of each dimension.
 	BatchDependent []string
 }
 
@@ -221,18 +223,38 @@ func (w *walker) node(n *NodeProto) error {
 		return fmt.Errorf("operator domain %s is not supported: only the standard operators, ai.onnx.ml and com.microsoft are, and functions of the model's own", quote(id.domain))
 	}
 	w.ops[id]++
-	if slices.Contains(batchOperators, id.opType) {
-		w.sum.BatchDependent = append(w.sum.BatchDependent, id.opType)
+	if !w.own[id] { // else its function tells
+		w.batch(n)
 	}
 	for _, a := range n.GetAttribute() {
-		if id.opType == "BatchNormalization" && a.GetName() == "training_mode" && a.GetI() != 0 {
-			w.sum.BatchDependent = append(w.sum.BatchDependent, "BatchNormalization (training_mode)")
-		}
 		if err := w.attribute(a); err != nil {
 			return fmt.Errorf("attribute %s: %w", quote(a.GetName()), err)
 		}
 	}
 	return nil
+}
+
+// batch notes a node that computes something over the whole batch.
+func (w *walker) batch(n *NodeProto) {
+	switch op := n.GetOpType(); {
+	case slices.Contains(batchOperators, op):
+		w.sum.BatchDependent = append(w.sum.BatchDependent, op)
+	case op == "BatchNormalization" && trains(n):
+		w.sum.BatchDependent = append(w.sum.BatchDependent, "BatchNormalization (training_mode)")
+	}
+}
+
+// trains tells whether a BatchNormalization takes its statistics from the
+// batch. From operator set 14 on an attribute says so; before that, the
+// statistics being outputs does.
+func trains(n *NodeProto) bool {
+	for _, a := range n.GetAttribute() {
+		if a.GetName() == "training_mode" && a.GetI() != 0 {
+			return true
+		}
+	}
+	outputs := slices.DeleteFunc(slices.Clone(n.GetOutput()), func(name string) bool { return name == "" })
+	return len(outputs) > 1
 }
 
 func (w *walker) attribute(a *AttributeProto) error {

@@ -1,0 +1,222 @@
+package extract
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/source"
+)
+
+// MinCosine returns how similar a row that is computed again must be to the
+// row of a space in the cache, as the cosine of the angle between them. ONNX
+// Runtime promises no equal bits between versions, machines or batch sizes,
+// and float16 rounds.
+func MinCosine(space *cache.Space) float64 {
+	if space.DType() == "f16" {
+		return 0.999
+	}
+	return 0.9999
+}
+
+// cosine returns the cosine of the angle between two rows: 1 if both have
+// length zero, 0 if one has, or is nil, or if a value is not finite.
+func cosine(a, b []float32) float64 {
+	if a == nil || b == nil {
+		return 0
+	}
+	var ab, aa, bb float64
+	for i := range a {
+		ab += float64(a[i]) * float64(b[i])
+		aa += float64(a[i]) * float64(a[i])
+		bb += float64(b[i]) * float64(b[i])
+	}
+	switch {
+	case aa == 0 && bb == 0:
+		return 1
+	case aa == 0 || bb == 0:
+		return 0
+	}
+	cos := ab / math.Sqrt(aa) / math.Sqrt(bb)
+	if math.IsNaN(cos) {
+		return 0
+	}
+	return cos
+}
+
+// DriftError says that a backbone gives another row for a sample than the one
+// that the cache has of it, although nothing in the space's identity differs:
+// the runtime, the machine or the program computes something else.
+type DriftError struct {
+	Space    string // fingerprint
+	Backbone string
+	Sample   string   // the one that differs most, as messages name it
+	Cosine   float64  // between its rows, below Limit
+	Limit    float64  // MinCosine of the space
+	Checked  int      // samples that were embedded again
+	Was      []string // what computed rows of the space, as far as its segments say
+	Now      string   // what computes now, "" if it is not known
+}
+
+func (e *DriftError) Error() string {
+	s := fmt.Sprintf("extract: space %.12s: %s: the backbone %s, run on it again, gives a row of cosine %.6f with the one in the cache, under %v (worst of %d); nothing more was computed",
+		e.Space, e.Sample, e.Backbone, e.Cosine, e.Limit, e.Checked)
+	if len(e.Was) > 0 {
+		s += "\nthe rows were computed by " + strings.Join(e.Was, " and ")
+		if e.Now != "" {
+			s += "; now it is " + e.Now
+		}
+	} else if e.Now != "" {
+		s += "\nnow it is computed by " + e.Now + "; what computed the rows is not known"
+	}
+	return s + "\nput back what computed the rows (--runtime FILE names another library), or start another cache with --cache DIR"
+}
+
+// canaryJob is a sample that is embedded again.
+type canaryJob struct {
+	*job
+	name string
+	row  []float32 // in the cache
+}
+
+// canary embeds cached samples again and compares them with their rows of
+// earlier runs, first in batches. If that gives other rows than one at a time,
+// the backbone depends on its batch and what it gives one at a time counts.
+func (r *run) canary() error {
+	k := &r.checks
+	jobs, err := r.canaryJobs()
+	k.candidates, k.seen = nil, 0
+	if err != nil || len(jobs) == 0 {
+		return err
+	}
+	plain := make([]*job, len(jobs))
+	for i, c := range jobs {
+		plain[i] = c.job
+	}
+	batches := r.modality.plan(plain)
+	if k.batching == alone {
+		batches = singly(batches)
+	}
+	rows, err := k.embedder.again(r.ctx, batches)
+	if err != nil {
+		return err
+	}
+	limit := MinCosine(r.space)
+	worst, checked := worstOf(jobs, rows)
+	if checked == 0 {
+		return nil // none can be prepared any more; later ones may tell
+	}
+	if slices.ContainsFunc(batches, func(b []*job) bool { return len(b) > 1 }) {
+		suspect := slices.ContainsFunc(jobs, func(c canaryJob) bool {
+			row, ok := rows[c.job]
+			return ok && (cosine(row, c.row) < limit || differ(row, c.row))
+		})
+		if !suspect {
+			k.batching = together
+		} else {
+			single, err := k.embedder.again(r.ctx, singly(batches))
+			if err != nil {
+				return err
+			}
+			byOne, _ := worstOf(jobs, single)
+			if differAny(plain, rows, single) || worst.cosine < limit && byOne.cosine >= limit {
+				r.dependent(nil)
+				worst = byOne
+			} else {
+				k.batching = together
+			}
+		}
+	}
+	if worst.cosine < limit {
+		return &DriftError{
+			Space: r.space.Fingerprint(), Backbone: r.spec.Name, Sample: worst.name, Cosine: worst.cosine, Limit: limit, Checked: checked,
+			Was: computedBy(k.old), Now: provenance(r.settings.Provenance),
+		}
+	}
+	r.release()
+	return nil
+}
+
+// likeness is how similar a sample's rows are.
+type likeness struct {
+	name   string
+	cosine float64
+}
+
+// worstOf returns the sample whose row is least like the one in the cache,
+// and how many samples have one.
+func worstOf(jobs []canaryJob, rows map[*job][]float32) (worst likeness, checked int) {
+	worst.cosine = 1
+	for _, c := range jobs {
+		row, ok := rows[c.job]
+		if !ok {
+			continue
+		}
+		if cos := cosine(row, c.row); checked == 0 || cos < worst.cosine {
+			worst = likeness{c.name, cos}
+		}
+		checked++
+	}
+	return worst, checked
+}
+
+// canaryJobs reads candidates, and their rows of earlier runs. A sample that
+// cannot be read any more, or has another content now, is none.
+func (r *run) canaryJobs() ([]canaryJob, error) {
+	k := &r.checks
+	var jobs []canaryJob
+	taken := make(map[cache.Key]bool)
+	k.random.Shuffle(len(k.candidates), func(i, j int) { k.candidates[i], k.candidates[j] = k.candidates[j], k.candidates[i] })
+	for _, c := range k.candidates {
+		if len(jobs) == canaries {
+			break
+		}
+		if taken[c.key] {
+			continue
+		}
+		taken[c.key] = true
+		row, err := rowOf(k.old, r.space, c.key)
+		if _, corrupt := errors.AsType[*cache.CorruptError](err); err != nil && !corrupt {
+			return nil, err
+		}
+		if row == nil || !finite(row) {
+			continue // this run computed it, or it cannot be compared
+		}
+		content, err := c.sample.Read(maxContent)
+		if err != nil || cache.KeyOf(string(r.spec.Modality), content) != c.key {
+			continue
+		}
+		jobs = append(jobs, canaryJob{&job{key: c.key, content: content}, placeOf(c.sample), row})
+	}
+	return jobs, nil
+}
+
+// rowOf returns the row of a key, nil if the reader has none.
+func rowOf(reader *cache.Reader, space *cache.Space, key cache.Key) ([]float32, error) {
+	refs := make([]cache.Ref, 1)
+	if reader.Locate([]cache.Key{key}, refs) > 0 {
+		return nil, nil
+	}
+	row := make([]float32, space.Dim())
+	if err := reader.RowsTo(row, refs); err != nil {
+		return nil, err
+	}
+	return row, nil
+}
+
+func finite(row []float32) bool {
+	return !slices.ContainsFunc(row, func(v float32) bool {
+		return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0)
+	})
+}
+
+// placeOf names a sample in a message.
+func placeOf(s *source.Sample) string {
+	if s.Path != "" {
+		return s.Path
+	}
+	return s.ID
+}
