@@ -8,30 +8,24 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 )
 
-// attach opens a space of c for a run. The writer is nil where nothing is to
-// be kept, the reader where nothing is held.
-func attach(c *cache.Cache, space *cache.Space, settings *Settings) (*cache.Writer, *cache.Reader, error) {
+// attach opens the spaces of taps in c for a run. The writers are nil where
+// nothing is to be kept, the readers where nothing is held.
+func attach(c *cache.Cache, t *taps, settings *Settings) (*writers, *readers, error) {
 	if c == nil {
 		return nil, nil, nil
 	}
-	writer, err := c.Writer(space, settings.Provenance)
-	switch {
-	case err == nil:
-		if rec := writer.Recovery(); settings.Recovered != nil && (rec.Rows > 0 || len(rec.Quarantined) > 0) {
-			settings.Recovered(rec)
-		}
-	case settings.Unwritable != nil && Unwritable(err):
-		if err := settings.Unwritable(err); err != nil {
-			return nil, nil, err
-		}
-	default:
+	w, err := openWriters(c, t, settings)
+	if err != nil && settings.Unwritable != nil && Unwritable(err) {
+		err = settings.Unwritable(err)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
-	reader, err := c.Reader(space)
-	if err != nil && writer != nil {
-		writer.Abandon()
+	r, err := openReaders(c, t)
+	if err != nil && w != nil {
+		w.abandon()
 	}
-	return writer, reader, err
+	return w, r, err
 }
 
 // Unwritable tells whether err, from making or writing a cache, says that this

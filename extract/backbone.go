@@ -6,7 +6,7 @@ import "context"
 // called from several goroutines at once; it returns early with ctx's error
 // when ctx ends, and touches no tensor after it has returned.
 type Backbone interface {
-	Run(ctx context.Context, inputs []Tensor, output Tensor) error
+	Run(ctx context.Context, inputs, outputs []Tensor) error
 }
 
 // Tensor is a view of caller memory with a name and a shape, row-major. One of

@@ -104,15 +104,14 @@ func (r *run) canary() error {
 	if err != nil {
 		return err
 	}
-	limit := MinCosine(r.space)
-	worst, checked := worstOf(jobs, rows)
+	worst, checked := r.taps.worst(jobs, rows)
 	if checked == 0 {
 		return nil // none can be prepared any more; later ones may tell
 	}
 	if slices.ContainsFunc(batches, func(b []*job) bool { return len(b) > 1 }) {
 		suspect := slices.ContainsFunc(jobs, func(c canaryJob) bool {
 			row, ok := rows[c.job]
-			return ok && (cosine(row, c.row) < limit || differ(row, c.row))
+			return ok && (!r.taps.alike(row, c.row) || r.taps.differ(row, c.row))
 		})
 		if !suspect {
 			k.batching = together
@@ -121,8 +120,8 @@ func (r *run) canary() error {
 			if err != nil {
 				return err
 			}
-			byOne, _ := worstOf(jobs, single)
-			if differAny(plain, rows, single) || worst.cosine < limit && byOne.cosine >= limit {
+			byOne, _ := r.taps.worst(jobs, single)
+			if r.taps.differAny(plain, rows, single) || worst.drifted() && !byOne.drifted() {
 				r.dependent(nil)
 				worst = byOne
 			} else {
@@ -130,37 +129,61 @@ func (r *run) canary() error {
 			}
 		}
 	}
-	if worst.cosine < limit {
+	if worst.drifted() {
 		return &DriftError{
-			Space: r.space.Fingerprint(), Backbone: r.spec.Name, Sample: worst.name, Cosine: worst.cosine, Limit: limit, Checked: checked,
-			Was: computedBy(k.old), Now: provenance(r.settings.Provenance),
+			Space: worst.space.Fingerprint(), Backbone: r.spec.Name, Sample: worst.name, Cosine: worst.cosine, Limit: MinCosine(worst.space), Checked: checked,
+			Was: k.old.computedBy(), Now: provenance(r.settings.Provenance),
 		}
 	}
 	r.release()
 	return nil
 }
 
-// likeness is how similar a sample's rows are.
+// likeness is how similar a sample's embeddings of one tap are.
 type likeness struct {
 	name   string
+	space  *cache.Space
 	cosine float64
 }
 
-// worstOf returns the sample whose row is least like the one in the cache,
-// and how many samples have one.
-func worstOf(jobs []canaryJob, rows map[*job][]float32) (worst likeness, checked int) {
-	worst.cosine = 1
+// drifted tells whether they are too different.
+func (l likeness) drifted() bool { return l.cosine < MinCosine(l.space) }
+
+// worst returns the sample and tap whose embedding is least like the one in
+// the cache, and how many samples have a row.
+func (t *taps) worst(jobs []canaryJob, rows map[*job][]float32) (worst likeness, checked int) {
+	worst = likeness{"", t.all[0].space, 1}
 	for _, c := range jobs {
 		row, ok := rows[c.job]
 		if !ok {
 			continue
 		}
-		if cos := cosine(row, c.row); checked == 0 || cos < worst.cosine {
-			worst = likeness{c.name, cos}
+		for i := range t.all {
+			if cos := cosine(t.part(row, i), t.part(c.row, i)); checked == 0 && i == 0 || cos < worst.cosine {
+				worst = likeness{c.name, t.all[i].space, cos}
+			}
 		}
 		checked++
 	}
 	return worst, checked
+}
+
+// part returns tap i's part of a row, nil for a row that is not there.
+func (t *taps) part(row []float32, i int) []float32 {
+	if row == nil {
+		return nil
+	}
+	return row[t.all[i].from:t.all[i].to]
+}
+
+// alike tells whether the embeddings of every tap are similar enough.
+func (t *taps) alike(a, b []float32) bool {
+	for i := range t.all {
+		if cosine(t.part(a, i), t.part(b, i)) < MinCosine(t.all[i].space) {
+			return false
+		}
+	}
+	return true
 }
 
 // canaryJobs reads candidates, and their rows of earlier runs. A sample that
@@ -178,7 +201,7 @@ func (r *run) canaryJobs() ([]canaryJob, error) {
 			continue
 		}
 		taken[c.key] = true
-		row, err := rowOf(k.old, r.space, c.key)
+		row, err := k.old.row(c.key)
 		if _, corrupt := errors.AsType[*cache.CorruptError](err); err != nil && !corrupt {
 			return nil, err
 		}
@@ -192,19 +215,6 @@ func (r *run) canaryJobs() ([]canaryJob, error) {
 		jobs = append(jobs, canaryJob{&job{key: c.key, content: content}, placeOf(c.sample), row})
 	}
 	return jobs, nil
-}
-
-// rowOf returns the row of a key, nil if the reader has none.
-func rowOf(reader *cache.Reader, space *cache.Space, key cache.Key) ([]float32, error) {
-	refs := make([]cache.Ref, 1)
-	if reader.Locate([]cache.Key{key}, refs) > 0 {
-		return nil, nil
-	}
-	row := make([]float32, space.Dim())
-	if err := reader.RowsTo(row, refs); err != nil {
-		return nil, err
-	}
-	return row, nil
 }
 
 func finite(row []float32) bool {

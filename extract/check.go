@@ -27,7 +27,7 @@ type checks struct {
 
 	// old has the rows of earlier runs, until some have been compared; nil
 	// after that, or if there are none.
-	old        *cache.Reader
+	old        *readers
 	seen       int // cached samples so far, as long as old is there
 	candidates []candidate
 	random     *rand.Rand
@@ -50,10 +50,10 @@ const (
 	alone                     // one at a time: it does
 )
 
-func newChecks(reader *cache.Reader) checks {
+func newChecks(held *readers) checks {
 	k := checks{random: rand.New(rand.NewPCG(0, 0))}
-	if reader != nil && reader.Rows() > 0 {
-		k.old = reader
+	if held != nil && !held.empty() {
+		k.old = held
 	}
 	return k
 }
@@ -87,7 +87,7 @@ func (k *checks) note(w *window) {
 func (r *run) check(w *window) error {
 	k := &r.checks
 	if k.embedder == nil {
-		e := checker(r.spec, r.space, r.backbone, r.modality, r.stats)
+		e := checker(r.spec, r.taps, r.backbone, r.modality, r.stats)
 		if !e.takes(w.batches) {
 			return nil
 		}
@@ -151,8 +151,8 @@ func (r *run) lookAhead() error {
 // release closes the reader of earlier rows, unless the run reads from it.
 func (r *run) release() {
 	if k := &r.checks; k.old != nil {
-		if k.old != r.reader {
-			k.old.Close()
+		if k.old != r.readers {
+			k.old.close()
 		}
 		k.old, k.candidates = nil, nil
 	}

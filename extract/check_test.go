@@ -30,7 +30,7 @@ func lines(t *testing.T, before []string, lo, hi int) string {
 // rowsOf counts the sealed rows of spec in a cache.
 func rowsIn(t *testing.T, c *cache.Cache, spec *models.Spec) int {
 	t.Helper()
-	space, err := extract.Space(spec)
+	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestDriftIsStopped(t *testing.T) {
 		if n := rowsIn(t, store(t, dir), spec); n != 20 || stats.Computed.Load() != 0 {
 			t.Errorf("the cache has %d rows after the run, want the 20 that it had", n)
 		}
-		space, _ := extract.Space(spec)
+		space, _ := extract.Space(spec, spec.Taps[0])
 		if drift.Space != space.Fingerprint() || drift.Checked != 8 || drift.Limit != 0.9999 || !(drift.Cosine < 0.9999) {
 			t.Errorf("%+v", drift)
 		}
@@ -204,8 +204,8 @@ type slow struct {
 	begun chan struct{}
 }
 
-func (s *slow) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
-	switch output.Shape[0] {
+func (s *slow) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+	switch outputs[0].Shape[0] {
 	case 2: // the canary
 		<-s.begun
 	case 4096: // of the one worker
@@ -215,7 +215,7 @@ func (s *slow) Run(ctx context.Context, inputs []extract.Tensor, output extract.
 			ctx = context.WithoutCancel(ctx)
 		}
 	}
-	return s.fake.Run(ctx, inputs, output)
+	return s.fake.Run(ctx, inputs, outputs)
 }
 
 func TestWhatIsOnItsWayIsNotKeptAfterDrift(t *testing.T) {
@@ -533,7 +533,7 @@ func TestRecompute(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := store(t, dir)
-	space, _ := extract.Space(spec)
+	space, _ := extract.Space(spec, spec.Taps[0])
 	reader, err := c.Reader(space)
 	if err != nil {
 		t.Fatal(err)
@@ -547,7 +547,7 @@ func TestRecompute(t *testing.T) {
 	again := func(backbone *fake) (all []extract.Recomputed) {
 		t.Helper()
 		stats := new(extract.Stats)
-		err := extract.Recompute(t.Context(), spec, backbone, space, reader, open(t, nil, lines(t, nil, 0, 20)), wanted, stats, func(r extract.Recomputed) { all = append(all, r) })
+		err := extract.Recompute(t.Context(), spec, backbone, reader, open(t, nil, lines(t, nil, 0, 20)), wanted, stats, func(r extract.Recomputed) { all = append(all, r) })
 		if err != nil {
 			t.Fatal(err)
 		}

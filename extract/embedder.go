@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -14,23 +13,23 @@ import (
 // gives. It holds the memory of one goroutine.
 type embedder struct {
 	spec     *models.Spec
-	space    *cache.Space
+	taps     *taps
 	backbone Backbone
 	batch    batch
 	stats    *Stats
 	rows     *atomic.Int64 // counts what goes through the backbone
-	out      []float32
+	out      [][]float32   // of each tap, used again
 }
 
 // worker returns an embedder for the run itself.
 func (r *run) worker() *embedder {
-	return &embedder{spec: r.spec, space: r.space, backbone: r.backbone, batch: r.modality.newBatch(r.stats), stats: r.stats, rows: &r.stats.BackboneRows}
+	return &embedder{spec: r.spec, taps: r.taps, backbone: r.backbone, batch: r.modality.newBatch(r.stats), stats: r.stats, rows: &r.stats.BackboneRows}
 }
 
 // checker returns an embedder for self-checks: its rows are check rows, and
 // what is remarkable about its samples is not counted a second time.
-func checker(spec *models.Spec, space *cache.Space, backbone Backbone, m modality, stats *Stats) *embedder {
-	return &embedder{spec: spec, space: space, backbone: backbone, batch: m.newBatch(new(Stats)), stats: stats, rows: &stats.CheckRows}
+func checker(spec *models.Spec, taps *taps, backbone Backbone, m modality, stats *Stats) *embedder {
+	return &embedder{spec: spec, taps: taps, backbone: backbone, batch: m.newBatch(new(Stats)), stats: stats, rows: &stats.CheckRows}
 }
 
 // embed embeds the jobs of one batch. Each job that could be prepared is in
@@ -41,28 +40,32 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 	if len(good) == 0 {
 		return nil, nil, nil
 	}
-	shape, each, err := tapShape(e.spec.Tap, len(good), tokens)
-	if err != nil {
-		return nil, nil, fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
+	if e.out == nil {
+		e.out = make([][]float32, len(e.taps.all))
 	}
-	if n := len(good) * each; cap(e.out) < n {
-		e.out = make([]float32, n)
+	outputs := make([]Tensor, len(e.taps.all))
+	each := make([]int, len(e.taps.all)) // values of one sample
+	for t := range e.taps.all {
+		tap := &e.taps.all[t]
+		var shape []int64
+		if shape, each[t], err = tapShape(tap.Tap, len(good), tokens); err != nil {
+			return nil, nil, fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
+		}
+		n := len(good) * each[t]
+		if cap(e.out[t]) < n {
+			e.out[t] = make([]float32, n)
+		}
+		outputs[t] = Tensor{Name: tap.Output, Shape: shape, F32: e.out[t][:n]}
 	}
-	if err := e.infer(ctx, inputs, Tensor{Name: e.spec.Tap.Output, Shape: shape, F32: e.out[:len(good)*each]}); err != nil {
+	if err := e.infer(ctx, inputs, outputs); err != nil {
 		return nil, nil, err
 	}
-	dim := e.spec.Tap.Dim
+	dim := e.taps.dim
 	rows = make([]float32, 0, len(good)*dim)
 	for i, j := range good {
 		n := len(rows)
 		rows = rows[:n+dim]
-		err := poolTo(rows[n:], e.out[i*each:(i+1)*each], e.spec.Tap.Pooling, len(j.ids))
-		if err == nil {
-			err = finish(rows[n:], e.spec.Post)
-		}
-		if err == nil {
-			err = e.space.Round(rows[n:]) // what the cache will give back
-		}
+		err := e.pool(rows[n:], outputs, each, i, len(j.ids))
 		if err != nil {
 			j.bad = err.Error()
 			rows = rows[:n]
@@ -73,16 +76,32 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 	return good, rows, nil
 }
 
+// pool makes sample i's row of what the backbone gave. each is the number of
+// values of one sample, n the number of its tokens.
+func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) error {
+	for t := range e.taps.all {
+		tap := &e.taps.all[t]
+		part := row[tap.from:tap.to]
+		if err := poolTo(part, outputs[t].F32[i*each[t]:(i+1)*each[t]], tap.Pooling, n); err != nil {
+			return err
+		}
+		if err := finish(part, tap.Post); err != nil {
+			return err
+		}
+	}
+	return e.taps.round(row) // what the cache will give back
+}
+
 // infer runs the backbone on one prepared batch.
-func (e *embedder) infer(ctx context.Context, inputs []Tensor, output Tensor) error {
+func (e *embedder) infer(ctx context.Context, inputs, outputs []Tensor) error {
 	defer e.stats.Stages.Infer.add(time.Now())
-	if err := e.backbone.Run(ctx, inputs, output); err != nil {
+	if err := e.backbone.Run(ctx, inputs, outputs); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
 	}
-	e.rows.Add(output.Shape[0])
+	e.rows.Add(outputs[0].Shape[0])
 	return nil
 }
 

@@ -115,7 +115,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	if stats == nil {
 		stats = new(Stats)
 	}
-	space, err := Space(spec)
+	taps, err := newTaps(spec)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	if err != nil {
 		return err
 	}
-	writer, reader, err := attach(c, space, settings)
+	writers, readers, err := attach(c, taps, settings)
 	if err != nil {
 		return err
 	}
@@ -132,9 +132,9 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	r := &run{
 		ctx: ctx, cancel: cancel,
 		spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
-		cache: c, space: space, writer: writer, reader: reader,
+		cache: c, taps: taps, writers: writers, readers: readers,
 		src: src, sink: sink,
-		checks:  newChecks(reader),
+		checks:  newChecks(readers),
 		pending: make(map[cache.Key]*job),
 		batches: make(chan []*job),
 		results: make(chan result, 2*settings.workers()),
@@ -142,17 +142,17 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	}
 	err = r.loop()
 	r.release()
-	r.closeReader()
-	if r.writer == nil {
+	r.closeReaders()
+	if r.writers == nil {
 		return err
 	}
 	if err != nil {
 		// The journal stays as it is: what was acknowledged is in it, and the
 		// next start seals it.
-		r.writer.Abandon()
+		r.writers.abandon()
 		return err
 	}
-	return r.writer.Close()
+	return r.writers.close()
 }
 
 // run is one call of Run.
@@ -166,10 +166,10 @@ type run struct {
 	settings *Settings
 	stats    *Stats
 
-	cache  *cache.Cache
-	space  *cache.Space
-	writer *cache.Writer // nil: nothing is kept
-	reader *cache.Reader // nil: the cache holds nothing
+	cache   *cache.Cache
+	taps    *taps
+	writers *writers // nil: nothing is kept
+	readers *readers // nil: the cache holds nothing
 
 	src     Source
 	srcDone bool
@@ -300,7 +300,7 @@ func (r *run) readWindow() (*window, error) {
 func (r *run) pendingSize() int {
 	each := pendingJob
 	if r.settings.Embeddings {
-		each += 4 * r.space.Dim()
+		each += 4 * r.taps.dim
 	}
 	return len(r.pending) * each
 }
@@ -313,40 +313,40 @@ func (r *run) settle() error {
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	}
-	if r.writer == nil {
+	if r.writers == nil {
 		clear(r.pending) // a content that comes again is computed again
 		return nil
 	}
-	// Nothing is on its way, so the writer's goroutine is idle.
-	if err := r.writer.Close(); err != nil {
+	// Nothing is on its way, so the writers' goroutine is idle.
+	if err := r.writers.close(); err != nil {
 		return err
 	}
-	writer, err := r.cache.Writer(r.space, r.settings.Provenance)
+	w, err := openWriters(r.cache, r.taps, r.settings)
 	if err != nil {
 		return err
 	}
-	r.writer = writer
-	reader, err := r.cache.Reader(r.space)
+	r.writers = w
+	held, err := openReaders(r.cache, r.taps)
 	if err != nil {
 		return err
 	}
-	r.closeReader()
-	r.reader = reader
+	r.closeReaders()
+	r.readers = held
 	clear(r.pending)
 	return nil
 }
 
-// closeReader says what the reader found damaged, and closes it unless its
+// closeReaders says what the readers found damaged, and closes them unless their
 // rows are still to be compared.
-func (r *run) closeReader() {
-	if r.reader == nil {
+func (r *run) closeReaders() {
+	if r.readers == nil {
 		return
 	}
-	if damaged := r.reader.Corrupt(); r.settings.Damaged != nil && len(damaged) > 0 {
+	if damaged := r.readers.corrupt(); r.settings.Damaged != nil && len(damaged) > 0 {
 		r.settings.Damaged(damaged)
 	}
-	if r.reader != r.checks.old {
-		r.reader.Close()
+	if r.readers != r.checks.old {
+		r.readers.close()
 	}
 }
 
@@ -434,13 +434,13 @@ func (r *run) emit() error {
 // append makes rows durable, unless nothing is kept, and says so.
 func (r *run) append(keys []cache.Key, rows []float32) error {
 	defer r.stats.Stages.Write.add(time.Now())
-	if r.writer != nil {
-		if err := r.writer.Append(keys, rows); err != nil {
+	if r.writers != nil {
+		if err := r.writers.append(keys, rows, r.readers); err != nil {
 			return err
 		}
 	}
 	r.stats.Computed.Add(int64(len(keys)))
-	if r.writer != nil && r.settings.Acknowledged != nil {
+	if r.writers != nil && r.settings.Acknowledged != nil {
 		r.settings.Acknowledged(keys)
 	}
 	return nil

@@ -222,7 +222,7 @@ func TestAVectorThatIsNotFiniteIsBad(t *testing.T) {
 	if stats.Bad.Load() != 2 || stats.Computed.Load() != 0 {
 		t.Errorf("NaN: %d bad, %d computed", stats.Bad.Load(), stats.Computed.Load())
 	}
-	spec.Post = "l2"
+	spec.Taps[0].Post = "l2"
 	out, stats, err := embed(t, t.TempDir(), spec, &fake{wreck: func(float32) float32 { return 0 }}, nil, nil, path)
 	if err != nil {
 		t.Fatal(err)

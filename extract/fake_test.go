@@ -30,15 +30,18 @@ type fake struct {
 	wreck func(value float32) float32 // applied to every output value
 	mix   float32                     // added to every output value for each neighbour in the batch
 
+	shift string // of this output every value is another one
+
 	largest atomic.Int64 // samples in the largest batch
 }
 
 var _ extract.Backbone = (*fake)(nil)
 
-func (f *fake) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
+func (f *fake) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
 	call := f.calls.Add(1)
-	f.rows.Add(output.Shape[0])
-	for was := f.largest.Load(); output.Shape[0] > was && !f.largest.CompareAndSwap(was, output.Shape[0]); was = f.largest.Load() {
+	n := outputs[0].Shape[0]
+	f.rows.Add(n)
+	for was := f.largest.Load(); n > was && !f.largest.CompareAndSwap(was, n); was = f.largest.Load() {
 	}
 	if f.fail != nil {
 		if err := f.fail(call); err != nil {
@@ -50,20 +53,32 @@ func (f *fake) Run(ctx context.Context, inputs []extract.Tensor, output extract.
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if inputs[0].I64 != nil {
-		for i, id := range inputs[0].I64 {
+	for _, output := range outputs {
+		salt := uint64(strings.Count(output.Name, "'")) << 32
+		if output.Name == f.shift {
+			salt++
+		}
+		f.fill(salt, inputs[0], output)
+	}
+	return nil
+}
+
+// fill fills one output; what it gives depends on salt.
+func (f *fake) fill(salt uint64, input, output extract.Tensor) {
+	if input.I64 != nil {
+		for i, id := range input.I64 {
 			for k := range fakeDim {
-				output.F32[i*fakeDim+k] = fakeValue(uint64(id), k)
+				output.F32[i*fakeDim+k] = fakeValue(uint64(id)+salt, k)
 			}
 		}
 	} else {
 		n := int(output.Shape[0])
-		each := len(inputs[0].F32) / n
+		each := len(input.F32) / n
 		for i := range n {
 			h := fnv.New64a()
-			binary.Write(h, binary.LittleEndian, inputs[0].F32[i*each:(i+1)*each])
+			binary.Write(h, binary.LittleEndian, input.F32[i*each:(i+1)*each])
 			for k := range fakeDim {
-				output.F32[i*fakeDim+k] = fakeValue(h.Sum64(), k)
+				output.F32[i*fakeDim+k] = fakeValue(h.Sum64()+salt, k)
 			}
 		}
 	}
@@ -75,7 +90,6 @@ func (f *fake) Run(ctx context.Context, inputs []extract.Tensor, output extract.
 			output.F32[i] = f.wreck(v)
 		}
 	}
-	return nil
 }
 
 func fakeValue(x uint64, k int) float32 {
@@ -100,7 +114,7 @@ func textSpec(t testing.TB) *models.Spec {
 			{Name: "attention_mask", DType: "i64", Role: "mask"},
 			{Name: "token_type_ids", DType: "i64", Role: "types"},
 		},
-		Tap:  models.Tap{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, fakeDim}, Dim: fakeDim},
+		Taps: []models.Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, fakeDim}, Dim: fakeDim}},
 		Text: &models.TextSpec{Tokenizer: tokenizer, TokenizerSHA256: strings.Repeat("2", 64), MaxLen: 256, Truncation: "right"},
 	}
 }
@@ -110,7 +124,7 @@ func imageSpec() *models.Spec {
 		Name: "fake-image", Modality: models.Image,
 		Weights: models.Weights{SHA256: strings.Repeat("3", 64)},
 		Inputs:  []models.Input{{Name: "pixel_values", DType: "f32", Role: "pixels"}},
-		Tap:     models.Tap{Output: "features", Pooling: "none", Shape: []int64{-1, fakeDim}, Dim: fakeDim},
+		Taps:    []models.Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, fakeDim}, Dim: fakeDim}},
 		Image: &models.ImageSpec{
 			EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
 			Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 40, Height: 40, Filter: "bicubic"},

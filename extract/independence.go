@@ -50,7 +50,7 @@ func (r *run) independence(batches [][]*job) error {
 	if err != nil {
 		return err
 	}
-	if differAny(good, rows, single) {
+	if r.taps.differAny(good, rows, single) {
 		r.dependent(nil)
 		return nil
 	}
@@ -61,21 +61,31 @@ func (r *run) independence(batches [][]*job) error {
 }
 
 // differAny tells whether the rows of a job in a and b differ.
-func differAny(jobs []*job, a, b map[*job][]float32) bool {
+func (t *taps) differAny(jobs []*job, a, b map[*job][]float32) bool {
 	for _, j := range jobs {
-		if differ(a[j], b[j]) {
+		if t.differ(a[j], b[j]) {
 			return true
 		}
 	}
 	return false
 }
 
-// differ tells whether two rows are more than rounding apart, or only one is
-// there.
-func differ(a, b []float32) bool {
+// differ tells whether the embeddings of a tap in two rows are more than
+// rounding apart, or only one row is there.
+func (t *taps) differ(a, b []float32) bool {
 	if (a == nil) != (b == nil) {
 		return true
 	}
+	for i := range t.all {
+		if apart(t.part(a, i), t.part(b, i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// apart tells whether two embeddings are more than rounding apart.
+func apart(a, b []float32) bool {
 	var largest, difference float64
 	for i := range a {
 		x, y := float64(a[i]), float64(b[i])

@@ -20,8 +20,9 @@ type Plan struct {
 }
 
 // Survey reads every sample of src as Run does and counts what the cache c
-// lacks; a nil cache lacks everything. To tell how long that would take it sends a few of the missing
-// samples through backbone, counted in stats as check rows, and keeps nothing.
+// lacks; a nil cache lacks everything. To tell how long that would take it
+// sends a few of the missing samples through backbone, counted in stats as
+// check rows, and keeps nothing.
 func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, stats *Stats, settings *Settings) (*Plan, error) {
 	if settings == nil {
 		settings = new(Settings)
@@ -29,7 +30,7 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 	if stats == nil {
 		stats = new(Stats)
 	}
-	space, err := Space(spec)
+	taps, err := newTaps(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -37,16 +38,16 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 	if err != nil {
 		return nil, err
 	}
-	var reader *cache.Reader
+	var held *readers
 	if c != nil {
-		if reader, err = c.Reader(space); err != nil {
+		if held, err = openReaders(c, taps); err != nil {
 			return nil, err
 		}
-		defer reader.Close()
+		defer held.close()
 	}
 	r := &run{
 		ctx: ctx, spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
-		cache: c, space: space, reader: reader, src: src, pending: make(map[cache.Key]*job),
+		cache: c, taps: taps, readers: held, src: src, pending: make(map[cache.Key]*job),
 	}
 	p := new(Plan)
 	var trial [][]*job
@@ -102,7 +103,7 @@ func (r *run) time(batches [][]*job) (float64, error) {
 	if len(r.spec.BatchDependent) > 0 {
 		batches = singly(batches)
 	}
-	e := checker(r.spec, r.space, r.backbone, r.modality, r.stats)
+	e := checker(r.spec, r.taps, r.backbone, r.modality, r.stats)
 	var start time.Time
 	rows := 0
 	for i, jobs := range append(batches[:1:1], batches...) {

@@ -22,7 +22,7 @@ import (
 
 // newRecord begins a feature set of what a fake backbone gives.
 func newRecord(path string, spec *models.Spec) (*extract.Record, error) {
-	space, err := extract.Space(spec)
+	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func TestSeveralProcessesShareACache(t *testing.T) {
 			by[key]++
 		}
 	}
-	space, err := extract.Space(spec)
+	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		t.Fatal(err)
 	}

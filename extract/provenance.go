@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/headstart-ml/headstart/cache"
 )
 
 // provenance writes what computes in one line, "provider cpu, runtime
@@ -18,13 +16,15 @@ func provenance(fields map[string]string) string {
 	return strings.Join(words, ", ")
 }
 
-// computedBy lists what the segments of a reader say that computed them, each
+// computedBy lists what the segments of readers say that computed them, each
 // once, sorted.
-func computedBy(reader *cache.Reader) []string {
+func (r *readers) computedBy() []string {
 	var all []string
-	for _, fields := range reader.Provenance() {
-		if p := provenance(fields); p != "" {
-			all = append(all, p)
+	for _, one := range r.all {
+		for _, fields := range one.Provenance() {
+			if p := provenance(fields); p != "" {
+				all = append(all, p)
+			}
 		}
 	}
 	slices.Sort(all)

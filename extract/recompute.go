@@ -23,12 +23,13 @@ type Recomputed struct {
 }
 
 // Recompute reads the samples of src with the ids of wanted, embeds them again
-// with the backbone of spec, one at a time, and calls report with how similar
-// each is to the row of its key that reader has in space: first those that are
+// with the backbone of spec, which has one tap, one at a time, and calls report
+// with how similar each is to the row of its key that reader, of the tap's
+// space, has: first those that are
 // in src, in its order, then the others. A sample that cannot be read, or
 // whose key is another one now, is not embedded. The rows are counted in stats
 // as check rows; nil is allowed.
-func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, space *cache.Space, reader *cache.Reader, src Source, wanted map[string]cache.Key, stats *Stats, report func(Recomputed)) error {
+func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, reader *cache.Reader, src Source, wanted map[string]cache.Key, stats *Stats, report func(Recomputed)) error {
 	if stats == nil {
 		stats = new(Stats)
 	}
@@ -36,7 +37,12 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, space 
 	if err != nil {
 		return err
 	}
-	e := checker(spec, space, backbone, m, stats)
+	taps, err := newTaps(spec)
+	if err != nil {
+		return err
+	}
+	held := &readers{taps, []*cache.Reader{reader}}
+	e := checker(spec, taps, backbone, m, stats)
 	left := maps.Clone(wanted)
 	for len(left) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -64,7 +70,7 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, space 
 			report(again)
 			continue
 		}
-		want, err := rowOf(reader, space, key)
+		want, err := held.row(key)
 		if corrupt, ok := errors.AsType[*cache.CorruptError](err); ok {
 			again.Damaged = corrupt
 			report(again)

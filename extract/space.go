@@ -9,10 +9,26 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// Space returns the identity of the embeddings that spec gives: everything
-// that makes two of its vectors comparable, and nothing (batch size, threads,
-// paths, times) that does not.
-func Space(spec *models.Spec) (*cache.Space, error) {
+// Spaces returns the space of each tap of spec.
+func Spaces(spec *models.Spec) ([]*cache.Space, error) {
+	if len(spec.Taps) == 0 {
+		return nil, fmt.Errorf("extract: backbone %s: it has no tap", spec.Name)
+	}
+	spaces := make([]*cache.Space, len(spec.Taps))
+	for i, tap := range spec.Taps {
+		s, err := Space(spec, tap)
+		if err != nil {
+			return nil, err
+		}
+		spaces[i] = s
+	}
+	return spaces, nil
+}
+
+// Space returns the identity of the embeddings that a tap of spec gives:
+// everything that makes two of its vectors comparable, and nothing (batch size,
+// threads, paths, times) that does not.
+func Space(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 	model := map[string]any{"sha256": spec.Weights.SHA256}
 	if len(spec.Weights.External) > 0 {
 		var external []any
@@ -33,21 +49,21 @@ func Space(spec *models.Spec) (*cache.Space, error) {
 	default:
 		return nil, fmt.Errorf("extract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 	}
-	dtype := spec.Tap.DType
+	dtype := tap.DType
 	if dtype == "" {
 		dtype = "f32"
 	}
 	identity := map[string]any{
 		"model":    model,
-		"output":   spec.Tap.Output,
-		"pool":     spec.Tap.Pooling,
-		"dim":      spec.Tap.Dim,
+		"output":   tap.Output,
+		"pool":     tap.Pooling,
+		"dim":      tap.Dim,
 		"dtype":    dtype,
 		"numerics": "cpu-f32",
 		"prep":     prep,
 	}
-	if spec.Post != "" {
-		identity["post"] = spec.Post
+	if tap.Post != "" {
+		identity["post"] = tap.Post
 	}
 	return cache.NewSpace(identity)
 }

@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -208,10 +207,10 @@ func (r *run) missing(rows []entry) ([]int, error) {
 			index = append(index, i)
 		}
 	}
-	if r.reader == nil {
+	if r.readers == nil {
 		return index, nil
 	}
-	missing, err := r.reader.Missing(keys)
+	missing, err := r.readers.missing(keys)
 	if err != nil {
 		return nil, err
 	}
@@ -264,13 +263,9 @@ func (r *run) gather(rows []Row, w *window) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	refs := make([]cache.Ref, len(keys))
-	if n := r.reader.Locate(keys, refs); n > 0 {
-		return fmt.Errorf("extract: cache: %d rows that were there a moment ago are gone", n)
-	}
-	dim := r.space.Dim()
+	dim := r.taps.dim
 	values := make([]float32, len(keys)*dim)
-	if err := r.reader.RowsTo(values, refs); err != nil {
+	if err := r.readers.rowsTo(values, keys); err != nil {
 		return err
 	}
 	for k, i := range index {

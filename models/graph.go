@@ -111,10 +111,11 @@ func (s *Spec) tap(v onnx.Value, pooling, place string) error {
 	if dim < 1 || dim > maxDim {
 		return fmt.Errorf("models: %s: output %q %s does not declare the length of an embedding as its last dimension (1 to %d)", place, v.Name, form(v), maxDim)
 	}
-	s.Tap = Tap{Output: v.Name, Pooling: pooling, Dim: int(dim)}
+	t := Tap{Output: v.Name, Pooling: pooling, Dim: int(dim)}
 	for _, d := range v.Shape {
-		s.Tap.Shape = append(s.Tap.Shape, d.Size)
+		t.Shape = append(t.Shape, d.Size)
 	}
+	s.Taps = []Tap{t}
 	return nil
 }
 

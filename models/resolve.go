@@ -84,9 +84,9 @@ func resolveBuiltin(b *Backbone, builtin fs.FS) (*Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Modality != b.Modality || s.Tap.Dim != b.Dim {
+	if s.Modality != b.Modality || s.Taps[0].Dim != b.Dim {
 		return nil, fmt.Errorf("models: %s: the files give %d numbers for a sample of kind %s, on record are %d for %s",
-			b.Name, s.Tap.Dim, s.Modality, b.Dim, b.Modality)
+			b.Name, s.Taps[0].Dim, s.Modality, b.Dim, b.Modality)
 	}
 	s.Licence, s.Source = b.Licence, b.Source
 	return s, nil

@@ -31,7 +31,7 @@ func TestResolveBuiltin(t *testing.T) {
 		Name: "efficientnet-lite0", Modality: Image,
 		Weights: Weights{Path: "efficientnet-lite0/onnx/model.onnx", SHA256: "d6447701b3ced99a55c927c72366e4ffa228b8732135154ad69dd0904395e7d5"},
 		Inputs:  []Input{{"pixel_values", "f32", "pixels"}},
-		Tap:     Tap{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280},
+		Taps:    []Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280}},
 		Image: &ImageSpec{
 			EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
 			Resize:  Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
@@ -59,8 +59,7 @@ func TestResolveBuiltin(t *testing.T) {
 		Name: "all-minilm-l6-v2", Modality: Text,
 		Weights: Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},
 		Inputs:  []Input{{"input_ids", "i64", "ids"}, {"attention_mask", "i64", "mask"}, {"token_type_ids", "i64", "types"}},
-		Tap:     Tap{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384},
-		Post:    "l2",
+		Taps:    []Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384, Post: "l2"}},
 		Text:    &TextSpec{TokenizerSHA256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", MaxLen: 256, Truncation: "right"},
 		Licence: "Apache-2.0", Source: "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
 		Overruled: []string{
@@ -348,7 +347,7 @@ func TestResolveFolder(t *testing.T) {
 		{"mean, normalised", textTree(t), func(f tree) {
 			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Normalize", "path": "2_Normalize"})
 			f["1_Pooling/config.json"] = fields{"pooling_mode_mean_tokens": true, "pooling_mode": "mean"}
-		}, func(s *Spec) { s.Tap.Pooling, s.Post = "mean", "l2" }},
+		}, func(s *Spec) { s.Taps[0].Pooling, s.Taps[0].Post = "mean", "l2" }},
 		{"sentence_bert_config", textTree(t), func(f tree) {
 			f["sentence_bert_config.json"] = fields{"max_seq_length": 64, "do_lower_case": true}
 			f.set("tokenizer.json", "truncation", fields{"max_length": 64, "direction": "Right", "strategy": "LongestFirst"})
@@ -373,12 +372,12 @@ func TestResolveFolder(t *testing.T) {
 			delete(f, "modules.json")
 			f["model.onnx"] = graph(t, textInputs(), values(f32("token_embeddings", -1, 8), f32("sentence_embedding", 8)), nil)
 		}, func(s *Spec) {
-			s.Tap = Tap{Output: "sentence_embedding", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}
+			s.Taps = []Tap{{Output: "sentence_embedding", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
 		}},
 		{"the only token vectors, int32", textTree(t), func(f tree) {
 			in := values(onnx.TensorValue("input_ids", onnx.TensorProto_INT32, batch, batch), i64("attention_mask", -1))
 			f["model.onnx"] = graph(t, in, values(f32("pooler_output", 8), f32("hidden", -1, 8)), nil)
-		}, func(s *Spec) { s.Inputs[0].DType, s.Tap.Output = "i32", "hidden" }},
+		}, func(s *Spec) { s.Inputs[0].DType, s.Taps[0].Output = "i32", "hidden" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.edit != nil {
@@ -395,11 +394,11 @@ func TestResolveFolder(t *testing.T) {
 				image := clip
 				want.Image = &image
 				want.Inputs = []Input{{"pixel_values", "f32", "pixels"}}
-				want.Tap = Tap{Output: "features", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}
+				want.Taps = []Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
 			} else {
 				want.Text = &TextSpec{Tokenizer: s.Text.Tokenizer, TokenizerSHA256: digest(s.Text.Tokenizer), MaxLen: 512, Truncation: "right"}
 				want.Inputs = []Input{{"input_ids", "i64", "ids"}, {"attention_mask", "i64", "mask"}}
-				want.Tap = Tap{Output: "last_hidden_state", Pooling: "cls", Shape: []int64{-1, -1, 8}, Dim: 8}
+				want.Taps = []Tap{{Output: "last_hidden_state", Pooling: "cls", Shape: []int64{-1, -1, 8}, Dim: 8}}
 			}
 			test.want(want)
 			if !reflect.DeepEqual(s, want) {

@@ -23,8 +23,7 @@ type Spec struct {
 	Modality Modality // which of Image and Text is set
 	Weights  Weights
 	Inputs   []Input // the graph's inputs, in the graph's order
-	Tap      Tap
-	Post     string // what is done to the pooled vector: "" or "l2"
+	Taps     []Tap   // at least one; one forward pass gives them all
 
 	// BatchDependent names the operators of the graph that are known to compute
 	// something over the whole batch, sorted: a sample's embedding then depends
@@ -74,7 +73,8 @@ type Tap struct {
 	// Shape is the tensor's declared shape; -1 stands for a dimension that
 	// the batch decides (samples first, then tokens for text).
 	Shape []int64
-	Dim   int // length of the pooled vector
+	Dim   int    // length of the pooled vector
+	Post  string // what is done to the pooled vector: "" or "l2"
 	// DType is how a value of the pooled vector is kept: "f32", or "f16" for half
 	// the room. "" means "f32".
 	DType string

@@ -19,6 +19,7 @@ const maxTokens = 1 << 16 // of one text
 type sentence struct {
 	pooling string // "mean", "cls", or "" if the folder does not say
 	dim     int    // length of the vector, 0 if the folder does not say
+	post    string // Tap.Post
 	missing string // for a message: the file that would say it
 }
 
@@ -229,7 +230,7 @@ func (f *folder) modules(s *Spec) (*sentence, error) {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return nil, fmt.Errorf("models: %s: it does not hold a list of JSON objects", place)
 	}
-	pooling := ""
+	pooling, post := "", ""
 	for i, fields := range list {
 		o := &object{file: fmt.Sprintf("%s: module %d", place, i), fields: fields}
 		kind, err := o.text("type")
@@ -251,7 +252,7 @@ func (f *folder) modules(s *Spec) (*sentence, error) {
 			}
 			pooling = where
 		case kind == "Normalize" && i == 2:
-			s.Post = "l2"
+			post = "l2"
 		default:
 			return nil, o.errorf("type", "%.100s as module %d is not supported yet by this version: it takes Transformer, Pooling and, perhaps, Normalize", kind, i)
 		}
@@ -263,7 +264,12 @@ func (f *folder) modules(s *Spec) (*sentence, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readPooling(o, s.Text.Prefix)
+	p, err := readPooling(o, s.Text.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	p.post = post
+	return p, nil
 }
 
 // poolings are the words of Tap.Pooling for those of sentence-transformers.
@@ -385,8 +391,9 @@ func textGraph(s *Spec, p *sentence, sum *onnx.Summary, place string) error {
 	default:
 		return fmt.Errorf("models: %s: no output is FLOAT[batch,tokens,length], token vectors, or is called sentence_embedding and is FLOAT[batch,length]; there are: %s", place, list(sum.Outputs))
 	}
-	if p.dim != 0 && p.dim != s.Tap.Dim {
-		return fmt.Errorf("models: %s: output %q has %d numbers for a token, but the pooling module says %d", place, s.Tap.Output, s.Tap.Dim, p.dim)
+	s.Taps[0].Post = p.post
+	if tap := &s.Taps[0]; p.dim != 0 && p.dim != tap.Dim {
+		return fmt.Errorf("models: %s: output %q has %d numbers for a token, but the pooling module says %d", place, tap.Output, tap.Dim, p.dim)
 	}
 	return nil
 }

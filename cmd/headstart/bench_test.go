@@ -32,12 +32,14 @@ type recorder struct {
 }
 
 type recorded struct {
-	inputs []extract.Tensor
-	output extract.Tensor
+	inputs, outputs []extract.Tensor
 }
 
-func (r *recorder) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
-	b := recorded{output: extract.Tensor{Name: output.Name, Shape: output.Shape}}
+func (r *recorder) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+	var b recorded
+	for _, t := range outputs {
+		b.outputs = append(b.outputs, extract.Tensor{Name: t.Name, Shape: t.Shape})
+	}
 	for _, t := range inputs {
 		t.F32, t.I64 = slices.Clone(t.F32), slices.Clone(t.I64)
 		b.inputs = append(b.inputs, t)
@@ -45,7 +47,7 @@ func (r *recorder) Run(ctx context.Context, inputs []extract.Tensor, output extr
 	r.mu.Lock()
 	r.batches = append(r.batches, b)
 	r.mu.Unlock()
-	return r.Backbone.Run(ctx, inputs, output)
+	return r.Backbone.Run(ctx, inputs, outputs)
 }
 
 // bare runs batches and nothing else, on as many goroutines as extract uses.
@@ -58,14 +60,14 @@ func bare(b *testing.B, backbone extract.Backbone, batches []recorded, threads i
 			var out []float32
 			for batch := range work {
 				n := 1
-				for _, d := range batch.output.Shape {
+				for _, d := range batch.outputs[0].Shape {
 					n *= int(d)
 				}
 				if cap(out) < n {
 					out = make([]float32, n)
 				}
-				batch.output.F32 = out[:n]
-				if err := backbone.Run(b.Context(), batch.inputs, batch.output); err != nil {
+				outputs := []extract.Tensor{{Name: batch.outputs[0].Name, Shape: batch.outputs[0].Shape, F32: out[:n]}}
+				if err := backbone.Run(b.Context(), batch.inputs, outputs); err != nil {
 					b.Error(err)
 				}
 			}
@@ -266,7 +268,7 @@ func madeUpRows(b *testing.B, dir string, contents [][]byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	space, err := extract.Space(spec)
+	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		b.Fatal(err)
 	}

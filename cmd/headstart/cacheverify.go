@@ -239,7 +239,7 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 	defer backbone.Close()
 	limit := extract.MinCosine(space)
 	computed, damaged, reason := 0, 0, ""
-	err = extract.Recompute(ctx, spec, backbone, space, reader, src, wanted, nil, func(r extract.Recomputed) {
+	err = extract.Recompute(ctx, spec, backbone, reader, src, wanted, nil, func(r extract.Recomputed) {
 		if r.Bad != "" {
 			v.sum.Unreadable++
 			reason = fmt.Sprintf("%s: %s", r.ID, r.Bad)
@@ -304,7 +304,7 @@ func specOf(meta *features.Meta, space *cache.Space) (*models.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := extract.Space(spec)
+	now, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}

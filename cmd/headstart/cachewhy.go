@@ -173,7 +173,7 @@ func askSource(ctx context.Context, s *sampling, paths []string, e *env) ([]ques
 	if err != nil {
 		return nil, err
 	}
-	space, err := extract.Space(spec)
+	spaces, err := extract.Spaces(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -189,8 +189,12 @@ func askSource(ctx context.Context, s *sampling, paths []string, e *env) ([]ques
 	if unread > 0 {
 		e.note("%s cannot be read, which no cache has rows for; the first: %s", counted(unread, "sample"), first)
 	}
-	return []question{{strings.Join(paths, ", "), space, keys,
-		"it was never embedded (what extract cannot decode it lists in the quarantine list), or the file's content has changed since"}}, nil
+	var questions []question
+	for _, space := range spaces {
+		questions = append(questions, question{strings.Join(paths, ", "), space, keys,
+			"it was never embedded (what extract cannot decode it lists in the quarantine list), or the file's content has changed since"})
+	}
+	return questions, nil
 }
 
 // why finds what the cache has for a question.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -102,7 +101,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if err != nil {
 		return err
 	}
-	space, err := extract.Space(spec)
+	spaces, err := extract.Spaces(spec)
 	if err != nil {
 		return err
 	}
@@ -111,8 +110,13 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		out = src.Base() + ".features"
 	}
 	meta := &features.Meta{
-		Spaces: []json.RawMessage{space.JSON()}, Backbone: spec.Name, Modality: string(spec.Modality),
+		Backbone: spec.Name, Modality: string(spec.Modality),
 		Source: paths, Reading: o.reading(src), Tool: "headstart " + version(),
+	}
+	dim := 0
+	for _, s := range spaces {
+		meta.Spaces = append(meta.Spaces, s.JSON())
+		dim += s.Dim()
 	}
 	if err := features.CheckReplace(out, meta); err != nil {
 		return err
@@ -159,7 +163,9 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	}
 	sum := summarize(stats, time.Since(start))
 	sum.Features = out
-	sum.Spaces = []spaceSummary{{space.Fingerprint(), spec.Tap.Output, spec.Tap.Pooling, spec.Tap.Dim}}
+	for i, tap := range spec.Taps {
+		sum.Spaces = append(sum.Spaces, spaceSummary{spaces[i].Fingerprint(), tap.Output, tap.Pooling, tap.Dim})
+	}
 	if quarantine != "" {
 		sum.Quarantine = &quarantine
 	}
@@ -167,7 +173,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		err = env.printJSON(sum)
 	} else {
 		_, err = fmt.Fprintf(env.stdout, "%s: %d samples × %d, of which %d cached, %d computed, %d duplicates, %d bad; %d rows through the backbone\n",
-			out, sum.Samples-sum.Bad, spec.Tap.Dim, sum.Cached, sum.Computed, sum.Duplicates, sum.Bad, sum.BackboneRows)
+			out, sum.Samples-sum.Bad, dim, sum.Cached, sum.Computed, sum.Duplicates, sum.Bad, sum.BackboneRows)
 	}
 	if err != nil {
 		return err

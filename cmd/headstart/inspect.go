@@ -176,7 +176,7 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 		Name: spec.Name, Modality: spec.Modality, Licence: spec.Licence, Source: spec.Source,
 		SHA256: spec.Weights.SHA256, Bytes: len(spec.Weights.Data), IRVersion: graph.IRVersion, Parameters: graph.Parameters,
 		Operators:      map[string]int{},
-		Tap:            tapSummary{spec.Tap.Output, spec.Tap.Pooling, spec.Post, spec.Tap.Dim},
+		Tap:            tapSummary{spec.Taps[0].Output, spec.Taps[0].Pooling, spec.Taps[0].Post, spec.Taps[0].Dim},
 		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,
 		batchDependent: spec.BatchDependent,
 	}

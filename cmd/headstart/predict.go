@@ -244,7 +244,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	if err != nil {
 		return nil, err
 	}
-	space, err := extract.Space(spec)
+	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}

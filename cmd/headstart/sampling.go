@@ -134,7 +134,9 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
 	}
 	if s.dtype != "" {
-		spec.Tap.DType = s.dtype
+		for i := range spec.Taps {
+			spec.Taps[i].DType = s.dtype
+		}
 	}
 	if spec.Image == nil {
 		for flag, value := range map[string]string{"alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {

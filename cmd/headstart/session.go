@@ -49,8 +49,12 @@ func (s *session) open() error {
 		for i, in := range s.spec.Inputs {
 			inputs[i] = in.Name
 		}
+		outputs := make([]string, len(s.spec.Taps))
+		for i, tap := range s.spec.Taps {
+			outputs[i] = tap.Output
+		}
 		s.graph, s.err = s.opened.NewSession(s.spec.Weights.Data, &runtime.Options{
-			Name: s.spec.Name, Inputs: inputs, Outputs: []string{s.spec.Tap.Output},
+			Name: s.spec.Name, Inputs: inputs, Outputs: outputs,
 			Folder: s.spec.Weights.Dir, Threads: 1, Provider: s.provider,
 		})
 	})
@@ -58,7 +62,7 @@ func (s *session) open() error {
 }
 
 // Run runs the graph on one batch.
-func (s *session) Run(ctx context.Context, inputs []extract.Tensor, output extract.Tensor) error {
+func (s *session) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
 	if err := s.open(); err != nil {
 		return err
 	}
@@ -66,7 +70,10 @@ func (s *session) Run(ctx context.Context, inputs []extract.Tensor, output extra
 	for i, t := range inputs {
 		in[i] = runtime.Tensor{Shape: t.Shape, F32: t.F32, I64: t.I64, I32: t.I32}
 	}
-	out := []runtime.Tensor{{Shape: output.Shape, F32: output.F32}}
+	out := make([]runtime.Tensor, len(outputs))
+	for i, t := range outputs {
+		out[i] = runtime.Tensor{Shape: t.Shape, F32: t.F32}
+	}
 	return s.graph.Run(ctx, in, out)
 }
 
