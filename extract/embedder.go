@@ -82,7 +82,8 @@ func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) e
 	for t := range e.taps.all {
 		tap := &e.taps.all[t]
 		part := row[tap.from:tap.to]
-		if err := poolTo(part, outputs[t].F32[i*each[t]:(i+1)*each[t]], tap.Pooling, n); err != nil {
+		g := fieldOf(&tap.Tap, outputs[t].F32[i*each[t]:(i+1)*each[t]], n)
+		if err := poolTo(part, g, tap.Pooling); err != nil {
 			return err
 		}
 		if err := finish(part, tap.Post); err != nil {

@@ -7,41 +7,83 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// poolTo turns one sample's share of the tap's output into its embedding.
-// dst has length d. x is
-//
-//	none:      d
-//	mean, cls: tokens×d, of which the first n tokens are the sample's own
-//	gap:       d×space
-//
-// The mean is the one that sentence-transformers takes: tokens weighted by the
-// attention mask, which is one for the sample's own tokens and zero for padding.
-func poolTo(dst, x []float32, pooling string, n int) error {
-	d := len(dst)
-	switch pooling {
-	case "none", "cls":
-		copy(dst, x[:d])
-	case "mean":
-		sum := make([]float64, d)
-		for t := range n {
-			for i, v := range x[t*d : (t+1)*d] {
-				sum[i] += float64(v)
-			}
+// field is one sample's share of a tap's output: a value of each channel at
+// each position, tokens or places of a picture.
+type field struct {
+	x                   []float32
+	positions, channels int
+	// nextPosition and nextChannel are the steps in x from one to the next.
+	nextPosition, nextChannel int
+}
+
+// fieldOf returns the field in x, which has the tap's shape without the batch.
+// n is the number of a text's own tokens; those after them are padding.
+func fieldOf(tap *models.Tap, x []float32, n int) field {
+	switch len(tap.Shape) {
+	case 3: // positions×channels
+		d := int(tap.Shape[2])
+		if tap.Shape[1] >= 0 {
+			n = int(tap.Shape[1])
 		}
-		for i, v := range sum {
-			dst[i] = float32(v / float64(n))
+		return field{x, n, d, d, 1}
+	case 4:
+		if tap.ChannelsLast { // height×width×channels
+			d := int(tap.Shape[3])
+			return field{x, len(x) / d, d, d, 1}
 		}
-	case "gap":
-		space := len(x) / d
-		for i := range dst {
+		d := int(tap.Shape[1]) // channels×height×width
+		return field{x, len(x) / d, d, 1, len(x) / d}
+	}
+	return field{x, 1, len(x), len(x), 1}
+}
+
+// values calls f with each value of a channel, by position.
+func (g *field) values(channel int, f func(v float64)) {
+	for p, at := 0, channel*g.nextChannel; p < g.positions; p++ {
+		f(float64(g.x[at]))
+		at += g.nextPosition
+	}
+}
+
+const (
+	gemPower = 3    // Radenović et al., arXiv:1711.02512, §3.2: p_k is near 3 where it is learnt
+	gemFloor = 1e-6 // timm's GeneralizedMeanPooling takes at least this
+)
+
+// poolTo turns a field into an embedding; dst has a value for each channel, and
+// two for meanstd, first the means. The mean over tokens is the one that
+// sentence-transformers takes: weighted by the attention mask, which is one for
+// the sample's own tokens and zero for padding.
+func poolTo(dst []float32, g field, pooling string) error {
+	n := float64(g.positions)
+	for c := range g.channels {
+		at := c * g.nextChannel
+		switch pooling {
+		case "none", "cls":
+			dst[c] = g.x[at]
+		case "last":
+			dst[c] = g.x[at+(g.positions-1)*g.nextPosition]
+		case "max":
+			most := math.Inf(-1)
+			g.values(c, func(v float64) { most = max(most, v) })
+			dst[c] = float32(most)
+		case "mean", "gap":
 			var sum float64
-			for _, v := range x[i*space : (i+1)*space] {
-				sum += float64(v)
-			}
-			dst[i] = float32(sum / float64(space))
+			g.values(c, func(v float64) { sum += v })
+			dst[c] = float32(sum / n)
+		case "gem":
+			var sum float64
+			g.values(c, func(v float64) { sum += math.Pow(max(v, gemFloor), gemPower) })
+			dst[c] = float32(math.Pow(sum/n, 1.0/gemPower))
+		case "meanstd":
+			var sum, square float64
+			g.values(c, func(v float64) { sum += v })
+			mean := sum / n
+			g.values(c, func(v float64) { square += (v - mean) * (v - mean) })
+			dst[c], dst[g.channels+c] = float32(mean), float32(math.Sqrt(square/n))
+		default:
+			return fmt.Errorf("pooling %q is not known", pooling)
 		}
-	default:
-		return fmt.Errorf("pooling %q is not known", pooling)
 	}
 	return nil
 }

@@ -68,13 +68,22 @@ type Input struct {
 
 // Tap is one tensor of the backbone's graph together with its pooling.
 type Tap struct {
-	Output  string // tensor name
-	Pooling string // "none" (already n×d), "mean" (mask-weighted over tokens), "cls" (first token), "gap" (mean over space)
+	Output string // tensor name
+	// Pooling is "none" where the output is n×d, and else what is taken over the
+	// positions of a sample: over tokens "mean", weighted by the mask, "cls", the
+	// first one, or "last", the last one of the text; over space "gap", the mean,
+	// or "gem", the generalised mean; over either "max" or "meanstd", means and
+	// then standard deviations.
+	Pooling string
 	// Shape is the tensor's declared shape; -1 stands for a dimension that
 	// the batch decides (samples first, then tokens for text).
 	Shape []int64
-	Dim   int    // length of the pooled vector
-	Post  string // what is done to the pooled vector: "" or "l2"
+	// ChannelsLast says that the channels of a tap over space are the last
+	// dimension, N×H×W×C, not N×C×H×W.
+	ChannelsLast bool
+
+	Dim  int    // length of the pooled vector
+	Post string // what is done to the pooled vector: "" or "l2"
 	// DType is how a value of the pooled vector is kept: "f32", or "f16" for half
 	// the room. "" means "f32".
 	DType string
