@@ -4,10 +4,12 @@ FUZZTIME  ?= 10s
 BIN       := bin/headstart
 # The runtime library that is fetched once; its version stands in models/runtime/fetch.sh.
 RUNTIME   := lib/.fetched
+# A Python with numpy, which reads the cache's segments in a test.
+NUMPY     := lib/python/.fetched
 NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /cmd/)
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime demo test lint test-nocgo race fuzz bench clean help
+.PHONY: build runtime numpy demo test lint test-nocgo race fuzz bench clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -16,6 +18,15 @@ runtime: $(RUNTIME) ## fetch the ONNX Runtime library into lib/ (once; by pip or
 
 $(RUNTIME): models/runtime/fetch.sh models/runtime/checksums.txt
 	sh models/runtime/fetch.sh lib
+	@touch $@
+
+numpy: $(NUMPY) ## fetch numpy into lib/python (once; by python3 and its pip), for the test that reads segments with it
+
+$(NUMPY): cache/testdata/requirements.txt
+	rm -rf lib/python
+	python3 -m venv --without-pip lib/python
+	python3 -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
+	  --target "$$(lib/python/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
 	@touch $@
 
 demo: build runtime ## set everything up and run the main job on real data
