@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -42,15 +43,32 @@ type rootDisk struct{ root *os.Root }
 var _ disk = rootDisk{}
 
 func (d rootDisk) List(name string) ([]string, error) {
-	es, err := fs.ReadDir(d.root.FS(), name)
+	f, err := d.openDir(name)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(es))
-	for i, e := range es {
-		names[i] = e.Name()
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
+}
+
+// openDir opens a directory. Like Open it follows no symbolic link in the last
+// element, and does not block on a FIFO.
+func (d rootDisk) openDir(name string) (*os.File, error) {
+	fi, err := d.root.Lstat(name)
+	if err != nil {
+		return nil, err
 	}
-	return names, nil
+	if !fi.IsDir() {
+		return nil, noDirectory(name, fi)
+	}
+	return d.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+}
+
+// noDirectory is the error for what stands in the place of a directory.
+func noDirectory(name string, fi fs.FileInfo) error {
+	return fmt.Errorf("%s: not a directory but %s", name, kindOf(fi.Mode()))
 }
 
 func (d rootDisk) Lstat(name string) (fs.FileInfo, error) { return d.root.Lstat(name) }
@@ -88,9 +106,13 @@ func (d rootDisk) Mkdir(name string) error {
 	err := d.root.Mkdir(name, 0o777)
 	if errors.Is(err, fs.ErrExist) {
 		fi, e := d.root.Lstat(name)
-		if e == nil && fi.IsDir() {
-			return nil
+		if e != nil {
+			return err
 		}
+		if !fi.IsDir() {
+			return noDirectory(name, fi)
+		}
+		return nil
 	}
 	return err
 }
@@ -107,7 +129,7 @@ func (d rootDisk) Rename(from, to string) error { return d.root.Rename(from, to)
 func (d rootDisk) Remove(name string) error     { return d.root.Remove(name) }
 
 func (d rootDisk) SyncDir(name string) error {
-	f, err := d.root.Open(name)
+	f, err := d.openDir(name)
 	if err != nil {
 		return err
 	}
