@@ -14,7 +14,7 @@ const (
 	walFixed       = 68 // bytes of the header before the provenance
 	frameMagic     = "HSfr"
 	frameHeader    = 24       // bytes
-	maxFrame       = 32 << 20 // bytes of payload that a writer puts into a frame, or one row
+	maxFrame       = 32 << 20 // bytes of a frame's payload, unless that is one row
 	walRowOverhead = KeySize + 4
 )
 
@@ -79,7 +79,7 @@ func parseWALHeader(b []byte) (*walHeader, int, error) {
 	}
 	for k, v := range m {
 		if _, ok := v.(string); !ok {
-			return nil, 0, malformedf("header: provenance: %s: not a string", k)
+			return nil, 0, malformedf("header: provenance: %q: not a string", k)
 		}
 	}
 	if err := checkProvenance(m); err != nil {
@@ -202,11 +202,15 @@ func (w *walScan) frame() (int64, error) {
 		return 0, fmt.Errorf("header: %d rows after %d, must be 1 to %d in all", n, len(w.rows), maxRows)
 	}
 	payload := rest[frameHeader:]
-	if want := n * (walRowOverhead + size); int64(len(payload)) < want {
-		return 0, fmt.Errorf("%d of %d bytes, not finished", len(payload), want)
-	} else {
-		payload = payload[:want]
+	want := n * (walRowOverhead + size)
+	if n > 1 && want > maxFrame {
+		w.damaged = true
+		return 0, fmt.Errorf("header: %d bytes, the limit is %d", want, maxFrame)
 	}
+	if int64(len(payload)) < want {
+		return 0, fmt.Errorf("%d of %d bytes, not finished", len(payload), want)
+	}
+	payload = payload[:want]
 	if w.header.seeded(payload) != binary.LittleEndian.Uint32(rest[16:]) {
 		w.damaged = written(payload)
 		return 0, fmt.Errorf("checksum mismatch")
