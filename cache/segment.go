@@ -98,7 +98,7 @@ func parseSegmentHeader(b []byte, size int64) (*segmentHeader, error) {
 	}
 	for k, v := range h.metadata {
 		if _, ok := v.(string); !ok {
-			return nil, malformedf("header: __metadata__: %s: not a string", k)
+			return nil, malformedf("header: __metadata__: %q: not a string", k)
 		}
 	}
 	for name := range fields {
@@ -341,16 +341,16 @@ func (c *Cache) openSegment(s *Space, name string) (*segment, fs.FileInfo, error
 		path: name, rows: int(h.rows), size: s.rowSize(), data: data, head: data[:start],
 		provenance: h.provenance(),
 
-		emb:    data[start : start+emb],
-		crcs:   data[start+emb : start+crcs],
-		keys:   data[start+crcs : start+keys],
-		right:  make([]uint64, (h.rows+63)/64),
-		failed: make([]uint64, (h.rows+63)/64),
+		emb:  data[start : start+emb],
+		crcs: data[start+emb : start+crcs],
+		keys: data[start+crcs : start+keys],
 	}
 	if err := guard(g.checkOrder); err != nil {
 		g.close()
 		return nil, fi, err
 	}
+	// Not earlier: a file with a hole claims any number of rows.
+	g.right, g.failed = make([]uint64, (h.rows+63)/64), make([]uint64, (h.rows+63)/64)
 	return g, fi, nil
 }
 
