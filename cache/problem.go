@@ -1,6 +1,9 @@
 package cache
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Problem is something wrong with a cache.
 type Problem struct {
@@ -13,9 +16,21 @@ type Problem struct {
 // String says where and what, in one line.
 func (p Problem) String() string {
 	if p.Row < 0 {
-		return fmt.Sprintf("%s: %v", p.Path, p.Err)
+		return fmt.Sprintf("%s: %v", p.Place(), p.Err)
 	}
-	return fmt.Sprintf("%s: row %d, key %s: %v", p.Path, p.Row, p.Key, p.Err)
+	return fmt.Sprintf("%s: row %d, key %s: %v", p.Place(), p.Row, p.Key, p.Err)
+}
+
+// Place is Path as it can be shown: in quotes if there is anything in it, such
+// as a line end, that a terminal would not show.
+func (p Problem) Place() string { return shown(p.Path) }
+
+// shown returns s, in quotes if a terminal would not show it as it is.
+func shown(s string) string {
+	if q := strconv.Quote(s); q[1:len(q)-1] != s {
+		return q
+	}
+	return s
 }
 
 // CorruptError is the error for a Problem that ends a call.

@@ -165,7 +165,17 @@ func text(v any) string {
 	if v == nil {
 		return "absent"
 	}
-	return string(appendJSON(nil, v))
+	const most = 100 // bytes
+	j := string(appendJSON(nil, v))
+	if len(j) > most {
+		j = strings.ToValidUTF8(j[:most], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, j)
 }
 
 // normalize turns v into the types that parseJSON yields: string, int64,
