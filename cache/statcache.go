@@ -272,7 +272,9 @@ func (r *statRecord) entry(path string) []byte {
 
 var errStat = errors.New("damaged")
 
-// parseStat reads what mergeStat makes. The table is a view of b.
+// parseStat reads what mergeStat makes. The table is a view of b. The checksum
+// is computed, and memory taken, only for a file whose entries are in order: one
+// that is mostly a hole is not read any further than to there.
 func parseStat(b []byte) (*statTable, error) {
 	if len(b) < statHeader+4 || string(b[:len(statMagic)]) != statMagic {
 		return nil, errStat
@@ -282,26 +284,36 @@ func parseStat(b []byte) (*statTable, error) {
 	if size := uint64(len(body)); n > size/statPath || size > n*(statPath+maxPath) {
 		return nil, errStat
 	}
-	if crc32.ChecksumIEEE(b[:len(b)-4]) != binary.LittleEndian.Uint32(sum) {
+	var last []byte
+	at := 0
+	for i := range n {
+		end := endOfEntry(body, at)
+		if end > len(body) {
+			return nil, errStat
+		}
+		path := body[at+statPath : end]
+		if i > 0 && bytes.Compare(last, path) >= 0 {
+			return nil, errStat
+		}
+		last, at = path, end
+	}
+	if at < len(body) || crc32.ChecksumIEEE(b[:len(b)-4]) != binary.LittleEndian.Uint32(sum) {
 		return nil, errStat
 	}
 	t := &statTable{data: body, ends: make([]uint32, n)}
-	at := 0
+	at = 0
 	for i := range t.ends {
-		if len(body)-at < statPath {
-			return nil, errStat
-		}
-		at += statPath + int(binary.LittleEndian.Uint16(body[at+statPath-2:]))
-		if at > len(body) {
-			return nil, errStat
-		}
+		at = endOfEntry(body, at)
 		t.ends[i] = uint32(at)
-		if i > 0 && bytes.Compare(t.path(i-1), t.path(i)) >= 0 {
-			return nil, errStat
-		}
-	}
-	if at < len(body) {
-		return nil, errStat
 	}
 	return t, nil
+}
+
+// endOfEntry returns where the entry at an offset ends: behind b if b is too
+// short for it.
+func endOfEntry(b []byte, at int) int {
+	if len(b)-at < statPath {
+		return len(b) + 1
+	}
+	return at + statPath + int(binary.LittleEndian.Uint16(b[at+statPath-2:]))
 }
