@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // forge puts a header in front of data, padded as it must be.
@@ -29,8 +32,14 @@ func forge(header string, data []byte) []byte {
 	return append(b, data...)
 }
 
+// costliest is what the costliest call of quick took so far.
+var costliest struct {
+	time  time.Duration // of the processor
+	bytes uint64        // allocated in all
+}
+
 // quick calls f and fails if it takes more than 100 ms of processor time or
-// 16 MB.
+// allocates more than 16 MiB in all.
 func quick(t *testing.T, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -39,9 +48,11 @@ func quick(t *testing.T, f func()) {
 	f()
 	took := processorTime(t) - start
 	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+	n := after.TotalAlloc - before.TotalAlloc
+	if n > 16<<20 {
 		t.Errorf("%d bytes allocated", n)
 	}
+	costliest.time, costliest.bytes = max(costliest.time, took), max(costliest.bytes, n)
 	if took > 100*time.Millisecond {
 		t.Errorf("took %v", took)
 	}
@@ -57,12 +68,77 @@ func processorTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func TestHostileSegments(t *testing.T) {
-	s := testSpace(t, 3)
+// Each file that somebody made to do harm is refused by its name and with the
+// cause, at once and without much memory, and nothing else suffers.
+func TestHostileFiles(t *testing.T) {
+	all := 0
+	for _, kind := range []struct {
+		name string
+		try  func(*testing.T) int // returns how many files it tried
+	}{
+		{"segments of f32", func(t *testing.T) int { return hostileSegments(t, testSpace(t, 3), testSpace(t, 4)) }},
+		{"segments of f16", func(t *testing.T) int { return hostileSegments(t, halfSpace(t, 3), halfSpace(t, 4)) }},
+		{"WALs of f32", func(t *testing.T) int { return hostileWALs(t, testSpace(t, 3)) }},
+		{"WALs of f16", func(t *testing.T) int { return hostileWALs(t, halfSpace(t, 3)) }},
+		{"frames of f32", func(t *testing.T) int { return hostileFrames(t, testSpace(t, 3)) }},
+		{"frames of f16", func(t *testing.T) int { return hostileFrames(t, halfSpace(t, 3)) }},
+		{"space.json", hostileSpaces},
+		{"FORMAT", hostileFormats},
+		{"stat caches", hostileStatCaches},
+		{"names", hostileNames},
+		{"irregular files", irregularFiles},
+		{"irregular directories", irregularDirectories},
+		{"sparse files", sparseFiles},
+	} {
+		n := 0
+		t.Run(kind.name, func(t *testing.T) { n = kind.try(t) })
+		t.Logf("%3d %s", n, kind.name)
+		all += n
+	}
+	t.Logf("%3d hostile files; the costliest took %v of the processor, or %d KiB", all, costliest.time, costliest.bytes>>10)
+	if part := strings.Contains(flag.Lookup("test.run").Value.String(), "/"); all < 60 && !part {
+		t.Errorf("%d hostile files, want 60 at least", all)
+	}
+}
+
+type hostileFile struct {
+	name, want string
+	b          []byte
+}
+
+// mergesRest merges a cache with something hostile at a path into a new one,
+// which must then have the keys, nothing else, and be without damage.
+func mergesRest(t *testing.T, src *Cache, s *Space, at string, keys []Key) {
+	t.Helper()
+	dst := newCache(t, unsynced)
+	quick(t, func() {
+		m, err := dst.Merge(context.Background(), src, false)
+		if err != nil {
+			t.Errorf("merge: %v", err)
+			return
+		}
+		if len(m.Problems) != 1 || m.Problems[0].Path != at {
+			t.Errorf("merge: problems %v, want %s", m.Problems, at)
+		}
+		if int(m.Rows) != len(keys) {
+			t.Errorf("merge: %d rows, want %d", m.Rows, len(keys))
+		}
+	})
+	checkRows(t, dst, s, keys)
+	if es, err := os.ReadDir(filepath.Dir(dst.Dir())); err != nil || len(es) != 1 {
+		t.Errorf("beside the destination there is %v, %v", es, err)
+	}
+}
+
+// hostileSegments tries files that lie in seg/ of s.
+func hostileSegments(t *testing.T, s, otherSpace *Space) int {
 	keys := testKeys(0, 4)
 	good := segmentBytes(t, s, keys)
 	header := strings.TrimRight(string(good[8:pageSize]), " ")
-	data := good[pageSize:] // emb to 48, crc32 to 64, keys to 192
+	data := good[pageSize:]
+	emb, crcs, end := (&segmentHeader{rows: 4, dim: 3, dtype: s.dtype}).offsets()
+	places := func(a, b int64) string { return fmt.Sprintf("[%d,%d]", a, b) }
+	F := `"` + s.dtype.tensor() + `"`
 	edit := func(old, new string) []byte {
 		if !strings.Contains(header, old) {
 			t.Fatalf("the header has no %s", old)
@@ -75,16 +151,19 @@ func TestHostileSegments(t *testing.T) {
 		return b
 	}
 	tensors := header[strings.Index(header, `,"emb"`):]
-	other := segmentBytes(t, testSpace(t, 4), keys)
+	other := segmentBytes(t, otherSpace, keys)
+	otherType := &segmentHeader{rows: 4, dim: 3, dtype: f32 + f16 - s.dtype, metadata: metadataOf(s, nil)}
+	otherHead, err := otherType.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, otherEnd := otherType.offsets()
 	unsorted := bytes.Clone(good)
 	copy(unsorted[len(good)-32:], good[len(good)-64:len(good)-32])
 	swapped := bytes.Clone(good)
 	copy(swapped[len(good)-32:], good[len(good)-128:len(good)-96])
 
-	for _, tc := range []struct {
-		name, want string
-		b          []byte
-	}{
+	files := []hostileFile{
 		{"empty", "0 bytes, too short", nil},
 		{"7 bytes", "7 bytes, too short", good[:7]},
 		{"length 0", "does not start at a multiple", length(0)},
@@ -104,16 +183,17 @@ func TestHostileSegments(t *testing.T) {
 		{"two values", "after the value", forge(header+"{}", data)},
 		{"key twice", `"emb" stands twice`, edit(`,"crc32"`, `,"emb"`)},
 		{"key twice, escaped", `"emb" stands twice`, edit(`,"crc32"`, `,"\u0065mb":{},"crc32"`)},
-		{"field twice", `"dtype" stands twice`, edit(`"dtype":"F32"`, `"dtype":"F32","dtype":"F32"`)},
+		{"field twice", `"dtype" stands twice`, edit(`"dtype":`+F, `"dtype":`+F+`,"dtype":`+F)},
 		{"no metadata", "no __metadata__", forge("{"+tensors[1:], data)},
 		{"metadata of numbers", "not a string", edit(`"format":"`, `"x":1,"format":"`)},
 		{"no format", "format absent", forge(`{"__metadata__":{}`+tensors, data)},
 		{"newer format", "format", edit("headstart-segment/1", "headstart-segment/2")},
 		{"no emb", "emb: missing", forge(header[:strings.Index(header, `,"emb"`)]+header[strings.Index(header, `,"crc32"`):], data)},
 		{"ninth tensor", `"extra" does not belong`, edit(`,"crc32"`, `,"extra":{},"crc32"`)},
-		{"emb F16", "data_offsets [0 48], must be [0 24]", edit(`"F32"`, `"F16"`)},
-		{"emb of halves", "dtype F16, the space has f32", forge(strings.NewReplacer(`"F32"`, `"F16"`, `[0,48]`, `[0,24]`, `[48,64]`, `[24,40]`, `[64,192]`, `[40,168]`).Replace(header), data[24:])},
-		{"emb of I8", `emb: dtype "I8"`, edit(`"F32"`, `"I8"`)},
+		{"emb of the other type", "data_offsets", edit(F, `"`+otherType.dtype.tensor()+`"`)},
+		{"emb of I8", `emb: dtype "I8"`, edit(F, `"I8"`)},
+		{"emb of BF16", `emb: dtype "BF16"`, edit(F, `"BF16"`)},
+		{"emb of a number", "emb: dtype 16", edit(F, `16`)},
 		{"keys as U32", `keys: dtype "U32"`, edit(`"U8"`, `"U32"`)},
 		{"three dimensions", "shape must be 2", edit(`[4,3]`, `[4,3,1]`)},
 		{"float shape", "not an integer", edit(`[4,3]`, `[4,3.0]`)},
@@ -127,14 +207,16 @@ func TestHostileSegments(t *testing.T) {
 		{"integer overflows", "beyond", edit(`[4,3]`, `[99999999999999999999999,3]`)},
 		{"more rows than data", "data_offsets", edit(`[4,3]`, `[5,3]`)},
 		{"another dim", "data_offsets", edit(`[4,3]`, `[4,4]`)},
-		{"offset", "data_offsets [1 48]", edit(`[0,48]`, `[1,48]`)},
-		{"negative offset", "data_offsets must be", edit(`[0,48]`, `[-1,48]`)},
-		{"three offsets", "data_offsets must be", edit(`[0,48]`, `[0,48,48]`)},
-		{"overlap", "do not follow emb", edit(`[48,64]`, `[44,60]`)},
-		{"hole", "do not follow crc32", edit(`[64,192]`, `[65,193]`)},
+		{"offset", "data_offsets [1 ", edit(places(0, emb), places(1, emb))},
+		{"negative offset", "data_offsets must be", edit(places(0, emb), places(-1, emb))},
+		{"three offsets", "data_offsets must be", edit(places(0, emb), `[0,1,2]`)},
+		{"overlap", "do not follow emb", edit(places(emb, crcs), places(emb-4, crcs-4))},
+		{"backwards", "do not follow emb", edit(places(emb, crcs), places(crcs, emb))},
+		{"offset beyond 2^53", "beyond", edit(places(0, emb), places(0, 1<<53))},
+		{"hole", "do not follow crc32", edit(places(crcs, end), places(crcs+1, end+1))},
 		{"keys of 31 bytes", "do not follow crc32", edit(`[4,32]`, `[4,31]`)},
-		{"short data", "191", forge(header, data[:191])},
-		{"long data", "4289", forge(header, append(bytes.Clone(data), 0))},
+		{"short data", "the header says", forge(header, data[:end-1])},
+		{"long data", "the header says", forge(header, append(bytes.Clone(data), 0))},
 		{"not at a page", "does not start at a multiple", func() []byte {
 			b := append(bytes.Clone(good[:pageSize]), append([]byte("    "), data...)...)
 			binary.LittleEndian.PutUint64(b, pageSize-8+4)
@@ -143,9 +225,11 @@ func TestHostileSegments(t *testing.T) {
 		{"key twice in a row", "row 3: not in ascending order", unsorted},
 		{"unsorted", "row 3: not in ascending order", swapped},
 		{"of another space", "a segment of another space", other},
+		{"of another type", "dtype " + otherType.dtype.tensor() + ", the space has " + s.DType(), append(otherHead, make([]byte, otherEnd)...)},
 		{"another space.json", "not the identity", edit(`\"output\":\"test\"`, `\"output\":\"TEST\"`)},
 		{"a picture", "limit", []byte("\x89PNG\r\n\x1a\n" + strings.Repeat("x", 5000))},
-	} {
+	}
+	for _, tc := range files {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCache(t, unsynced)
 			write(t, c, s, 4, keys[:2])
@@ -173,6 +257,7 @@ func TestHostileSegments(t *testing.T) {
 			if st, err := c.Stat(); err != nil || st.Spaces[0].Segments+st.Spaces[0].Refused != 2 {
 				t.Errorf("Stat = %+v, %v", st, err)
 			}
+			mergesRest(t, c, s, at, keys[:2])
 			// The next writer puts it aside.
 			w, err := c.Writer(s, nil)
 			if err != nil {
@@ -190,10 +275,12 @@ func TestHostileSegments(t *testing.T) {
 			checkRows(t, c, s, keys[:2])
 		})
 	}
+	return len(files)
 }
 
-func TestHostileWALs(t *testing.T) {
-	s := testSpace(t, 3)
+// hostileWALs tries files that lie in wal/ of s.
+func hostileWALs(t *testing.T, s *Space) int {
+	other := f32 + f16 - s.dtype
 	full := walBytes(t, s, 4, testKeys(0, 4))
 	// edited changes the header at an offset and makes its checksum right.
 	edited := func(at int, with ...byte) []byte {
@@ -209,10 +296,8 @@ func TestHostileWALs(t *testing.T) {
 		b = append(b, p...)
 		return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	}
-	for _, tc := range []struct {
-		name, want string
-		b          []byte
-	}{
+	files := []hostileFile{
+		{"empty", "empty", nil},
 		{"short", "too short", full[:71]},
 		{"magic", `magic "hswal/2\n"`, edited(6, '2')},
 		{"checksum", "checksum mismatch", append(append(bytes.Clone(full[:30]), full[30]^1), full[31:]...)},
@@ -220,7 +305,9 @@ func TestHostileWALs(t *testing.T) {
 		{"no values", "0 values a row", edited(56, 0, 0, 0, 0)},
 		{"too many values", "4294967295 values a row", edited(56, 255, 255, 255, 255)},
 		{"another dim", "4 values a row, the space has 3", edited(56, 4)},
-		{"f16", "dtype f16, the space has f32", edited(60, 2)},
+		{"another type", "dtype " + other.String() + ", the space has " + s.DType(), edited(60, byte(other))},
+		{"dtype 0", "dtype code 0", edited(60, 0)},
+		{"dtype 2^32-1", "dtype code 4294967295", edited(60, 255, 255, 255, 255)},
 		{"dtype 3", "dtype code 3", edited(60, 3)},
 		{"huge provenance", "provenance of 4294967295 bytes", append(append(bytes.Clone(full[:64]), 255, 255, 255, 255), full[68:]...)},
 		{"long provenance", "the file has", append(append(bytes.Clone(full[:64]), 0, 31, 0, 0), full[68:]...)},
@@ -229,8 +316,13 @@ func TestHostileWALs(t *testing.T) {
 		{"provenance of numbers", "not a string", provenance(`{"a":1}`)},
 		{"provenance twice", "stands twice", provenance(`{"a":"1","a":"2"}`)},
 		{"provenance reserved", `"space" is taken`, provenance(`{"space":"1"}`)},
+		{"provenance deep", "nested deeper", provenance(strings.Repeat(`{"a":`, 1000) + `"1"` + strings.Repeat("}", 1000))},
+		{"provenance binary", "not valid UTF-8", provenance("{\"\xff\":\"1\"}")},
+		{"provenance too long", "provenance of 8193 bytes", provenance(strings.Repeat(" ", maxProvenance+1))},
+		{"a segment", "magic", segmentBytes(t, s, testKeys(0, 4))},
 		{"zeros", "magic", make([]byte, 500)},
-	} {
+	}
+	for _, tc := range files {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCache(t, unsynced)
 			write(t, c, s, 4, testKeys(4, 6))
@@ -252,6 +344,7 @@ func TestHostileWALs(t *testing.T) {
 				}
 				r.Close()
 			})
+			mergesRest(t, c, s, at, testKeys(4, 6))
 			w, err := c.Writer(s, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -265,46 +358,80 @@ func TestHostileWALs(t *testing.T) {
 			checkRows(t, c, s, testKeys(4, 6))
 		})
 	}
+	return len(files)
 }
 
-// Frames whose checksums are right but whose counts are not.
-func TestHostileFrames(t *testing.T) {
-	s := testSpace(t, 3)
+// hostileFrames tries frames whose checksums are right but whose counts are
+// not, behind a frame of four rows that is.
+func hostileFrames(t *testing.T, s *Space) int {
 	full := walBytes(t, s, 4, testKeys(0, 8))
 	h, start, err := parseWALHeader(full)
 	if err != nil {
 		t.Fatal(err)
 	}
 	second := start + (len(full)-start)/2
-	for _, n := range []uint32{0, 3, 5, 1 << 31, 1<<32 - 1} {
+	frame := func(edit func(f []byte)) []byte {
 		b := bytes.Clone(full)
 		f := b[second:]
-		binary.LittleEndian.PutUint32(f[4:], n)
+		edit(f)
+		binary.LittleEndian.PutUint32(f[16:], h.seeded(f[frameHeader:]))
 		binary.LittleEndian.PutUint32(f[20:], h.seeded(f[:20]))
-		quick(t, func() {
-			w, err := scanWAL(s, b)
-			if err != nil || rightRows(t, s, w) != 4 || w.torn == nil {
-				t.Errorf("a frame of %d rows: %d rows, %v, %v", n, len(w.rows), w.torn, err)
+		return b
+	}
+	count := func(n uint32) []byte { return frame(func(f []byte) { binary.LittleEndian.PutUint32(f[4:], n) }) }
+	most := maxFrame / (walRowOverhead + s.rowSize())
+	files := []hostileFile{
+		{"no rows", "header: 0 rows", count(0)},
+		{"a row less", "checksum mismatch", count(3)},
+		{"a row more", "", count(5)}, // as if it were not finished
+		{"the most rows", "", count(uint32(most))},
+		{"more rows than a frame has", "the limit is", count(uint32(most + 1))},
+		{"2^31-1 rows", "header: 2147483647 rows", count(1<<31 - 1)},
+		{"2^31 rows", "header: 2147483648 rows", count(1 << 31)},
+		{"2^32-1 rows", "header: 4294967295 rows", count(1<<32 - 1)},
+		{"number 2^64-1", "number 18446744073709551615, must be 1", frame(func(f []byte) { binary.LittleEndian.PutUint64(f[8:], 1<<64-1) })},
+		{"number 0", "number 0, must be 1", frame(func(f []byte) { binary.LittleEndian.PutUint64(f[8:], 0) })},
+		{"a row's checksum", "row 1: checksum mismatch", frame(func(f []byte) { f[frameHeader+4*KeySize+4] ^= 1 })},
+		{"another magic", "header: checksum mismatch", frame(func(f []byte) { copy(f, "HSfx") })},
+	}
+	for _, tc := range files {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newDamagedCache(t, unsynced)
+			write(t, c, s, 1, nil)
+			at := s.walDir() + "/" + strings.Repeat("b", 32) + walSuffix
+			if err := os.WriteFile(filepath.Join(c.Dir(), at), tc.b, 0o644); err != nil {
+				t.Fatal(err)
 			}
+			refused := func(what string, ps []Problem) {
+				t.Helper()
+				if tc.want == "" && len(ps) != 0 || tc.want != "" && (len(ps) != 1 || ps[0].Path != at || !strings.Contains(ps[0].String(), tc.want)) {
+					t.Errorf("%s: %v, want …%s…", what, ps, tc.want)
+				}
+			}
+			quick(t, func() {
+				refused("verify", problems(t, c.Dir(), Fast))
+				w, err := c.Writer(s, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer w.Close()
+				if w.Recovery().Rows != 4 {
+					t.Errorf("%d rows are recovered, want 4", w.Recovery().Rows)
+				}
+				refused("recovery", w.Recovery().Quarantined)
+			})
+			checkRows(t, c, s, testKeys(0, 4))
 		})
 	}
-	// A row whose own checksum is wrong in a frame whose checksum is right.
-	b := bytes.Clone(full)
-	f := b[second:]
-	f[frameHeader+4*KeySize+4] ^= 1
-	binary.LittleEndian.PutUint32(f[16:], h.seeded(f[frameHeader:]))
-	binary.LittleEndian.PutUint32(f[20:], h.seeded(f[:20]))
-	w, err := scanWAL(s, b)
-	if err != nil || rightRows(t, s, w) != 4 || !w.damaged || len(w.frames) != 1 {
-		t.Errorf("a row with a wrong checksum: %d rows in %d frames, %v, %v", len(w.rows), len(w.frames), w.torn, err)
-	}
+	return len(files)
 }
 
-func TestHostileSpaces(t *testing.T) {
+// hostileSpaces tries texts as space.json.
+func hostileSpaces(t *testing.T) int {
 	s := testSpace(t, 3)
 	good := string(s.JSON())
 	nest := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-	for _, tc := range []struct{ name, json, want string }{
+	files := []struct{ name, json, want string }{
 		{"empty", "", "unexpected end"},
 		{"no JSON", "x", "starts neither"},
 		{"an array", "[]", "not a JSON object"},
@@ -330,7 +457,21 @@ func TestHostileSpaces(t *testing.T) {
 		{"not UTF-8", strings.Replace(good, "test", "\xff", 1), "not valid UTF-8"},
 		{"truncated", good[:len(good)-1], "unexpected end"},
 		{"two", good + good, "after the value"},
-	} {
+		{"exponent", strings.Replace(good, ":3", ":3e0", 1), "not an integer"},
+		{"negative dim", strings.Replace(good, ":3", ":-3", 1), "dim: must be an integer"},
+		{"dim 2^53", strings.Replace(good, ":3", ":9007199254740992", 1), "beyond"},
+		{"leading zero", strings.Replace(good, ":3", ":03", 1), "no integer"},
+		{"key twice, escaped", strings.Replace(good, "{", `{"\u0064im":3,`, 1), "stands twice"},
+		{"key twice, deep", strings.Replace(good, `"impl"`, `"impl":"a","impl"`, 1), "stands twice"},
+		{"long key", strings.Replace(good, "{", `{"`+strings.Repeat("k", maxField+1)+`":1,`, 1), "the limit is 256"},
+		{"deep objects", strings.Replace(good, ":3", `:3,"x":`+strings.Repeat(`{"a":`, 3000)+"1"+strings.Repeat("}", 3000), 1), "nested deeper"},
+		{"open string", `{"dim":3,"dtype":"f32","x":"` + strings.Repeat("x", 20000), "unexpected end"},
+		{"control character", strings.Replace(good, "test", "te\x00st", 1), "control character"},
+		{"byte order mark", "\ufeff" + good, "starts neither"},
+		{"upper case", strings.Replace(good, `"f32"`, `"F32"`, 1), `must be "f32" or "f16"`},
+		{"another type", strings.Replace(good, `"f32"`, `"f16"`, 1), "it was edited, or the directory renamed"},
+	}
+	for _, tc := range files {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newDamagedCache(t, unsynced)
 			write(t, c, s, 4, testKeys(0, 4))
@@ -386,6 +527,7 @@ func TestHostileSpaces(t *testing.T) {
 			checkClean(t, c.Dir())
 		})
 	}
+	return len(files)
 }
 
 // A space's directory under another name is refused, and is no space of its
@@ -451,34 +593,84 @@ func TestForeignSpaces(t *testing.T) {
 	checkRows(t, c, s, testKeys(0, 4))
 }
 
-// What is not a regular file is refused, without blocking and without being
-// followed, wherever it lies.
-func TestIrregularFiles(t *testing.T) {
-	s := testSpace(t, 3)
-	keys := testKeys(0, 4)
-	outside := filepath.Join(t.TempDir(), "outside")
-	if err := os.WriteFile(outside, segmentBytes(t, s, keys), 0o644); err != nil {
+// irregular makes things that are no regular files at a path; outside is a
+// file or directory outside of the cache.
+func irregular(outside string) map[string]func(p string) error {
+	return map[string]func(p string) error{
+		"a symbolic link outside": func(p string) error { return os.Symlink(outside, p) },
+		"a symbolic link inside": func(p string) error {
+			// What was there before is the target.
+			if err := os.Rename(p+".target", p+".kept"); err != nil {
+				return err
+			}
+			return os.Symlink(filepath.Base(p)+".kept", p)
+		},
+		"a symbolic link upwards":   func(p string) error { return os.Symlink("../../../../../../etc", p) },
+		"a dangling symbolic link":  func(p string) error { return os.Symlink("nowhere", p) },
+		"a symbolic link to itself": func(p string) error { return os.Symlink(filepath.Base(p), p) },
+		"a FIFO":                    func(p string) error { return syscall.Mkfifo(p, 0o644) },
+		"a socket":                  func(p string) error { return syscall.Mknod(p, syscall.S_IFSOCK|0o644, 0) },
+		"a device":                  func(p string) error { return syscall.Mknod(p, syscall.S_IFCHR|0o644, 1<<8|5) }, // /dev/zero
+		"a directory":               func(p string) error { return os.Mkdir(p, 0o755) },
+	}
+}
+
+// kind is what a message calls what irregular makes.
+func kind(what string) string {
+	if strings.Contains(what, "symbolic link") {
+		return "a symbolic link"
+	}
+	return what
+}
+
+// makeIrregular puts something irregular in the place of what is at p, if
+// anything is. Only root may make devices; for others that case is left out.
+func makeIrregular(t *testing.T, what, p string, put func(string) error) {
+	t.Helper()
+	if err := os.Rename(p, p+".target"); errors.Is(err, os.ErrNotExist) {
+		err = os.WriteFile(p+".target", nil, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+	} else if err != nil {
 		t.Fatal(err)
 	}
-	name := strings.Repeat("c", 64) + segmentSuffix
-	inside := segmentBytes(t, s, keys)
-	for what, make := range map[string]func(t *testing.T, p string) error{
-		"a symbolic link": func(t *testing.T, p string) error { return os.Symlink(outside, p) },
-		"a symbolic link inside": func(t *testing.T, p string) error {
-			target := filepath.Join(filepath.Dir(p), "target")
-			return errors.Join(os.WriteFile(target, inside, 0o644), os.Symlink("target", p))
-		},
-		"a dangling symbolic link": func(t *testing.T, p string) error { return os.Symlink("nowhere", p) },
-		"a FIFO":                   func(t *testing.T, p string) error { return syscall.Mkfifo(p, 0o644) },
-		"a directory":              func(t *testing.T, p string) error { return os.Mkdir(p, 0o755) },
-	} {
-		for _, at := range []string{s.segDir() + "/" + name, s.walDir() + "/" + strings.Repeat("c", 32) + walSuffix} {
+	err := put(p)
+	if what == "a device" && errors.Is(err, os.ErrPermission) {
+		t.Skip("only root may make a device")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if what != "a symbolic link inside" {
+		if err := os.RemoveAll(p + ".target"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What is not a regular file is refused, without blocking and without being
+// followed, wherever it lies.
+func irregularFiles(t *testing.T) int {
+	s := testSpace(t, 3)
+	keys := testKeys(0, 4)
+	good := segmentBytes(t, s, keys)
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for what, put := range irregular(outside) {
+		for _, at := range []string{s.segDir() + "/" + strings.Repeat("c", 64) + segmentSuffix, s.walDir() + "/" + strings.Repeat("c", 32) + walSuffix} {
+			n++
 			t.Run(what+" in "+path.Base(path.Dir(at)), func(t *testing.T) {
 				c := newDamagedCache(t, unsynced)
 				write(t, c, s, 4, keys[:2])
-				if err := make(t, filepath.Join(c.Dir(), at)); err != nil {
+				p := filepath.Join(c.Dir(), at)
+				if err := os.WriteFile(p, good, 0o644); err != nil {
 					t.Fatal(err)
 				}
+				makeIrregular(t, what, p, put)
 				quick(t, func() {
 					checkRows(t, c, s, keys[:2])
 					r, err := c.Reader(s)
@@ -492,105 +684,423 @@ func TestIrregularFiles(t *testing.T) {
 				})
 				found := false
 				for _, p := range problems(t, c.Dir(), Fast) {
-					found = found || p.Path == at && strings.Contains(p.String(), "not a regular file but "+strings.TrimPrefix(strings.TrimSuffix(what, " inside"), "a dangling ")) ||
-						p.Path == at && strings.Contains(p.String(), "a symbolic link")
+					found = found || p.Path == at && strings.Contains(p.String(), "not a regular file but "+kind(what))
 				}
 				if !found {
 					t.Errorf("verify: %v", problems(t, c.Dir(), Fast))
 				}
-				w, err := c.Writer(s, nil)
+				mergesRest(t, c, s, at, keys[:2])
+				quick(t, func() {
+					w, err := c.Writer(s, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if q := w.Recovery().Quarantined; len(q) != 1 || q[0].Path != at {
+						t.Errorf("quarantined: %v", q)
+					}
+					if err := w.Close(); err != nil {
+						t.Fatal(err)
+					}
+				})
+				if b, err := os.ReadFile(outside); err != nil || !bytes.Equal(b, good) {
+					t.Errorf("what lies outside has changed: %d bytes, %v", len(b), err)
+				}
+			})
+		}
+		// The small files, without which nothing can be read or written.
+		for _, at := range []string{formatName, s.dir() + "/" + spaceName, s.dir() + "/" + lockName} {
+			n++
+			t.Run(what+" as "+path.Base(at), func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "cache")
+				c, err := Create(dir, unsynced)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if q := w.Recovery().Quarantined; len(q) != 1 || q[0].Path != at {
-					t.Errorf("quarantined: %v", q)
-				}
-				if err := w.Close(); err != nil {
+				write(t, c, s, 4, keys)
+				c.Close()
+				makeIrregular(t, what, filepath.Join(dir, at), put)
+				quick(t, func() {
+					refused := func(what string, err error) {
+						t.Helper()
+						if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "not a regular file but "+kind(what)) {
+							t.Errorf("%v", err)
+						}
+					}
+					o, err := Open(dir, nil)
+					if err == nil {
+						_, err = o.Reader(s)
+						o.Close()
+					}
+					refused(what, err)
+					o, err = Create(dir, nil)
+					if err == nil {
+						_, err = o.Writer(s, nil)
+						o.Close()
+					}
+					refused(what, err)
+				})
+			})
+		}
+	}
+	return n
+}
+
+// What stands in the place of a directory is refused in the same way.
+func irregularDirectories(t *testing.T) int {
+	s := testSpace(t, 3)
+	keys := testKeys(0, 4)
+	n := 0
+	for _, at := range []string{spacesDir, s.dir(), s.segDir(), s.walDir(), quarantineDir, statDir, trashDir} {
+		outside := t.TempDir()
+		kinds := irregular(outside)
+		kinds["a file"] = func(p string) error { return os.WriteFile(p, nil, 0o644) }
+		delete(kinds, "a directory")
+		for what, put := range kinds {
+			n++
+			t.Run(what+" as "+strings.Replace(at, s.Fingerprint(), "FP", 1), func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "cache")
+				c, err := Create(dir, unsynced)
+				if err != nil {
 					t.Fatal(err)
 				}
-				if b, err := os.ReadFile(outside); err != nil || len(b) == 0 {
-					t.Errorf("the link's target: %d bytes, %v", len(b), err)
+				write(t, c, s, 4, keys)
+				// Something for a writer to move away.
+				bad := filepath.Join(dir, s.segDir(), strings.Repeat("e", 64)+segmentSuffix)
+				if err := errors.Join(os.WriteFile(bad, nil, 0o644), c.Close(), os.MkdirAll(filepath.Join(dir, at), 0o755)); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, at, "kept"), nil, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				makeIrregular(t, what, filepath.Join(dir, at), put)
+				quick(t, func() {
+					var errs []error
+					o, err := Open(dir, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					r, err := o.Reader(s)
+					errs = append(errs, err)
+					if err == nil {
+						r.Close()
+					}
+					_, err = o.Spaces()
+					errs = append(errs, err)
+					_, err = o.Stat()
+					errs = append(errs, err)
+					_, err = o.Verify(context.Background(), Full, func(p Problem) { errs = append(errs, &CorruptError{p}) })
+					errs = append(errs, err)
+					if _, ok := o.StatCache("test").Lookup("x", stat(t, dir)); ok {
+						t.Error("found in no stat cache")
+					}
+					o.Close()
+					o, err = Create(dir, unsynced)
+					errs = append(errs, err)
+					if err == nil {
+						w, err := o.Writer(s, nil)
+						errs = append(errs, err)
+						if err == nil {
+							errs = append(errs, w.Close())
+						}
+						p, fi, sc := oldFile(t, o, "a", "hello")
+						sc.Put(p, fi, Key{1})
+						errs = append(errs, sc.Save())
+						_, err = o.GC(context.Background(), nil, false)
+						errs = append(errs, err)
+						o.Close()
+					}
+					named := 0
+					for _, err := range errs {
+						for _, says := range []string{"not a directory but " + kind(what), "lies in " + kind(what), "is " + kind(what) + " where a directory should be"} {
+							if err != nil && strings.Contains(err.Error(), at) && strings.Contains(err.Error(), says) {
+								named++
+							}
+						}
+					}
+					if named == 0 {
+						t.Errorf("not refused by name: %v", errs)
+					}
+				})
+				if what == "a symbolic link inside" {
+					if _, err := os.Stat(filepath.Join(dir, at+".kept", "kept")); err != nil {
+						t.Errorf("the link was followed: %v", err)
+					}
+				}
+				if es, err := os.ReadDir(outside); err != nil || len(es) != 0 {
+					t.Errorf("outside there is %v, %v", es, err)
 				}
 			})
 		}
 	}
-	// The small files: FORMAT, space.json and the lock.
-	for _, at := range []string{formatName, s.dir() + "/" + spaceName, s.dir() + "/" + lockName} {
-		t.Run("a FIFO as "+path.Base(at), func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "cache")
-			c, err := Create(dir, unsynced)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			write(t, c, s, 4, keys)
-			p := filepath.Join(dir, at)
-			if err := os.Remove(p); err != nil {
-				t.Fatal(err)
-			}
-			if err := syscall.Mkfifo(p, 0o644); err != nil {
+	return n
+}
+
+// hostileFormats tries texts as FORMAT.
+func hostileFormats(t *testing.T) int {
+	files := []hostileFile{
+		{"empty", "unknown format", nil},
+		{"another major version", "version 2", []byte("headstart cache 2\n")},
+		{"major version 10", "version 10", []byte("headstart cache 10\n")},
+		{"major version 01", "version 01", []byte("headstart cache 01\n")},
+		{"no version", "version , ", []byte("headstart cache \n")},
+		{"another program", "this is no cache of headstart", []byte("bitcask 1\n")},
+		{"no line end", "this is no cache of headstart", []byte("headstart cache 1")},
+		{"binary", "this is no cache of headstart", []byte("\x00\x01\xff\xfe")},
+		{"escape codes", `\x1b[2J`, []byte("\x1b[2Jheadstart cache 1\n")},
+		{"large", "65 bytes, the limit is 64", []byte("headstart cache 1." + strings.Repeat("1", 46) + "\n")},
+		{"huge", "the limit is 64", bytes.Repeat([]byte("headstart cache 1\n"), 1<<20)},
+	}
+	for _, tc := range files {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, formatName), tc.b, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			quick(t, func() {
-				o, err := Open(dir, nil)
-				if err == nil {
-					_, err = o.Reader(s)
-					o.Close()
-				}
-				if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "not a regular file but a FIFO") {
-					t.Errorf("reading = %v", err)
+				_, opened := Open(dir, nil)
+				_, created := Create(dir, nil)
+				for what, err := range map[string]error{"Open": opened, "Create": created} {
+					if err == nil || !strings.Contains(err.Error(), dir+": "+formatName) || !strings.Contains(err.Error(), tc.want) {
+						t.Errorf("%s = %v, want …%s…", what, err, tc.want)
+					}
 				}
 			})
+			if es, err := os.ReadDir(dir); err != nil || len(es) != 1 {
+				t.Errorf("a refused directory now has %v", es)
+			}
 		})
 	}
+	return len(files)
 }
 
-// A file with a hole of 4 GB costs neither time nor memory.
-func TestSparseFiles(t *testing.T) {
-	s := testSpace(t, 1024)
-	const rows = 1 << 20
-	h := &segmentHeader{rows: rows, dim: 1024, metadata: metadataOf(s, nil)}
-	head, err := h.encode()
-	if err != nil {
-		t.Fatal(err)
+// hostileStatCaches tries files as a stat cache, which is a hint: what is
+// refused is as if it were not there, and the next Save replaces it.
+func hostileStatCaches(t *testing.T) int {
+	m := map[string]statRecord{"/a": {1, 2, 3, 4, Key{5}}, "/b": {1, 2, 3, 4, Key{6}}}
+	good, _ := mergeStat(new(statTable), m, maxStat)
+	sealed := func(b []byte) []byte {
+		return binary.LittleEndian.AppendUint32(bytes.Clone(b), crc32.ChecksumIEEE(b))
 	}
-	_, _, size := h.offsets()
-	wal := walBytes(t, s, 1, testKeys(0, 1))
-	for at, b := range map[string][]byte{
-		s.segDir() + "/" + strings.Repeat("d", 64) + segmentSuffix: head,
-		s.walDir() + "/" + strings.Repeat("d", 32) + walSuffix:     wal,
-	} {
-		c := newDamagedCache(t, unsynced)
-		write(t, c, s, 1, nil)
-		p := filepath.Join(c.Dir(), at)
-		if err := os.WriteFile(p, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(p, int64(len(head))+size); err != nil {
-			t.Fatal(err)
-		}
-		quick(t, func() {
-			r, err := c.Reader(s)
-			if err != nil {
+	body := good[:len(good)-4]
+	at := func(offset int, with ...byte) []byte {
+		b := bytes.Clone(body)
+		copy(b[offset:], with)
+		return sealed(b)
+	}
+	const entry = statPath + 2 // bytes of one of the two
+	ones := bytes.Repeat([]byte{255}, 8)
+	files := []struct {
+		name string
+		b    []byte
+		size int64 // if not 0: with a hole up to it
+	}{
+		{"empty", nil, 0},
+		{"magic alone", []byte(statMagic), 0},
+		{"another magic", at(7, '2'), 0},
+		{"checksum", append(bytes.Clone(body), 0, 0, 0, 0), 0},
+		{"2^64-1 entries", at(8, ones...), 0},
+		{"2^63 entries", at(8, 0, 0, 0, 0, 0, 0, 0, 0x80), 0},
+		{"an entry more", at(8, 3), 0},
+		{"an entry less", at(8, 1), 0},
+		{"no entries", at(8, 0), 0},
+		{"long path", at(16+entry-4, 255, 255), 0},
+		{"short path", at(16+entry-4, 1, 0), 0},
+		{"a byte more", sealed(append(bytes.Clone(body), 0)), 0},
+		{"a path twice", at(16+2*entry-1, 'a'), 0},
+		{"paths not in order", sealed(slices.Concat(body[:16], body[16+entry:], body[16:16+entry])), 0},
+		{"text", []byte(strings.Repeat("path,key\n", 1000)), 0},
+		{"sparse", nil, 1 << 30},
+		{"sparse, begun", body, 1 << 30},
+		{"sparse, of many entries", at(8, 0, 0, 0xc0, 0)[:16], 1 << 30},
+		{"sparse, of long paths", at(8, 0, 0x50, 0, 0)[:16], 1 << 30},
+		{"over the limit", body, 1<<30 + 1},
+		{"of 4 GiB", body, 1 << 32},
+	}
+	for _, tc := range files {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newCache(t, unsynced)
+			p := filepath.Join(c.Dir(), statDir, "test")
+			if err := errors.Join(os.Mkdir(filepath.Dir(p), 0o755), os.WriteFile(p, tc.b, 0o644)); err != nil {
 				t.Fatal(err)
 			}
-			defer r.Close()
-			if r.Rows() != 0 {
-				t.Errorf("%d rows", r.Rows())
+			if tc.size > 0 {
+				if err := os.Truncate(p, tc.size); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if _, err := c.Verify(context.Background(), Full, func(Problem) {}); err != nil {
-				t.Error(err)
-			}
-			w, err := c.Writer(s, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Log(w.Recovery())
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
+			quick(t, func() {
+				if s := c.StatCache("test"); len(s.saved.ends) != 0 {
+					t.Errorf("read: %d entries", len(s.saved.ends))
+				}
+			})
+			file, fi, s := oldFile(t, c, "a", "hello")
+			s.Put(file, fi, Key{1})
+			quick(t, func() {
+				if err := s.Save(); err != nil {
+					t.Error(err)
+				}
+			})
+			if k, ok := c.StatCache("test").Lookup(file, fi); !ok || k != (Key{1}) {
+				t.Error("not replaced by the next Save")
 			}
 		})
 	}
+	return len(files)
+}
+
+// hostileNames tries names of files that are no names of ours. A message that
+// tells of one has one line and no control character.
+func hostileNames(t *testing.T) int {
+	s := testSpace(t, 3)
+	keys := testKeys(0, 4)
+	good := segmentBytes(t, s, keys)
+	digest := sha256.Sum256(good)
+	files := []struct{ dir, name string }{
+		{s.segDir(), "...safetensors"},
+		{s.segDir(), "..\\..\\x.safetensors"},
+		{s.segDir(), "..%2f..%2fx.safetensors"},
+		{s.segDir(), "x\n" + strings.Repeat("a", 60) + segmentSuffix},
+		{s.segDir(), "\x1b[2J" + segmentSuffix},
+		{s.segDir(), "\xff\xfe" + segmentSuffix},
+		{s.segDir(), strings.ToUpper(fmt.Sprintf("%x", digest)) + segmentSuffix},
+		{s.segDir(), fmt.Sprintf("%x", digest)[:63] + segmentSuffix},
+		{s.segDir(), strings.Repeat("a", 255-len(segmentSuffix)) + segmentSuffix},
+		{s.segDir(), "..."},
+		{s.segDir(), "tmp-"},
+		{s.segDir(), "x\ny"},
+		{s.walDir(), "...wal"},
+		{s.walDir(), "\x1b]0;x\a\n.wal"},
+		{s.walDir(), strings.Repeat("ä", (255-len(walSuffix))/2) + walSuffix},
+		{s.walDir(), "...new"},
+		{spacesDir, "..."}, // hidden, so not looked at; left out of what must be reported
+		{spacesDir, "x\n\x1b[2J"},
+		{spacesDir, strings.ToUpper(s.Fingerprint())},
+		{spacesDir, strings.Repeat("f", 255)},
+	}
+	for _, tc := range files {
+		t.Run(fmt.Sprintf("%.20q", tc.name), func(t *testing.T) {
+			c := newDamagedCache(t, unsynced)
+			write(t, c, s, 4, keys)
+			p := filepath.Join(c.Dir(), tc.dir) + "/" + tc.name
+			err := error(nil)
+			if tc.dir == spacesDir {
+				err = os.CopyFS(p, os.DirFS(filepath.Join(c.Dir(), s.dir())))
+			} else {
+				err = os.WriteFile(p, good, 0o644)
+			}
+			if err != nil {
+				t.Skip("this file system has no such names:", err)
+			}
+			quick(t, func() {
+				ps := problems(t, c.Dir(), Fast)
+				if hidden := strings.HasPrefix(tc.name, ".") && !strings.HasSuffix(tc.name, segmentSuffix) && !strings.HasSuffix(tc.name, walSuffix); hidden != (len(ps) == 0) {
+					t.Errorf("verify: %v", ps)
+				}
+				for _, p := range ps {
+					if !strings.HasPrefix(p.Path, tc.dir+"/"+tc.name) {
+						t.Errorf("verify: %v", p)
+					}
+					for _, text := range []string{p.String(), (&CorruptError{p}).Error()} {
+						if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 || !utf8.ValidString(text) {
+							t.Errorf("the message has a control character: %q", text)
+						}
+					}
+				}
+				write(t, c, s, 4, nil)
+				checkRows(t, c, s, keys)
+			})
+			if es, err := os.ReadDir(filepath.Dir(c.Dir())); err != nil || len(es) != 1 {
+				t.Errorf("beside the cache there is %v, %v", es, err)
+			}
+		})
+	}
+	return len(files)
+}
+
+// sparseFiles tries files of gigabytes that take no room: they cost neither
+// time nor memory.
+func sparseFiles(t *testing.T) int {
+	header := func(s *Space, rows int64) (head []byte, size int64) {
+		h := &segmentHeader{rows: rows, dim: int64(s.dim), dtype: s.dtype, metadata: metadataOf(s, nil)}
+		head, err := h.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, size = h.offsets()
+		return head, int64(len(head)) + size
+	}
+	n := 0
+	for _, s := range []*Space{testSpace(t, 1024), halfSpace(t, 1)} {
+		wal := walBytes(t, s, 1, testKeys(0, 1))
+		h, _, err := parseWALHeader(wal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A frame's header that is right, and rows that are a hole.
+		claims := func(rows int64) []byte {
+			f := make([]byte, frameHeader)
+			copy(f, frameMagic)
+			binary.LittleEndian.PutUint32(f[4:], uint32(rows))
+			binary.LittleEndian.PutUint64(f[8:], 1)
+			binary.LittleEndian.PutUint32(f[20:], h.seeded(f[:20]))
+			return append(bytes.Clone(wal), f...)
+		}
+		row := int64(walRowOverhead + s.rowSize())
+		gigabytes, size := header(s, 4<<30/row)
+		most, mostSize := header(s, maxRows)
+		seg, journal := s.segDir()+"/"+strings.Repeat("d", 64)+segmentSuffix, s.walDir()+"/"+strings.Repeat("d", 32)+walSuffix
+		for _, tc := range []struct {
+			name, at string
+			b        []byte
+			size     int64
+			want     string
+		}{
+			{"a segment of 4 GiB", seg, gigabytes, size, "not in ascending order"},
+			{"a segment of as many rows as may be", seg, most, mostSize, "not in ascending order"},
+			{"a segment of zeros", seg, nil, 4 << 30, "length 0"},
+			{"a WAL of 4 GiB", journal, wal, 4 << 30, ""}, // as after a power failure
+			{"a WAL of zeros", journal, nil, 4 << 30, "magic"},
+			{"a frame of 4 GiB", journal, claims(4 << 30 / row), 5 << 30, "the limit is"},
+			{"a frame of 2^31-2 rows", journal, claims(1<<31 - 2), 256 << 30, "the limit is"},
+			{"a frame of as many rows as may be", journal, claims(maxFrame / row), 4 << 30, ""},
+			{"space.json of 4 GiB", s.dir() + "/" + spaceName, s.json, 4 << 30, "the limit is"},
+		} {
+			n++
+			t.Run(tc.name+" of "+s.DType(), func(t *testing.T) {
+				c := newDamagedCache(t, unsynced)
+				write(t, c, s, 1, nil)
+				p := filepath.Join(c.Dir(), tc.at)
+				if err := os.WriteFile(p, tc.b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Truncate(p, tc.size); err != nil {
+					t.Skip("this file system has no such files:", err)
+				}
+				quick(t, func() {
+					if r, err := c.Reader(s); err == nil {
+						if r.Rows() != 0 {
+							t.Errorf("%d rows", r.Rows())
+						}
+						r.Close()
+					}
+				})
+				quick(t, func() {
+					ps := problems(t, c.Dir(), Full)
+					if tc.want == "" && len(ps) != 0 || tc.want != "" && (len(ps) != 1 || ps[0].Path != tc.at || !strings.Contains(ps[0].String(), tc.want)) {
+						t.Errorf("verify: %v, want …%s…", ps, tc.want)
+					}
+				})
+				quick(t, func() {
+					if w, err := c.Writer(s, nil); err == nil {
+						if err := w.Close(); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			})
+		}
+	}
+	return n
 }
 
 // Files that do not belong into seg/ and wal/ are reported and left alone.
