@@ -7,16 +7,20 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"hash/crc32"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // Whatever ParseSpace takes is JSON, and its canonical form is a fixed point.
 func FuzzSpace(f *testing.F) {
 	f.Add(testSpace(f, 3).JSON())
+	f.Add(halfSpace(f, 1<<20).JSON())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseSpace(b)
 		if err != nil {
@@ -38,11 +42,17 @@ func FuzzSpace(f *testing.F) {
 // FuzzWAL scans what it gets as it is, and with all checksums made right, so
 // that the checks behind them are met too.
 func FuzzWAL(f *testing.F) {
-	s := testSpace(f, 3)
-	full := walBytes(f, s, 2, testKeys(0, 4))
-	f.Add(full)
-	f.Add(full[:len(full)-10])
+	single, half := testSpace(f, 3), halfSpace(f, 3)
+	for _, s := range []*Space{single, half} {
+		full := walBytes(f, s, 2, testKeys(0, 4))
+		f.Add(full)
+		f.Add(full[:len(full)-10])
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		s := single
+		if len(b) > 60 && b[60] == byte(f16) {
+			s = half
+		}
 		checkScan(t, s, b)
 		checkScan(t, s, repaired(s, b))
 	})
@@ -96,7 +106,7 @@ func repaired(s *Space, b []byte) []byte {
 	}
 	binary.LittleEndian.PutUint32(b[end:], crc32.ChecksumIEEE(b[:end]))
 	h := &walHeader{id: [16]byte(b[8:])}
-	size := 4 * int64(s.dim)
+	size := int64(s.rowSize())
 	for f := b[end+4:]; len(f) >= frameHeader; {
 		n := int64(binary.LittleEndian.Uint32(f[4:]))
 		payload := f[frameHeader:]
@@ -116,54 +126,143 @@ func repaired(s *Space, b []byte) []byte {
 	return b
 }
 
-// FuzzSegment opens a segment of a header, padded as it must be, and data.
+// FuzzSegment opens a segment of a header, padded as it must be, and data; and
+// one with the same data as keys and rows, in order and with right checksums.
 func FuzzSegment(f *testing.F) {
-	s := testSpace(f, 3)
-	full := segmentBytes(f, s, testKeys(0, 4))
-	f.Add(bytes.TrimRight(full[8:pageSize], " "), full[pageSize:])
+	single, half := testSpace(f, 3), halfSpace(f, 3)
 	c := newDamagedCache(f, unsynced)
-	w, err := c.Writer(s, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		f.Fatal(err)
+	for _, s := range []*Space{single, half} {
+		full := segmentBytes(f, s, testKeys(0, 4))
+		f.Add(bytes.TrimRight(full[8:pageSize], " "), full[pageSize:])
+		write(f, c, s, 1, nil)
 	}
 	f.Fuzz(func(t *testing.T, header, data []byte) {
-		b := forge(string(header), data)
-		digest := sha256.Sum256(b)
-		name := s.segDir() + "/" + hex.EncodeToString(digest[:]) + segmentSuffix
-		p := filepath.Join(c.Dir(), name)
-		if err := os.WriteFile(p, b, 0o644); err != nil {
+		s := single
+		if bytes.Contains(header, []byte(`"F16"`)) {
+			s = half
+		}
+		checkSegment(t, c, s, forge(string(header), data), -1)
+		b, rows := inOrder(t, s, data)
+		checkSegment(t, c, s, b, rows)
+	})
+}
+
+// inOrder makes a segment of as many keys and rows as there are in data.
+func inOrder(t *testing.T, s *Space, data []byte) (b []byte, rows int) {
+	of := map[Key][]byte{}
+	for n := KeySize + s.rowSize(); len(data) >= n; data = data[n:] {
+		of[Key(data)] = data[KeySize:n]
+	}
+	if len(of) == 0 {
+		return nil, -1
+	}
+	h := &segmentHeader{rows: int64(len(of)), dim: int64(s.dim), dtype: s.dtype, metadata: metadataOf(s, nil)}
+	head, err := h.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var emb, crcs, keys []byte
+	for _, k := range slices.SortedFunc(maps.Keys(of), Key.Compare) {
+		emb, keys = append(emb, of[k]...), append(keys, k[:]...)
+		crcs = binary.LittleEndian.AppendUint32(crcs, rowCRC(k[:], of[k]))
+	}
+	return slices.Concat(head, emb, crcs, keys), len(of)
+}
+
+// checkSegment opens a segment that must have so many right rows, unless rows
+// is -1, and looks for each of its keys in each way.
+func checkSegment(t *testing.T, c *Cache, s *Space, b []byte, rows int) {
+	digest := sha256.Sum256(b)
+	name := s.segDir() + "/" + hex.EncodeToString(digest[:]) + segmentSuffix
+	p := filepath.Join(c.Dir(), name)
+	if err := os.WriteFile(p, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(p)
+	g, _, err := c.openSegment(s, name)
+	if err != nil {
+		if !isMalformed(err) || strings.Contains(err.Error(), "\n") || rows >= 0 {
+			t.Errorf("the error is %q", err)
+		}
+		return
+	}
+	defer g.close()
+	right := 0
+	keys := make([]Key, g.rows)
+	for i := range keys {
+		keys[i] = Key(g.key(i))
+		if j, ok := g.find(&keys[i]); !ok || i != j {
+			t.Errorf("key of row %d is found in row %d, %v", i, j, ok)
+		}
+		if g.valid(i) {
+			right++
+		}
+	}
+	if rows >= 0 && (g.rows != rows || right != rows) {
+		t.Errorf("%d rows, %d of them right, want %d", g.rows, right, rows)
+	}
+	found := 0
+	slices.Reverse(keys)
+	g.join(keys, sortWanted(keys), func(index, row int) {
+		if keys[index] != Key(g.key(row)) {
+			t.Errorf("key %v is joined with row %d", keys[index], row)
+		}
+		found++
+	})
+	if found != g.rows {
+		t.Errorf("%d of %d keys are joined", found, g.rows)
+	}
+}
+
+// FuzzStatCache reads what it gets as it is, and with its checksum made right.
+// What is read is written back as it was.
+func FuzzStatCache(f *testing.F) {
+	for _, m := range []map[string]statRecord{nil, {"": {}, "/a/b": {1, 2, 3, 4, Key{5}}, "/ü": {-1, -2, 1 << 62, 1<<64 - 1, Key{6}}}} {
+		b, _ := mergeStat(new(statTable), m, maxStat)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sealed := bytes.Clone(b)
+		if n := len(b) - 4; n >= 0 {
+			binary.LittleEndian.PutUint32(sealed[n:], crc32.ChecksumIEEE(b[:n]))
+		}
+		for _, b := range [][]byte{b, sealed} {
+			m, err := parseStat(b)
+			if err != nil {
+				continue
+			}
+			if again, _ := mergeStat(m, nil, maxStat); !bytes.Equal(again, b) {
+				t.Errorf("%q is read as %v", b, m)
+			}
+			for i := range m.ends {
+				if j, ok := m.find(string(m.path(i)), len(b)%(i+1)); !ok || i != j {
+					t.Errorf("entry %d is found as %d, %v", i, j, ok)
+				}
+			}
+		}
+	})
+}
+
+// FuzzFormat opens a cache of that FORMAT.
+func FuzzFormat(f *testing.F) {
+	for _, text := range []string{formatText, "headstart cache 1.2\n", "headstart cache 2\n", "headstart cache 1"} {
+		f.Add([]byte(text))
+	}
+	known := regexp.MustCompile(`\Aheadstart cache 1(\.(?s:.*))?\n\z`)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(filepath.Join(dir, formatName), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Remove(p)
-		g, _, err := c.openSegment(s, name)
-		if err != nil {
-			if !isMalformed(err) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("the error is %q", err)
-			}
-			return
+		c, err := Open(dir, nil)
+		if err == nil {
+			c.Close()
 		}
-		defer g.close()
-		keys := make([]Key, g.rows)
-		for i := range keys {
-			keys[i] = Key(g.key(i))
-			if j, ok := g.find(&keys[i]); !ok || i != j {
-				t.Errorf("key of row %d is found in row %d, %v", i, j, ok)
-			}
-			g.valid(i)
+		if want := len(b) <= 64 && known.Match(b); (err == nil) != want {
+			t.Errorf("%q: %v", b, err)
 		}
-		found := 0
-		slices.Reverse(keys)
-		g.join(keys, sortWanted(keys), func(index, row int) {
-			if keys[index] != Key(g.key(row)) {
-				t.Errorf("key %v is joined with row %d", keys[index], row)
-			}
-			found++
-		})
-		if found != g.rows {
-			t.Errorf("%d of %d keys are joined", found, g.rows)
+		if err != nil && strings.IndexFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			t.Errorf("the error is %q", err)
 		}
 	})
 }
