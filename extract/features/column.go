@@ -177,9 +177,12 @@ func readHeader(pages *io.SectionReader) (*format.PageHeader, error) {
 		if _, err := pages.ReadAt(b, at); err != nil && err != io.EOF {
 			return nil, err
 		}
-		r := new(thrift.CompactProtocol).NewReaderFromBytes(b)
-		h := new(format.PageHeader)
-		err := thrift.NewDecoder(r).Decode(h)
+		protocol, h, left := new(thrift.CompactProtocol), new(format.PageHeader), maxEntries
+		err := walk(protocol.NewReaderFromBytes(b), thrift.STRUCT, &left, 0)
+		r := protocol.NewReaderFromBytes(b)
+		if err == nil {
+			err = thrift.NewDecoder(r).Decode(h)
+		}
 		if err == nil {
 			_, err = pages.Seek(at+int64(r.BytesRead()), io.SeekStart)
 			return h, err
@@ -210,6 +213,13 @@ func (c *column) decompress(dst, src []byte, n int) ([]byte, error) {
 		var r *gzip.Reader
 		if r, err = gzip.NewReader(bytes.NewReader(src)); err == nil {
 			_, err = io.ReadFull(r, dst)
+		}
+		if err == nil { // the end, where gzip has its own checksum
+			if more, e := r.Read(make([]byte, 1)); more > 0 {
+				err = errors.New("a page is longer than it says")
+			} else if e != io.EOF {
+				err = e
+			}
 		}
 	case format.Zstd:
 		if c.zstd == nil {

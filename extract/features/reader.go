@@ -93,7 +93,7 @@ func (f *file) set() (*Set, error) {
 	n := f.parquet.NumRows
 	s := &Set{Meta: f.meta, IDs: make([]string, 0, n), Keys: make([]cache.Key, 0, n)}
 	kept := keeper{left: 1<<20 + 256*f.size}
-	left := 64<<20 + 64*f.size // bytes to decompress
+	left := 8<<20 + 64*f.size // bytes to decompress, of which keys alone need 1/2 of a file
 	c := column{r: f.r, size: f.size, left: &left}
 	err := f.column(c, "id", format.ByteArray, 0, func(v []byte) error {
 		id, err := kept.add(v)
