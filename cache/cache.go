@@ -146,7 +146,7 @@ func (c *Cache) checkFormat() error {
 		return fmt.Errorf("%s: %w %q, this is no cache of headstart", formatName, ErrFormat, b)
 	}
 	if major, _, _ := strings.Cut(version, "."); major != "1" {
-		return fmt.Errorf("%s: %w: version %s, this program reads version 1: use a newer one", formatName, ErrFormat, version)
+		return fmt.Errorf("%s: %w: version %s, this program reads version 1: use a newer one", formatName, ErrFormat, shown(version))
 	}
 	return nil
 }
