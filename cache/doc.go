@@ -1,8 +1,8 @@
 // Package cache keeps embeddings by content address: in a space, the identity
 // of everything that made them comparable, a sample's key, a digest of its
-// content, names one row of values, stored as float32 or as float16. Rows live in immutable, checksummed
-// segments that are mapped into memory; there is no database, no manifest and
-// no index. The set of valid segments is the state.
+// content, names one row of values, stored as float32 or as float16. Rows live
+// in immutable, checksummed segments that are mapped into memory; there is no
+// database, no manifest and no index. The set of valid segments is the state.
 //
 // # Use
 //
