@@ -216,7 +216,7 @@ func TestHostileFeatureSets(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "features: "+path+": ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want …%s…", name, err, want)
 		}
-		if took > 100*time.Millisecond || n > 16<<20 {
+		if took > slowdown*100*time.Millisecond || n > slowdown*16<<20 {
 			t.Errorf("%s: took %v of the processor and allocated %d KiB", name, took, n>>10)
 		}
 	}

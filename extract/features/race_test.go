@@ -1,0 +1,6 @@
+//go:build race
+
+package features_test
+
+// slowdown is by how much the race detector makes limits larger.
+const slowdown = 10
