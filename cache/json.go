@@ -324,7 +324,7 @@ func (p *parser) string() (string, error) {
 			}
 			s = utf8.AppendRune(s, r)
 		default:
-			return "", fmt.Errorf("unknown escape \\%c", c)
+			return "", fmt.Errorf("unknown escape %q", p.b[p.i-2:p.i])
 		}
 	}
 	return "", errEnd
@@ -337,7 +337,7 @@ func (p *parser) hex4() (rune, error) {
 	}
 	n, err := strconv.ParseUint(string(p.b[p.i:p.i+4]), 16, 16)
 	if err != nil {
-		return 0, fmt.Errorf("\\u%s is no escape", p.b[p.i:p.i+4])
+		return 0, fmt.Errorf("unknown escape %q", p.b[p.i-2:p.i+4])
 	}
 	p.i += 4
 	return rune(n), nil
