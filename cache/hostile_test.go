@@ -18,8 +18,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // forge puts a header in front of data, padded as it must be.
@@ -1001,7 +999,7 @@ func hostileNames(t *testing.T) int {
 						t.Errorf("verify: %v", p)
 					}
 					for _, text := range []string{p.String(), (&CorruptError{p}).Error()} {
-						if i := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 || !utf8.ValidString(text) {
+						if !printable(text) {
 							t.Errorf("the message has a control character: %q", text)
 						}
 					}
