@@ -30,6 +30,6 @@ func (e *env) recovered(r cache.Recovery) {
 		e.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
 	}
 	for _, q := range r.Quarantined {
-		e.note("the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Path, q.Err)
+		e.note("the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Place(), q.Err)
 	}
 }

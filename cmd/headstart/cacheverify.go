@@ -140,7 +140,7 @@ func (v *verification) problem(p cache.Problem) {
 	if v.first == nil {
 		v.first = &p
 	}
-	place := p.Path
+	place := p.Place()
 	if p.Row >= 0 {
 		place += fmt.Sprintf(": row %d", p.Row)
 	}
