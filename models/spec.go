@@ -40,13 +40,14 @@ type Spec struct {
 	Overruled []string // what the folder's files say that another file overrules, one sentence each
 }
 
-// Weights are the bytes of a model. Data is exactly what the runtime gets and
-// SHA256 is its digest. A model with external data names its files; they lie
-// in Dir and are digested too.
+// Weights are the bytes of a model and their digest. The runtime gets exactly
+// Data, or Pruned if there are taps of which not all of Data is needed. A model
+// with external data names its files; they lie in Dir and are digested too.
 type Weights struct {
 	Path     string // for messages
 	Data     []byte // the ONNX file
 	SHA256   string // hex digest of Data
+	Pruned   []byte // Data without what no tap needs; nil: Data as it is
 	Dir      string // folder of External, "" if there is none
 	External []ExternalFile
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/cache"
-	"github.com/headstart-ml/headstart/extract/features"
 )
 
 // segmentFiles returns the names of all segments of a cache: names are
@@ -136,33 +135,8 @@ func TestFloat16(t *testing.T) {
 	p.fails(t, "extract --text name --dtype f8 emoji.csv", exitUsage, "--dtype f8", "f32", "f16")
 	p.fails(t, "extract --text name --dtype f16 --out single.features emoji.csv", exitFailed, "dtype is f32, not f16")
 
-	rows := func(name string) []float32 {
-		t.Helper()
-		c, err := cache.Open(os.Getenv("HEADSTART_CACHE"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		set, err := features.Read(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		table, err := features.Join([]*features.Set{set}, []string{name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := table.Matrix(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer m.Close()
-		x := make([]float32, m.N()*m.D())
-		if err := m.BlockTo(x, 0, m.N()); err != nil {
-			t.Fatal(err)
-		}
-		return x
-	}
-	single, half := rows("single.features"), rows("half.features")
+	single, _ := rowsOf(t, "single.features")
+	half, _ := rowsOf(t, "half.features")
 	differ := 0
 	for i, v := range single {
 		// Half a unit in the eleventh binary digit, or in the last place of a

@@ -299,7 +299,7 @@ func drawn(set *features.Set, reader *cache.Reader, k int) map[string]cache.Key 
 // specOf resolves the backbone of a feature set, as it was for one of its
 // spaces.
 func specOf(meta *features.Meta, space *cache.Space) (*models.Spec, error) {
-	s := sampling{backbone: meta.Backbone, dtype: space.DType(), alpha: meta.Reading["alpha"], exif: meta.Reading["exif"], grey16: meta.Reading["grey16"]}
+	s := sampling{backbone: meta.Backbone, taps: []string{tapOf(space.JSON())}, dtype: space.DType(), alpha: meta.Reading["alpha"], exif: meta.Reading["exif"], grey16: meta.Reading["grey16"]}
 	spec, err := s.resolve(models.Modality(meta.Modality))
 	if err != nil {
 		return nil, err

@@ -306,16 +306,21 @@ func (s *predictSink) Take(rows []extract.Row) error {
 	return s.table.flush()
 }
 
-// adopt takes the dtype and the image policies over from the space that a head was fitted
+// adopt takes the tap, the dtype and the image policies over from the space that a head was fitted
 // on. A flag that says otherwise is an error.
 func (s *sampling) adopt(space json.RawMessage) error {
 	var id struct {
-		DType string
-		Prep  struct{ Alpha, EXIF, Grey16 string }
+		Output, Pool, DType string
+		Prep                struct{ Alpha, EXIF, Grey16 string }
 	}
 	if err := json.Unmarshal(space, &id); err != nil {
 		return fmt.Errorf("the head's space: %w", err)
 	}
+	tap := id.Output + ":" + id.Pool
+	if len(s.taps) > 0 && (len(s.taps) > 1 || s.taps[0] != tap) {
+		return usagef("--tap %s: the head was fitted on features of %s; leave the flag out", s.taps[0], tap)
+	}
+	s.taps = []string{tap}
 	for _, p := range []struct {
 		flag  string
 		given *string

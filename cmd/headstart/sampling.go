@@ -20,6 +20,7 @@ import (
 type sampling struct {
 	backbone string
 	source   source.Options
+	taps     []string // none: the backbone's own
 	dtype    string
 	alpha    string
 	exif     string
@@ -45,6 +46,8 @@ func readingFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
+		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
+			Usage: "take the tensor `TENSOR[:POOLING]` as features (repeatable; one forward pass gives all of them; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
 		&cli.StringFlag{Name: "dtype", Category: "Backbone",
 			Usage: "how embeddings are kept: `f32`, or f16 for half the room and three to four digits", DefaultText: "f32"},
 
@@ -75,7 +78,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
 			Stdin: ctx.App.Reader,
 		},
-		dtype: ctx.String("dtype"), alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
+		taps: ctx.StringSlice("tap"), dtype: ctx.String("dtype"), alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
 		batch: ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
 	}
 	if ctx.IsSet("batch-size") && s.batch < 1 {
@@ -133,6 +136,11 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if spec.Modality != m {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
 	}
+	if len(s.taps) > 0 && !s.ownTap(spec) {
+		if err := spec.SetTaps(s.taps); err != nil {
+			return nil, err
+		}
+	}
 	if s.dtype != "" {
 		for i := range spec.Taps {
 			spec.Taps[i].DType = s.dtype
@@ -154,6 +162,12 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	return spec, nil
 }
 
+// ownTap tells whether the taps that are asked for are the backbone's own.
+func (s *sampling) ownTap(spec *models.Spec) bool {
+	own := spec.Taps[0]
+	return len(s.taps) == 1 && len(spec.Taps) == 1 && s.taps[0] == own.Output+":"+own.Pooling
+}
+
 // reading says how the samples were read, by flag, so that the same command
 // can be given again.
 func (s *sampling) reading(src *source.Source) map[string]string {
@@ -162,6 +176,9 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 		if value != "" {
 			out[flag] = value
 		}
+	}
+	if len(s.taps) > 0 {
+		out["tap"] = strings.Join(s.taps, "\n")
 	}
 	return out
 }

@@ -53,7 +53,11 @@ func (s *session) open() error {
 		for i, tap := range s.spec.Taps {
 			outputs[i] = tap.Output
 		}
-		s.graph, s.err = s.opened.NewSession(s.spec.Weights.Data, &runtime.Options{
+		model := s.spec.Weights.Pruned
+		if model == nil {
+			model = s.spec.Weights.Data
+		}
+		s.graph, s.err = s.opened.NewSession(model, &runtime.Options{
 			Name: s.spec.Name, Inputs: inputs, Outputs: outputs,
 			Folder: s.spec.Weights.Dir, Threads: 1, Provider: s.provider,
 		})

@@ -145,7 +145,9 @@ func (m *Meta) command(out string) string {
 	}
 	slices.Sort(flags)
 	for _, flag := range flags {
-		words = append(words, "--"+flag, quoted(m.Reading[flag]))
+		for value := range strings.SplitSeq(m.Reading[flag], "\n") {
+			words = append(words, "--"+flag, quoted(value))
+		}
 	}
 	if out != "" {
 		words = append(words, "--out", quoted(out))

@@ -33,7 +33,8 @@ type Meta struct {
 	Source        []string          `json:"source"`         // as given
 	// Reading holds what else decides which rows the set has and in which
 	// spaces, as flags of extract without their dashes: format, image, text,
-	// label, root, alpha, …
+	// label, root, alpha, …; the values of one that is repeated are divided by
+	// line ends.
 	Reading map[string]string `json:"reading,omitempty"`
 	Counts  Counts            `json:"counts"`
 	Tool    string            `json:"tool"`    // "headstart VERSION"

@@ -1,0 +1,195 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// maxTaps is how many taps a Spec may have.
+const maxTaps = 64
+
+// SetTaps gives s the taps that names name in place of its own: each
+// "TENSOR:POOLING", or "TENSOR" for the pooling that goes without saying: none
+// where the tensor has one vector a sample, gap over space, and over the tokens
+// of a text that of the backbone's own tap. The tap that s had, with its
+// pooling, keeps its Post; others have none. The graph that the runtime gets
+// ends after the last of them.
+//
+// The dimensions of a tensor are found by giving the inputs two different
+// sizes. What grows in another way than with the batch and the tokens is an
+// error.
+func (s *Spec) SetTaps(names []string) error {
+	if len(names) == 0 || len(names) > maxTaps {
+		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
+	}
+	model, err := onnx.Decode(s.Weights.Data)
+	if err != nil {
+		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+	}
+	made := tensors(model.GetGraph())
+	var taps []Tap
+	var outputs []string
+	for _, name := range names {
+		tensor, pooling := name, ""
+		if i := strings.LastIndexByte(name, ':'); !made[name] && i >= 0 {
+			if tensor, pooling = name[:i], name[i+1:]; pooling == "" {
+				return fmt.Errorf("models: %s: tap %s: the pooling after the colon is missing", s.Name, name)
+			}
+		}
+		if !made[tensor] {
+			return fmt.Errorf("models: %s: tap %s: no node makes a tensor %q; headstart inspect %s lists them", s.Name, name, tensor, s.Name)
+		}
+		if !slices.Contains(outputs, tensor) {
+			outputs = append(outputs, tensor)
+		}
+		taps = append(taps, Tap{Output: tensor, Pooling: pooling})
+	}
+	pruned, err := onnx.Prune(model, outputs...)
+	if err != nil {
+		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+	}
+	shapes, err := s.outputShapes(pruned, outputs)
+	if err != nil {
+		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+	}
+	for i := range taps {
+		if err := s.fillTap(&taps[i], shapes[taps[i].Output]); err != nil {
+			return fmt.Errorf("models: %s: tap %s: %w", s.Name, names[i], err)
+		}
+		if at := slices.IndexFunc(taps[:i], func(t Tap) bool { return t.Output == taps[i].Output && t.Pooling == taps[i].Pooling }); at >= 0 {
+			return fmt.Errorf("models: %s: the taps %s and %s are the same", s.Name, names[at], names[i])
+		}
+	}
+	if s.Weights.Pruned, err = onnx.Encode(pruned); err != nil {
+		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+	}
+	s.Taps = taps
+	return nil
+}
+
+// tensors returns the names of the tensors that the nodes of a graph make.
+func tensors(g *onnx.GraphProto) map[string]bool {
+	made := map[string]bool{}
+	for _, n := range g.GetNode() {
+		for _, o := range n.GetOutput() {
+			if o != "" {
+				made[o] = true
+			}
+		}
+	}
+	return made
+}
+
+// outputShapes returns the shapes of float outputs of a model: -1 for the batch
+// and, as the second dimension, for the tokens. An output that is no float
+// tensor, or grows in another way, has none.
+func (s *Spec) outputShapes(m *onnx.ModelProto, outputs []string) (map[string][]int64, error) {
+	const batch, tokens = 2, 5
+	small, err := onnx.Outline(m, s.inputShapes(m, batch, tokens))
+	if err != nil {
+		return nil, err
+	}
+	large, err := onnx.Outline(m, s.inputShapes(m, batch+1, tokens+2))
+	if err != nil {
+		return nil, err
+	}
+	shapes := make(map[string][]int64)
+	for _, name := range outputs {
+		a, b := small.Shapes[name], large.Shapes[name]
+		if small.Types[name] != onnx.TensorProto_FLOAT || len(a) == 0 || len(a) != len(b) || a[0] != batch || b[0] != batch+1 {
+			continue
+		}
+		shape := slices.Clone(a)
+		shape[0] = -1
+		fits := true
+		for i := 1; i < len(a); i++ {
+			switch {
+			case a[i] == b[i]:
+			case i == 1 && a[i] == tokens && b[i] == tokens+2:
+				shape[i] = -1
+			default:
+				fits = false
+			}
+		}
+		if fits {
+			shapes[name] = shape
+		}
+	}
+	return shapes, nil
+}
+
+// inputShapes returns the shapes of the inputs that m still has, for samples
+// of so many tokens.
+func (s *Spec) inputShapes(m *onnx.ModelProto, batch, tokens int64) map[string][]int64 {
+	shapes := make(map[string][]int64)
+	for _, in := range s.Inputs {
+		shape := []int64{batch, tokens}
+		if s.Image != nil {
+			w, h := s.Image.Size()
+			if s.Image.Layout == "nhwc" {
+				shape = []int64{batch, int64(h), int64(w), 3}
+			} else {
+				shape = []int64{batch, 3, int64(h), int64(w)}
+			}
+		}
+		if slices.ContainsFunc(m.GetGraph().GetInput(), func(v *onnx.ValueInfoProto) bool { return v.GetName() == in.Name }) {
+			shapes[in.Name] = shape
+		}
+	}
+	return shapes
+}
+
+// fillTap completes a tap of a tensor of the given shape, nil if it cannot be
+// tapped.
+func (s *Spec) fillTap(t *Tap, shape []int64) error {
+	if shape == nil {
+		return fmt.Errorf("it is no float tensor that has a fixed number of values for each sample, or for each token")
+	}
+	t.Shape = shape
+	var takes []string // poolings, the one that goes without saying first
+	channels := shape[len(shape)-1]
+	switch {
+	case len(shape) == 2 && shape[1] >= 0:
+		takes = []string{"none"}
+	case len(shape) == 3 && s.Text != nil && shape[1] < 0:
+		takes = []string{"mean", "cls", "last", "max", "meanstd"}
+		if at := slices.Index(takes, s.Taps[0].Pooling); at >= 0 {
+			takes[0], takes[at] = takes[at], takes[0]
+		}
+	case len(shape) == 3 && s.Image != nil:
+		takes = []string{"", "cls", "mean", "max", "meanstd"} // a token of its own, or none: nobody knows
+	case len(shape) == 4 && s.Image != nil:
+		takes = []string{"gap", "gem", "max", "meanstd"}
+		t.ChannelsLast = s.Image.Layout == "nhwc"
+		if !t.ChannelsLast {
+			channels = shape[1]
+		}
+	default:
+		return fmt.Errorf("its shape %v is none that is pooled: samples×values, samples×tokens×values and, of images, samples×channels×height×width are", shape)
+	}
+	if t.Pooling == "" {
+		t.Pooling = takes[0]
+	}
+	if t.Pooling == "" || !slices.Contains(takes, t.Pooling) {
+		takes = slices.DeleteFunc(takes, func(p string) bool { return p == "" })
+		if t.Pooling == "" {
+			return fmt.Errorf("its shape %v says nothing of the pooling; write TENSOR:POOLING with one of %s", shape, strings.Join(takes, ", "))
+		}
+		return fmt.Errorf("pooling %q does not fit its shape %v, which takes one of: %s", t.Pooling, shape, strings.Join(takes, ", "))
+	}
+	if t.Pooling == "meanstd" {
+		channels *= 2
+	}
+	if channels < 1 || channels > maxDim {
+		return fmt.Errorf("an embedding of %d values, must be 1 to %d", channels, maxDim)
+	}
+	t.Dim = int(channels)
+	t.DType = s.Taps[0].DType
+	if own := &s.Taps[0]; t.Output == own.Output && t.Pooling == own.Pooling {
+		t.Post = own.Post
+	}
+	return nil
+}
