@@ -1,0 +1,393 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// stage is what a scenario plays on: caches on a recorded disk, and a list of
+// what was promised at which operation.
+type stage struct {
+	t        testing.TB
+	dir      string
+	r        *recorder
+	spaces   []*Space
+	promises []promise
+	keys     int // the scenario's keys are 0…keys, in every space
+}
+
+// promise says that from an operation on keys of a space must be there, or, if
+// released, that they need not be any more.
+type promise struct {
+	at       int
+	space    *Space
+	keys     []Key
+	released bool
+}
+
+// cache opens the stage's cache.
+func (g *stage) cache(segmentBytes int64) *Cache {
+	g.t.Helper()
+	c, err := Create(g.dir, &Options{SegmentBytes: segmentBytes, wrap: g.r.wrap})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// writer takes a writer of space i.
+func (g *stage) writer(c *Cache, i int) *Writer {
+	g.t.Helper()
+	w, err := c.Writer(g.spaces[i], map[string]string{"runtime": "test"})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return w
+}
+
+// append appends the keys lo…hi and takes it down as promised.
+func (g *stage) append(w *Writer, lo, hi int) {
+	g.t.Helper()
+	keys := testKeys(lo, hi)
+	if err := w.Append(keys, rowsIn(w.space, keys)); err != nil {
+		g.t.Fatal(err)
+	}
+	g.promise(w.space, keys)
+}
+
+func (g *stage) promise(s *Space, keys []Key) {
+	g.promises = append(g.promises, promise{at: g.r.now(), space: s, keys: keys})
+}
+
+// release says that keys may be removed from now on.
+func (g *stage) release(s *Space, keys []Key) {
+	g.promises = append(g.promises, promise{at: g.r.now(), space: s, keys: keys, released: true})
+}
+
+func (g *stage) close(w *Writer) {
+	g.t.Helper()
+	if err := w.Close(); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// promised returns what must be there of a space after the first k operations.
+func (g *stage) promised(s *Space, k int) []Key {
+	var keys []Key
+	for _, p := range g.promises {
+		switch {
+		case p.space != s:
+		case p.released: // even if the operation that would remove them has not begun
+			if p.at <= k {
+				keys = slices.DeleteFunc(keys, func(k Key) bool { return slices.Contains(p.keys, k) })
+			}
+		case p.at <= k:
+			keys = append(keys, p.keys...)
+		}
+	}
+	return keys
+}
+
+// play is a scenario: what is done to a cache while the power may fail.
+type play struct {
+	name   string
+	dtypes []string // of the spaces
+	keys   int
+	do     func(g *stage)
+}
+
+// The scenarios. Each works in at least one space; what it appends is promised.
+var plays = []play{
+	{"writers one after the other", []string{"f32"}, 72, func(g *stage) {
+		for i := range 3 {
+			w := g.writer(g.cache(0), 0)
+			for j := range 6 {
+				g.append(w, 24*i+4*j, 24*i+4*j+4)
+			}
+			g.close(w)
+		}
+	}},
+	{"segments of one writer", []string{"f32"}, 80, func(g *stage) {
+		w := g.writer(g.cache(700), 0)
+		for i := range 20 {
+			g.append(w, 4*i, 4*i+4)
+		}
+		g.close(w)
+	}},
+	{"segments of float16", []string{"f16"}, 80, func(g *stage) {
+		w := g.writer(g.cache(600), 0)
+		for i := range 20 {
+			g.append(w, 4*i, 4*i+4)
+		}
+		g.close(w)
+	}},
+	{"two writers take turns", []string{"f32"}, 96, func(g *stage) {
+		c := g.cache(900)
+		a, b := g.writer(c, 0), g.writer(c, 0)
+		for i := range 14 {
+			g.append(a, 4*i, 4*i+6) // overlapping
+			g.append(b, 40+4*i, 40+4*i+4)
+		}
+		g.close(b)
+		g.close(a)
+	}},
+	{"two spaces", []string{"f32", "f16"}, 60, func(g *stage) {
+		c := g.cache(800)
+		a, b := g.writer(c, 0), g.writer(c, 1)
+		for i := range 12 {
+			g.append(a, 5*i, 5*i+5)
+			g.append(b, 5*i, 5*i+5)
+		}
+		g.close(a)
+		g.close(b)
+	}},
+	{"writers that die", []string{"f32"}, 90, func(g *stage) {
+		for i := range 5 {
+			c := g.cache(2000)
+			a, b := g.writer(c, 0), g.writer(c, 0)
+			for j := range 3 {
+				g.append(a, 18*i+6*j, 18*i+6*j+4)
+				g.append(b, 18*i+6*j+3, 18*i+6*j+6)
+			}
+			a.Abandon()
+			if i%2 == 0 {
+				b.Abandon()
+			} else {
+				g.close(b)
+			}
+		}
+		g.close(g.writer(g.cache(0), 0))
+	}},
+	{"appends larger than a sector", []string{"f32"}, 240, func(g *stage) {
+		w := g.writer(g.cache(6000), 0)
+		for i := range 12 {
+			g.append(w, 20*i, 20*i+20)
+		}
+		w.Abandon()
+		g.close(g.writer(g.cache(0), 0))
+	}},
+	{"first rows of a key", []string{"f32"}, 40, func(g *stage) {
+		w := g.writer(g.cache(0), 0)
+		for i := range 10 {
+			keys := testKeys(0, 4*i+4) // all that were before, with other rows
+			rows := rowsIn(w.space, keys)
+			clear(rows[:16*i*w.space.Dim()/4])
+			if err := w.Append(keys, rows); err != nil {
+				g.t.Fatal(err)
+			}
+			g.promise(w.space, keys)
+		}
+		g.close(w)
+	}},
+}
+
+// stageFor makes the stage of a play and plays it.
+func (p play) stage(t testing.TB) *stage {
+	t.Helper()
+	g := &stage{t: t, dir: filepath.Join(scratch(t), "cache"), r: newRecorder(diskImage{}), keys: p.keys}
+	for i, d := range p.dtypes {
+		g.spaces = append(g.spaces, spaceOf(t, d, 4, fmt.Sprint("power ", i)))
+	}
+	p.do(g)
+	return g
+}
+
+// spaceOf returns a space of a type.
+func spaceOf(t testing.TB, dtype string, dim int, output string) *Space {
+	t.Helper()
+	s, err := NewSpace(map[string]any{"dim": dim, "dtype": dtype, "output": output})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// recoverAndCheck does what the next run does in a directory that a power
+// failure has left, with a writer for each space, and then checks that every row
+// of promised is there, that no row of all is wrong, that Verify has nothing to
+// say and that nothing is left over.
+func recoverAndCheck(dir string, spaces []*Space, promised func(*Space) []Key, all []Key, wrap func(disk) disk) error {
+	c, err := Create(dir, &Options{wrap: wrap})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for _, s := range spaces {
+		w, err := c.Writer(s, map[string]string{"runtime": "test"})
+		if err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+	}
+	for _, s := range spaces {
+		if err := checkServed(c, s, promised(s), all); err != nil {
+			return err
+		}
+	}
+	var first error
+	if _, err := c.Verify(context.Background(), Full, func(p Problem) {
+		if first == nil {
+			first = fmt.Errorf("verify: %v", p)
+		}
+	}); err != nil {
+		return err
+	}
+	if first != nil {
+		return first
+	}
+	return leftover(dir)
+}
+
+// checkServed checks that c serves every row of promised and no wrong row of
+// all, and counts those that it does not.
+func checkServed(c *Cache, s *Space, promised, all []Key) error {
+	r, err := c.Reader(s)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	missing, err := r.Missing(promised)
+	if err != nil {
+		return err
+	}
+	countChecked.n.Add(int64(len(promised)))
+	if len(missing) > 0 {
+		countLost.n.Add(int64(len(missing)))
+		return fmt.Errorf("space %s: %d of %d acknowledged rows are lost", s, len(missing), len(promised))
+	}
+	refs := make([]Ref, len(all))
+	r.Locate(all, refs)
+	var have []Key
+	for i, k := range all {
+		if refs[i].Found() {
+			have = append(have, k)
+		}
+	}
+	refs = slices.DeleteFunc(refs, func(r Ref) bool { return !r.Found() })
+	got := make([]float32, len(have)*s.Dim())
+	if err := r.RowsTo(got, refs); err != nil {
+		return fmt.Errorf("space %s: %w", s, err)
+	}
+	want := rowsOf(s, have)
+	wrong := 0
+	for i := range have {
+		if !sameBits(got[i*s.Dim():(i+1)*s.Dim()], want[i*s.Dim():(i+1)*s.Dim()]) {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		countWrong.n.Add(int64(wrong))
+		return fmt.Errorf("space %s: %d wrong rows are served", s, wrong)
+	}
+	return nil
+}
+
+// leftover returns an error if a temporary file or a WAL is left in a cache that
+// nobody is using.
+func leftover(dir string) error {
+	return filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && d.Name() == quarantineDir {
+			return filepath.SkipDir
+		}
+		if isTemporary(d.Name()) || filepath.Ext(p) == walSuffix {
+			return fmt.Errorf("left behind: %s", p)
+		}
+		return nil
+	})
+}
+
+// rowsOf is rowsIn with a memory: the same rows are wanted thousands of times.
+func rowsOf(s *Space, keys []Key) []float32 {
+	rows := make([]float32, 0, len(keys)*s.Dim())
+	for _, k := range keys {
+		id := rowID{s.dim, s.dtype, k}
+		row, ok := rememberedRows[id]
+		if !ok {
+			row = rowsIn(s, []Key{k})
+			rememberedRows[id] = row
+		}
+		rows = append(rows, row...)
+	}
+	return rows
+}
+
+type rowID struct {
+	dim   int
+	dtype dtype
+	key   Key
+}
+
+var rememberedRows = map[rowID][]float32{}
+
+// The power fails after each operation, and in the middle of each write, and
+// leaves any of the states that it may leave. The next run finds every row that
+// was acknowledged, and no wrong one.
+func TestPowerFailure(t *testing.T) {
+	seeds := scaled(10, 1)
+	base := scratch(t)
+	n := 0
+	for _, p := range plays {
+		t.Run(p.name, func(t *testing.T) {
+			g := p.stage(t)
+			all := testKeys(0, g.keys)
+			rnd := rand.New(rand.NewPCG(1, 2))
+			for k := range g.r.now() + 1 {
+				countPoints.n.Add(1)
+				for seed := range uint64(seeds) {
+					n++
+					dir := filepath.Join(base, strconv.Itoa(n))
+					left := g.r.crash(k, seed)
+					promised := func(s *Space) []Key { return g.promised(s, k) }
+					nested := rnd.IntN(8) == 0
+					var second *recorder
+					var wrap func(disk) disk
+					if nested {
+						second = newRecorder(left)
+						wrap = second.wrap
+					}
+					at := fmt.Sprintf("power failure after operation %d of %d, seed %d", k, g.r.now(), seed)
+					if err := restart(dir, left, g.spaces, promised, all, wrap); err != nil {
+						t.Fatalf("%s: %v\n%s", at, err, left)
+					}
+					countStates.n.Add(1)
+					if nested {
+						k2 := rnd.IntN(second.now() + 1)
+						again := second.crash(k2, seed)
+						if err := restart(dir, again, g.spaces, promised, all, nil); err != nil {
+							t.Fatalf("%s, and after operation %d of %d of the recovery: %v\n%s", at, k2, second.now(), err, again)
+						}
+						countNested.n.Add(1)
+					}
+				}
+			}
+			t.Logf("%d operations", g.r.now())
+		})
+	}
+}
+
+// restart makes the files in dir, checks what the next run makes of it, and
+// removes it.
+func restart(dir string, left diskImage, spaces []*Space, promised func(*Space) []Key, all []Key, wrap func(disk) disk) error {
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		return err
+	}
+	if err := left.write(dir); err != nil {
+		return err
+	}
+	if err := recoverAndCheck(dir, spaces, promised, all, wrap); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
