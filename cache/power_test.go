@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,15 +12,18 @@ import (
 	"testing"
 )
 
-// stage is what a scenario plays on: caches on a recorded disk, and a list of
-// what was promised at which operation.
+// stage is what a scenario plays on: caches on a disk that something is wrong
+// with, and a list of what was promised at which operation. After an error the
+// scenario goes on with what it can still do.
 type stage struct {
 	t        testing.TB
 	dir      string
-	r        *recorder
+	wrap     func(disk) disk
+	now      func() int // number of operations so far
 	spaces   []*Space
 	promises []promise
 	keys     int // the scenario's keys are 0…keys, in every space
+	err      error
 }
 
 // promise says that from an operation on keys of a space must be there, or, if
@@ -31,50 +35,109 @@ type promise struct {
 	released bool
 }
 
-// cache opens the stage's cache.
+// failed takes an error down.
+func (g *stage) failed(err error) bool {
+	g.err = errors.Join(g.err, err)
+	return err != nil
+}
+
+// cache opens the stage's cache. It is nil after an error.
 func (g *stage) cache(segmentBytes int64) *Cache {
-	g.t.Helper()
-	c, err := Create(g.dir, &Options{SegmentBytes: segmentBytes, wrap: g.r.wrap})
-	if err != nil {
-		g.t.Fatal(err)
+	c, err := Create(g.dir, &Options{SegmentBytes: segmentBytes, wrap: g.wrap})
+	if g.failed(err) {
+		return nil
 	}
 	g.t.Cleanup(func() { c.Close() })
 	return c
 }
 
-// writer takes a writer of space i.
+// writer takes a writer of space i. It is nil after an error.
 func (g *stage) writer(c *Cache, i int) *Writer {
-	g.t.Helper()
+	if c == nil {
+		return nil
+	}
 	w, err := c.Writer(g.spaces[i], map[string]string{"runtime": "test"})
-	if err != nil {
-		g.t.Fatal(err)
+	if g.failed(err) {
+		return nil
+	}
+	if q := w.Recovery().Quarantined; len(q) > 0 {
+		g.t.Errorf("in quarantine: %v", q)
 	}
 	return w
 }
 
 // append appends the keys lo…hi and takes it down as promised.
 func (g *stage) append(w *Writer, lo, hi int) {
-	g.t.Helper()
-	keys := testKeys(lo, hi)
-	if err := w.Append(keys, rowsIn(w.space, keys)); err != nil {
-		g.t.Fatal(err)
+	if w != nil {
+		keys := testKeys(lo, hi)
+		g.appendRows(w, keys, rowsOf(w.space, keys))
 	}
-	g.promise(w.space, keys)
 }
 
-func (g *stage) promise(s *Space, keys []Key) {
-	g.promises = append(g.promises, promise{at: g.r.now(), space: s, keys: keys})
+func (g *stage) appendRows(w *Writer, keys []Key, rows []float32) {
+	if !g.failed(w.Append(keys, rows)) {
+		g.promises = append(g.promises, promise{at: g.now(), space: w.space, keys: keys})
+	}
 }
 
 // release says that keys may be removed from now on.
 func (g *stage) release(s *Space, keys []Key) {
-	g.promises = append(g.promises, promise{at: g.r.now(), space: s, keys: keys, released: true})
+	g.promises = append(g.promises, promise{at: g.now(), space: s, keys: keys, released: true})
 }
 
 func (g *stage) close(w *Writer) {
-	g.t.Helper()
-	if err := w.Close(); err != nil {
-		g.t.Fatal(err)
+	if w != nil {
+		g.failed(w.Close())
+	}
+}
+
+func (g *stage) abandon(w *Writer) {
+	if w != nil {
+		w.Abandon()
+	}
+}
+
+// read does everything that only reads, when all rows promised so far are
+// sealed: what it answers must be right, unless it is an error.
+func (g *stage) read(c *Cache) {
+	if c == nil {
+		return
+	}
+	for _, s := range g.spaces {
+		r, err := c.Reader(s)
+		if g.failed(err) {
+			continue
+		}
+		if m, err := r.Missing(g.promised(s, g.now())); err != nil || len(m) > 0 {
+			g.t.Errorf("the reader misses %d rows, %v", len(m), err)
+		}
+		if n := r.Waiting(); n > 0 {
+			g.t.Errorf("%d WALs are waiting", n)
+		}
+		r.Close()
+	}
+	v, err := c.Verify(context.Background(), Full, func(p Problem) { g.t.Errorf("verify: %v", p) })
+	if !g.failed(err) && v.Spaces != len(g.spaces) {
+		g.t.Errorf("verify saw %d spaces of %d", v.Spaces, len(g.spaces))
+	}
+	st, err := c.Stat()
+	if !g.failed(err) {
+		if len(st.Spaces) != len(g.spaces) || st.Quarantined > 0 {
+			g.t.Errorf("Stat = %+v", st)
+		}
+		rows := int64(0)
+		for _, one := range st.Spaces {
+			if rows += one.Rows; one.Err != nil || one.Refused > 0 {
+				g.t.Errorf("Stat = %+v", one)
+			}
+		}
+		if g.err == nil && rows != v.Rows {
+			g.t.Errorf("Stat counts %d rows, Verify %d", rows, v.Rows)
+		}
+	}
+	spaces, err := c.Spaces()
+	if !g.failed(err) && len(spaces) != len(g.spaces) {
+		g.t.Errorf("%d spaces of %d", len(spaces), len(g.spaces))
 	}
 }
 
@@ -156,9 +219,9 @@ var plays = []play{
 				g.append(a, 18*i+6*j, 18*i+6*j+4)
 				g.append(b, 18*i+6*j+3, 18*i+6*j+6)
 			}
-			a.Abandon()
+			g.abandon(a)
 			if i%2 == 0 {
-				b.Abandon()
+				g.abandon(b)
 			} else {
 				g.close(b)
 			}
@@ -170,32 +233,30 @@ var plays = []play{
 		for i := range 12 {
 			g.append(w, 20*i, 20*i+20)
 		}
-		w.Abandon()
+		g.abandon(w)
 		g.close(g.writer(g.cache(0), 0))
 	}},
 	{"first rows of a key", []string{"f32"}, 40, func(g *stage) {
 		w := g.writer(g.cache(0), 0)
 		for i := range 10 {
 			keys := testKeys(0, 4*i+4) // all that were before, with other rows
-			rows := rowsIn(w.space, keys)
-			clear(rows[:16*i*w.space.Dim()/4])
-			if err := w.Append(keys, rows); err != nil {
-				g.t.Fatal(err)
+			rows := rowsOf(g.spaces[0], keys)
+			clear(rows[:4*i*g.spaces[0].Dim()])
+			if w != nil && g.err == nil {
+				g.appendRows(w, keys, rows)
 			}
-			g.promise(w.space, keys)
 		}
 		g.close(w)
 	}},
 }
 
-// stageFor makes the stage of a play and plays it.
-func (p play) stage(t testing.TB) *stage {
+// stage makes the stage of a play in dir.
+func (p play) stage(t testing.TB, dir string) *stage {
 	t.Helper()
-	g := &stage{t: t, dir: filepath.Join(scratch(t), "cache"), r: newRecorder(diskImage{}), keys: p.keys}
+	g := &stage{t: t, dir: dir, keys: p.keys, now: func() int { return 0 }}
 	for i, d := range p.dtypes {
-		g.spaces = append(g.spaces, spaceOf(t, d, 4, fmt.Sprint("power ", i)))
+		g.spaces = append(g.spaces, spaceOf(t, d, 4, fmt.Sprint("space ", i)))
 	}
-	p.do(g)
 	return g
 }
 
@@ -340,15 +401,20 @@ func TestPowerFailure(t *testing.T) {
 	n := 0
 	for _, p := range plays {
 		t.Run(p.name, func(t *testing.T) {
-			g := p.stage(t)
+			r := newRecorder(diskImage{})
+			g := p.stage(t, filepath.Join(scratch(t), "cache"))
+			g.wrap, g.now = r.wrap, r.now
+			if p.do(g); g.err != nil {
+				t.Fatal(g.err)
+			}
 			all := testKeys(0, g.keys)
 			rnd := rand.New(rand.NewPCG(1, 2))
-			for k := range g.r.now() + 1 {
+			for k := range r.now() + 1 {
 				countPoints.n.Add(1)
 				for seed := range uint64(seeds) {
 					n++
 					dir := filepath.Join(base, strconv.Itoa(n))
-					left := g.r.crash(k, seed)
+					left := r.crash(k, seed)
 					promised := func(s *Space) []Key { return g.promised(s, k) }
 					nested := rnd.IntN(8) == 0
 					var second *recorder
@@ -357,7 +423,7 @@ func TestPowerFailure(t *testing.T) {
 						second = newRecorder(left)
 						wrap = second.wrap
 					}
-					at := fmt.Sprintf("power failure after operation %d of %d, seed %d", k, g.r.now(), seed)
+					at := fmt.Sprintf("power failure after operation %d of %d, seed %d", k, r.now(), seed)
 					if err := restart(dir, left, g.spaces, promised, all, wrap); err != nil {
 						t.Fatalf("%s: %v\n%s", at, err, left)
 					}
@@ -372,7 +438,7 @@ func TestPowerFailure(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d operations", g.r.now())
+			t.Logf("%d operations", r.now())
 		})
 	}
 }
