@@ -231,36 +231,24 @@ func TestOrderOfOperations(t *testing.T) {
 // afterwards, nothing under its final name is unfinished, and the next run needs
 // nothing but to be started.
 func TestEveryOperationFails(t *testing.T) {
-	causes := []struct {
-		name   string
-		cause  error
-		sticky bool
-	}{
-		{"EIO once", syscall.EIO, false},
-		{"ENOSPC from then on", syscall.ENOSPC, true},
-		{"EINTR once", syscall.EINTR, false},
-		{"EIO from then on", syscall.EIO, true},
-		{"ENOSPC once", syscall.ENOSPC, false},
-		{"EINTR from then on", syscall.EINTR, true},
-	}
-	for _, p := range append(slices.Clone(plays), failing...) {
-		for i, tc := range causes {
-			step := scaled(1, 7) // a part of them
-			if i > 1 && !fullScale {
-				continue
+	causes := []error{syscall.EIO, syscall.ENOSPC, syscall.EINTR}
+	for i, p := range append(slices.Clone(plays), failing...) {
+		base := scratch(t)
+		first := p.stage(t, filepath.Join(base, "first"))
+		image := imageOf(t, first.dir)
+		for _, sticky := range []bool{false, true} {
+			name := p.name + "/once"
+			if sticky {
+				name = p.name + "/from then on"
 			}
-			t.Run(p.name+"/"+tc.name, func(t *testing.T) {
-				base := scratch(t)
-				for k := 1 + len(p.name)%step; ; k += step {
-					dir := filepath.Join(base, strconv.Itoa(k))
-					if n := failOperation(t, p, dir, k, tc.cause, tc.sticky); n < k || t.Failed() {
-						t.Logf("%d operations", n)
-						break
-					}
-					if err := os.RemoveAll(dir); err != nil {
-						t.Fatal(err)
-					}
+			t.Run(name, func(t *testing.T) {
+				all := failOperation(t, p, first, image, base, 0, nil, false)
+				step := scaled(1, 1+all/12)
+				for k := 1 + (i+all)%step; k <= all && !t.Failed(); k += step {
+					failOperation(t, p, first, image, base, k, causes[(i+k)%3], sticky)
+					countFailures.n.Add(1)
 				}
+				t.Logf("%d operations", all)
 			})
 		}
 	}
@@ -268,7 +256,7 @@ func TestEveryOperationFails(t *testing.T) {
 
 // failing are plays that are worth it for their reading.
 var failing = []play{
-	{"reading", []string{"f32", "f16"}, 24, func(g *stage) {
+	{"reading", []string{"f32", "f16"}, 24, nil, func(g *stage) {
 		c := g.cache(0)
 		for i := range g.spaces {
 			w := g.writer(c, i)
@@ -286,18 +274,31 @@ var failing = []play{
 // unnoticed are operations that nothing depends on.
 var unnoticed = map[string]bool{}
 
-// failOperation plays p with its k-th operation failing and returns how many
-// there were.
-func failOperation(t *testing.T, p play, dir string, k int, cause error, sticky bool) int {
+// elsewhere returns a stage as it was at first, in another directory.
+func (g *stage) elsewhere(t testing.TB, dir string) *stage {
+	h := *g
+	h.t, h.dir, h.promises = t, dir, slices.Clone(g.promises)
+	return &h
+}
+
+// failOperation plays p, which begins with image, with its k-th operation
+// failing, and returns how many there were.
+func failOperation(t *testing.T, p play, first *stage, image diskImage, base string, k int, cause error, sticky bool) int {
 	t.Helper()
-	countFailures.n.Add(1)
 	n, op := 0, ""
-	g := p.stage(t, dir)
+	dir := filepath.Join(base, strconv.Itoa(k))
+	g := first.elsewhere(t, dir)
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := image.write(dir); err != nil {
+		t.Fatal(err)
+	}
 	g.wrap = faultyAll(0, func(o, name string) error {
-		if n++; n > k+10_000 {
+		if n++; n > k+100_000 {
 			panic("endless: operation " + op + " failed, now at " + o + " " + name)
 		}
-		if n == k || sticky && n > k {
+		if cause != nil && (n == k || sticky && n > k) {
 			if n == k {
 				op = o + " " + anonymous(name)
 			}
@@ -307,7 +308,7 @@ func failOperation(t *testing.T, p play, dir string, k int, cause error, sticky 
 	}).wrap
 	p.do(g)
 	at := fmt.Sprintf("operation %d (%s) failed", k, op)
-	if n >= k && g.err == nil && !unnoticed[op] {
+	if cause != nil && n >= k && g.err == nil && !unnoticed[op] {
 		t.Errorf("%s: nobody noticed", at)
 	}
 	if g.err != nil && !errors.Is(g.err, cause) {
@@ -329,8 +330,7 @@ func failOperation(t *testing.T, p play, dir string, k int, cause error, sticky 
 	if names, err := os.ReadDir(filepath.Join(dir, quarantineDir)); err == nil && len(names) > 0 {
 		t.Errorf("%s: in quarantine: %v", at, names)
 	}
-	next := p.stage(t, dir)
-	next.wrap = unsynced.wrap
+	next := first.elsewhere(t, dir)
 	if p.do(next); next.err != nil {
 		t.Errorf("%s: the next run: %v", at, next.err)
 	}
@@ -340,6 +340,8 @@ func failOperation(t *testing.T, p play, dir string, k int, cause error, sticky 
 	}
 	if t.Failed() {
 		t.Error(at)
+	} else if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
 	}
 	return n
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,7 @@ import (
 type stage struct {
 	t        testing.TB
 	dir      string
+	source   string // where the cache lies that is merged into the one in dir
 	wrap     func(disk) disk
 	now      func() int // number of operations so far
 	spaces   []*Space
@@ -83,6 +85,57 @@ func (g *stage) appendRows(w *Writer, keys []Key, rows []float32) {
 // release says that keys may be removed from now on.
 func (g *stage) release(s *Space, keys []Key) {
 	g.promises = append(g.promises, promise{at: g.now(), space: s, keys: keys, released: true})
+}
+
+// compact compacts space i.
+func (g *stage) compact(c *Cache, i int) {
+	if c == nil {
+		return
+	}
+	n, err := c.Compact(g.t.Context(), g.spaces[i], false)
+	if !g.failed(err) && (len(n.Damaged) > 0 || len(n.Recovery.Quarantined) > 0) {
+		g.t.Errorf("compact takes something for damaged: %+v", n)
+	}
+}
+
+// gc keeps the keys lo…hi of space i and nothing else.
+func (g *stage) gc(c *Cache, i, lo, hi int) {
+	if c == nil {
+		return
+	}
+	for j, s := range g.spaces {
+		keys := testKeys(0, g.keys)
+		if j == i {
+			keys = slices.Concat(testKeys(0, lo), testKeys(hi, g.keys))
+		}
+		g.release(s, keys)
+	}
+	f, err := c.GC(g.t.Context(), []Keep{{g.spaces[i], testKeys(lo, hi)}}, false)
+	if !g.failed(err) && len(f.Refused) > 0 {
+		g.t.Errorf("gc takes something for damaged: %+v", f)
+	}
+}
+
+// merge merges the source, which has the keys lo…hi of every space.
+func (g *stage) merge(c *Cache, lo, hi int) {
+	if c == nil {
+		return
+	}
+	src, err := Open(g.source, nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer src.Close()
+	m, err := c.Merge(g.t.Context(), src, false)
+	if g.failed(err) {
+		return
+	}
+	if len(m.Problems) > 0 {
+		g.t.Errorf("merge takes something for damaged: %+v", m)
+	}
+	for _, s := range g.spaces {
+		g.promises = append(g.promises, promise{at: g.now(), space: s, keys: testKeys(lo, hi)})
+	}
 }
 
 func (g *stage) close(w *Writer) {
@@ -163,13 +216,14 @@ type play struct {
 	name   string
 	dtypes []string // of the spaces
 	keys   int
+	before func(g *stage) // what has been done, durably, when it begins; may be nil
 	do     func(g *stage)
 }
 
 // The scenarios. Each works in at least one space; what it appends is promised.
 var plays = []play{
-	{"writers one after the other", []string{"f32"}, 72, func(g *stage) {
-		for i := range 3 {
+	{"writers one after the other", []string{"f32"}, 96, nil, func(g *stage) {
+		for i := range 4 {
 			w := g.writer(g.cache(0), 0)
 			for j := range 6 {
 				g.append(w, 24*i+4*j, 24*i+4*j+4)
@@ -177,21 +231,21 @@ var plays = []play{
 			g.close(w)
 		}
 	}},
-	{"segments of one writer", []string{"f32"}, 80, func(g *stage) {
+	{"segments of one writer", []string{"f32"}, 80, nil, func(g *stage) {
 		w := g.writer(g.cache(700), 0)
 		for i := range 20 {
 			g.append(w, 4*i, 4*i+4)
 		}
 		g.close(w)
 	}},
-	{"segments of float16", []string{"f16"}, 80, func(g *stage) {
+	{"segments of float16", []string{"f16"}, 80, nil, func(g *stage) {
 		w := g.writer(g.cache(600), 0)
 		for i := range 20 {
 			g.append(w, 4*i, 4*i+4)
 		}
 		g.close(w)
 	}},
-	{"two writers take turns", []string{"f32"}, 96, func(g *stage) {
+	{"two writers take turns", []string{"f32"}, 96, nil, func(g *stage) {
 		c := g.cache(900)
 		a, b := g.writer(c, 0), g.writer(c, 0)
 		for i := range 14 {
@@ -201,17 +255,17 @@ var plays = []play{
 		g.close(b)
 		g.close(a)
 	}},
-	{"two spaces", []string{"f32", "f16"}, 60, func(g *stage) {
+	{"two spaces", []string{"f32", "f16"}, 70, nil, func(g *stage) {
 		c := g.cache(800)
 		a, b := g.writer(c, 0), g.writer(c, 1)
-		for i := range 12 {
+		for i := range 14 {
 			g.append(a, 5*i, 5*i+5)
 			g.append(b, 5*i, 5*i+5)
 		}
 		g.close(a)
 		g.close(b)
 	}},
-	{"writers that die", []string{"f32"}, 90, func(g *stage) {
+	{"writers that die", []string{"f32"}, 90, nil, func(g *stage) {
 		for i := range 5 {
 			c := g.cache(2000)
 			a, b := g.writer(c, 0), g.writer(c, 0)
@@ -228,7 +282,7 @@ var plays = []play{
 		}
 		g.close(g.writer(g.cache(0), 0))
 	}},
-	{"appends larger than a sector", []string{"f32"}, 240, func(g *stage) {
+	{"appends larger than a sector", []string{"f32"}, 240, nil, func(g *stage) {
 		w := g.writer(g.cache(6000), 0)
 		for i := range 12 {
 			g.append(w, 20*i, 20*i+20)
@@ -236,7 +290,7 @@ var plays = []play{
 		g.abandon(w)
 		g.close(g.writer(g.cache(0), 0))
 	}},
-	{"first rows of a key", []string{"f32"}, 40, func(g *stage) {
+	{"first rows of a key", []string{"f32"}, 40, nil, func(g *stage) {
 		w := g.writer(g.cache(0), 0)
 		for i := range 10 {
 			keys := testKeys(0, 4*i+4) // all that were before, with other rows
@@ -248,16 +302,122 @@ var plays = []play{
 		}
 		g.close(w)
 	}},
+	{"compaction", []string{"f32"}, 90, func(g *stage) {
+		for i := range 4 { // overlapping
+			w := g.writer(g.cache(0), 0)
+			g.append(w, 16*i, 16*i+20)
+			g.close(w)
+		}
+	}, func(g *stage) {
+		c := g.cache(1500)
+		g.compact(c, 0)
+		w := g.writer(c, 0)
+		g.append(w, 70, 80)
+		g.append(w, 75, 85)
+		g.abandon(w)
+		g.compact(c, 0)
+		c = g.cache(500)
+		w = g.writer(c, 0)
+		g.append(w, 0, 90)
+		g.close(w)
+		g.compact(c, 0)
+	}},
+	{"compaction by a writer", []string{"f16"}, 45, func(g *stage) {
+		w := g.writer(g.cache(1), 0)
+		for i := range manySmall + 2 {
+			g.append(w, i, i+1)
+		}
+		g.close(w)
+	}, func(g *stage) {
+		w := g.writer(g.cache(0), 0)
+		g.append(w, 40, 45)
+		g.close(w)
+	}},
+	{"collection", []string{"f32", "f16"}, 60, func(g *stage) {
+		for i := range g.spaces {
+			w := g.writer(g.cache(700), i)
+			for j := range 12 {
+				g.append(w, 5*j, 5*j+5)
+			}
+			g.close(w)
+		}
+	}, func(g *stage) {
+		c := g.cache(700)
+		g.gc(c, 0, 13, 44)
+		w := g.writer(c, 0)
+		g.append(w, 0, 10)
+		g.close(w)
+		g.gc(c, 1, 0, 0)
+		w = g.writer(c, 0)
+		g.append(w, 50, 60)
+		g.close(w)
+	}},
+	{"merge", []string{"f32", "f16"}, 60, func(g *stage) {
+		here := g.dir
+		g.dir = g.source
+		for i := range g.spaces {
+			c := g.cache(900)
+			w := g.writer(c, i)
+			for j := range 6 {
+				g.append(w, 20+5*j, 20+5*j+5)
+			}
+			g.close(w)
+			w = g.writer(c, i)
+			g.append(w, 50, 60) // what is not sealed comes too
+			g.abandon(w)
+		}
+		g.dir, g.promises = here, nil
+	}, func(g *stage) {
+		c := g.cache(0)
+		w := g.writer(c, 0)
+		g.append(w, 0, 30)
+		g.close(w)
+		g.merge(c, 20, 60)
+		g.merge(c, 20, 60)
+		w = g.writer(c, 1)
+		g.append(w, 0, 30)
+		g.close(w)
+	}},
 }
 
-// stage makes the stage of a play in dir.
+// stage makes the stage of a play in dir, which does not exist yet.
 func (p play) stage(t testing.TB, dir string) *stage {
 	t.Helper()
-	g := &stage{t: t, dir: dir, keys: p.keys, now: func() int { return 0 }}
+	g := &stage{t: t, dir: dir, source: dir + "-source", wrap: unsynced.wrap, keys: p.keys, now: func() int { return 0 }}
 	for i, d := range p.dtypes {
 		g.spaces = append(g.spaces, spaceOf(t, d, 4, fmt.Sprint("space ", i)))
 	}
+	if p.before != nil {
+		if p.before(g); g.err != nil {
+			t.Fatal(g.err)
+		}
+	}
 	return g
+}
+
+// imageOf reads a directory, which may not exist.
+func imageOf(t testing.TB, dir string) diskImage {
+	t.Helper()
+	image := diskImage{files: map[string][]byte{}}
+	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) && p == dir {
+			return nil
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(strings.TrimPrefix(p, dir), "/"))
+		switch {
+		case err != nil || name == "":
+			return err
+		case d.IsDir():
+			image.dirs = append(image.dirs, name)
+			return nil
+		}
+		image.files[name], err = os.ReadFile(p)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
 }
 
 // spaceOf returns a space of a type.
@@ -359,7 +519,7 @@ func leftover(dir string) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && d.Name() == quarantineDir {
+		if d.IsDir() && (d.Name() == quarantineDir || d.Name() == trashDir) { // the next gc empties that
 			return filepath.SkipDir
 		}
 		if isTemporary(d.Name()) || filepath.Ext(p) == walSuffix {
@@ -401,8 +561,8 @@ func TestPowerFailure(t *testing.T) {
 	n := 0
 	for _, p := range plays {
 		t.Run(p.name, func(t *testing.T) {
-			r := newRecorder(diskImage{})
 			g := p.stage(t, filepath.Join(scratch(t), "cache"))
+			r := newRecorder(imageOf(t, g.dir))
 			g.wrap, g.now = r.wrap, r.now
 			if p.do(g); g.err != nil {
 				t.Fatal(g.err)
