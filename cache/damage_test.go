@@ -162,6 +162,7 @@ func TestWALRearranged(t *testing.T) {
 		"twice":         {slices.Concat(head, frame(full, 0), frame(full, 0), frame(full, 1)), 1, true},
 		"left out":      {slices.Concat(head, frame(full, 0), frame(full, 2)), 1, true},
 		"foreign tail":  {slices.Concat(head, frame(full, 0), frame(other, 1), frame(other, 2)), 1, true},
+		"foreign rows":  {slices.Concat(head, frame(full, 0)[:frameHeader], frame(other, 0)[frameHeader:]), 0, true},
 		"foreign":       {slices.Concat(head, frame(other, 0)), 0, true},
 		"zeros":         {slices.Concat(head, frame(full, 0), zeros), 1, false},
 		"zeroed":        {slices.Concat(head, zeros, frame(full, 1)), 0, true},

@@ -225,6 +225,49 @@ func TestOrderOfOperations(t *testing.T) {
 		"remove spaces/X/wal/X.wal", "syncdir spaces/X/wal")
 }
 
+// What a recovery does is durable before the next writer begins.
+func TestOrderOfRecovery(t *testing.T) {
+	var ops []string
+	c := newCache(t, faulty(0, func(op, name string) error {
+		ops = append(ops, op+" "+anonymous(name))
+		return nil
+	}))
+	s := testSpace(t, 2)
+	keys := testKeys(0, 3)
+	write(t, c, s, 1, keys)
+	p := segments(t, c, s)[0]
+	b, err := os.ReadFile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patched(t, c, s, filepath.Base(p), b[:len(b)-1])
+	w, err := c.Writer(s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops = nil
+	if err := w.Append(keys, rowsIn(s, keys)); err != nil {
+		t.Fatal(err)
+	}
+	w.Abandon()
+	patched(t, c, s, filepath.Base(p), b[:len(b)-1])
+	ops = nil
+	write(t, c, s, 1, nil)
+	want := []string{
+		"syncdir .", "syncdir spaces", "syncdir spaces/X", "syncdir spaces/X", // they are there, but are they durable?
+		"syncdir .", "rename spaces/X/seg/X.safetensors quarantine/X-X.safetensors", "syncdir quarantine",
+		"open spaces/X/wal/X.wal", "lock spaces/X/wal/X.wal",
+		"create spaces/X/seg/tmp-X", "lock spaces/X/seg/tmp-X", "write spaces/X/seg/tmp-X", "sync spaces/X/seg/tmp-X",
+		"rename spaces/X/seg/tmp-X spaces/X/seg/X.safetensors", "syncdir spaces/X/seg",
+		"remove spaces/X/wal/X.wal", "syncdir spaces/X/wal",
+		"create spaces/X/wal/X.new",
+	}
+	if got := ops[:min(len(ops), len(want))]; !slices.Equal(got, want) {
+		t.Errorf("recovery:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	checkRows(t, c, s, keys)
+}
+
 // The k-th operation fails, or it and all later ones do, for every k, reading
 // ones too. That is an error of whatever was asked for, never a panic, and is
 // taken neither for absence nor for damage. Whatever was acknowledged is there
