@@ -557,6 +557,43 @@ func TestVanishedSegment(t *testing.T) {
 	}
 }
 
+// What the file system does not tell is an error, not a no: a new file whose name
+// cannot be looked at is not given up, and a WAL that cannot be is not somebody
+// else's.
+func TestFailedLookIsAnError(t *testing.T) {
+	for _, at := range []string{newSuffix, walSuffix, "/" + lockName} {
+		c, s := newCache(t, unsynced), testSpace(t, 3)
+		keys := testKeys(0, 10)
+		w, err := c.Writer(s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Append(keys, rowsIn(s, keys)); err != nil {
+			t.Fatal(err)
+		}
+		w.Abandon()
+		seen := 0
+		bad, err := Create(c.Dir(), faultyAll(0, func(op, name string) error {
+			if op != "lstat" || !strings.HasSuffix(name, at) {
+				return nil
+			}
+			if seen++; seen == 1 && at == "/"+lockName {
+				return nil // is there one? only then is it locked
+			}
+			return syscall.EIO
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bad.Close()
+		if _, err := bad.Writer(s, nil); !errors.Is(err, syscall.EIO) {
+			t.Errorf("lstat of %s fails: Writer = %v", at, err)
+		}
+		write(t, c, s, 1, nil)
+		checkRows(t, c, s, keys)
+	}
+}
+
 // unreadable is a file whose pages cannot be read once they are mapped, as on a
 // device that fails.
 type unreadable struct{ file }

@@ -468,6 +468,7 @@ func recoverAndCheck(dir string, spaces []*Space, promised func(*Space) []Key, a
 		return err
 	}
 	defer c.Close()
+	var moved []Problem
 	for _, s := range spaces {
 		w, err := c.Writer(s, map[string]string{"runtime": "test"})
 		if err != nil {
@@ -476,15 +477,16 @@ func recoverAndCheck(dir string, spaces []*Space, promised func(*Space) []Key, a
 		if err := w.Close(); err != nil {
 			return err
 		}
-		for _, p := range w.Recovery().Quarantined {
-			if !tornTail(p) {
-				return fmt.Errorf("in quarantine: %v", p)
-			}
-		}
+		moved = append(moved, w.Recovery().Quarantined...)
 	}
 	for _, s := range spaces {
 		if err := checkServed(c, s, promised(s), all); err != nil {
 			return err
+		}
+	}
+	for _, p := range moved {
+		if !tornTail(p) {
+			return fmt.Errorf("in quarantine: %v", p)
 		}
 	}
 	var first error
