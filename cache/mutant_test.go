@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -287,7 +286,7 @@ func TestMutants(t *testing.T) {
 			t.Errorf("mutant %q: its old text stands %d times in %s, must be once: bring the mutant up to date", m.name, n, m.file)
 			continue
 		}
-		if !fullScale && !slices.Contains([]int{1, 27, 34, 39}, i) {
+		if !fullScale && i%12 != 1 { // a handful of them
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
@@ -296,6 +295,21 @@ func TestMutants(t *testing.T) {
 				countMutants.n.Add(1)
 			}
 		})
+	}
+}
+
+// docs/cache-faults.md has a row for each mutant, in the same order.
+func TestMutantsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/cache-faults.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, m := range mutants {
+		fmt.Fprintf(&want, "| %s | `%s` | `%s` |\n", m.name, m.file, m.killer)
+	}
+	if !strings.Contains(string(page), want.String()) {
+		t.Errorf("docs/cache-faults.md must contain these rows:\n%s", &want)
 	}
 }
 
