@@ -383,10 +383,11 @@ var behaviours = []struct {
 // Every cache behaves alike: on the real disk, on one where each reopening is a
 // power failure and a recovery, and as one that is merged at each reopening.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for _, way := range houses {
 		seeds := 1
 		if way.name == "power failure" {
-			seeds = scaled(60, 12)
+			seeds = scaled(24, 6)
 		}
 		for _, dtype := range []string{"f32", "f16"} {
 			for _, b := range behaviours {

@@ -346,6 +346,7 @@ func names(ps []Problem, file string, row int64) bool {
 // nothing has happened. Verify names the file and the row, and writing again what
 // is missing heals it.
 func TestSegmentBitFlipsEverywhere(t *testing.T) {
+	t.Parallel()
 	for _, s := range damagedSpaces(t) {
 		t.Run(s.DType(), func(t *testing.T) {
 			keys := testKeys(0, 12)
@@ -401,7 +402,7 @@ func TestSegmentBitFlipsEverywhere(t *testing.T) {
 					t.Errorf("bit %d flipped: %d of 12 rows served, corrupt: %v", bit, n, r.Corrupt())
 				}
 				r.Close()
-				if step := scaled(1, 41); bit%step == 0 && (at < header || at >= rows) {
+				if step := scaled(3, 41); bit%step == 0 && (at < header || at >= rows) {
 					servedRight(t, c, s, keys)
 					if ps := problems(t, c.Dir(), Full); !names(ps, name, -1) || !names(ps, name, wantRow) {
 						t.Errorf("bit %d flipped: verify does not name %s, row %d: %v", bit, name, wantRow, ps)
@@ -459,6 +460,7 @@ func TestSegmentTruncatedEverywhere(t *testing.T) {
 // before the damage is recovered, nothing wrong is served, and writing again
 // what is missing heals it.
 func TestDamagedWALHeals(t *testing.T) {
+	t.Parallel()
 	for _, s := range damagedSpaces(t) {
 		t.Run(s.DType(), func(t *testing.T) {
 			keys := testKeys(0, 12)

@@ -274,6 +274,7 @@ func TestOrderOfRecovery(t *testing.T) {
 // afterwards, nothing under its final name is unfinished, and the next run needs
 // nothing but to be started.
 func TestEveryOperationFails(t *testing.T) {
+	t.Parallel()
 	causes := []error{syscall.EIO, syscall.ENOSPC, syscall.EINTR}
 	for i, p := range append(slices.Clone(plays), failing...) {
 		base := scratch(t)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -569,12 +570,11 @@ func rowsOf(s *Space, keys []Key) []float32 {
 	rows := make([]float32, 0, len(keys)*s.Dim())
 	for _, k := range keys {
 		id := rowID{s.dim, s.dtype, k}
-		row, ok := rememberedRows[id]
+		row, ok := rememberedRows.Load(id)
 		if !ok {
-			row = rowsIn(s, []Key{k})
-			rememberedRows[id] = row
+			row, _ = rememberedRows.LoadOrStore(id, rowsIn(s, []Key{k}))
 		}
-		rows = append(rows, row...)
+		rows = append(rows, row.([]float32)...)
 	}
 	return rows
 }
@@ -585,12 +585,13 @@ type rowID struct {
 	key   Key
 }
 
-var rememberedRows = map[rowID][]float32{}
+var rememberedRows sync.Map // of rowID to []float32
 
 // The power fails after each operation, and in the middle of each write, and
 // leaves any of the states that it may leave. The next run finds every row that
 // was acknowledged, and no wrong one.
 func TestPowerFailure(t *testing.T) {
+	t.Parallel()
 	seeds := scaled(10, 1)
 	base := scratch(t)
 	n := 0
