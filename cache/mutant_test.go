@@ -339,11 +339,13 @@ func kill(t *testing.T, goTool string, m mutant, code string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("it does not compile: %v\n%s", err, out)
 	}
-	run := exec.Command(binary, "-test.run", "^"+m.killer, "-test.failfast", "-test.timeout", "60s", "-test.v")
+	run := exec.Command(binary, "-test.run", "^"+m.killer, "-test.failfast", "-test.timeout", "120s", "-test.v")
 	run.Env = append(os.Environ(), "HEADSTART_FAULTS=", "CACHE_TEST_MUTANT="+m.name)
 	out, err := run.CombinedOutput()
 	text := string(out)
 	switch {
+	case strings.Contains(text, "panic: test timed out"):
+		t.Errorf("%s takes too long", m.killer)
 	case err == nil && !strings.Contains(text, "=== RUN"):
 		t.Errorf("there is no test %s", m.killer)
 	case err == nil:

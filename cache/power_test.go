@@ -536,10 +536,14 @@ func checkServed(c *Cache, s *Space, promised, all []Key) error {
 	}
 	want := rowsOf(s, have)
 	wrong := 0
-	for i := range have {
-		if !sameBits(got[i*s.Dim():(i+1)*s.Dim()], want[i*s.Dim():(i+1)*s.Dim()]) {
+	err = r.Each(refs, func(i int, row []float32) {
+		at := i * s.Dim()
+		if !sameBits(row, want[at:at+s.Dim()]) || !sameBits(row, got[at:at+s.Dim()]) {
 			wrong++
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("space %s: %w", s, err)
 	}
 	if wrong > 0 {
 		countWrong.n.Add(int64(wrong))
