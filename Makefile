@@ -9,7 +9,7 @@ NUMPY     := lib/python/.fetched
 NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /cmd/)
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo race fuzz bench clean help
+.PHONY: build runtime numpy demo test lint test-nocgo race fault fuzz bench clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -47,6 +47,9 @@ test-nocgo: ## build and test everything that needs no C compiler
 
 race: runtime ## run every test under the race detector
 	$(GO) test -race ./...
+
+fault: ## break the cache in every way that docs/cache-faults.md lists, and print the counts (≤ 15 min)
+	cd cache && HEADSTART_FAULTS=full $(GO) test -count=1 -timeout 40m
 
 fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 	@for p in $$($(GO) list ./...); do \

@@ -125,7 +125,11 @@ func (c *Cache) found() error {
 // mkdir makes a directory, unless it is there, and its entry durable: whoever
 // made it may not have come to that.
 func (c *Cache) mkdir(name string) error {
-	if fi, err := c.disk.Lstat(name); err != nil || !fi.IsDir() {
+	fi, err := c.disk.Lstat(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err != nil || !fi.IsDir() {
 		if err := c.disk.Mkdir(name); err != nil {
 			return err
 		}
@@ -252,14 +256,17 @@ func (c *Cache) lock(s *Space, how int) (file, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	ok, err := f.Lock(how)
-	switch {
-	case err != nil:
-	case !ok:
+	if err == nil && !ok {
 		err = ErrInUse
-	case !c.same(f, name):
-		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	default:
-		return f, nil
+	}
+	if err == nil {
+		if ok, err = c.same(f, name); ok {
+			return f, nil
+		}
+		if err == nil {
+			err = fs.ErrNotExist
+		}
+		err = fmt.Errorf("%s: %w", name, err)
 	}
 	f.Close()
 	return nil, err
@@ -318,7 +325,11 @@ func (c *Cache) readSpace(fp string) (*Space, error) {
 	if !isHex(fp, 64) {
 		return refuse(errors.New("the directory's name is no fingerprint"))
 	}
-	if fi, err := c.disk.Lstat(path.Dir(name)); err == nil && !fi.IsDir() {
+	fi, err := c.disk.Lstat(path.Dir(name))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path.Dir(name), err)
+	}
+	if !fi.IsDir() {
 		return refuse(fmt.Errorf("lies in %s, not in a directory", kindOf(fi.Mode())))
 	}
 	b, err := c.readSmall(name, maxSpaceJSON)

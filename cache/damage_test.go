@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,6 +164,7 @@ func TestWALRearranged(t *testing.T) {
 		"twice":         {slices.Concat(head, frame(full, 0), frame(full, 0), frame(full, 1)), 1, true},
 		"left out":      {slices.Concat(head, frame(full, 0), frame(full, 2)), 1, true},
 		"foreign tail":  {slices.Concat(head, frame(full, 0), frame(other, 1), frame(other, 2)), 1, true},
+		"foreign rows":  {slices.Concat(head, frame(full, 0)[:frameHeader], frame(other, 0)[frameHeader:]), 0, true},
 		"foreign":       {slices.Concat(head, frame(other, 0)), 0, true},
 		"zeros":         {slices.Concat(head, frame(full, 0), zeros), 1, false},
 		"zeroed":        {slices.Concat(head, zeros, frame(full, 1)), 0, true},
@@ -170,6 +173,7 @@ func TestWALRearranged(t *testing.T) {
 		"a whole WAL":   {slices.Concat(full, full), 3, true},
 		"of no payload": {slices.Concat(head, frame(full, 0), frame(full, 1)[:frameHeader]), 1, false},
 	} {
+		countRearrange.n.Add(1)
 		w, err := scanWAL(s, tc.b)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -180,6 +184,7 @@ func TestWALRearranged(t *testing.T) {
 		}
 	}
 	for block := 0; block < len(full); block += 64 {
+		countRearrange.n.Add(1)
 		b := bytes.Clone(full)
 		clear(b[block:min(len(b), block+64)])
 		if w, err := scanWAL(s, b); err == nil {
@@ -262,85 +267,247 @@ func patched(t testing.TB, c *Cache, s *Space, name string, data []byte) {
 	}
 }
 
-func TestSegmentBitFlipsEverywhere(t *testing.T) {
-	s := testSpace(t, 3)
-	keys := testKeys(0, 12)
-	full := segmentBytes(t, s, keys)
-	c := newDamagedCache(t, unsynced)
-	write(t, c, s, 1, nil)
-	name := strings.Repeat("a", 64) + segmentSuffix
-	header := bytes.LastIndexByte(full[:pageSize], '}') + 1
-	patched(t, c, s, name, full)
-	f, err := os.OpenFile(filepath.Join(c.Dir(), s.segDir(), name), os.O_RDWR, 0)
-	if errors.Is(err, os.ErrPermission) {
-		err = os.Chmod(filepath.Join(c.Dir(), s.segDir(), name), 0o644)
-		if err == nil {
-			f, err = os.OpenFile(filepath.Join(c.Dir(), s.segDir(), name), os.O_RDWR, 0)
-		}
-	}
+// damagedSpaces are of both types; a segment of 12 rows has both odd and even
+// numbers of sectors.
+func damagedSpaces(t *testing.T) []*Space {
+	return []*Space{spaceOf(t, "f32", 3, "damaged"), spaceOf(t, "f16", 3, "damaged")}
+}
+
+// heal checks that a writer puts right what is wrong with a space of which the
+// keys have been written: what is missing is written again, and then everything
+// is there; after a compaction Verify finds nothing any more. Then it removes the
+// segments.
+func heal(t *testing.T, c *Cache, s *Space, keys []Key) {
+	t.Helper()
+	write(t, c, s, 1, nil) // moves away what is malformed
+	r, err := c.Reader(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	refused, absent, harmless := 0, 0, 0
-	for bit := 0; bit < 8*len(full); bit++ {
-		if at := bit / 8; at >= header && at < pageSize && bit%97 != 0 {
-			continue // padding: a sample of it
-		}
-		b := []byte{full[bit/8] ^ 1<<(bit%8)}
-		if _, err := f.WriteAt(b, int64(bit/8)); err != nil {
-			t.Fatal(err)
-		}
-		r, err := c.Reader(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := servesOnlyRight(t, r, keys)
-		switch {
-		case len(r.refused) == 1 && n == 0 && len(r.Corrupt()) == 1:
-			refused++
-		case len(r.refused) == 0 && n == 11 && len(r.Corrupt()) == 1 && bit/8 >= pageSize:
-			absent++
-		case len(r.refused) == 0 && n == 11 && bit/8 >= len(full)-12*KeySize:
-			absent++ // nobody asks for the key that it has become
-		case len(r.refused) == 0 && n == 12 && bit/8 < pageSize:
-			harmless++ // in the provenance or a space between tokens
-		default:
-			t.Errorf("bit %d flipped: %d of 12 rows served, corrupt: %v", bit, n, r.Corrupt())
-		}
-		r.Close()
-		if bit%499 == 0 {
-			if ps := problems(t, c.Dir(), Full); len(ps) == 0 {
-				t.Errorf("bit %d flipped: verify finds nothing", bit)
-			}
-		}
-		if _, err := f.WriteAt(full[bit/8:bit/8+1], int64(bit/8)); err != nil {
-			t.Fatal(err)
-		}
+	m, err := r.Missing(keys)
+	r.Close()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("%d flips: segment refused; %d: row absent; %d: harmless", refused, absent, harmless)
-	if refused == 0 || absent < 8*12*16 || harmless > 8*len(`"runtime":"test"`)+100 {
-		t.Errorf("%d refused, %d absent, %d harmless", refused, absent, harmless)
+	var again []Key
+	for _, i := range m {
+		again = append(again, keys[i])
+	}
+	write(t, c, s, 12, again)
+	checkRows(t, c, s, keys)
+	if _, err := c.Compact(t.Context(), s, false); err != nil {
+		t.Fatal(err)
+	}
+	checkRows(t, c, s, keys)
+	checkClean(t, c.Dir())
+	for _, p := range segments(t, c, s) {
+		if err := os.Remove(p); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
+// servedRight checks that what is served of keys is right, and returns how many
+// are.
+func servedRight(t *testing.T, c *Cache, s *Space, keys []Key) int {
+	t.Helper()
+	r, err := c.Reader(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	m, err := r.Missing(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkServed(c, s, nil, keysWithout(keys, m)); err != nil {
+		t.Fatal(err)
+	}
+	return len(keys) - len(m)
+}
+
+// keysWithout returns keys without those at missing, which ascends.
+func keysWithout(keys []Key, missing []int) (have []Key) {
+	for i, k := range keys {
+		if _, ok := slices.BinarySearch(missing, i); !ok {
+			have = append(have, k)
+		}
+	}
+	return have
+}
+
+// names tells whether one of the problems is of the file, and if row is not
+// negative, of that row.
+func names(ps []Problem, file string, row int64) bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool { return p.Path == file && p.Row == row })
+}
+
+// Any bit of a segment flips: the segment is refused, or the row absent, or
+// nothing has happened. Verify names the file and the row, and writing again what
+// is missing heals it.
+func TestSegmentBitFlipsEverywhere(t *testing.T) {
+	t.Parallel()
+	for _, s := range damagedSpaces(t) {
+		t.Run(s.DType(), func(t *testing.T) {
+			keys := testKeys(0, 12)
+			full := segmentBytes(t, s, keys)
+			sorted := slices.Clone(keys)
+			slices.SortFunc(sorted, Key.Compare)
+			c := newDamagedCache(t, unsynced)
+			write(t, c, s, 1, nil)
+			name := path.Join(s.segDir(), strings.Repeat("a", 64)+segmentSuffix)
+			header := bytes.LastIndexByte(full[:pageSize], '}') + 1
+			rows, crcs := pageSize, pageSize+12*s.rowSize()
+			first := crcs + 12*4 // of the keys
+			refused, absent, harmless := 0, 0, 0
+			b := bytes.Clone(full)
+			every := scaled(1, 5)
+			for bit := 0; bit < 8*len(full); bit += every {
+				at := bit / 8
+				if at >= header && at < rows && bit%97 != 0 && !fullScale {
+					continue // padding: a sample of it
+				}
+				countBits.n.Add(1)
+				b[at] ^= 1 << (bit % 8)
+				patched(t, c, s, path.Base(name), b)
+				r, err := c.Reader(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := r.Missing(keys)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantRow, healed := int64(-1), true
+				switch n := 12 - len(m); {
+				case len(r.refused) == 1 && n == 0 && len(r.Corrupt()) == 1:
+					refused++
+				case len(r.refused) == 0 && n == 11 && len(r.Corrupt()) == 1 && at >= rows && at < first:
+					absent++
+					wantRow = r.Corrupt()[0].Row
+					if in := int64((at - rows) / s.rowSize()); at < crcs && wantRow != in {
+						t.Errorf("bit %d flipped: row %d is refused, want %d", bit, wantRow, in)
+					}
+				case len(r.refused) == 0 && n == 11 && at >= first:
+					absent++
+					wantRow = int64((at - first) / KeySize)
+					became := Key(b[first+KeySize*int(wantRow):])
+					if m, err := r.Missing([]Key{became}); err != nil || len(m) != 1 {
+						t.Errorf("bit %d flipped: the row of one key is served for another", bit)
+					}
+				case len(r.refused) == 0 && n == 12 && at < rows:
+					harmless++ // in the provenance or a space between tokens
+					healed = false
+				default:
+					t.Errorf("bit %d flipped: %d of 12 rows served, corrupt: %v", bit, n, r.Corrupt())
+				}
+				r.Close()
+				if step := scaled(3, 41); bit%step == 0 && (at < header || at >= rows) {
+					servedRight(t, c, s, keys)
+					if ps := problems(t, c.Dir(), Full); !names(ps, name, -1) || !names(ps, name, wantRow) {
+						t.Errorf("bit %d flipped: verify does not name %s, row %d: %v", bit, name, wantRow, ps)
+					}
+					if healed {
+						heal(t, c, s, keys)
+					}
+				}
+				b[at] = full[at]
+				if t.Failed() {
+					t.FailNow()
+				}
+			}
+			t.Logf("%d flips: segment refused; %d: row absent; %d: harmless", refused, absent, harmless)
+			if refused == 0 || absent < 8*12*s.rowSize()/every || harmless > 8*len(`"runtime":"test"`)+scaled(8*pageSize, 100) {
+				t.Errorf("%d refused, %d absent, %d harmless", refused, absent, harmless)
+			}
+		})
+	}
+}
+
+// A segment that ends anywhere before its end is refused as a whole, and healed.
 func TestSegmentTruncatedEverywhere(t *testing.T) {
-	s := testSpace(t, 3)
-	keys := testKeys(0, 12)
-	full := segmentBytes(t, s, keys)
-	c := newDamagedCache(t, unsynced)
-	write(t, c, s, 1, nil)
-	name := strings.Repeat("a", 64) + segmentSuffix
-	for cut := len(full) - 1; cut >= 0; cut -= 7 {
-		patched(t, c, s, name, full[:cut])
-		r, err := c.Reader(s)
-		if err != nil {
-			t.Fatal(err)
+	for _, s := range damagedSpaces(t) {
+		keys := testKeys(0, 12)
+		full := segmentBytes(t, s, keys)
+		c := newDamagedCache(t, unsynced)
+		write(t, c, s, 1, nil)
+		name := path.Join(s.segDir(), strings.Repeat("a", 64)+segmentSuffix)
+		for cut := len(full) - 1; cut >= 0; cut -= scaled(1, 7) {
+			countCuts.n.Add(1)
+			patched(t, c, s, path.Base(name), full[:cut])
+			r, err := c.Reader(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m, err := r.Missing(keys); err != nil || len(m) != 12 || len(r.Corrupt()) != 1 {
+				t.Errorf("cut at %d: %d rows missing, %v, corrupt: %v", cut, len(m), err, r.Corrupt())
+			}
+			r.Close()
+			if cut%scaled(11, 301) == 0 {
+				if ps := problems(t, c.Dir(), Fast); !names(ps, name, -1) {
+					t.Errorf("cut at %d: verify: %v", cut, ps)
+				}
+				heal(t, c, s, keys)
+			}
+			if t.Failed() {
+				t.FailNow()
+			}
 		}
-		if n := servesOnlyRight(t, r, keys); n != 0 || len(r.Corrupt()) != 1 {
-			t.Errorf("cut at %d: %d rows served, corrupt: %v", cut, n, r.Corrupt())
-		}
-		r.Close()
+	}
+}
+
+// A WAL of a dead writer that is damaged anywhere, or ends anywhere: what stands
+// before the damage is recovered, nothing wrong is served, and writing again
+// what is missing heals it.
+func TestDamagedWALHeals(t *testing.T) {
+	t.Parallel()
+	for _, s := range damagedSpaces(t) {
+		t.Run(s.DType(), func(t *testing.T) {
+			keys := testKeys(0, 12)
+			full := walBytes(t, s, 4, keys)
+			_, start, err := parseWALHeader(full)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame := (len(full) - start) / 3
+			c := newDamagedCache(t, unsynced)
+			write(t, c, s, 1, nil)
+			name := path.Join(s.walDir(), strings.Repeat("a", 32)+walSuffix)
+			try := func(what string, b []byte, frames int, damaged bool) {
+				t.Helper()
+				if err := os.WriteFile(filepath.Join(c.Dir(), name), b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if ps := problems(t, c.Dir(), Full); names(ps, name, -1) != damaged {
+					t.Errorf("%s: damaged: %v, verify: %v", what, damaged, ps)
+				}
+				w, err := c.Writer(s, nil)
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				w.Abandon()
+				if q := w.Recovery().Quarantined; (len(q) == 1 && q[0].Path == name) != damaged {
+					t.Errorf("%s: damaged: %v, quarantined: %v", what, damaged, q)
+				}
+				if n := servedRight(t, c, s, keys); n != 4*frames {
+					t.Errorf("%s: %d rows, want %d frames", what, n, frames)
+				}
+				heal(t, c, s, keys)
+				if t.Failed() {
+					t.FailNow()
+				}
+			}
+			for cut := 0; cut <= len(full); cut += scaled(1, 23) {
+				countCuts.n.Add(1)
+				try(fmt.Sprintf("cut at %d", cut), full[:cut], max(0, cut-start)/frame, cut < start)
+			}
+			for bit := 0; bit < 8*len(full); bit += scaled(1, 101) {
+				countBits.n.Add(1)
+				b := bytes.Clone(full)
+				b[bit/8] ^= 1 << (bit % 8)
+				try(fmt.Sprintf("bit %d flipped", bit), b, max(0, bit/8-start)/frame, true)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,7 +28,26 @@ type faultDisk struct {
 type faultFile struct {
 	file
 	name   string
+	lock   string // what locking it is called
 	before func(op, name string) error
+}
+
+// unordered are the operations of which it does not matter when they are done:
+// those that change nothing.
+var unordered = []string{"list", "lstat", "read-open", "read-lock", "stat", "read", "map", "chmod"}
+
+func (d faultDisk) List(name string) ([]string, error) {
+	if err := d.before("list", name); err != nil {
+		return nil, err
+	}
+	return d.disk.List(name)
+}
+
+func (d faultDisk) Lstat(name string) (fs.FileInfo, error) {
+	if err := d.before("lstat", name); err != nil {
+		return nil, err
+	}
+	return d.disk.Lstat(name)
 }
 
 func (d faultDisk) Mkdir(name string) error {
@@ -45,21 +65,22 @@ func (d faultDisk) Create(name string) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return faultFile{f, name, d.before}, nil
+	return faultFile{f, name, "lock", d.before}, nil
 }
 
 func (d faultDisk) Open(name string, flag int) (file, error) {
+	op, lock := "open", "lock"
 	if flag == os.O_RDONLY {
-		return d.disk.Open(name, flag)
+		op, lock = "read-open", "read-lock"
 	}
-	if err := d.before("open", name); err != nil {
+	if err := d.before(op, name); err != nil {
 		return nil, err
 	}
 	f, err := d.disk.Open(name, flag)
 	if err != nil {
 		return nil, err
 	}
-	return faultFile{f, name, d.before}, nil
+	return faultFile{f, name, lock, d.before}, nil
 }
 
 func (d faultDisk) Rename(from, to string) error {
@@ -78,6 +99,27 @@ func (d faultDisk) Remove(name string) error {
 
 func (d faultDisk) SyncDir(name string) error { return d.before("syncdir", name) }
 
+func (f faultFile) Stat() (fs.FileInfo, error) {
+	if err := f.before("stat", f.name); err != nil {
+		return nil, err
+	}
+	return f.file.Stat()
+}
+
+func (f faultFile) ReadAt(p []byte, offset int64) (int, error) {
+	if err := f.before("read", f.name); err != nil {
+		return 0, err
+	}
+	return f.file.ReadAt(p, offset)
+}
+
+func (f faultFile) Map(size int64) ([]byte, error) {
+	if err := f.before("map", f.name); err != nil {
+		return nil, err
+	}
+	return f.file.Map(size)
+}
+
 func (f faultFile) WriteAt(p []byte, offset int64) (int, error) {
 	if err := f.before("write", f.name); err != nil {
 		n, _ := f.file.WriteAt(p[:len(p)/2], offset)
@@ -93,18 +135,36 @@ func (f faultFile) Truncate(size int64) error {
 	return f.file.Truncate(size)
 }
 
+func (f faultFile) Chmod(mode fs.FileMode) error {
+	if err := f.before("chmod", f.name); err != nil {
+		return err
+	}
+	return f.file.Chmod(mode)
+}
+
 func (f faultFile) Sync() error     { return f.before("sync", f.name) }
 func (f faultFile) SyncData() error { return f.before("syncdata", f.name) }
 
 func (f faultFile) Lock(how int) (bool, error) {
-	if err := f.before("lock", f.name); err != nil {
+	if err := f.before(f.lock, f.name); err != nil {
 		return false, err
 	}
 	return f.file.Lock(how)
 }
 
-// faulty returns options for a cache whose operations go through before.
+// faulty returns options for a cache whose operations go through before, except
+// those that are unordered.
 func faulty(segmentBytes int64, before func(op, name string) error) *Options {
+	return faultyAll(segmentBytes, func(op, name string) error {
+		if slices.Contains(unordered, op) {
+			return nil
+		}
+		return before(op, name)
+	})
+}
+
+// faultyAll returns options for a cache whose operations all go through before.
+func faultyAll(segmentBytes int64, before func(op, name string) error) *Options {
 	return &Options{SegmentBytes: segmentBytes, wrap: func(d disk) disk { return faultDisk{d, before} }}
 }
 
@@ -165,98 +225,167 @@ func TestOrderOfOperations(t *testing.T) {
 		"remove spaces/X/wal/X.wal", "syncdir spaces/X/wal")
 }
 
-// scenario writes batches of four keys and returns those that were
-// acknowledged, and the first error.
-func scenario(c *Cache, s *Space, batches int) (acked []Key, err error) {
+// What a recovery does is durable before the next writer begins.
+func TestOrderOfRecovery(t *testing.T) {
+	var ops []string
+	c := newCache(t, faulty(0, func(op, name string) error {
+		ops = append(ops, op+" "+anonymous(name))
+		return nil
+	}))
+	s := testSpace(t, 2)
+	keys := testKeys(0, 3)
+	write(t, c, s, 1, keys)
+	p := segments(t, c, s)[0]
+	b, err := os.ReadFile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patched(t, c, s, filepath.Base(p), b[:len(b)-1])
 	w, err := c.Writer(s, nil)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	for i := range batches {
-		keys := testKeys(4*i, 4*i+4)
-		if e := w.Append(keys, rowsIn(s, keys)); e != nil {
-			err = errors.Join(err, e)
-			continue // the writer may still be used after some errors
-		}
-		acked = append(acked, keys...)
+	ops = nil
+	if err := w.Append(keys, rowsIn(s, keys)); err != nil {
+		t.Fatal(err)
 	}
-	return acked, errors.Join(err, w.Close())
+	w.Abandon()
+	patched(t, c, s, filepath.Base(p), b[:len(b)-1])
+	ops = nil
+	write(t, c, s, 1, nil)
+	want := []string{
+		"syncdir .", "syncdir spaces", "syncdir spaces/X", "syncdir spaces/X", // they are there, but are they durable?
+		"syncdir .", "rename spaces/X/seg/X.safetensors quarantine/X-X.safetensors", "syncdir quarantine",
+		"open spaces/X/wal/X.wal", "lock spaces/X/wal/X.wal",
+		"create spaces/X/seg/tmp-X", "lock spaces/X/seg/tmp-X", "write spaces/X/seg/tmp-X", "sync spaces/X/seg/tmp-X",
+		"rename spaces/X/seg/tmp-X spaces/X/seg/X.safetensors", "syncdir spaces/X/seg",
+		"remove spaces/X/wal/X.wal", "syncdir spaces/X/wal",
+		"create spaces/X/wal/X.new",
+	}
+	if got := ops[:min(len(ops), len(want))]; !slices.Equal(got, want) {
+		t.Errorf("recovery:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	checkRows(t, c, s, keys)
 }
 
-// The k-th operation fails, or it and all later ones do, for every k.
-// Whatever was acknowledged is there afterwards, and the next run needs
+// The k-th operation fails, or it and all later ones do, for every k, reading
+// ones too. That is an error of whatever was asked for, never a panic, and is
+// taken neither for absence nor for damage. Whatever was acknowledged is there
+// afterwards, nothing under its final name is unfinished, and the next run needs
 // nothing but to be started.
 func TestEveryOperationFails(t *testing.T) {
-	const batches = 5
-	s := testSpace(t, 3)
-	for _, tc := range []struct {
-		name   string
-		cause  error
-		sticky bool
-	}{{"once", syscall.EIO, false}, {"from then on", syscall.ENOSPC, true}} {
-		t.Run(tc.name, func(t *testing.T) {
-			base := t.TempDir()
-			for k := 1; ; k++ {
-				dir := filepath.Join(base, strconv.Itoa(k))
-				if err := os.Mkdir(dir, 0o777); err != nil {
-					t.Fatal(err)
-				}
-				n, failed := 0, ""
-				before := func(op, name string) error {
-					n++
-					if n == k || tc.sticky && n > k {
-						failed = op + " " + anonymous(name)
-						return &os.PathError{Op: op, Path: name, Err: tc.cause}
-					}
-					return nil
-				}
-				var acked []Key
-				c, err := Create(dir, faulty(300, before))
-				if err == nil {
-					acked, err = scenario(c, s, batches)
-					c.Close()
-				}
-				at := fmt.Sprintf("operation %d (%s)", k, failed)
-				if n >= k && err == nil {
-					t.Fatalf("%s: nobody noticed", at)
-				}
-				if err != nil && !errors.Is(err, tc.cause) {
-					t.Fatalf("%s: the error is %v", at, err)
-				}
-				c, err = Create(dir, faulty(300, func(string, string) error { return nil }))
-				if err != nil {
-					t.Fatalf("%s: %v", at, err)
-				}
-				w, err := c.Writer(s, nil)
-				if err != nil {
-					t.Fatalf("%s: %v", at, err)
-				}
-				if q := w.Recovery().Quarantined; len(q) > 0 {
-					t.Fatalf("%s: %v is in quarantine", at, q)
-				}
-				if err := w.Close(); err != nil {
-					t.Fatalf("%s: %v", at, err)
-				}
-				checkRows(t, c, s, acked)
-				if all, err := scenario(c, s, batches); err != nil || len(all) != 4*batches {
-					t.Fatalf("%s: the next run: %v", at, err)
-				}
-				checkRows(t, c, s, testKeys(0, 4*batches))
-				checkClean(t, dir)
-				if left := append(wals(t, c, s), tmps(t, dir)...); len(left) > 0 {
-					t.Fatalf("%s: left behind: %v", at, left)
-				}
-				c.Close()
-				if t.Failed() {
-					t.Fatal(at)
-				}
-				if n < k {
-					t.Logf("%d operations", n)
-					break
-				}
+	t.Parallel()
+	causes := []error{syscall.EIO, syscall.ENOSPC, syscall.EINTR}
+	for i, p := range append(slices.Clone(plays), failing...) {
+		base := scratch(t)
+		first := p.stage(t, filepath.Join(base, "first"))
+		image := imageOf(t, first.dir)
+		for _, sticky := range []bool{false, true} {
+			name := p.name + "/once"
+			if sticky {
+				name = p.name + "/from then on"
 			}
-		})
+			t.Run(name, func(t *testing.T) {
+				all := failOperation(t, p, first, image, base, 0, nil, false)
+				step := scaled(1, 1+all/12)
+				for k := 1 + (i+all)%step; k <= all && !t.Failed(); k += step {
+					failOperation(t, p, first, image, base, k, causes[(i+k)%3], sticky)
+					countFailures.n.Add(1)
+				}
+				t.Logf("%d operations", all)
+			})
+		}
 	}
+}
+
+// failing are scenarios that are for this test alone: nothing in them is worth a
+// power failure.
+var failing = []play{
+	{"reading", []string{"f32", "f16"}, 24, nil, func(g *stage) {
+		c := g.cache(0)
+		for i := range g.spaces {
+			w := g.writer(c, i)
+			for j := range 2 {
+				g.append(w, 4*j, 4*j+4)
+			}
+			g.close(w)
+		}
+		if g.err == nil {
+			g.read(c)
+		}
+	}},
+}
+
+// elsewhere returns a stage as it was at first, in another directory.
+func (g *stage) elsewhere(t testing.TB, dir string) *stage {
+	h := *g
+	h.t, h.dir, h.promises = t, dir, slices.Clone(g.promises)
+	return &h
+}
+
+// failOperation plays p, which begins with image, with its k-th operation
+// failing, and returns how many there were.
+func failOperation(t *testing.T, p play, first *stage, image diskImage, base string, k int, cause error, sticky bool) int {
+	t.Helper()
+	n, op := 0, ""
+	dir := filepath.Join(base, strconv.Itoa(k))
+	g := first.elsewhere(t, dir)
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := image.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	g.wrap = faultyAll(0, func(o, name string) error {
+		if n++; n > k+100_000 {
+			panic("endless: operation " + op + " failed, now at " + o + " " + name)
+		}
+		if cause != nil && (n == k || sticky && n > k) {
+			if n == k {
+				op = o + " " + anonymous(name)
+			}
+			return &os.PathError{Op: o, Path: name, Err: cause}
+		}
+		return nil
+	}).wrap
+	p.do(g)
+	at := fmt.Sprintf("operation %d (%s) failed", k, op)
+	if cause != nil && n >= k && g.err == nil {
+		t.Errorf("%s: nobody noticed", at)
+	}
+	if g.err != nil && !errors.Is(g.err, cause) {
+		t.Errorf("%s: the error is %v", at, g.err)
+	}
+	// What it left, before anyone has put it in order.
+	c, err := Open(dir, nil)
+	if err == nil {
+		c.Close()
+		checkClean(t, dir)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", at, err)
+	}
+	all := testKeys(0, p.keys)
+	promised := func(s *Space) []Key { return g.promised(s, 0) }
+	if err := recoverAndCheck(dir, g.spaces, promised, all, unsynced.wrap); err != nil {
+		t.Errorf("%s: %v", at, err)
+	}
+	if names, err := os.ReadDir(filepath.Join(dir, quarantineDir)); err == nil && len(names) > 0 {
+		t.Errorf("%s: in quarantine: %v", at, names)
+	}
+	next := first.elsewhere(t, dir)
+	if p.do(next); next.err != nil {
+		t.Errorf("%s: the next run: %v", at, next.err)
+	}
+	promised = func(s *Space) []Key { return next.promised(s, 0) }
+	if err := recoverAndCheck(dir, g.spaces, promised, all, unsynced.wrap); err != nil {
+		t.Errorf("%s: after the next run: %v", at, err)
+	}
+	if t.Failed() {
+		t.Error(at)
+	} else if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
+	}
+	return n
 }
 
 // unsynced leaves the syncs out, for tests of something else.
@@ -424,5 +553,102 @@ func TestVanishedSegment(t *testing.T) {
 			t.Errorf("gone twice: %v", err)
 		}
 		r.release()
+	}
+}
+
+// What the file system does not tell is an error, not a no: a new file whose name
+// cannot be looked at is not given up, and a WAL that cannot be is not somebody
+// else's.
+func TestFailedLookIsAnError(t *testing.T) {
+	for _, at := range []string{newSuffix, walSuffix, "/" + lockName} {
+		c, s := newCache(t, unsynced), testSpace(t, 3)
+		keys := testKeys(0, 10)
+		w, err := c.Writer(s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Append(keys, rowsIn(s, keys)); err != nil {
+			t.Fatal(err)
+		}
+		w.Abandon()
+		seen := 0
+		bad, err := Create(c.Dir(), faultyAll(0, func(op, name string) error {
+			if op != "lstat" || !strings.HasSuffix(name, at) {
+				return nil
+			}
+			if seen++; seen == 1 && at == "/"+lockName {
+				return nil // is there one? only then is it locked
+			}
+			return syscall.EIO
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bad.Close()
+		if _, err := bad.Writer(s, nil); !errors.Is(err, syscall.EIO) {
+			t.Errorf("lstat of %s fails: Writer = %v", at, err)
+		}
+		write(t, c, s, 1, nil)
+		checkRows(t, c, s, keys)
+	}
+}
+
+// unreadable is a file whose pages cannot be read once they are mapped, as on a
+// device that fails.
+type unreadable struct{ file }
+
+func (f unreadable) Map(size int64) ([]byte, error) {
+	g, err := os.CreateTemp("", "empty")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(g.Name())
+	defer g.Close()
+	return mapFile(g, size) // beyond its end there is nothing
+}
+
+type unreadableDisk struct {
+	disk
+	suffix string
+}
+
+func (d unreadableDisk) Open(name string, flag int) (file, error) {
+	f, err := d.disk.Open(name, flag)
+	if err == nil && strings.HasSuffix(name, d.suffix) {
+		f = unreadable{f}
+	}
+	return f, err
+}
+
+// What a device does not give back is not damaged: it stays where it is, and is
+// there when the device works again.
+func TestUnreadableIsNotQuarantined(t *testing.T) {
+	for _, suffix := range []string{walSuffix, segmentSuffix} {
+		t.Run(suffix, func(t *testing.T) {
+			c, s := newCache(t, unsynced), testSpace(t, 3)
+			keys := testKeys(0, 20)
+			write(t, c, s, 5, keys[:10])
+			w, err := c.Writer(s, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Append(keys[10:], rowsIn(s, keys[10:])); err != nil {
+				t.Fatal(err)
+			}
+			w.Abandon()
+			bad, err := Create(c.Dir(), &Options{wrap: func(d disk) disk { return unreadableDisk{d, suffix} }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer bad.Close()
+			if _, err := bad.Writer(s, nil); !errors.Is(err, errFault) || !strings.Contains(err.Error(), suffix+": ") {
+				t.Errorf("Writer = %v", err)
+			}
+			write(t, c, s, 1, nil)
+			checkRows(t, c, s, keys)
+			if st, err := c.Stat(); err != nil || st.Quarantined > 0 {
+				t.Errorf("Stat = %+v, %v", st, err)
+			}
+		})
 	}
 }

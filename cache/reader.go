@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -60,6 +61,8 @@ func (c *Cache) reader(s *Space) (*Reader, error) {
 	r := &Reader{dir: c.dir, space: s}
 	if _, err := c.disk.Lstat(s.dir()); errors.Is(err, fs.ErrNotExist) {
 		return r, nil
+	} else if err != nil {
+		return nil, err
 	}
 	var err error
 	if r.lock, err = c.lockSpace(s, false); err != nil {
@@ -128,26 +131,39 @@ func (c *Cache) waiting(s *Space) (int, error) {
 		if !strings.HasSuffix(name, walSuffix) {
 			continue
 		}
-		f, err := c.disk.Open(path.Join(s.walDir(), name), os.O_RDONLY)
+		name = path.Join(s.walDir(), name)
+		holds, err := c.holdsRows(name)
 		if err != nil {
-			continue // sealed meanwhile, or nothing that holds rows
+			return 0, fmt.Errorf("%s: %w", name, err)
 		}
-		fi, err := f.Stat()
-		if err != nil {
-			f.Close()
-			continue
-		}
-		head := make([]byte, min(fi.Size(), walFixed+maxProvenance+4))
-		_, err = f.ReadAt(head, 0)
-		f.Close()
-		if err != nil {
-			continue
-		}
-		if _, start, err := parseWALHeader(head); err == nil && fi.Size() > int64(start) {
+		if holds {
 			n++
 		}
 	}
 	return n, nil
+}
+
+// holdsRows tells whether a WAL has more than a header. One that is gone, is
+// malformed, or that this user may not read, has not.
+func (c *Cache) holdsRows(name string) (bool, error) {
+	f, err := c.disk.Open(name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errIrregular) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	head := make([]byte, min(fi.Size(), walFixed+maxProvenance+4))
+	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF { // cut short meanwhile
+		return false, err
+	}
+	_, start, err := parseWALHeader(head)
+	return err == nil && fi.Size() > int64(start), nil
 }
 
 // Rows returns the number of rows in the segments; a key that stands in two

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -47,8 +48,8 @@ func (c *Cache) recover(s *Space) (Recovery, error) {
 		case err == nil:
 			g.close()
 		case errors.Is(err, fs.ErrNotExist):
-		case !isMalformed(err):
-			return r, err
+		case !c.damaged(name, fi, err):
+			return r, fmt.Errorf("%s: %w", name, err)
 		default:
 			if err := c.quarantine(&r, name, fi, err); err != nil {
 				return r, err
@@ -62,8 +63,9 @@ func (c *Cache) recover(s *Space) (Recovery, error) {
 		if !strings.HasSuffix(n, walSuffix) {
 			continue
 		}
-		if err := c.recoverWAL(s, &r, path.Join(s.walDir(), n)); err != nil {
-			return r, err
+		name := path.Join(s.walDir(), n)
+		if err := c.recoverWAL(s, &r, name); err != nil {
+			return r, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return r, nil
@@ -84,7 +86,7 @@ func (c *Cache) recoverWAL(s *Space, r *Recovery, name string) error {
 		return err
 	}
 	n, damage, err := c.seal(s, f, fi.Size())
-	if isMalformed(err) {
+	if err != nil && c.damaged(name, fi, err) {
 		return c.quarantine(r, name, fi, err)
 	}
 	if err != nil {
@@ -99,6 +101,17 @@ func (c *Cache) recoverWAL(s *Space, r *Recovery, name string) error {
 		return err
 	}
 	return c.disk.SyncDir(s.walDir())
+}
+
+// damaged tells whether err says that a file, which was fi when it was opened,
+// is malformed. A page that cannot be read although the file is no shorter is
+// not: the device may give it back another time.
+func (c *Cache) damaged(name string, fi fs.FileInfo, err error) bool {
+	if errors.Is(err, errFault) {
+		now, e := c.disk.Lstat(name)
+		return e == nil && now.Size() < fi.Size()
+	}
+	return isMalformed(err)
 }
 
 // quarantine moves a malformed file, which was fi when it was looked at, to
@@ -116,8 +129,11 @@ func (c *Cache) quarantine(r *Recovery, name string, fi fs.FileInfo, cause error
 	if err != nil {
 		return err
 	}
-	if now, err := c.disk.Lstat(to); err == nil && fi != nil && !os.SameFile(fi, now) {
-		return c.disk.Rename(to, name)
+	if fi != nil {
+		now, err := c.disk.Lstat(to)
+		if err != nil || !os.SameFile(fi, now) {
+			return errors.Join(err, c.disk.Rename(to, name))
+		}
 	}
 	r.Quarantined = append(r.Quarantined, Problem{Path: name, Row: -1, Err: cause})
 	return c.disk.SyncDir(quarantineDir)

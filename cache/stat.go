@@ -47,6 +47,10 @@ func (c *Cache) stat() (*Stat, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // being made, or no directory
 		}
+		var corrupt *CorruptError
+		if err != nil && !errors.As(err, &corrupt) {
+			return nil, err
+		}
 		one := SpaceStat{Fingerprint: fp, Space: s, Err: err}
 		if err == nil {
 			if err := c.statSpace(&one); err != nil {
@@ -60,10 +64,15 @@ func (c *Cache) stat() (*Stat, error) {
 		return nil, err
 	}
 	for _, n := range names {
-		if fi, err := c.disk.Lstat(path.Join(quarantineDir, n)); err == nil {
-			st.Quarantined++
-			st.QuarantineBytes += fi.Size()
+		fi, err := c.disk.Lstat(path.Join(quarantineDir, n))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		st.Quarantined++
+		st.QuarantineBytes += fi.Size()
 	}
 	return st, nil
 }

@@ -33,12 +33,15 @@ func (c *Cache) createLocked(dir, prefix, suffix string) (f file, name string, e
 			return nil, "", err
 		}
 		ok, err := f.Lock(syscall.LOCK_EX | syscall.LOCK_NB)
+		if ok && err == nil {
+			ok, err = c.same(f, name)
+		}
 		if err != nil {
 			f.Close()
-			c.disk.Remove(name) // the lock's error says more
+			c.disk.Remove(name) // what failed before says more
 			return nil, "", err
 		}
-		if ok && c.same(f, name) {
+		if ok {
 			return f, name, nil
 		}
 		f.Close()
@@ -54,13 +57,16 @@ func randomID() string {
 }
 
 // same tells whether name is still the name of f.
-func (c *Cache) same(f file, name string) bool {
+func (c *Cache) same(f file, name string) (bool, error) {
 	a, err := f.Stat()
 	if err != nil {
-		return false
+		return false, err
 	}
 	b, err := c.disk.Lstat(name)
-	return err == nil && os.SameFile(a, b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(a, b), err
 }
 
 // adopt opens and locks a file that nobody holds. It returns nil if someone
@@ -74,7 +80,10 @@ func (c *Cache) adopt(name string) (file, error) {
 		return nil, err
 	}
 	ok, err := f.Lock(syscall.LOCK_EX | syscall.LOCK_NB)
-	if err != nil || !ok || !c.same(f, name) {
+	if ok && err == nil {
+		ok, err = c.same(f, name)
+	}
+	if err != nil || !ok {
 		f.Close()
 		return nil, err
 	}
