@@ -221,28 +221,7 @@ func (m *merger) segment(s *Space, name string) error {
 
 // wal takes over the rows of one WAL.
 func (m *merger) wal(s *Space, name string) error {
-	f, err := m.src.disk.Open(name, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if fi.Size() < 1 {
-		return malformedf("empty")
-	}
-	data, err := f.Map(fi.Size())
-	if err != nil {
-		return err
-	}
-	defer unmap(data)
-	return guard(func() error {
-		w, err := scanWAL(s, data)
-		if err != nil {
-			return err
-		}
+	return m.src.readWAL(s, name, func(w *walScan) error {
 		if w.damaged {
 			m.n.Problems = append(m.n.Problems, Problem{Path: name, Row: -1, Err: w.torn})
 		}

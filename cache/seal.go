@@ -17,26 +17,14 @@ import (
 // final name, and, if there is more after them than a frame that was not
 // finished, what is wrong with that.
 func (c *Cache) seal(s *Space, f file, size int64) (rows int, damage, err error) {
-	if size < 1 {
-		return 0, nil, malformedf("empty")
-	}
-	data, err := f.Map(size)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer unmap(data)
-	err = guard(func() error {
-		w, err := scanWAL(s, data)
-		if err != nil {
-			return err
-		}
+	err = withWAL(s, f, size, func(w *walScan) error {
 		if w.damaged {
 			damage = w.torn
 		}
 		if rows = len(w.rows); rows == 0 {
 			return nil
 		}
-		_, err = c.writeSegment(s, w.header.provenance, sealing{w, w.order()})
+		_, err := c.writeSegment(s, w.header.provenance, sealing{w, w.order()})
 		return err
 	})
 	return rows, damage, err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 )
@@ -187,28 +186,7 @@ func (v *verifier) segment(s *Space, name string) error {
 
 // wal looks at one WAL, which a writer may be adding to.
 func (v *verifier) wal(s *Space, name string) error {
-	f, err := v.c.disk.Open(name, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if fi.Size() < 1 {
-		return malformedf("empty")
-	}
-	data, err := f.Map(fi.Size())
-	if err != nil {
-		return err
-	}
-	defer unmap(data)
-	return guard(func() error {
-		w, err := scanWAL(s, data)
-		if err != nil {
-			return err
-		}
+	return v.c.readWAL(s, name, func(w *walScan) error {
 		v.n.WALs++
 		v.n.Waiting += int64(len(w.rows))
 		if w.damaged {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"os"
 )
 
 // Constants of a WAL; doc.go has the tables of offsets.
@@ -179,6 +180,39 @@ func scanWAL(s *Space, data []byte) (*walScan, error) {
 		w.end = next
 	}
 	return w, nil
+}
+
+// withWAL calls look with what the first size bytes of f, a WAL of s, hold.
+func withWAL(s *Space, f file, size int64, look func(*walScan) error) error {
+	if size < 1 {
+		return malformedf("empty")
+	}
+	data, err := f.Map(size)
+	if err != nil {
+		return err
+	}
+	defer unmap(data)
+	return guard(func() error {
+		w, err := scanWAL(s, data)
+		if err != nil {
+			return err
+		}
+		return look(w)
+	})
+}
+
+// readWAL calls look with what a WAL of s holds. A writer may be adding to it.
+func (c *Cache) readWAL(s *Space, name string, look func(*walScan) error) error {
+	f, err := c.disk.Open(name, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return withWAL(s, f, fi.Size(), look)
 }
 
 // frame reads the frame at w.end and returns where it ends.
