@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,9 +19,8 @@ const maxTaps = 64
 // pooling, keeps its Post; others have none. The graph that the runtime gets
 // ends after the last of them.
 //
-// The dimensions of a tensor are found by giving the inputs two different
-// sizes. What grows in another way than with the batch and the tokens is an
-// error.
+// A tensor that grows in another way than with the batch and, in its second
+// dimension, with the tokens cannot be tapped.
 func (s *Spec) SetTaps(names []string) error {
 	if len(names) == 0 || len(names) > maxTaps {
 		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
@@ -83,63 +83,63 @@ func tensors(g *onnx.GraphProto) map[string]bool {
 	return made
 }
 
+// Names of open dimensions.
+const (
+	openBatch  = "batch"
+	openTokens = "tokens"
+)
+
+// InputDims returns the dimensions of the graph's inputs, by name. Open are
+// "batch" and, of a text, "tokens".
+func (s *Spec) InputDims() map[string][]onnx.Dim {
+	batch := onnx.Dim{Size: -1, Name: openBatch}
+	dims := []onnx.Dim{batch, {Size: -1, Name: openTokens}}
+	if s.Image != nil {
+		w, h := s.Image.Size()
+		if s.Image.Layout == "nhwc" {
+			dims = []onnx.Dim{batch, {Size: int64(h)}, {Size: int64(w)}, {Size: 3}}
+		} else {
+			dims = []onnx.Dim{batch, {Size: 3}, {Size: int64(h)}, {Size: int64(w)}}
+		}
+	}
+	all := make(map[string][]onnx.Dim)
+	for _, in := range s.Inputs {
+		all[in.Name] = dims
+	}
+	return all
+}
+
 // outputShapes returns the shapes of float outputs of a model: -1 for the batch
 // and, as the second dimension, for the tokens. An output that is no float
 // tensor, or grows in another way, has none.
 func (s *Spec) outputShapes(m *onnx.ModelProto, outputs []string) (map[string][]int64, error) {
-	const batch, tokens = 2, 5
-	small, err := onnx.Outline(m, s.inputShapes(m, batch, tokens))
-	if err != nil {
-		return nil, err
-	}
-	large, err := onnx.Outline(m, s.inputShapes(m, batch+1, tokens+2))
+	inputs := s.InputDims()
+	maps.DeleteFunc(inputs, func(name string, _ []onnx.Dim) bool {
+		return !slices.ContainsFunc(m.GetGraph().GetInput(), func(v *onnx.ValueInfoProto) bool { return v.GetName() == name })
+	})
+	g, dims, err := onnx.OutlineOpen(m, inputs)
 	if err != nil {
 		return nil, err
 	}
 	shapes := make(map[string][]int64)
 	for _, name := range outputs {
-		a, b := small.Shapes[name], large.Shapes[name]
-		if small.Types[name] != onnx.TensorProto_FLOAT || len(a) == 0 || len(a) != len(b) || a[0] != batch || b[0] != batch+1 {
+		d := dims[name]
+		if g.Types[name] != onnx.TensorProto_FLOAT || len(d) == 0 || d[0] != (onnx.Dim{Size: -1, Name: openBatch}) {
 			continue
 		}
-		shape := slices.Clone(a)
-		shape[0] = -1
-		fits := true
-		for i := 1; i < len(a); i++ {
-			switch {
-			case a[i] == b[i]:
-			case i == 1 && a[i] == tokens && b[i] == tokens+2:
-				shape[i] = -1
-			default:
-				fits = false
+		shape := []int64{-1}
+		for i, dim := range d[1:] {
+			if dim.Size < 0 && (i > 0 || dim.Name != openTokens) {
+				shape = nil
+				break
 			}
+			shape = append(shape, dim.Size)
 		}
-		if fits {
+		if shape != nil {
 			shapes[name] = shape
 		}
 	}
 	return shapes, nil
-}
-
-// inputShapes returns the shapes of the inputs that m still has, for samples
-// of so many tokens.
-func (s *Spec) inputShapes(m *onnx.ModelProto, batch, tokens int64) map[string][]int64 {
-	shapes := make(map[string][]int64)
-	for _, in := range s.Inputs {
-		shape := []int64{batch, tokens}
-		if s.Image != nil {
-			w, h := s.Image.Size()
-			if s.Image.Layout == "nhwc" {
-				shape = []int64{batch, int64(h), int64(w), 3}
-			} else {
-				shape = []int64{batch, 3, int64(h), int64(w)}
-			}
-		}
-		if slices.ContainsFunc(m.GetGraph().GetInput(), func(v *onnx.ValueInfoProto) bool { return v.GetName() == in.Name }) {
-			shapes[in.Name] = shape
-		}
-	}
-	return shapes
 }
 
 // fillTap completes a tap of a tensor of the given shape, nil if it cannot be

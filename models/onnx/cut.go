@@ -270,3 +270,26 @@ func (w *flow) parameters() (after, shared []int64) {
 	}
 	return after, shared
 }
+
+// Parameters returns the number of elements of all weights that an output
+// depends on, 0 if no node makes it.
+func Parameters(g *Graph, output string) int64 {
+	w, err := newFlow(g, output)
+	if err != nil {
+		return 0
+	}
+	seen := make(map[string]bool)
+	sum := int64(0)
+	for i, n := range g.Nodes {
+		if !w.used[i] {
+			continue
+		}
+		for _, name := range w.trained(n) {
+			if stored := g.Stored[name]; !seen[stored] {
+				seen[stored] = true
+				sum += total(g.Shapes[name])
+			}
+		}
+	}
+	return sum
+}
