@@ -119,6 +119,9 @@ func (c *Cache) found() error {
 	if err := c.sweep("."); err != nil {
 		return err
 	}
+	if err := c.emptyTrash(); err != nil { // of a deletion that was interrupted
+		return err
+	}
 	return c.mkdir(spacesDir)
 }
 

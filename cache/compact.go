@@ -103,6 +103,9 @@ func (c *Cache) forChange(s *Space, dryRun bool, recovery *Recovery) (*Reader, e
 	if err == nil {
 		err = r.open(c, c.list)
 	}
+	if err == nil && recovery != nil {
+		r.waiting, err = c.waiting(s) // one that this user may not open
+	}
 	if err == nil && recovery != nil && len(r.refused) > 0 {
 		err = &CorruptError{r.refused[0]} // it came after the recovery
 	}
@@ -192,7 +195,12 @@ func (p *compaction) add(ctx context.Context, s *Space, u *union, part uint64) e
 		_, _, size := h.offsets()
 		out := output{part: part, provenance: o.provenance(), rows: o.len(), bytes: int64(len(head)) + size}
 		if g, _ := o.at(0); g.rows == o.len() && o.of(g) && bytes.Equal(g.head, head) {
-			out.same = g
+			err := g.named(ctx)
+			if err == nil {
+				out.same = g
+			} else if !isMalformed(err) {
+				return err
+			}
 		}
 		p.outputs = append(p.outputs, out)
 	}

@@ -338,3 +338,28 @@ func TestOrderOfDeletion(t *testing.T) {
 		"rename spaces/X trash/X-X", "remove trash/X-X/lock", "remove trash/X-X/seg/X.safetensors", "remove trash/X-X/seg",
 		"remove trash/X-X/space.json", "remove trash/X-X/wal", "remove trash/X-X")
 }
+
+// A segment whose header is damaged where it does not matter, in the
+// provenance, is written anew under its right name.
+func TestCompactMendsNames(t *testing.T) {
+	c, s := newCache(t, unsynced), testSpace(t, 3)
+	write(t, c, s, 10, testKeys(0, 10))
+	p := segments(t, c, s)[0]
+	b, err := os.ReadFile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.Index(string(b), `"runtime":"test"`) + len(`"runtime":"`)
+	b[at] = 'r'
+	os.Remove(p)
+	if err := os.WriteFile(p, b, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if ps := problems(t, c.Dir(), Full); len(ps) != 1 || !strings.Contains(ps[0].Err.Error(), "SHA-256") {
+		t.Fatalf("verify: %v", ps)
+	}
+	if n := compact(t, c, s); n.Written != 1 || n.After != 1 {
+		t.Errorf("%+v", n)
+	}
+	checkRows(t, c, s, testKeys(0, 10))
+}

@@ -160,3 +160,22 @@ func TestGCRefusesEditedSpace(t *testing.T) {
 		t.Errorf("%d segments", n)
 	}
 }
+
+// What an interrupted deletion left in trash/ goes when the cache is next opened
+// for writing.
+func TestTrashIsEmptied(t *testing.T) {
+	c, s := newCache(t, unsynced), testSpace(t, 3)
+	write(t, c, s, 10, testKeys(0, 10))
+	if err := os.MkdirAll(filepath.Join(c.Dir(), trashDir, "x", "seg"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Create(c.Dir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if names, err := c.list(trashDir); err != nil || len(names) > 0 {
+		t.Errorf("trash/ has %v, %v", names, err)
+	}
+	checkRows(t, c, s, testKeys(0, 10))
+}

@@ -3,8 +3,6 @@ package cache
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -182,18 +180,12 @@ func (m *merger) segment(s *Space, name string) error {
 		return err
 	}
 	defer g.close()
-	var wrong error
-	err = guard(func() error {
-		digest := sha256.Sum256(g.data)
-		if d := hex.EncodeToString(digest[:]); d+segmentSuffix != path.Base(name) {
-			wrong = fmt.Errorf("its SHA-256 is %s: only its rows with a right checksum are taken over", d)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+	wrong := guard(func() error { return g.named(m.ctx) })
+	if wrong != nil && (errors.Is(wrong, errFault) || !isMalformed(wrong)) {
+		return wrong
 	}
 	if wrong != nil {
+		wrong = fmt.Errorf("%w: only its rows with a right checksum are taken over", wrong)
 		m.n.Problems = append(m.n.Problems, Problem{Path: name, Row: -1, Err: wrong})
 		u := union{segments: []*segment{g}}
 		var damaged []Problem

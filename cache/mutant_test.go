@@ -255,7 +255,7 @@ var mutants = []mutant{
 	{"damaged rows kept by a compaction", "union.go", `		if !g.valid(int(r.row)) {
 `, `		if false {
 `, "TestCompactLeavesDamageOut", ""},
-	{"damaged segment copied by a merge", "merge.go", `d+segmentSuffix != path.Base(name)`, `d == ""`, "TestMergeRepairs", ""},
+	{"digest of a segment not compared with its name", "segment.go", `d+segmentSuffix != path.Base(g.path)`, `d == ""`, "TestMergeRepairs", ""},
 	{"segments listed once", "reader.go", `errors.Is(err, fs.ErrNotExist) && !again`, `errors.Is(err, fs.ErrNotExist) && again`, "TestVanishedSegment", ""},
 	{"page that cannot be read ends the process", "mapping.go", `	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 `, `	_ = debug.SetPanicOnFault

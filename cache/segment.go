@@ -2,6 +2,8 @@ package cache
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -363,6 +365,21 @@ func (g *segment) checkOrder() error {
 		if bytes.Compare(g.key(i-1), g.key(i)) >= 0 {
 			return malformedf("keys: row %d: not in ascending order", i)
 		}
+	}
+	return nil
+}
+
+// named checks that the segment's name is its SHA-256. ctx ends it early.
+func (g *segment) named(ctx context.Context) error {
+	digest := sha256.New()
+	for b := g.data; len(b) > 0; b = b[min(len(b), 1<<20):] {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		digest.Write(b[:min(len(b), 1<<20)])
+	}
+	if d := hex.EncodeToString(digest.Sum(nil)); d+segmentSuffix != path.Base(g.path) {
+		return malformedf("its SHA-256 is %s", d)
 	}
 	return nil
 }

@@ -29,15 +29,16 @@ func (c *Cache) discard(names []string) error {
 	return c.emptyTrash()
 }
 
-// emptyTrash removes what lies in trash/, of earlier runs too. Another process
-// may be at it.
+// emptyTrash removes what lies in trash/, of earlier runs too, except what
+// another user left there. Another process may be at it.
 func (c *Cache) emptyTrash() error {
 	names, err := c.list(trashDir)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if err := c.removeAll(path.Join(trashDir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := c.removeAll(path.Join(trashDir, n))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}

@@ -2,8 +2,6 @@ package cache
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -158,15 +156,10 @@ func (v *verifier) segment(s *Space, name string) error {
 		return nil
 	}
 	return guard(func() error {
-		digest := sha256.New()
-		for b := g.data; len(b) > 0; b = b[min(len(b), 1<<20):] {
-			if err := v.ctx.Err(); err != nil {
-				return err
-			}
-			digest.Write(b[:min(len(b), 1<<20)])
-		}
-		if d := hex.EncodeToString(digest.Sum(nil)); d+segmentSuffix != path.Base(name) {
-			v.whole(name, fmt.Errorf("its SHA-256 is %s", d))
+		if err := g.named(v.ctx); isMalformed(err) {
+			v.whole(name, err)
+		} else if err != nil {
+			return err
 		}
 		for i := range g.rows {
 			if i%1024 == 0 && v.ctx.Err() != nil {
