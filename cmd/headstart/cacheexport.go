@@ -18,7 +18,7 @@ type exportOptions struct {
 	common
 	features string
 	format   string // one of features.ExportFormats
-	out      string // ends in the format
+	out      string
 	dryRun   bool
 }
 
@@ -50,8 +50,8 @@ func cacheExportCommand(e *env) *command {
 		exits:   []int{exitCorrupt},
 		minArgs: 1, maxArgs: 1,
 		flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "out", Category: "Result", Usage: "the `FILE` to write, which ends in .npy, .safetensors, .csv or .parquet"},
-			&cli.StringFlag{Name: "format", Category: "Result", Usage: "the `FORMAT` that --out must end in: npy, safetensors, csv, parquet", DefaultText: "the ending of --out"},
+			&cli.StringFlag{Name: "out", Category: "Result", Usage: "the `FILE` to write"},
+			&cli.StringFlag{Name: "format", Category: "Result", Usage: "the `FORMAT` of the file: npy, safetensors, csv, parquet", DefaultText: "the ending of --out"},
 			&cli.BoolFlag{Name: "dry-run", Category: "Result", Usage: "read and check every row, say what would be written, and write nothing"},
 		}, commonFlags("cache", "quiet", "json", "no-color")...),
 		action: func(ctx *cli.Context) error {
@@ -71,12 +71,12 @@ func cacheExportCommand(e *env) *command {
 	}
 }
 
-// settleFormat finds the format by the ending of --out, which --format must
-// not contradict.
+// settleFormat finds the format by the ending of --out where --format does not
+// say it. An ending that is another format's is an error.
 func (o *exportOptions) settleFormat() error {
 	endings := "." + strings.Join(features.ExportFormats, ", .")
 	if o.out == "" {
-		return usagef("--out is missing: it names the file to write, which ends in one of %s", endings)
+		return usagef("--out is missing: it names the file to write; the endings %s give the format", endings)
 	}
 	if o.format != "" {
 		if err := oneOf("format", o.format, features.ExportFormats...); err != nil {
@@ -84,13 +84,14 @@ func (o *exportOptions) settleFormat() error {
 		}
 	}
 	ending := strings.ToLower(strings.TrimPrefix(filepath.Ext(o.out), "."))
-	switch {
-	case !slices.Contains(features.ExportFormats, ending):
-		return usagef("--out %s: its ending gives the format, one of %s", o.out, endings)
-	case o.format != "" && o.format != ending:
-		return usagef("--format %s contradicts --out %s: the file's name ends in its format, one of %s", o.format, o.out, endings)
+	switch known := slices.Contains(features.ExportFormats, ending); {
+	case o.format == "" && !known:
+		return usagef("--out %s: its ending gives no format: --format does, or one of %s", o.out, endings)
+	case o.format == "":
+		o.format = ending
+	case known && o.format != ending:
+		return usagef("--format %s contradicts the ending of --out %s", o.format, o.out)
 	}
-	o.format = ending
 	return nil
 }
 

@@ -108,6 +108,14 @@ func TestCacheExportFails(t *testing.T) {
 	p.put("notes.csv", []byte("a person's notes"))
 	before := p.state(".")
 
+	if said := p.do(t, "cache export names.features --format npy --out names.bin --quiet"); !strings.HasSuffix(said, "; labels in names.bin.labels.csv\n") {
+		t.Errorf("another ending: %s", said)
+	}
+	for _, name := range []string{"names.bin", "names.bin.labels.csv"} {
+		if err := os.Remove(name); err != nil {
+			t.Error(err)
+		}
+	}
 	const choices = ".npy, .safetensors, .csv, .parquet"
 	for _, test := range []struct {
 		line  string
@@ -119,8 +127,7 @@ func TestCacheExportFails(t *testing.T) {
 		{"--out names.npy names.features later.features", exitUsage, []string{"too many"}},
 		{"--out names.npz names.features", exitUsage, []string{"--out names.npz", choices}},
 		{"--out names names.features", exitUsage, []string{"--out names:", choices}},
-		{"--out names.txt --format csv names.features", exitUsage, []string{"--out names.txt", choices}},
-		{"--out names.npy --format csv names.features", exitUsage, []string{"--format csv contradicts --out names.npy", choices}},
+		{"--out names.npy --format csv names.features", exitUsage, []string{"--format csv contradicts the ending of --out names.npy"}},
 		{"--out names.npy --format hdf5 names.features", exitUsage, []string{"--format hdf5: it is one of npy, safetensors, csv, parquet"}},
 		{"--out names.parquet --format paquet names.features", exitUsage, []string{"did you mean parquet?"}},
 		{"--out later.npy later.features", exitFailed, []string{"lacks 2 of 2 rows", "headstart extract", "later.csv"}},

@@ -14,8 +14,8 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 )
 
-// ExportFormats are the formats that embeddings are exported in. The name of
-// a file ends in a dot and its format.
+// ExportFormats are the formats that embeddings are exported in, by the usual
+// endings of their files.
 var ExportFormats = []string{"npy", "safetensors", "csv", "parquet"}
 
 // exportBlock is how many bytes of embeddings are in memory at once.
@@ -68,7 +68,8 @@ type Exported struct {
 }
 
 // Write writes the embeddings to path in a format, a name of ExportFormats,
-// and beside an npy or safetensors file its labels as NAME.labels.csv. Each
+// and beside an npy or safetensors file its labels as NAME.labels.csv, where
+// NAME is path without the format's ending. Each
 // file appears when it is complete and on the disk, the labels first; after an
 // error neither does, and a file that was there stays as it is. What the
 // feature set was made from is not replaced. A row that turns out to be
@@ -133,13 +134,17 @@ func (x *Export) write(ctx context.Context, path, format string) (*Exported, err
 
 // prepare checks that files can be put where they are to be.
 func (x *Export) prepare(path, format string) (*Exported, error) {
-	if err := checkExport(path, format); err != nil {
-		return nil, err
+	if !slices.Contains(ExportFormats, format) {
+		return nil, fmt.Errorf("format %q: it is one of %s", format, strings.Join(ExportFormats, ", "))
 	}
 	out := new(Exported)
 	places := []string{path}
 	if format == "npy" || format == "safetensors" {
-		out.Labels = path[:len(path)-len(format)] + "labels.csv"
+		base := path
+		if ending := filepath.Ext(path); strings.EqualFold(ending, "."+format) {
+			base = strings.TrimSuffix(path, ending)
+		}
+		out.Labels = base + ".labels.csv"
 		places = append(places, out.Labels)
 	}
 	folder, err := os.Stat(filepath.Dir(path))
@@ -171,17 +176,6 @@ func (x *Export) prepare(path, format string) (*Exported, error) {
 		}
 	}
 	return out, nil
-}
-
-// checkExport says whether a format is known and path ends in it.
-func checkExport(path, format string) error {
-	if !slices.Contains(ExportFormats, format) {
-		return fmt.Errorf("format %q: it is one of %s", format, strings.Join(ExportFormats, ", "))
-	}
-	if !strings.EqualFold(filepath.Ext(path), "."+format) {
-		return fmt.Errorf("a name that does not end in .%s", format)
-	}
-	return nil
 }
 
 // encoder writes embeddings in one format.
