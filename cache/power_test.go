@@ -536,10 +536,12 @@ func checkServed(c *Cache, s *Space, promised, all []Key) error {
 	}
 	want := rowsOf(s, have)
 	wrong := 0
-	err = r.Each(refs, func(i int, row []float32) {
-		at := i * s.Dim()
-		if !sameBits(row, want[at:at+s.Dim()]) || !sameBits(row, got[at:at+s.Dim()]) {
-			wrong++
+	err = r.Each(refs, func(i int, rows []float32) {
+		for ; len(rows) > 0; rows, i = rows[s.Dim():], i+1 {
+			at := i * s.Dim()
+			if row := rows[:s.Dim()]; !sameBits(row, want[at:at+s.Dim()]) || !sameBits(row, got[at:at+s.Dim()]) {
+				wrong++
+			}
 		}
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,14 +25,12 @@ func (r Ref) Found() bool { return r.segment != 0 }
 // Compare orders refs by segment and row, the order in which they are read
 // fastest: -1, 0 or +1.
 func (r Ref) Compare(o Ref) int {
-	switch {
-	case r == o:
-		return 0
-	case r.segment < o.segment || r.segment == o.segment && r.row < o.row:
-		return -1
-	}
-	return 1
+	return cmp.Compare(r.order(), o.order())
 }
+
+// order is a number in the order of segments and rows; the next row of a
+// segment has the next one.
+func (r Ref) order() uint64 { return uint64(r.segment)<<32 | uint64(r.row) }
 
 // Reader reads the rows of one space that were sealed when it was made. It is
 // safe for concurrent use.
@@ -280,40 +279,52 @@ func (r *Reader) RowsTo(dst []float32, refs []Ref) error {
 	if len(dst) != len(refs)*dim {
 		return r.fail(fmt.Errorf("%d values for %d rows of %d", len(dst), len(refs), dim))
 	}
-	return r.each(refs, func(i int, row []byte) {
-		r.space.dtype.decodeTo(dst[i*dim:(i+1)*dim], row)
+	return r.each(refs, func(i, n int, rows []byte) {
+		r.space.dtype.decodeTo(dst[i*dim:(i+n)*dim], rows)
 	})
 }
 
-// Each calls f with the index of each ref and the row of Dim values at it, in
-// the order of segments and rows. The row of a space of f32 is the cache's own
-// memory: f must not write to it, and nobody may use it after f has returned.
-// The errors are those of RowsTo.
-func (r *Reader) Each(refs []Ref, f func(i int, row []float32)) error {
-	if r.space.dtype == f32 {
-		return r.each(refs, func(i int, row []byte) { f(i, floatsOf(row)) })
-	}
-	values := make([]float32, r.space.dim)
-	return r.each(refs, func(i int, row []byte) {
-		r.space.dtype.decodeTo(values, row)
-		f(i, values)
+// Each calls f with the rows at refs, in the order of segments and rows: with
+// the index i of a ref and n×Dim values, the rows at refs[i], …, refs[i+n-1],
+// which is more than one where they lie one after the other. Rows of a space of
+// f32 are the cache's own memory: f must not write to them, and nobody may use
+// them after f has returned. The errors are those of RowsTo.
+func (r *Reader) Each(refs []Ref, f func(i int, rows []float32)) error {
+	dim := r.space.dim
+	var decoded []float32 // of other types than f32
+	return r.each(refs, func(i, n int, rows []byte) {
+		if r.space.dtype == f32 {
+			f(i, floatsOf(rows))
+			return
+		}
+		if len(decoded) < n*dim {
+			decoded = make([]float32, n*dim)
+		}
+		r.space.dtype.decodeTo(decoded[:n*dim], rows)
+		f(i, decoded[:n*dim])
 	})
 }
 
-// each calls f with the index of each ref and the stored row at it, in the
+// maxRun is how many bytes of rows each gives at once, if it is more than one
+// row, so that what they are decoded to stays in the CPU's cache.
+const maxRun = 256 << 10
+
+// each calls f for runs of rows that lie one after the other: with the index of
+// the first ref, the number of rows and the rows as they are stored, in the
 // order of segments and rows.
-func (r *Reader) each(refs []Ref, f func(i int, row []byte)) error {
+func (r *Reader) each(refs []Ref, f func(i, n int, rows []byte)) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
 		return r.fail(errClosed)
 	}
-	sorted := true
+	sorted, last := true, uint64(0)
 	for i, ref := range refs {
 		if !ref.Found() || int(ref.segment) > len(r.segments) || int(ref.row) >= r.segments[ref.segment-1].rows {
 			return r.fail(fmt.Errorf("ref %d is no place in this reader", i))
 		}
-		sorted = sorted && (i == 0 || refs[i-1].Compare(ref) <= 0)
+		sorted = sorted && last <= ref.order()
+		last = ref.order()
 	}
 	var order []int // of refs, nil: as they are
 	if !sorted {
@@ -325,20 +336,27 @@ func (r *Reader) each(refs []Ref, f func(i int, row []byte)) error {
 	}
 	var at int // index into refs
 	err := guard(func() error {
-		for k := range refs {
+		for k := 0; k < len(refs); {
 			at = k
 			if order != nil {
 				at = order[k]
 			}
 			g, i := r.segments[refs[at].segment-1], int(refs[at].row)
-			row := g.row(i)
 			if !g.valid(i) {
-				var err error
-				if row, err = r.copyOf(g, i); err != nil {
+				row, err := r.copyOf(g, i)
+				if err != nil {
 					return err
 				}
+				f(at, 1, row)
+				k++
+				continue
 			}
-			f(at, row)
+			n, most := 1, maxRun/g.size
+			for order == nil && n < most && k+n < len(refs) && refs[k+n].order() == refs[k].order()+uint64(n) && (g.seen(i+n) || g.valid(i+n)) {
+				n++
+			}
+			f(at, n, g.emb[i*g.size:(i+n)*g.size])
+			k += n
 		}
 		return nil
 	})

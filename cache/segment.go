@@ -415,7 +415,7 @@ func (g *segment) sound(i int) bool {
 func (g *segment) valid(i int) bool {
 	word, bit := i/64, uint64(1)<<(i%64)
 	switch {
-	case atomic.LoadUint64(&g.right[word])&bit != 0:
+	case g.seen(i):
 		return true
 	case g.known(i):
 		return false
@@ -425,6 +425,11 @@ func (g *segment) valid(i int) bool {
 	}
 	atomic.OrUint64(&g.failed[word], bit)
 	return false
+}
+
+// seen tells whether the checksum of row i was found to be right.
+func (g *segment) seen(i int) bool {
+	return atomic.LoadUint64(&g.right[i/64])&(1<<(i%64)) != 0
 }
 
 // known tells whether the checksum of row i was found to fail.

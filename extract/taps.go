@@ -99,8 +99,13 @@ func (r *readers) rowsTo(dst []float32, keys []cache.Key) error {
 		if one.Locate(keys, refs) > 0 {
 			return errGone
 		}
-		from, dim := r.taps.all[i].from, r.dim
-		if err := one.Each(refs, func(k int, row []float32) { copy(dst[k*dim+from:], row) }); err != nil {
+		tap := &r.taps.all[i]
+		err := one.Each(refs, func(k int, rows []float32) {
+			for ; len(rows) > 0; rows, k = rows[tap.to-tap.from:], k+1 {
+				copy(dst[k*r.dim+tap.from:k*r.dim+tap.to], rows)
+			}
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -94,8 +94,15 @@ func (m *Matrix) blockTo(dst []float32, lo, hi int) error {
 
 // blockTo stores the columns' part of rows lo ≤ i < hi in dst, (hi-lo)×d.
 func (c *columns) blockTo(dst []float32, lo, hi, d int) error {
-	return c.reader.Each(c.refs[lo:hi], func(i int, row []float32) {
-		copy(dst[i*d+c.from:], row)
+	dim := c.to - c.from
+	return c.reader.Each(c.refs[lo:hi], func(i int, rows []float32) {
+		if dim == d {
+			copy(dst[i*d:], rows)
+			return
+		}
+		for ; len(rows) > 0; rows, i = rows[dim:], i+1 {
+			copy(dst[i*d+c.from:i*d+c.to], rows)
+		}
 	})
 }
 
