@@ -101,7 +101,8 @@ func TestCutComputesTheSame(t *testing.T) {
 				t.Errorf("folded, the model computes something else: %g", d)
 			}
 			cuts, err := onnx.Cuts(g, output)
-			if err != nil || len(cuts) == 0 {
+			chain, _, _ := strings.Cut(name, "-")
+			if none := slices.Contains([]string{"arithmetic", "lookups", "quantised", "recurrent"}, chain); err != nil || none != (len(cuts) == 0) {
 				t.Fatalf("%d cuts: %v", len(cuts), err)
 			}
 			for _, c := range some(cuts) {
@@ -461,7 +462,7 @@ func TestExternalData(t *testing.T) {
 func BenchmarkPrunedTap(b *testing.B) {
 	l := library(b)
 	for name, half := range map[string]string{
-		"efficientnet-lite0": "Add_4",
+		"efficientnet-lite0": "Add_3", // of 49 convolutions 24 are before it
 		"all-minilm-l6-v2":   "/m/encoder/layer.2/output/LayerNorm/LayerNormalization_output_0",
 	} {
 		b.Run(name, func(b *testing.B) { benchmarkPruned(b, l, name, half) })
