@@ -12,7 +12,8 @@ type Cut struct {
 	Shape  []int64
 	// Layer is the layer or block of the model that makes the tensor, as names
 	// of nodes tell; where they do not, "block 1" and so on, by the shapes and
-	// branches of the graph. "" is what stands before the first one.
+	// branches of the graph. "" is what stands before the first layer with a name,
+	// "the end" what has weights behind the last one.
 	Layer string
 	// Ends reports whether Tensor is the result of its layer.
 	Ends bool

@@ -9,13 +9,15 @@ import (
 const (
 	// maxWork bounds the elements that are read and written when constants are
 	// computed. Shape arithmetic needs some thousands, the causal mask of a
-	// language model a million.
-	maxWork = 1 << 22
+	// language model some hundred thousand. What is larger stays a node.
+	maxWork = 1 << 21
 	// maxRank bounds the dimensions of a tensor.
 	maxRank = 64
 	// maxReach bounds how many nodes back a value that a shape needs is looked
-	// for among the nodes that stay, and how deep bodies of If are nested.
+	// for among the nodes that stay.
 	maxReach = 64
+	// maxBodies bounds how deep bodies of If are nested.
+	maxBodies = 8
 )
 
 // Fold returns the main graph of m for the given shapes of its inputs, by name.
@@ -257,7 +259,7 @@ func (f *folder) node(n *NodeProto, depth int) error {
 	if err != nil {
 		return err
 	}
-	if len(n.GetOutput()) == 0 {
+	if !slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" }) {
 		return fmt.Errorf("it has no output")
 	}
 	if len(n.Output) > len(out) {
@@ -449,8 +451,8 @@ func (f *folder) constantNode(n *NodeProto) error {
 
 // branch puts the branch of an If whose condition is constant in its place.
 func (f *folder) branch(n *NodeProto, depth int) error {
-	if depth >= maxReach {
-		return fmt.Errorf("bodies are nested more than %d deep", maxReach)
+	if depth >= maxBodies {
+		return fmt.Errorf("bodies are nested more than %d deep", maxBodies)
 	}
 	c := &call{f, n}
 	if !c.has(0) {
