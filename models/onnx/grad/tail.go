@@ -1,0 +1,206 @@
+package grad
+
+import (
+	"math"
+	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// tail is what lies between a cut and the features.
+type tail struct {
+	nodes  []*onnx.NodeProto // in the graph's order
+	inputs []string          // inputs of the graph that are reached, in its order
+	frozen []*onnx.NodeProto // the other nodes that the features depend on
+	// weights are those of each node, by their names.
+	weights [][]string
+}
+
+// newTail finds the tail. cut is "" if it begins at the graph's inputs.
+func newTail(g *onnx.Graph, cut, features string) *tail {
+	behind, all := reach(g, cut, features), reach(g, "", features)
+	t := new(tail)
+	for i, n := range g.Nodes {
+		switch {
+		case behind.nodes[i]:
+			t.nodes = append(t.nodes, n)
+		case all.nodes[i]:
+			t.frozen = append(t.frozen, n)
+		}
+	}
+	for _, name := range g.Inputs {
+		if behind.tensors[name] && name != cut {
+			t.inputs = append(t.inputs, name)
+		}
+	}
+	t.findWeights(g)
+	return t
+}
+
+type reached struct {
+	nodes   []bool // by their place in the graph
+	tensors map[string]bool
+}
+
+// reach walks from a tensor back to cut and to the graph's inputs.
+func reach(g *onnx.Graph, cut, from string) *reached {
+	r := &reached{nodes: make([]bool, len(g.Nodes)), tensors: map[string]bool{from: true}}
+	for i := len(g.Nodes) - 1; i >= 0; i-- { // a node stands behind those that it needs
+		for _, out := range g.Nodes[i].GetOutput() {
+			r.nodes[i] = r.nodes[i] || out != "" && out != cut && r.tensors[out]
+		}
+		if r.nodes[i] {
+			for _, in := range g.Nodes[i].GetInput() {
+				r.tensors[in] = true
+			}
+		}
+	}
+	return r
+}
+
+// weightInputs says which inputs of an operator are its weights, if they are
+// constants or made of constants alone. What is added, multiplied or
+// concatenated counts if it does not look like a mask.
+var weightInputs = map[string][]int{
+	"Add":                   {0, 1},
+	"BatchNormalization":    {1, 2}, // the statistics stay
+	"Concat":                nil,    // all: a class token
+	"Conv":                  {1, 2},
+	"Gather":                {0},
+	"Gemm":                  {0, 1, 2},
+	"GroupNormalization":    {1, 2},
+	"InstanceNormalization": {1, 2},
+	"LayerNormalization":    {1, 2},
+	"MatMul":                {0, 1},
+	"Mul":                   {0, 1},
+	"PRelu":                 {1},
+}
+
+// findWeights fills in t.weights: float32 constants of more than one element. In
+// zeros that are concatenated, in numbers that stand for minus infinity and in
+// single numbers there is nothing to learn.
+func (t *tail) findWeights(g *onnx.Graph) {
+	origin := make(map[string][]string) // of what is made of constants alone
+	t.weights = make([][]string, len(t.nodes))
+	for i, n := range t.nodes {
+		op := n.GetOpType()
+		places, ok := weightInputs[op]
+		var from []string
+		fixed := true
+		for j, name := range n.GetInput() {
+			leaves := origin[name]
+			if c := g.Constants[name]; c != nil {
+				if c.Type == onnx.TensorProto_FLOAT && len(c.F32) > 1 {
+					leaves = []string{name}
+				}
+			} else if name != "" && origin[name] == nil {
+				fixed = false
+			}
+			from = append(from, leaves...)
+			if !ok || !standard(n) || places != nil && !slices.Contains(places, j) {
+				continue
+			}
+			for _, leaf := range leaves {
+				v := g.Constants[leaf].F32
+				switch op {
+				case "Add", "Mul", "Concat":
+					if mask(v) || op == "Concat" && !slices.ContainsFunc(v, func(x float32) bool { return x != 0 }) {
+						continue
+					}
+				}
+				t.weights[i] = append(t.weights[i], leaf)
+			}
+		}
+		if fixed {
+			for _, out := range n.GetOutput() {
+				origin[out] = append([]string{}, from...) // known, even if of nothing
+			}
+		}
+	}
+}
+
+// mask tells whether values hold numbers that stand for minus infinity.
+func mask(values []float32) bool {
+	const least = 1e4 // some exporters write -10000
+	return slices.ContainsFunc(values, func(v float32) bool {
+		return !(math.Abs(float64(v)) < least)
+	})
+}
+
+// flow tells which tensors of the tail the samples flow through: those that
+// depend on the cut or, if there is none, on an input of the graph by way of a
+// weight. A mask that is made from an input is not among them.
+func (t *tail) flow(cut string) (main, fed map[string]bool) {
+	main, fed = map[string]bool{}, map[string]bool{}
+	for _, name := range t.inputs {
+		fed[name] = true
+	}
+	if cut != "" {
+		main[cut] = true
+	}
+	for i, n := range t.nodes {
+		var m, f bool
+		for _, in := range n.GetInput() {
+			m, f = m || main[in], f || fed[in]
+		}
+		m = m || f && cut == "" && len(t.weights[i]) > 0
+		for _, out := range n.GetOutput() {
+			main[out], fed[out] = m, f
+		}
+	}
+	return main, fed
+}
+
+// beside returns the first node of the tail that has weights and depends on an
+// input of the graph but not on the cut, nil if there is none: then all that is
+// learned flows through the cut.
+func (t *tail) beside(cut string) *onnx.NodeProto {
+	main, fed := t.flow(cut)
+	for i, n := range t.nodes {
+		if len(t.weights[i]) == 0 || slices.ContainsFunc(n.GetInput(), func(in string) bool { return main[in] }) {
+			continue
+		}
+		if slices.ContainsFunc(n.GetInput(), func(in string) bool { return fed[in] }) {
+			return n
+		}
+	}
+	return nil
+}
+
+// cuts returns the tensors behind the first `from` nodes at which the tail can
+// be cut, in order, the features left out. In an order in which nodes can run,
+// everything flows through a tensor if it is the only one that is waited for
+// when it has been made.
+func (t *tail) cuts(g *onnx.Graph, cut, features string, from int) []string {
+	main, _ := t.flow(cut)
+	last := map[string]int{features: len(t.nodes)}
+	for i, n := range t.nodes {
+		for _, in := range n.GetInput() {
+			if in != features {
+				last[in] = i
+			}
+		}
+	}
+	var found []string
+	waiting := map[string]bool{}
+	if cut != "" {
+		waiting[cut] = true
+	}
+	for i, n := range t.nodes {
+		for _, in := range n.GetInput() {
+			if last[in] <= i {
+				delete(waiting, in)
+			}
+		}
+		for _, out := range n.GetOutput() {
+			if main[out] && last[out] > i {
+				waiting[out] = true
+			}
+		}
+		out := n.GetOutput()[0]
+		if i >= from && len(waiting) == 1 && waiting[out] && out != features && g.Types[out] == onnx.TensorProto_FLOAT {
+			found = append(found, out)
+		}
+	}
+	return found
+}
