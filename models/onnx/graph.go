@@ -9,16 +9,25 @@ type Graph struct {
 	Nodes   []*NodeProto // in an order in which they can run
 	Inputs  []string     // tensors that are fed
 	Outputs []string
-	// Constants holds initialisers and what was computed from them, by name.
+	// Constants holds initialisers and what was computed from them, by name, as
+	// far as nodes or outputs use them.
 	Constants map[string]*Tensor
 	// Shapes has the dimensions of every tensor, Types its element type.
 	Shapes map[string][]int64
 	Types  map[string]TensorProto_DataType
+	// Stored names, for each constant that is a tensor of the file, that tensor:
+	// itself, or the one that it is by way of Identity or of a Cast that loses
+	// nothing (float16 to float32). Changed values are written back there.
+	Stored map[string]string
+	// Domains has the versions of the other operator sets in use, by domain.
+	Domains map[string]int64
 }
 
 // Tensor is the values of a constant, row-major. One of F32, I64, I32 and Bool
 // holds as many values as Dims says; float16 values are kept as F32 with Type
-// FLOAT16.
+// FLOAT16. Likewise BFLOAT16 and, rounded, DOUBLE are kept as F32; 8 and 16 bit
+// integers as I32; UINT32 and the bits of UINT64 as I64. Of other types no
+// values are kept.
 type Tensor struct {
 	Type TensorProto_DataType
 	Dims []int64

@@ -1,0 +1,555 @@
+package onnx
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+const (
+	// maxWork bounds the elements that are read and written when constants are
+	// computed. Shape arithmetic needs some thousands, the causal mask of a
+	// language model a million.
+	maxWork = 1 << 22
+	// maxRank bounds the dimensions of a tensor.
+	maxRank = 64
+	// maxReach bounds how many nodes back a value that a shape needs is looked
+	// for among the nodes that stay, and how deep bodies of If are nested.
+	maxReach = 64
+)
+
+// Fold returns the main graph of m for the given shapes of its inputs, by name.
+// A shape may be left out where the model declares all dimensions. Every tensor
+// has then one shape, and what depends on constants alone is evaluated, with one
+// exception: what is computed from a stored float tensor of more than one
+// element stays a node, so that the tensor remains a weight. If with a constant
+// condition is replaced by its branch.
+//
+// An operator without a rule, a shape that depends on the values of what is fed,
+// and inputs that do not fit are errors that name the node and its operator.
+// Weights in external files must have been read into m (ReadExternal).
+func Fold(m *ModelProto, shapes map[string][]int64) (*Graph, error) {
+	f, err := fold(m, shapes)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	if err := f.values(); err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return f.g, nil
+}
+
+// Outline is Fold without the values of the constants: they have types and
+// dimensions. It costs no more for large weights than for small ones, and
+// weights in external files need not be there.
+func Outline(m *ModelProto, shapes map[string][]int64) (*Graph, error) {
+	f, err := fold(m, shapes)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return f.g, nil
+}
+
+// constant is a tensor that is known: stored in the file, or computed.
+type constant struct {
+	name   string       // of the stored tensor that it is, "" if it was computed
+	stored *TensorProto // nil if it was computed
+	array  *array       // nil until it is computed with
+}
+
+type folder struct {
+	g         *Graph
+	constants map[string]*constant
+	weights   map[string]bool       // weights, and what is computed from them alone
+	kept      map[string]*NodeProto // nodes of constants that stay nodes, by output
+	seen      map[string]*array     // what a shape needed of them
+	own       map[string]bool       // operators that the model's functions define
+	work      int64
+}
+
+func fold(m *ModelProto, shapes map[string][]int64) (*folder, error) {
+	f := &folder{
+		g: &Graph{
+			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]TensorProto_DataType),
+			Stored: make(map[string]string), Domains: make(map[string]int64),
+		},
+		constants: make(map[string]*constant),
+		weights:   make(map[string]bool),
+		kept:      make(map[string]*NodeProto),
+		seen:      make(map[string]*array),
+		own:       make(map[string]bool),
+	}
+	sets, err := opsets(m.GetOpsetImport())
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
+		if s.Domain == "" {
+			f.g.Opset = s.Version
+		} else {
+			f.g.Domains[s.Domain] = s.Version
+		}
+	}
+	if f.g.Opset < minOpset || f.g.Opset > maxOpset {
+		return nil, fmt.Errorf("operator set %d: %d to %d are supported", f.g.Opset, minOpset, maxOpset)
+	}
+	for _, fn := range m.GetFunctions() {
+		f.own[operatorKey(fn.GetDomain(), fn.GetName())] = true
+	}
+	g := m.GetGraph()
+	if g == nil {
+		return nil, fmt.Errorf("%w: it has no graph", ErrNotModel)
+	}
+	if err := f.initializers(g); err != nil {
+		return nil, err
+	}
+	if err := f.inputs(g, shapes); err != nil {
+		return nil, err
+	}
+	if err := f.nodes(g.GetNode(), 0); err != nil {
+		return nil, err
+	}
+	for _, o := range g.GetOutput() {
+		if _, ok := f.g.Types[o.GetName()]; !ok {
+			return nil, fmt.Errorf("output %s: no node makes it", quote(o.GetName()))
+		}
+		f.g.Outputs = append(f.g.Outputs, o.GetName())
+	}
+	f.finish()
+	return f, nil
+}
+
+// define makes a tensor known.
+func (f *folder) define(name string, v value) error {
+	if name == "" {
+		return fmt.Errorf("a tensor has no name")
+	}
+	if _, ok := f.g.Types[name]; ok {
+		return fmt.Errorf("tensor %s is made twice", quote(name))
+	}
+	if len(v.dims) > maxRank {
+		return fmt.Errorf("tensor %s: %d dimensions, more than %d", quote(name), len(v.dims), maxRank)
+	}
+	if _, err := elements(v.dims); err != nil {
+		return fmt.Errorf("tensor %s: %w", quote(name), err)
+	}
+	if v.dims == nil {
+		v.dims = []int64{}
+	}
+	f.g.Types[name], f.g.Shapes[name] = v.elem, v.dims
+	return nil
+}
+
+// store makes a tensor of the file known under a name.
+func (f *folder) store(name string, t *TensorProto) error {
+	if t.GetDataLocation() != TensorProto_EXTERNAL {
+		if err := checkValues(t); err != nil {
+			return err
+		}
+	}
+	v := value{TensorProto_DataType(t.GetDataType()), t.GetDims()}
+	if err := f.define(name, v); err != nil {
+		return err
+	}
+	f.constants[name] = &constant{name: name, stored: t}
+	f.weights[name] = isFloat(v.elem) && total(v.dims) != 1
+	return nil
+}
+
+func (f *folder) initializers(g *GraphProto) error {
+	for _, t := range g.GetInitializer() {
+		if err := f.store(t.GetName(), t); err != nil {
+			return fmt.Errorf("initializer %s: %w", quote(t.GetName()), err)
+		}
+	}
+	if len(g.GetSparseInitializer()) > 0 {
+		return fmt.Errorf("initializer %s: sparse tensors are not supported", quote(g.SparseInitializer[0].GetValues().GetName()))
+	}
+	return nil
+}
+
+func (f *folder) inputs(g *GraphProto, shapes map[string][]int64) error {
+	fed := slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *ValueInfoProto) bool { return f.constants[v.GetName()] != nil })
+	declared, err := values(fed)
+	if err != nil {
+		return fmt.Errorf("input %w", err)
+	}
+	for _, v := range declared {
+		if v.Kind != "tensor" || v.Elem == TensorProto_UNDEFINED {
+			return fmt.Errorf("input %s: it must be a tensor of a declared type", quote(v.Name))
+		}
+		dims, given := shapes[v.Name]
+		if given && v.Shape != nil && len(dims) != len(v.Shape) {
+			return fmt.Errorf("input %s: shape %v is given, the model declares %d dimensions", quote(v.Name), clip(dims), len(v.Shape))
+		}
+		if !given {
+			if v.Shape == nil {
+				return fmt.Errorf("input %s: the model does not declare its shape; give one", quote(v.Name))
+			}
+			for i, d := range v.Shape {
+				if d.Size < 0 {
+					return fmt.Errorf("input %s: dimension %d is not fixed; give its shape", quote(v.Name), i)
+				}
+				dims = append(dims, d.Size)
+			}
+		}
+		if err := f.define(v.Name, value{v.Elem, slices.Clone(dims)}); err != nil {
+			return fmt.Errorf("input %w", err)
+		}
+		f.g.Inputs = append(f.g.Inputs, v.Name)
+	}
+	for name := range shapes {
+		if !slices.Contains(f.g.Inputs, name) {
+			return fmt.Errorf("shape of %s: the model has no such input", quote(name))
+		}
+	}
+	return nil
+}
+
+func (f *folder) nodes(nodes []*NodeProto, depth int) error {
+	for i, n := range nodes {
+		if err := f.node(n, depth); err != nil {
+			name := n.GetName()
+			if name == "" && len(n.GetOutput()) > 0 {
+				name = n.GetOutput()[0]
+			}
+			return fmt.Errorf("node %d %s (%s): %w", i, quote(name), quote(n.GetOpType()), err)
+		}
+	}
+	return nil
+}
+
+// operatorKey is where an operator stands in the table.
+func operatorKey(domain, opType string) string {
+	if domain = standard(domain); domain != "" {
+		return domain + ":" + opType
+	}
+	return opType
+}
+
+func (f *folder) node(n *NodeProto, depth int) error {
+	for i, name := range n.GetInput() {
+		if _, ok := f.g.Types[name]; name != "" && !ok {
+			return fmt.Errorf("input %d %s: no node before makes it", i, quote(name))
+		}
+	}
+	key := operatorKey(n.GetDomain(), n.GetOpType())
+	switch key {
+	case "Constant":
+		return f.constantNode(n)
+	case "If":
+		return f.branch(n, depth)
+	}
+	op, ok := operators[key]
+	switch {
+	case f.own[key]:
+		return fmt.Errorf("the operator is a function of the model's own, which is not supported; inline the model's functions")
+	case !ok:
+		return fmt.Errorf("the operator is not supported")
+	}
+	c := &call{f, n}
+	for i := range op.least {
+		if !c.has(i) {
+			return fmt.Errorf("input %d is missing", i)
+		}
+	}
+	out, err := op.infer(c)
+	if err != nil {
+		return err
+	}
+	if len(n.GetOutput()) == 0 {
+		return fmt.Errorf("it has no output")
+	}
+	if len(n.Output) > len(out) {
+		return fmt.Errorf("%d outputs, more than %d", len(n.Output), len(out))
+	}
+	for i, name := range n.Output {
+		if name == "" {
+			continue
+		}
+		if err := f.define(name, out[i]); err != nil {
+			return fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	if f.alias(n, key) {
+		return nil
+	}
+	if f.settled(n, key) {
+		if !f.keeps(n) {
+			if values, err := f.evaluate(n, op, 0); err == nil {
+				for i, name := range n.Output {
+					if name != "" {
+						f.constants[name] = &constant{array: values[i]}
+					}
+				}
+				return nil
+			}
+		}
+		// It is a constant, but one that stays to be computed.
+		for _, name := range n.Output {
+			f.kept[name], f.weights[name] = n, true
+		}
+	}
+	f.g.Nodes = append(f.g.Nodes, n)
+	return nil
+}
+
+// settled tells whether a node's result does not depend on what is fed.
+func (f *folder) settled(n *NodeProto, key string) bool {
+	switch key {
+	case "Shape", "Size":
+		return true // the shape is known
+	case "RandomNormal", "RandomUniform":
+		return false
+	}
+	for _, name := range n.GetInput() {
+		if name != "" && f.constants[name] == nil && f.kept[name] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// keeps tells whether a node of constants must stay since it makes floats from
+// a weight.
+func (f *folder) keeps(n *NodeProto) bool {
+	switch n.GetOpType() {
+	case "Shape", "Size":
+		return false
+	}
+	from := slices.ContainsFunc(n.GetInput(), func(name string) bool { return f.weights[name] })
+	return from && slices.ContainsFunc(n.GetOutput(), func(name string) bool { return name != "" && isFloat(f.g.Types[name]) })
+}
+
+// alias makes the output of Identity, or of a Cast that loses nothing, the
+// stored tensor itself.
+func (f *folder) alias(n *NodeProto, key string) bool {
+	if key != "Identity" && key != "Cast" {
+		return false
+	}
+	from, to := n.Input[0], n.Output[0]
+	c := f.constants[from]
+	if c == nil || c.stored == nil {
+		return false
+	}
+	elem, was := f.g.Types[to], f.g.Types[from]
+	if elem != was && !(elem == TensorProto_FLOAT && (was == TensorProto_FLOAT16 || was == TensorProto_BFLOAT16)) {
+		return false
+	}
+	f.constants[to] = c
+	f.weights[to] = f.weights[from]
+	return true
+}
+
+// evaluate returns the values of a node of constants.
+func (f *folder) evaluate(n *NodeProto, op operator, reach int) ([]*array, error) {
+	if op.evaluate == nil {
+		return nil, fmt.Errorf("%s of constants is not computed", n.GetOpType())
+	}
+	out := make([]value, len(n.Output))
+	work := int64(16)
+	for i, name := range n.Output {
+		if name == "" {
+			return nil, fmt.Errorf("output %d is left out", i)
+		}
+		out[i] = value{f.g.Types[name], f.g.Shapes[name]}
+		work = min(work+total(out[i].dims), maxWork+1)
+	}
+	in := make([]*array, len(n.GetInput()))
+	for i, name := range n.GetInput() {
+		switch {
+		case name == "":
+			continue
+		case n.GetOpType() == "Shape" || n.GetOpType() == "Size":
+			continue // their input has no values
+		}
+		work = min(work+total(f.g.Shapes[name]), maxWork+1)
+		if f.work+work > maxWork {
+			return nil, errTooLarge
+		}
+		var err error
+		if in[i], err = f.array(name, reach+1); err != nil {
+			return nil, err
+		}
+	}
+	if f.work += work; f.work > maxWork {
+		return nil, errTooLarge
+	}
+	return op.evaluate(&call{f, n}, in, out)
+}
+
+// array returns the values of a constant, also of one that stays a node.
+func (f *folder) array(name string, reach int) (*array, error) {
+	if c := f.constants[name]; c != nil {
+		if c.array == nil {
+			if f.work += total(f.g.Shapes[name]); f.work > maxWork {
+				return nil, errTooLarge
+			}
+			var err error
+			if c.array, err = arrayOf(c.stored); err != nil {
+				return nil, err
+			}
+		}
+		a := *c.array
+		a.elem = f.g.Types[name] // an alias may have another
+		return &a, nil
+	}
+	n := f.kept[name]
+	if n == nil || reach > maxReach {
+		return nil, errNotConstant
+	}
+	if a := f.seen[name]; a != nil {
+		return a, nil
+	}
+	values, err := f.evaluate(n, operators[operatorKey(n.GetDomain(), n.GetOpType())], reach)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range n.Output {
+		f.seen[o] = values[i]
+	}
+	return f.seen[name], nil
+}
+
+// constantNode makes the value of a Constant known.
+func (f *folder) constantNode(n *NodeProto) error {
+	if len(n.GetOutput()) != 1 {
+		return fmt.Errorf("%d outputs, not one", len(n.GetOutput()))
+	}
+	for _, a := range n.GetAttribute() {
+		var v *array
+		switch a.GetName() {
+		case "value":
+			return f.store(n.Output[0], a.GetT())
+		case "value_float":
+			v = &array{value: value{TensorProto_FLOAT, []int64{}}, f: []float64{float64(a.GetF())}}
+		case "value_int":
+			v = &array{value: value{TensorProto_INT64, []int64{}}, i: []int64{a.GetI()}}
+		case "value_floats":
+			v = newArray(value{TensorProto_FLOAT, []int64{int64(len(a.GetFloats()))}})
+			for i, x := range a.GetFloats() {
+				v.f[i] = float64(x)
+			}
+		case "value_ints":
+			v = &array{value: value{TensorProto_INT64, []int64{int64(len(a.GetInts()))}}, i: slices.Clone(a.GetInts())}
+			if v.i == nil {
+				v.i = []int64{}
+			}
+		default:
+			continue
+		}
+		if err := f.define(n.Output[0], v.value); err != nil {
+			return err
+		}
+		f.constants[n.Output[0]] = &constant{array: v}
+		return nil
+	}
+	return fmt.Errorf("it has no value that is supported")
+}
+
+// branch puts the branch of an If whose condition is constant in its place.
+func (f *folder) branch(n *NodeProto, depth int) error {
+	if depth >= maxReach {
+		return fmt.Errorf("bodies are nested more than %d deep", maxReach)
+	}
+	c := &call{f, n}
+	if !c.has(0) {
+		return fmt.Errorf("input 0 is missing")
+	}
+	condition, err := c.number(0)
+	if err != nil {
+		return fmt.Errorf("condition: %w", err)
+	}
+	name := "else_branch"
+	if condition != 0 {
+		name = "then_branch"
+	}
+	body := c.attribute(name).GetG()
+	if body == nil {
+		return fmt.Errorf("it has no %s", name)
+	}
+	if len(body.GetOutput()) != len(n.GetOutput()) {
+		return fmt.Errorf("%s has %d outputs, the node %d", name, len(body.GetOutput()), len(n.GetOutput()))
+	}
+	if err := f.initializers(body); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := f.nodes(body.GetNode(), depth+1); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for i, o := range n.Output {
+		if err := f.node(Node("Identity", []string{body.Output[i].GetName()}, []string{o}), depth+1); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// finish keeps of the nodes those that the outputs need, and of the constants
+// those that nodes or outputs use.
+func (f *folder) finish() {
+	used := make(map[string]bool)
+	for _, o := range f.g.Outputs {
+		used[o] = true
+	}
+	keep := make([]*NodeProto, 0, len(f.g.Nodes))
+	for _, n := range slices.Backward(f.g.Nodes) {
+		if !slices.ContainsFunc(n.Output, func(o string) bool { return o != "" && used[o] }) {
+			continue
+		}
+		keep = append(keep, n)
+		for _, name := range n.GetInput() {
+			if name != "" {
+				used[name] = true
+			}
+		}
+	}
+	slices.Reverse(keep)
+	f.g.Nodes = keep
+	made := maps.Clone(used)
+	for _, name := range f.g.Inputs {
+		made[name] = true
+	}
+	for _, n := range keep {
+		for _, o := range n.Output {
+			made[o] = true
+		}
+	}
+	for name := range f.g.Types {
+		if !made[name] {
+			delete(f.g.Types, name)
+			delete(f.g.Shapes, name)
+		}
+	}
+	for name, c := range f.constants {
+		if !used[name] {
+			continue
+		}
+		f.g.Constants[name] = &Tensor{Type: f.g.Types[name], Dims: f.g.Shapes[name]}
+		if c.stored != nil {
+			f.g.Stored[name] = c.name
+		}
+	}
+}
+
+// values fills in the values of the constants.
+func (f *folder) values() error {
+	read := make(map[*constant]*Tensor)
+	for _, name := range slices.Sorted(maps.Keys(f.g.Constants)) {
+		c, t := f.constants[name], f.g.Constants[name]
+		if c.stored == nil {
+			*t = *c.array.tensor()
+			continue
+		}
+		v := read[c]
+		if v == nil {
+			var err error
+			if v, err = readTensor(c.stored); err != nil {
+				return fmt.Errorf("tensor %s: %w", quote(name), err)
+			}
+			read[c] = v
+		}
+		t.F32, t.I64, t.I32, t.Bool = v.F32, v.I64, v.I32, v.Bool
+	}
+	return nil
+}

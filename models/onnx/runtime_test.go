@@ -1,0 +1,273 @@
+//go:build cgo && !windows
+
+package onnx_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/runtime"
+)
+
+func library(t testing.TB) *runtime.Library {
+	t.Helper()
+	path, err := filepath.Abs("../../lib/libonnxruntime.so")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		where, err := runtime.Find("")
+		if err != nil {
+			t.Fatalf("the tests of this package need ONNX Runtime; run: make runtime\n%v", err)
+		}
+		path = where.Path
+	}
+	l, err := runtime.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func decode(t testing.TB, path string) *onnx.ModelProto {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// run runs a model on tensors by name and returns the outputs, float32 or int64,
+// of the given shapes.
+func run(t testing.TB, l *runtime.Library, m *onnx.ModelProto, in map[string]runtime.Tensor, outputs []string, out []runtime.Tensor) error {
+	t.Helper()
+	data, err := onnx.Encode(m)
+	if err != nil {
+		return err
+	}
+	o := &runtime.Options{Outputs: outputs}
+	var tensors []runtime.Tensor
+	for name, x := range in {
+		o.Inputs, tensors = append(o.Inputs, name), append(tensors, x)
+	}
+	s, err := l.NewSession(data, o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Run(context.Background(), tensors, out)
+}
+
+// feed makes a tensor: floats around 0, or integers that are indices into
+// anything with at least two rows.
+func feed(elem onnx.TensorProto_DataType, shape []int64) runtime.Tensor {
+	n := int64(1)
+	for _, d := range shape {
+		n *= d
+	}
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	x := runtime.Tensor{Shape: shape}
+	switch elem {
+	case onnx.TensorProto_INT64:
+		x.I64 = make([]int64, n)
+		for i := range x.I64 {
+			x.I64[i] = int64(r.IntN(2))
+		}
+	case onnx.TensorProto_INT32:
+		x.I32 = make([]int32, n)
+		for i := range x.I32 {
+			x.I32[i] = int32(r.IntN(2))
+		}
+	default:
+		x.F32 = make([]float32, n)
+		for i := range x.F32 {
+			x.F32[i] = r.Float32()*2 - 1
+		}
+	}
+	return x
+}
+
+// agree checks what Fold says of every tensor of a model against the runtime:
+// each is declared as an output of the type that Fold found, which the runtime
+// refuses if it is another, and its shape and, of what was evaluated, its values
+// are outputs.
+func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[string][]int64) (tensors, constants int) {
+	t.Helper()
+	m = proto.Clone(m).(*onnx.ModelProto)
+	// Every tensor is an output, so that Fold drops none.
+	var names []string
+	for _, n := range m.Graph.Node {
+		for _, o := range n.Output {
+			if o != "" {
+				names = append(names, o)
+			}
+		}
+	}
+	declared := m.Graph.Output
+	m.Graph.Output = nil
+	for _, name := range names {
+		m.Graph.Output = append(m.Graph.Output, &onnx.ValueInfoProto{Name: proto.String(name)})
+	}
+	g, err := onnx.Fold(m, shapes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Graph.Output = nil
+	in := map[string]runtime.Tensor{}
+	for _, name := range g.Inputs {
+		in[name] = feed(g.Types[name], g.Shapes[name])
+	}
+	type check struct {
+		name, output string
+		constant     bool
+	}
+	var checks []check
+	var outputs []string
+	var out []runtime.Tensor
+	add := func(node ...*onnx.NodeProto) { m.Graph.Node = append(m.Graph.Node, node...) }
+	m.Graph.Initializer = append(m.Graph.Initializer,
+		&onnx.TensorProto{Name: proto.String("check:seven"), Dims: []int64{1}, DataType: proto.Int32(int32(onnx.TensorProto_INT64)), Int64Data: []int64{7}},
+		&onnx.TensorProto{Name: proto.String("check:flat"), Dims: []int64{1}, DataType: proto.Int32(int32(onnx.TensorProto_INT64)), Int64Data: []int64{-1}})
+	for i, name := range names {
+		if v := slices.IndexFunc(declared, func(v *onnx.ValueInfoProto) bool { return v.GetName() == name }); v < 0 {
+			m.Graph.Output = append(m.Graph.Output, &onnx.ValueInfoProto{Name: proto.String(name), Type: &onnx.TypeProto{
+				Value: &onnx.TypeProto_TensorType{TensorType: &onnx.TypeProto_Tensor{ElemType: proto.Int32(int32(g.Types[name]))}}}})
+		} else {
+			m.Graph.Output = append(m.Graph.Output, declared[v])
+		}
+		// A shape of no dimensions would be a tensor of no elements, so a 7 is
+		// put behind each.
+		o := fmt.Sprintf("check:shape%d", i)
+		add(onnx.Node("Shape", []string{name}, []string{o + "x"}), onnx.Node("Concat", []string{o + "x", "check:seven"}, []string{o}, onnx.IntAttribute("axis", 0)))
+		rank := int64(len(g.Shapes[name])) + 1
+		m.Graph.Output = append(m.Graph.Output, onnx.TensorValue(o, onnx.TensorProto_INT64, onnx.Dim{Size: -1}))
+		checks, outputs, out = append(checks, check{name, o, false}), append(outputs, o), append(out, runtime.Tensor{Shape: []int64{rank}, I64: make([]int64, rank)})
+		c := g.Constants[name]
+		n := int64(1)
+		for _, d := range g.Shapes[name] {
+			n *= d
+		}
+		if c == nil || n == 0 {
+			continue
+		}
+		o = fmt.Sprintf("check:value%d", i)
+		to, x := onnx.TensorProto_INT64, runtime.Tensor{Shape: []int64{n}}
+		if c.F32 != nil {
+			to, x.F32 = onnx.TensorProto_FLOAT, make([]float32, n)
+		} else {
+			x.I64 = make([]int64, n)
+		}
+		add(onnx.Node("Cast", []string{name}, []string{o + "x"}, onnx.IntAttribute("to", int64(to))), onnx.Node("Reshape", []string{o + "x", "check:flat"}, []string{o}))
+		m.Graph.Output = append(m.Graph.Output, onnx.TensorValue(o, to, onnx.Dim{Size: -1}))
+		checks, outputs, out = append(checks, check{name, o, true}), append(outputs, o), append(out, x)
+	}
+	if err := run(t, l, m, in, outputs, out); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range checks {
+		want := out[i]
+		if !c.constant {
+			tensors++
+			if have := append(slices.Clone(g.Shapes[c.name]), 7); !slices.Equal(have, want.I64) {
+				t.Errorf("%s: shape %v, the runtime has %v", c.name, have[:len(have)-1], want.I64[:len(want.I64)-1])
+			}
+			continue
+		}
+		constants++
+		have := g.Constants[c.name]
+		for k := range want.I64 {
+			var v int64
+			switch {
+			case have.I64 != nil:
+				v = have.I64[k]
+			case have.I32 != nil:
+				v = int64(have.I32[k])
+			case have.Bool[k]:
+				v = 1
+			}
+			if v != want.I64[k] {
+				t.Errorf("%s: element %d is %d, the runtime has %d", c.name, k, v, want.I64[k])
+				break
+			}
+		}
+		for k, w := range want.F32 {
+			if d := have.F32[k] - w; have.F32[k] != w && !(max(d, -d) <= 1e-6*max(w, -w)) {
+				t.Errorf("%s: element %d is %g, the runtime has %g", c.name, k, have.F32[k], w)
+				break
+			}
+		}
+	}
+	return tensors, constants
+}
+
+// fix gives the inputs of a model shapes: 2 for a first dimension that is not
+// fixed, and what others says for the rest.
+func fix(t *testing.T, m *onnx.ModelProto, others int64) map[string][]int64 {
+	t.Helper()
+	s, err := onnx.Walk(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shapes := map[string][]int64{}
+	for _, v := range s.Inputs {
+		for i, d := range v.Shape {
+			switch {
+			case d.Size >= 0:
+			case i == 0:
+				d.Size = 2
+			default:
+				d.Size = others
+			}
+			shapes[v.Name] = append(shapes[v.Name], d.Size)
+		}
+	}
+	return shapes
+}
+
+// Every tensor of the built-in backbones, and of those in the folder that
+// HEADSTART_BACKBONES names, has the type and shape that Fold says, and what is
+// constant has its values.
+func TestFoldAgreesOnBackbones(t *testing.T) {
+	l := library(t)
+	paths, err := filepath.Glob("../builtin/*/onnx/model.onnx")
+	if err != nil || len(paths) != 2 {
+		t.Fatal(paths, err)
+	}
+	if dir := os.Getenv("HEADSTART_BACKBONES"); dir != "" {
+		if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && filepath.Ext(path) == ".onnx" {
+				paths = append(paths, path)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(strings.TrimSuffix(filepath.Dir(path), "/onnx"))+"/"+filepath.Base(path), func(t *testing.T) {
+			m := decode(t, path)
+			others := int64(17)
+			if strings.Contains(path, "melspectrogram") {
+				others = 12000
+			}
+			tensors, constants := agree(t, l, m, fix(t, m, others))
+			t.Logf("%d tensors, %d of them constant", tensors, constants)
+		})
+	}
+}
