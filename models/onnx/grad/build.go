@@ -2,6 +2,7 @@ package grad
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -112,6 +113,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 			return nil, fmt.Errorf("grad: tensor %s is of type %v, not FLOAT", quote(name), t)
 		}
 	}
+	g = single(g)
 	t := newTail(g, o.Cut, features)
 	if err := t.check(g, o.Cut, features); err != nil {
 		return nil, err
@@ -140,7 +142,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	if err := b.backward(b.nodes[:body], d, train); err != nil {
 		u := err.(*UnsupportedError)
 		i := slices.IndexFunc(t.nodes, func(n *onnx.NodeProto) bool { return title(n) == u.Node })
-		u.Cut = t.next(g, o.Cut, features, i+1)
+		u.Cut = t.next(g, o.Cut, features, i)
 		return nil, u
 	}
 
@@ -208,8 +210,8 @@ func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error)
 	return all, nil
 }
 
-// next returns the first tensor behind the first `from` nodes at which the tail
-// can be cut, "" if there is none.
+// next returns the first tensor at which the tail can be cut of those that the
+// node with index from and later ones make, "" if there is none.
 func (t *tail) next(g *onnx.Graph, cut, features string, from int) string {
 	if all := t.cuts(g, cut, features, from); len(all) > 0 {
 		return all[0]
@@ -221,7 +223,7 @@ func (t *tail) next(g *onnx.Graph, cut, features string, from int) string {
 func (t *tail) unsupported(g *onnx.Graph, o *Options, features string, i int, reason error) error {
 	return &UnsupportedError{
 		Node: title(t.nodes[i]), Operator: operator(t.nodes[i]), Reason: reason.Error(),
-		Cut: t.next(g, o.Cut, features, i+1),
+		Cut: t.next(g, o.Cut, features, i),
 	}
 }
 
@@ -437,12 +439,18 @@ func (b *builder) model(name string, p *Program, outputs []string) *onnx.ModelPr
 			added[in] = true
 		}
 	}
-	return &onnx.ModelProto{
+	m := &onnx.ModelProto{
 		IrVersion:    new(irVersion(b.opset)),
 		ProducerName: new("headstart"),
 		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(b.opset)}},
 		Graph:        g,
 	}
+	for _, domain := range slices.Sorted(maps.Keys(b.graph.Domains)) {
+		if slices.ContainsFunc(nodes, func(n *onnx.NodeProto) bool { return n.GetDomain() == domain }) {
+			m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: new(domain), Version: new(b.graph.Domains[domain])})
+		}
+	}
+	return m
 }
 
 // trimmed returns a node without trailing outputs that nothing reads.

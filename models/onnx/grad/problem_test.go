@@ -52,7 +52,7 @@ type problem struct {
 func newProblem(rng *rand.Rand, opset int64) *problem {
 	return &problem{rng: rng, fed: map[string]*array{}, graph: &onnx.Graph{
 		Opset: opset, Constants: map[string]*onnx.Tensor{},
-		Shapes: map[string][]int64{}, Types: map[string]onnx.TensorProto_DataType{},
+		Stored: map[string]string{}, Shapes: map[string][]int64{}, Types: map[string]onnx.TensorProto_DataType{},
 	}}
 }
 
@@ -85,6 +85,7 @@ func (p *problem) values(value func() float64, dims ...int64) []float32 {
 func (p *problem) constant(value func() float64, dims ...int64) string {
 	name := p.name("c")
 	p.graph.Constants[name] = &onnx.Tensor{Type: onnx.TensorProto_FLOAT, Dims: dims, F32: p.values(value, dims...)}
+	p.graph.Stored[name] = name
 	return name
 }
 
@@ -241,31 +242,15 @@ func run(t testing.TB, p *Program, values map[string]*array) *step {
 	}
 	defer s.Close()
 	var in, out []runtime.Tensor
-	feed := func(name string, elem onnx.TensorProto_DataType, dims []int64) {
-		x := values[name]
-		if x == nil || !slices.Equal(x.dims, dims) {
-			t.Fatalf("input %s has shape %v, not %v", name, dims, x)
-		}
-		f := runtime.Tensor{Shape: dims}
-		if elem == onnx.TensorProto_INT64 {
-			f.I64 = ints(x)
-		} else {
-			f.F32 = make([]float32, len(x.v))
-			for i, v := range x.v {
-				f.F32[i] = float32(v)
-			}
-		}
-		in = append(in, f)
-	}
 	for _, x := range p.Inputs {
-		feed(x.Name, x.Type, x.Dims)
+		in = append(in, tensor(t, x, values))
 	}
-	feed(p.Target.Name, p.Target.Type, p.Target.Dims)
+	in = append(in, tensor(t, p.Target, values))
 	r := &step{logits: make([]float32, product(p.Target.Dims)), dW: map[string][]float32{}}
 	loss := make([]float32, 1)
 	out = append(out, runtime.Tensor{Shape: []int64{1}, F32: loss}, runtime.Tensor{Shape: p.Target.Dims, F32: r.logits})
 	for _, w := range p.Weights {
-		feed(w.Name, onnx.TensorProto_FLOAT, w.Dims)
+		in = append(in, tensor(t, Input{w.Name, onnx.TensorProto_FLOAT, w.Dims}, values))
 		r.dW[w.Name] = make([]float32, product(w.Dims))
 		out = append(out, runtime.Tensor{Shape: w.Dims, F32: r.dW[w.Name]})
 	}
@@ -371,4 +356,52 @@ func (p *problem) check(t testing.TB, y string) float64 {
 		worst = max(worst, off/size)
 	}
 	return worst
+}
+
+// execute runs a model with one output.
+func execute(t testing.TB, m *onnx.ModelProto, inputs []Input, out string, dims []int64, values map[string]*array) *array {
+	t.Helper()
+	data, err := onnx.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	var in []runtime.Tensor
+	for _, x := range inputs {
+		names = append(names, x.Name)
+		in = append(in, tensor(t, x, values))
+	}
+	s, err := library(t).NewSession(data, &runtime.Options{Inputs: names, Outputs: []string{out}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	y := runtime.Tensor{Shape: dims, F32: make([]float32, product(dims))}
+	if err := s.Run(context.Background(), in, []runtime.Tensor{y}); err != nil {
+		t.Fatal(err)
+	}
+	a := newArray(dims...)
+	for i, v := range y.F32 {
+		a.v[i] = float64(v)
+	}
+	return a
+}
+
+// tensor returns what the runtime is fed for an input.
+func tensor(t testing.TB, in Input, values map[string]*array) runtime.Tensor {
+	t.Helper()
+	x := values[in.Name]
+	if x == nil || !slices.Equal(x.dims, in.Dims) {
+		t.Fatalf("input %s has shape %v, not %v", in.Name, in.Dims, x)
+	}
+	f := runtime.Tensor{Shape: in.Dims}
+	if in.Type == onnx.TensorProto_INT64 {
+		f.I64 = ints(x)
+		return f
+	}
+	f.F32 = make([]float32, len(x.v))
+	for i, v := range x.v {
+		f.F32[i] = float32(v)
+	}
+	return f
 }

@@ -1,6 +1,7 @@
 package grad
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -14,6 +15,37 @@ type tail struct {
 	frozen []*onnx.NodeProto // the other nodes that the features depend on
 	// weights are those of each node, by their names.
 	weights [][]string
+}
+
+// single returns g with one name for each tensor of the file: exporters store
+// equal weights once and give them names by Identity. Trained apart, they could
+// not be written back.
+func single(g *onnx.Graph) *onnx.Graph {
+	first, other := make(map[string]string), make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(g.Stored)) {
+		if c := g.Constants[name]; c != nil && c.Type == onnx.TensorProto_FLOAT {
+			if f, ok := first[g.Stored[name]]; ok {
+				other[name] = f
+			} else {
+				first[g.Stored[name]] = name
+			}
+		}
+	}
+	if len(other) == 0 {
+		return g
+	}
+	one := *g
+	one.Nodes = make([]*onnx.NodeProto, len(g.Nodes))
+	for i, n := range g.Nodes {
+		in := slices.Clone(n.GetInput())
+		for j, name := range in {
+			if f, ok := other[name]; ok {
+				in[j] = f
+			}
+		}
+		one.Nodes[i] = &onnx.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: in, Output: n.Output, Attribute: n.Attribute}
+	}
+	return &one
 }
 
 // newTail finds the tail. cut is "" if it begins at the graph's inputs.
@@ -76,9 +108,9 @@ var weightInputs = map[string][]int{
 	"PRelu":                 {1},
 }
 
-// findWeights fills in t.weights: float32 constants of more than one element. In
-// zeros that are concatenated, in numbers that stand for minus infinity and in
-// single numbers there is nothing to learn.
+// findWeights fills in t.weights: float32 tensors of the file of more than one
+// element. In zeros that are concatenated, in numbers that stand for minus
+// infinity and in single numbers there is nothing to learn.
 func (t *tail) findWeights(g *onnx.Graph) {
 	origin := make(map[string][]string) // of what is made of constants alone
 	t.weights = make([][]string, len(t.nodes))
@@ -90,7 +122,7 @@ func (t *tail) findWeights(g *onnx.Graph) {
 		for j, name := range n.GetInput() {
 			leaves := origin[name]
 			if c := g.Constants[name]; c != nil {
-				if c.Type == onnx.TensorProto_FLOAT && len(c.F32) > 1 {
+				if c.Type == onnx.TensorProto_FLOAT && len(c.F32) > 1 && g.Stored[name] != "" {
 					leaves = []string{name}
 				}
 			} else if name != "" && origin[name] == nil {
@@ -167,10 +199,10 @@ func (t *tail) beside(cut string) *onnx.NodeProto {
 	return nil
 }
 
-// cuts returns the tensors behind the first `from` nodes at which the tail can
-// be cut, in order, the features left out. In an order in which nodes can run,
-// everything flows through a tensor if it is the only one that is waited for
-// when it has been made.
+// cuts returns the tensors at which the tail can be cut of those that the node
+// with index from and later ones make, in order, the features left out. In an
+// order in which nodes can run, everything flows through a tensor if it is the
+// only one that is waited for when it has been made.
 func (t *tail) cuts(g *onnx.Graph, cut, features string, from int) []string {
 	main, _ := t.flow(cut)
 	last := map[string]int{features: len(t.nodes)}
