@@ -29,6 +29,13 @@ type Options struct {
 	// Classes is K, how many classes the head tells apart.
 	Classes int
 
+	// Block is how many channels lie together in the layout of the runtime's own
+	// fast convolutions: 8 or 16, by the processor. 0 means the plain layout, of
+	// standard operators alone. A blocked program must be compared with the plain
+	// one before it is used: its operators are no part of ONNX. Weights are then
+	// fed in the order of Weight.Pack.
+	Block int64
+
 	// Train tells whether a weight of the tail is trained. nil means that all are.
 	Train func(weight string) bool
 }
@@ -61,6 +68,9 @@ type Weight struct {
 	Node     string    // the first node that reads the weight
 	Dims     []int64   //
 	Values   []float32 // in the backbone, not to be written to; nil for the head's
+
+	form  form // in which the program takes it, see Pack
+	block int64
 }
 
 // InputNames returns the names of the inputs of both models: samples, target,
@@ -119,9 +129,23 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 		return nil, err
 	}
 	b := newBuilder(g)
-	for i, n := range t.nodes {
-		if err := b.forward(n); err != nil {
+	train, err := t.trained(g, o.Train)
+	if err != nil {
+		return nil, err
+	}
+	if b.block = o.Block; b.block > 0 {
+		forms, i, err := b.lower(t, o.Cut, features, train)
+		if err != nil {
 			return nil, t.unsupported(g, o, features, i, err)
+		}
+		for i, w := range train {
+			train[i].form, train[i].block = forms[w.Name], b.block
+		}
+	} else {
+		for i, n := range t.nodes {
+			if err := b.forward(n); err != nil {
+				return nil, t.unsupported(g, o, features, i, err)
+			}
 		}
 	}
 	pooled, err := b.pool(features, o.Pooling, o.Mask)
@@ -133,16 +157,12 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	body := len(b.nodes)
 	dLogits := b.loss(p.Logits, p.Target.Name, p.Loss)
 
-	train, err := t.trained(g, o.Train)
-	if err != nil {
-		return nil, err
-	}
 	train = append(train, p.Weights...)
 	d := map[string]string{p.Logits: dLogits}
-	if err := b.backward(b.nodes[:body], d, train); err != nil {
+	if err := b.backward(b.nodes[:body:body], d, train); err != nil {
 		u := err.(*UnsupportedError)
 		i := slices.IndexFunc(t.nodes, func(n *onnx.NodeProto) bool { return title(n) == u.Node })
-		u.Cut = t.next(g, o.Cut, features, i)
+		u.Cut = t.next(g, o.Cut, features, max(i, 0))
 		return nil, u
 	}
 
@@ -328,6 +348,7 @@ func (b *builder) backward(nodes []*onnx.NodeProto, d map[string]string, train [
 		if !wanted || !given {
 			continue
 		}
+		start := len(b.nodes)
 		dX, err := b.differentiate(n)
 		if err != nil {
 			return &UnsupportedError{Node: title(proto), Operator: operator(proto), Reason: err.Error()}
@@ -338,7 +359,7 @@ func (b *builder) backward(nodes []*onnx.NodeProto, d map[string]string, train [
 			case d[in] == "":
 				d[in] = dX[i]
 			default:
-				d[in] = b.add(d[in], dX[i])
+				d[in] = b.accumulated(d[in], dX[i], b.nodes[start:])
 			}
 		}
 	}
@@ -348,8 +369,8 @@ func (b *builder) backward(nodes []*onnx.NodeProto, d map[string]string, train [
 // differentiate applies the rule of a node. An error is a reason, an empty one
 // if there is no rule.
 func (b *builder) differentiate(n *node) ([]string, error) {
-	r, ok := rules[n.GetOpType()]
-	if !ok || !standard(n.NodeProto) {
+	r, ok := rules[operator(n.NodeProto)]
+	if !ok {
 		return nil, noRule{}
 	}
 	for i, in := range n.in {
@@ -445,9 +466,11 @@ func (b *builder) model(name string, p *Program, outputs []string) *onnx.ModelPr
 		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(b.opset)}},
 		Graph:        g,
 	}
-	for _, domain := range slices.Sorted(maps.Keys(b.graph.Domains)) {
+	others := maps.Collect(maps.All(b.graph.Domains))
+	others[nchwc] = 1
+	for _, domain := range slices.Sorted(maps.Keys(others)) {
 		if slices.ContainsFunc(nodes, func(n *onnx.NodeProto) bool { return n.GetDomain() == domain }) {
-			m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: new(domain), Version: new(b.graph.Domains[domain])})
+			m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: new(domain), Version: new(others[domain])})
 		}
 	}
 	return m

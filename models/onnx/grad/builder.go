@@ -22,6 +22,9 @@ type builder struct {
 	lists  map[string][]int64 // values in consts that are integers
 	taken  map[string]bool    // names of the graph's and of the builder's
 	n      int
+
+	block     int64             // how many channels a block has, 0 in the plain layout
+	unblocked map[string]string // the plain form of blocked tensors
 }
 
 func newBuilder(g *onnx.Graph) *builder {
@@ -34,6 +37,8 @@ func newBuilder(g *onnx.Graph) *builder {
 		known:  make(map[string]string),
 		lists:  make(map[string][]int64),
 		taken:  make(map[string]bool),
+
+		unblocked: make(map[string]string),
 	}
 	for name, dims := range g.Shapes {
 		b.shapes[name] = dims

@@ -18,7 +18,7 @@ import (
 // broadcast.
 type rule func(b *builder, n *node) ([]string, error)
 
-// rules by operator of the standard domain.
+// rules by operator, with its domain in front if it is not a standard one.
 var rules map[string]rule
 
 func init() {
@@ -93,6 +93,10 @@ func init() {
 		"Unsqueeze": reshape,
 		// gather.go
 		"Gather": gather,
+		// blocked.go
+		nchwc + ".Conv":          blockedConvolution,
+		nchwc + ".ReorderInput":  reorderInput,
+		nchwc + ".ReorderOutput": reorderOutput,
 	}
 }
 

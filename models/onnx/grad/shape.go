@@ -28,11 +28,7 @@ func transpose(b *builder, n *node) ([]string, error) {
 	if int64(len(perm)) != rank {
 		return nil, fmt.Errorf("perm %v of a tensor of rank %d", perm, rank)
 	}
-	inverse := make([]int64, rank)
-	for i, p := range perm {
-		inverse[p] = int64(i)
-	}
-	return []string{b.transpose(n.dY[0], inverse...)}, nil
+	return []string{b.transpose(n.dY[0], inverse(perm)...)}, nil
 }
 
 // concat: every input gets its part of dY.
