@@ -62,11 +62,11 @@ func BenchmarkStep(b *testing.B) {
 				}
 				out := []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
 				for _, w := range p.Weights {
-					x := tensor(b, Input{w.Name, onnx.TensorProto_FLOAT, w.Dims}, values)
-					packed := make([]float32, len(x.F32))
+					x := tensor(b, Input{w.Name, onnx.TensorProto_FLOAT, w.Shape}, values)
+					packed := make([]float32, product(w.Dims))
 					w.Pack(packed, x.F32)
 					in = append(in, runtime.Tensor{Shape: w.Dims, F32: packed})
-					out = append(out, runtime.Tensor{Shape: w.Dims, F32: make([]float32, len(x.F32))})
+					out = append(out, runtime.Tensor{Shape: w.Dims, F32: make([]float32, len(packed))})
 				}
 				for range 2 { // pages of the arena
 					if err := s.Run(context.Background(), in, out); err != nil {

@@ -14,47 +14,128 @@ import (
 // com.microsoft.nchwc. They are no part of ONNX: whoever uses such a program
 // compares it with the plain one first, and never stores it.
 //
-// A blocked tensor keeps the shape N×C×H×W. Operators that go element by element
-// therefore need no change, and their rules neither.
+// A blocked tensor keeps the shape N×C×H×W, with C rounded up to whole blocks.
+// Operators that go element by element therefore need no change, and their rules
+// neither. What pads the channels is 0, and stays so: filters and biases are 0
+// there, operators that would make something else of 0 are left in the plain
+// layout, and so activations and gradients are 0, too, and those of the weights.
 const nchwc = "com.microsoft.nchwc"
 
-// form is the order in which the values of a convolution's filter [K, C/G, taps]
-// are kept.
+// form is the order in which the values of a weight are kept.
 type form int
 
 const (
 	plain     form = iota // as in the backbone
-	dense                 // [K/B, C/B, taps, B of C, B of K]
-	depthwise             // [K/B, taps, B]
-	stem                  // [K/B, C, taps, B], for an input that is not blocked
+	vector                // a bias, padded
+	dense                 // a filter [K, C, taps] as [K/B, C/B, taps, B of C, B of K]
+	depthwise             // a filter [K, 1, taps] as [K/B, taps, B]
+	stem                  // a filter [K, C, taps] as [K/B, C, taps, B], for an input that is not blocked
 )
 
 // formOf returns the form of a convolution's filter, plain if it has none of the
-// others.
+// others. The runtime reorders channels in fours.
 func formOf(C, K, group, B int64) form {
 	switch {
-	case K%B != 0:
+	case K%4 != 0:
 		return plain
 	case group == C && group == K:
 		return depthwise
-	case group != 1:
-		return plain
-	case C%B == 0:
-		return dense
-	case C < B:
+	case group == 1 && C < B:
 		return stem
+	case group == 1 && C%4 == 0:
+		return dense
 	}
 	return plain
 }
 
-// split returns the dimensions of a plain filter with the channels in blocks,
-// and where each of them goes.
-func (f form) split(dims []int64, B int64) (blocks []int64, perm []int64) {
-	K, C, taps := dims[0], dims[1], product(dims[2:])
-	if f == dense {
-		return []int64{K / B, B, C / B, B, taps}, []int64{0, 2, 4, 3, 1}
+// whole returns n rounded up to whole blocks of B.
+func whole(n, B int64) int64 { return (n + B - 1) / B * B }
+
+// padded returns the dimensions in which a weight of the given ones is fed.
+func (f form) padded(dims []int64, B int64) []int64 {
+	dims = slices.Clone(dims)
+	if f != plain {
+		dims[0] = whole(dims[0], B)
 	}
-	return []int64{K / B, B, C, taps}, []int64{0, 2, 3, 1} // depthwise: C is 1
+	if f == dense {
+		dims[1] = whole(dims[1], B)
+	}
+	return dims
+}
+
+// split returns the padded dimensions of a filter with the channels in blocks:
+// [K/B, B of K, C/B, B of C, taps]. They are kept in the order that order says.
+func (f form) split(padded []int64, B int64) []int64 {
+	C, in := padded[1], int64(1)
+	if f == dense {
+		C, in = C/B, B
+	}
+	return []int64{padded[0] / B, B, C, in, product(padded[2:])}
+}
+
+// order is in which order those dimensions are kept.
+var order = []int64{0, 2, 4, 3, 1}
+
+// Pack copies a weight's values from the order of the backbone, of length
+// product(Shape), to the one in which the program takes them, of product(Dims).
+func (w *Weight) Pack(dst, src []float32) {
+	clear(dst)
+	w.each(func(plain, packed int64) { dst[packed] = src[plain] })
+}
+
+// Unpack is the inverse of Pack, for weights and for gradients.
+func (w *Weight) Unpack(dst, src []float32) {
+	w.each(func(plain, packed int64) { dst[plain] = src[packed] })
+}
+
+func (w *Weight) each(f func(plain, packed int64)) {
+	if w.form == plain || w.form == vector {
+		for i := range product(w.Shape) {
+			f(i, i)
+		}
+		return
+	}
+	K, C := w.Shape[0], w.Shape[1]
+	s := w.form.split(w.Dims, w.block)
+	outer, B, blocks, in, taps := s[0], s[1], s[2], s[3], s[4]
+	packed := int64(0)
+	for ko := range outer {
+		for co := range blocks {
+			for t := range taps {
+				for ci := range in {
+					for ki := range B {
+						if k, c := ko*B+ki, co*in+ci; k < K && c < C {
+							f((k*C+c)*taps+t, packed)
+						}
+						packed++
+					}
+				}
+			}
+		}
+	}
+}
+
+// packed and unpacked are Pack and Unpack as nodes; dims are those of the plain
+// filter.
+func (b *builder) packed(w string, f form) string {
+	dims := b.shapes[w]
+	fed := f.padded(dims, b.block)
+	after := make([]int64, len(dims))
+	for i := range dims {
+		after[i] = fed[i] - dims[i]
+	}
+	w = b.reshape(b.pad(w, make([]int64, len(dims)), after), f.split(fed, b.block)...)
+	return b.reshape(b.transpose(w, order...), fed...)
+}
+
+func (b *builder) unpacked(w string, f form, dims []int64) string {
+	fed := b.shapes[w]
+	s, moved := f.split(fed, b.block), make([]int64, 5)
+	for i, p := range order {
+		moved[i] = s[p]
+	}
+	w = b.reshape(b.transpose(b.reshape(w, moved...), inverse(order)...), fed...)
+	return b.prefix(w, []int64{0, 1}, dims[:2])
 }
 
 // inverse returns a permutation's inverse.
@@ -66,74 +147,24 @@ func inverse(perm []int64) []int64 {
 	return inv
 }
 
-// Pack copies a weight's values from the order of the backbone to the one in
-// which the program takes them.
-func (w *Weight) Pack(dst, src []float32) {
-	w.each(func(plain, packed int) { dst[packed] = src[plain] })
-}
-
-// Unpack is the inverse of Pack, for weights and for gradients.
-func (w *Weight) Unpack(dst, src []float32) {
-	w.each(func(plain, packed int) { dst[plain] = src[packed] })
-}
-
-func (w *Weight) each(f func(plain, packed int)) {
-	if w.form == plain {
-		for i := range int(product(w.Dims)) {
-			f(i, i)
-		}
-		return
-	}
-	blocks, perm := w.form.split(w.Dims, w.block)
-	step := make([]int, len(blocks)) // of the plain order, by packed dimension
-	for i, p := range perm {
-		step[i] = int(product(blocks[p+1:]))
-	}
-	at := make([]int64, len(blocks))
-	place := 0
-	for packed := range int(product(w.Dims)) {
-		f(place, packed)
-		for i := len(at) - 1; i >= 0; i-- {
-			at[i]++
-			place += step[i]
-			if at[i] < blocks[perm[i]] {
-				break
-			}
-			place -= int(at[i]) * step[i]
-			at[i] = 0
-		}
-	}
-}
-
-// packed and unpacked are Pack and Unpack as nodes.
-func (b *builder) packed(w string, f form) string {
-	dims := b.shapes[w]
-	blocks, perm := f.split(dims, b.block)
-	return b.reshape(b.transpose(b.reshape(w, blocks...), perm...), dims...)
-}
-
-func (b *builder) unpacked(w string, f form) string {
-	dims := b.shapes[w]
-	blocks, perm := f.split(dims, b.block)
-	moved := make([]int64, len(perm))
-	for i, p := range perm {
-		moved[i] = blocks[p]
-	}
-	return b.reshape(b.transpose(b.reshape(w, moved...), inverse(perm)...), dims...)
-}
-
-// toBlocks and toPlain change the layout of a tensor.
+// toBlocks returns a plain tensor in blocks.
 func (b *builder) toBlocks(x string) string {
-	y := b.op("ReorderInput", b.shapes[x], []string{x})
+	shape := slices.Clone(b.shapes[x])
+	shape[1] = whole(shape[1], b.block)
+	y := b.op("ReorderInput", shape, []string{x})
 	b.made[y].Domain = new(nchwc)
+	b.channels[y] = b.shapes[x][1]
 	return y
 }
 
-func (b *builder) toPlain(x string) string {
+// toPlain returns a blocked tensor of a number of channels in the plain layout.
+func (b *builder) toPlain(x string, channels int64) string {
 	if y, ok := b.unblocked[x]; ok {
 		return y
 	}
-	y := b.op("ReorderOutput", b.shapes[x], []string{x}, onnx.IntAttribute("channels", b.shapes[x][1]))
+	shape := slices.Clone(b.shapes[x])
+	shape[1] = channels
+	y := b.op("ReorderOutput", shape, []string{x}, onnx.IntAttribute("channels", channels))
 	b.made[y].Domain = new(nchwc)
 	b.unblocked[x] = y
 	return y
@@ -217,7 +248,7 @@ func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms ma
 
 // plain makes a tensor of the backbone be there in the plain layout.
 func (l *lowering) plain(name string) {
-	if x, ok := l.blocked[name]; ok && !l.ready[name] {
+	if x, ok := l.blocked[name]; ok && !l.ready[name] { // made in blocks
 		n := onnx.Node("ReorderOutput", []string{x}, []string{name}, onnx.IntAttribute("channels", l.shapes[name][1]))
 		n.Domain = new(nchwc)
 		l.emit(n)
@@ -257,6 +288,10 @@ func (l *lowering) conv(n *node) bool {
 	if len(xs) != 4 || len(ws) != 4 || c == nil || c.Type != onnx.TensorProto_FLOAT || l.uses[w] != 1 {
 		return false
 	}
+	bias := n.input(2)
+	if t := l.graph.Constants[bias]; bias != "" && (t == nil || l.uses[bias] != 1) {
+		return false
+	}
 	win, err := n.window(ws[2:], xs, l.shapes[n.out[0]])
 	group := n.int("group", 1)
 	f := formOf(xs[1], ws[0], group, l.block)
@@ -282,7 +317,7 @@ func (l *lowering) conv(n *node) bool {
 		hi, okHi := l.value(a.input(2))
 		if act.GetOpType() == "Relu" {
 			more = append(more, stringAttribute("activation", "Relu"))
-		} else if okLo && okHi {
+		} else if okLo && okHi && (lo <= 0 && 0 <= hi || ws[0]%l.block == 0) {
 			more = append(more, stringAttribute("activation", "Clip"),
 				&onnx.AttributeProto{Name: new("activation_params"), Type: onnx.AttributeProto_FLOATS.Enum(), Floats: []float32{float32(lo), float32(hi)}})
 		}
@@ -296,22 +331,39 @@ func (l *lowering) conv(n *node) bool {
 	} else {
 		l.plain(x)
 	}
-	if l.trained[w] {
-		l.forms[w] = f
-	} else {
-		weight := Weight{Dims: ws, block: l.block, form: f}
-		v := make([]float32, len(c.F32))
-		weight.Pack(v, c.F32)
-		w = l.floats(v, ws...)
+	w = l.fed(w, f)
+	if bias != "" {
+		bias = l.fed(bias, vector)
+	}
+	if f == depthwise {
+		group = whole(group, l.block)
 	}
 	ends := win.ends()
 	for i := range ends {
 		ends[i] = max(ends[i], 0)
 	}
-	l.blocked[y] = l.blockedConv(l.shapes[y], x, w, n.input(2), sum, group,
-		slices.Concat(win.begin, ends), win.kernel, win.stride, win.dilation, more...)
-	l.made[l.blocked[y]].Name = new(title(n.NodeProto))
+	shape := slices.Clone(l.shapes[y])
+	shape[1] = whole(shape[1], l.block)
+	z := l.blockedConv(shape, x, w, bias, sum, group, slices.Concat(win.begin, ends), win.kernel, win.stride, win.dilation, more...)
+	l.made[z].Name = new(title(n.NodeProto))
+	l.blocked[y], l.channels[z] = z, ws[0]
 	return true
+}
+
+// fed returns a filter or a bias as it is fed, or as a constant if it is not
+// trained.
+func (l *lowering) fed(name string, f form) string {
+	c := l.graph.Constants[name]
+	dims := f.padded(c.Dims, l.block)
+	if l.trained[name] {
+		l.forms[name] = f
+		l.shapes[name] = dims
+		return name
+	}
+	w := Weight{Dims: dims, Shape: c.Dims, block: l.block, form: f}
+	v := make([]float32, product(dims))
+	w.Pack(v, c.F32)
+	return l.floats(v, dims...)
 }
 
 // pointwise are operators that go element by element.
@@ -320,13 +372,31 @@ var pointwise = []string{
 	"Mul", "Neg", "Pow", "Relu", "Sigmoid", "Softplus", "Sqrt", "Sub", "Tanh",
 }
 
+// keepsZero tells whether an operator of pointwise makes 0 of zeros.
+func (l *lowering) keepsZero(n *node) bool {
+	constant := func(i int) bool { return l.graph.Constants[n.input(i)] != nil }
+	switch n.GetOpType() {
+	case "Abs", "Elu", "Erf", "Gelu", "HardSwish", "Identity", "LeakyRelu", "Mul", "Neg", "Relu", "Tanh":
+		return true
+	case "Add", "Sub":
+		return !constant(0) && !constant(1)
+	case "Div":
+		return constant(1)
+	case "Clip":
+		lo, okLo := l.value(n.input(1))
+		hi, okHi := l.value(n.input(2))
+		return (n.input(1) == "" || okLo && lo <= 0) && (n.input(2) == "" || okHi && hi >= 0) && l.graph.Opset >= 11
+	}
+	return false
+}
+
 // elementwise lowers an operator whose inputs are of one shape, or single
 // numbers, if one of them is there in blocks.
 func (l *lowering) elementwise(n *node) bool {
 	if !slices.Contains(pointwise, n.GetOpType()) {
 		return false
 	}
-	shape := l.shapes[n.out[0]]
+	shape := slices.Clone(l.shapes[n.out[0]])
 	any := false
 	for _, in := range n.in {
 		switch {
@@ -337,7 +407,7 @@ func (l *lowering) elementwise(n *node) bool {
 			return false
 		}
 	}
-	if !any {
+	if !any || shape[1]%l.block != 0 && !l.keepsZero(n) {
 		return false
 	}
 	in := slices.Clone(n.in)
@@ -347,6 +417,8 @@ func (l *lowering) elementwise(n *node) bool {
 		}
 	}
 	out := l.name(n.out[0] + "/blocked")
+	l.channels[out] = shape[1]
+	shape[1] = whole(shape[1], l.block)
 	l.shapes[out] = shape
 	p := &onnx.NodeProto{Name: new(title(n.NodeProto)), OpType: n.OpType, Input: in, Output: []string{out}, Attribute: n.Attribute}
 	if l.forward(p) != nil {
@@ -371,9 +443,12 @@ func (l *lowering) scaled(n *node) bool {
 		return false
 	}
 	l.plain(s)
-	rows := xs[0] * xs[1] / l.block
+	shape := l.shapes[l.blocked[x]]
+	s = l.pad(s, make([]int64, 4), []int64{0, shape[1] - xs[1], 0, 0})
+	rows := shape[0] * shape[1] / l.block
 	y := l.mul(l.reshape(l.blocked[x], rows, xs[2]*xs[3], l.block), l.reshape(s, rows, 1, l.block))
-	l.blocked[n.out[0]] = l.reshape(y, xs...)
+	y = l.reshape(y, shape...)
+	l.blocked[n.out[0]], l.channels[y] = y, xs[1]
 	return true
 }
 
@@ -390,24 +465,36 @@ func (l *lowering) mean(n *node) bool {
 	}
 	s := l.shapes[x]
 	y := l.builder.mean(l.reshape(x, s[0]*s[1]/l.block, s[2]*s[3], l.block), 1)
+	y = l.prefix(l.reshape(y, s[0], s[1]), []int64{1}, []int64{l.channels[x]})
 	l.emit(onnx.Node("Reshape", []string{y, l.int64s(l.shapes[n.out[0]]...)}, []string{n.out[0]}))
 	l.ready[n.out[0]] = true
 	return true
 }
 
 // reorderInput, reorderOutput: the gradient goes back into the other layout.
-func reorderInput(b *builder, n *node) ([]string, error)  { return []string{b.toPlain(n.dY[0])}, nil }
+func reorderInput(b *builder, n *node) ([]string, error) {
+	return []string{b.toPlain(n.dY[0], b.shapes[n.in[0]][1])}, nil
+}
+
 func reorderOutput(b *builder, n *node) ([]string, error) { return []string{b.toBlocks(n.dY[0])}, nil }
 
 // blockedConvolution: y = clip(conv(x, w) + b + sum); the gradients are those of
 // conv, clip and add, in blocks as far as that is faster.
 func blockedConvolution(b *builder, n *node) ([]string, error) {
 	x, w, y, dY := n.in[0], n.in[1], n.out[0], n.dY[0]
-	xs, ws, ys := b.shapes[x], b.shapes[w], b.shapes[y]
-	group := n.int("group", 1)
-	f := formOf(xs[1], ws[0], group, b.block)
-	win, err := n.window(ws[2:], xs, ys)
-	if err != nil {
+	xs, ys := b.shapes[x], b.shapes[y]
+	c := &blockedFilter{K: b.channels[y], group: 1}
+	if c.C = b.channels[x]; c.C == 0 { // not in blocks
+		c.C = xs[1]
+	}
+	if n.int("group", 1) > 1 {
+		c.group = c.C
+	}
+	c.form = formOf(c.C, c.K, c.group, b.block)
+	c.fed = b.shapes[w]
+	c.dims = slices.Concat([]int64{c.K, c.C / c.group}, c.fed[2:])
+	var err error
+	if c.window, err = n.window(c.fed[2:], xs, ys); err != nil {
 		return nil, err
 	}
 	switch n.string("activation", "") {
@@ -419,10 +506,10 @@ func blockedConvolution(b *builder, n *node) ([]string, error) {
 	}
 	d := make([]string, len(n.in))
 	if n.need[0] {
-		d[0] = b.blockedInput(dY, w, xs, f, win)
+		d[0] = b.blockedInput(dY, w, xs, c)
 	}
 	if n.need[1] {
-		if d[1], err = b.blockedFilter(x, dY, ws, f, win); err != nil {
+		if d[1], err = b.blockedGradient(x, dY, c); err != nil {
 			return nil, err
 		}
 	}
@@ -436,21 +523,27 @@ func blockedConvolution(b *builder, n *node) ([]string, error) {
 	return d, nil
 }
 
-// blockedFilter returns dW in the filter's form.
-func (b *builder) blockedFilter(x, dY string, ws []int64, f form, win *window) (string, error) {
-	switch f {
-	case dense:
-		dW, err := b.convFilter(b.toPlain(x), b.toPlain(dY), ws, 1, win)
+// blockedFilter is the filter of a blocked convolution: of C and K channels in
+// the backbone, where it has dims, and fed with other dimensions.
+type blockedFilter struct {
+	*window
+	form        form
+	C, K, group int64
+	dims, fed   []int64
+}
+
+// blockedGradient returns dW in the filter's form.
+func (b *builder) blockedGradient(x, dY string, c *blockedFilter) (string, error) {
+	win := c.window
+	if c.form != depthwise {
+		if c.form == dense {
+			x = b.toPlain(x, c.C)
+		}
+		dW, err := b.convFilter(x, b.toPlain(dY, c.K), c.dims, 1, win)
 		if err != nil {
 			return "", err
 		}
-		return b.packed(dW, f), nil
-	case stem:
-		dW, err := b.convFilter(x, b.toPlain(dY), ws, 1, win)
-		if err != nil {
-			return "", err
-		}
-		return b.packed(dW, f), nil
+		return b.packed(dW, c.form), nil
 	}
 	// Blocked activations are a blocked depthwise filter: every channel of every
 	// sample is a group of its own.
@@ -468,17 +561,21 @@ func (b *builder) blockedFilter(x, dY string, ws []int64, f form, win *window) (
 	x = b.reshape(b.prefix(b.inBlocks(x), []int64{1, 2}, used), 1, N*C, used[0], used[1])
 	p := b.blockedConv([]int64{1, N * C, win.kernel[0], win.kernel[1]}, x, b.reshape(dY, N*C, 1, win.out[0], win.out[1]), "", "",
 		N*C, slices.Concat(win.begin, end), win.out, win.dilation, win.stride)
-	return b.reshape(b.sum(b.reshape(p, N, C*product(win.kernel)), false, 0), ws...), nil
+	return b.reshape(b.sum(b.reshape(p, N, C*product(win.kernel)), false, 0), c.fed...), nil
 }
 
 // blockedInput returns dX, which is plain for a stem and blocked otherwise.
-func (b *builder) blockedInput(dY, w string, xs []int64, f form, win *window) string {
-	group := int64(1)
-	if f == depthwise {
-		group = xs[1]
+func (b *builder) blockedInput(dY, w string, xs []int64, c *blockedFilter) string {
+	win := c.window
+	outside := func() string {
+		return b.convInput(b.toPlain(dY, c.K), b.unpacked(w, c.form, c.dims), slices.Concat(xs[:1], []int64{c.C}, xs[2:]), c.group, win)
 	}
-	if f == stem {
-		return b.convInput(b.toPlain(dY), b.unpacked(w, f), xs, group, win)
+	if c.form == stem {
+		return outside()
+	}
+	group := int64(1)
+	if c.form == depthwise {
+		group = xs[1]
 	}
 	if slices.Equal(win.stride, []int64{1, 1}) {
 		pads := make([]int64, 4)
@@ -489,13 +586,13 @@ func (b *builder) blockedInput(dY, w string, xs []int64, f form, win *window) st
 		if slices.Min(pads) >= 0 {
 			taps := sequence(0, product(win.kernel))
 			slices.Reverse(taps)
-			return b.blockedConv(xs, dY, b.blockedTurned(w, f, taps, win.kernel), "", "", group, pads, win.kernel, win.stride, win.dilation)
+			return b.blockedConv(xs, dY, b.blockedTurned(w, c.form, taps, win.kernel), "", "", group, pads, win.kernel, win.stride, win.dilation)
 		}
 	}
-	if dX := b.phases(dY, w, xs, f, group, win); dX != "" {
+	if dX := b.phases(dY, w, xs, c.form, group, win); dX != "" {
 		return dX
 	}
-	return b.toBlocks(b.convInput(b.toPlain(dY), b.unpacked(w, f), xs, group, win))
+	return b.toBlocks(outside())
 }
 
 // blockedTurned returns some taps of a filter with its input and output channels

@@ -64,9 +64,10 @@ type Input struct {
 // Weight is a tensor that is trained.
 type Weight struct {
 	Name     string    // in the backbone, and as an input of both models
-	Gradient string    // the output of Step with the gradient, of the same shape
+	Gradient string    // the output of Step with the gradient, of the same dimensions
 	Node     string    // the first node that reads the weight
-	Dims     []int64   //
+	Shape    []int64   // in the backbone
+	Dims     []int64   // as it is fed; those of Shape, but for channels that Options.Block pads
 	Values   []float32 // in the backbone, not to be written to; nil for the head's
 
 	form  form // in which the program takes it, see Pack
@@ -139,7 +140,8 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 			return nil, t.unsupported(g, o, features, i, err)
 		}
 		for i, w := range train {
-			train[i].form, train[i].block = forms[w.Name], b.block
+			f := forms[w.Name]
+			train[i].form, train[i].block, train[i].Dims = f, b.block, f.padded(w.Shape, b.block)
 		}
 	} else {
 		for i, n := range t.nodes {
@@ -215,7 +217,7 @@ func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error)
 		for _, name := range t.weights[i] {
 			if !seen[name] && (train == nil || train(name)) {
 				c := g.Constants[name]
-				all = append(all, Weight{Name: name, Node: title(n), Dims: c.Dims, Values: c.F32})
+				all = append(all, Weight{Name: name, Node: title(n), Shape: c.Dims, Dims: c.Dims, Values: c.F32})
 			}
 			seen[name] = true
 		}
@@ -267,8 +269,8 @@ func operator(n *onnx.NodeProto) string {
 func (b *builder) head(p *Program, features string, classes int64) {
 	N, D := b.shapes[features][0], b.shapes[features][1]
 	p.Target = Input{Name: b.name("target"), Type: onnx.TensorProto_FLOAT, Dims: []int64{N, classes}}
-	w := Weight{Name: b.name("head.weight"), Dims: []int64{classes, D}}
-	c := Weight{Name: b.name("head.bias"), Dims: []int64{classes}}
+	w := Weight{Name: b.name("head.weight"), Shape: []int64{classes, D}, Dims: []int64{classes, D}}
+	c := Weight{Name: b.name("head.bias"), Shape: []int64{classes}, Dims: []int64{classes}}
 	gemm := onnx.Node("Gemm", []string{features, w.Name, c.Name}, []string{p.Logits}, onnx.IntAttribute("transB", 1))
 	w.Node, c.Node = gemm.GetName(), gemm.GetName()
 	p.Weights = []Weight{w, c}

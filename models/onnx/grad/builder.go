@@ -25,6 +25,7 @@ type builder struct {
 
 	block     int64             // how many channels a block has, 0 in the plain layout
 	unblocked map[string]string // the plain form of blocked tensors
+	channels  map[string]int64  // of blocked tensors, without the padding
 }
 
 func newBuilder(g *onnx.Graph) *builder {
@@ -39,6 +40,7 @@ func newBuilder(g *onnx.Graph) *builder {
 		taken:  make(map[string]bool),
 
 		unblocked: make(map[string]string),
+		channels:  make(map[string]int64),
 	}
 	for name, dims := range g.Shapes {
 		b.shapes[name] = dims

@@ -109,7 +109,7 @@ func (p *Program) feed() map[string]*array {
 		values[in.Name] = x
 	}
 	for _, w := range p.Weights {
-		x := newArray(w.Dims...)
+		x := newArray(w.Shape...)
 		for i, v := range w.Values {
 			x.v[i] = float64(v)
 		}
