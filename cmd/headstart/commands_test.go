@@ -229,7 +229,7 @@ func TestCommands(t *testing.T) {
 	t.Run("inspect", func(t *testing.T) {
 		p.one(t, "inspect names.features").wantKeys(t, "path meta.spaces meta.backbone meta.modality meta.source meta.counts.samples meta.tool meta.created rows classes groups")
 		p.one(t, "inspect names.head.onnx").wantKeys(t, "head type classes dim l2 spaces.backbone spaces.space fitted data settings result versions created")
-		p.one(t, "inspect all-minilm-l6-v2").wantKeys(t, "name modality licence source sha256 bytes opset ir_version parameters inputs.name outputs.shape operators tap.dim prep row_independent overruled")
+		p.one(t, "inspect all-minilm-l6-v2").wantKeys(t, "name modality licence source sha256 bytes opset ir_version parameters inputs.name outputs.shape operators tap.dim prep row_independent overruled taps.name taps.shape cuts.tensor cuts.shape cuts.layer cuts.ends_layer cuts.parameters_after")
 		stat := "cache spaces.fingerprint spaces.description spaces.rows spaces.bytes rows bytes quarantined"
 		p.one(t, "inspect "+os.Getenv("HEADSTART_CACHE")).wantKeys(t, stat)
 		got := p.one(t, "cache stat")

@@ -26,7 +26,8 @@ func inspectCommand(e *env) *command {
 		args: "NAME|PATH…",
 		does: "says in plain words what a backbone, head, feature set or cache is",
 		about: "What it is is told apart by content: a built-in backbone's name, a backbone's folder or ONNX file, a head, a feature set, a cache's folder. " +
-			"Several heads are compared in one table.",
+			"Several heads are compared in one table. Of a backbone it shows, too, which tensors can be tapped, " +
+			"and where it can be cut so that what follows is retrained, with the parameters that this trains.",
 		examples: []string{
 			"headstart inspect all-minilm-l6-v2",
 			"headstart inspect names.features",
@@ -120,6 +121,7 @@ type backboneSummary struct {
 	Prep           map[string]any  `json:"prep"`
 	RowIndependent bool            `json:"row_independent"` // as far as the graph tells
 	Overruled      []string        `json:"overruled,omitempty"`
+	*layerSummary
 
 	batchDependent []string // operators
 }
@@ -136,20 +138,25 @@ func newTensorSummary(v onnx.Value) tensorSummary {
 		t.Type = strings.ToLower(v.Elem.String())
 	}
 	if v.Shape != nil {
-		var dims []string
-		for _, d := range v.Shape {
-			switch {
-			case d.Size >= 0:
-				dims = append(dims, strconv.FormatInt(d.Size, 10))
-			case d.Name != "":
-				dims = append(dims, d.Name)
-			default:
-				dims = append(dims, "?")
-			}
-		}
-		t.Shape = "[" + strings.Join(dims, ",") + "]"
+		t.Shape = shapeOf(v.Shape)
 	}
 	return t
+}
+
+// shapeOf writes a shape: [batch,3,224,224].
+func shapeOf(shape []onnx.Dim) string {
+	var dims []string
+	for _, d := range shape {
+		switch {
+		case d.Size >= 0:
+			dims = append(dims, strconv.FormatInt(d.Size, 10))
+		case d.Name != "":
+			dims = append(dims, d.Name)
+		default:
+			dims = append(dims, "?")
+		}
+	}
+	return "[" + strings.Join(dims, ",") + "]"
 }
 
 type tapSummary struct {
@@ -202,6 +209,7 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 	} else {
 		b.Prep = spec.Text.Prep()
 	}
+	b.layerSummary = newLayerSummary(spec, model, graph)
 	return b, nil
 }
 
@@ -250,7 +258,10 @@ func inspectBackbone(name string, asJSON bool, e *env) error {
 	for _, o := range b.Overruled {
 		line("overruled", "%s", o)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return b.layerSummary.print(e)
 }
 
 func orUnknown(s string) string {

@@ -9,6 +9,13 @@
 // paths of external data that lead out of the model's folder. CheckExternal
 // then looks at the files themselves.
 //
+// Surgery starts with Fold, which makes a Graph of a model for one size of its
+// inputs: the shape of every tensor, and the values of all that is constant.
+// Cuts finds the tensors that everything flows through, Tail takes what follows
+// one. Prune, Append and WriteBack work on the model itself: a pruned model stops
+// at the tensors that are wanted, an extended one goes on, and changed weights
+// get back into the tensors that they were stored in.
+//
 // The package needs no runtime and no cgo.
 //
 // The format: https://onnx.ai/onnx/repo-docs/IR.html

@@ -155,6 +155,25 @@ func CheckExternal(dir string, tensors []ExternalTensor) ([]ExternalFile, error)
 // is reached without a symbolic link.
 func digestFile(root *os.Root, name string) (ExternalFile, error) {
 	file := ExternalFile{Path: name}
+	f, size, err := openLocal(root, name)
+	if err != nil {
+		return file, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if file.Size, err = io.Copy(h, f); err != nil {
+		return file, cause(err)
+	}
+	if file.Size != size {
+		return file, fmt.Errorf("the file changed while it was read")
+	}
+	file.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return file, nil
+}
+
+// openLocal opens the file at name in root, which must be a regular file that is
+// reached without a symbolic link, and returns its size.
+func openLocal(root *os.Root, name string) (*os.File, int64, error) {
 	var last fs.FileInfo
 	for i := range len(name) + 1 {
 		if i < len(name) && name[i] != '/' {
@@ -162,38 +181,30 @@ func digestFile(root *os.Root, name string) (ExternalFile, error) {
 		}
 		info, err := root.Lstat(name[:i])
 		if err != nil {
-			return file, cause(err)
+			return nil, 0, cause(err)
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			return file, fmt.Errorf("%s is a symbolic link; put a copy of the file there", name[:i])
+			return nil, 0, fmt.Errorf("%s is a symbolic link; put a copy of the file there", name[:i])
 		}
 		last = info
 	}
 	if !last.Mode().IsRegular() {
-		return file, fmt.Errorf("not a regular file")
+		return nil, 0, fmt.Errorf("not a regular file")
 	}
 	// Should the file be replaced by a pipe meanwhile, opening does not block.
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return file, cause(err)
+		return nil, 0, cause(err)
 	}
-	defer f.Close()
 	info, err := f.Stat()
+	if err == nil && !os.SameFile(last, info) {
+		err = fmt.Errorf("the file was replaced while it was opened")
+	}
 	if err != nil {
-		return file, cause(err)
+		f.Close()
+		return nil, 0, cause(err)
 	}
-	if !os.SameFile(last, info) {
-		return file, fmt.Errorf("the file was replaced while it was opened")
-	}
-	h := sha256.New()
-	if file.Size, err = io.Copy(h, f); err != nil {
-		return file, cause(err)
-	}
-	if file.Size != info.Size() {
-		return file, fmt.Errorf("the file changed while it was read")
-	}
-	file.SHA256 = hex.EncodeToString(h.Sum(nil))
-	return file, nil
+	return f, info.Size(), nil
 }
 
 // cause strips the path from an error whose message names it already.

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// layerSummary is what `inspect BACKBONE` says of the inside of a backbone.
+type layerSummary struct {
+	Taps []tensorSummary `json:"taps"` // in the order in which they are computed
+	Cuts []cutSummary    `json:"cuts"` // likewise
+	// Unknown says why there are no taps and cuts.
+	Unknown string `json:"layers_unknown,omitempty"`
+
+	floats int64 // parameters that could be trained
+}
+
+type cutSummary struct {
+	Tensor string   `json:"tensor"`
+	Shape  string   `json:"shape"`
+	Layer  string   `json:"layer"`
+	Ends   bool     `json:"ends_layer"`
+	Train  int64    `json:"parameters_after"`
+	Shared int64    `json:"parameters_shared,omitempty"`
+	Side   []string `json:"side_inputs,omitempty"`
+}
+
+// newLayerSummary looks into a backbone. A graph that it cannot follow is no
+// error: Unknown says what stood in the way.
+func newLayerSummary(spec *models.Spec, m *onnx.ModelProto, sum *onnx.Summary) *layerSummary {
+	s := &layerSummary{Taps: []tensorSummary{}, Cuts: []cutSummary{}}
+	inputs := make(map[string][]onnx.Dim)
+	batch := ""
+	for _, v := range sum.Inputs {
+		dims := openDims(spec, v)
+		inputs[v.Name] = dims
+		if len(dims) > 0 && dims[0].Size < 0 {
+			batch = dims[0].Name
+		}
+	}
+	g, shapes, err := onnx.OutlineOpen(m, inputs)
+	if err != nil {
+		s.Unknown = strings.TrimPrefix(err.Error(), "onnx: ")
+		return s
+	}
+	cuts, err := onnx.Cuts(g, spec.Tap.Output)
+	if err != nil {
+		s.Unknown = strings.TrimPrefix(err.Error(), "onnx: ")
+		return s
+	}
+	for _, n := range g.Nodes {
+		for _, name := range n.GetOutput() {
+			dims := shapes[name]
+			if g.Types[name] == onnx.TensorProto_FLOAT && len(dims) > 1 && dims[0] == (onnx.Dim{Size: -1, Name: batch}) {
+				s.Taps = append(s.Taps, tensorSummary{Name: name, Type: "float", Shape: shapeOf(dims)})
+			}
+		}
+	}
+	for _, c := range cuts {
+		s.Cuts = append(s.Cuts, cutSummary{c.Tensor, shapeOf(shapes[c.Tensor]), c.Layer, c.Ends, c.Parameters, c.Shared, c.Side})
+	}
+	s.floats = onnx.Parameters(g, spec.Tap.Output)
+	return s
+}
+
+// openDims returns the shape of an input with what the spec fixes, and with
+// names for what it leaves open.
+func openDims(spec *models.Spec, v onnx.Value) []onnx.Dim {
+	names := []string{"batch", "tokens"}
+	dims := append([]onnx.Dim(nil), v.Shape...)
+	for i := range dims {
+		if dims[i].Size < 0 && dims[i].Name == "" {
+			dims[i].Name = "?"
+			if i < len(names) {
+				dims[i].Name = names[i]
+			}
+		}
+	}
+	if spec.Image != nil && len(dims) == 4 {
+		w, h := spec.Image.Size()
+		place := [3]int64{3, int64(h), int64(w)} // nchw
+		if spec.Image.Layout == "nhwc" {
+			place = [3]int64{int64(h), int64(w), 3}
+		}
+		for i, size := range place {
+			dims[i+1] = onnx.Dim{Size: size}
+		}
+	}
+	return dims
+}
+
+// maxLayers is how many rows of the table of layers are printed.
+const maxLayers = 20
+
+func (s *layerSummary) print(e *env) error {
+	if s.Unknown != "" {
+		fmt.Fprintf(e.stdout, "\nwhat can be tapped and cut is not known: %s\n", s.Unknown)
+		return nil
+	}
+	var rows []cutSummary
+	for _, c := range s.Cuts {
+		if c.Ends {
+			rows = append(rows, c)
+		}
+	}
+	fmt.Fprintf(e.stdout, "\n%d tensors can be tapped; at %d everything flows through one tensor, so that what follows can be retrained", len(s.Taps), len(s.Cuts))
+	if len(rows) == 0 {
+		fmt.Fprintf(e.stdout, " (--json lists all)\n")
+		return nil
+	}
+	fmt.Fprintf(e.stdout, ".\nThe ends of layers (--json lists all):\n\n")
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "after\ttensor\tshape\tparameters to train")
+	if n := len(rows) - maxLayers; n > 0 {
+		rows = rows[n:]
+		fmt.Fprintf(w, "%d earlier layers\t\t\t\n", n)
+	}
+	for _, c := range rows {
+		layer := c.Layer
+		if layer == "" {
+			layer = "the first layers"
+		}
+		shared := ""
+		if c.Shared > 0 {
+			shared = fmt.Sprintf(", %s of them used before it too", count(c.Shared))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s%s\n", layer, c.Tensor, c.Shape, count(c.Train), count(s.floats), shared)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if side := rows[0].Side; len(side) > 0 { // the first cut needs most
+		fmt.Fprintf(e.stdout, "\nWhat follows needs, beside the tensor, the input %s.\n", strings.Join(side, ", "))
+	}
+	return nil
+}

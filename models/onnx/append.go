@@ -1,0 +1,147 @@
+package onnx
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Append returns m with the nodes, initialisers and outputs of part behind its
+// own. What part makes and stores is its own; all else that its nodes read must
+// be a tensor of m, under m's name. Names of part that m has already get a
+// number behind them, names of nodes too; the map has the new name of every
+// tensor of part. m and part are not changed; the result shares with m what it
+// can.
+func Append(m *ModelProto, part *GraphProto) (*ModelProto, map[string]string, error) {
+	g := m.GetGraph()
+	if g == nil {
+		return nil, nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)
+	}
+	imported := map[string]bool{}
+	for _, o := range m.GetOpsetImport() {
+		imported[standard(o.GetDomain())] = true
+	}
+	tensors, nodes := make(map[string]bool), make(map[string]bool)
+	taken(g, tensors, nodes)
+	known := make(map[string]bool) // tensors of m that part can read
+	for _, v := range g.GetInput() {
+		known[v.GetName()] = true
+	}
+	for _, t := range g.GetInitializer() {
+		known[t.GetName()] = true
+	}
+	for _, n := range g.GetNode() {
+		for _, o := range n.GetOutput() {
+			known[o] = true
+		}
+	}
+
+	out := shallow(m)
+	out.Graph = shallow(g)
+	names := make(map[string]string)
+	own := func(name string) error {
+		if name == "" {
+			return fmt.Errorf("onnx: append: a tensor has no name")
+		}
+		if names[name] != "" {
+			return fmt.Errorf("onnx: append: tensor %s is made twice", quote(name))
+		}
+		names[name] = unique(name, tensors)
+		return nil
+	}
+	out.Graph.Initializer = append([]*TensorProto(nil), g.GetInitializer()...)
+	for _, t := range part.GetInitializer() {
+		if err := own(t.GetName()); err != nil {
+			return nil, nil, err
+		}
+		t = shallow(t)
+		t.Name = proto.String(names[t.GetName()])
+		out.Graph.Initializer = append(out.Graph.Initializer, t)
+	}
+	out.Graph.Node = append([]*NodeProto(nil), g.GetNode()...)
+	for _, n := range part.GetNode() {
+		if !imported[standard(n.GetDomain())] {
+			return nil, nil, fmt.Errorf("onnx: append: node %s: the model imports no operator set of domain %s", quote(n.GetName()), quote(n.GetDomain()))
+		}
+		for _, a := range n.GetAttribute() {
+			if a.G != nil || a.Graphs != nil {
+				return nil, nil, fmt.Errorf("onnx: append: node %s (%s): it has a body", quote(n.GetName()), quote(n.GetOpType()))
+			}
+		}
+		n = shallow(n)
+		if n.GetName() != "" {
+			n.Name = proto.String(unique(n.GetName(), nodes))
+		}
+		inputs := make([]string, len(n.GetInput()))
+		for i, in := range n.GetInput() {
+			switch {
+			case in == "":
+			case names[in] != "":
+				inputs[i] = names[in]
+			case known[in]:
+				inputs[i] = in
+			default:
+				return nil, nil, fmt.Errorf("onnx: append: node %s: input %s is in neither part", quote(n.GetName()), quote(in))
+			}
+		}
+		outputs := make([]string, len(n.GetOutput()))
+		for i, o := range n.GetOutput() {
+			if o == "" {
+				continue
+			}
+			if err := own(o); err != nil {
+				return nil, nil, err
+			}
+			outputs[i] = names[o]
+		}
+		n.Input, n.Output = inputs, outputs
+		out.Graph.Node = append(out.Graph.Node, n)
+	}
+	out.Graph.Output = append([]*ValueInfoProto(nil), g.GetOutput()...)
+	for _, v := range part.GetOutput() {
+		name := names[v.GetName()]
+		if name == "" {
+			return nil, nil, fmt.Errorf("onnx: append: output %s: no appended node makes it", quote(v.GetName()))
+		}
+		v = shallow(v)
+		v.Name = proto.String(name)
+		out.Graph.Output = append(out.Graph.Output, v)
+	}
+	return out, names, nil
+}
+
+// taken adds the names of a graph's tensors and nodes, those of bodies too.
+func taken(g *GraphProto, tensors, nodes map[string]bool) {
+	for _, list := range [][]*ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
+		for _, v := range list {
+			tensors[v.GetName()] = true
+		}
+	}
+	for _, t := range g.GetInitializer() {
+		tensors[t.GetName()] = true
+	}
+	for _, t := range g.GetSparseInitializer() {
+		tensors[t.GetValues().GetName()] = true
+	}
+	for _, n := range g.GetNode() {
+		nodes[n.GetName()] = true
+		for _, o := range n.GetOutput() {
+			tensors[o] = true
+		}
+		for _, a := range n.GetAttribute() {
+			for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+				taken(body, tensors, nodes)
+			}
+		}
+	}
+}
+
+// unique returns name, with a number behind it if it is taken, and takes it.
+func unique(name string, taken map[string]bool) string {
+	fresh := name
+	for i := 1; taken[fresh]; i++ {
+		fresh = fmt.Sprintf("%s_%d", name, i)
+	}
+	taken[fresh] = true
+	return fresh
+}

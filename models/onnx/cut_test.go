@@ -1,0 +1,165 @@
+package onnx
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// network makes a model of nodes written "out… = Op in…"; all weights w…, of
+// w's own shape, are stored.
+func network(weights map[string][]int64, inputs map[string]*ValueInfoProto, output string, lines ...string) *ModelProto {
+	m := small(nil)
+	m.Graph.Input, m.Graph.Node = nil, nil
+	for _, name := range sorted(inputs) {
+		m.Graph.Input = append(m.Graph.Input, inputs[name])
+	}
+	for _, name := range sorted(weights) {
+		m.Graph.Initializer = append(m.Graph.Initializer, FloatTensor(name, make([]float32, total(weights[name])), weights[name]...))
+	}
+	for _, l := range lines {
+		to, from, _ := strings.Cut(l, " = ")
+		f := strings.Fields(from)
+		m.Graph.Node = append(m.Graph.Node, Node(f[0], f[1:], strings.Fields(to)))
+	}
+	m.Graph.Output = []*ValueInfoProto{{Name: proto.String(output)}}
+	return m
+}
+
+func TestCuts(t *testing.T) {
+	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	two := map[string]*ValueInfoProto{"x": x["x"], "mask": TensorValue("mask", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	w := map[string][]int64{"w1": {4, 4}, "w2": {4, 4}, "w3": {4, 3}}
+	for _, c := range []struct {
+		name    string
+		weights map[string][]int64
+		inputs  map[string]*ValueInfoProto
+		lines   []string
+		want    string // tensor:parameters[:shared][+side], …
+	}{
+		{"a chain", w, x, []string{"a = MatMul x w1", "b = Relu a", "y = MatMul b w3"}, "a:12 b:12"},
+		{"before the first weight there is nothing to cut", w, x, []string{"s = Sigmoid x", "t = Neg s", "a = MatMul t w1", "y = MatMul a w3"}, "a:12"},
+		{"a branch", w, x, []string{"a = MatMul x w1", "b = MatMul a w2", "c = Add a b", "y = MatMul c w3"}, "a:28 c:12"},
+		{"a branch that leaves the cut in the order of nodes out", w, x, []string{"a = MatMul x w1", "b = Relu a", "c = Tanh a", "d = Relu b", "e = Add c d", "y = MatMul e w3"}, "a:12 e:12"},
+		{"the input goes around", w, x, []string{"a = MatMul x w1", "b = MatMul x w2", "c = Add a b", "y = MatMul c w3"}, "c:12"},
+		{"a mask beside", w, two, []string{"m = Neg mask", "a = MatMul x w1", "b = Mul a m", "y = MatMul b w3"}, "a:12+mask b:12"},
+		{"a weight on both sides", w, x, []string{"a = MatMul x w1", "b = MatMul a w1", "c = MatMul b w2", "y = MatMul c w3"}, "a:44:16 b:28 c:12"},
+		{"a weight that is computed", w, x, []string{"u = Transpose w1", "a = MatMul x u", "b = MatMul a u", "y = MatMul b w3"}, "a:28:16 b:12"},
+		{"what the output does not need", w, x, []string{"a = MatMul x w1", "z = MatMul a w2", "y = MatMul a w3"}, "a:12"},
+		{"several outputs of a node", map[string][]int64{"w1": {4, 4}, "w3": {2, 3}}, x, []string{"a = MatMul x w1", "b c = Split a", "d = Add b c", "y = MatMul d w3"}, "a:6 d:6"},
+		{"an output beside the one that is needed", map[string][]int64{"w1": {4, 4}, "w3": {2, 3}}, x, []string{"a = MatMul x w1", "b c = Split a", "y = MatMul b w3"}, "a:6 b:6"},
+		{"no weights at all", w, x, []string{"a = Relu x", "y = Neg a"}, ""},
+	} {
+		m := network(c.weights, c.inputs, "y", c.lines...)
+		for _, n := range m.Graph.Node {
+			if n.GetOpType() == "Split" {
+				n.Attribute = append(n.Attribute, IntAttribute("axis", 1))
+			}
+		}
+		g, err := Fold(m, nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		cuts, err := Cuts(g, "y")
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		var have []string
+		for _, x := range cuts {
+			s := x.Tensor + ":" + itoa(x.Parameters)
+			if x.Shared > 0 {
+				s += ":" + itoa(x.Shared)
+			}
+			have = append(have, strings.Join(append([]string{s}, x.Side...), "+"))
+		}
+		if s := strings.Join(have, " "); s != c.want {
+			t.Errorf("%s: cuts %q, want %q", c.name, s, c.want)
+		}
+	}
+	g, err := Fold(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Cuts(g, "w1"); err == nil {
+		t.Error("cuts on the way to a weight")
+	}
+	for _, name := range []string{"", "x", "w1", "z", "nowhere"} {
+		if _, err := Tail(g, name); err == nil || !strings.HasPrefix(err.Error(), "onnx: cut at ") {
+			t.Errorf("tail from %q: %v", name, err)
+		}
+	}
+	if n := Parameters(g, "y"); n != 28 {
+		t.Errorf("%d parameters", n)
+	}
+}
+
+func itoa(v int64) string { return strconv.FormatInt(v, 10) }
+
+func TestLayerNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"/m/encoder/layer.5/attention/output/dense/MatMul": "m.encoder.layer.5",
+		"m.encoder.layer.11.attention.output.dense.bias":   "m.encoder.layer.11",
+		"layer1.0.conv1.weight":                            "layer1.0",
+		"/layer4/layer4.1/conv2/Conv":                      "layer4",
+		"stages.2.blocks.8.mlp.fc1.weight":                 "stages.2.blocks.8",
+		"/stages/stages.2/blocks/blocks.8/conv_dw/Conv":    "stages.stages.2",
+		"/blocks/blocks.3/blocks.3.2/conv_pw/Conv":         "blocks.blocks.3",
+		"blocks.3.2.conv_pw.weight":                        "blocks.3.2",
+		"transformer.layer.0.attention.q_lin.weight":       "transformer.layer.0",
+		"features.4.block.0.0.weight":                      "features.4",
+		"onnx::MatMul_714":                                 "", "Conv_12": "", "conv1.weight": "", "": "", "/": "", "5": "", "/Add_7": "",
+		strings.Repeat("a.", 600) + "1.b": "",
+	} {
+		if have := layerIn(name); have != want {
+			t.Errorf("%s: %q, want %q", name, have, want)
+		}
+	}
+}
+
+// Open dimensions are named where they go.
+func TestOutlineOpen(t *testing.T) {
+	n, s := Dim{Size: -1, Name: "N"}, Dim{Size: -1, Name: "S"}
+	m := small(func(m *ModelProto) {
+		m.Graph.Input = []*ValueInfoProto{TensorValue("x", TensorProto_FLOAT, n, s, Dim{Size: 4}), TensorValue("z", TensorProto_FLOAT, s, n)}
+		list := func(name string, v ...int64) {
+			m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(TensorProto_INT64)), Int64Data: v})
+		}
+		list("rows", -1, 4)
+		list("pair", 0, -1, 2)
+		list("flat", -1)
+		m.Graph.Node = []*NodeProto{
+			Node("Reshape", []string{"x", "rows"}, []string{"a"}),
+			Node("Reshape", []string{"x", "pair"}, []string{"b"}),
+			Node("Reshape", []string{"x", "flat"}, []string{"c"}),
+			Node("Concat", []string{"x", "x", "x"}, []string{"d"}, IntAttribute("axis", 1)),
+			Node("Pad", []string{"x", "pads"}, []string{"e"}),
+			Node("MaxPool", []string{"x"}, []string{"f"}, IntsAttribute("kernel_shape", 2), IntsAttribute("strides", 2)),
+			Node("Transpose", []string{"z"}, []string{"g"}),
+		}
+		list("pads", 0, 1, 0, 0, 2, 0)
+		m.Graph.Output = nil
+		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+			m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String(name)})
+		}
+	})
+	_, shapes, err := OutlineOpen(m, map[string][]Dim{"x": {n, s, {Size: 4}}, "z": {s, n}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(name string) Dim { return Dim{Size: -1, Name: name} }
+	for name, want := range map[string][]Dim{
+		"a": {open("N·S"), {Size: 4}}, "b": {n, open("2·S"), {Size: 2}}, "c": {open("4·N·S")}, "d": {n, open("3·S"), {Size: 4}},
+		"e": {n, open("S+3"), {Size: 4}}, "f": {n, s, {Size: 2}}, "g": {n, s}, "x": {n, s, {Size: 4}}, "pads": {{Size: 6}},
+	} {
+		if !slices.Equal(shapes[name], want) {
+			t.Errorf("%s: %v, want %v", name, shapes[name], want)
+		}
+	}
+	if _, _, err := OutlineOpen(m, map[string][]Dim{"x": {{Size: -1}, s, {Size: 4}}}); err == nil {
+		t.Error("an open dimension without a name")
+	}
+}

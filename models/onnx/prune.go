@@ -1,0 +1,124 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Prune returns the part of m that computes tensors, which become its outputs in
+// this order: the runtime computes a node even if no output needs it. Nodes,
+// stored tensors, inputs and declarations that nothing needs are left out; the
+// order of what stays, versions and unknown fields stay too. An output that m
+// declares keeps its declaration, another tensor gets its declaration among
+// value_info or else none, as the runtime finds the type itself. The result
+// shares everything it can with m, which is not changed.
+func Prune(m *ModelProto, tensors ...string) (*ModelProto, error) {
+	g := m.GetGraph()
+	if g == nil {
+		return nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)
+	}
+	if len(tensors) == 0 {
+		return nil, fmt.Errorf("onnx: prune: no tensor is named")
+	}
+	made := make(map[string]bool)
+	for _, v := range g.GetInput() {
+		made[v.GetName()] = true
+	}
+	for _, n := range g.GetNode() {
+		for _, o := range n.GetOutput() {
+			made[o] = true
+		}
+	}
+	need := make(map[string]bool)
+	for _, t := range tensors {
+		if t == "" || !made[t] {
+			return nil, fmt.Errorf("onnx: prune after %s: no node of the main graph makes this tensor", quote(t))
+		}
+		if need[t] {
+			return nil, fmt.Errorf("onnx: prune after %s: the tensor is named twice", quote(t))
+		}
+		need[t] = true
+	}
+	part := shallow(g)
+	part.Node = nil
+	for _, n := range slices.Backward(g.GetNode()) {
+		if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && need[o] }) {
+			part.Node = append(part.Node, n)
+			needs(n, need)
+		}
+	}
+	slices.Reverse(part.Node)
+	for _, n := range part.Node { // outputs beside those that are needed are there, too
+		for _, o := range n.GetOutput() {
+			need[o] = true
+		}
+	}
+	part.Initializer = slices.DeleteFunc(slices.Clone(g.GetInitializer()), func(t *TensorProto) bool { return !need[t.GetName()] })
+	part.SparseInitializer = slices.DeleteFunc(slices.Clone(g.GetSparseInitializer()), func(t *SparseTensorProto) bool { return !need[t.GetValues().GetName()] })
+	part.Input = slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *ValueInfoProto) bool { return !need[v.GetName()] })
+	part.QuantizationAnnotation = slices.DeleteFunc(slices.Clone(g.GetQuantizationAnnotation()), func(a *TensorAnnotation) bool { return !need[a.GetTensorName()] })
+
+	declared := make(map[string]*ValueInfoProto)
+	for _, list := range [][]*ValueInfoProto{g.GetValueInfo(), g.GetInput(), g.GetOutput()} {
+		for _, v := range list {
+			declared[v.GetName()] = v
+		}
+	}
+	part.Output = nil
+	for _, t := range tensors {
+		v := declared[t]
+		if v == nil {
+			v = &ValueInfoProto{Name: proto.String(t)}
+		}
+		part.Output = append(part.Output, v)
+	}
+	part.ValueInfo = nil
+	for _, v := range g.GetValueInfo() {
+		if need[v.GetName()] && !slices.Contains(part.Output, v) {
+			part.ValueInfo = append(part.ValueInfo, v)
+		}
+	}
+	for _, v := range g.GetOutput() { // an output no more
+		if need[v.GetName()] && !slices.Contains(part.Output, v) && v.GetType() != nil {
+			part.ValueInfo = append(part.ValueInfo, v)
+		}
+	}
+	out := shallow(m)
+	out.Graph = part
+	return out, nil
+}
+
+// needs adds the tensors that a node needs to need: also those that its bodies
+// take from the graph around them. A body's own names may be among them; the
+// most that can come of it is that a node stays that is not needed.
+func needs(n *NodeProto, need map[string]bool) {
+	for _, in := range n.GetInput() {
+		need[in] = true
+	}
+	for _, a := range n.GetAttribute() {
+		for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+			for _, inner := range body.GetNode() {
+				needs(inner, need)
+			}
+			for _, o := range body.GetOutput() {
+				need[o.GetName()] = true
+			}
+		}
+	}
+}
+
+// shallow returns a copy of a message that shares what it refers to, unknown
+// fields included.
+func shallow[M proto.Message](m M) M {
+	from := m.ProtoReflect()
+	to := from.New()
+	from.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		to.Set(fd, v)
+		return true
+	})
+	to.SetUnknown(from.GetUnknown())
+	return to.Interface().(M)
+}

@@ -1,0 +1,88 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Tail returns the part of g between the tensor cut and the outputs. Its inputs
+// are cut and, behind it, the inputs of g that the part needs as well, in their
+// order. It shares nodes and values with g.
+func Tail(g *Graph, cut string) (*Graph, error) {
+	if !slices.ContainsFunc(g.Nodes, func(n *NodeProto) bool { return cut != "" && slices.Contains(n.Output, cut) }) {
+		return nil, fmt.Errorf("onnx: cut at %s: no node makes this tensor", quote(cut))
+	}
+	t := &Graph{
+		Opset: g.Opset, Domains: g.Domains, Outputs: g.Outputs, Inputs: []string{cut},
+		Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64),
+		Types: make(map[string]TensorProto_DataType), Stored: make(map[string]string),
+	}
+	need := make(map[string]bool)
+	for _, o := range g.Outputs {
+		need[o] = true
+	}
+	for _, n := range slices.Backward(g.Nodes) {
+		if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && o != cut && need[o] }) {
+			t.Nodes = append(t.Nodes, n)
+			for _, in := range n.GetInput() {
+				need[in] = true
+			}
+			for _, o := range n.GetOutput() {
+				need[o] = true
+			}
+		}
+	}
+	delete(need, "")
+	if !need[cut] {
+		return nil, fmt.Errorf("onnx: cut at %s: the outputs do not depend on this tensor", quote(cut))
+	}
+	slices.Reverse(t.Nodes)
+	for _, in := range g.Inputs {
+		if need[in] {
+			t.Inputs = append(t.Inputs, in)
+		}
+	}
+	for name := range need {
+		t.Shapes[name], t.Types[name] = g.Shapes[name], g.Types[name]
+		if c := g.Constants[name]; c != nil {
+			t.Constants[name] = c
+		}
+		if s, ok := g.Stored[name]; ok {
+			t.Stored[name] = s
+		}
+	}
+	return t, nil
+}
+
+// Model returns g as a model of an IR version. Constants become initialisers;
+// those without values, as Outline leaves them, are an error.
+func (g *Graph) Model(irVersion int64) (*ModelProto, error) {
+	m := &ModelProto{IrVersion: &irVersion, Graph: &GraphProto{Name: proto.String("graph"), Node: g.Nodes}}
+	m.OpsetImport = []*OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(g.Opset)}}
+	for _, domain := range sorted(g.Domains) {
+		m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(g.Domains[domain])})
+	}
+	declare := func(name string) *ValueInfoProto {
+		dims := make([]Dim, len(g.Shapes[name]))
+		for i, d := range g.Shapes[name] {
+			dims[i].Size = d
+		}
+		return TensorValue(name, g.Types[name], dims...)
+	}
+	for _, name := range g.Inputs {
+		m.Graph.Input = append(m.Graph.Input, declare(name))
+	}
+	for _, name := range g.Outputs {
+		m.Graph.Output = append(m.Graph.Output, declare(name))
+	}
+	for _, name := range sorted(g.Constants) {
+		t, err := g.Constants[name].proto(name)
+		if err != nil {
+			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
+		}
+		m.Graph.Initializer = append(m.Graph.Initializer, t)
+	}
+	return m, nil
+}

@@ -1,0 +1,125 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// sorted returns the keys of a map in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// proto returns t's values as a stored tensor.
+func (t *Tensor) proto(name string) (*TensorProto, error) {
+	elem := int32(t.Type)
+	p := &TensorProto{Name: &name, Dims: t.Dims, DataType: &elem}
+	n := int(total(t.Dims))
+	if max(len(t.F32), len(t.I64), len(t.I32), len(t.Bool)) != n {
+		return nil, fmt.Errorf("its values are not known")
+	}
+	if isFloat(t.Type) {
+		p.RawData = floatBytes(t.Type, t.F32)
+		return p, nil
+	}
+	p.RawData = make([]byte, 0, int64(n)*storages[t.Type].bits/8)
+	add := func(v int64) {
+		switch storages[t.Type].bits {
+		case 8:
+			p.RawData = append(p.RawData, byte(v))
+		case 16:
+			p.RawData = binary.LittleEndian.AppendUint16(p.RawData, uint16(v))
+		case 32:
+			p.RawData = binary.LittleEndian.AppendUint32(p.RawData, uint32(v))
+		case 64:
+			p.RawData = binary.LittleEndian.AppendUint64(p.RawData, uint64(v))
+		}
+	}
+	for _, v := range t.I64 {
+		add(v)
+	}
+	for _, v := range t.I32 {
+		add(int64(v))
+	}
+	for _, v := range t.Bool {
+		b := int64(0)
+		if v {
+			b = 1
+		}
+		add(b)
+	}
+	return p, nil
+}
+
+// floatBytes returns values as raw_data of a float type, rounded to the nearest,
+// of two as near to the even one.
+func floatBytes(elem TensorProto_DataType, values []float32) []byte {
+	le := binary.LittleEndian
+	raw := make([]byte, 0, int64(len(values))*storages[elem].bits/8)
+	for _, v := range values {
+		switch elem {
+		case TensorProto_FLOAT:
+			raw = le.AppendUint32(raw, math.Float32bits(v))
+		case TensorProto_FLOAT16:
+			raw = le.AppendUint16(raw, toHalf(v))
+		case TensorProto_BFLOAT16:
+			raw = le.AppendUint16(raw, toBrain(v))
+		case TensorProto_DOUBLE:
+			raw = le.AppendUint64(raw, math.Float64bits(float64(v)))
+		}
+	}
+	return raw
+}
+
+// WriteBack puts new values into stored tensors of m, by their names in the file
+// (Graph.Stored): initialisers, and the values of Constant nodes. Shapes and
+// types stay, so values for a tensor that is stored as float16 are rounded; one
+// that is too large for its type is an error. So is a tensor in an external file:
+// read these into the model first (ReadExternal). On an error m is as it was.
+func WriteBack(m *ModelProto, values map[string][]float32) error {
+	stored := make(map[string]*TensorProto)
+	for _, t := range m.GetGraph().GetInitializer() {
+		stored[t.GetName()] = t
+	}
+	for _, n := range m.GetGraph().GetNode() {
+		if operatorKey(n.GetDomain(), n.GetOpType()) != "Constant" || len(n.GetOutput()) != 1 {
+			continue
+		}
+		for _, a := range n.GetAttribute() {
+			if a.GetName() == "value" && a.T != nil {
+				stored[n.Output[0]] = a.T
+			}
+		}
+	}
+	raw := make(map[string][]byte, len(values))
+	for _, name := range sorted(values) {
+		t, v := stored[name], values[name]
+		if t == nil {
+			return fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
+		}
+		elem := TensorProto_DataType(t.GetDataType())
+		n, err := elements(t.GetDims())
+		switch {
+		case err != nil:
+			return fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
+		case !isFloat(elem):
+			return fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
+		case t.GetDataLocation() == TensorProto_EXTERNAL:
+			return fmt.Errorf("onnx: tensor %s: %w", quote(name), errExternal)
+		case n != int64(len(v)):
+			return fmt.Errorf("onnx: tensor %s: %d values for shape %v", quote(name), len(v), clip(t.GetDims()))
+		}
+		for i, x := range v {
+			if !math.IsInf(float64(x), 0) && math.IsInf(roundFloat(elem, float64(x)), 0) {
+				return fmt.Errorf("onnx: tensor %s: element %d is %g, too large for %v", quote(name), i, x, elem)
+			}
+		}
+		raw[name] = floatBytes(elem, v)
+	}
+	for name, b := range raw {
+		t := stored[name]
+		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = b, nil, nil, nil
+	}
+	return nil
+}
