@@ -125,10 +125,10 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 		}
 	}
 	g = single(g)
-	t := newTail(g, o.Cut, features)
-	if err := t.check(g, o.Cut, features); err != nil {
+	if err := checkCut(g, o.Cut, features); err != nil {
 		return nil, err
 	}
+	t := newTail(g, o.Cut, features)
 	b := newBuilder(g)
 	train, err := t.trained(g, o.Train)
 	if err != nil {
@@ -137,7 +137,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	if b.block = o.Block; b.block > 0 {
 		forms, i, err := b.lower(t, o.Cut, features, train)
 		if err != nil {
-			return nil, t.unsupported(g, o, features, i, err)
+			return nil, unsupported(g, features, t.nodes[i], err)
 		}
 		for i, w := range train {
 			f := forms[w.Name]
@@ -146,7 +146,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	} else {
 		for i, n := range t.nodes {
 			if err := b.forward(n); err != nil {
-				return nil, t.unsupported(g, o, features, i, err)
+				return nil, unsupported(g, features, t.nodes[i], err)
 			}
 		}
 	}
@@ -163,8 +163,9 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	d := map[string]string{p.Logits: dLogits}
 	if err := b.backward(b.nodes[:body:body], d, train); err != nil {
 		u := err.(*UnsupportedError)
-		i := slices.IndexFunc(t.nodes, func(n *onnx.NodeProto) bool { return title(n) == u.Node })
-		u.Cut = t.next(g, o.Cut, features, max(i, 0))
+		if i := slices.IndexFunc(t.nodes, func(n *onnx.NodeProto) bool { return title(n) == u.Node }); i >= 0 {
+			u.Cut = next(g, features, t.nodes[i])
+		}
 		return nil, u
 	}
 
@@ -189,24 +190,26 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	return p, nil
 }
 
-// check checks that a graph can be cut where the tail begins.
-func (t *tail) check(g *onnx.Graph, cut, features string) error {
-	if cut == "" || cut == features {
+// checkCut checks that everything that weights have worked on flows through a
+// tensor on its way to the features.
+func checkCut(g *onnx.Graph, cut, features string) error {
+	if cut == "" || cut == features || slices.Contains(g.Inputs, cut) {
 		return nil
 	}
+	cuts, err := onnx.Cuts(g, features)
+	if err != nil {
+		return fmt.Errorf("grad: %w", err)
+	}
+	if slices.ContainsFunc(cuts, func(c onnx.Cut) bool { return c.Tensor == cut }) {
+		return nil
+	}
+	e := &CutError{Cut: cut, Reason: "not everything flows through it"}
 	if !reach(g, cut, features).tensors[cut] {
-		return &CutError{Cut: cut, Reason: "the features do not depend on it"}
+		e.Reason = "the features do not depend on it"
+	} else if i := slices.IndexFunc(g.Nodes, func(n *onnx.NodeProto) bool { return slices.Contains(n.GetOutput(), cut) }); i >= 0 {
+		e.Nearest = next(g, features, g.Nodes[i])
 	}
-	if n := t.beside(cut); n != nil {
-		whole := newTail(g, "", features)
-		from := slices.IndexFunc(whole.nodes, func(n *onnx.NodeProto) bool { return slices.Contains(n.GetOutput(), cut) })
-		return &CutError{
-			Cut:     cut,
-			Reason:  fmt.Sprintf("not everything flows through it: node %s, which has weights, lies beside it", quote(title(n))),
-			Nearest: whole.next(g, "", features, from+1),
-		}
-	}
-	return nil
+	return e
 }
 
 // trained returns the weights of the tail that are trained.
@@ -232,21 +235,9 @@ func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error)
 	return all, nil
 }
 
-// next returns the first tensor at which the tail can be cut of those that the
-// node with index from and later ones make, "" if there is none.
-func (t *tail) next(g *onnx.Graph, cut, features string, from int) string {
-	if all := t.cuts(g, cut, features, from); len(all) > 0 {
-		return all[0]
-	}
-	return ""
-}
-
-// unsupported returns the error for a node of the tail.
-func (t *tail) unsupported(g *onnx.Graph, o *Options, features string, i int, reason error) error {
-	return &UnsupportedError{
-		Node: title(t.nodes[i]), Operator: operator(t.nodes[i]), Reason: reason.Error(),
-		Cut: t.next(g, o.Cut, features, i),
-	}
+// unsupported returns the error for a node.
+func unsupported(g *onnx.Graph, features string, n *onnx.NodeProto, reason error) error {
+	return &UnsupportedError{Node: title(n), Operator: operator(n), Reason: reason.Error(), Cut: next(g, features, n)}
 }
 
 // title returns what a node is called in messages.

@@ -220,7 +220,7 @@ func TestRowsOfTheTargetAreWeights(t *testing.T) {
 func TestErrorsNameNodeAndNextCut(t *testing.T) {
 	build := func(op string, parts ...any) (*problem, error) {
 		p := newProblem(rand.New(rand.NewPCG(1, 2)), 17)
-		x := p.op("Relu", p.learned(p.normal, 2, 3, 4))
+		x := p.op("MatMul", p.input(onnx.TensorProto_FLOAT, p.normal, 2, 3, 4), p.weight(4, 4))
 		y := p.op("Relu", x)
 		p.graph.Nodes = append(p.graph.Nodes, onnx.Node(op, []string{y}, []string{"odd"}))
 		for _, part := range parts {
@@ -400,6 +400,48 @@ func TestLeaves(t *testing.T) {
 	for _, n := range p.Forward.GetGraph().GetNode() {
 		if n.GetOpType() == "LayerNormalization" && len(n.GetOutput()) != 1 {
 			t.Errorf("the forward pass computes %v", n.GetOutput())
+		}
+	}
+}
+
+// TestEveryCutCanBeRetrained builds the gradients behind each cut that package
+// onnx offers.
+func TestEveryCutCanBeRetrained(t *testing.T) {
+	for name, size := range map[string]int64{"efficientnet-lite0": 32, "all-minilm-l6-v2": 8} {
+		g, o := backbone(t, name, 1, size)
+		cuts, err := onnx.Cuts(g, g.Outputs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(cuts) < 20 {
+			t.Errorf("%s has %d cuts", name, len(cuts))
+		}
+		for _, c := range cuts {
+			o.Cut = c.Tensor
+			p, err := Build(g, o)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			n := int64(0)
+			for _, w := range p.Weights[:len(p.Weights)-2] {
+				n += product(w.Dims)
+			}
+			if n != c.Parameters {
+				t.Errorf("%s, cut %s: %d parameters, not %d", name, c.Tensor, n, c.Parameters)
+			}
+			var names []string
+			for _, in := range p.Inputs {
+				names = append(names, in.Name)
+			}
+			// The mean over tokens needs the mask, even where the tail does not.
+			want := append([]string{c.Tensor}, c.Side...)
+			if o.Mask != "" && !slices.Contains(want, o.Mask) {
+				want = append(want, o.Mask)
+			}
+			if !slices.Equal(names, want) {
+				t.Errorf("%s, cut %s: inputs %v, not %v", name, c.Tensor, names, want)
+			}
 		}
 	}
 }

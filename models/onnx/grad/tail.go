@@ -159,80 +159,23 @@ func mask(values []float32) bool {
 	})
 }
 
-// flow tells which tensors of the tail the samples flow through: those that
-// depend on the cut or, if there is none, on an input of the graph by way of a
-// weight. A mask that is made from an input is not among them.
-func (t *tail) flow(cut string) (main, fed map[string]bool) {
-	main, fed = map[string]bool{}, map[string]bool{}
-	for _, name := range t.inputs {
-		fed[name] = true
+// next returns the first tensor at which the way to the features can be cut of
+// those that a node of g and the nodes behind it make, "" if there is none.
+func next(g *onnx.Graph, features string, from *onnx.NodeProto) string {
+	cuts, err := onnx.Cuts(g, features)
+	if err != nil {
+		return ""
 	}
-	if cut != "" {
-		main[cut] = true
-	}
-	for i, n := range t.nodes {
-		var m, f bool
-		for _, in := range n.GetInput() {
-			m, f = m || main[in], f || fed[in]
-		}
-		m = m || f && cut == "" && len(t.weights[i]) > 0
+	made := make(map[string]bool)
+	for _, n := range g.Nodes[max(slices.Index(g.Nodes, from), 0):] {
 		for _, out := range n.GetOutput() {
-			main[out], fed[out] = m, f
+			made[out] = true
 		}
 	}
-	return main, fed
-}
-
-// beside returns the first node of the tail that has weights and depends on an
-// input of the graph but not on the cut, nil if there is none: then all that is
-// learned flows through the cut.
-func (t *tail) beside(cut string) *onnx.NodeProto {
-	main, fed := t.flow(cut)
-	for i, n := range t.nodes {
-		if len(t.weights[i]) == 0 || slices.ContainsFunc(n.GetInput(), func(in string) bool { return main[in] }) {
-			continue
-		}
-		if slices.ContainsFunc(n.GetInput(), func(in string) bool { return fed[in] }) {
-			return n
+	for _, c := range cuts {
+		if made[c.Tensor] {
+			return c.Tensor
 		}
 	}
-	return nil
-}
-
-// cuts returns the tensors at which the tail can be cut of those that the node
-// with index from and later ones make, in order, the features left out. In an
-// order in which nodes can run, everything flows through a tensor if it is the
-// only one that is waited for when it has been made.
-func (t *tail) cuts(g *onnx.Graph, cut, features string, from int) []string {
-	main, _ := t.flow(cut)
-	last := map[string]int{features: len(t.nodes)}
-	for i, n := range t.nodes {
-		for _, in := range n.GetInput() {
-			if in != features {
-				last[in] = i
-			}
-		}
-	}
-	var found []string
-	waiting := map[string]bool{}
-	if cut != "" {
-		waiting[cut] = true
-	}
-	for i, n := range t.nodes {
-		for _, in := range n.GetInput() {
-			if last[in] <= i {
-				delete(waiting, in)
-			}
-		}
-		for _, out := range n.GetOutput() {
-			if main[out] && last[out] > i {
-				waiting[out] = true
-			}
-		}
-		out := n.GetOutput()[0]
-		if i >= from && len(waiting) == 1 && waiting[out] && out != features && g.Types[out] == onnx.TensorProto_FLOAT {
-			found = append(found, out)
-		}
-	}
-	return found
+	return ""
 }
