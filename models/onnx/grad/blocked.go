@@ -21,6 +21,27 @@ import (
 // layout, and so activations and gradients are 0, too, and those of the weights.
 const nchwc = "com.microsoft.nchwc"
 
+// BlockProbe returns a model that tells which Options.Block a runtime has: fed a
+// float32 tensor x of shape 1×8×1×1, it gives four int64, of which the second is
+// the number. A runtime that cannot load it has no such layout.
+func BlockProbe() *onnx.ModelProto {
+	reorder := onnx.Node("ReorderInput", []string{"x"}, []string{"blocked"})
+	reorder.Domain = new(nchwc)
+	return &onnx.ModelProto{
+		IrVersion:    new(irVersion(oldestOpset)),
+		ProducerName: new("headstart"),
+		OpsetImport: []*onnx.OperatorSetIdProto{
+			{Domain: new(""), Version: new(int64(oldestOpset))}, {Domain: new(nchwc), Version: new(int64(1))},
+		},
+		Graph: &onnx.GraphProto{
+			Name:   new("probe"),
+			Node:   []*onnx.NodeProto{reorder, onnx.Node("Shape", []string{"blocked"}, []string{"shape"})},
+			Input:  []*onnx.ValueInfoProto{value("x", onnx.TensorProto_FLOAT, []int64{1, 8, 1, 1})},
+			Output: []*onnx.ValueInfoProto{value("shape", onnx.TensorProto_INT64, []int64{4})},
+		},
+	}
+}
+
 // form is the order in which the values of a weight are kept.
 type form int
 

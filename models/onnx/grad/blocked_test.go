@@ -16,37 +16,22 @@ import (
 // blockSize asks the runtime how many channels its blocks have; 0 if it has none.
 func blockSize(t testing.TB) int64 {
 	t.Helper()
-	for _, B := range []int64{8, 16} {
-		n := onnx.Node("ReorderInput", []string{"x"}, []string{"y"})
-		n.Domain = new(nchwc)
-		m := &onnx.ModelProto{
-			IrVersion: new(int64(8)),
-			OpsetImport: []*onnx.OperatorSetIdProto{
-				{Domain: new(""), Version: new(int64(17))}, {Domain: new(nchwc), Version: new(int64(1))},
-			},
-			Graph: &onnx.GraphProto{
-				Name: new("g"), Node: []*onnx.NodeProto{n},
-				Input:  []*onnx.ValueInfoProto{value("x", onnx.TensorProto_FLOAT, []int64{1, 8, 1, 1})},
-				Output: []*onnx.ValueInfoProto{onnx.TensorValue("y", onnx.TensorProto_FLOAT)},
-			},
-		}
-		m.Graph.Output[0].Type.GetTensorType().Shape = nil
-		data, err := onnx.Encode(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := library(t).NewSession(data, &runtime.Options{Inputs: []string{"x"}, Outputs: []string{"y"}})
-		if err != nil {
-			return 0
-		}
-		defer s.Close()
-		err = s.Run(context.Background(), []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}},
-			[]runtime.Tensor{{Shape: []int64{1, B, 1, 1}, F32: make([]float32, B)}})
-		if err == nil {
-			return B
-		}
+	data, err := onnx.Encode(BlockProbe())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return 0
+	s, err := library(t).NewSession(data, &runtime.Options{Inputs: []string{"x"}, Outputs: []string{"shape"}})
+	if err != nil {
+		return 0
+	}
+	defer s.Close()
+	shape := make([]int64, 4)
+	err = s.Run(context.Background(), []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}},
+		[]runtime.Tensor{{Shape: []int64{4}, I64: shape}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shape[1]
 }
 
 // inBlocks runs a graph in the plain layout and in blocks, and returns the

@@ -30,7 +30,7 @@ type Options struct {
 	Classes int
 
 	// Block is how many channels lie together in the layout of the runtime's own
-	// fast convolutions: 8 or 16, by the processor. 0 means the plain layout, of
+	// fast convolutions: 8 or 16, by the processor, see BlockProbe. 0 means the plain layout, of
 	// standard operators alone. A blocked program must be compared with the plain
 	// one before it is used: its operators are no part of ONNX. Weights are then
 	// fed in the order of Weight.Pack.

@@ -98,7 +98,7 @@ func (b *builder) op(op string, shape []int64, inputs []string, attributes ...*o
 
 // constant adds a tensor, once for the same contents.
 func (b *builder) constant(elem onnx.TensorProto_DataType, dims []int64, raw []byte) string {
-	id := fmt.Sprint(elem, dims, raw)
+	id := fmt.Sprint(elem, dims) + string(raw)
 	if name, ok := b.known[id]; ok {
 		return name
 	}

@@ -93,6 +93,31 @@ func layerNormalization(b *builder, n *node) ([]string, error) {
 	return d, nil
 }
 
+// rmsNormalization: y = x̂ ∘ s, x̂ = x ∘ inv, inv = 1/√(mean(x²) + ε) over the last
+// dimensions from axis on; dX = inv ∘ (g - x̂ ∘ mean(g ∘ x̂)) with g = dY ∘ s,
+// dS = Σ dY ∘ x̂. Zhang and Sennrich, Root Mean Square Layer Normalization,
+// arXiv:1910.07467.
+func rmsNormalization(b *builder, n *node) ([]string, error) {
+	x, s := n.in[0], n.in[1]
+	axis, err := n.axis(-1, len(b.shapes[x]))
+	if err != nil {
+		return nil, err
+	}
+	axes := sequence(axis, int64(len(b.shapes[x])))
+	square := b.mean(b.mul(x, x), axes...)
+	inv := b.unary("Reciprocal", b.unary("Sqrt", b.add(square, b.scalar(n.float("epsilon", 1e-5)))))
+	hat := b.mul(x, inv)
+	d := make([]string, 2)
+	if n.need[0] {
+		g := b.mul(n.dY[0], s)
+		d[0] = b.mul(b.sub(g, b.mul(hat, b.mean(b.mul(g, hat), axes...))), inv)
+	}
+	if n.need[1] {
+		d[1] = b.unbroadcast(b.mul(n.dY[0], hat), b.shapes[s])
+	}
+	return d, nil
+}
+
 // instanceNormalization: y = x̂ ∘ s + b, x̂ over space, s and b a value a channel;
 // gradients as for layerNormalization.
 func instanceNormalization(b *builder, n *node) ([]string, error) {

@@ -341,6 +341,12 @@ func calculate(opset int64, n *node, in []*array) ([]*array, error) {
 			shift = in[2]
 		}
 		return one(affine(standardized(x, sequence(axis, int64(rank)), n.float("epsilon", 1e-5)), in[1], shift))
+	case "RMSNormalization":
+		axis := wrapped([]int64{n.int("axis", -1)}, rank)[0]
+		square := combined(func(v ...float64) float64 { return v[0] * v[0] }, x)
+		epsilon := n.float("epsilon", 1e-5)
+		return one(combined(func(v ...float64) float64 { return v[0] / math.Sqrt(v[1]+epsilon) * v[2] },
+			x, average(square, sequence(axis, int64(rank))), in[1]))
 	case "InstanceNormalization":
 		z := standardized(x, sequence(2, int64(rank)), n.float("epsilon", 1e-5))
 		return one(affine(z, column(in[1], rank), column(in[2], rank)))

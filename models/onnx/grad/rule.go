@@ -34,6 +34,7 @@ func init() {
 		"InstanceNormalization": instanceNormalization,
 		"LayerNormalization":    layerNormalization,
 		"LogSoftmax":            logSoftmax,
+		"RMSNormalization":      rmsNormalization,
 		"Softmax":               softmax,
 		// elementwise.go
 		"Abs":         abs,

@@ -106,6 +106,7 @@ var weightInputs = map[string][]int{
 	"MatMul":                {0, 1},
 	"Mul":                   {0, 1},
 	"PRelu":                 {1},
+	"RMSNormalization":      {1},
 }
 
 // findWeights fills in t.weights: float32 tensors of the file of more than one
