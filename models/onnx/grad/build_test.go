@@ -445,3 +445,28 @@ func TestEveryCutCanBeRetrained(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedRowsAddUp checks that no addition is lost where many samples take
+// the same rows of a table, on several threads.
+func TestRepeatedRowsAddUp(t *testing.T) {
+	p := newProblem(rand.New(rand.NewPCG(7, 8)), 17)
+	ids := p.input(onnx.TensorProto_INT64, func() float64 { return float64(p.between(0, 4)) }, 4000)
+	p.finish(t, p.op("Gather", p.weight(5, 64), ids))
+	program, err := Build(p.graph, &Options{Classes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := p.state()
+	program.begin(p.rng, values)
+	want := runOn(t, program, values, 1)
+	for range 5 {
+		got := runOn(t, program, values, 4)
+		for _, w := range program.Weights {
+			for i, v := range want.dW[w.Name] {
+				if d := math.Abs(float64(got.dW[w.Name][i] - v)); !(d <= 1e-5) {
+					t.Fatalf("%s: element %d is off by %v", w.Name, i, d)
+				}
+			}
+		}
+	}
+}

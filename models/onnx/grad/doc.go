@@ -24,5 +24,20 @@
 // Weights are inputs and gradients outputs, so that both can be views of the
 // caller's memory and an optimiser can update in place.
 //
+// A step, with a runtime that takes slices:
+//
+//	g, err := onnx.Fold(model, map[string][]int64{"pixel_values": {16, 3, 224, 224}})
+//	p, err := grad.Build(g, &grad.Options{Cut: "Add_6", Classes: 9})
+//	data, err := onnx.Encode(p.Step)
+//	s, err := library.NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()})
+//	// for each of p.Weights: w.Pack(values, w.Values); values are fed as w.Dims
+//	err = s.Run(ctx, inputs, outputs) // loss, logits, gradients
+//	// for each of p.Weights: update values; at the end w.Unpack(changed, values),
+//	// and onnx.WriteBack puts changed into the model, under g.Stored[w.Name]
+//
+// Gradients of convolutions can be computed in the layout of ONNX Runtime's own
+// fast kernels, see Options.Block. That takes about half the time, and is no
+// ONNX: it is for running, after a comparison with the plain program.
+//
 // The package needs no runtime and no cgo.
 package grad

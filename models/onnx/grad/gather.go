@@ -34,7 +34,9 @@ func gather(b *builder, n *node) ([]string, error) {
 		}
 	}
 
-	// Rows of the axis are added up: [count, rest] onto [size, rest].
+	// Rows of the axis are added up: [count, rest] onto [size, rest]. ScatterND
+	// takes an index a row, but ONNX Runtime adds its rows on several threads with
+	// nothing between them: https://github.com/microsoft/onnxruntime/issues/23396.
 	rest := product(before) * product(after)
 	rows := b.reshape(dY, product(before), count, product(after))
 	rows = b.reshape(b.transpose(rows, 1, 0, 2), count, rest)
