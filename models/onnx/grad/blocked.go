@@ -226,9 +226,9 @@ type lowering struct {
 }
 
 // lower appends the forward pass of the tail with as much of it in blocks as
-// there are convolutions for, and returns the forms of the trained filters.
-// failed is the index of the node that the error is of.
-func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms map[string]form, failed int, err error) {
+// there are convolutions for, and returns the forms of the trained filters and
+// biases. An error is a reason, and of the node failed.
+func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms map[string]form, failed *onnx.NodeProto, err error) {
 	l := &lowering{
 		builder: b, tail: t, trained: map[string]bool{}, blocked: map[string]string{}, ready: map[string]bool{cut: true},
 		uses: map[string]int{features: 1}, reader: map[string]*onnx.NodeProto{}, done: map[*onnx.NodeProto]bool{}, forms: map[string]form{},
@@ -245,7 +245,7 @@ func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms ma
 			l.reader[in] = n
 		}
 	}
-	for i, p := range t.nodes {
+	for _, p := range t.nodes {
 		if l.done[p] {
 			continue
 		}
@@ -257,14 +257,14 @@ func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms ma
 			l.plain(in)
 		}
 		if err := b.forward(p); err != nil {
-			return nil, i, err
+			return nil, p, err
 		}
 		for _, out := range n.out {
 			l.ready[out] = true
 		}
 	}
 	l.plain(features)
-	return l.forms, 0, nil
+	return l.forms, nil, nil
 }
 
 // plain makes a tensor of the backbone be there in the plain layout.

@@ -470,3 +470,60 @@ func TestRepeatedRowsAddUp(t *testing.T) {
 		}
 	}
 }
+
+// TestPooling compares what Options make of features with the same in nodes of
+// the graph.
+func TestPooling(t *testing.T) {
+	token := []int64{3, 4, 5}
+	for _, c := range []struct {
+		options Options
+		dims    []int64 // of the features
+		nodes   func(p *problem, x, mask string) string
+	}{
+		{Options{Pooling: "cls"}, token, func(p *problem, x, _ string) string {
+			return p.op("Squeeze", p.op("Slice", x, p.ints(0), p.ints(1), p.ints(1)), p.ints(1))
+		}},
+		{Options{Pooling: "mean"}, token, func(p *problem, x, mask string) string {
+			m := p.op("Unsqueeze", p.op("Cast", mask, intA("to", 1)), p.ints(-1))
+			sum := p.op("ReduceSum", p.op("Mul", x, m), p.ints(1), intA("keepdims", 0))
+			return p.op("Div", sum, p.op("ReduceSum", m, p.ints(1), intA("keepdims", 0)))
+		}},
+		{Options{Pooling: "gap"}, []int64{3, 5, 2, 4}, func(p *problem, x, _ string) string {
+			return p.op("Flatten", p.op("GlobalAveragePool", x))
+		}},
+		{Options{Normalize: true}, []int64{3, 5}, func(p *problem, x, _ string) string {
+			return p.op("Div", x, p.op("ReduceL2", x, intsA("axes", 1)))
+		}},
+	} {
+		p := newProblem(rand.New(rand.NewPCG(9, 10)), 17)
+		x := p.learned(p.normal, c.dims...)
+		mask := p.input(onnx.TensorProto_INT64, func() float64 { return 1 }, 3, 4)
+		p.fed[mask].v[3], p.fed[mask].v[6], p.fed[mask].v[7] = 0, 0, 0
+		p.finish(t, c.nodes(p, x, mask))
+
+		o := c.options
+		o.Classes, o.Features, o.Mask = 3, x, mask
+		values := p.state()
+		program, err := Build(p.graph, &o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program.begin(p.rng, values)
+		got := run(t, program, values)
+		spelled, err := Build(p.graph, &Options{Classes: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := run(t, spelled, values)
+		if d := math.Abs(got.loss - want.loss); d > 1e-6 {
+			t.Errorf("%+v: the loss is off by %v", c.options, d)
+		}
+		for name, dW := range want.dW {
+			for i, v := range dW {
+				if d := math.Abs(float64(got.dW[name][i] - v)); !(d < 1e-6) {
+					t.Fatalf("%+v: %s: off by %v", c.options, name, d)
+				}
+			}
+		}
+	}
+}
