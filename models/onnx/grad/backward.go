@@ -91,7 +91,16 @@ func (b *builder) differentiate(n *node) ([]string, error) {
 			return nil, fmt.Errorf("its output %d is used", i)
 		}
 	}
-	return r(b, n)
+	dX, err := r(b, n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range n.in {
+		if n.need[i] && (i >= len(dX) || dX[i] == "") {
+			return nil, fmt.Errorf("its input %d has no gradient", i)
+		}
+	}
+	return dX, nil
 }
 
 type noRule struct{}

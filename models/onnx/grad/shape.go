@@ -25,7 +25,7 @@ func transpose(b *builder, n *node) ([]string, error) {
 		perm = sequence(0, rank)
 		slices.Reverse(perm)
 	}
-	if int64(len(perm)) != rank {
+	if !slices.Equal(slices.Sorted(slices.Values(perm)), sequence(0, rank)) {
 		return nil, fmt.Errorf("perm %v of a tensor of rank %d", perm, rank)
 	}
 	return []string{b.transpose(n.dY[0], inverse(perm)...)}, nil
