@@ -1,0 +1,87 @@
+//go:build cgo && !windows
+
+package grad
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/runtime"
+)
+
+func cpu() time.Duration {
+	var r syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// BenchmarkStep is one step, forwards and backwards, without an optimiser, on
+// one thread.
+func BenchmarkStep(b *testing.B) {
+	layer := "/m/encoder/layer.%d/output/LayerNorm/LayerNormalization_output_0"
+	for _, c := range []struct {
+		name, backbone, cut string
+		n, size             int64
+	}{
+		{"image/last1", "efficientnet-lite0", "Add_8", 8, 224},
+		{"image/last4", "efficientnet-lite0", "Add_6", 8, 224},
+		{"image/half", "efficientnet-lite0", "Add_3", 8, 224},
+		{"image/all", "efficientnet-lite0", "", 8, 224},
+		{"text/last2", "all-minilm-l6-v2", fmt.Sprintf(layer, 3), 16, 32},
+		{"text/all", "all-minilm-l6-v2", "", 16, 32},
+	} {
+		blocks := []int64{0}
+		if c.backbone == "efficientnet-lite0" {
+			blocks = append(blocks, blockSize(b))
+		}
+		for _, B := range blocks {
+			b.Run(fmt.Sprintf("%s/N=%d/block=%d", c.name, c.n, B), func(b *testing.B) {
+				g, o := backbone(b, c.backbone, c.n, c.size)
+				o.Cut, o.Block = c.cut, B
+				p, err := Build(g, o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				data, err := onnx.Encode(p.Step)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s, err := library(b).NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer s.Close()
+				values := p.feed()
+				var in []runtime.Tensor
+				for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
+					in = append(in, tensor(b, x, values))
+				}
+				out := []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
+				for _, w := range p.Weights {
+					x := tensor(b, Input{w.Name, onnx.TensorProto_FLOAT, w.Shape}, values)
+					packed := make([]float32, product(w.Dims))
+					w.Pack(packed, x.F32)
+					in = append(in, runtime.Tensor{Shape: w.Dims, F32: packed})
+					out = append(out, runtime.Tensor{Shape: w.Dims, F32: make([]float32, len(packed))})
+				}
+				for range 2 { // pages of the arena
+					if err := s.Run(context.Background(), in, out); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ResetTimer()
+				start := cpu()
+				for range b.N {
+					if err := s.Run(context.Background(), in, out); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(cpu()-start)/1e6/float64(b.N), "cpu-ms/op")
+			})
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package grad
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// Build builds the graphs that retrain what lies between a cut and the features
+// of g, together with a head. g is only read, and shares the values of its
+// constants with the result. Errors are an *UnsupportedError, a *CutError, a
+// *SharedError, or say what is wrong with the options.
+func Build(g *onnx.Graph, o *Options) (*Program, error) {
+	if o.Classes < 1 {
+		return nil, fmt.Errorf("grad: a head for %d classes", o.Classes)
+	}
+	features := o.Features
+	if features == "" {
+		if len(g.Outputs) == 0 {
+			return nil, fmt.Errorf("grad: the graph has no output that could be the features")
+		}
+		features = g.Outputs[0]
+	}
+	for _, name := range []string{features, o.Cut} {
+		if name == "" {
+			continue
+		}
+		if _, ok := g.Shapes[name]; !ok {
+			return nil, fmt.Errorf("grad: the graph has no tensor %s", quote(name))
+		}
+		if t := g.Types[name]; t != onnx.TensorProto_FLOAT {
+			return nil, fmt.Errorf("grad: tensor %s is of type %v, not FLOAT", quote(name), t)
+		}
+	}
+	g = single(g)
+	if err := checkCut(g, o.Cut, features); err != nil {
+		return nil, err
+	}
+	t := newTail(g, o.Cut, features)
+	b := newBuilder(g)
+	train, err := t.trained(g, o.Train)
+	if err != nil {
+		return nil, err
+	}
+	b.block = o.Block
+	if n, err := b.body(t, o.Cut, features, train); err != nil {
+		return nil, unsupported(g, features, n, err)
+	}
+	pooled, err := b.pool(features, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{Loss: b.name("loss"), Logits: b.name("logits")}
+	b.head(p, pooled, int64(o.Classes))
+	body := len(b.nodes)
+	dLogits := b.loss(p.Logits, p.Target.Name, p.Loss)
+
+	train = append(train, p.Weights...)
+	d := map[string]string{p.Logits: dLogits}
+	if err := b.backward(b.nodes[:body:body], d, train); err != nil {
+		u := err.(*UnsupportedError)
+		if i := slices.IndexFunc(t.nodes, func(n *onnx.NodeProto) bool { return title(n) == u.Node }); i >= 0 {
+			u.Cut = next(g, features, t.nodes[i])
+		}
+		return nil, u
+	}
+
+	p.Weights = b.leaves(train, d)
+	p.inputs(g, t, o)
+	p.Step = b.model("step", p, p.OutputNames())
+	p.Forward = b.model("forward", p, []string{p.Loss, p.Logits})
+	return p, nil
+}
+
+// body appends the forward pass of the tail and fills in how the trained weights
+// are fed. An error is a reason, and of the node that it comes with.
+func (b *builder) body(t *tail, cut, features string, train []Weight) (*onnx.NodeProto, error) {
+	if b.block == 0 {
+		for _, n := range t.nodes {
+			if err := b.forward(n); err != nil {
+				return n, err
+			}
+		}
+		return nil, nil
+	}
+	forms, n, err := b.lower(t, cut, features, train)
+	for i, w := range train {
+		f := forms[w.Name]
+		train[i].form, train[i].block, train[i].Dims = f, b.block, f.padded(w.Shape, b.block)
+	}
+	return n, err
+}
+
+// leaves appends the outputs of the gradients in d, and returns the weights that
+// have one.
+//
+// The runtime goes depth first from the output that it was told last. One
+// Reshape for each gradient, in the order of the weights and the head's last,
+// lets it compute each dW as soon as it has the dY: the other way it keeps
+// all dY, half as much memory again. Two Reshapes would be fused into a new
+// node, which counts as told later.
+func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
+	var all []Weight
+	for _, w := range train {
+		dW := d[w.Name]
+		if dW == "" { // it reaches the loss only through operators that nothing flows back through
+			if w.form != plain {
+				v := make([]float32, product(w.Dims))
+				w.Pack(v, w.Values)
+				b.consts[w.Name] = initializer(w.Name, &onnx.Tensor{Type: onnx.TensorProto_FLOAT, Dims: w.Dims, F32: v})
+			}
+			continue
+		}
+		w.Gradient = b.name("d:" + w.Name)
+		b.emit(onnx.Node("Reshape", []string{b.peel(dW), b.int64s(w.Dims...)}, []string{w.Gradient}))
+		all = append(all, w)
+	}
+	return all
+}
+
+// checkCut checks that everything that weights have worked on flows through a
+// tensor on its way to the features.
+func checkCut(g *onnx.Graph, cut, features string) error {
+	if cut == "" || cut == features || slices.Contains(g.Inputs, cut) {
+		return nil
+	}
+	cuts, err := onnx.Cuts(g, features)
+	if err != nil {
+		return fmt.Errorf("grad: %w", err)
+	}
+	if slices.ContainsFunc(cuts, func(c onnx.Cut) bool { return c.Tensor == cut }) {
+		return nil
+	}
+	e := &CutError{Cut: cut, Reason: "not everything flows through it"}
+	if !reach(g, cut, features).tensors[cut] {
+		e.Reason = "the features do not depend on it"
+	} else if i := slices.IndexFunc(g.Nodes, func(n *onnx.NodeProto) bool { return slices.Contains(n.GetOutput(), cut) }); i >= 0 {
+		e.Nearest = next(g, features, g.Nodes[i])
+	}
+	return e
+}
+
+// trained returns the weights of the tail that are trained.
+func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error) {
+	var all []Weight
+	seen := map[string]bool{}
+	for i, n := range t.nodes {
+		for _, name := range t.weights[i] {
+			if !seen[name] && (train == nil || train(name)) {
+				c := g.Constants[name]
+				all = append(all, Weight{Name: name, Node: title(n), Shape: c.Dims, Dims: c.Dims, Values: c.F32})
+			}
+			seen[name] = true
+		}
+	}
+	for _, n := range t.frozen {
+		for _, w := range all {
+			if slices.Contains(n.GetInput(), w.Name) {
+				return nil, &SharedError{Weight: w.Name, Node: title(n)}
+			}
+		}
+	}
+	return all, nil
+}
+
+// unsupported returns the error for a node.
+func unsupported(g *onnx.Graph, features string, n *onnx.NodeProto, reason error) error {
+	return &UnsupportedError{Node: title(n), Operator: operator(n), Reason: reason.Error(), Cut: next(g, features, n)}
+}
+
+// title returns what a node is called in messages.
+func title(n *onnx.NodeProto) string {
+	if n.GetName() == "" && len(n.GetOutput()) > 0 {
+		return n.GetOutput()[0]
+	}
+	return n.GetName()
+}
+
+func operator(n *onnx.NodeProto) string {
+	if standard(n) {
+		return n.GetOpType()
+	}
+	return n.GetDomain() + "." + n.GetOpType()
+}

@@ -1,0 +1,79 @@
+package grad
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Errors of Build, for errors.Is. Details are in the structs of this file.
+var (
+	ErrUnsupported = errors.New("no gradient for an operator")
+	ErrCut         = errors.New("the graph cannot be cut there")
+	ErrShared      = errors.New("a weight is shared by frozen and trained parts")
+)
+
+// UnsupportedError says which node has no gradient.
+type UnsupportedError struct {
+	Node     string // its name, or its first output if it has none
+	Operator string // with the domain in front if it is not a standard one
+	Reason   string // "" if there is no rule for the operator at all
+	Cut      string // the first tensor behind the node at which the graph can be cut; "" if there is none
+}
+
+func (e *UnsupportedError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "grad: node %s: ", quote(e.Node))
+	if e.Reason == "" {
+		fmt.Fprintf(&b, "there is no gradient for operator %s", e.Operator)
+	} else {
+		fmt.Fprintf(&b, "%s: %s", e.Operator, e.Reason)
+	}
+	if e.Cut != "" {
+		fmt.Fprintf(&b, "; cut at %s or later", quote(e.Cut))
+	} else {
+		b.WriteString("; only a head on the features can be trained")
+	}
+	return b.String()
+}
+
+func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
+
+// CutError says why a graph cannot be cut at a tensor.
+type CutError struct {
+	Cut     string
+	Reason  string
+	Nearest string // a tensor at which the graph can be cut, the first behind Cut; "" if none is known
+}
+
+func (e *CutError) Error() string {
+	s := fmt.Sprintf("grad: cut %s: %s", quote(e.Cut), e.Reason)
+	if e.Nearest != "" {
+		s += "; cut at " + quote(e.Nearest) + " instead"
+	}
+	return s
+}
+
+func (e *CutError) Unwrap() error { return ErrCut }
+
+// SharedError names a weight that a node before the cut reads, too. Training it
+// would change what is frozen.
+type SharedError struct {
+	Weight string
+	Node   string // before the cut
+}
+
+func (e *SharedError) Error() string {
+	return fmt.Sprintf("grad: weight %s: the frozen node %s reads it, too; cut before that node, or leave the weight as it is", quote(e.Weight), quote(e.Node))
+}
+
+func (e *SharedError) Unwrap() error { return ErrShared }
+
+// quote quotes a name for a message; names in a hostile file may be long.
+func quote(s string) string {
+	const most = 100
+	if len(s) > most {
+		return fmt.Sprintf("%q…", s[:most])
+	}
+	return fmt.Sprintf("%q", s)
+}
