@@ -166,7 +166,8 @@ func (w *flow) trained(n *NodeProto) []string {
 }
 
 // Cuts returns the tensors at which the way to an output can be cut, in the
-// order in which they are made, the output left out. They are floats.
+// order in which they are made, the output left out. They are floats, and made by
+// the main graph, not inside a branch of an If.
 func Cuts(g *Graph, output string) ([]Cut, error) {
 	w, err := newFlow(g, output)
 	if err != nil {
@@ -214,7 +215,7 @@ func Cuts(g *Graph, output string) ([]Cut, error) {
 	for p, n := 0, 0; p < w.end; p++ {
 		n += jumped[p]
 		t := name[p]
-		if elem := g.Types[t]; n != 0 || elem != TensorProto_FLOAT && elem != TensorProto_FLOAT16 && t != output {
+		if elem := g.Types[t]; n != 0 || g.inner[t] || elem != TensorProto_FLOAT && elem != TensorProto_FLOAT16 && t != output {
 			continue
 		}
 		c := Cut{Tensor: t, Shape: g.Shapes[t], Parameters: after[p], Shared: shared[p]}

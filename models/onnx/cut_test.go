@@ -80,7 +80,25 @@ func TestCuts(t *testing.T) {
 			t.Errorf("%s: cuts %q, want %q", c.name, s, c.want)
 		}
 	}
-	g, err := Fold(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), nil)
+	// What a branch makes is no place to cut.
+	m := network(w, x, "y", "a = MatMul x w1", "b = If yes", "y = MatMul b w3")
+	m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{Name: proto.String("yes"), DataType: proto.Int32(int32(TensorProto_BOOL)), RawData: []byte{1}})
+	m.Graph.Node[1].Attribute = []*AttributeProto{{Name: proto.String("then_branch"), G: &GraphProto{
+		Node:   []*NodeProto{Node("MatMul", []string{"a", "w2"}, []string{"p"}), Node("Relu", []string{"p"}, []string{"q"})},
+		Output: []*ValueInfoProto{{Name: proto.String("q")}},
+	}}}
+	g, err := Fold(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cuts, err := Cuts(g, "y"); err != nil || len(cuts) != 2 || cuts[0].Tensor != "a" || cuts[0].Parameters != 28 || cuts[1].Tensor != "b" {
+		t.Errorf("around a branch: %+v, %v", cuts, err)
+	}
+	if _, err := Prune(m, "p"); err == nil || !strings.Contains(err.Error(), "inside a body") {
+		t.Errorf("pruned inside a branch: %v", err)
+	}
+
+	g, err = Fold(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func fold(m *ModelProto, shapes map[string][]int64) (*folder, error) {
 	f := &folder{
 		g: &Graph{
 			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]TensorProto_DataType),
-			Stored: make(map[string]string), Domains: make(map[string]int64),
+			Stored: make(map[string]string), Domains: make(map[string]int64), inner: make(map[string]bool),
 		},
 		constants: make(map[string]*constant),
 		weights:   make(map[string]bool),
@@ -478,6 +478,11 @@ func (f *folder) branch(n *NodeProto, depth int) error {
 	}
 	if err := f.nodes(body.GetNode(), depth+1); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, inner := range body.GetNode() {
+		for _, o := range inner.GetOutput() {
+			f.g.inner[o] = true
+		}
 	}
 	for i, o := range n.Output {
 		if err := f.node(Node("Identity", []string{body.Output[i].GetName()}, []string{o}), depth+1); err != nil {

@@ -84,6 +84,8 @@ def export(folder, make, how, n, opset, dynamo):
 
 for name, (make, how, n) in MODELS.items():
     for opset, dynamo in (9, False), (11, False), (13, False), (17, False), (18, True), (23, True):
+        if (name, opset) == ("mpnet", 11):
+            continue  # it gets a Min of integers, which this operator set does not have
         folder = out / f"{name}-{'dynamo' if dynamo else 'script'}-{opset}"
         folder.mkdir(parents=True, exist_ok=True)
         try:
