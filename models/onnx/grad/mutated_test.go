@@ -13,6 +13,9 @@ import (
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
+// mutations is how many changed forms of each model are tried.
+const mutations = 30
+
 // TestMutatedModelsRun checks, of models with nodes that were changed at random,
 // that the runtime takes the gradients wherever it takes the forward pass.
 func TestMutatedModelsRun(t *testing.T) {
@@ -73,5 +76,3 @@ func TestMutatedModelsRun(t *testing.T) {
 		t.Errorf("the runtime took only %d programs", ran)
 	}
 }
-
-const mutations = 25
