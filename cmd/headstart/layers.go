@@ -52,10 +52,17 @@ func newLayerSummary(spec *models.Spec, m *onnx.ModelProto, sum *onnx.Summary) *
 		s.Unknown = strings.TrimPrefix(err.Error(), "onnx: ")
 		return s
 	}
+	// g has what branches make, too, which cannot be tapped.
+	made := make(map[string]bool)
+	for _, n := range m.GetGraph().GetNode() {
+		for _, name := range n.GetOutput() {
+			made[name] = true
+		}
+	}
 	for _, n := range g.Nodes {
 		for _, name := range n.GetOutput() {
 			dims := shapes[name]
-			if g.Types[name] == onnx.TensorProto_FLOAT && len(dims) > 1 && dims[0] == (onnx.Dim{Size: -1, Name: batch}) {
+			if made[name] && g.Types[name] == onnx.TensorProto_FLOAT && len(dims) > 1 && dims[0] == (onnx.Dim{Size: -1, Name: batch}) {
 				s.Taps = append(s.Taps, tensorSummary{Name: name, Type: "float", Shape: shapeOf(dims)})
 			}
 		}

@@ -16,10 +16,13 @@ import (
 const MaxSize = math.MaxInt32
 
 const (
-	// maxParts bounds the messages and strings of a model. Two bytes of a file
-	// can ask for 300 bytes of memory; the largest language models have a few
-	// hundred thousand parts.
-	maxParts = 1 << 22
+	// maxParts bounds the messages and strings of a model, and fewParts with one
+	// for every bytesPerPart bytes does so for smaller files: two bytes of a file
+	// can ask for 300 bytes of memory. The largest language models have a few
+	// hundred thousand parts; a node with short names has 10 bytes a part.
+	maxParts     = 1 << 22
+	fewParts     = 1 << 17
+	bytesPerPart = 8
 	// maxDepth bounds how deep messages are nested. A graph inside a node of a
 	// graph is three levels.
 	maxDepth = 300
@@ -39,8 +42,8 @@ func Decode(data []byte) (*ModelProto, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("onnx: %w: the file is empty", ErrNotModel)
 	}
-	parts := 0
-	if err := countParts(data, (*ModelProto)(nil).ProtoReflect().Descriptor(), 0, &parts); err != nil {
+	left := min(maxParts, fewParts+len(data)/bytesPerPart)
+	if err := countParts(data, (*ModelProto)(nil).ProtoReflect().Descriptor(), 0, &left); err != nil {
 		return nil, err
 	}
 	m := new(ModelProto)
@@ -61,10 +64,10 @@ func Decode(data []byte) (*ModelProto, error) {
 	return m, nil
 }
 
-// countParts adds the messages and strings of data, a message of type md, to
-// parts, and fails when there are more than a model can need. It allocates
+// countParts takes the messages and strings of data, a message of type md, off
+// left, and fails when there are more than a model can need. It allocates
 // nothing, so that a small hostile file cannot ask for much memory.
-func countParts(data []byte, md protoreflect.MessageDescriptor, depth int, parts *int) error {
+func countParts(data []byte, md protoreflect.MessageDescriptor, depth int, left *int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("onnx: %w: messages are nested more than %d deep", ErrNotModel, maxDepth)
 	}
@@ -87,11 +90,11 @@ func countParts(data []byte, md protoreflect.MessageDescriptor, depth int, parts
 			return fmt.Errorf("onnx: %w: %w", ErrNotModel, protowire.ParseError(n))
 		}
 		data = data[n:]
-		if *parts++; *parts > maxParts {
-			return fmt.Errorf("onnx: the model has more than %d parts (messages and strings)", maxParts)
+		if *left--; *left < 0 {
+			return fmt.Errorf("onnx: the file has more parts (messages and strings) than a model of its size can need")
 		}
 		if fd := fields.ByNumber(num); fd != nil && fd.Message() != nil {
-			if err := countParts(value, fd.Message(), depth+1, parts); err != nil {
+			if err := countParts(value, fd.Message(), depth+1, left); err != nil {
 				return err
 			}
 		}

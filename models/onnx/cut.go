@@ -12,7 +12,8 @@ type Cut struct {
 	Shape  []int64
 	// Layer is the layer or block of the model that makes the tensor, as names
 	// of nodes tell; where they do not, "block 1" and so on, by the shapes and
-	// branches of the graph. "" is what stands before the first one.
+	// branches of the graph. "" is what stands before the first layer with a name,
+	// "the end" what has weights behind the last one.
 	Layer string
 	// Ends reports whether Tensor is the result of its layer.
 	Ends bool
@@ -165,7 +166,8 @@ func (w *flow) trained(n *NodeProto) []string {
 }
 
 // Cuts returns the tensors at which the way to an output can be cut, in the
-// order in which they are made, the output left out. They are floats.
+// order in which they are made, the output left out. They are floats, and made by
+// the main graph, not inside a branch of an If.
 func Cuts(g *Graph, output string) ([]Cut, error) {
 	w, err := newFlow(g, output)
 	if err != nil {
@@ -213,7 +215,7 @@ func Cuts(g *Graph, output string) ([]Cut, error) {
 	for p, n := 0, 0; p < w.end; p++ {
 		n += jumped[p]
 		t := name[p]
-		if elem := g.Types[t]; n != 0 || elem != TensorProto_FLOAT && elem != TensorProto_FLOAT16 && t != output {
+		if elem := g.Types[t]; n != 0 || g.inner[t] || elem != TensorProto_FLOAT && elem != TensorProto_FLOAT16 && t != output {
 			continue
 		}
 		c := Cut{Tensor: t, Shape: g.Shapes[t], Parameters: after[p], Shared: shared[p]}

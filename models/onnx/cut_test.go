@@ -80,7 +80,25 @@ func TestCuts(t *testing.T) {
 			t.Errorf("%s: cuts %q, want %q", c.name, s, c.want)
 		}
 	}
-	g, err := Fold(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), nil)
+	// What a branch makes is no place to cut.
+	m := network(w, x, "y", "a = MatMul x w1", "b = If yes", "y = MatMul b w3")
+	m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{Name: proto.String("yes"), DataType: proto.Int32(int32(TensorProto_BOOL)), RawData: []byte{1}})
+	m.Graph.Node[1].Attribute = []*AttributeProto{{Name: proto.String("then_branch"), G: &GraphProto{
+		Node:   []*NodeProto{Node("MatMul", []string{"a", "w2"}, []string{"p"}), Node("Relu", []string{"p"}, []string{"q"})},
+		Output: []*ValueInfoProto{{Name: proto.String("q")}},
+	}}}
+	g, err := Fold(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cuts, err := Cuts(g, "y"); err != nil || len(cuts) != 2 || cuts[0].Tensor != "a" || cuts[0].Parameters != 28 || cuts[1].Tensor != "b" {
+		t.Errorf("around a branch: %+v, %v", cuts, err)
+	}
+	if _, err := Prune(m, "p"); err == nil || !strings.Contains(err.Error(), "inside a body") {
+		t.Errorf("pruned inside a branch: %v", err)
+	}
+
+	g, err = Fold(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,21 +119,76 @@ func itoa(v int64) string { return strconv.FormatInt(v, 10) }
 
 func TestLayerNames(t *testing.T) {
 	for name, want := range map[string]string{
-		"/m/encoder/layer.5/attention/output/dense/MatMul": "m.encoder.layer.5",
-		"m.encoder.layer.11.attention.output.dense.bias":   "m.encoder.layer.11",
-		"layer1.0.conv1.weight":                            "layer1.0",
-		"/layer4/layer4.1/conv2/Conv":                      "layer4",
-		"stages.2.blocks.8.mlp.fc1.weight":                 "stages.2.blocks.8",
-		"/stages/stages.2/blocks/blocks.8/conv_dw/Conv":    "stages.stages.2",
-		"/blocks/blocks.3/blocks.3.2/conv_pw/Conv":         "blocks.blocks.3",
-		"blocks.3.2.conv_pw.weight":                        "blocks.3.2",
-		"transformer.layer.0.attention.q_lin.weight":       "transformer.layer.0",
-		"features.4.block.0.0.weight":                      "features.4",
-		"onnx::MatMul_714":                                 "", "Conv_12": "", "conv1.weight": "", "": "", "/": "", "5": "", "/Add_7": "",
+		"/m/encoder/layer.5/attention/output/dense/MatMul":  "m.encoder.layer.5",
+		"m.encoder.layer.11.attention.output.dense.bias":    "m.encoder.layer.11",
+		"layer1.0.conv1.weight":                             "layer1.0",
+		"/layer4/layer4.1/conv2/Conv":                       "layer4.1",
+		"stages.2.blocks.8.mlp.fc1.weight":                  "stages.2.blocks.8",
+		"/stages/stages.2/blocks/blocks.8/conv_dw/Conv":     "stages.2.blocks.8",
+		"/blocks/blocks.3/blocks.3.2/conv_pw/Conv":          "blocks.3.2",
+		"blocks.3.2.conv_pw.weight":                         "blocks.3.2",
+		"transformer.layer.0.attention.q_lin.weight":        "transformer.layer.0",
+		"/m/layers/layers.0/blocks/blocks.1/mlp/fc1/MatMul": "m.layers.0.blocks.1",
+		"/m/encoder/stages.0/layers.1/dwconv/Conv":          "m.encoder.stages.0.layers.1",
+		"features.4.block.0.0.weight":                       "features.4",
+		"onnx::MatMul_714":                                  "", "Conv_12": "", "conv1.weight": "", "": "", "/": "", "5": "", "/Add_7": "",
 		strings.Repeat("a.", 600) + "1.b": "",
 	} {
 		if have := layerIn(name); have != want {
 			t.Errorf("%s: %q, want %q", name, have, want)
+		}
+	}
+}
+
+func TestLayerOfMetadata(t *testing.T) {
+	n := Node("Add", []string{"m.encoder.layer.0.bias", "x"}, []string{"y"})
+	if l := layerOf(n); l != "m.encoder.layer.0" {
+		t.Errorf("by the weight: %q", l)
+	}
+	for namespace, want := range map[string]string{
+		": Features/m: BertModel/m.encoder: Encoder/m.encoder.layer.2: Layer/m.encoder.layer.2.output: Output/add_5: aten.add.Tensor": "m.encoder.layer.2",
+		": Features/m: BertModel/m.embeddings: Embeddings/add: aten.add.Tensor":                                                       "", "": "", "add": "",
+	} {
+		n.MetadataProps = []*StringStringEntryProto{{Key: proto.String("namespace"), Value: proto.String(namespace)}}
+		if l := layerOf(n); l != want {
+			t.Errorf("%s: %q, want %q", namespace, l, want)
+		}
+	}
+}
+
+// Layers by name end where the next one begins, blocks without names where
+// branches meet or the tensor is narrow.
+func TestLayers(t *testing.T) {
+	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	w := map[string][]int64{"w1": {4, 4}, "w2": {4, 4}, "up": {4, 9}, "down": {9, 2}, "w3": {2, 3}, "w4": {3, 3}}
+	lines := []string{"a = MatMul x w1", "b = MatMul a w2", "c = Add a b", "d = Relu c", "e = MatMul d up", "f = Relu e", "g = MatMul f down", "h = MatMul g w3", "y = MatMul h w4"}
+	for _, test := range []struct{ names, want string }{
+		{"", "a:block 1 c:block 1 d:block 1! e:block 2 f:block 2 g:block 2! h:block 3"},
+		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M /norm/M /norm/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 g:l.1! h:the end"},
+		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M /l/l.2/M /l/l.2/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 g:l.1! h:l.2"},
+	} {
+		m := network(w, x, "y", lines...)
+		for i, name := range strings.Fields(test.names) {
+			m.Graph.Node[i].Name = &name
+		}
+		g, err := Outline(m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cuts, err := Cuts(g, "y")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var have []string
+		for _, c := range cuts {
+			s := c.Tensor + ":" + c.Layer
+			if c.Ends {
+				s += "!"
+			}
+			have = append(have, s)
+		}
+		if s := strings.Join(have, " "); s != test.want {
+			t.Errorf("%q: %s, want %s", test.names, s, test.want)
 		}
 	}
 }

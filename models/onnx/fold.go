@@ -9,13 +9,15 @@ import (
 const (
 	// maxWork bounds the elements that are read and written when constants are
 	// computed. Shape arithmetic needs some thousands, the causal mask of a
-	// language model a million.
-	maxWork = 1 << 22
+	// language model some hundred thousand. What is larger stays a node.
+	maxWork = 1 << 21
 	// maxRank bounds the dimensions of a tensor.
 	maxRank = 64
 	// maxReach bounds how many nodes back a value that a shape needs is looked
-	// for among the nodes that stay, and how deep bodies of If are nested.
+	// for among the nodes that stay.
 	maxReach = 64
+	// maxBodies bounds how deep bodies of If are nested.
+	maxBodies = 8
 )
 
 // Fold returns the main graph of m for the given shapes of its inputs, by name.
@@ -71,7 +73,7 @@ func fold(m *ModelProto, shapes map[string][]int64) (*folder, error) {
 	f := &folder{
 		g: &Graph{
 			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]TensorProto_DataType),
-			Stored: make(map[string]string), Domains: make(map[string]int64),
+			Stored: make(map[string]string), Domains: make(map[string]int64), inner: make(map[string]bool),
 		},
 		constants: make(map[string]*constant),
 		weights:   make(map[string]bool),
@@ -257,7 +259,7 @@ func (f *folder) node(n *NodeProto, depth int) error {
 	if err != nil {
 		return err
 	}
-	if len(n.GetOutput()) == 0 {
+	if !slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" }) {
 		return fmt.Errorf("it has no output")
 	}
 	if len(n.Output) > len(out) {
@@ -449,8 +451,8 @@ func (f *folder) constantNode(n *NodeProto) error {
 
 // branch puts the branch of an If whose condition is constant in its place.
 func (f *folder) branch(n *NodeProto, depth int) error {
-	if depth >= maxReach {
-		return fmt.Errorf("bodies are nested more than %d deep", maxReach)
+	if depth >= maxBodies {
+		return fmt.Errorf("bodies are nested more than %d deep", maxBodies)
 	}
 	c := &call{f, n}
 	if !c.has(0) {
@@ -476,6 +478,11 @@ func (f *folder) branch(n *NodeProto, depth int) error {
 	}
 	if err := f.nodes(body.GetNode(), depth+1); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, inner := range body.GetNode() {
+		for _, o := range inner.GetOutput() {
+			f.g.inner[o] = true
+		}
 	}
 	for i, o := range n.Output {
 		if err := f.node(Node("Identity", []string{body.Output[i].GetName()}, []string{o}), depth+1); err != nil {

@@ -21,6 +21,10 @@ type Graph struct {
 	Stored map[string]string
 	// Domains has the versions of the other operator sets in use, by domain.
 	Domains map[string]int64
+
+	// inner has the tensors that a branch of an If makes: the model itself can
+	// be neither pruned after them nor cut there.
+	inner map[string]bool
 }
 
 // Tensor is the values of a constant, row-major. One of F32, I64, I32 and Bool

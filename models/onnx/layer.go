@@ -10,15 +10,22 @@ import (
 // the output. at has their numbers.
 func (w *flow) layers(cuts []Cut, at []int) {
 	named := make(map[string]bool)
+	end := 0 // what is behind the last layer with a name
 	for i := range cuts {
 		n := w.g.Nodes[w.node[cuts[i].Tensor]]
-		cuts[i].Layer = layerOf(n)
-		if cuts[i].Layer == "" && i > 0 {
+		if cuts[i].Layer = layerOf(n); cuts[i].Layer != "" {
+			end = i + 1
+		} else if i > 0 {
 			cuts[i].Layer = cuts[i-1].Layer
 		}
 		named[cuts[i].Layer] = true
 	}
 	if len(named) > 2 { // else names tell nothing
+		if cuts[end-1].Parameters > 0 {
+			for i := end; i < len(cuts); i++ {
+				cuts[i].Layer = "the end"
+			}
+		}
 		for i := range cuts {
 			cuts[i].Ends = i+1 == len(cuts) || cuts[i].Layer != cuts[i+1].Layer
 		}
@@ -68,10 +75,24 @@ func (w *flow) follows(name string) bool {
 	return true
 }
 
-// layerOf returns the layer that a node belongs to by its own name or that of
-// one of its weights: what stands in front of the first number and the number,
-// "encoder.layer.5"; with the block in it if it is a stage, "stages.2.blocks.8".
+// layerOf returns the layer that a node belongs to, as its names tell: what
+// stands in front of the first number and the number, "encoder.layer.5"; with the
+// block in it if it is a stage, "stages.2.blocks.8". PyTorch's newer exporter
+// writes the modules that a node comes from into its metadata, the older one into
+// its name; else names of weights tell.
 func layerOf(n *NodeProto) string {
+	for _, p := range n.GetMetadataProps() {
+		if p.GetKey() != "namespace" {
+			continue
+		}
+		// Such as ": Model/m.encoder: Encoder/m.encoder.layer.0: Layer/add: aten.add".
+		modules := strings.Split(p.GetValue(), "/")
+		if len(modules) < 2 {
+			return ""
+		}
+		name, _, _ := strings.Cut(modules[len(modules)-2], ":")
+		return layerIn(name + ".node")
+	}
 	for _, name := range append([]string{n.GetName()}, n.GetInput()...) {
 		if l := layerIn(name); l != "" {
 			return l
@@ -81,25 +102,37 @@ func layerOf(n *NodeProto) string {
 }
 
 var (
-	separators = regexp.MustCompile(`[./]+`)
-	numbered   = regexp.MustCompile(`^(layer|block|stage)_?[0-9]+$`)
-	digits     = regexp.MustCompile(`^[0-9]+$`)
+	numbered = regexp.MustCompile(`^(layer|block|stage)_?[0-9]+$`)
+	digits   = regexp.MustCompile(`^[0-9]+$`)
 )
 
+// layerIn finds the layer in a name such as "encoder.layer.5.dense.weight" or
+// "/blocks/blocks.3/blocks.3.2/conv/Conv", where a part repeats the one before.
 func layerIn(name string) string {
 	if len(name) > 1000 || strings.Contains(name, "::") || !strings.ContainsAny(name, "./") {
 		return ""
 	}
-	parts := separators.Split(strings.Trim(name, "./"), 32)
-	for i, p := range parts[:len(parts)-1] { // the last is the operator or the weight
-		if !digits.MatchString(p) && !numbered.MatchString(p) {
+	var parts []string
+	before := ""
+	for p := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
+		rest := p
+		if before != "" {
+			rest = strings.TrimPrefix(p, before+".")
+		}
+		before = p
+		parts = append(parts, strings.Split(rest, ".")...)
+	}
+	last := len(parts) - 1 // the operator or the weight
+	number := func(i int) bool { return i < last && digits.MatchString(parts[i]) }
+	for i, p := range parts[:last] {
+		if !number(i) && !numbered.MatchString(p) {
 			continue
 		}
 		end := i + 1
 		switch {
-		case end < len(parts)-1 && digits.MatchString(parts[end]): // blocks.3.2
+		case number(end): // blocks.3.2
 			end++
-		case i > 0 && strings.HasPrefix(parts[i-1], "stage") && end+1 < len(parts)-1 && digits.MatchString(parts[end+1]): // stages.2.blocks.8
+		case number(end+1) && (parts[end] == "blocks" || parts[end] == "layers"): // stages.2.blocks.8
 			end += 2
 		}
 		return strings.Join(parts[:end], ".")

@@ -35,7 +35,7 @@ func Prune(m *ModelProto, tensors ...string) (*ModelProto, error) {
 	need := make(map[string]bool)
 	for _, t := range tensors {
 		if t == "" || !made[t] {
-			return nil, fmt.Errorf("onnx: prune after %s: no node of the main graph makes this tensor", quote(t))
+			return nil, fmt.Errorf("onnx: prune after %s: no node makes this tensor, or one inside a body (If, Loop, Scan); name one that the main graph makes", quote(t))
 		}
 		if need[t] {
 			return nil, fmt.Errorf("onnx: prune after %s: the tensor is named twice", quote(t))

@@ -242,13 +242,20 @@ func fix(t *testing.T, m *onnx.ModelProto, others int64) map[string][]int64 {
 	return shapes
 }
 
-// backbones returns the paths of the built-in backbones, and of those in the
-// folder that HEADSTART_BACKBONES names.
+// backbones returns the paths of the built-in backbones, of the small networks in
+// testdata/models, and of those in the folder that HEADSTART_BACKBONES names.
 func backbones(t *testing.T) map[string]string {
 	t.Helper()
 	paths := map[string]string{}
 	for name, path := range builtin {
 		paths[name] = path
+	}
+	small, err := filepath.Glob("testdata/models/*-[0-9]*.onnx")
+	if err != nil || len(small) < 25 {
+		t.Fatal(small, err)
+	}
+	for _, path := range small {
+		paths[filepath.Base(path)] = path
 	}
 	dir := os.Getenv("HEADSTART_BACKBONES")
 	if dir == "" {

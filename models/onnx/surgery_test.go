@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -101,7 +103,8 @@ func TestCutComputesTheSame(t *testing.T) {
 				t.Errorf("folded, the model computes something else: %g", d)
 			}
 			cuts, err := onnx.Cuts(g, output)
-			if err != nil || len(cuts) == 0 {
+			chain, _, _ := strings.Cut(name, "-")
+			if none := slices.Contains([]string{"arithmetic", "lookups", "quantised", "recurrent"}, chain); err != nil || none != (len(cuts) == 0) {
 				t.Fatalf("%d cuts: %v", len(cuts), err)
 			}
 			for _, c := range some(cuts) {
@@ -461,7 +464,7 @@ func TestExternalData(t *testing.T) {
 func BenchmarkPrunedTap(b *testing.B) {
 	l := library(b)
 	for name, half := range map[string]string{
-		"efficientnet-lite0": "Add_4",
+		"efficientnet-lite0": "Add_3", // of 49 convolutions 24 are before it
 		"all-minilm-l6-v2":   "/m/encoder/layer.2/output/LayerNorm/LayerNormalization_output_0",
 	} {
 		b.Run(name, func(b *testing.B) { benchmarkPruned(b, l, name, half) })
@@ -533,4 +536,14 @@ func must(m *onnx.ModelProto, err error) *onnx.ModelProto {
 		panic(fmt.Sprint(err))
 	}
 	return m
+}
+
+// processorTime is what this process has used so far.
+func processorTime(t testing.TB) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
