@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx"
 )
 
 // softmax: dX = y ∘ (dY - Σ dY ∘ y), the sum along the axis. Bridle,
@@ -64,6 +66,9 @@ func layerNormalization(b *builder, n *node) ([]string, error) {
 	axis, err := n.axis(-1, len(xs))
 	if err != nil {
 		return nil, err
+	}
+	if n.int("stash_type", int64(onnx.TensorProto_FLOAT)) != int64(onnx.TensorProto_FLOAT) {
+		return nil, errors.New("its mean is not computed in FLOAT")
 	}
 	axes := sequence(axis, int64(len(xs)))
 	forward := b.made[n.out[0]]

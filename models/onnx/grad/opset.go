@@ -34,6 +34,10 @@ func (b *builder) forward(n *onnx.NodeProto) error {
 			return fmt.Errorf("it has a nested graph")
 		}
 	}
+	// ONNX Runtime 1.32 crashes on a LayerNormalization whose last input is "".
+	for len(c.Input) > 0 && c.Input[len(c.Input)-1] == "" {
+		c.Input = c.Input[:len(c.Input)-1]
+	}
 	if b.graph.Opset >= oldestOpset || !standard(n) {
 		b.emit(c)
 		return nil
