@@ -103,7 +103,7 @@ var mutants = []mutant{
 `, `	return crc32.ChecksumIEEE(b)
 `, "TestWALRearranged", ""},
 	{"number of a frame not checked", "wal.go", `seq != uint64(len(w.frames))`, `seq > 1<<40`, "TestWALRearranged", ""},
-	{"checksums of a WAL's rows not checked", "wal.go", `rowCRC(w.key(r), w.values(r)) != binary.LittleEndian.Uint32(w.crc(r))`, `false`, "TestHostileFrames", ""},
+	{"checksums of a WAL's rows not checked", "wal.go", `rowCRC(w.key(r), w.values(r)) != binary.LittleEndian.Uint32(w.crc(r))`, `false`, "TestHostileFiles/frames_of_f32", ""},
 	{"checksum of a segment's row not checked", "segment.go", `	return rowCRC(g.key(i), g.row(i)) == binary.LittleEndian.Uint32(g.crcs[4*i:])
 `, `	return true
 `, "TestDamagedRowHeals", ""},
@@ -112,7 +112,7 @@ var mutants = []mutant{
 `, "TestSegmentBitFlipsEverywhere/f32", ""},
 	{"order of a segment's keys not checked", "segment.go", `	if err := guard(g.checkOrder); err != nil {
 `, `	if err := error(nil); err != nil {
-`, "TestHostileSegments", ""},
+`, "TestHostileFiles/segments_of_f32", ""},
 	{"size of a segment not checked", "segment.go", `want := int64(len(b)) + keys; size != want`, `want := int64(len(b)) + keys; size > 2*want`, "TestSegmentTruncatedEverywhere", ""},
 	{"fingerprint of a segment not checked", "segment.go", `	if h.metadata["fp"] != s.Fingerprint() {
 		return malformedf("header: __metadata__: fp %s: a segment of another space", text(h.metadata["fp"]))
@@ -120,17 +120,17 @@ var mutants = []mutant{
 	if h.metadata["space"] != string(s.json) {
 		return malformedf("header: __metadata__: space is not the identity that fp names")
 	}
-`, ``, "TestHostileSegments", ""},
+`, ``, "TestHostileFiles/segments_of_f32", ""},
 	{"fingerprint of a WAL not checked", "wal.go", `	if h.digest != s.digest {
 		return malformedf("header: fingerprint %x: a WAL of another space", h.digest)
 	}
-`, ``, "TestHostileWALs", ""},
+`, ``, "TestHostileFiles/WALs_of_f32", ""},
 	{"space.json not compared by a writer", "cache.go", `	case err == nil && string(b) == string(s.json):
 `, `	case err == nil && len(b) > 0:
-`, "TestHostileSpaces", ""},
+`, "TestHostileFiles/space.json", ""},
 	{"directory of a space not compared with its fingerprint", "cache.go", `	if s.Fingerprint() != fp {
 `, `	if false {
-`, "TestHostileSpaces", ""},
+`, "TestHostileFiles/space.json", ""},
 
 	// The order of things.
 	{"WAL created under its name, and then locked", "writer.go", `	f, tmp, err := c.createLocked(dir, "", newSuffix)
@@ -273,8 +273,23 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal("the go command is needed: ", err)
 	}
+	var tests strings.Builder
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests.Write(b)
+	}
 	names := map[string]bool{}
 	for i, m := range mutants {
+		if killer, _, _ := strings.Cut(m.killer, "/"); !strings.Contains(tests.String(), "func "+killer+"(") {
+			t.Errorf("mutant %q: there is no test %s", m.name, killer)
+		}
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}
