@@ -42,6 +42,17 @@ func TestTogether(t *testing.T) {
 	var reads, compactions, collections, refusals, merges atomic.Int64
 	end := time.Now().Add(d)
 	var wg sync.WaitGroup
+	// What deletes needs a moment without anybody else, which chance alone may
+	// never give it: the others pause for one now and then.
+	var pause sync.RWMutex
+	wg.Go(func() {
+		for time.Now().Before(end) && !t.Failed() {
+			time.Sleep(50 * time.Millisecond)
+			pause.Lock()
+			time.Sleep(5 * time.Millisecond)
+			pause.Unlock()
+		}
+	})
 	run := func(do func(c *Cache, r *rand.Rand) error) {
 		seed := uint64(time.Now().UnixNano())
 		wg.Go(func() {
@@ -60,6 +71,8 @@ func TestTogether(t *testing.T) {
 		})
 	}
 	add := func(c *Cache, from, to int) error {
+		pause.RLock()
+		defer pause.RUnlock()
 		w, err := c.Writer(s, nil)
 		if err != nil {
 			return err
@@ -111,11 +124,15 @@ func TestTogether(t *testing.T) {
 	})
 	run(func(c *Cache, r *rand.Rand) error {
 		time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)
+		pause.RLock()
+		defer pause.RUnlock()
 		_, err := c.Merge(t.Context(), source, false)
 		return busy(err, &merges)
 	})
 	for range 2 {
 		run(func(c *Cache, r *rand.Rand) error {
+			pause.RLock()
+			defer pause.RUnlock()
 			n := int(sealed.Load())
 			reader, err := c.Reader(s)
 			if err != nil {
