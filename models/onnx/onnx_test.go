@@ -474,6 +474,9 @@ func TestWalkRefuses(t *testing.T) {
 		{"foreign domain in a function", func(m *ModelProto) {
 			m.Functions = []*FunctionProto{{Name: proto.String("F"), Node: []*NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}}}
 		}, `function "F": node 0 "" ("X"): operator domain "evil"`},
+		{"an empty last input of LayerNormalization", node(func(n *NodeProto) {
+			n.OpType, n.Input = proto.String("LayerNormalization"), []string{"x", "scale", ""}
+		}), `("LayerNormalization"): its last input has no name`},
 		{"no op_type", node(func(n *NodeProto) { n.OpType = nil }), "no op_type"},
 		{"opset 0", func(m *ModelProto) { m.OpsetImport[0].Version = nil }, "version is 0"},
 		{"opset twice", func(m *ModelProto) {
