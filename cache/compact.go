@@ -128,11 +128,9 @@ type compaction struct {
 
 // output is one segment that a compaction leaves.
 type output struct {
-	part       uint64
-	provenance string // canonical JSON
-	rows       int
-	bytes      int64
-	same       *segment // this segment as it is, if there is one
+	part  uint64
+	bytes int64    // size of its file
+	same  *segment // this segment as it is, if there is one
 }
 
 // planCompaction plans to write the rows of segments anew.
@@ -193,7 +191,7 @@ func (p *compaction) add(ctx context.Context, s *Space, u *union, part uint64) e
 			return err
 		}
 		_, _, size := h.offsets()
-		out := output{part: part, provenance: o.provenance(), rows: o.len(), bytes: int64(len(head)) + size}
+		out := output{part: part, bytes: int64(len(head)) + size}
 		if g, _ := o.at(0); g.rows == o.len() && o.of(g) && bytes.Equal(g.head, head) {
 			err := g.named(ctx)
 			if err == nil {

@@ -10,7 +10,9 @@
 // adds rows, which are durable once Append returns nil, and Close seals them
 // into a segment. Open opens a cache for reading and never writes; its Reader
 // tells which keys are Missing, finds the others with Locate and copies their
-// rows with RowsTo. Verify looks for everything that is wrong.
+// rows with RowsTo. Verify looks for everything that is wrong. Compact gives
+// each key one row in canonical segments, GC removes what nobody names, and
+// Merge copies the rows of another cache.
 //
 // # Layout
 //
