@@ -141,16 +141,24 @@ func TestLayerNames(t *testing.T) {
 }
 
 func TestLayerOfMetadata(t *testing.T) {
-	n := Node("Add", []string{"m.encoder.layer.0.bias", "x"}, []string{"y"})
-	if l := layerOf(n); l != "m.encoder.layer.0" {
+	w := &flow{g: &Graph{
+		Constants: map[string]*Tensor{"m.encoder.layer.0.bias": {Type: TensorProto_FLOAT, Dims: []int64{2}}},
+		Stored:    map[string]string{"m.encoder.layer.0.bias": "m.encoder.layer.0.bias"},
+	}}
+	n := Node("Add", []string{"/m/encoder/layer.7/Add_output_0", "m.encoder.layer.0.bias"}, []string{"y"})
+	if l := w.layerOf(n); l != "m.encoder.layer.0" {
 		t.Errorf("by the weight: %q", l)
+	}
+	n = Node("LayerNormalization", []string{"/m/encoder/layer.7/Add_output_0", "m.norm.weight"}, []string{"y"})
+	if l := w.layerOf(n); l != "" {
+		t.Errorf("by what another layer made: %q", l)
 	}
 	for namespace, want := range map[string]string{
 		": Features/m: BertModel/m.encoder: Encoder/m.encoder.layer.2: Layer/m.encoder.layer.2.output: Output/add_5: aten.add.Tensor": "m.encoder.layer.2",
 		": Features/m: BertModel/m.embeddings: Embeddings/add: aten.add.Tensor":                                                       "", "": "", "add": "",
 	} {
 		n.MetadataProps = []*StringStringEntryProto{{Key: proto.String("namespace"), Value: proto.String(namespace)}}
-		if l := layerOf(n); l != want {
+		if l := w.layerOf(n); l != want {
 			t.Errorf("%s: %q, want %q", namespace, l, want)
 		}
 	}
@@ -165,11 +173,16 @@ func TestLayers(t *testing.T) {
 	for _, test := range []struct{ names, want string }{
 		{"", "a:block 1 c:block 1 d:block 1! e:block 2 f:block 2 g:block 2! h:block 3"},
 		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M /norm/M /norm/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 g:l.1! h:the end"},
+		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M:/l/l.1/M_output_0 /norm/M /norm/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 /l/l.1/M_output_0:l.1! h:the end"},
 		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M /l/l.2/M /l/l.2/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 g:l.1! h:l.2"},
 	} {
 		m := network(w, x, "y", lines...)
 		for i, name := range strings.Fields(test.names) {
+			name, output, renamed := strings.Cut(name, ":")
 			m.Graph.Node[i].Name = &name
+			if renamed {
+				m.Graph.Node[i].Output[0], m.Graph.Node[i+1].Input[0] = output, output
+			}
 		}
 		g, err := Outline(m, nil)
 		if err != nil {
