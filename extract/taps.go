@@ -34,6 +34,12 @@ func newTaps(spec *models.Spec) (*taps, error) {
 	return t, nil
 }
 
+// atMost returns how many rows may be in memory where those of small taps may
+// be n, and rows may take no more than size bytes; at least one.
+func (t *taps) atMost(n int, size int) int {
+	return max(1, min(n, size/(4*t.dim)))
+}
+
 // round sets the values of a row to those that the cache will give back.
 func (t *taps) round(row []float32) error {
 	for i := range t.all {
