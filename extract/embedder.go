@@ -58,7 +58,10 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 		outputs[t] = Tensor{Name: tap.Output, Shape: shape, F32: e.out[t][:n]}
 	}
 	if err := e.infer(ctx, inputs, outputs); err != nil {
-		return nil, nil, err
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		return nil, nil, fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
 	}
 	dim := e.taps.dim
 	rows = make([]float32, 0, len(good)*dim)
@@ -97,10 +100,7 @@ func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) e
 func (e *embedder) infer(ctx context.Context, inputs, outputs []Tensor) error {
 	defer e.stats.Stages.Infer.add(time.Now())
 	if err := e.backbone.Run(ctx, inputs, outputs); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
+		return err
 	}
 	e.rows.Add(outputs[0].Shape[0])
 	return nil

@@ -82,6 +82,15 @@ func (m *images) newBatch(stats *Stats) batch {
 	return &imageBatch{images: m, stats: stats, each: 3 * w * h}
 }
 
+// shape returns that of the input for n images.
+func (m *images) shape(n int) []int64 {
+	w, h := m.pre.Size()
+	if m.spec.Image.Layout == "nhwc" {
+		return []int64{int64(n), int64(h), int64(w), 3}
+	}
+	return []int64{int64(n), 3, int64(h), int64(w)}
+}
+
 type imageBatch struct {
 	*images
 	stats  *Stats
@@ -98,29 +107,28 @@ func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
 	}
 	for _, j := range jobs {
 		n := len(b.good)
-		if err := b.decode(b.pixels[n*b.each:(n+1)*b.each], j); err != nil {
+		err := b.decode(j.content, func() (image.Notes, error) {
+			return b.pre.To(b.pixels[n*b.each:(n+1)*b.each], j.content)
+		})
+		if err != nil {
 			j.bad = err.Error()
 			continue
 		}
 		b.good = append(b.good, j)
 	}
 	b.stats.Stages.Decode.add(start)
-	w, h := b.pre.Size()
-	shape := []int64{int64(len(b.good)), 3, int64(h), int64(w)}
-	if b.spec.Image.Layout == "nhwc" {
-		shape = []int64{int64(len(b.good)), int64(h), int64(w), 3}
-	}
-	return b.good, []Tensor{{Name: b.spec.Inputs[0].Name, Shape: shape, F32: b.pixels[:len(b.good)*b.each]}}, 0
+	return b.good, []Tensor{{Name: b.spec.Inputs[0].Name, Shape: b.shape(len(b.good)), F32: b.pixels[:len(b.good)*b.each]}}, 0
 }
 
-func (b *imageBatch) decode(dst []float32, j *job) error {
-	w, h, err := b.pre.Pixels(j.content)
+// decode calls do, which decodes content, within the budget.
+func (b *imageBatch) decode(content []byte, do func() (image.Notes, error)) error {
+	w, h, err := b.pre.Pixels(content)
 	if err != nil {
 		return err
 	}
 	held := b.decoding.take(int64(w) * int64(h) * pixelBytes)
 	defer b.decoding.give(held)
-	notes, err := b.pre.To(dst, j.content)
+	notes, err := do()
 	if err != nil {
 		return err
 	}
