@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -18,6 +20,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
 )
 
 // Tests run this test binary again as a child, to kill it, or several of them
@@ -27,6 +30,7 @@ const (
 	childSource = "EXTRACT_TEST_SOURCE"
 	childDelay  = "EXTRACT_TEST_DELAY" // of a batch
 	childOut    = "EXTRACT_TEST_OUT"   // a feature set to make, once the standard input ends
+	childFlat   = "EXTRACT_TEST_FLAT"  // embed images with a flat tap, and give the sink: "nothing", "embeddings"
 
 	childThreads = 2
 	childBatch   = 4
@@ -54,7 +58,14 @@ func child() error {
 	if err != nil {
 		return err
 	}
-	c, err := cache.Create(os.Getenv(childCache), nil)
+	spec, options := textSpec(new(testing.B)), new(cache.Options)
+	flat := os.Getenv(childFlat)
+	if flat != "" {
+		spec = imageSpec()
+		spec.Taps = []models.Tap{{Output: "map", Pooling: "flat", Shape: []int64{-1, 16, 256, 256}, Dim: flatDim}}
+		options.SegmentBytes = 32 << 20 // what is sealed is mapped, and counts as memory
+	}
+	c, err := cache.Create(os.Getenv(childCache), options)
 	if err != nil {
 		return err
 	}
@@ -71,7 +82,7 @@ func child() error {
 	} else {
 		settings.BatchSize = 0
 	}
-	spec := textSpec(new(testing.B))
+	settings.Embeddings = flat == "embeddings"
 	var sink extract.Sink = new(nothing)
 	var record *extract.Record
 	if path := os.Getenv(childOut); path != "" {
@@ -109,6 +120,20 @@ func childCommand(dir, path string, delay time.Duration) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childCache+"="+dir, childSource+"="+path, childDelay+"="+delay.String())
 	return cmd
+}
+
+// most runs a child to its end and returns the rows that went through its
+// backbone and the most memory that it had, in bytes.
+func most(t *testing.T, cmd *exec.Cmd) (rows, maxrss int64) {
+	t.Helper()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(string(out), "rows %d maxrss %d", &rows, &maxrss); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	return rows, maxrss * maxrssUnit
 }
 
 // TestKilledRunsLoseOnlyWhatIsInFlight kills extractions at random moments.
@@ -211,20 +236,51 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 		fmt.Fprintf(&table, "short text %d\n", i)
 	}
 	path := write(t, "texts.txt", table.String())
-	out, err := childCommand(filepath.Join(t.TempDir(), "cache"), path, 0).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows, maxrss int64
-	if _, err := fmt.Sscanf(string(out), "rows %d maxrss %d", &rows, &maxrss); err != nil {
-		t.Fatalf("%q: %v", out, err)
-	}
-	maxrss *= maxrssUnit
+	rows, maxrss := most(t, childCommand(filepath.Join(t.TempDir(), "cache"), path, 0))
 	t.Logf("%d rows, at most %d MiB", rows, maxrss>>20)
 	if rows != 100_000 {
 		t.Errorf("%d rows", rows)
 	}
 	if maxrss > 300<<20 {
 		t.Errorf("%d MiB of memory, more than 300", maxrss>>20)
+	}
+}
+
+// flatDim is the length of a flat row of a child: 4 MiB, the most that there is.
+const flatDim = 1 << 20
+
+// TestMemoryDoesNotGrowWithTheRows embeds 200 images with rows of 4 MiB, also
+// for a sink that is given the rows.
+func TestMemoryDoesNotGrowWithTheRows(t *testing.T) {
+	const images = 200
+	folder := filepath.Join(t.TempDir(), "images")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	picture := image.NewRGBA(image.Rect(0, 0, 40, 40))
+	for i := range images {
+		for at := range picture.Pix {
+			picture.Pix[at] = byte(i) ^ byte(at*(i>>8))
+		}
+		var b bytes.Buffer
+		err := png.Encode(&b, picture)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.png", i)), b.Bytes(), 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, given := range []string{"nothing", "embeddings"} {
+		cmd := childCommand(filepath.Join(t.TempDir(), "cache"), folder, 0)
+		cmd.Env = append(cmd.Env, childFlat+"="+given)
+		rows, maxrss := most(t, cmd)
+		t.Logf("a sink that is given %s: %d rows, at most %d MiB", given, rows, maxrss>>20)
+		if rows != images {
+			t.Errorf("%d rows", rows)
+		}
+		if maxrss > 700<<20 {
+			t.Errorf("a sink that is given %s: %d MiB of memory, more than 700", given, maxrss>>20)
+		}
 	}
 }

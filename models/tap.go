@@ -70,6 +70,18 @@ func (s *Spec) SetTaps(names []string) error {
 	return nil
 }
 
+// Outputs returns the tensors of the taps, each once, in the order in which they
+// come first: what the graph is asked for.
+func (s *Spec) Outputs() []string {
+	var outputs []string
+	for _, t := range s.Taps {
+		if !slices.Contains(outputs, t.Output) {
+			outputs = append(outputs, t.Output)
+		}
+	}
+	return outputs
+}
+
 // tensors returns the names of the tensors that the nodes of a graph make.
 func tensors(g *onnx.GraphProto) map[string]bool {
 	made := map[string]bool{}
