@@ -78,6 +78,36 @@ func floatBytes(elem TensorProto_DataType, values []float32) []byte {
 // that is too large for its type is an error. So is a tensor in an external file:
 // read these into the model first (ReadExternal). On an error m is as it was.
 func WriteBack(m *ModelProto, values map[string][]float32) error {
+	stored, err := writable(m, values)
+	if err != nil {
+		return err
+	}
+	for name, t := range stored {
+		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = floatBytes(TensorProto_DataType(t.GetDataType()), values[name]), nil, nil, nil
+	}
+	return nil
+}
+
+// Round rounds values, in place, to what m holds after WriteBack of them: to
+// float16, for example, where m stores them so. Its errors are those of
+// WriteBack; values are then as they were.
+func Round(m *ModelProto, values map[string][]float32) error {
+	stored, err := writable(m, values)
+	if err != nil {
+		return err
+	}
+	for name, t := range stored {
+		elem, v := TensorProto_DataType(t.GetDataType()), values[name]
+		for i, x := range v {
+			v[i] = float32(roundFloat(elem, float64(x)))
+		}
+	}
+	return nil
+}
+
+// writable returns the stored tensors that values are for, once it has seen that
+// all of them can be written.
+func writable(m *ModelProto, values map[string][]float32) (map[string]*TensorProto, error) {
 	stored := make(map[string]*TensorProto)
 	for _, t := range m.GetGraph().GetInitializer() {
 		stored[t.GetName()] = t
@@ -92,34 +122,30 @@ func WriteBack(m *ModelProto, values map[string][]float32) error {
 			}
 		}
 	}
-	raw := make(map[string][]byte, len(values))
+	found := make(map[string]*TensorProto, len(values))
 	for _, name := range sorted(values) {
 		t, v := stored[name], values[name]
 		if t == nil {
-			return fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
+			return nil, fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
 		}
 		elem := TensorProto_DataType(t.GetDataType())
 		n, err := elements(t.GetDims())
 		switch {
 		case err != nil:
-			return fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
+			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
 		case !isFloat(elem):
-			return fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
+			return nil, fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
 		case t.GetDataLocation() == TensorProto_EXTERNAL:
-			return fmt.Errorf("onnx: tensor %s: %w", quote(name), errExternal)
+			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), errExternal)
 		case n != int64(len(v)):
-			return fmt.Errorf("onnx: tensor %s: %d values for shape %v", quote(name), len(v), clip(t.GetDims()))
+			return nil, fmt.Errorf("onnx: tensor %s: %d values for shape %v", quote(name), len(v), clip(t.GetDims()))
 		}
 		for i, x := range v {
 			if !math.IsInf(float64(x), 0) && math.IsInf(roundFloat(elem, float64(x)), 0) {
-				return fmt.Errorf("onnx: tensor %s: element %d is %g, too large for %v", quote(name), i, x, elem)
+				return nil, fmt.Errorf("onnx: tensor %s: element %d is %g, too large for %v", quote(name), i, x, elem)
 			}
 		}
-		raw[name] = floatBytes(elem, v)
+		found[name] = t
 	}
-	for name, b := range raw {
-		t := stored[name]
-		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = b, nil, nil, nil
-	}
-	return nil
+	return found, nil
 }
