@@ -254,10 +254,20 @@ func TestWriteBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rounded := map[string][]float32{}
+	for name, v := range changed {
+		rounded[name] = slices.Clone(v)
+	}
+	if err := onnx.Round(m, rounded); err != nil {
+		t.Fatal(err)
+	}
 	for name, stored := range g.Stored {
 		want, have := changed[stored], again.Constants[name]
 		if want == nil {
 			continue
+		}
+		if !slices.Equal(rounded[stored], have.F32) {
+			t.Fatalf("%s: Round gives something else than WriteBack", name)
 		}
 		tolerance := 0.0
 		if stored != name {
@@ -292,6 +302,10 @@ func TestWriteBack(t *testing.T) {
 		with := map[string][]float32{name: values, "onnx::Conv_904": make([]float32, 32)}
 		if err := onnx.WriteBack(m, with); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+		before := slices.Clone(values)
+		if err := onnx.Round(m, with); err == nil || !strings.Contains(err.Error(), name) || !slices.Equal(values, before) {
+			t.Errorf("Round: %s: %v", name, err)
 		}
 	}
 	if now, err := onnx.Encode(m); err != nil || !bytes.Equal(state, now) {

@@ -170,7 +170,7 @@ func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divid
 		return settle("it was asked for")
 	}
 	want, err := ps.try(ctx, d, b, start, divided)
-	if err != nil {
+	if err := errors.Join(err, ps.Close()); err != nil { // closed: two sessions would take the memory of both
 		return nil, "", err
 	}
 	got, err := other.try(ctx, d, b, start, divided)
@@ -190,7 +190,7 @@ func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divid
 	if reason != "" {
 		return ps, reason, other.Close()
 	}
-	return other, fmt.Sprintf("a step takes %.2g ms, in the plain layout %.2g ms", 1e3*got.seconds, 1e3*want.seconds), ps.Close()
+	return other, fmt.Sprintf("a step takes %.2g ms, in the plain layout %.2g ms", 1e3*got.seconds, 1e3*want.seconds), nil
 }
 
 // errNoBlocks is what a training that is to use blocks stops with where there

@@ -86,20 +86,3 @@ func sentences(n, most int) *Data {
 	d.Samples = s
 	return d
 }
-
-func TestArchitecturesLearn(t *testing.T) {
-	for _, name := range []string{"resnet-9", "resnet-17", "mobilenetv3-20", "convnext-17", "vit-20", "distilbert-9", "distilbert-17", "distilbert-20"} {
-		t.Run(name, func(t *testing.T) {
-			d := images(100)
-			classes := 3
-			if name[:4] == "dist" {
-				d, classes = sentences(100, 12), 2
-			}
-			r := train(t, architecture(t, name), d, head(classes, 16), &Settings{LearningRate: 1e-2, Epochs: 4, Threads: 1})
-			t.Logf("%s in %s, %s: log-loss %.3f, was %.3f", r.Status, r.Layout, r.LayoutReason, r.Epochs[r.Best].LogLoss, r.Epochs[0].LogLoss)
-			if !(r.Epochs[r.Best].LogLoss < r.Epochs[0].LogLoss) {
-				t.Errorf("it did not learn: %+v", r.Epochs)
-			}
-		})
-	}
-}

@@ -186,7 +186,6 @@ func (ps *programs) step(ctx context.Context, d *Data, b batch, smoothing, total
 		if err != nil {
 			return 0, nil, fmt.Errorf("retrain: %w", err)
 		}
-		p.stepModel = nil
 	}
 	if err := ps.fill(ctx, p, d, b.rows); err != nil {
 		return 0, nil, err
@@ -213,7 +212,6 @@ func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b bat
 		if err != nil {
 			return fmt.Errorf("retrain: %w", err)
 		}
-		p.forwardModel = nil
 	}
 	if err := ps.fill(ctx, p, d, b.rows); err != nil {
 		return err
@@ -226,17 +224,17 @@ func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b bat
 	return nil
 }
 
-// Close frees the sessions.
+// Close frees the sessions. They are made again when they are needed.
 func (ps *programs) Close() error {
 	var errs []error
 	for _, p := range ps.made {
-		for _, s := range []*runtime.Session{p.step, p.forward} {
-			if s != nil {
-				errs = append(errs, s.Close())
+		for _, s := range []**runtime.Session{&p.step, &p.forward} {
+			if *s != nil {
+				errs = append(errs, (*s).Close())
+				*s = nil
 			}
 		}
 	}
-	clear(ps.made)
 	return errors.Join(errs...)
 }
 

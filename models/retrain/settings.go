@@ -45,14 +45,15 @@ type Settings struct {
 	// Seed drives the order of the samples.
 	Seed uint64
 	// Score tells how good the logits of the validation rows are, row-major n×C in
-	// the order of the part; higher is better. The default nil means minus the mean
+	// the order of the part, which it must not change; higher is better. The default nil means minus the mean
 	// log-loss.
 	Score func(logits []float64) float64
 	// Checkpoint is the file that a training goes on from when it was interrupted.
 	// The default "" means none.
 	Checkpoint string
 	// CheckpointEvery is after which time one is written within an epoch. The
-	// default 0 means 30 s.
+	// default 0 means 30 s. One is written after each epoch, too, but no more than a
+	// tenth of the time goes into them.
 	CheckpointEvery time.Duration
 	// Fingerprint stands for whatever the training depends on that Train does not
 	// see, such as the bytes of the samples: a checkpoint of another one is refused.
@@ -60,7 +61,9 @@ type Settings struct {
 	// Progress, if it is not nil, is told of each step and of each epoch.
 	Progress func(Progress)
 
-	layout string // "plain" or "blocked": not measured; for tests
+	// For tests:
+	layout string // "plain" or "blocked": not measured
+	eager  bool   // a checkpoint after each step
 }
 
 // Progress is how far a training is.

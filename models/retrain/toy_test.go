@@ -172,3 +172,50 @@ func train(t testing.TB, net *Network, d *Data, h *Head, s *Settings) *Result {
 	}
 	return r
 }
+
+// attention is a network of one attention over texts of any length, with an
+// embedding table of 50 tokens: token_states (N×S×8).
+func attention() *onnx.ModelProto {
+	const width = 8
+	rng := rand.New(rand.NewPCG(11, 12))
+	g := &onnx.GraphProto{Name: new("attention")}
+	for _, name := range []string{"input_ids", "attention_mask"} {
+		g.Input = append(g.Input, onnx.TensorValue(name, onnx.TensorProto_INT64, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: -1, Name: "s"}))
+	}
+	weight := func(name string, scale float64, dims ...int64) string {
+		g.Initializer = append(g.Initializer, onnx.FloatTensor(name, normals(rng, int(product(dims)), scale), dims...))
+		return name
+	}
+	op := func(op, to string, in []string, attributes ...*onnx.AttributeProto) string {
+		g.Node = append(g.Node, onnx.Node(op, in, []string{to}, attributes...))
+		return to
+	}
+	scalar := func(name string, v float32) string {
+		g.Initializer = append(g.Initializer, onnx.FloatTensor(name, []float32{v}))
+		return name
+	}
+	one := "axes"
+	g.Initializer = append(g.Initializer, &onnx.TensorProto{Name: new(one), Dims: []int64{1}, DataType: new(int32(onnx.TensorProto_INT64)), Int64Data: []int64{1}})
+	x := op("Gather", "words", []string{weight("embeddings.table", 1, 50, width), "input_ids"})
+	q := op("MatMul", "q", []string{x, weight("layer.0.q", 0.3, width, width)})
+	k := op("MatMul", "k", []string{x, weight("layer.0.k", 0.3, width, width)})
+	v := op("MatMul", "v", []string{x, weight("layer.0.v", 0.3, width, width)})
+	scores := op("MatMul", "scores", []string{q, op("Transpose", "kt", []string{k}, onnx.IntsAttribute("perm", 0, 2, 1))})
+	mask := op("Cast", "mask", []string{"attention_mask"}, onnx.IntAttribute("to", int64(onnx.TensorProto_FLOAT)))
+	shift := op("Mul", "shift", []string{op("Sub", "hidden", []string{mask, scalar("one", 1)}), scalar("far", 1e9)})
+	shift = op("Unsqueeze", "shift_row", []string{shift, one})
+	a := op("Softmax", "a", []string{op("Add", "masked", []string{scores, shift})}, onnx.IntAttribute("axis", -1))
+	op("Add", "token_states", []string{x, op("MatMul", "mixed", []string{a, v})})
+	g.Output = []*onnx.ValueInfoProto{onnx.TensorValue("token_states", onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: -1, Name: "s"}, onnx.Dim{Size: width})}
+	return &onnx.ModelProto{
+		IrVersion: new(int64(8)), Graph: g,
+		OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(17))}},
+	}
+}
+
+func attentionNetwork() *Network {
+	return &Network{Model: attention(), Pooling: "mean", Mask: "attention_mask", Shapes: func(n, tokens int) map[string][]int64 {
+		s := []int64{int64(n), int64(tokens)}
+		return map[string][]int64{"input_ids": s, "attention_mask": s}
+	}}
+}
