@@ -47,17 +47,10 @@ type trial struct {
 	loss      float64
 	logits    []float32
 	gradients [][]float32 // of each weight, in the backbone's order
-	seconds   float64     // of a later step
 }
 
-// try binds programs, runs a batch with the weights of the start, and again, to
-// measure it.
-func (ps *programs) try(ctx context.Context, d *Data, b batch, start *Head, divided bool) (*trial, error) {
-	if _, err := ps.at(b.tokens); err != nil {
-		return nil, err
-	}
-	ps.bind(divided)
-	ps.begin(start)
+// try runs a batch with the weights of the start.
+func (ps *programs) try(ctx context.Context, d *Data, b batch) (*trial, error) {
 	total := 0.0
 	for _, r := range b.rows {
 		total += d.weight(r)
@@ -66,33 +59,46 @@ func (ps *programs) try(ctx context.Context, d *Data, b batch, start *Head, divi
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{loss: loss, logits: slices.Clone(p.logits), seconds: math.Inf(1)}
+	t := &trial{loss: loss, logits: slices.Clone(p.logits)}
 	for i, v := range ps.views {
 		w := &ps.weights[i]
 		dW := make([]float32, product(w.Shape))
 		w.Unpack(dW, ps.gradients[v.from:v.to])
 		t.gradients = append(t.gradients, dW)
 	}
-	for range 2 { // the first run paid for the memory
-		began := time.Now()
-		if _, _, err := ps.step(ctx, d, b, 0, total, false); err != nil {
-			return nil, err
-		}
-		t.seconds = min(t.seconds, time.Since(began).Seconds())
-	}
 	return t, nil
 }
 
-// disagreement tells in which way a trial differs from that of the plain
-// layout, "" if they agree. A gradient may differ by more than rounding where
-// the input of a ReLU rounds to the other side of its kink: the median counts.
-func (t *trial) disagreement(plain *trial) string {
+// measure returns the seconds that a batch takes which has been run before: the
+// first run pays for the memory.
+func (ps *programs) measure(ctx context.Context, d *Data, b batch) (float64, error) {
+	best := math.Inf(1)
+	for range 2 {
+		began := time.Now()
+		if _, _, err := ps.step(ctx, d, b, 0, 1, false); err != nil {
+			return 0, err
+		}
+		best = min(best, time.Since(began).Seconds())
+	}
+	return best, nil
+}
+
+// outputsDiffer tells in which way loss and logits differ from those of the plain
+// layout, "" if they are the same.
+func (t *trial) outputsDiffer(plain *trial) string {
 	if d := math.Abs(t.loss - plain.loss); !(d <= 1e-4*math.Abs(plain.loss)) {
 		return fmt.Sprintf("the loss differs by %.1e", d)
 	}
 	if e := off(t.logits, plain.logits, 0); !(e <= 1e-4) {
 		return fmt.Sprintf("the logits differ by %.1e of the largest", e)
 	}
+	return ""
+}
+
+// gradientsDiffer does so for the gradients. One may differ by more than rounding
+// where the input of a ReLU rounds to the other side of its kink, and with it
+// somewhat those of all layers before: the median counts.
+func (t *trial) gradientsDiffer(plain *trial) string {
 	largest := 0.0
 	for _, dW := range plain.gradients {
 		largest = max(largest, magnitude(dW))
@@ -101,7 +107,7 @@ func (t *trial) disagreement(plain *trial) string {
 	for i, dW := range plain.gradients {
 		errs = append(errs, off(t.gradients[i], dW, 1e-3*largest))
 	}
-	slices.Sort(errs) // not a number is the smallest
+	slices.Sort(errs) // not a number comes first
 	if median, most := errs[len(errs)/2], errs[len(errs)-1]; math.IsNaN(errs[0]) || !(median <= 1e-5) || !(most <= 5e-2) {
 		return fmt.Sprintf("the gradients differ by %.1e in the median and by at most %.1e", median, most)
 	}
@@ -130,67 +136,100 @@ func off(v, want []float32, floor float64) float64 {
 	return d / math.Max(magnitude(want), floor)
 }
 
+// compare runs a batch with programs in the plain layout and in blocks. It
+// returns the seconds of a step of each, or the reason for which blocks are not
+// to be used. Sessions are closed again, since two would take the memory of both.
+func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (seconds [2]float64, reason string, err error) {
+	both := func(b batch, measure bool) (trials [2]*trial, failed string, err error) {
+		for i, ps := range layouts {
+			trials[i], err = ps.try(ctx, d, b)
+			if err == nil && measure {
+				seconds[i], err = ps.measure(ctx, d, b)
+			}
+			if err != nil && i == 1 && ctx.Err() == nil {
+				failed, err = fmt.Sprintf("blocks do not run: %v", err), nil
+			}
+			if err := errors.Join(err, ps.Close()); err != nil || failed != "" {
+				return trials, failed, err
+			}
+		}
+		return trials, "", nil
+	}
+	trials, reason, err := both(b, true)
+	if reason != "" || err != nil {
+		return seconds, reason, err
+	}
+	if reason = trials[1].outputsDiffer(trials[0]); reason == "" {
+		reason = trials[1].gradientsDiffer(trials[0])
+		// Of many samples, one or the other is at a kink. What is wrong is wrong for
+		// each of them.
+		for _, row := range b.rows[:min(len(b.rows), 4)] {
+			if reason == "" {
+				break
+			}
+			one, failed, err := both(batch{[]int{row}, b.tokens}, false)
+			switch {
+			case failed != "" || err != nil:
+				return seconds, failed, err
+			case one[1].outputsDiffer(one[0]) == "" && one[1].gradientsDiffer(one[0]) == "":
+				reason = ""
+			}
+		}
+	}
+	if reason != "" {
+		reason = "blocks compute something else: " + reason
+	}
+	return seconds, reason, nil
+}
+
 // lay returns bound programs in the layout to train in, with the weights of the
 // start, and the reason. ps are in the plain layout; b is a batch to compare
 // with. Of the two layouts the faster one is taken, but blocks only if they
 // compute what the plain layout does.
 func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divided bool, forced string) (*programs, string, error) {
-	settle := func(reason string) (*programs, string, error) {
-		if ps.values == nil {
-			ps.bind(divided)
-			ps.begin(start)
-		}
-		return ps, reason, nil
-	}
-	if forced == plain {
-		return settle("it was asked for")
-	}
 	p, err := ps.at(b.tokens)
 	if err != nil {
 		return nil, "", err
 	}
-	if !p.convolves {
-		return settle("nothing behind the cut is a convolution")
+	if forced != blocked {
+		ps.begin(start, divided)
+	}
+	switch {
+	case forced == plain:
+		return ps, "it was asked for", nil
+	case !p.convolves:
+		return ps, "nothing behind the cut is a convolution", nil
 	}
 	block, err := blockSize(ctx, ps.library)
 	switch {
 	case err != nil:
 		return nil, "", err
-	case block == 0 && forced == "":
-		return settle("the runtime has no blocks on this machine")
-	case block == 0:
+	case block == 0 && forced == blocked:
 		return nil, "", errNoBlocks
+	case block == 0:
+		return ps, "the runtime has no blocks on this machine", nil
 	}
 	other := newPrograms(ps.library, ps.net, ps.classes, ps.threads, ps.n, block)
-	if forced == blocked {
-		if _, err := other.at(b.tokens); err != nil {
+	if _, err := other.at(b.tokens); err != nil {
+		if forced == blocked {
 			return nil, "", err
 		}
-		ps = other
-		return settle("it was asked for")
+		return ps, fmt.Sprintf("blocks do not run: %v", err), nil
 	}
-	want, err := ps.try(ctx, d, b, start, divided)
-	if err := errors.Join(err, ps.Close()); err != nil { // closed: two sessions would take the memory of both
-		return nil, "", err
+	other.begin(start, divided)
+	if forced == blocked {
+		return other, "it was asked for", nil
 	}
-	got, err := other.try(ctx, d, b, start, divided)
-	reason := ""
+	seconds, reason, err := compare(ctx, [2]*programs{ps, other}, d, b)
 	switch {
-	case ctx.Err() != nil:
-		return nil, "", errors.Join(err, other.Close())
 	case err != nil:
-		reason = fmt.Sprintf("blocks do not run: %v", err)
-	default:
-		if reason = got.disagreement(want); reason != "" {
-			reason = "blocks compute something else: " + reason
-		} else if got.seconds >= want.seconds {
-			reason = fmt.Sprintf("a step takes %.2g ms, in blocks %.2g ms", 1e3*want.seconds, 1e3*got.seconds)
-		}
+		return nil, "", err
+	case reason != "":
+		return ps, reason, nil
+	case seconds[1] >= seconds[0]:
+		return ps, fmt.Sprintf("a step takes %.2g ms, in blocks %.2g ms", 1e3*seconds[0], 1e3*seconds[1]), nil
 	}
-	if reason != "" {
-		return ps, reason, other.Close()
-	}
-	return other, fmt.Sprintf("a step takes %.2g ms, in the plain layout %.2g ms", 1e3*got.seconds, 1e3*want.seconds), nil
+	return other, fmt.Sprintf("a step takes %.2g ms, in the plain layout %.2g ms", 1e3*seconds[1], 1e3*seconds[0]), nil
 }
 
 // errNoBlocks is what a training that is to use blocks stops with where there

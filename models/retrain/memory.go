@@ -93,19 +93,21 @@ func (ps *programs) estimate(b *batches, limit int64) (int64, error) {
 }
 
 // fit returns programs of the plain layout for the most samples a run, at most
-// most, that fit in memory: a batch, or a half, a quarter … of one.
+// most, that fit in memory: a batch, or a half, a quarter … of one, rounded up.
 func fit(l *runtime.Library, net *Network, b *batches, classes int, s *Settings, most int) (*programs, int64, error) {
-	for n := b.size; n >= 1; n /= 2 {
-		if n > most && n > 1 {
-			continue
+	for n := b.size; ; n = (n + 1) / 2 {
+		if n <= most {
+			ps := newPrograms(l, net, classes, s.Threads, n, 0)
+			sum, err := ps.estimate(b, s.Memory)
+			if err != nil {
+				return nil, 0, err
+			}
+			if sum <= s.Memory {
+				return ps, sum, nil
+			}
 		}
-		ps := newPrograms(l, net, classes, s.Threads, n, 0)
-		sum, err := ps.estimate(b, s.Memory)
-		if err != nil {
-			return nil, 0, err
-		}
-		if sum <= s.Memory {
-			return ps, sum, nil
+		if n == 1 {
+			break
 		}
 	}
 	e := &MemoryError{Limit: s.Memory}

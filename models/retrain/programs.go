@@ -98,17 +98,17 @@ func (ps *programs) at(tokens int) (*program, error) {
 	return p, nil
 }
 
-// bind makes the memory that all programs work on; divided tells whether
-// gradients are added up.
-func (ps *programs) bind(divided bool) {
+// begin makes the memory that all programs work on, and fills in the weights that
+// a training starts with; divided tells whether gradients are added up. A second
+// call does nothing.
+func (ps *programs) begin(head *Head, divided bool) {
+	if ps.values != nil {
+		return
+	}
 	ps.values, ps.gradients = make([]float32, ps.size), make([]float32, ps.size)
 	if divided {
 		ps.more = make([]float32, ps.size)
 	}
-}
-
-// begin fills in the weights that a training starts with.
-func (ps *programs) begin(head *Head) {
 	for i := range ps.weights {
 		w := &ps.weights[i]
 		values := w.Values
@@ -119,6 +119,7 @@ func (ps *programs) begin(head *Head) {
 			values = head.Bias
 		}
 		w.Pack(ps.values[ps.views[i].from:ps.views[i].to], values)
+		w.Values = nil // they are in the flat slice now
 	}
 }
 

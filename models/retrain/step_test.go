@@ -14,8 +14,7 @@ func bound(t testing.TB, net *Network, n, classes, tokens int, h *Head) *program
 	if _, err := ps.at(tokens); err != nil {
 		t.Fatal(err)
 	}
-	ps.bind(true)
-	ps.begin(h)
+	ps.begin(h, true)
 	t.Cleanup(func() {
 		if err := ps.Close(); err != nil {
 			t.Error(err)

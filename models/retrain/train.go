@@ -129,7 +129,6 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 	for i := range ps.weights {
 		w := &ps.weights[i]
 		t.header.Weights = append(t.header.Weights, stored{w.Name, w.Dims})
-		w.Values = nil // they are in the flat slice now
 	}
 	if resumed != nil {
 		if resumed.Start != began || !slices.EqualFunc(resumed.Weights, t.header.Weights, func(a, b stored) bool { return a.Name == b.Name && slices.Equal(a.Dims, b.Dims) }) {

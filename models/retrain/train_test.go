@@ -109,7 +109,24 @@ func TestATrainingLearns(t *testing.T) {
 	}
 }
 
+// blocks returns the runtime's block size, 0 if it has none on this machine.
+func blocks(t testing.TB) int64 {
+	t.Helper()
+	block, err := blockSize(t.Context(), library(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return block
+}
+
 func TestLayouts(t *testing.T) {
+	if blocks(t) == 0 {
+		r := train(t, architecture(t, "resnet-17"), images(60), head(3, 16), &Settings{Epochs: 1})
+		if _, err := Train(t.Context(), library(t), architecture(t, "resnet-17"), images(60), head(3, 16), &Settings{layout: blocked}); r.Layout != plain || !errors.Is(err, errNoBlocks) {
+			t.Errorf("%s: %s; %v", r.Layout, r.LayoutReason, err)
+		}
+		return
+	}
 	d := images(60)
 	var results []*Result
 	for _, layout := range []string{plain, blocked, ""} {
@@ -150,7 +167,11 @@ func TestBlocksThatDifferAreNotTaken(t *testing.T) {
 		{&trial{loss: 2, logits: want.logits, gradients: [][]float32{{1, 2}, {1e-6}, {3.3}}}, "the gradients"},
 		{&trial{loss: 2, logits: want.logits, gradients: [][]float32{{1, float32(math.NaN())}, {1e-6}, {3}}}, "the gradients"},
 	} {
-		if says := c.got.disagreement(want); !strings.HasPrefix(says, c.says) || (c.says == "") != (says == "") {
+		says := c.got.outputsDiffer(want)
+		if says == "" {
+			says = c.got.gradientsDiffer(want)
+		}
+		if !strings.HasPrefix(says, c.says) || (c.says == "") != (says == "") {
 			t.Errorf("%+v: %q, not %q", c.got, says, c.says)
 		}
 	}
@@ -163,7 +184,7 @@ func TestBlocksThatDifferAreNotTaken(t *testing.T) {
 		return shapes(n, tokens)
 	}
 	r := train(t, net, images(30), head(3, 16), &Settings{Epochs: 1})
-	if r.Layout != plain || !strings.Contains(r.LayoutReason, "blocks do not run") {
+	if r.Layout != plain || !strings.Contains(r.LayoutReason, "blocks do not run") && blocks(t) > 0 {
 		t.Errorf("%s: %s", r.Layout, r.LayoutReason)
 	}
 }
@@ -351,3 +372,30 @@ type failing struct{ err error }
 func (f failing) Tokens(int) int { return 0 }
 
 func (f failing) FillTo(context.Context, []Tensor, []int) error { return fmt.Errorf("%w", f.err) }
+
+// TestBlocksAreCompared: with weights that are 1e-5 off, every gradient is; with
+// a head that is, the outputs are.
+func TestBlocksAreCompared(t *testing.T) {
+	d, h := images(30), head(3, 16)
+	block := blocks(t)
+	if block == 0 {
+		t.Skip("the runtime has no blocks on this machine")
+	}
+	for says, scale := range map[string]float32{"": 1, "the gradients": 1 + 1e-5, "the loss": 1 + 1e-3} {
+		var layouts [2]*programs
+		for i, b := range []int64{0, block} {
+			layouts[i] = newPrograms(library(t), architecture(t, "resnet-17"), 3, 1, 8, b)
+			if _, err := layouts[i].at(0); err != nil {
+				t.Fatal(err)
+			}
+			layouts[i].begin(h, false)
+		}
+		for i := range layouts[1].values {
+			layouts[1].values[i] *= scale
+		}
+		seconds, reason, err := compare(t.Context(), layouts, d, batch{numbers(8), 0})
+		if err != nil || !strings.Contains(reason, says) || (says == "") != (reason == "") || !(seconds[0] > 0 && seconds[1] > 0) {
+			t.Errorf("%v: %q, %v, %v", scale, reason, seconds, err)
+		}
+	}
+}
