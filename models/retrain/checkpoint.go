@@ -61,8 +61,8 @@ type stored struct {
 	Dims []int64 `json:"dims"`
 }
 
-// state is all that changes while a training goes on.
-type state struct {
+// position is where a training is: all that changes while it goes on.
+type position struct {
 	weights, m, v, best []float32 // flat
 	epoch               int       // that is gone through; 0: the start is to be measured
 	step                int       // steps of it that are done
@@ -103,7 +103,7 @@ func (h *header) check() error {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // writeCheckpoint writes a checkpoint.
-func writeCheckpoint(w io.Writer, h *header, s *state) error {
+func writeCheckpoint(w io.Writer, h *header, s *position) error {
 	text, err := json.Marshal(h)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func writeCheckpoint(w io.Writer, h *header, s *state) error {
 
 // readCheckpoint reads a checkpoint of so many bytes. An error tells what is
 // wrong with it.
-func readCheckpoint(r io.Reader, size int64) (*header, *state, error) {
+func readCheckpoint(r io.Reader, size int64) (*header, *position, error) {
 	sum := crc32.New(castagnoli)
 	in := io.TeeReader(r, sum)
 	start := make([]byte, 16)
@@ -180,7 +180,7 @@ func readCheckpoint(r io.Reader, size int64) (*header, *state, error) {
 	if want := 16 + length + 16*n + 8*int64(h.Logits) + 4; size != want {
 		return nil, nil, fmt.Errorf("it is torn: %d bytes, not %d", size, want)
 	}
-	s := &state{
+	s := &position{
 		weights: make([]float32, n), m: make([]float32, n), v: make([]float32, n), best: make([]float32, n),
 		epoch: h.Epoch, step: h.Step, loss: h.Loss, weight: h.Weight, seconds: h.Seconds,
 		epochs: h.Epochs, bestEpoch: h.Best, bestLogits: make([]float64, h.Logits),
@@ -218,7 +218,7 @@ func readCheckpoint(r io.Reader, size int64) (*header, *state, error) {
 
 // openCheckpoint reads the checkpoint at path, if there is one. Its errors, but
 // those of the file system, are *CheckpointError.
-func openCheckpoint(path, fingerprint, digest string) (*header, *state, error) {
+func openCheckpoint(path, fingerprint, digest string) (*header, *position, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
@@ -255,8 +255,20 @@ func temporary(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
 }
 
+// tryCheckpoint tells, before anything is computed, whether one can be written.
+func tryCheckpoint(path string) error {
+	f, err := os.Create(temporary(path))
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("retrain: checkpoint: %w", err)
+	}
+	return nil
+}
+
 // saveCheckpoint puts a checkpoint at path, whole or not at all.
-func saveCheckpoint(path string, h *header, s *state) (err error) {
+func saveCheckpoint(path string, h *header, s *position) (err error) {
 	name := temporary(path)
 	f, err := os.Create(name)
 	if err != nil {

@@ -79,6 +79,11 @@ func TestAnInterruptedTrainingGoesOn(t *testing.T) {
 					t.Fatalf("%+v", r)
 				}
 				last = r.Steps
+				// One that is stopped before it begins changes nothing.
+				r, err = Train(ctx, library(t), c.net, c.data, c.head, &s)
+				if err != nil || r.Status != "interrupted" || r.Steps != last {
+					t.Fatalf("%+v, %v", r, err)
+				}
 				if interruptions > 100 {
 					t.Fatal("it does not come to an end")
 				}
@@ -224,9 +229,9 @@ func TestTheLayoutIsGoneOnWith(t *testing.T) {
 }
 
 // smallCheckpoint returns a checkpoint of one weight of two elements.
-func smallCheckpoint(t testing.TB) ([]byte, *header, *state) {
+func smallCheckpoint(t testing.TB) ([]byte, *header, *position) {
 	t.Helper()
-	s := &state{
+	s := &position{
 		weights: []float32{1, 2}, m: []float32{3, 4}, v: []float32{5, 6}, best: []float32{7, 8}, epoch: 1, step: 9,
 		loss: 0.1, weight: 3, seconds: 4, epochs: []Epoch{{Score: 0.3}}, bestLogits: []float64{0.5},
 	}
@@ -261,15 +266,26 @@ func TestAFailedCheckpointLeavesTheLastOne(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.ckpt")
 	data := interrupted(t, path, Settings{Threads: 1})
-	if err := os.Mkdir(temporary(path), 0o777); err != nil { // cannot be written to
-		t.Fatal(err)
+	block := func() {
+		if err := os.Mkdir(temporary(path), 0o777); err != nil && !errors.Is(err, os.ErrExist) { // cannot be written to
+			t.Fatal(err)
+		}
 	}
-	_, err := Train(t.Context(), library(t), toyNetwork("h1"), toyData(60, toyHidden), head(toyClasses, toyHidden), &Settings{Threads: 1, Checkpoint: path, eager: true})
-	if err == nil || !strings.HasPrefix(err.Error(), "retrain: checkpoint: ") {
-		t.Errorf("%v", err)
-	}
-	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, data) {
-		t.Errorf("the checkpoint changed: %v", err)
+	block()
+	for _, early := range []bool{true, false} {
+		s := &Settings{Threads: 1, Checkpoint: path, eager: true, Progress: func(Progress) { block() }}
+		if !early { // it fails in the first step
+			if err := os.Remove(temporary(path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := Train(t.Context(), library(t), toyNetwork("h1"), toyData(60, toyHidden), head(toyClasses, toyHidden), s)
+		if err == nil || !strings.HasPrefix(err.Error(), "retrain: checkpoint: ") {
+			t.Errorf("%v", err)
+		}
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, data) {
+			t.Errorf("the checkpoint changed: %v", err)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 
 // blockSize returns how many channels a block of the runtime's fast convolutions
 // has, 0 if it has none.
-func blockSize(ctx context.Context, l *runtime.Library) (int64, error) {
+func blockSize(l *runtime.Library) (int64, error) {
 	data, err := onnx.Encode(grad.BlockProbe())
 	if err != nil {
 		return 0, fmt.Errorf("retrain: %w", err)
@@ -32,11 +32,8 @@ func blockSize(ctx context.Context, l *runtime.Library) (int64, error) {
 	}
 	defer s.Close()
 	shape := make([]int64, 4)
-	err = s.Run(ctx, []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}}, []runtime.Tensor{{Shape: []int64{4}, I64: shape}})
-	switch {
-	case ctx.Err() != nil:
-		return 0, fmt.Errorf("retrain: %w", err)
-	case err != nil || shape[1] != 8 && shape[1] != 16:
+	err = s.Run(context.Background(), []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}}, []runtime.Tensor{{Shape: []int64{4}, I64: shape}})
+	if err != nil || shape[1] != 8 && shape[1] != 16 {
 		return 0, nil
 	}
 	return shape[1], nil
@@ -200,7 +197,7 @@ func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divid
 	case !p.convolves:
 		return ps, "nothing behind the cut is a convolution", nil
 	}
-	block, err := blockSize(ctx, ps.library)
+	block, err := blockSize(ps.library)
 	switch {
 	case err != nil:
 		return nil, "", err

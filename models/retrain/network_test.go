@@ -9,8 +9,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
-// read decodes a model file.
-func read(t testing.TB, elem ...string) *onnx.ModelProto {
+// decode reads a model file.
+func decode(t testing.TB, elem ...string) *onnx.ModelProto {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(elem...))
 	if err != nil {
@@ -28,7 +28,7 @@ func architecture(t testing.TB, name string) *Network {
 	t.Helper()
 	text := name[:4] == "dist"
 	return &Network{
-		Model: read(t, "..", "onnx", "grad", "testdata", "architectures", name+".onnx"),
+		Model: decode(t, "..", "onnx", "grad", "testdata", "architectures", name+".onnx"),
 		Shapes: func(n, tokens int) map[string][]int64 {
 			if text {
 				return map[string][]int64{"input_ids": {int64(n), int64(tokens)}, "attention_mask": {int64(n), int64(tokens)}}

@@ -76,7 +76,7 @@ func norm(gradients []float32) float64 {
 }
 
 // step updates the weights in place. norm is that of the gradients.
-func (o *optimizer) step(s *state, gradients []float32, norm float64, step int) {
+func (o *optimizer) step(s *position, gradients []float32, norm float64, step int) {
 	scale := 1.0
 	if o.Clip > 0 && norm > o.Clip {
 		scale = o.Clip / norm

@@ -74,8 +74,8 @@ func TestAdamW(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := newOptimizer(s, weights, views, 200)
-	st := &state{weights: normals(rng, size, 1), m: make([]float32, size), v: make([]float32, size)}
-	other := &state{weights: slices.Clone(st.weights), m: make([]float32, size), v: make([]float32, size)}
+	st := &position{weights: normals(rng, size, 1), m: make([]float32, size), v: make([]float32, size)}
+	other := &position{weights: slices.Clone(st.weights), m: make([]float32, size), v: make([]float32, size)}
 	w, m, v := make([]float64, size), make([]float64, size), make([]float64, size)
 	for i, x := range st.weights {
 		w[i] = float64(x)

@@ -53,7 +53,7 @@ type training struct {
 	programs  *programs
 	optimizer *optimizer
 	header    header // what does not change of it
-	state     *state
+	position  *position
 	result    *Result
 
 	order []batch // of the epoch
@@ -68,6 +68,9 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 	s, err := s.complete()
 	if err != nil {
 		return nil, err
+	}
+	if l == nil {
+		return nil, errors.New("retrain: no runtime library is given")
 	}
 	if net == nil || net.Model == nil || net.Shapes == nil {
 		return nil, errors.New("retrain: network: it needs a model and the shapes of its inputs")
@@ -86,7 +89,10 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 	var resumed *header
 	sum := digest(s, d, start, net)
 	if s.Checkpoint != "" {
-		if resumed, t.state, err = openCheckpoint(s.Checkpoint, s.Fingerprint, sum); err != nil {
+		if resumed, t.position, err = openCheckpoint(s.Checkpoint, s.Fingerprint, sum); err != nil {
+			return nil, err
+		}
+		if err := tryCheckpoint(s.Checkpoint); err != nil {
 			return nil, err
 		}
 	}
@@ -134,17 +140,17 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 		if resumed.Start != began || !slices.EqualFunc(resumed.Weights, t.header.Weights, func(a, b stored) bool { return a.Name == b.Name && slices.Equal(a.Dims, b.Dims) }) {
 			return nil, errors.Join(&CheckpointError{s.Checkpoint, "it is of a training of another backbone"}, ps.Close())
 		}
-		if t.state.epoch > s.Epochs+1 || t.state.step > t.batches.count || len(t.state.bestLogits) != len(d.Parts[1])*t.classes {
+		if t.position.epoch > s.Epochs+1 || t.position.step > t.batches.count || len(t.position.bestLogits) != len(d.Parts[1])*t.classes {
 			return nil, errors.Join(&CheckpointError{s.Checkpoint, "its header contradicts the data"}, ps.Close())
 		}
-		copy(ps.values, t.state.weights)
-		t.state.weights = ps.values
+		copy(ps.values, t.position.weights)
+		t.position.weights = ps.values
 		t.header.Reason = resumed.Reason
 		t.result.Resumed = t.steps()
-		t.order = t.batches.epoch(s.Seed, t.state.epoch)
+		t.order = t.batches.epoch(s.Seed, t.position.epoch)
 		t.saved = true
 	} else {
-		t.state = &state{weights: ps.values, m: make([]float32, ps.size), v: make([]float32, ps.size), best: slices.Clone(ps.values)}
+		t.position = &position{weights: ps.values, m: make([]float32, ps.size), v: make([]float32, ps.size), best: slices.Clone(ps.values)}
 	}
 	t.optimizer = newOptimizer(s, ps.weights, ps.views, s.Epochs*t.batches.count)
 	t.result.Layout, t.result.LayoutReason = t.header.Layout, t.header.Reason
@@ -155,7 +161,7 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 
 // steps returns how many steps are done in all.
 func (t *training) steps() int {
-	return max(t.state.epoch-1, 0)*t.batches.count + t.state.step
+	return max(t.position.epoch-1, 0)*t.batches.count + t.position.step
 }
 
 // run trains until there is a reason to stop.
@@ -170,7 +176,7 @@ func (t *training) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.state.epoch == 0 {
+	if t.position.epoch == 0 {
 		return nil // there is nothing to go on from
 	}
 	return t.save()
@@ -182,7 +188,7 @@ func (t *training) advance(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := t.state
+	s := t.position
 	switch {
 	case s.epoch > t.Epochs:
 		t.result.Status = "epochs"
@@ -198,7 +204,7 @@ func (t *training) advance(ctx context.Context) error {
 
 // step makes a step with the next batch.
 func (t *training) step(ctx context.Context) error {
-	s, ps := t.state, t.programs
+	s, ps := t.position, t.programs
 	b := t.order[s.step]
 	total, loss := 0.0, 0.0
 	for _, r := range b.rows {
@@ -246,7 +252,7 @@ func (t *training) diverge(loss float64) {
 		what += ") is not finite"
 		break
 	}
-	t.result.Problem = fmt.Sprintf("step %d, epoch %d: %s; a learning rate below %g may help", t.steps()+1, t.state.epoch, what, t.LearningRate)
+	t.result.Problem = fmt.Sprintf("step %d, epoch %d: %s; a learning rate below %g may help", t.steps()+1, t.position.epoch, what, t.LearningRate)
 }
 
 // finite tells whether all values are finite.
@@ -256,7 +262,7 @@ func finite(values []float32) bool {
 
 // measure runs the validation rows and ends the epoch.
 func (t *training) measure(ctx context.Context) error {
-	s := t.state
+	s := t.position
 	logits, err := t.logits(ctx, t.data.Parts[1])
 	if err != nil {
 		return err
@@ -337,11 +343,11 @@ func (t *training) tell(done *Epoch) {
 	if t.Progress == nil {
 		return
 	}
-	p := Progress{Epoch: t.state.epoch, Epochs: t.Epochs, Step: t.steps(), Steps: t.Epochs * t.batches.count, Done: done}
+	p := Progress{Epoch: t.position.epoch, Epochs: t.Epochs, Step: t.steps(), Steps: t.Epochs * t.batches.count, Done: done}
 	if done != nil {
 		p.Epoch, p.Loss = done.Epoch, done.Loss
 	} else {
-		p.Loss = t.state.loss / t.state.weight
+		p.Loss = t.position.loss / t.position.weight
 	}
 	t.Progress(p)
 }
@@ -360,7 +366,7 @@ func (t *training) save() error {
 	if t.Checkpoint == "" || t.saved {
 		return nil
 	}
-	s, h, began := t.state, t.header, time.Now()
+	s, h, began := t.position, t.header, time.Now()
 	s.seconds += began.Sub(t.began).Seconds()
 	t.began = began
 	h.Epoch, h.Step, h.Loss, h.Weight, h.Seconds = s.epoch, s.step, s.loss, s.weight, s.seconds
@@ -376,7 +382,7 @@ func (t *training) save() error {
 // finish takes the best weights, rounds them as they will be stored, and runs
 // all rows with them.
 func (t *training) finish(ctx context.Context) (*Result, error) {
-	r, s, ps := t.result, t.state, t.programs
+	r, s, ps := t.result, t.position, t.programs
 	r.Epochs, r.Best, r.Steps = s.epochs, s.bestEpoch, t.steps()
 	r.Weights = make(map[string][]float32)
 	for i, v := range ps.views {

@@ -112,7 +112,7 @@ func TestATrainingLearns(t *testing.T) {
 // blocks returns the runtime's block size, 0 if it has none on this machine.
 func blocks(t testing.TB) int64 {
 	t.Helper()
-	block, err := blockSize(t.Context(), library(t))
+	block, err := blockSize(library(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,6 +342,9 @@ func TestWhatDoesNotFitIsSaid(t *testing.T) {
 		if err == nil || r != nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "retrain: ") {
 			t.Errorf("%s: %v", says, err)
 		}
+	}
+	if _, err := Train(t.Context(), nil, toyNetwork(""), toyData(50, toyInputs), h(), nil); err == nil {
+		t.Error("it trains without a runtime")
 	}
 	// Package grad's errors pass.
 	net := toyNetwork("h0")
