@@ -86,3 +86,29 @@ func sentences(n, most int) *Data {
 	d.Samples = s
 	return d
 }
+
+// TestLayersAreThoseOfTheFirstReader: a weight that two layers read belongs to the
+// first, also where something is made of it before.
+func TestLayersAreThoseOfTheFirstReader(t *testing.T) {
+	m := perceptron(1)
+	m.Graph.Node = append([]*onnx.NodeProto{onnx.Node("Neg", []string{"net.layer.1.weight"}, []string{"negative"})}, m.Graph.Node...)
+	m.Graph.Node[3].Input[1] = "negative"           // h1
+	m.Graph.Node[5].Input[1] = "net.layer.1.weight" // features
+	*m.Graph.Node[5].Name = "net.layer.2.product"
+	g, err := onnx.Fold(m, map[string][]int64{"x": {2, toyInputs}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := layersOf(g, "features")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]layer{
+		"net.layer.0.weight": {"net.layer.0", 3}, "net.layer.0.bias": {"net.layer.0", 3}, "net.layer.1.weight": {"net.layer.1", 2},
+		"net.layer.1.bias": {"net.layer.1", 2}, "net.layer.2.bias": {"net.layer.2", 1},
+	} {
+		if layers[name] != want {
+			t.Errorf("%s: %+v, not %+v", name, layers[name], want)
+		}
+	}
+}

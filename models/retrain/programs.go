@@ -217,7 +217,6 @@ func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b bat
 	if err := ps.fill(ctx, p, d, b.rows); err != nil {
 		return err
 	}
-	clear(p.target)
 	if err := p.forward.Run(ctx, p.feed, p.into[0][:2]); err != nil {
 		return fmt.Errorf("retrain: %w", err)
 	}

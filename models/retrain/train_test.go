@@ -277,6 +277,14 @@ func TestDivergenceIsNamed(t *testing.T) {
 			t.Errorf("%s is not finite", name)
 		}
 	}
+	// In a gradient alone: a root has an infinite slope at 0.
+	root := toyNetwork("")
+	root.Model.Graph.Node[1] = onnx.Node("Relu", []string{"h0:sum"}, []string{"h0:cut"})
+	root.Model.Graph.Node = slices.Insert(root.Model.Graph.Node, 2, onnx.Node("Sqrt", []string{"h0:cut"}, []string{"h0"}))
+	r = train(t, root, d, head(toyClasses, toyHidden), &Settings{Threads: 1})
+	if r.Status != "diverged" || !strings.Contains(r.Problem, "step 1, epoch 1: the loss is 1.") || !strings.Contains(r.Problem, `weight "net.layer.0.weight"`) {
+		t.Errorf("%s: %s", r.Status, r.Problem)
+	}
 	// In the validation rows alone.
 	d.Parts[0] = d.Parts[0][:16]
 	r = train(t, net, d, head(toyClasses, toyHidden), &Settings{LearningRate: 1e25, Warmup: -1, Threads: 1, Clip: -1})
@@ -297,7 +305,28 @@ func TestMemory(t *testing.T) {
 			t.Errorf("divided %+v, whole %+v", a, b)
 		}
 	}
-	_, err := Train(t.Context(), library(t), architecture(t, "resnet-17"), d, head(3, 16), &Settings{Memory: 10000})
+	// Rows that are not trained with take less.
+	texts := sentences(100, 40)
+	b := newBatches(texts, 16)
+	texts.Parts = [3][]int{}
+	for r := range 100 {
+		part := r % 2
+		if b.bucket(r) > 16 {
+			part = 2
+		}
+		texts.Parts[part] = append(texts.Parts[part], r)
+	}
+	tested, err := newPrograms(library(t), attentionNetwork(), 2, 1, 8, 0).estimate(newBatches(texts, 8), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts.Parts[0], texts.Parts[2] = append(texts.Parts[0], texts.Parts[2]...), nil
+	trained, err := newPrograms(library(t), attentionNetwork(), 2, 1, 8, 0).estimate(newBatches(texts, 8), 0)
+	if err != nil || !(float64(tested) < 0.8*float64(trained)) {
+		t.Errorf("%d bytes, and %d to train with all rows: %v", tested, trained, err)
+	}
+
+	_, err = Train(t.Context(), library(t), architecture(t, "resnet-17"), d, head(3, 16), &Settings{Memory: 10000})
 	var e *MemoryError
 	if !errors.As(err, &e) || !errors.Is(err, ErrMemory) || e.Limit != 10000 || e.Estimate != whole.Memory || !(e.Smallest > 10000 && e.Smallest < part.Memory) {
 		t.Errorf("%v", err)
@@ -400,5 +429,69 @@ func TestBlocksAreCompared(t *testing.T) {
 		if err != nil || !strings.Contains(reason, says) || (says == "") != (reason == "") || !(seconds[0] > 0 && seconds[1] > 0) {
 			t.Errorf("%v: %q, %v, %v", scale, reason, seconds, err)
 		}
+	}
+}
+
+// TestAKinkIsNoError: of two rows one has an input of Relu that is 1e-7 above 0
+// with the one bias, and below with the other.
+func TestAKinkIsNoError(t *testing.T) {
+	net := toyNetwork("h1")
+	identity := make([]float32, toyHidden*toyHidden)
+	for i := range toyHidden {
+		identity[i*toyHidden+i] = 1
+	}
+	if err := onnx.WriteBack(net.Model, map[string][]float32{"net.layer.2.weight": identity, "net.layer.2.bias": make([]float32, toyHidden)}); err != nil {
+		t.Fatal(err)
+	}
+	*net.Model.Graph.Node[5].OpType = "Relu"
+	x := rows{slices.Repeat([]float32{1}, toyHidden), slices.Repeat([]float32{1}, toyHidden)}
+	x[0][0] = 1e-7
+	d, h := &Data{Samples: x, Labels: []int{0, 1}}, head(toyClasses, toyHidden)
+	for _, c := range []struct {
+		rows []int
+		same bool
+	}{{[]int{0, 1}, true}, {[]int{1}, true}, {[]int{0}, false}} {
+		var layouts [2]*programs
+		for i := range layouts {
+			layouts[i] = newPrograms(library(t), net, toyClasses, 1, 2, 0)
+			if _, err := layouts[i].at(0); err != nil {
+				t.Fatal(err)
+			}
+			layouts[i].begin(h, false)
+		}
+		bias := slices.IndexFunc(layouts[1].weights, func(w weight) bool { return w.Name == "net.layer.2.bias" })
+		layouts[1].values[layouts[1].views[bias].from] = -2e-7
+		_, reason, err := compare(t.Context(), layouts, d, batch{c.rows, 0})
+		if err != nil || (reason == "") != c.same {
+			t.Errorf("rows %v: %q, %v", c.rows, reason, err)
+		}
+	}
+}
+
+// TestTheLossIsTheMeanOverTheRows: at a rate of next to nothing it is that of the
+// start, each row counting by its weight.
+func TestTheLossIsTheMeanOverTheRows(t *testing.T) {
+	d := toyData(90, toyInputs)
+	for i := range d.Labels {
+		d.Weights = append(d.Weights, float64(i%4))
+	}
+	r := train(t, toyNetwork(""), d, head(toyClasses, toyHidden), &Settings{Threads: 1, LearningRate: 1e-30, Epochs: 1, BatchSize: 7})
+	mean := func(p int, weight func(row int) float64) float64 {
+		sum, all := 0.0, 0.0
+		for i, row := range d.Parts[p] {
+			logits, z := r.Logits[p][i*toyClasses:(i+1)*toyClasses], 0.0
+			for _, x := range logits {
+				z += math.Exp(x)
+			}
+			sum += weight(row) * (math.Log(z) - logits[d.Labels[row]])
+			all += weight(row)
+		}
+		return sum / all
+	}
+	if want := mean(0, d.weight); math.Abs(r.Epochs[1].Loss-want) > 1e-6 {
+		t.Errorf("the loss is %v, not %v", r.Epochs[1].Loss, want)
+	}
+	if want := mean(1, func(int) float64 { return 1 }); math.Abs(r.Epochs[1].LogLoss-want) > 1e-6 {
+		t.Errorf("the log-loss is %v, not %v", r.Epochs[1].LogLoss, want)
 	}
 }
