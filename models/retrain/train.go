@@ -64,41 +64,45 @@ type training struct {
 	cost    time.Duration // of writing the last checkpoint
 }
 
+// check tells what is wrong with what Train is given.
+func check(l *runtime.Library, net *Network, d *Data, start *Head) error {
+	switch {
+	case l == nil:
+		return errors.New("retrain: no runtime library is given")
+	case net == nil || net.Model == nil || net.Shapes == nil:
+		return errors.New("retrain: network: it needs a model and the shapes of its inputs")
+	case start == nil || len(start.Bias) == 0 || len(start.Weight)%len(start.Bias) != 0:
+		return errors.New("retrain: head: it needs a bias for each class and a row of weights for each")
+	case !finite(start.Weight) || !finite(start.Bias):
+		return errors.New("retrain: head: a weight or a bias is not a finite number")
+	}
+	return d.check(len(start.Bias))
+}
+
+// newTraining prepares a training at its start, or where its checkpoint is.
 func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data, start *Head, s *Settings) (*training, error) {
 	s, err := s.complete()
 	if err != nil {
 		return nil, err
 	}
-	if l == nil {
-		return nil, errors.New("retrain: no runtime library is given")
-	}
-	if net == nil || net.Model == nil || net.Shapes == nil {
-		return nil, errors.New("retrain: network: it needs a model and the shapes of its inputs")
-	}
-	if start == nil || len(start.Bias) == 0 || len(start.Weight)%len(start.Bias) != 0 {
-		return nil, errors.New("retrain: head: it needs a bias for each class and a row of weights for each")
-	}
-	if !finite(start.Weight) || !finite(start.Bias) {
-		return nil, errors.New("retrain: head: a weight or a bias is not a finite number")
-	}
-	if err := d.check(len(start.Bias)); err != nil {
+	if err := check(l, net, d, start); err != nil {
 		return nil, err
 	}
 	t := &training{Settings: s, net: net, data: d, classes: len(start.Bias), batches: newBatches(d, s.BatchSize), result: new(Result)}
+	t.header = header{Fingerprint: s.Fingerprint, Digest: digest(s, d, start, net)}
 
 	var resumed *header
-	sum := digest(s, d, start, net)
+	most, layout := t.batches.size, s.layout
 	if s.Checkpoint != "" {
-		if resumed, t.position, err = openCheckpoint(s.Checkpoint, s.Fingerprint, sum); err != nil {
+		if resumed, t.position, err = openCheckpoint(s.Checkpoint, s.Fingerprint, t.header.Digest); err != nil {
 			return nil, err
 		}
 		if err := tryCheckpoint(s.Checkpoint); err != nil {
 			return nil, err
 		}
-	}
-	most, layout := t.batches.size, s.layout
-	if resumed != nil {
-		most, layout = resumed.MicroBatch, resumed.Layout
+		if resumed != nil {
+			most, layout = resumed.MicroBatch, resumed.Layout
+		}
 	}
 	ps, memory, err := fit(l, net, t.batches, t.classes, s, most)
 	if err != nil {
@@ -107,56 +111,58 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 	if w := ps.weights[len(ps.weights)-2]; int64(len(start.Weight)) != product(w.Shape) {
 		return nil, fmt.Errorf("retrain: head: %d weights for %d classes, but the features have %d dimensions", len(start.Weight), t.classes, w.Shape[1])
 	}
-	began := uint32(0)
 	for _, w := range ps.weights {
-		began = sumOf(began, w.Values)
+		t.header.Start = sumOf(t.header.Start, w.Values)
 	}
 
 	divided := ps.n < t.batches.size
 	t.order = t.batches.epoch(s.Seed, 1)
 	first := t.order[0].split(ps.n)[0]
-	reason := ""
-	t.programs, reason, err = lay(ctx, ps, d, first, start, divided, layout)
+	t.programs, t.header.Reason, err = lay(ctx, ps, d, first, start, divided, layout)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		t.programs, reason, err = lay(ctx, ps, d, first, start, divided, plain)
+		t.programs, t.header.Reason, err = lay(ctx, ps, d, first, start, divided, plain)
 	case errors.Is(err, errNoBlocks) && resumed != nil:
 		err = &CheckpointError{s.Checkpoint, "it was written where the runtime had fast convolutions, which it has not here"}
 	}
 	if err != nil {
-		return nil, errors.Join(err, ps.Close())
+		return nil, err // no session is open
 	}
 	ps = t.programs
-
-	t.header = header{
-		Fingerprint: s.Fingerprint, Digest: sum, Start: began, Layout: ps.layout(), Reason: reason, MicroBatch: ps.n,
-	}
-	for i := range ps.weights {
-		w := &ps.weights[i]
+	t.header.Layout, t.header.MicroBatch = ps.layout(), ps.n
+	for _, w := range ps.weights {
 		t.header.Weights = append(t.header.Weights, stored{w.Name, w.Dims})
 	}
-	if resumed != nil {
-		if resumed.Start != began || !slices.EqualFunc(resumed.Weights, t.header.Weights, func(a, b stored) bool { return a.Name == b.Name && slices.Equal(a.Dims, b.Dims) }) {
-			return nil, errors.Join(&CheckpointError{s.Checkpoint, "it is of a training of another backbone"}, ps.Close())
-		}
-		if t.position.epoch > s.Epochs+1 || t.position.step > t.batches.count || len(t.position.bestLogits) != len(d.Parts[1])*t.classes {
-			return nil, errors.Join(&CheckpointError{s.Checkpoint, "its header contradicts the data"}, ps.Close())
-		}
-		copy(ps.values, t.position.weights)
-		t.position.weights = ps.values
-		t.header.Reason = resumed.Reason
-		t.result.Resumed = t.steps()
-		t.order = t.batches.epoch(s.Seed, t.position.epoch)
-		t.saved = true
-	} else {
+	if resumed == nil {
 		t.position = &position{weights: ps.values, m: make([]float32, ps.size), v: make([]float32, ps.size), best: slices.Clone(ps.values)}
+	} else if err := t.resume(resumed); err != nil {
+		return nil, err
 	}
 	t.optimizer = newOptimizer(s, ps.weights, ps.views, s.Epochs*t.batches.count)
 	t.result.Layout, t.result.LayoutReason = t.header.Layout, t.header.Reason
 	t.result.BatchSize, t.result.MicroBatch, t.result.Memory = t.batches.size, ps.n, memory
 	t.began, t.written = time.Now(), time.Now()
 	return t, nil
+}
+
+// resume goes on from the checkpoint with header h, whose position is t's.
+func (t *training) resume(h *header) error {
+	same := func(a, b stored) bool { return a.Name == b.Name && slices.Equal(a.Dims, b.Dims) }
+	if h.Start != t.header.Start || !slices.EqualFunc(h.Weights, t.header.Weights, same) {
+		return &CheckpointError{t.Checkpoint, "it is of a training of another backbone"}
+	}
+	p := t.position
+	if p.epoch > t.Epochs+1 || p.step > t.batches.count || len(p.bestLogits) != len(t.data.Parts[1])*t.classes {
+		return &CheckpointError{t.Checkpoint, "its header contradicts the data"}
+	}
+	copy(t.programs.values, p.weights)
+	p.weights = t.programs.values
+	t.header.Reason = h.Reason
+	t.result.Resumed = t.steps()
+	t.order = t.batches.epoch(t.Seed, p.epoch)
+	t.saved = true
+	return nil
 }
 
 // steps returns how many steps are done in all.
