@@ -31,8 +31,8 @@ func (e *BypassError) Error() string {
 
 func (e *BypassError) Unwrap() error { return ErrBypass }
 
-// Detach returns the part of m that computes outputs, tensors of its main graph,
-// from the tensor cut. It is a model as it is stored: dimensions stay open,
+// Detach returns the part of m that computes outputs, tensors of its main graph
+// or inputs that are handed through, from the tensor cut. It is a model as it is stored: dimensions stay open,
 // weights keep their types and names, so that WriteBack, Append and Fold take it
 // as they take m. Versions and unknown fields stay, functions if they are called.
 //
@@ -72,6 +72,9 @@ func Detach(m *ModelProto, cut string, outputs ...string) (*ModelProto, error) {
 	}
 	if !made[cut] {
 		return nil, fmt.Errorf("onnx: detach at %s: no node makes this tensor, or one inside a body (If, Loop, Scan); name one that the main graph makes", quote(cut))
+	}
+	for _, v := range g.GetInput() {
+		made[v.GetName()] = true
 	}
 	if err := wanted(made, outputs, "detach"); err != nil {
 		return nil, err
@@ -178,21 +181,7 @@ func passes(m *ModelProto, part *GraphProto, cut string, outputs []string) error
 // reshaped returns m with the shape of cut in place of the shapes of tensors that
 // have, for every size of m's inputs, the same, and are not made from cut; nil if there is none.
 func reshaped(m *ModelProto, cut string) *ModelProto {
-	s, err := Walk(m)
-	if err != nil {
-		return nil
-	}
-	inputs := make(map[string][]Dim)
-	for i, v := range s.Inputs {
-		dims := slices.Clone(v.Shape)
-		for j, d := range dims {
-			if d.Size < 0 && d.Name == "" {
-				dims[j].Name = fmt.Sprintf("%d,%d", i, j)
-			}
-		}
-		inputs[v.Name] = dims
-	}
-	_, shapes, err := OutlineOpen(m, inputs)
+	_, shapes, err := OpenShapes(m)
 	if err != nil {
 		return nil
 	}

@@ -144,6 +144,9 @@ func TestDetachKeepsStoredWeights(t *testing.T) {
 	if s := g.Shapes["features"]; !slices.Equal(s, []int64{2, 1280}) {
 		t.Errorf("features have shape %v", s)
 	}
+	if part, err = onnx.Detach(m, "Add_5", "features", "pixel_values"); err != nil || len(part.Graph.Input) != 2 || part.Graph.Input[1].GetName() != "pixel_values" {
+		t.Errorf("an input that is handed through: %v %v", part.GetGraph().GetInput(), err)
+	}
 	if part, err = onnx.Detach(m, "", "features"); err != nil || len(part.Graph.Node) != len(must(onnx.Prune(m, "features")).Graph.Node) {
 		t.Errorf("from the inputs: %v", err)
 	}

@@ -101,8 +101,11 @@ func between(g *GraphProto, cut string, tensors []string) *GraphProto {
 			part.ValueInfo = append(part.ValueInfo, v)
 		}
 	}
+	fed := func(v *ValueInfoProto) bool {
+		return slices.ContainsFunc(g.GetInput(), func(in *ValueInfoProto) bool { return in.GetName() == v.GetName() })
+	}
 	for _, v := range g.GetOutput() { // an output no more
-		if need[v.GetName()] && !slices.Contains(part.Output, v) && v.GetType() != nil {
+		if need[v.GetName()] && !slices.Contains(part.Output, v) && v.GetType() != nil && !fed(v) {
 			part.ValueInfo = append(part.ValueInfo, v)
 		}
 	}

@@ -164,14 +164,14 @@ func Split(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, *Head, error) {
 	for i, t := range part.Initializer {
 		values[t.GetName()], err = floatsAt(read, g.Initializer[stored+i].GetName(), t)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("%w: %w", errOther, err)
 		}
 	}
 	for i, n := range part.Node {
 		if n.GetOpType() == "Constant" && len(g.Node[nodes+i].GetOutput()) == 1 {
 			values[n.Output[0]], err = floatsAt(read, g.Node[nodes+i].Output[0], n.Attribute[0].T)
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, fmt.Errorf("%w: %w", errOther, err)
 			}
 		}
 	}
