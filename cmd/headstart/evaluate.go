@@ -74,6 +74,9 @@ func evaluateCommand(e *env) *command {
 
 func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	f, err := file.Read(o.head)
+	if err == nil {
+		err = noTail(o.head, f)
+	}
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/models"
 )
 
 type predictOptions struct {
@@ -102,6 +103,9 @@ func predictCommand(e *env) *command {
 
 func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 	f, err := file.Read(o.head)
+	if err == nil {
+		err = noTail(o.head, f)
+	}
 	if err != nil {
 		return err
 	}
@@ -231,24 +235,8 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		return nil, err
 	}
 	defer src.Close()
-	if o.backbone == "" {
-		o.backbone = f.Spaces[0].Backbone
-	}
-	if err := o.adopt(f.Spaces[0].JSON); err != nil {
-		return nil, err
-	}
-	spec, err := o.resolve(src.Modality())
-	if err != nil && o.backbone == f.Spaces[0].Backbone {
-		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, o.head)
-	}
+	spec, err := o.contract(o.head, f, src.Modality())
 	if err != nil {
-		return nil, err
-	}
-	space, err := extract.Space(spec, spec.Taps[0])
-	if err != nil {
-		return nil, err
-	}
-	if err := sameSpace(o.head, f.Spaces[0].JSON, space); err != nil {
 		return nil, err
 	}
 	said := false
@@ -304,6 +292,37 @@ func (s *predictSink) Take(rows []extract.Row) error {
 		}
 	}
 	return s.table.flush()
+}
+
+// contract returns the backbone of a head of one space, for samples of modality m, with the input
+// contract that the head's features had.
+func (s *sampling) contract(headFile string, f *file.File, m models.Modality) (*models.Spec, error) {
+	if s.backbone == "" {
+		s.backbone = f.Spaces[0].Backbone
+	}
+	if err := s.adopt(f.Spaces[0].JSON); err != nil {
+		return nil, err
+	}
+	spec, err := s.resolve(m)
+	if err != nil && s.backbone == f.Spaces[0].Backbone {
+		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	space, err := extract.Space(spec, spec.Taps[0])
+	if err != nil {
+		return nil, err
+	}
+	return spec, sameSpace(headFile, f.Spaces[0].JSON, space)
+}
+
+// noTail refuses a head whose features are other ones than those of its space.
+func noTail(headFile string, f *file.File) error {
+	if f.Tail == nil {
+		return nil
+	}
+	return fmt.Errorf("%s holds layers of its backbone that were trained with it, which a cache has no features of; headstart export makes one model of them", headFile)
 }
 
 // adopt takes the tap, the dtype and the image policies over from the space that a head was fitted

@@ -12,6 +12,7 @@ import (
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
 )
 
 const (
@@ -360,6 +361,24 @@ func parametersOf(m *head.Model) (*parameters, error) {
 		return nil, fmt.Errorf("temperature %v is too small for float32", m.Temperature)
 	}
 	return p, err
+}
+
+// Head returns the head of f as its graph has it, rounded to float32. Without a tail it
+// does not say which tensor the features are, nor how they are pooled.
+func Head(f *File) (*layer.Head, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("head/file: %w", err)
+	}
+	p, err := parametersOf(f.Model)
+	if err != nil {
+		return nil, fmt.Errorf("head/file: %w", err)
+	}
+	if f.Tail != nil {
+		h := f.Tail.layer(p)
+		h.Features, h.Mask = f.Tail.Features, f.Tail.Mask
+		return h, nil
+	}
+	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature}, nil
 }
 
 // moved returns w·center, by which the bias of a class changes when features
