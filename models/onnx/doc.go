@@ -14,7 +14,8 @@
 // Cuts finds the tensors that everything flows through, Tail takes what follows
 // one. Prune, Detach, Append and WriteBack work on the model itself: a pruned model stops
 // at the tensors that are wanted, a detached one begins at one, an extended one goes
-// on, and changed weights get back into the tensors that they were stored in.
+// on, and changed weights get back into the tensors that they were stored in
+// (Rewrite does that to a copy, Stored reads them). Rename frees names.
 //
 // The package needs no runtime and no cgo.
 //
