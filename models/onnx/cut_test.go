@@ -115,6 +115,44 @@ func TestCuts(t *testing.T) {
 	}
 }
 
+// A node that makes the cut and, beside it, what another output needs stands in
+// the tail. It made the cut there a second time: a name was an input and the
+// output of a node, which the runtime refuses.
+func TestTailKeepsMakerOfCut(t *testing.T) {
+	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	w := map[string][]int64{"w1": {4, 4}, "w2": {2, 2}}
+	m := network(w, x, "y", "a = MatMul x w1", "b b_1 = Split a", "y = MatMul b w2")
+	m.Graph.Node[1].Attribute = []*AttributeProto{IntAttribute("axis", 1)}
+	m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String("b_1")})
+	g, err := Fold(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, err := Tail(g, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, tail)
+	var ops []string
+	for _, n := range tail.Nodes {
+		ops = append(ops, n.GetOpType()+" "+strings.Join(n.Output, " "))
+	}
+	if want := []string{"MatMul a", "Split b_2 b_1", "MatMul y"}; !slices.Equal(ops, want) || !slices.Equal(tail.Inputs, []string{"b", "x"}) {
+		t.Errorf("nodes %q of %q, want %q", ops, tail.Inputs, want)
+	}
+	if !slices.Equal(tail.Shapes["b_2"], []int64{2, 2}) || tail.Types["b_2"] != TensorProto_FLOAT {
+		t.Errorf("the cut that is made again: %v%v", tail.Types["b_2"], tail.Shapes["b_2"])
+	}
+	if made := g.Nodes[1].Output; !slices.Equal(made, []string{"b", "b_1"}) {
+		t.Errorf("the graph's own node makes %q now", made)
+	}
+	// An output beside the cut does not depend on it.
+	g.Outputs = []string{"b_1"}
+	if _, err := Tail(g, "b"); err == nil || !strings.Contains(err.Error(), "do not depend") {
+		t.Errorf("from beside the output: %v", err)
+	}
+}
+
 func itoa(v int64) string { return strconv.FormatInt(v, 10) }
 
 func TestLayerNames(t *testing.T) {
