@@ -6,7 +6,7 @@ BIN       := bin/headstart
 RUNTIME   := lib/.fetched
 # A Python with numpy, which reads the cache's segments in a test.
 NUMPY     := lib/python/.fetched
-NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /cmd/)
+NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /models/retrain -e /models/export -e /cmd/)
 
 .DEFAULT_GOAL := build
 .PHONY: build runtime numpy demo test lint test-nocgo race fault fuzz bench clean help

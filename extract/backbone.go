@@ -4,7 +4,8 @@ import "context"
 
 // Backbone is a frozen graph that runs on one batch at a time. Run may be
 // called from several goroutines at once; it returns early with ctx's error
-// when ctx ends, and touches no tensor after it has returned.
+// when ctx ends, and touches no tensor after it has returned. Inputs are in the
+// order of Spec.Inputs, outputs in that of Spec.Outputs.
 type Backbone interface {
 	Run(ctx context.Context, inputs, outputs []Tensor) error
 }

@@ -194,7 +194,7 @@ func (r *run) canaryJobs() ([]canaryJob, error) {
 	taken := make(map[cache.Key]bool)
 	k.random.Shuffle(len(k.candidates), func(i, j int) { k.candidates[i], k.candidates[j] = k.candidates[j], k.candidates[i] })
 	for _, c := range k.candidates {
-		if len(jobs) == canaries {
+		if len(jobs) == r.taps.atMost(canaries, checkBytes) {
 			break
 		}
 		if taken[c.key] {

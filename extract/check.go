@@ -136,7 +136,7 @@ func (r *run) dependent(operators []string) {
 
 // lookAhead reads further windows until there are enough candidates.
 func (r *run) lookAhead() error {
-	for len(r.checks.candidates) < canaries && len(r.ahead) < windowsBeyond && !r.srcDone {
+	for len(r.checks.candidates) < r.taps.atMost(canaries, checkBytes) && len(r.ahead) < windowsBeyond && !r.srcDone {
 		w, err := r.readWindow()
 		if err != nil {
 			return err

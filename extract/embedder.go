@@ -18,7 +18,7 @@ type embedder struct {
 	batch    batch
 	stats    *Stats
 	rows     *atomic.Int64 // counts what goes through the backbone
-	out      [][]float32   // of each tap, used again
+	out      [][]float32   // of each output, used again
 }
 
 // worker returns an embedder for the run itself.
@@ -41,24 +41,31 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 		return nil, nil, nil
 	}
 	if e.out == nil {
-		e.out = make([][]float32, len(e.taps.all))
+		e.out = make([][]float32, e.taps.outputs)
 	}
-	outputs := make([]Tensor, len(e.taps.all))
-	each := make([]int, len(e.taps.all)) // values of one sample
+	outputs := make([]Tensor, e.taps.outputs)
+	each := make([]int, e.taps.outputs) // values of one sample
 	for t := range e.taps.all {
 		tap := &e.taps.all[t]
+		o := tap.output
+		if outputs[o].Shape != nil {
+			continue // another tap has the same tensor
+		}
 		var shape []int64
-		if shape, each[t], err = tapShape(tap.Tap, len(good), tokens); err != nil {
+		if shape, each[o], err = tapShape(tap.Tap, len(good), tokens); err != nil {
 			return nil, nil, fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
 		}
-		n := len(good) * each[t]
-		if cap(e.out[t]) < n {
-			e.out[t] = make([]float32, n)
+		n := len(good) * each[o]
+		if cap(e.out[o]) < n {
+			e.out[o] = make([]float32, n)
 		}
-		outputs[t] = Tensor{Name: tap.Output, Shape: shape, F32: e.out[t][:n]}
+		outputs[o] = Tensor{Name: tap.Output, Shape: shape, F32: e.out[o][:n]}
 	}
 	if err := e.infer(ctx, inputs, outputs); err != nil {
-		return nil, nil, err
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		return nil, nil, fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
 	}
 	dim := e.taps.dim
 	rows = make([]float32, 0, len(good)*dim)
@@ -82,7 +89,8 @@ func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) e
 	for t := range e.taps.all {
 		tap := &e.taps.all[t]
 		part := row[tap.from:tap.to]
-		g := fieldOf(&tap.Tap, outputs[t].F32[i*each[t]:(i+1)*each[t]], n)
+		o := tap.output
+		g := fieldOf(&tap.Tap, outputs[o].F32[i*each[o]:(i+1)*each[o]], n)
 		if err := poolTo(part, g, tap.Pooling); err != nil {
 			return err
 		}
@@ -97,10 +105,7 @@ func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) e
 func (e *embedder) infer(ctx context.Context, inputs, outputs []Tensor) error {
 	defer e.stats.Stages.Infer.add(time.Now())
 	if err := e.backbone.Run(ctx, inputs, outputs); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("extract: backbone %s: %w", e.spec.Name, err)
+		return err
 	}
 	e.rows.Add(outputs[0].Shape[0])
 	return nil

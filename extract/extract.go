@@ -18,14 +18,16 @@
 //
 // Memory is bounded by construction: at most four windows are on their way,
 // those that are read ahead in search of a canary among them, a window closes
-// early when its contents grow large, and images are decoded within a fixed
-// budget.
+// early when its contents, or the rows that the sink is given, grow large,
+// images are decoded within a fixed budget, and so are rows on their way to the
+// cache. A row of a tap may have 4 MB; batches and self-checks have fewer then.
 package extract
 
 import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"runtime"
 	"sync"
 	"time"
@@ -101,6 +103,11 @@ const (
 	// writer seals, and the sealed segments answer instead.
 	pendingBytes = 256 << 20
 	pendingJob   = 200 // bytes that a remembered job takes, without its row
+
+	batchBytes  = 32 << 20 // rows of a batch
+	checkBytes  = 64 << 20 // rows that a check keeps of either kind
+	groupBytes  = 8 << 20  // rows of several batches that go to the cache as one
+	flightBytes = 64 << 20 // rows that wait for the cache, apart from each worker's
 )
 
 // Run sends every sample of src through backbone that c does not hold yet, and
@@ -119,7 +126,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	if err != nil {
 		return err
 	}
-	m, err := newModality(spec, settings.BatchSize, stats)
+	m, err := newModality(spec, settings.BatchSize, taps.atMost(math.MaxInt, batchBytes), stats)
 	if err != nil {
 		return err
 	}
@@ -139,6 +146,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 		batches: make(chan []*job),
 		results: make(chan result, 2*settings.workers()),
 		windows: make(chan *window, windowsAhead),
+		flight:  newBudget(flightBytes),
 	}
 	err = r.loop()
 	r.release()
@@ -183,6 +191,9 @@ type run struct {
 	batches chan []*job
 	results chan result
 	windows chan *window
+	flight  *budget     // of the rows in results
+	keys    []cache.Key // memory of the writer
+	rows    []float32
 	last    *window // the newest window
 	largest int64   // size of the largest content so far
 }
@@ -201,6 +212,7 @@ type job struct {
 type result struct {
 	jobs []*job
 	rows []float32 // len(jobs)×dim
+	held int64     // bytes of run.flight
 }
 
 // loop runs the stages side by side until the source is at its end and
@@ -361,7 +373,8 @@ func (r *run) work() error {
 		if err != nil {
 			return err
 		}
-		r.results <- result{jobs: jobs, rows: rows}
+		held := r.flight.take(4 * int64(len(rows)))
+		r.results <- result{jobs, rows, held}
 	}
 	return nil
 }
@@ -371,48 +384,63 @@ func (r *run) work() error {
 // what has been computed is kept, unless it turned out to be of another kind
 // than what is there.
 func (r *run) write() {
-	var keys []cache.Key
-	var rows []float32
 	var failed bool
 	for first := range r.results {
-		group := append([]result(nil), first)
+		group, size := []result{first}, 4*len(first.rows)
 	more:
-		for len(group) < 16 {
+		for len(group) < 16 && size < groupBytes {
 			select {
 			case next, ok := <-r.results:
 				if !ok {
 					break more
 				}
-				group = append(group, next)
+				group, size = append(group, next), size+4*len(next.rows)
 			default:
 				break more
 			}
 		}
-		if _, drift := errors.AsType[*DriftError](context.Cause(r.ctx)); failed || drift {
-			continue
-		}
-		keys, rows = keys[:0], rows[:0]
-		for _, g := range group {
-			for _, j := range g.jobs {
-				if j.bad == "" {
-					keys = append(keys, j.key)
-				}
-			}
-			rows = append(rows, g.rows...)
-		}
-		if len(keys) > 0 {
-			if err := r.append(keys, rows); err != nil {
+		if _, drift := errors.AsType[*DriftError](context.Cause(r.ctx)); !failed && !drift {
+			if err := r.writeGroup(group); err != nil {
 				failed = true
 				r.cancel(err)
-				continue
 			}
 		}
 		for _, g := range group {
-			for _, j := range g.jobs {
-				j.done(r.settings.Embeddings)
-			}
+			r.flight.give(g.held)
 		}
 	}
+}
+
+// writeGroup appends the rows of a group and marks its jobs as done.
+func (r *run) writeGroup(group []result) error {
+	keys, rows := r.keys[:0], group[0].rows
+	if len(group) > 1 {
+		rows = r.rows[:0]
+	}
+	for _, g := range group {
+		for _, j := range g.jobs {
+			if j.bad == "" {
+				keys = append(keys, j.key)
+			}
+		}
+		if len(group) > 1 {
+			rows = append(rows, g.rows...)
+		}
+	}
+	if r.keys = keys; len(group) > 1 {
+		r.rows = rows
+	}
+	if len(keys) > 0 {
+		if err := r.append(keys, rows); err != nil {
+			return err
+		}
+	}
+	for _, g := range group {
+		for _, j := range g.jobs {
+			j.done(r.settings.Embeddings)
+		}
+	}
+	return nil
 }
 
 // emit hands finished windows to the sink, in order.

@@ -58,27 +58,39 @@ func (f *fake) Run(ctx context.Context, inputs, outputs []extract.Tensor) error 
 		if output.Name == f.shift {
 			salt++
 		}
-		f.fill(salt, inputs[0], output)
+		f.fill(salt, inputs, output)
 	}
 	return nil
 }
 
-// fill fills one output; what it gives depends on salt.
-func (f *fake) fill(salt uint64, input, output extract.Tensor) {
-	if input.I64 != nil {
+// fill fills one output; what it gives depends on salt. An output of a text is
+// of its tokens, or, samples×values, of all that its mask counts.
+func (f *fake) fill(salt uint64, inputs []extract.Tensor, output extract.Tensor) {
+	input, n := inputs[0], int(output.Shape[0])
+	each := max(len(input.F32), len(input.I64)) / n
+	switch {
+	case input.I64 != nil && len(output.Shape) == 3:
+		dim := int(output.Shape[2])
 		for i, id := range input.I64 {
-			for k := range fakeDim {
-				output.F32[i*fakeDim+k] = fakeValue(uint64(id)+salt, k)
+			for k := range dim {
+				output.F32[i*dim+k] = fakeValue(uint64(id)+salt, k)
 			}
 		}
-	} else {
-		n := int(output.Shape[0])
-		each := len(input.F32) / n
+	default:
+		dim := len(output.F32) / n
 		for i := range n {
 			h := fnv.New64a()
-			binary.Write(h, binary.LittleEndian, input.F32[i*each:(i+1)*each])
-			for k := range fakeDim {
-				output.F32[i*fakeDim+k] = fakeValue(h.Sum64()+salt, k)
+			for at := i * each; at < (i+1)*each; at++ {
+				if input.I64 == nil {
+					binary.Write(h, binary.LittleEndian, input.F32[at:(i+1)*each])
+					break
+				}
+				if inputs[1].I64[at] == 1 {
+					binary.Write(h, binary.LittleEndian, input.I64[at])
+				}
+			}
+			for k := range dim {
+				output.F32[i*dim+k] = fakeValue(h.Sum64()+salt, k)
 			}
 		}
 	}

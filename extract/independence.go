@@ -28,7 +28,7 @@ func (r *run) independence(batches [][]*job) error {
 	if !several {
 		return nil
 	}
-	some := make([]*job, min(probes, len(jobs)))
+	some := make([]*job, min(max(2, r.taps.atMost(probes, checkBytes)), len(jobs)))
 	for i := range some {
 		some[i] = jobs[i*len(jobs)/len(some)]
 	}

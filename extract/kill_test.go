@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -18,6 +20,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
 )
 
 // Tests run this test binary again as a child, to kill it, or several of them
@@ -27,6 +30,7 @@ const (
 	childSource = "EXTRACT_TEST_SOURCE"
 	childDelay  = "EXTRACT_TEST_DELAY" // of a batch
 	childOut    = "EXTRACT_TEST_OUT"   // a feature set to make, once the standard input ends
+	childFlat   = "EXTRACT_TEST_FLAT"  // embed images with a flat tap, and keep the rows in the "cache", or give them to the "sink"
 
 	childThreads = 2
 	childBatch   = 4
@@ -54,7 +58,14 @@ func child() error {
 	if err != nil {
 		return err
 	}
-	c, err := cache.Create(os.Getenv(childCache), nil)
+	spec, options := textSpec(new(testing.B)), new(cache.Options)
+	flat := os.Getenv(childFlat)
+	if flat != "" {
+		spec = imageSpec()
+		spec.Taps = []models.Tap{{Output: "map", Pooling: "flat", Shape: []int64{-1, 16, 256, 256}, Dim: flatDim}}
+		options.SegmentBytes = 32 << 20 // what is sealed is mapped, and counts as memory
+	}
+	c, err := cache.Create(os.Getenv(childCache), options)
 	if err != nil {
 		return err
 	}
@@ -71,7 +82,9 @@ func child() error {
 	} else {
 		settings.BatchSize = 0
 	}
-	spec := textSpec(new(testing.B))
+	if settings.Embeddings = flat == "sink"; settings.Embeddings {
+		c = nil
+	}
 	var sink extract.Sink = new(nothing)
 	var record *extract.Record
 	if path := os.Getenv(childOut); path != "" {
@@ -109,6 +122,20 @@ func childCommand(dir, path string, delay time.Duration) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childCache+"="+dir, childSource+"="+path, childDelay+"="+delay.String())
 	return cmd
+}
+
+// most runs a child to its end and returns the rows that went through its
+// backbone and the most memory that it had, in bytes.
+func most(t *testing.T, cmd *exec.Cmd) (rows, maxrss int64) {
+	t.Helper()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(string(out), "rows %d maxrss %d", &rows, &maxrss); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	return rows, maxrss * maxrssUnit
 }
 
 // TestKilledRunsLoseOnlyWhatIsInFlight kills extractions at random moments.
@@ -211,20 +238,50 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 		fmt.Fprintf(&table, "short text %d\n", i)
 	}
 	path := write(t, "texts.txt", table.String())
-	out, err := childCommand(filepath.Join(t.TempDir(), "cache"), path, 0).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows, maxrss int64
-	if _, err := fmt.Sscanf(string(out), "rows %d maxrss %d", &rows, &maxrss); err != nil {
-		t.Fatalf("%q: %v", out, err)
-	}
-	maxrss *= maxrssUnit
+	rows, maxrss := most(t, childCommand(filepath.Join(t.TempDir(), "cache"), path, 0))
 	t.Logf("%d rows, at most %d MiB", rows, maxrss>>20)
 	if rows != 100_000 {
 		t.Errorf("%d rows", rows)
 	}
 	if maxrss > 300<<20 {
 		t.Errorf("%d MiB of memory, more than 300", maxrss>>20)
+	}
+}
+
+// flatDim is the length of a flat row of a child: 4 MiB, the most that there is.
+const flatDim = 1 << 20
+
+// TestMemoryDoesNotGrowWithTheRows embeds images with rows of 4 MiB, for a cache
+// and for a sink.
+func TestMemoryDoesNotGrowWithTheRows(t *testing.T) {
+	folder, n := t.TempDir(), 0
+	picture := image.NewRGBA(image.Rect(0, 0, 40, 40))
+	for _, tc := range []struct {
+		to     string
+		images int
+	}{{"cache", 100}, {"sink", 200}} {
+		for ; n < tc.images; n++ {
+			for at := range picture.Pix {
+				picture.Pix[at] = byte(n) + byte(at%7)
+			}
+			var b bytes.Buffer
+			err := png.Encode(&b, picture)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.png", n)), b.Bytes(), 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := childCommand(filepath.Join(t.TempDir(), "cache"), folder, 0)
+		cmd.Env = append(cmd.Env, childFlat+"="+tc.to)
+		rows, maxrss := most(t, cmd)
+		t.Logf("%d rows to the %s, at most %d MiB", rows, tc.to, maxrss>>20)
+		if rows != int64(tc.images) {
+			t.Errorf("%d rows to the %s", rows, tc.to)
+		}
+		if maxrss > 640<<20 {
+			t.Errorf("%d rows to the %s: %d MiB of memory, more than 640", rows, tc.to, maxrss>>20)
+		}
 	}
 }

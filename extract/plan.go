@@ -2,6 +2,7 @@ package extract
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -34,7 +35,7 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModality(spec, settings.BatchSize, stats)
+	m, err := newModality(spec, settings.BatchSize, taps.atMost(math.MaxInt, batchBytes), stats)
 	if err != nil {
 		return nil, err
 	}

@@ -51,10 +51,17 @@ const (
 )
 
 // poolTo turns a field into an embedding; dst has a value for each channel, and
-// two for meanstd, first the means. The mean over tokens is the one that
+// two for meanstd, first the means, or, flat, all of the field's. The mean over tokens is the one that
 // sentence-transformers takes: weighted by the attention mask, which is one for
 // the sample's own tokens and zero for padding.
 func poolTo(dst []float32, g field, pooling string) error {
+	if pooling == "flat" {
+		if len(g.x) != len(dst) {
+			return fmt.Errorf("%d values of a sample are no row of %d", len(g.x), len(dst))
+		}
+		copy(dst, g.x)
+		return nil
+	}
 	n := float64(g.positions)
 	for c := range g.channels {
 		at := c * g.nextChannel

@@ -49,6 +49,15 @@ func TestPooling(t *testing.T) {
 	if err := poolTo(got, fieldOf(&models.Tap{Shape: []int64{-1, 3}}, []float32{7, 8, 9}, 0), "none"); err != nil || !slices.Equal(got, []float32{7, 8, 9}) {
 		t.Errorf("none: %v, %v", got, err)
 	}
+	all := make([]float32, 6)
+	for _, shape := range [][]int64{{-1, 2, 1, 3}, {-1, 3, 2}, {-1, 6}, {-1, 1, 2, 3, 1}} {
+		if err := poolTo(all, fieldOf(&models.Tap{Shape: shape}, chw, 0), "flat"); err != nil || !slices.Equal(all, chw) {
+			t.Errorf("flat of %v: %v, %v", shape, all, err)
+		}
+	}
+	if err := poolTo(got, fieldOf(&models.Tap{Shape: []int64{-1, 2, 3}}, chw, 0), "flat"); err == nil {
+		t.Error("flat: six values are a row of three")
+	}
 	if err := poolTo(got, fieldOf(text, tokens, 3), "median"); err == nil {
 		t.Error("an unknown pooling is taken")
 	}

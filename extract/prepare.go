@@ -28,8 +28,9 @@ type batch interface {
 	fill(jobs []*job) (good []*job, inputs []Tensor, tokens int)
 }
 
-// newModality returns the modality of spec. batchSize 0 means the default.
-func newModality(spec *models.Spec, batchSize int, stats *Stats) (modality, error) {
+// newModality returns the modality of spec. batchSize 0 means the default; no
+// batch has more than most samples.
+func newModality(spec *models.Spec, batchSize, most int, stats *Stats) (modality, error) {
 	switch spec.Modality {
 	case models.Image:
 		p, err := image.New(spec.Image)
@@ -39,13 +40,13 @@ func newModality(spec *models.Spec, batchSize int, stats *Stats) (modality, erro
 		if batchSize == 0 {
 			batchSize = defaultImageBatch
 		}
-		return &images{spec: spec, pre: p, size: batchSize, decoding: newBudget(decodeBytes)}, nil
+		return &images{spec: spec, pre: p, size: min(batchSize, most), decoding: newBudget(decodeBytes)}, nil
 	case models.Text:
 		t, err := text.New(spec.Text)
 		if err != nil {
 			return nil, err
 		}
-		return &texts{spec: spec, tok: t, size: batchSize, stats: stats}, nil
+		return &texts{spec: spec, tok: t, size: batchSize, most: most, stats: stats}, nil
 	}
 	return nil, fmt.Errorf("extract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 }
@@ -81,6 +82,15 @@ func (m *images) newBatch(stats *Stats) batch {
 	return &imageBatch{images: m, stats: stats, each: 3 * w * h}
 }
 
+// shape returns that of the input for n images.
+func (m *images) shape(n int) []int64 {
+	w, h := m.pre.Size()
+	if m.spec.Image.Layout == "nhwc" {
+		return []int64{int64(n), int64(h), int64(w), 3}
+	}
+	return []int64{int64(n), 3, int64(h), int64(w)}
+}
+
 type imageBatch struct {
 	*images
 	stats  *Stats
@@ -97,29 +107,28 @@ func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
 	}
 	for _, j := range jobs {
 		n := len(b.good)
-		if err := b.decode(b.pixels[n*b.each:(n+1)*b.each], j); err != nil {
+		err := b.decode(j.content, func() (image.Notes, error) {
+			return b.pre.To(b.pixels[n*b.each:(n+1)*b.each], j.content)
+		})
+		if err != nil {
 			j.bad = err.Error()
 			continue
 		}
 		b.good = append(b.good, j)
 	}
 	b.stats.Stages.Decode.add(start)
-	w, h := b.pre.Size()
-	shape := []int64{int64(len(b.good)), 3, int64(h), int64(w)}
-	if b.spec.Image.Layout == "nhwc" {
-		shape = []int64{int64(len(b.good)), int64(h), int64(w), 3}
-	}
-	return b.good, []Tensor{{Name: b.spec.Inputs[0].Name, Shape: shape, F32: b.pixels[:len(b.good)*b.each]}}, 0
+	return b.good, []Tensor{{Name: b.spec.Inputs[0].Name, Shape: b.shape(len(b.good)), F32: b.pixels[:len(b.good)*b.each]}}, 0
 }
 
-func (b *imageBatch) decode(dst []float32, j *job) error {
-	w, h, err := b.pre.Pixels(j.content)
+// decode calls do, which decodes content, within the budget.
+func (b *imageBatch) decode(content []byte, do func() (image.Notes, error)) error {
+	w, h, err := b.pre.Pixels(content)
 	if err != nil {
 		return err
 	}
 	held := b.decoding.take(int64(w) * int64(h) * pixelBytes)
 	defer b.decoding.give(held)
-	notes, err := b.pre.To(dst, j.content)
+	notes, err := do()
 	if err != nil {
 		return err
 	}
@@ -139,6 +148,7 @@ type texts struct {
 	spec  *models.Spec
 	tok   *text.Tokenizer
 	size  int // texts in a batch, 0: by tokens
+	most  int // and not more
 	stats *Stats
 }
 
@@ -149,10 +159,7 @@ func (m *texts) plan(jobs []*job) [][]*job {
 	defer m.stats.Stages.Decode.add(start)
 	var good []*job
 	for _, j := range jobs {
-		ids, err := m.tok.AppendIDs(nil, string(j.content))
-		if err == nil && len(ids) == 0 {
-			err = errNoTokens
-		}
+		ids, err := m.tokens(j.content)
 		if err != nil {
 			j.bad = err.Error()
 			j.content, j.window = nil, nil
@@ -161,16 +168,30 @@ func (m *texts) plan(jobs []*job) [][]*job {
 		j.ids = ids
 		good = append(good, j)
 	}
-	slices.SortStableFunc(good, func(a, b *job) int { return len(b.ids) - len(a.ids) })
+	return m.cut(good)
+}
+
+// tokens returns the token ids of a text, at least one.
+func (m *texts) tokens(content []byte) ([]int32, error) {
+	ids, err := m.tok.AppendIDs(nil, string(content))
+	if err == nil && len(ids) == 0 {
+		err = errNoTokens
+	}
+	return ids, err
+}
+
+// cut sorts tokenised jobs and cuts them into batches.
+func (m *texts) cut(jobs []*job) [][]*job {
+	slices.SortStableFunc(jobs, func(a, b *job) int { return len(b.ids) - len(a.ids) })
 	var batches [][]*job
-	for len(good) > 0 {
+	for len(jobs) > 0 {
 		n := m.size
 		if n == 0 {
-			n = min(max(defaultTextTokens/len(good[0].ids), 1), maxTextBatch)
+			n = min(max(defaultTextTokens/len(jobs[0].ids), 1), maxTextBatch)
 		}
-		n = min(n, len(good))
-		batches = append(batches, good[:n:n])
-		good = good[n:]
+		n = min(n, m.most, len(jobs))
+		batches = append(batches, jobs[:n:n])
+		jobs = jobs[n:]
 	}
 	return batches
 }

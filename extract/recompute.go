@@ -33,7 +33,7 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, reader
 	if stats == nil {
 		stats = new(Stats)
 	}
-	m, err := newModality(spec, 1, stats)
+	m, err := newModality(spec, 1, 1, stats)
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,16 @@ func Space(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 		"numerics": "cpu-f32",
 		"prep":     prep,
 	}
+	if tap.Pooling == "flat" {
+		n := 1
+		for _, d := range tap.Shape[min(1, len(tap.Shape)):] {
+			n *= int(d)
+		}
+		if len(tap.Shape) < 2 || n != tap.Dim {
+			return nil, fmt.Errorf("extract: backbone %s: tap %s: %d values are not all those of a tensor of shape %v", spec.Name, tap.Output, tap.Dim, tap.Shape)
+		}
+		identity["shape"] = tap.Shape[1:]
+	}
 	if tap.Post != "" {
 		identity["post"] = tap.Post
 	}

@@ -11,13 +11,15 @@ import (
 // taps are the taps of a run with the space of each. A row holds the taps'
 // embeddings side by side, in the order of Spec.Taps.
 type taps struct {
-	all []tap
-	dim int // values in a row
+	all     []tap
+	dim     int // values in a row
+	outputs int // tensors that they are taps of
 }
 
 type tap struct {
 	models.Tap
 	space    *cache.Space
+	output   int // index into Spec.Outputs
 	from, to int // columns of a row
 }
 
@@ -26,12 +28,19 @@ func newTaps(spec *models.Spec) (*taps, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &taps{}
+	outputs := spec.Outputs()
+	t := &taps{outputs: len(outputs)}
 	for i, s := range spaces {
-		t.all = append(t.all, tap{spec.Taps[i], s, t.dim, t.dim + s.Dim()})
+		t.all = append(t.all, tap{spec.Taps[i], s, slices.Index(outputs, spec.Taps[i].Output), t.dim, t.dim + s.Dim()})
 		t.dim += s.Dim()
 	}
 	return t, nil
+}
+
+// atMost returns how many rows may be in memory where those of small taps may
+// be n, and rows may take no more than size bytes; at least one.
+func (t *taps) atMost(n int, size int) int {
+	return max(1, min(n, size/(4*t.dim)))
 }
 
 // round sets the values of a row to those that the cache will give back.

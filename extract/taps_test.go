@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -140,5 +141,43 @@ func TestDriftOfOneTap(t *testing.T) {
 	drift, ok := errors.AsType[*extract.DriftError](err)
 	if !ok || drift.Space != spaces[1].Fingerprint() {
 		t.Errorf("%v", err)
+	}
+}
+
+// counting is a fake that remembers the names of what it was asked for.
+type counting struct {
+	fake
+	names []string
+}
+
+func (c *counting) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+	c.names = nil
+	for _, o := range outputs {
+		c.names = append(c.names, o.Name)
+	}
+	return c.fake.Run(ctx, inputs, outputs)
+}
+
+// Two poolings of one tensor ask the backbone for it once: a runtime that is
+// asked for an output twice may fill one of the two.
+func TestTwoPoolingsOfOneTensor(t *testing.T) {
+	spec, path := tapped(textSpec(t), "a'", "last_hidden_state"), lines(t, nil, 0, 5)
+	spec.Taps[2].Pooling = "max"
+	backbone, out := new(counting), new(sink)
+	if err := extract.Run(t.Context(), spec, backbone, nil, open(t, nil, path), out, nil, &extract.Settings{Threads: 1, Embeddings: true}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"last_hidden_state", "a'"}; !slices.Equal(backbone.names, want) {
+		t.Errorf("it was asked for %v, want %v", backbone.names, want)
+	}
+	spec.Taps = spec.Taps[2:]
+	alone := new(sink)
+	if err := extract.Run(t.Context(), spec, new(fake), nil, open(t, nil, path), alone, nil, &extract.Settings{Embeddings: true}); err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range out.embeddings {
+		if !slices.Equal(row[2*fakeDim:], alone.embeddings[i]) {
+			t.Errorf("sample %d: beside another pooling its row is %v, alone %v", i, row[2*fakeDim:], alone.embeddings[i])
+		}
 	}
 }

@@ -68,6 +68,9 @@ func (r *run) nextWindow() (*window, error) {
 	if r.spec.Modality == models.Text {
 		most = textWindow
 	}
+	if r.settings.Embeddings {
+		most = r.taps.atMost(most, windowBytes)
+	}
 	var size int64
 	for len(w.rows) < most && size < windowBytes {
 		if err := r.ctx.Err(); err != nil {

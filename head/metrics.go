@@ -80,6 +80,9 @@ type EvaluateSettings struct {
 // reliabilityBins is the number of bins of Guo et al., ICML 2017.
 const reliabilityBins = 15
 
+// normal975 is the 0.975 quantile of the normal distribution.
+const normal975 = 1.959963984540054
+
 // minProbability is what a probability is raised to in the log-loss, as in scikit-learn for float64.
 const minProbability = 0x1p-52
 
@@ -147,7 +150,7 @@ func Evaluate(p []float64, labels []int, classes []string, s *EvaluateSettings) 
 
 // Wilson returns the 95 % score interval of a share of k in n (Wilson, JASA 22:158, 1927).
 func Wilson(k, n int) (low, high float64) {
-	const z = 1.959963984540054 // the 0.975 quantile of the normal distribution
+	const z = normal975
 	nf, share := float64(n), float64(k)/float64(n)
 	mid := (share + z*z/(2*nf)) / (1 + z*z/nf)
 	half := z / (1 + z*z/nf) * math.Sqrt(share*(1-share)/nf+z*z/(4*nf*nf))

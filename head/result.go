@@ -4,7 +4,7 @@ package head
 type Result struct {
 	// Head is the kind of head that was chosen.
 	Head string `json:"type"`
-	// Model is the head that was fitted in the end; nil never.
+	// Model is the head that was fitted in the end; nil only in what Measure returns.
 	Model *Model `json:"-"`
 	// Classes holds all classes of the rows that take part, sorted by bytes. Metrics and Predictions go by their index. A class that is in
 	// no row that the model was fitted on is missing in Model.Classes.
@@ -28,10 +28,14 @@ type Result struct {
 	Predictions *Predictions `json:"-"`
 	// Fitted holds the numbers of the rows that Model was fitted on, ascending.
 	Fitted []int `json:"-"`
+	// Parts holds the numbers of the rows of the training, the validation and the test part, ascending, of the first seed; with CV they are nil.
+	Parts [3][]int `json:"-"`
 	// Folds holds what was chosen in each fold of CV; nil without.
 	Folds []Choice `json:"folds,omitempty"`
 	// Spread tells how the test metrics vary over Settings.Repeat seeds; nil for one seed.
 	Spread *Spread `json:"spread,omitempty"`
+	// Comparison tells what a head alone was compared with; nil: nothing.
+	Comparison *Comparison `json:"comparison,omitempty"`
 	// Warnings tells what a user should know about the data and the choices; empty if there is nothing.
 	Warnings []Warning `json:"warnings,omitempty"`
 }
@@ -78,6 +82,8 @@ type Choice struct {
 
 // Tests holds the metrics of each part that there is: CV, or Validation and Test. Validation was predicted by the model of the training part alone.
 type Tests struct {
+	// Train is of the rows that the model was fitted on, to be compared with Validation: with Settings.NoRefit and held-out parts, and from Measure.
+	Train      *Metrics `json:"train,omitempty"`
 	Validation *Metrics `json:"validation,omitempty"`
 	Test       *Metrics `json:"test,omitempty"`
 	CV         *Metrics `json:"cv,omitempty"`

@@ -24,6 +24,9 @@ type Settings struct {
 	// Split says which share of the units goes to which part, by a stable hash. The default nil means 0.6, 0.2 and 0.2 where neither CV nor splits
 	// in the data say otherwise.
 	Split *Split
+	// Shots is the number of training rows of each class that are fitted on at most, drawn by the seed; the other rows of the training part take no part.
+	// It needs held-out parts: Split or the data's own, else the default split is taken. The default 0 means all.
+	Shots int
 	// By says what stays together besides rows of equal content: "group", "none", or "auto" (default ""), the group where there is one.
 	By string
 	// ClassWeight is "none" (default ""), "balanced" (each class weighs the same in all) or "map", which takes ClassWeights.

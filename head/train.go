@@ -35,8 +35,14 @@ func Train(ctx context.Context, d *Data, s *Settings) (*Result, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if err := d.check(); err != nil {
+	if d == nil || d.Rows == nil {
+		return nil, fmt.Errorf("head: data: no rows are given")
+	}
+	if err := d.check(d.Rows.N()); err != nil {
 		return nil, err
+	}
+	if d.Rows.D() < 1 {
+		return nil, fmt.Errorf("head: data: rows of %d features", d.Rows.D())
 	}
 	t := &training{Settings: s, data: d, result: &Result{Dim: d.Rows.D()}}
 	if err := t.prepare(ctx); err != nil {
@@ -94,6 +100,10 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: %d folds, at least 2 are needed", s.Folds)
 	case s.CV < 0 || s.CV == 1:
 		return fmt.Errorf("head: settings: CV with %d folds, at least 2 are needed", s.CV)
+	case s.Shots < 0:
+		return fmt.Errorf("head: settings: %d shots", s.Shots)
+	case s.CV > 0 && s.Shots > 0:
+		return fmt.Errorf("head: settings: shots are taken from a training part; cross-validation has none")
 	case s.CV > 0 && s.Split != nil:
 		return fmt.Errorf("head: settings: both CV and Split say how to test; set one of them")
 	case s.Tolerance != 0 && !(s.Tolerance > 0 && s.Tolerance < 1):
@@ -116,15 +126,8 @@ func (s *Settings) check() error {
 	return nil
 }
 
-// check tells what is wrong with the shapes of the data, and with the weights.
-func (d *Data) check() error {
-	if d == nil || d.Rows == nil {
-		return fmt.Errorf("head: data: no rows are given")
-	}
-	n := d.Rows.N()
-	if d.Rows.D() < 1 {
-		return fmt.Errorf("head: data: rows of %d features", d.Rows.D())
-	}
+// check tells what is wrong with the shapes of the data of n rows, and with the weights.
+func (d *Data) check(n int) error {
 	if len(d.Labels) != n {
 		return fmt.Errorf("head: data: %d labels for %d rows", len(d.Labels), n)
 	}
@@ -169,7 +172,7 @@ type training struct {
 // prepare decides how to test, and reads the features.
 func (t *training) prepare(ctx context.Context) error {
 	d := t.data
-	ownSplits := slices.ContainsFunc(d.Splits, func(s string) bool { return s != "" })
+	ownSplits := d.ownSplits()
 	useSplits := ownSplits && t.CV == 0
 	switch {
 	case ownSplits && t.Split != nil:
@@ -203,12 +206,7 @@ func (t *training) prepare(ctx context.Context) error {
 			x.weights = append(x.weights, d.Weights[i])
 		}
 	}
-	if n := t.result.N.Unlabelled; n > 0 {
-		t.warn(Warning{Kind: "unlabelled", Count: n, Message: fmt.Sprintf("%d rows without a label were skipped", n)})
-	}
-	if n := t.result.N.Unassigned; n > 0 {
-		t.warn(Warning{Kind: "unassigned", Count: n, Message: fmt.Sprintf("%d rows without a split were left out: the others have one", n)})
-	}
+	t.countWarnings()
 	x.classes = slices.Sorted(maps.Keys(seen))
 	t.result.Classes = x.classes
 	switch {
@@ -238,12 +236,9 @@ func (t *training) prepare(ctx context.Context) error {
 		}
 	}
 
-	grouped := slices.ContainsFunc(x.used, func(i int) bool { return d.Groups != nil && d.Groups[i] != "" })
-	if t.By == "group" && !grouped {
-		return fmt.Errorf("head: settings: by group: no row has a group; use \"auto\" or \"none\"")
+	if err := t.unite(); err != nil {
+		return err
 	}
-	t.grouped = grouped && t.By != "none"
-	t.units = unitsOf(d, x.used, t.grouped)
 	if len(t.units) < 2 && !useSplits {
 		return fmt.Errorf("head: data: all rows belong together (%s); at least two units are needed to test", t.together())
 	}
@@ -255,6 +250,8 @@ func (t *training) prepare(ctx context.Context) error {
 		}
 	case t.Split != nil:
 		t.split = t.Split
+	case t.Shots > 0:
+		t.split = &defaultSplit
 	case len(x.used) < smallData:
 		if t.cv = min(defaultFolds, len(t.units)); t.cv < defaultFolds {
 			t.warn(Warning{Kind: "fewer-folds", Place: "folds", Count: t.cv, Message: fmt.Sprintf("there are %d units (%s): they are tested in %d folds instead of %d", len(t.units), t.together(), t.cv, defaultFolds)})
@@ -290,6 +287,23 @@ func (t *training) prepare(ctx context.Context) error {
 	return err
 }
 
+// ownSplits reports whether the data have splits of their own.
+func (d *Data) ownSplits() bool {
+	return slices.ContainsFunc(d.Splits, func(s string) bool { return s != "" })
+}
+
+// unite decides whether groups stay together, and makes the units.
+func (t *training) unite() error {
+	d := t.data
+	grouped := slices.ContainsFunc(t.used, func(i int) bool { return d.Groups != nil && d.Groups[i] != "" })
+	if t.By == "group" && !grouped {
+		return fmt.Errorf("head: settings: by group: no row has a group; use \"auto\" or \"none\"")
+	}
+	t.grouped = grouped && t.By != "none"
+	t.units = unitsOf(d, t.used, t.grouped)
+	return nil
+}
+
 // together says what a unit is.
 func (t *training) together() string {
 	if t.grouped {
@@ -314,6 +328,7 @@ type trial struct {
 	rawValidation   []float64 // at temperature 1
 	tested          []int     // rows that were held out from everything
 	test, rawTested []float64
+	trained         []float64 // of the training rows, by the model that was fitted on them alone; nil: not known
 }
 
 // once runs everything with one seed.
@@ -334,6 +349,9 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 		o.parts = t.given
 		if t.split != nil {
 			o.parts = hold(units, *t.split)
+		}
+		if t.Shots > 0 {
+			o.parts[0] = few(units, o.parts[0], t.Shots, t.labels, len(t.classes))
 		}
 		if len(o.parts[0]) == 0 {
 			return nil, fmt.Errorf("head: split: %d units (%s) leave no row in the training part; use cross-validation or another seed", len(units), t.together())
@@ -442,6 +460,13 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 		}
 		o.test, o.rawTested = softmaxRows(z, c, o.t), softmaxRows(z, c, 1)
 	}
+	if t.NoRefit && len(o.validated)+len(o.tested) > 0 {
+		z, err := o.final.logits(ctx, o.final.solution, o.parts[0], c)
+		if err != nil {
+			return nil, err
+		}
+		o.trained = softmaxRows(z, c, o.t)
+	}
 	return o, nil
 }
 
@@ -510,13 +535,11 @@ func (t *training) report(o *trial) error {
 	r := t.result
 	r.Head, r.L2, r.Fit = o.final.head, o.final.lambda, o.final.fit
 	r.Model = o.final.model(t.table, r.Head, o.final.solution, r.L2, o.t)
-	r.N.Train, r.N.Validation, r.N.Test = len(o.parts[0]), len(o.parts[1]), len(o.parts[2])
 	fitted := slices.Clone(o.parts[0])
 	if !t.NoRefit {
 		fitted = append(fitted, o.parts[1]...)
 	}
 	slices.Sort(fitted)
-	r.Fitted = t.numbers(fitted)
 	r.Selection = []Candidate{}
 	for _, c := range o.chosen.tried {
 		r.Selection = append(r.Selection, c.Candidate)
@@ -524,17 +547,37 @@ func (t *training) report(o *trial) error {
 	for f, p := range o.tests {
 		r.Folds = append(r.Folds, Choice{Head: p.best.Head, L2: p.best.L2, Temperature: o.ts[f], Fit: o.fits[f].fit})
 	}
+	if err := t.measure(o, fitted); err != nil {
+		return err
+	}
+	t.placeWarnings(o)
+	t.choiceWarnings(o)
+	return nil
+}
 
+// measure fills in what is known from predictions: counts, metrics, calibration. fitted are the rows that the model of the test part was fitted on.
+func (t *training) measure(o *trial, fitted []int) error {
+	r := t.result
+	r.N.Train, r.N.Validation, r.N.Test = len(o.parts[0]), len(o.parts[1]), len(o.parts[2])
+	r.Fitted = t.numbers(fitted)
 	c := len(t.classes)
+	if t.cv == 0 {
+		for p, rows := range o.parts {
+			r.Parts[p] = t.numbers(rows)
+		}
+	}
+	var place []string // of each row: what it is drawn with
+	if t.grouped {
+		place = make([]string, len(t.used))
+		for _, u := range t.units {
+			for _, row := range u.rows {
+				place[row] = string(u.name)
+			}
+		}
+	}
 	evaluate := func(rows []int, p []float64, trained []int) (*Metrics, error) {
 		s := &EvaluateSettings{Pooled: t.cv > 0, Seed: t.Seed, Threads: t.Threads}
 		if t.grouped {
-			place := make([]string, len(t.used))
-			for _, u := range t.units {
-				for _, row := range u.rows {
-					place[row] = string(u.name)
-				}
-			}
 			for _, row := range rows {
 				s.Units = append(s.Units, place[row])
 			}
@@ -564,6 +607,11 @@ func (t *training) report(o *trial) error {
 		return &Predictions{Part: part, Rows: t.numbers(rows), Labels: t.labelsOf(rows), Probabilities: p}
 	}
 	var err error
+	if o.trained != nil {
+		if r.Metrics.Train, err = evaluate(o.parts[0], o.trained, o.parts[0]); err != nil {
+			return err
+		}
+	}
 	k := &Calibration{Temperature: o.t, Fitted: "out-of-fold"}
 	if len(o.validated) > 0 {
 		if r.Metrics.Validation, err = evaluate(o.validated, o.validation, o.parts[0]); err != nil {
@@ -595,7 +643,6 @@ func (t *training) report(o *trial) error {
 	if t.Calibrate != "none" {
 		r.Calibration = k
 	}
-	t.resultWarnings(o)
 	return nil
 }
 
@@ -624,7 +671,15 @@ func (s *Spread) add(t *table, seed uint64, o *trial) {
 // summarize computes means and standard deviations.
 func (s *Spread) summarize() {
 	for _, v := range []*Variation{&s.Accuracy, &s.MacroF1, &s.LogLoss, &s.ECE, &s.Brier} {
-		v.Mean, v.SD = stat.MeanStdDev(v.Values, nil)
+		v.summarize()
+	}
+}
+
+// summarize computes mean and standard deviation.
+func (v *Variation) summarize() {
+	v.Mean, v.SD = stat.Mean(v.Values, nil), 0
+	if len(v.Values) > 1 {
+		v.SD = stat.StdDev(v.Values, nil)
 	}
 }
 

@@ -194,6 +194,30 @@ func hold(units []*unit, s Split) (parts [3][]int) {
 	return parts
 }
 
+// few returns, of rows, at most shots of each class, ascending: those of the units that come first by their hashes.
+func few(units []*unit, rows []int, shots int, labels []int, classes int) []int {
+	order := slices.Clone(units)
+	slices.SortFunc(order, func(a, b *unit) int {
+		return cmp.Or(bytes.Compare(a.hash[:], b.hash[:]), bytes.Compare(a.name, b.name))
+	})
+	inside := make(map[int]bool, len(rows))
+	for _, r := range rows {
+		inside[r] = true
+	}
+	have := make([]int, classes)
+	var kept []int
+	for _, u := range order {
+		for _, r := range u.rows {
+			if inside[r] && have[labels[r]] < shots {
+				have[labels[r]]++
+				kept = append(kept, r)
+			}
+		}
+	}
+	slices.Sort(kept)
+	return kept
+}
+
 // partOf returns which part a split's name means: 0 training, 1 validation, 2 test.
 func partOf(name string) (int, error) {
 	switch name {

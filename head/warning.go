@@ -23,6 +23,16 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// countWarnings tells how many rows were left out.
+func (t *training) countWarnings() {
+	if n := t.result.N.Unlabelled; n > 0 {
+		t.warn(Warning{Kind: "unlabelled", Count: n, Message: fmt.Sprintf("%d rows without a label were skipped", n)})
+	}
+	if n := t.result.N.Unassigned; n > 0 {
+		t.warn(Warning{Kind: "unassigned", Count: n, Message: fmt.Sprintf("%d rows without a split were left out: the others have one", n)})
+	}
+}
+
 // dataWarnings tells what is odd about the data before anything is split or fitted.
 func (t *training) dataWarnings(useSplits bool) {
 	count := make([]int, len(t.classes))
@@ -75,8 +85,8 @@ func (t *training) dataWarnings(useSplits bool) {
 	}
 }
 
-// resultWarnings tells what is odd about parts, folds and choices of the first seed.
-func (t *training) resultWarnings(o *trial) {
+// placeWarnings tells what is odd about parts and folds of the first seed.
+func (t *training) placeWarnings(o *trial) {
 	absent := func(place string, parts ...[]int) {
 		var names []string
 		for k, name := range t.classes {
@@ -103,7 +113,7 @@ func (t *training) resultWarnings(o *trial) {
 		}
 		absent("training parts of the folds", trained...)
 	} else {
-		for p, place := range []string{"training part", "validation part", "test part"} {
+		for p, place := range partNames {
 			if len(o.parts[p]) > 0 {
 				absent(place, o.parts[p])
 			}
@@ -115,7 +125,10 @@ func (t *training) resultWarnings(o *trial) {
 	if o.chosen.folds != nil {
 		absent(innerFolds, o.chosen.folds...)
 	}
+}
 
+// choiceWarnings tells what is odd about what was chosen and fitted with the first seed.
+func (t *training) choiceWarnings(o *trial) {
 	if best := o.chosen.best; best.Head == "softmax" && len(t.lambdas) > 1 {
 		switch best.L2 {
 		case t.lambdas[0]:

@@ -74,7 +74,8 @@ type Tap struct {
 	// positions of a sample: over tokens "mean", weighted by the mask, "cls", the
 	// first one, or "last", the last one of the text; over space "gap", the mean,
 	// or "gem", the generalised mean; over either "max" or "meanstd", means and
-	// then standard deviations.
+	// then standard deviations. "flat" takes nothing over them: it keeps every
+	// value of a tensor that has as many for each sample, row-major.
 	Pooling string
 	// Shape is the tensor's declared shape; -1 stands for a dimension that
 	// the batch decides (samples first, then tokens for text).

@@ -70,6 +70,18 @@ func (s *Spec) SetTaps(names []string) error {
 	return nil
 }
 
+// Outputs returns the tensors of the taps, each once, in the order in which they
+// come first: what the graph is asked for.
+func (s *Spec) Outputs() []string {
+	var outputs []string
+	for _, t := range s.Taps {
+		if !slices.Contains(outputs, t.Output) {
+			outputs = append(outputs, t.Output)
+		}
+	}
+	return outputs
+}
+
 // tensors returns the names of the tensors that the nodes of a graph make.
 func tensors(g *onnx.GraphProto) map[string]bool {
 	made := map[string]bool{}
@@ -151,6 +163,7 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 	t.Shape = shape
 	var takes []string // poolings, the one that goes without saying first
 	channels := shape[len(shape)-1]
+	fixed := len(shape) > 1 && !slices.Contains(shape[1:], -1)
 	switch {
 	case len(shape) == 2 && shape[1] >= 0:
 		takes = []string{"none"}
@@ -163,12 +176,17 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 		takes = []string{"", "cls", "mean", "max", "meanstd"} // a token of its own, or none: nobody knows
 	case len(shape) == 4 && s.Image != nil:
 		takes = []string{"gap", "gem", "max", "meanstd"}
-		t.ChannelsLast = s.Image.Layout == "nhwc"
+		t.ChannelsLast = s.Image.Layout == "nhwc" && t.Pooling != "flat"
 		if !t.ChannelsLast {
 			channels = shape[1]
 		}
+	case fixed:
+		takes = []string{""}
 	default:
 		return fmt.Errorf("its shape %v is none that is pooled: samples×values, samples×tokens×values and, of images, samples×channels×height×width are", shape)
+	}
+	if fixed {
+		takes = append(takes, "flat")
 	}
 	if t.Pooling == "" {
 		t.Pooling = takes[0]
@@ -180,8 +198,17 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 		}
 		return fmt.Errorf("pooling %q does not fit its shape %v, which takes one of: %s", t.Pooling, shape, strings.Join(takes, ", "))
 	}
-	if t.Pooling == "meanstd" {
+	switch t.Pooling {
+	case "meanstd":
 		channels *= 2
+	case "flat":
+		channels = 1
+		for _, d := range shape[1:] {
+			if d > maxDim || channels*d > maxDim {
+				return fmt.Errorf("its shape %v has more than %d values a sample, too many for an embedding", shape, maxDim)
+			}
+			channels *= d
+		}
 	}
 	if channels < 1 || channels > maxDim {
 		return fmt.Errorf("an embedding of %d values, must be 1 to %d", channels, maxDim)

@@ -39,6 +39,11 @@ func TestSetTaps(t *testing.T) {
 			{Output: "Clip_32", Pooling: "gem", Shape: []int64{-1, 1280, 7, 7}, Dim: 1280},
 			{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280},
 		}},
+		{"efficientnet-lite0", []string{"Add_6:flat", "Add_6", "features:flat"}, []Tap{
+			{Output: "Add_6", Pooling: "flat", Shape: []int64{-1, 192, 7, 7}, Dim: 192 * 7 * 7},
+			{Output: "Add_6", Pooling: "gap", Shape: []int64{-1, 192, 7, 7}, Dim: 192},
+			{Output: "features", Pooling: "flat", Shape: []int64{-1, 1280}, Dim: 1280},
+		}},
 	} {
 		s := builtinSpec(t, tc.backbone)
 		if err := s.SetTaps(tc.names); err != nil {
@@ -86,6 +91,8 @@ func TestSetTapsRefuses(t *testing.T) {
 		{"efficientnet-lite0", "features:gap", "which takes one of: none"},
 		{"efficientnet-lite0", "pixel_values", `no node makes`},
 		{"all-minilm-l6-v2", "/m/encoder/layer.0/attention/self/Softmax_output_0", "fixed number of values"},
+		{"efficientnet-lite0", "Clip_2:flat", "its shape [-1 96 112 112] has more than 1048576 values a sample"},
+		{"all-minilm-l6-v2", "last_hidden_state:flat", "which takes one of: mean, cls, last, max, meanstd"},
 		{"all-minilm-l6-v2", "last_hidden_state:gap", "which takes one of: mean, cls"},
 	} {
 		s := builtinSpec(t, tc.backbone)
@@ -99,5 +106,46 @@ func TestSetTapsRefuses(t *testing.T) {
 	}
 	if err := s.SetTaps(nil); err == nil {
 		t.Error("no tap is taken")
+	}
+}
+
+// What keeps every value of a tensor takes any rank, in either layout, but no
+// open dimension beside the batch.
+func TestFlatTaps(t *testing.T) {
+	for _, tc := range []struct {
+		layout string
+		shape  []int64
+		want   string // of the error, "" if there is none
+	}{
+		{"nchw", []int64{-1, 4, 2, 3}, ""},
+		{"nhwc", []int64{-1, 2, 3, 4}, ""},
+		{"nchw", []int64{-1, 6, 4}, ""},
+		{"nchw", []int64{-1, 2, 3, 2, 2}, ""},
+		{"nchw", []int64{-1, 24}, ""},
+		{"", []int64{-1, 4, 6}, ""}, // of a text
+		{"", []int64{-1, -1, 6}, "does not fit"},
+		{"nchw", []int64{-1}, "is none that is pooled"},
+		{"nchw", []int64{-1, 1 << 40, 1 << 40}, "more than 1048576 values"},
+		{"nchw", []int64{-1, 4, 0, 3}, "0 values"},
+	} {
+		s := &Spec{Taps: []Tap{{Output: "own", Pooling: "mean"}}, Text: new(TextSpec)}
+		if tc.layout != "" {
+			s.Image, s.Text = &ImageSpec{Layout: tc.layout}, nil
+		}
+		tap := Tap{Output: "x", Pooling: "flat"}
+		err := s.fillTap(&tap, tc.shape)
+		if tc.want != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%v: %v, want …%s…", tc.shape, err, tc.want)
+			}
+			continue
+		}
+		if want := (Tap{Output: "x", Pooling: "flat", Shape: tc.shape, Dim: 24}); err != nil || !reflect.DeepEqual(tap, want) {
+			t.Errorf("%+v, %v, want %+v", tap, err, want)
+		}
+	}
+	five := Tap{Output: "x"}
+	if err := (&Spec{Taps: []Tap{{}}, Image: new(ImageSpec)}).fillTap(&five, []int64{-1, 2, 3, 2, 2}); err == nil || !strings.Contains(err.Error(), "one of flat") {
+		t.Errorf("no pooling of five dimensions: %v", err)
 	}
 }

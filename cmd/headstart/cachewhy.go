@@ -333,7 +333,7 @@ func counted(n int, noun string) string {
 // fieldWords say what the fields of an identity are.
 var fieldWords = map[string]string{
 	"model.sha256": "the model's bytes", "output": "the tap", "pool": "its pooling", "post": "what is done to a vector last",
-	"dim": "the length of a vector", "dtype": "how values are kept", "numerics": "what kind of processor computes",
+	"dim": "the length of a vector", "shape": "the dimensions of the tensor", "dtype": "how values are kept", "numerics": "what kind of processor computes",
 	"prep.impl": "the version of the preprocessing", "prep.decode": "the version of the image decoders",
 	"prep.alpha": "what becomes of transparency", "prep.exif": "the orientation tag", "prep.grey16": "what becomes of 16-bit grey",
 	"prep.convert": "the colours", "prep.resize.w": "the width to resize to", "prep.resize.h": "the height to resize to", "prep.resize.filter": "the filter of resizing",
@@ -345,7 +345,11 @@ var fieldWords = map[string]string{
 
 // fieldInWords is a field's name with what it is.
 func fieldInWords(field string) string {
-	if words := fieldWords[field]; words != "" {
+	words := fieldWords[field]
+	if strings.HasPrefix(field, "shape.") {
+		words = fieldWords["shape"]
+	}
+	if words != "" {
 		return field + " (" + words + ")"
 	}
 	return field

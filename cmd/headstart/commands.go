@@ -7,6 +7,7 @@ func commands(e *env) []*command {
 		trainHeadCommand(e),
 		evaluateCommand(e),
 		predictCommand(e),
+		exportCommand(e),
 		inspectCommand(e),
 		cacheCommand(e),
 		modelsCommand(e),

@@ -22,6 +22,7 @@ type evaluateOptions struct {
 	ignore   bool // rows of classes that the head does not know
 	by       string
 	seed     uint64
+	root     string // where the samples are, for a head with retrained layers
 }
 
 // evaluation is what `evaluate --json` prints.
@@ -43,7 +44,7 @@ func evaluateCommand(e *env) *command {
 		does: "measures a head on labelled features that it was not fitted on",
 		about: "Samples whose content the head was fitted on are left out; --all shows them too, apart. " +
 			"(A head of train-head --refit false was not fitted on its validation part, but calibrated on it.) " +
-			"A head of several feature sets takes as many, in its order.",
+			"A head of several feature sets takes as many, in its order. One with retrained layers reads the samples again, and needs the runtime, unless the cache has what they give.",
 		examples: []string{
 			"headstart evaluate names.head.onnx later.features",
 			"headstart evaluate names.head.onnx names.features --all    # the fitted samples too, apart",
@@ -55,7 +56,8 @@ func evaluateCommand(e *env) *command {
 			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: "Samples", Usage: "leave out samples of classes that the head does not know"},
 			&cli.StringFlag{Name: "by", Category: "Samples", Value: "auto", Usage: "what is drawn together for the intervals: auto (the group where there is one), `group`, none"},
 			&cli.Uint64Flag{Name: "seed", Category: "Samples", Usage: "`SEED` of the bootstrap"},
-		}, commonFlags("cache", "threads", "quiet", "json", "no-color")...),
+			&cli.StringFlag{Name: "root", Category: "Samples", Usage: "the `DIR` where a head with retrained layers finds the samples", DefaultText: "where extract found them"},
+		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")...),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)
 			if err != nil {
@@ -66,7 +68,7 @@ func evaluateCommand(e *env) *command {
 			}
 			return runEvaluate(ctx.Context, &evaluateOptions{
 				common: *c, head: ctx.Args().First(), features: ctx.Args().Tail(),
-				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"),
+				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), root: ctx.String("root"),
 			}, e)
 		},
 	}
@@ -77,7 +79,11 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	store, err := openCache(&o.common)
+	open, model := openCache, f.Model
+	if f.Tail != nil {
+		open, model = cacheToFill, judge(f.Model)
+	}
+	store, err := open(&o.common)
 	if err != nil {
 		return err
 	}
@@ -93,6 +99,12 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if j.table.Labels == nil {
 		return fmt.Errorf("%s: no sample has a label", strings.Join(o.features, ", "))
 	}
+	if f.Tail != nil {
+		if j, err = throughTail(ctx, &o.common, "evaluate", o.root, f, j, o.features, store, e); err != nil {
+			return err
+		}
+		defer j.matrix.Close()
+	}
 
 	out := &evaluation{Head: o.head, Unmatched: j.table.Unmatched}
 	fresh, seen, err := o.sort(f, j, out)
@@ -106,12 +118,12 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		return fmt.Errorf("%s was fitted on all %d labelled samples of %s; --all measures it on them all the same", o.head, len(seen), strings.Join(o.features, ", "))
 	}
 	if len(fresh) > 0 {
-		if out.Metrics, err = o.measure(ctx, f.Model, j, fresh); err != nil {
+		if out.Metrics, err = o.measure(ctx, model, j, fresh); err != nil {
 			return err
 		}
 	}
 	if o.all && len(seen) > 0 {
-		if out.Seen, err = o.measure(ctx, f.Model, j, seen); err != nil {
+		if out.Seen, err = o.measure(ctx, model, j, seen); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/models"
 )
 
 type predictOptions struct {
@@ -179,10 +180,16 @@ func extractCommands(f *file.File) string {
 
 // predictFeatures predicts every row of feature sets.
 func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *env) (*predictSummary, error) {
-	if len(o.given) > 0 {
-		return nil, usagef("--%s says how samples are read; a feature set has been read already", o.given[0])
+	for _, flag := range o.given {
+		if flag != "root" || f.Tail == nil {
+			return nil, usagef("--%s says how samples are read; a feature set has been read already", flag)
+		}
 	}
-	store, err := openCache(&o.common)
+	open, model := openCache, f.Model
+	if f.Tail != nil {
+		open, model = cacheToFill, judge(f.Model)
+	}
+	store, err := open(&o.common)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +202,13 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	if err := features.CheckSpaces(spacesOf(f), j.sets...); err != nil {
 		return nil, err
 	}
-	table, err := newPredictions(f.Model, o.to, o.out, e.stdout, o.top, o.probabilities, false)
+	if f.Tail != nil {
+		if j, err = throughTail(ctx, &o.common, "predict", o.source.Root, f, j, o.sources, store, e); err != nil {
+			return nil, err
+		}
+		defer j.matrix.Close()
+	}
+	table, err := newPredictions(model, o.to, o.out, e.stdout, o.top, o.probabilities, false)
 	if err != nil {
 		return nil, err
 	}
@@ -231,25 +244,16 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		return nil, err
 	}
 	defer src.Close()
-	if o.backbone == "" {
-		o.backbone = f.Spaces[0].Backbone
-	}
-	if err := o.adopt(f.Spaces[0].JSON); err != nil {
-		return nil, err
-	}
-	spec, err := o.resolve(src.Modality())
-	if err != nil && o.backbone == f.Spaces[0].Backbone {
-		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, o.head)
-	}
+	spec, err := o.contract(o.head, f, src.Modality())
 	if err != nil {
 		return nil, err
 	}
-	space, err := extract.Space(spec, spec.Taps[0])
-	if err != nil {
-		return nil, err
-	}
-	if err := sameSpace(o.head, f.Spaces[0].JSON, space); err != nil {
-		return nil, err
+	model := f.Model
+	if f.Tail != nil {
+		model = judge(f.Model)
+		if spec, err = withTail(spec, f); err != nil {
+			return nil, err
+		}
 	}
 	said := false
 	unkept := func(reason error) error {
@@ -271,7 +275,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		return nil, err
 	}
 	defer backbone.Close()
-	table, err := newPredictions(f.Model, o.to, o.out, e.stdout, o.top, o.probabilities, true)
+	table, err := newPredictions(model, o.to, o.out, e.stdout, o.top, o.probabilities, true)
 	if err != nil {
 		return nil, err
 	}
@@ -304,6 +308,29 @@ func (s *predictSink) Take(rows []extract.Row) error {
 		}
 	}
 	return s.table.flush()
+}
+
+// contract returns the backbone of a head of one space, for samples of modality m, with the input
+// contract that the head's features had.
+func (s *sampling) contract(headFile string, f *file.File, m models.Modality) (*models.Spec, error) {
+	if s.backbone == "" {
+		s.backbone = f.Spaces[0].Backbone
+	}
+	if err := s.adopt(f.Spaces[0].JSON); err != nil {
+		return nil, err
+	}
+	spec, err := s.resolve(m)
+	if err != nil && s.backbone == f.Spaces[0].Backbone {
+		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	space, err := extract.Space(spec, spec.Taps[0])
+	if err != nil {
+		return nil, err
+	}
+	return spec, sameSpace(headFile, f.Spaces[0].JSON, space)
 }
 
 // adopt takes the tap, the dtype and the image policies over from the space that a head was fitted

@@ -199,14 +199,15 @@ func (o *trainOptions) facts() []report.Fact {
 	if o.CV > 0 {
 		cv = fmt.Sprint(o.CV)
 	}
-	return []report.Fact{
+	facts := []report.Fact{
 		{Name: "--head", Value: o.Settings.Head}, {Name: "--l2", Value: l2}, {Name: "--l2-points", Value: fmt.Sprint(o.L2Points)},
 		{Name: "--folds", Value: fmt.Sprint(o.Folds)}, {Name: "--cv", Value: cv}, {Name: "--split", Value: split}, {Name: "--by", Value: o.By},
 		{Name: "--metric", Value: o.Metric}, {Name: "--tolerance", Value: fmt.Sprint(o.Tolerance)}, {Name: "--class-weight", Value: o.classWeight},
 		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},
 		{Name: "--calibrate", Value: o.Calibrate}, {Name: "--refit", Value: fmt.Sprint(!o.NoRefit)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)},
-		{Name: "--seed", Value: fmt.Sprint(o.Seed)},
+		{Name: "--seed", Value: fmt.Sprint(o.Seed)}, {Name: "--shots", Value: fmt.Sprint(o.Shots)},
 	}
+	return append(facts, o.tailFacts()...)
 }
 
 // writeWhole writes a file whole or not at all.

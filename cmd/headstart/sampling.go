@@ -47,7 +47,7 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
 		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
-			Usage: "take the tensor `TENSOR[:POOLING]` as features (repeatable; one forward pass gives all of them; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
+			Usage: "take the tensor `TENSOR[:POOLING]` as features, pooled over tokens by mean, cls, last, max or meanstd, over space by gap, gem, max or meanstd, or flat, which keeps every value (one forward pass gives all taps; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
 		&cli.StringFlag{Name: "dtype", Category: "Backbone",
 			Usage: "how embeddings are kept: `f32`, or f16 for half the room and three to four digits", DefaultText: "f32"},
 

@@ -49,16 +49,12 @@ func (s *session) open() error {
 		for i, in := range s.spec.Inputs {
 			inputs[i] = in.Name
 		}
-		outputs := make([]string, len(s.spec.Taps))
-		for i, tap := range s.spec.Taps {
-			outputs[i] = tap.Output
-		}
 		model := s.spec.Weights.Pruned
 		if model == nil {
 			model = s.spec.Weights.Data
 		}
 		s.graph, s.err = s.opened.NewSession(model, &runtime.Options{
-			Name: s.spec.Name, Inputs: inputs, Outputs: outputs,
+			Name: s.spec.Name, Inputs: inputs, Outputs: s.spec.Outputs(),
 			Folder: s.spec.Weights.Dir, Threads: 1, Provider: s.provider,
 		})
 	})

@@ -27,6 +27,15 @@ func startStepMeter(e *env, c *common, name, what string) *stepMeter {
 
 // step is called when so many of all steps are done.
 func (m *stepMeter) step(done, total int) {
+	line := fmt.Sprintf("%s: %s of %s %s", m.name, count(int64(done)), count(int64(total)), m.what)
+	if took := time.Since(m.start).Seconds(); done > 0 && done < total {
+		line += fmt.Sprintf(", %s left", span(took/float64(done)*float64(total-done)))
+	}
+	m.line(line)
+}
+
+// line shows a line if it is time for one.
+func (m *stepMeter) line(line string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -38,10 +47,6 @@ func (m *stepMeter) step(done, total int) {
 		return
 	}
 	m.shown = now
-	line := fmt.Sprintf("%s: %s of %s %s", m.name, count(int64(done)), count(int64(total)), m.what)
-	if took := now.Sub(m.start).Seconds(); done > 0 && done < total {
-		line += fmt.Sprintf(", %s left", span(took/float64(done)*float64(total-done)))
-	}
 	if !m.env.stderrIsTerminal {
 		fmt.Fprintln(m.env.stderr, line)
 		return

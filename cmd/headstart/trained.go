@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,7 +178,7 @@ func spacesOf(f *file.File) []json.RawMessage {
 
 // reportOf is what report draws of a head that was read from a file.
 func reportOf(name string, f *file.File) (*report.Head, error) {
-	h := &report.Head{Name: name, Result: &head.Result{Head: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2}}
+	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &head.Result{Head: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2}}
 	if f.Metrics != nil {
 		if err := json.Unmarshal(f.Metrics, h.Result); err != nil {
 			return nil, fmt.Errorf("%s: metrics: %w", name, err)
@@ -191,6 +192,18 @@ func reportOf(name string, f *file.File) (*report.Head, error) {
 		h.Features, h.Groups, h.Unmatched = t.Features, t.Groups, t.Unmatched
 	}
 	return h, nil
+}
+
+// retrainedOf says which layers were trained with a head, "" if none were.
+func retrainedOf(f *file.File) string {
+	if f.Tail == nil {
+		return ""
+	}
+	from := "the inputs"
+	if f.Tail.Cut != "" {
+		from = f.Tail.Cut
+	}
+	return fmt.Sprintf("behind %s: %d weights of the backbone, %s parameters", from, len(f.Tail.Weights), count(f.Tail.Parameters()))
 }
 
 // style is how tables are printed.
@@ -212,6 +225,17 @@ type headSummary struct {
 	Result   json.RawMessage   `json:"result,omitempty"`
 	Versions map[string]string `json:"versions,omitempty"`
 	Created  string            `json:"created,omitempty"`
+	Tail     *tailSummary      `json:"tail,omitempty"`
+}
+
+// tailSummary is what is said of the layers that were trained with a head.
+type tailSummary struct {
+	Cut        string   `json:"cut"` // "": the inputs of the backbone
+	Features   string   `json:"features"`
+	Pooling    string   `json:"pooling"`
+	Normalize  bool     `json:"normalize"`
+	Weights    []string `json:"weights"`
+	Parameters int64    `json:"parameters"`
 }
 
 type headSpace struct {
@@ -230,6 +254,12 @@ func newHeadSummary(name string, f *file.File) *headSummary {
 	if f.Fitted != nil {
 		s.Fitted = f.Fitted.N
 	}
+	if t := f.Tail; t != nil {
+		s.Tail = &tailSummary{
+			Cut: t.Cut, Features: t.Features, Pooling: t.Pooling, Normalize: t.Normalize,
+			Weights: slices.Sorted(maps.Keys(t.Weights)), Parameters: t.Parameters(),
+		}
+	}
 	return s
 }
 
@@ -239,7 +269,10 @@ func printHead(e *env, c *common, name string, f *file.File) error {
 	if err != nil {
 		return err
 	}
-	return report.SummaryTo(e.stdout, h, 0, e.style(c))
+	if err := report.SummaryTo(e.stdout, h, 0, e.style(c)); err != nil {
+		return err
+	}
+	return report.ComparedTo(e.stdout, h.Result.Comparison, nil, e.style(c))
 }
 
 // printHeads compares heads in one table.

@@ -28,6 +28,19 @@ type trainOptions struct {
 	root        string
 	classWeight string
 	features    []string
+
+	tail        string // "" : the head alone
+	dtype       string // of activations in the cache
+	epochs      int
+	batch       int
+	patience    int
+	rate        float64
+	weightDecay float64
+	layerDecay  float64
+	warmup      float64
+	clip        float64
+	smoothing   float64
+	memory      int64
 }
 
 // trainSummary is what `train-head --json` prints.
@@ -48,6 +61,7 @@ type trainSummary struct {
 	Warnings    []head.Warning      `json:"warnings,omitempty"`
 	Unmatched   int                 `json:"unmatched"`
 	Report      string              `json:"report,omitempty"`
+	Tail        *retrainSummary     `json:"tail,omitempty"`
 }
 
 type fitSummary struct {
@@ -60,19 +74,24 @@ type baselineSummary struct {
 }
 
 func trainHeadCommand(e *env) *command {
-	const fit, test, result = "Fitting", "Testing", "Result"
+	const fit, test, deeper, result = "Fitting", "Testing", "Retraining", "Result"
 	return &command{
 		name: "train-head",
 		args: "NAME.features…",
 		does: "fits, selects and tests a head on cached embeddings",
 		about: "Several feature sets of the same samples are joined by id and put beside each other. " +
 			"The strength of the regularisation is chosen by cross-validation inside the training part; what is reported was measured on samples " +
-			"that neither the fit nor the choice has seen. With fewer than 2,000 samples and no splits of their own that is cross-validation of the whole procedure.",
+			"that neither the fit nor the choice has seen. With fewer than 2,000 samples and no splits of their own that is cross-validation of the whole procedure.\n\n" +
+			"With --tail, layers of the backbone are retrained too, from the head that was fitted: the last N, half of them, all, or those behind a tensor. " +
+			"The validation part says when to stop, and whether it was of use; --tail auto compares the head alone, more taps, and tails from few layers to all, " +
+			"and takes the simplest that is within one standard error of the best. It reads the samples again and needs the runtime. " +
+			"After Ctrl-C or a crash the same command goes on from NAME.head.onnx.….checkpoint.",
 		examples: []string{
 			"headstart train-head names.features",
 			"headstart train-head --by group --l2-points 8 --folds 3 images.features names.features",
 			"headstart train-head --split train=0.8,test=0.2 --metric macro-f1 names.features",
 			"headstart train-head --report page.html --root photos/ photos.features",
+			"headstart train-head --tail last:1 --epochs 2 --by none names.features    # retrain the last layer too",
 		},
 		exits:   []int{exitCorrupt},
 		minArgs: 1, maxArgs: -1,
@@ -92,13 +111,27 @@ func trainHeadCommand(e *env) *command {
 
 			&cli.IntFlag{Name: "cv", Category: test, Usage: "test by `K`-fold cross-validation of the whole procedure", DefaultText: "5 for fewer than 2,000 samples without splits"},
 			&cli.StringFlag{Name: "split", Category: test, Usage: "`SHARES` of the parts, as in train=0.6,validation=0.2,test=0.2, drawn by a stable hash"},
+			&cli.IntFlag{Name: "shots", Category: test, Usage: "fit on at most `N` samples of each class of the training part", DefaultText: "all"},
 			&cli.StringFlag{Name: "by", Category: test, Value: "auto", Usage: "what stays together in splits and folds: auto (the group where there is one), `group`, none"},
 			&cli.IntFlag{Name: "repeat", Category: test, Value: 1, Usage: "do it all with `K` seeds and report the spread"},
 
+			&cli.StringFlag{Name: "tail", Category: deeper, Usage: "retrain layers of the backbone: last:N, half, all, the layers behind a `TENSOR`, or auto", DefaultText: "none"},
+			&cli.IntFlag{Name: "epochs", Category: deeper, Value: 10, Usage: "at most `N` passes over the training part"},
+			&cli.IntFlag{Name: "patience", Category: deeper, Value: 3, Usage: "stop after `N` epochs without a better validation score"},
+			&cli.IntFlag{Name: "batch-size", Category: deeper, Value: 16, Usage: "`N` samples a step"},
+			&cli.Float64Flag{Name: "lr", Category: deeper, Value: 1e-4, Usage: "learning `RATE` of the head after the warm-up; it falls to 0 along a cosine"},
+			&cli.Float64Flag{Name: "layer-decay", Category: deeper, Value: 0.9, Usage: "`FACTOR` of the rate from each layer to the one before it"},
+			&cli.Float64Flag{Name: "warmup", Category: deeper, Value: 0.05, Usage: "`SHARE` of the steps in which the rate rises"},
+			&cli.Float64Flag{Name: "weight-decay", Category: deeper, Value: 0.01, Usage: "`RATE` at which weights shrink beside the steps (AdamW)"},
+			&cli.Float64Flag{Name: "clip", Category: deeper, Value: 1, Usage: "longest `LENGTH` of the gradient; 0: any"},
+			&cli.Float64Flag{Name: "label-smoothing", Category: deeper, Usage: "`SHARE` of each label that is spread over all classes"},
+			&cli.StringFlag{Name: "memory", Category: deeper, Value: "2GiB", Usage: "`SIZE` that training may take; larger batches are cut and their gradients added up"},
+			&cli.StringFlag{Name: "dtype", Category: deeper, Value: "f32", Usage: "how activations at the cut are cached: `f32`, or f16 for half the room"},
+
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the head's `FILE`", DefaultText: "A.head.onnx or A+B.head.onnx"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "draw a page: `FILE.html`"},
-			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where the page finds the samples", DefaultText: "where extract found them"},
-		}, commonFlags("cache", "threads", "quiet", "json", "no-color")),
+			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where --report and --tail find the samples", DefaultText: "where extract found them"},
+		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 		action: func(ctx *cli.Context) error {
 			o, err := newTrainOptions(ctx, e)
 			if err != nil {
@@ -119,7 +152,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
 		Settings: head.Settings{
 			Head: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
-			Metric: ctx.String("metric"), CV: ctx.Int("cv"), By: ctx.String("by"),
+			Metric: ctx.String("metric"), CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
 			NoStandardize: ctx.String("standardize") == "false", L2Normalize: ctx.Bool("l2-normalize"), NoRefit: ctx.String("refit") == "false",
 			Calibrate: ctx.String("calibrate"), Seed: ctx.Uint64("seed"), Repeat: ctx.Int("repeat"), Threads: c.threads,
 		},
@@ -139,7 +172,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 			return nil, err
 		}
 	}
-	for flag, least := range map[string]int{"l2-points": 2, "folds": 2, "cv": 2, "repeat": 1} {
+	for flag, least := range map[string]int{"l2-points": 2, "folds": 2, "cv": 2, "repeat": 1, "shots": 1} {
 		if n := ctx.Int(flag); ctx.IsSet(flag) && n < least {
 			return nil, usagef("--%s %d: at least %d is needed", flag, n, least)
 		}
@@ -151,6 +184,9 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
 			return nil, usagef("--l2 %s: neither auto nor a number above 0", s)
 		}
+	}
+	if ctx.IsSet("shots") && ctx.IsSet("cv") {
+		return nil, usagef("--shots takes samples of a training part; --cv has none")
 	}
 	if s := ctx.String("split"); s != "" {
 		if ctx.IsSet("cv") {
@@ -169,8 +205,11 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 			return nil, err
 		}
 	}
-	if o.root != "" && o.report == "" {
-		return nil, usagef("--root says where --report finds the samples; there is no --report")
+	if err := o.readTail(ctx); err != nil {
+		return nil, err
+	}
+	if o.root != "" && o.report == "" && o.tail == "" {
+		return nil, usagef("--root says where --report and --tail find the samples; there is neither")
 	}
 	return o, nil
 }
@@ -217,16 +256,22 @@ type joined struct {
 
 // openFeatures reads feature sets, joins them and finds their rows in c.
 func openFeatures(paths []string, c *cache.Cache) (*joined, error) {
-	j := new(joined)
+	var sets []*features.Set
 	for _, p := range paths {
 		set, err := features.Read(p)
 		if err != nil {
 			return nil, err
 		}
-		j.sets = append(j.sets, set)
+		sets = append(sets, set)
 	}
+	return joinSets(sets, paths, c)
+}
+
+// joinSets is openFeatures of sets that were read.
+func joinSets(sets []*features.Set, paths []string, c *cache.Cache) (*joined, error) {
+	j := &joined{sets: sets}
 	var err error
-	if j.table, err = features.Join(j.sets, paths); err != nil {
+	if j.table, err = features.Join(sets, paths); err != nil {
 		return nil, err
 	}
 	j.matrix, err = j.table.Matrix(c)
@@ -269,7 +314,11 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		}
 		out = strings.Join(bases, "+") + ".head.onnx"
 	}
-	store, err := openCache(&o.common)
+	open := openCache
+	if o.tail != "" {
+		open = cacheToFill
+	}
+	store, err := open(&o.common)
 	if err != nil {
 		return err
 	}
@@ -286,6 +335,9 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 
+	if o.tail != "" {
+		return runRetrain(ctx, o, out, store, j, e)
+	}
 	start := time.Now()
 	fits := startStepMeter(e, &o.common, "train-head", "fits")
 	o.Progress = fits.step

@@ -126,21 +126,36 @@ func (p *Preprocessor) To(dst []float32, content []byte) (Notes, error) {
 	if err != nil {
 		return notes, err
 	}
-	if p.nhwc {
-		for i := 0; i < n; i++ {
-			dst[3*i] = p.table[0][s.crop[3*i]]
-			dst[3*i+1] = p.table[1][s.crop[3*i+1]]
-			dst[3*i+2] = p.table[2][s.crop[3*i+2]]
-		}
-		return notes, nil
+	p.valuesTo(dst, s.crop)
+	return notes, nil
+}
+
+// ValuesTo writes to dst what To writes, of a crop that CropTo has made: a crop
+// takes a quarter of the room.
+func (p *Preprocessor) ValuesTo(dst []float32, crop []uint8) error {
+	if n := 3 * p.w * p.h; len(dst) != n || len(crop) != n {
+		return fmt.Errorf("image: a crop of %d levels for %d values, want %d of both (3×%d×%d)", len(crop), len(dst), n, p.h, p.w)
 	}
+	p.valuesTo(dst, crop)
+	return nil
+}
+
+func (p *Preprocessor) valuesTo(dst []float32, crop []uint8) {
+	if p.nhwc {
+		for i := 0; i < len(crop); i += 3 {
+			dst[i] = p.table[0][crop[i]]
+			dst[i+1] = p.table[1][crop[i+1]]
+			dst[i+2] = p.table[2][crop[i+2]]
+		}
+		return
+	}
+	n := p.w * p.h
 	r, g, b := dst[:n], dst[n:2*n], dst[2*n:]
 	for i := range r {
-		r[i] = p.table[0][s.crop[3*i]]
-		g[i] = p.table[1][s.crop[3*i+1]]
-		b[i] = p.table[2][s.crop[3*i+2]]
+		r[i] = p.table[0][crop[3*i]]
+		g[i] = p.table[1][crop[3*i+1]]
+		b[i] = p.table[2][crop[3*i+2]]
 	}
-	return notes, nil
 }
 
 // crop is CropTo with the memory to use. A panic in a decoder becomes an

@@ -15,9 +15,12 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
-// Version is the version of the layout of head files that this package reads
-// and writes.
-const Version = 1
+// Versions of the layout of head files that this package reads and writes. A program that
+// knows the first alone refuses the other.
+const (
+	Version     = 1 // of a head on features
+	TailVersion = 2 // of a head with a tail
+)
 
 // ErrNotHead is wrapped by Read's error for a file that is no head file at all.
 var ErrNotHead = errors.New("not a head file")
@@ -27,6 +30,12 @@ type File struct {
 	Model  *head.Model
 	Spaces []Space // where the features come from, in the order of the columns; their lengths add up to Model.D
 	Fitted *Fitted // the rows that the head was fitted on
+
+	// Tail is the part of the backbone that was trained with the head; nil: the head was trained on
+	// features alone. With a tail, Model is of the features that the tail computes, without
+	// a standardisation, and Spaces holds one space: that of the
+	// features which the backbone gave before the training.
+	Tail *Tail
 
 	Settings json.RawMessage   // how the head was trained; nil: not known
 	Data     string            // digest of the data set, hex; "": not known

@@ -384,7 +384,8 @@ func TestReadRefuses(t *testing.T) {
 		want string
 	}{
 		{"another model", func(m *onnx.ModelProto, _ meta) { m.MetadataProps = nil }, "not a head file: it is an ONNX model without headstart's metadata"},
-		{"newer format", set("format", "2"), `format version "2"; this version of headstart reads 1`},
+		{"newer format", set("format", "3"), `format version "3"; this version of headstart reads 1 and 2`},
+		{"format of a tail", set("format", "2"), "metadata headstart.tail is missing"},
 		{"metadata twice", func(m *onnx.ModelProto, _ meta) { m.MetadataProps = append(m.MetadataProps, m.MetadataProps[2]) }, `"headstart.classes" stands twice`},
 		{"no classes", drop("classes"), "metadata headstart.classes is missing"},
 		{"no space", drop("space.0"), "metadata headstart.space.0 is missing"},
@@ -471,6 +472,17 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(data)
 		f.Add(data[:len(data)/2])
+	}
+	for _, pooling := range []string{"cls", "mean"} {
+		h := tailed(pooling, pooling == "mean")
+		for _, cut := range []string{"cut", ""} {
+			h.Tail.Cut = cut
+			data, err := encode(h)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := decode(data)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
 )
 
 const (
@@ -30,20 +31,39 @@ type standardization struct {
 
 // encode returns the bytes of a head file.
 func encode(f *File) ([]byte, error) {
+	m, err := Build(f)
+	if err != nil {
+		return nil, err
+	}
+	return onnx.Encode(m)
+}
+
+// Build returns the ONNX model that Write writes: what a runtime takes to compute
+// probabilities.
+func Build(f *File) (*onnx.ModelProto, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	m := f.Model
-	p, err := parametersOf(m)
-	if err != nil {
-		return nil, err
+	var out *onnx.ModelProto
+	var tail *tailJSON
+	if f.Tail != nil {
+		var err error
+		if out, tail, err = f.Tail.model(m); err != nil {
+			return nil, err
+		}
+	} else {
+		p, err := parametersOf(m)
+		if err != nil {
+			return nil, err
+		}
+		out = &onnx.ModelProto{
+			IrVersion:   new(int64(irVersion)),
+			Graph:       p.graph(),
+			OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
+		}
 	}
-	out := &onnx.ModelProto{
-		IrVersion:    new(int64(irVersion)),
-		ProducerName: new(string(producer)),
-		Graph:        p.graph(),
-		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
-	}
+	out.ProducerName = new(string(producer))
 	if v := f.Versions[producer]; v != "" {
 		out.ProducerVersion = new(v)
 	}
@@ -58,7 +78,7 @@ func encode(f *File) ([]byte, error) {
 		put(key, string(data))
 		return nil
 	}
-	put("format", strconv.Itoa(Version))
+	put("format", strconv.Itoa(f.version()))
 	put("head", m.Kind)
 	if err := putJSON("classes", m.Classes); err != nil {
 		return nil, err
@@ -67,12 +87,18 @@ func encode(f *File) ([]byte, error) {
 		put("space."+strconv.Itoa(i), string(s.JSON))
 		put("backbone."+strconv.Itoa(i), s.Backbone)
 	}
-	if err := putJSON("standardization", standardization{m.Mean, m.Scale}); err != nil {
+	if tail != nil {
+		if err := putJSON("tail", tail); err != nil {
+			return nil, err
+		}
+	} else if err := putJSON("standardization", standardization{m.Mean, m.Scale}); err != nil {
 		return nil, err
 	}
 	put("temperature", number(m.Temperature))
 	put("l2", number(m.L2))
-	put("l2_normalize", strconv.FormatBool(m.L2Normalize))
+	if tail == nil {
+		put("l2_normalize", strconv.FormatBool(m.L2Normalize))
+	}
 	if err := putJSON("fitted", f.Fitted); err != nil {
 		return nil, err
 	}
@@ -93,7 +119,15 @@ func encode(f *File) ([]byte, error) {
 	if f.Created != "" {
 		put("created", f.Created)
 	}
-	return onnx.Encode(out)
+	return out, nil
+}
+
+// version is the version of the layout that f is written in.
+func (f *File) version() int {
+	if f.Tail != nil {
+		return TailVersion
+	}
+	return Version
 }
 
 // number writes x with the fewest digits that give x back.
@@ -122,19 +156,25 @@ func decode(data []byte) (*File, error) {
 	switch v, ok := meta["format"]; {
 	case !ok:
 		return nil, fmt.Errorf("%w: it is an ONNX model without headstart's metadata", ErrNotHead)
-	case v != strconv.Itoa(Version):
-		return nil, fmt.Errorf("format version %.20q; this version of headstart reads %d", v, Version)
+	case v != strconv.Itoa(Version) && v != strconv.Itoa(TailVersion):
+		return nil, fmt.Errorf("format version %.20q; this version of headstart reads %d and %d", v, Version, TailVersion)
 	}
+	withTail := meta["format"] == strconv.Itoa(TailVersion)
 	r := reader{meta: meta}
 	f := &File{Model: new(head.Model), Fitted: new(Fitted)}
 	model := f.Model
 	var std standardization
 	r.text("head", &model.Kind)
 	r.json("classes", &model.Classes)
-	r.json("standardization", &std)
+	var tail string
+	if withTail {
+		r.text("tail", &tail)
+	} else {
+		r.json("standardization", &std)
+		r.json("l2_normalize", &model.L2Normalize)
+	}
 	r.json("temperature", &model.Temperature)
 	r.json("l2", &model.L2)
-	r.json("l2_normalize", &model.L2Normalize)
 	r.json("fitted", f.Fitted)
 	for i := range maxSpaces {
 		n := strconv.Itoa(i)
@@ -161,9 +201,20 @@ func decode(data []byte) (*File, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	model.Mean, model.Scale = std.Mean, std.Scale
-	if err := readGraph(m, model); err != nil {
-		return nil, err
+	if withTail {
+		var space struct{ Dim int }
+		if err := json.Unmarshal(f.Spaces[0].JSON, &space); err != nil {
+			return nil, fmt.Errorf("space 0: %w", err)
+		}
+		model.D = space.Dim
+		if f.Tail, err = readTail(tail, m, model, len(data)); err != nil {
+			return nil, err
+		}
+	} else {
+		model.Mean, model.Scale = std.Mean, std.Scale
+		if err := readGraph(m, model); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.check(); err != nil {
 		return nil, err
@@ -230,6 +281,14 @@ func (f *File) check() error {
 	}
 	if sum != f.Model.D {
 		return fmt.Errorf("the spaces have %d features, the head %d", sum, f.Model.D)
+	}
+	if f.Tail != nil {
+		if err := f.Tail.check(f.Model); err != nil {
+			return err
+		}
+		if len(f.Spaces) != 1 {
+			return fmt.Errorf("tail: %d spaces; the features of a tail are of one", len(f.Spaces))
+		}
 	}
 	if f.Fitted == nil {
 		return fmt.Errorf("the rows that the head was fitted on are missing")
@@ -302,6 +361,24 @@ func parametersOf(m *head.Model) (*parameters, error) {
 		return nil, fmt.Errorf("temperature %v is too small for float32", m.Temperature)
 	}
 	return p, err
+}
+
+// Head returns the head of f as its graph has it, rounded to float32. Without a tail it
+// does not say which tensor the features are, nor how they are pooled.
+func Head(f *File) (*layer.Head, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("head/file: %w", err)
+	}
+	p, err := parametersOf(f.Model)
+	if err != nil {
+		return nil, fmt.Errorf("head/file: %w", err)
+	}
+	if f.Tail != nil {
+		h := f.Tail.layer(p)
+		h.Features, h.Mask = f.Tail.Features, f.Tail.Mask
+		return h, nil
+	}
+	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature}, nil
 }
 
 // moved returns w·center, by which the bias of a class changes when features

@@ -27,6 +27,9 @@ type Cut struct {
 	Side []string
 }
 
+// EndLayer is the Layer of what has weights behind the last layer with a name.
+const EndLayer = "the end"
+
 // learned are operators that work with weights on what is fed: from them on a
 // tensor is more than a form of the input. The numbers are the places of the
 // weights.

@@ -115,6 +115,44 @@ func TestCuts(t *testing.T) {
 	}
 }
 
+// A node that makes the cut and, beside it, what another output needs stands in
+// the tail. It made the cut there a second time: a name was an input and the
+// output of a node, which the runtime refuses.
+func TestTailKeepsMakerOfCut(t *testing.T) {
+	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	w := map[string][]int64{"w1": {4, 4}, "w2": {2, 2}}
+	m := network(w, x, "y", "a = MatMul x w1", "b b_1 = Split a", "y = MatMul b w2")
+	m.Graph.Node[1].Attribute = []*AttributeProto{IntAttribute("axis", 1)}
+	m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String("b_1")})
+	g, err := Fold(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, err := Tail(g, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, tail)
+	var ops []string
+	for _, n := range tail.Nodes {
+		ops = append(ops, n.GetOpType()+" "+strings.Join(n.Output, " "))
+	}
+	if want := []string{"MatMul a", "Split b_2 b_1", "MatMul y"}; !slices.Equal(ops, want) || !slices.Equal(tail.Inputs, []string{"b", "x"}) {
+		t.Errorf("nodes %q of %q, want %q", ops, tail.Inputs, want)
+	}
+	if !slices.Equal(tail.Shapes["b_2"], []int64{2, 2}) || tail.Types["b_2"] != TensorProto_FLOAT {
+		t.Errorf("the cut that is made again: %v%v", tail.Types["b_2"], tail.Shapes["b_2"])
+	}
+	if made := g.Nodes[1].Output; !slices.Equal(made, []string{"b", "b_1"}) {
+		t.Errorf("the graph's own node makes %q now", made)
+	}
+	// An output beside the cut does not depend on it.
+	g.Outputs = []string{"b_1"}
+	if _, err := Tail(g, "b"); err == nil || !strings.Contains(err.Error(), "do not depend") {
+		t.Errorf("from beside the output: %v", err)
+	}
+}
+
 func itoa(v int64) string { return strconv.FormatInt(v, 10) }
 
 func TestLayerNames(t *testing.T) {
@@ -141,16 +179,24 @@ func TestLayerNames(t *testing.T) {
 }
 
 func TestLayerOfMetadata(t *testing.T) {
-	n := Node("Add", []string{"m.encoder.layer.0.bias", "x"}, []string{"y"})
-	if l := layerOf(n); l != "m.encoder.layer.0" {
+	w := &flow{g: &Graph{
+		Constants: map[string]*Tensor{"m.encoder.layer.0.bias": {Type: TensorProto_FLOAT, Dims: []int64{2}}},
+		Stored:    map[string]string{"m.encoder.layer.0.bias": "m.encoder.layer.0.bias"},
+	}}
+	n := Node("Add", []string{"/m/encoder/layer.7/Add_output_0", "m.encoder.layer.0.bias"}, []string{"y"})
+	if l := w.layerOf(n); l != "m.encoder.layer.0" {
 		t.Errorf("by the weight: %q", l)
+	}
+	n = Node("LayerNormalization", []string{"/m/encoder/layer.7/Add_output_0", "m.norm.weight"}, []string{"y"})
+	if l := w.layerOf(n); l != "" {
+		t.Errorf("by what another layer made: %q", l)
 	}
 	for namespace, want := range map[string]string{
 		": Features/m: BertModel/m.encoder: Encoder/m.encoder.layer.2: Layer/m.encoder.layer.2.output: Output/add_5: aten.add.Tensor": "m.encoder.layer.2",
 		": Features/m: BertModel/m.embeddings: Embeddings/add: aten.add.Tensor":                                                       "", "": "", "add": "",
 	} {
 		n.MetadataProps = []*StringStringEntryProto{{Key: proto.String("namespace"), Value: proto.String(namespace)}}
-		if l := layerOf(n); l != want {
+		if l := w.layerOf(n); l != want {
 			t.Errorf("%s: %q, want %q", namespace, l, want)
 		}
 	}
@@ -165,11 +211,16 @@ func TestLayers(t *testing.T) {
 	for _, test := range []struct{ names, want string }{
 		{"", "a:block 1 c:block 1 d:block 1! e:block 2 f:block 2 g:block 2! h:block 3"},
 		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M /norm/M /norm/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 g:l.1! h:the end"},
+		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M:/l/l.1/M_output_0 /norm/M /norm/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 /l/l.1/M_output_0:l.1! h:the end"},
 		{"/emb/M /l/l.0/M /l/l.0/A /l/l.0/R /l/l.1/M /l/l.1/R /l/l.1/M /l/l.2/M /l/l.2/M", "a:! c:l.0 d:l.0! e:l.1 f:l.1 g:l.1! h:l.2"},
 	} {
 		m := network(w, x, "y", lines...)
 		for i, name := range strings.Fields(test.names) {
+			name, output, renamed := strings.Cut(name, ":")
 			m.Graph.Node[i].Name = &name
+			if renamed {
+				m.Graph.Node[i].Output[0], m.Graph.Node[i+1].Input[0] = output, output
+			}
 		}
 		g, err := Outline(m, nil)
 		if err != nil {

@@ -12,9 +12,10 @@
 // Surgery starts with Fold, which makes a Graph of a model for one size of its
 // inputs: the shape of every tensor, and the values of all that is constant.
 // Cuts finds the tensors that everything flows through, Tail takes what follows
-// one. Prune, Append and WriteBack work on the model itself: a pruned model stops
-// at the tensors that are wanted, an extended one goes on, and changed weights
-// get back into the tensors that they were stored in.
+// one. Prune, Detach, Append and WriteBack work on the model itself: a pruned model stops
+// at the tensors that are wanted, a detached one begins at one, an extended one goes
+// on, and changed weights get back into the tensors that they were stored in
+// (Rewrite does that to a copy, Stored reads them). Rename frees names.
 //
 // The package needs no runtime and no cgo.
 //

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -140,7 +141,8 @@ const (
 
 // WriteExternal writes the values of m's larger initialisers to w and lets m
 // refer to them there. location is the path of what is written, relative to the
-// folder of the model, slash-separated. A model that refers to files already is
+// folder of the model, slash-separated. Tensors that change are copies: a model that shares
+// them with m keeps its values. A model that refers to files already is
 // refused: ReadExternal comes first, so that the new file is whole.
 func WriteExternal(m *ModelProto, location string, w io.Writer) error {
 	if _, err := localPath(location); err != nil {
@@ -155,10 +157,13 @@ func WriteExternal(m *ModelProto, location string, w io.Writer) error {
 		return err
 	}
 	at := int64(0)
-	for _, t := range m.GetGraph().GetInitializer() {
+	for i, t := range m.GetGraph().GetInitializer() {
 		if len(t.RawData) < externalLeast {
 			continue
 		}
+		t = shallow(t)
+		t.ExternalData = slices.Clone(t.ExternalData)
+		m.Graph.Initializer[i] = t
 		gap := (externalAlign - at%externalAlign) % externalAlign
 		for _, b := range [][]byte{make([]byte, gap), t.RawData} {
 			if _, err := w.Write(b); err != nil {

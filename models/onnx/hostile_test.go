@@ -396,6 +396,11 @@ func FuzzSurgery(f *testing.F) {
 		}
 	}
 	add(small(nil), "y")
+	for _, m := range []*ModelProto{bypassed(nil), small(nil)} {
+		if data, err := Encode(m); err == nil {
+			f.Add(data, "h", "z")
+		}
+	}
 	add(small(func(m *ModelProto) {
 		m.Graph.Node = append(m.Graph.Node, Node("Relu", []string{"y"}, []string{"z"}))
 		m.Graph.ValueInfo = append(m.Graph.ValueInfo, TensorValue("z", TensorProto_FLOAT, Dim{Size: 2}))
@@ -432,6 +437,14 @@ func FuzzSurgery(f *testing.F) {
 			}
 			if again, err := Decode(once); err != nil || !proto.Equal(again, fused) {
 				t.Errorf("the model does not survive its file: %v", err)
+			}
+		}
+		if part, err := Detach(m, tap, read); err == nil {
+			if n := len(part.Graph.Output); n != 1 || part.Graph.Output[0].GetName() != read || tap != "" && part.Graph.Input[0].GetName() != tap {
+				t.Errorf("inputs %v, outputs %v", part.Graph.Input, part.Graph.Output)
+			}
+			if _, err := Encode(part); err != nil {
+				t.Error(err)
 			}
 		}
 		if !proto.Equal(before, m) {

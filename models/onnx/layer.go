@@ -13,7 +13,7 @@ func (w *flow) layers(cuts []Cut, at []int) {
 	end := 0 // what is behind the last layer with a name
 	for i := range cuts {
 		n := w.g.Nodes[w.node[cuts[i].Tensor]]
-		if cuts[i].Layer = layerOf(n); cuts[i].Layer != "" {
+		if cuts[i].Layer = w.layerOf(n); cuts[i].Layer != "" {
 			end = i + 1
 		} else if i > 0 {
 			cuts[i].Layer = cuts[i-1].Layer
@@ -23,7 +23,7 @@ func (w *flow) layers(cuts []Cut, at []int) {
 	if len(named) > 2 { // else names tell nothing
 		if cuts[end-1].Parameters > 0 {
 			for i := end; i < len(cuts); i++ {
-				cuts[i].Layer = "the end"
+				cuts[i].Layer = EndLayer
 			}
 		}
 		for i := range cuts {
@@ -79,8 +79,9 @@ func (w *flow) follows(name string) bool {
 // stands in front of the first number and the number, "encoder.layer.5"; with the
 // block in it if it is a stage, "stages.2.blocks.8". PyTorch's newer exporter
 // writes the modules that a node comes from into its metadata, the older one into
-// its name; else names of weights tell.
-func layerOf(n *NodeProto) string {
+// its name; else names of weights tell. What is fed may be named after the layer
+// before.
+func (w *flow) layerOf(n *NodeProto) string {
 	for _, p := range n.GetMetadataProps() {
 		if p.GetKey() != "namespace" {
 			continue
@@ -93,8 +94,11 @@ func layerOf(n *NodeProto) string {
 		name, _, _ := strings.Cut(modules[len(modules)-2], ":")
 		return layerIn(name + ".node")
 	}
-	for _, name := range append([]string{n.GetName()}, n.GetInput()...) {
-		if l := layerIn(name); l != "" {
+	if l := layerIn(n.GetName()); l != "" {
+		return l
+	}
+	for _, name := range n.GetInput() {
+		if l := layerIn(name); l != "" && w.g.isWeight(name) {
 			return l
 		}
 	}

@@ -73,6 +73,26 @@ func OutlineOpen(m *ModelProto, inputs map[string][]Dim) (g *Graph, shapes map[s
 	return g, shapes, nil
 }
 
+// OpenShapes is OutlineOpen for inputs as m declares them. An open dimension
+// without a name is called by its place, "#input,dimension", and decided by itself.
+func OpenShapes(m *ModelProto) (g *Graph, shapes map[string][]Dim, err error) {
+	s, err := Walk(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	inputs := make(map[string][]Dim)
+	for i, v := range s.Inputs {
+		dims := slices.Clone(v.Shape)
+		for j, d := range dims {
+			if d.Size < 0 && d.Name == "" {
+				dims[j].Name = fmt.Sprintf("#%d,%d", i, j)
+			}
+		}
+		inputs[v.Name] = dims
+	}
+	return OutlineOpen(m, inputs)
+}
+
 // open tells how a dimension of size base depends on the symbols; with says how
 // large it is when one of them is larger.
 func open(base int64, symbols []string, with func(k int) int64) Dim {

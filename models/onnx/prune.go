@@ -32,20 +32,40 @@ func Prune(m *ModelProto, tensors ...string) (*ModelProto, error) {
 			made[o] = true
 		}
 	}
-	need := make(map[string]bool)
+	if err := wanted(made, tensors, "prune"); err != nil {
+		return nil, err
+	}
+	out := shallow(m)
+	out.Graph = between(g, "", tensors)
+	return out, nil
+}
+
+// wanted checks the tensors that a part of a graph is to compute.
+func wanted(made map[string]bool, tensors []string, verb string) error {
+	seen := make(map[string]bool, len(tensors))
 	for _, t := range tensors {
 		if t == "" || !made[t] {
-			return nil, fmt.Errorf("onnx: prune after %s: no node makes this tensor, or one inside a body (If, Loop, Scan); name one that the main graph makes", quote(t))
+			return fmt.Errorf("onnx: %s after %s: no node makes this tensor, or one inside a body (If, Loop, Scan); name one that the main graph makes", verb, quote(t))
 		}
-		if need[t] {
-			return nil, fmt.Errorf("onnx: prune after %s: the tensor is named twice", quote(t))
+		if seen[t] {
+			return fmt.Errorf("onnx: %s after %s: the tensor is named twice", verb, quote(t))
 		}
+		seen[t] = true
+	}
+	return nil
+}
+
+// between returns the part of g that computes tensors, which become its outputs,
+// from its inputs and a tensor that is taken as it is, "" if there is none.
+func between(g *GraphProto, cut string, tensors []string) *GraphProto {
+	need := make(map[string]bool)
+	for _, t := range tensors {
 		need[t] = true
 	}
 	part := shallow(g)
 	part.Node = nil
 	for _, n := range slices.Backward(g.GetNode()) {
-		if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && need[o] }) {
+		if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && o != cut && need[o] }) {
 			part.Node = append(part.Node, n)
 			needs(n, need)
 		}
@@ -81,14 +101,15 @@ func Prune(m *ModelProto, tensors ...string) (*ModelProto, error) {
 			part.ValueInfo = append(part.ValueInfo, v)
 		}
 	}
+	fed := func(v *ValueInfoProto) bool {
+		return slices.ContainsFunc(g.GetInput(), func(in *ValueInfoProto) bool { return in.GetName() == v.GetName() })
+	}
 	for _, v := range g.GetOutput() { // an output no more
-		if need[v.GetName()] && !slices.Contains(part.Output, v) && v.GetType() != nil {
+		if need[v.GetName()] && !slices.Contains(part.Output, v) && v.GetType() != nil && !fed(v) {
 			part.ValueInfo = append(part.ValueInfo, v)
 		}
 	}
-	out := shallow(m)
-	out.Graph = part
-	return out, nil
+	return part
 }
 
 // needs adds the tensors that a node needs to need: also those that its bodies

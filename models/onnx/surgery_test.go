@@ -167,6 +167,52 @@ func TestCutComputesTheSame(t *testing.T) {
 	}
 }
 
+// Where one output is computed from the cut and another from what the node makes
+// beside it, the first sees what is fed for the cut, the second what it always
+// did.
+func TestTailBesideItsCut(t *testing.T) {
+	l := library(t)
+	m := &onnx.ModelProto{
+		IrVersion:   proto.Int64(9),
+		OpsetImport: []*onnx.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(17)}},
+		Graph: &onnx.GraphProto{
+			Name:        proto.String("beside"),
+			Input:       []*onnx.ValueInfoProto{onnx.TensorValue("x", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4})},
+			Initializer: []*onnx.TensorProto{onnx.FloatTensor("scale", []float32{1, -2, 0.5, 3}, 4)},
+			Node: []*onnx.NodeProto{
+				onnx.Node("LayerNormalization", []string{"x", "scale"}, []string{"norm", "mean"}),
+				onnx.Node("Mul", []string{"mean", "scale"}, []string{"y"}),
+			},
+			Output: []*onnx.ValueInfoProto{
+				onnx.TensorValue("y", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}),
+				onnx.TensorValue("norm", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}),
+			},
+		},
+	}
+	g, err := onnx.Fold(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string]runtime.Tensor{"x": feed(onnx.TensorProto_FLOAT, g.Shapes["x"])}
+	want := compute(t, l, m, g, in, "norm")[0]
+	tail, err := onnx.Tail(g, "mean")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := tail.Model(9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in["mean"] = runtime.Tensor{Shape: []int64{2, 1}, F32: []float32{10, 100}}
+	have := compute(t, l, rest, g, in, "y", "norm")
+	if !slices.Equal(have[0], []float32{10, -20, 5, 30, 100, -200, 50, 300}) {
+		t.Errorf("y is %v", have[0])
+	}
+	if d := distance(have[1], want); !(d <= 1e-5) {
+		t.Errorf("norm is %v, was %v", have[1], want)
+	}
+}
+
 // Several taps in one pass give what the whole model has there.
 func TestPruneSeveralTaps(t *testing.T) {
 	l := library(t)
@@ -254,10 +300,20 @@ func TestWriteBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rounded := map[string][]float32{}
+	for name, v := range changed {
+		rounded[name] = slices.Clone(v)
+	}
+	if err := onnx.Round(m, rounded); err != nil {
+		t.Fatal(err)
+	}
 	for name, stored := range g.Stored {
 		want, have := changed[stored], again.Constants[name]
 		if want == nil {
 			continue
+		}
+		if !slices.Equal(rounded[stored], have.F32) {
+			t.Fatalf("%s: Round gives something else than WriteBack", name)
 		}
 		tolerance := 0.0
 		if stored != name {
@@ -292,6 +348,10 @@ func TestWriteBack(t *testing.T) {
 		with := map[string][]float32{name: values, "onnx::Conv_904": make([]float32, 32)}
 		if err := onnx.WriteBack(m, with); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+		before := slices.Clone(values)
+		if err := onnx.Round(m, with); err == nil || !strings.Contains(err.Error(), name) || !slices.Equal(values, before) {
+			t.Errorf("Round: %s: %v", name, err)
 		}
 	}
 	if now, err := onnx.Encode(m); err != nil || !bytes.Equal(state, now) {

@@ -9,7 +9,8 @@ import (
 
 // Tail returns the part of g between the tensor cut and the outputs. Its inputs
 // are cut and, behind it, the inputs of g that the part needs as well, in their
-// order. It shares nodes and values with g.
+// order. It shares values and nodes with g; only a node that makes cut and,
+// beside it, what the outputs need is a copy that makes cut under another name.
 func Tail(g *Graph, cut string) (*Graph, error) {
 	if !slices.ContainsFunc(g.Nodes, func(n *NodeProto) bool { return cut != "" && slices.Contains(n.Output, cut) }) {
 		return nil, fmt.Errorf("onnx: cut at %s: no node makes this tensor", quote(cut))
@@ -24,15 +25,29 @@ func Tail(g *Graph, cut string) (*Graph, error) {
 		need[o] = true
 	}
 	for _, n := range slices.Backward(g.Nodes) {
-		if slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && o != cut && need[o] }) {
-			t.Nodes = append(t.Nodes, n)
-			for _, in := range n.GetInput() {
-				need[in] = true
-			}
-			for _, o := range n.GetOutput() {
+		if !slices.ContainsFunc(n.GetOutput(), func(o string) bool { return o != "" && o != cut && need[o] }) {
+			continue
+		}
+		for _, in := range n.GetInput() {
+			need[in] = true
+		}
+		for _, o := range n.GetOutput() {
+			if o != cut { // that it is made is no need of it
 				need[o] = true
 			}
 		}
+		if i := slices.Index(n.GetOutput(), cut); i >= 0 {
+			taken := make(map[string]bool, len(g.Types))
+			for name := range g.Types {
+				taken[name] = true
+			}
+			again := unique(cut, taken)
+			n = shallow(n)
+			n.Output = slices.Clone(n.Output)
+			n.Output[i] = again
+			t.Shapes[again], t.Types[again] = g.Shapes[cut], g.Types[cut]
+		}
+		t.Nodes = append(t.Nodes, n)
 	}
 	delete(need, "")
 	if !need[cut] {

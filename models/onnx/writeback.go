@@ -78,48 +78,141 @@ func floatBytes(elem TensorProto_DataType, values []float32) []byte {
 // that is too large for its type is an error. So is a tensor in an external file:
 // read these into the model first (ReadExternal). On an error m is as it was.
 func WriteBack(m *ModelProto, values map[string][]float32) error {
-	stored := make(map[string]*TensorProto)
-	for _, t := range m.GetGraph().GetInitializer() {
-		stored[t.GetName()] = t
+	stored, err := writable(m, values)
+	if err != nil {
+		return err
 	}
-	for _, n := range m.GetGraph().GetNode() {
-		if operatorKey(n.GetDomain(), n.GetOpType()) != "Constant" || len(n.GetOutput()) != 1 {
-			continue
-		}
-		for _, a := range n.GetAttribute() {
-			if a.GetName() == "value" && a.T != nil {
-				stored[n.Output[0]] = a.T
-			}
+	for name, t := range stored {
+		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = floatBytes(TensorProto_DataType(t.GetDataType()), values[name]), nil, nil, nil
+	}
+	return nil
+}
+
+// Round rounds values, in place, to what m holds after WriteBack of them: to
+// float16, for example, where m stores them so. Its errors are those of
+// WriteBack; values are then as they were.
+func Round(m *ModelProto, values map[string][]float32) error {
+	stored, err := writable(m, values)
+	if err != nil {
+		return err
+	}
+	for name, t := range stored {
+		elem, v := TensorProto_DataType(t.GetDataType()), values[name]
+		for i, x := range v {
+			v[i] = float32(roundFloat(elem, float64(x)))
 		}
 	}
-	raw := make(map[string][]byte, len(values))
+	return nil
+}
+
+// writable returns the stored tensors that values are for, once it has seen that
+// all of them can be written.
+func writable(m *ModelProto, values map[string][]float32) (map[string]*TensorProto, error) {
+	stored := storedIn(m)
+	found := make(map[string]*TensorProto, len(values))
 	for _, name := range sorted(values) {
 		t, v := stored[name], values[name]
 		if t == nil {
-			return fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
+			return nil, fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
 		}
 		elem := TensorProto_DataType(t.GetDataType())
 		n, err := elements(t.GetDims())
 		switch {
 		case err != nil:
-			return fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
+			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
 		case !isFloat(elem):
-			return fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
+			return nil, fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
 		case t.GetDataLocation() == TensorProto_EXTERNAL:
-			return fmt.Errorf("onnx: tensor %s: %w", quote(name), errExternal)
+			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), errExternal)
 		case n != int64(len(v)):
-			return fmt.Errorf("onnx: tensor %s: %d values for shape %v", quote(name), len(v), clip(t.GetDims()))
+			return nil, fmt.Errorf("onnx: tensor %s: %d values for shape %v", quote(name), len(v), clip(t.GetDims()))
 		}
 		for i, x := range v {
 			if !math.IsInf(float64(x), 0) && math.IsInf(roundFloat(elem, float64(x)), 0) {
-				return fmt.Errorf("onnx: tensor %s: element %d is %g, too large for %v", quote(name), i, x, elem)
+				return nil, fmt.Errorf("onnx: tensor %s: element %d is %g, too large for %v", quote(name), i, x, elem)
 			}
 		}
-		raw[name] = floatBytes(elem, v)
+		found[name] = t
 	}
-	for name, b := range raw {
-		t := stored[name]
-		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = b, nil, nil, nil
+	return found, nil
+}
+
+// storedIn returns the tensors that WriteBack can write to, by name.
+func storedIn(m *ModelProto) map[string]*TensorProto {
+	stored := make(map[string]*TensorProto)
+	for _, t := range m.GetGraph().GetInitializer() {
+		stored[t.GetName()] = t
+	}
+	for _, n := range m.GetGraph().GetNode() {
+		if a := constantValue(n); a != nil {
+			stored[n.Output[0]] = a.T
+		}
+	}
+	return stored
+}
+
+// constantValue returns the attribute with the tensor of a Constant node, nil if
+// n is none.
+func constantValue(n *NodeProto) *AttributeProto {
+	if operatorKey(n.GetDomain(), n.GetOpType()) != "Constant" || len(n.GetOutput()) != 1 {
+		return nil
+	}
+	for _, a := range n.GetAttribute() {
+		if a.GetName() == "value" && a.T != nil {
+			return a
+		}
 	}
 	return nil
+}
+
+// Rewrite is WriteBack for a model that is shared: it returns m with the new
+// values, and leaves m as it is. The result shares with m what does not change.
+func Rewrite(m *ModelProto, values map[string][]float32) (*ModelProto, error) {
+	out := shallow(m)
+	if g := m.GetGraph(); g != nil {
+		out.Graph = shallow(g)
+		out.Graph.Initializer, out.Graph.Node = slices.Clone(g.GetInitializer()), slices.Clone(g.GetNode())
+		for i, t := range g.GetInitializer() {
+			if _, ok := values[t.GetName()]; ok {
+				out.Graph.Initializer[i] = shallow(t)
+			}
+		}
+		for i, n := range g.GetNode() {
+			a := constantValue(n)
+			if a == nil {
+				continue
+			}
+			if _, ok := values[n.Output[0]]; !ok {
+				continue
+			}
+			changed := shallow(a)
+			changed.T = shallow(a.T)
+			n = shallow(n)
+			n.Attribute = slices.Clone(n.GetAttribute())
+			n.Attribute[slices.Index(n.Attribute, a)] = changed
+			out.Graph.Node[i] = n
+		}
+	}
+	if err := WriteBack(out, values); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Stored returns the values of a float tensor that m stores under a name, as
+// WriteBack takes them: float16 and other types of the file as float32. A tensor in
+// an external file is an error.
+func Stored(m *ModelProto, name string) (*Tensor, error) {
+	t := storedIn(m)[name]
+	if t == nil {
+		return nil, fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
+	}
+	if elem := TensorProto_DataType(t.GetDataType()); !isFloat(elem) {
+		return nil, fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
+	}
+	v, err := readTensor(t)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
+	}
+	return v, nil
 }

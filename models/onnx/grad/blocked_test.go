@@ -90,7 +90,7 @@ func inBlocks(t testing.TB, g *onnx.Graph, o Options, B int64, values func(p *Pr
 				t.Fatalf("%s: not a number", w.Name)
 			}
 		}
-		if e := off / max(size(want.dW[w.Name]), 1e-3*largest); e > worst {
+		if e := off / measure(size(want.dW[w.Name]), largest); e > worst {
 			worst = e
 		}
 	}

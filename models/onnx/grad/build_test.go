@@ -405,16 +405,37 @@ func TestLeaves(t *testing.T) {
 }
 
 // TestEveryCutCanBeRetrained builds the gradients behind each cut that package
-// onnx offers.
+// onnx offers, and of all layers.
 func TestEveryCutCanBeRetrained(t *testing.T) {
-	for name, size := range map[string]int64{"efficientnet-lite0": 32, "all-minilm-l6-v2": 8} {
-		g, o := backbone(t, name, 1, size)
-		cuts, err := onnx.Cuts(g, g.Outputs[0])
+	for _, c := range []struct {
+		name string
+		size int64
+		cuts int
+	}{{"efficientnet-lite0", 32, 46}, {"all-minilm-l6-v2", 8, 26}, {"convnext", 32, 22}, {"vit", 32, 16}, {"distilbert", 8, 14}, {"resnet", 32, 21}} {
+		name := c.name
+		g, o := backbone(t, name, 1, c.size)
+		features := o.Features
+		if features == "" {
+			features = g.Outputs[0]
+		}
+		cuts, err := onnx.Cuts(g, features)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(cuts) < 20 {
-			t.Errorf("%s has %d cuts", name, len(cuts))
+		if len(cuts) != c.cuts {
+			t.Errorf("%s has %d cuts, not %d", name, len(cuts), c.cuts)
+		}
+		whole, err := Build(g, o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		all := int64(0)
+		for _, w := range whole.Weights[:len(whole.Weights)-2] {
+			all += product(w.Dims)
+		}
+		if n := onnx.Parameters(g, features); all != n {
+			t.Errorf("%s: %d parameters, not %d", name, all, n)
 		}
 		for _, c := range cuts {
 			o.Cut = c.Tensor

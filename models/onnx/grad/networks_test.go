@@ -13,7 +13,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
-// network is a case of testdata/networks.json or architectures.json.
+// network is a case of testdata/networks.json, architectures.json or
+// backbones.json.
 type network struct {
 	Backbone string
 	Cut      string
@@ -77,13 +78,32 @@ func folded(t testing.TB, path string, shapes map[string][]int64) *onnx.Graph {
 // length.
 func backbone(t testing.TB, name string, n, size int64) (*onnx.Graph, *Options) {
 	t.Helper()
-	path := filepath.Join("..", "..", "builtin", name, "onnx", "model.onnx")
-	if name == "efficientnet-lite0" {
-		return folded(t, path, map[string][]int64{"pixel_values": {n, 3, size, size}}), &Options{Classes: 9}
-	}
+	builtin := filepath.Join("..", "..", "builtin", name)
+	folder := filepath.Join("..", "..", "..", "cmd", "headstart", "testdata", "backbones", name)
+	images := map[string][]int64{"pixel_values": {n, 3, size, size}}
 	s := []int64{n, size}
-	return folded(t, path, map[string][]int64{"input_ids": s, "attention_mask": s, "token_type_ids": s}),
+	switch name {
+	case "efficientnet-lite0":
+		return folded(t, filepath.Join(builtin, "onnx", "model.onnx"), images), &Options{Classes: 9}
+	case "convnext", "resnet":
+		return folded(t, filepath.Join(folder, "onnx", "model.onnx"), images), &Options{Classes: 9, Features: "pooler_output"}
+	case "vit":
+		return folded(t, filepath.Join(folder, "model.onnx"), images), &Options{Classes: 9, Features: "pooler_output"}
+	case "distilbert":
+		return folded(t, filepath.Join(folder, "model.onnx"), map[string][]int64{"input_ids": s, "attention_mask": s}),
+			&Options{Classes: 9, Pooling: "cls"}
+	}
+	return folded(t, filepath.Join(builtin, "onnx", "model.onnx"), map[string][]int64{"input_ids": s, "attention_mask": s, "token_type_ids": s}),
 		&Options{Classes: 9, Pooling: "mean", Mask: "attention_mask"}
+}
+
+// ids puts token ids below a number among values, if they are fed.
+func ids(values map[string]*array, below float64) {
+	if x := values["input_ids"]; x != nil {
+		for i, v := range noise(product(x.dims), 1) {
+			x.v[i] = math.Floor((v + 1) / 2 * below)
+		}
+	}
 }
 
 // feed makes the values of the samples, the target and the head that
@@ -93,11 +113,7 @@ func (p *Program) feed() map[string]*array {
 	for _, in := range p.Inputs {
 		x := newArray(in.Dims...)
 		switch in.Name {
-		case "input_ids":
-			for i, v := range noise(product(in.Dims), 1) {
-				x.v[i] = math.Floor((v + 1) / 2 * 30000)
-			}
-		case "token_type_ids":
+		case "input_ids", "token_type_ids":
 		case "attention_mask":
 			for i := range x.v {
 				x.v[i] = bit(int64(i)%in.Dims[1] < in.Dims[1]-3*(int64(i)/in.Dims[1]))
@@ -107,6 +123,7 @@ func (p *Program) feed() map[string]*array {
 		}
 		values[in.Name] = x
 	}
+	ids(values, 30000)
 	for _, w := range p.Weights {
 		x := newArray(w.Shape...)
 		for i, v := range w.Values {
@@ -127,6 +144,16 @@ func (p *Program) feed() map[string]*array {
 	}
 	values[p.Target.Name] = target
 	return values
+}
+
+// measure returns what an error of a weight's gradient is divided by: the
+// gradient's largest element. The gradient of a key's bias is 0 but for rounding,
+// because softmax does not see it; it is measured by the largest of all weights.
+func measure(size, largest float64) float64 {
+	if size < 1e-6*largest {
+		return 1e-2 * largest
+	}
+	return max(size, 1e-3*largest)
 }
 
 // compare compares gradients with PyTorch's, and returns the median and the
@@ -157,9 +184,7 @@ func (c *network) compare(t *testing.T, got *step) (median, worst float64, where
 		for i, k := range w.Index {
 			off = max(off, math.Abs(float64(dW[k])-w.Value[i]))
 		}
-		// The gradient of a key's bias is 0 but for rounding: softmax does not
-		// see it.
-		e := off / max(w.Max, 1e-3*largest)
+		e := off / measure(w.Max, largest)
 		errors = append(errors, e)
 		if e > worst {
 			worst, where = e, w.Name
@@ -231,11 +256,7 @@ func TestArchitecturesAgreeWithPyTorch(t *testing.T) {
 				t.Fatal(err)
 			}
 			values := p.feed()
-			if ids := values["input_ids"]; ids != nil {
-				for i, v := range noise(product(c.Shape), 1) {
-					ids.v[i] = math.Floor((v + 1) / 2 * 50)
-				}
-			}
+			ids(values, 50)
 			if _, worst, where := c.compare(t, run(t, p, values)); !(worst <= 1e-5) {
 				t.Errorf("largest error %.1e (%s)", worst, where)
 			}
@@ -243,6 +264,40 @@ func TestArchitecturesAgreeWithPyTorch(t *testing.T) {
 				return
 			}
 			e, _ := inBlocks(t, g, Options{Classes: 9}, B, (*Program).feed)
+			t.Logf("in blocks: largest difference %.1e", e)
+			if !(e <= 1e-5) {
+				t.Errorf("in blocks: off by %.1e", e)
+			}
+		})
+	}
+}
+
+// TestBackbonesAgreeWithPyTorch compares the gradients behind several cuts of
+// small backbones, as the library transformers makes them and both of PyTorch's
+// exporters write them, in both layouts.
+func TestBackbonesAgreeWithPyTorch(t *testing.T) {
+	B := blockSize(t)
+	sizes := map[string]int64{"convnext": 64, "resnet": 64, "vit": 32, "distilbert": 8}
+	for _, c := range goldens(t, "backbones.json") {
+		t.Run(c.Backbone+" "+c.Cut, func(t *testing.T) {
+			g, o := backbone(t, c.Backbone, c.Shape[0], sizes[c.Backbone])
+			o.Cut = c.Cut
+			p, err := Build(g, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(p.Inputs[0].Dims, c.Shape) {
+				t.Fatalf("input %v, not %v", p.Inputs[0].Dims, c.Shape)
+			}
+			values := p.feed()
+			ids(values, 600)
+			if _, worst, where := c.compare(t, run(t, p, values)); !(worst <= 1e-5) {
+				t.Errorf("largest error %.1e (%s)", worst, where)
+			}
+			if B == 0 || c.Backbone == "distilbert" {
+				return
+			}
+			e, _ := inBlocks(t, g, *o, B, (*Program).feed)
 			t.Logf("in blocks: largest difference %.1e", e)
 			if !(e <= 1e-5) {
 				t.Errorf("in blocks: off by %.1e", e)

@@ -26,6 +26,7 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	r := h.Result
 	fact("head", h.kind())
 	fact("classes", count(len(r.Classes)))
+	fact("retrained", h.Retrained)
 	if r.Dim > 0 {
 		fact("features", count(r.Dim))
 	}

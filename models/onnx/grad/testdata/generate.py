@@ -62,11 +62,11 @@ def apply(n, at, x):
         return torch.from_numpy(numpy_helper.to_array(at["value"]).copy())
     if op == "Conv":
         top, left, bottom, right = at["pads"]
-        return F.conv2d(F.pad(x[0], (left, right, top, bottom)), x[1], x[2], at["strides"], 0, at["dilations"], at["group"])
+        return F.conv2d(F.pad(x[0], (left, right, top, bottom)), x[1], x[2] if len(x) > 2 else None, at["strides"], 0, at["dilations"], at["group"])
     if op == "Clip":
         return F.hardtanh(x[0], x[1].item(), x[2].item())
     if op == "ReduceMean":
-        return x[0].mean(at["axes"], keepdim=bool(at.get("keepdims", 1)))
+        return x[0].mean(at["axes"] if "axes" in at else x[1].tolist(), keepdim=bool(at.get("keepdims", 1)))
     if op == "Cast":
         return x[0].to(DTYPES[at["to"]])
     if op == "LayerNormalization":
@@ -110,28 +110,51 @@ def apply(n, at, x):
         return x[0].expand(torch.broadcast_shapes(x[0].shape, tuple(x[1].tolist())))
     if op == "Concat":
         return torch.cat(x, at["axis"])
+    if op == "Squeeze":
+        return x[0].squeeze(x[1].tolist()) if len(x) > 1 else x[0].squeeze()
+    if op == "GatherND":
+        assert at.get("batch_dims", 0) == 0
+        return x[0][tuple(x[1].unbind(-1))]
+    if op == "Gemm":
+        assert at.get("alpha", 1) == 1 and at.get("beta", 1) == 1 and not at.get("transA", 0)
+        return x[0] @ (x[1].T if at.get("transB", 0) else x[1]) + x[2]
+    if op == "Gelu":
+        return F.gelu(x[0], approximate=at.get("approximate", b"none").decode())
+    if op == "BatchNormalization":
+        return F.batch_norm(x[0], x[3], x[4], x[1], x[2], eps=at["epsilon"])
+    if op == "MaxPool":
+        top, left, bottom, right = at["pads"]
+        assert (top, left) == (bottom, right) and not at.get("ceil_mode", 0)
+        return F.max_pool2d(x[0], at["kernel_shape"], at["strides"], (top, left))
+    if op == "GlobalAveragePool":
+        return x[0].mean((2, 3), keepdim=True)
     simple = {
         "Add": lambda a, b: a + b, "And": lambda a, b: a & b, "Equal": lambda a, b: a == b,
         "Div": lambda a, b: a / b if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc"),
         "Erf": torch.erf, "GreaterOrEqual": lambda a, b: a >= b, "MatMul": lambda a, b: a @ b,
         "Mul": lambda a, b: a * b, "Transpose": lambda a: a.permute(at["perm"]), "Where": torch.where,
+        "IsNaN": torch.isnan, "Max": torch.maximum, "Relu": torch.relu, "Tanh": torch.tanh,
     }
     return simple[op](*x)
 
 
-def gradients(model, cut, fed, pooling=None):
+def gradients(model, cut, fed, pooling=None, features=None):
+    """pooling is None, "cls", or the input whose ones tell the tokens of a mean."""
     g = model.graph
     values = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in g.initializer}
     weights = {}
     for n in g.node:  # weights that are stored in half the room
         if n.op_type == "Cast" and n.input[0] in values and values[n.input[0]].dtype == torch.float16:
             values[n.output[0]] = values[n.input[0]].float()
+    statistics = {i for n in g.node if n.op_type == "BatchNormalization" for i in n.input[3:]}
     for name, v in values.items():
-        if v.dtype == torch.float32 and v.numel() > 1:
+        if v.dtype == torch.float32 and v.numel() > 1 and name not in statistics:
             weights[name] = v.requires_grad_()
     values.update(fed)
-    y = run(g, values, g.output[0].name)
-    if pooling:
+    y = run(g, values, features or g.output[0].name)
+    if pooling == "cls":
+        y = y[:, 0]
+    elif pooling:
         m = values[pooling].float().unsqueeze(-1)
         y = (y * m).sum(1) / m.sum(1)
     n, d = y.shape

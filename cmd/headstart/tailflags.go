@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+)
+
+// tailFlags are those of train-head that do something with --tail alone.
+var tailFlags = []string{"epochs", "patience", "batch-size", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "memory", "dtype", "runtime"}
+
+// readTail reads --tail and the flags that go with it.
+func (o *trainOptions) readTail(ctx *cli.Context) error {
+	o.tail = ctx.String("tail")
+	if o.tail == "" {
+		for _, name := range tailFlags {
+			if given(ctx, name) {
+				return usagef("--%s says how layers are retrained; there is no --tail", name)
+			}
+		}
+		return nil
+	}
+	for _, name := range []string{"cv", "refit"} {
+		if given(ctx, name) {
+			return usagef("--tail and --%s do not go together: one validation part says when to stop; --split and --repeat say how to test", name)
+		}
+	}
+	if o.Head != "softmax" {
+		return usagef("--tail and --head %s do not go together: retraining starts from a softmax head", o.Head)
+	}
+	o.dtype, o.epochs, o.batch, o.patience = ctx.String("dtype"), ctx.Int("epochs"), ctx.Int("batch-size"), ctx.Int("patience")
+	o.rate, o.weightDecay, o.layerDecay = ctx.Float64("lr"), ctx.Float64("weight-decay"), ctx.Float64("layer-decay")
+	o.warmup, o.clip, o.smoothing = ctx.Float64("warmup"), ctx.Float64("clip"), ctx.Float64("label-smoothing")
+	if err := oneOf("dtype", o.dtype, "f32", "f16"); err != nil {
+		return err
+	}
+	for _, name := range []string{"epochs", "patience", "batch-size"} {
+		if n := ctx.Int(name); n < 1 {
+			return usagef("--%s %d: at least 1 is needed", name, n)
+		}
+	}
+	for _, f := range []struct {
+		name        string
+		value       float64
+		least, most float64
+		open        bool // least is not allowed itself
+	}{
+		{"lr", o.rate, 0, 1, true}, {"layer-decay", o.layerDecay, 0, 1, true}, {"clip", o.clip, 0, math.MaxFloat32, false},
+		{"weight-decay", o.weightDecay, 0, 1, false}, {"warmup", o.warmup, 0, 1, false}, {"label-smoothing", o.smoothing, 0, 0.99, false},
+	} {
+		if !(f.value >= f.least && f.value <= f.most) || f.open && f.value == f.least {
+			return usagef("--%s %g: it lies between %g and %g", f.name, f.value, f.least, f.most)
+		}
+	}
+	var err error
+	o.memory, err = parseSize("memory", ctx.String("memory"))
+	return err
+}
+
+// tailFacts lists the settings of a retraining.
+func (o *trainOptions) tailFacts() []report.Fact {
+	if o.tail == "" {
+		return nil
+	}
+	return []report.Fact{
+		{Name: "--tail", Value: o.tail}, {Name: "--epochs", Value: fmt.Sprint(o.epochs)}, {Name: "--patience", Value: fmt.Sprint(o.patience)},
+		{Name: "--batch-size", Value: fmt.Sprint(o.batch)}, {Name: "--lr", Value: fmt.Sprint(o.rate)}, {Name: "--layer-decay", Value: fmt.Sprint(o.layerDecay)},
+		{Name: "--warmup", Value: fmt.Sprint(o.warmup)}, {Name: "--weight-decay", Value: fmt.Sprint(o.weightDecay)}, {Name: "--clip", Value: fmt.Sprint(o.clip)},
+		{Name: "--label-smoothing", Value: fmt.Sprint(o.smoothing)}, {Name: "--dtype", Value: o.dtype},
+	}
+}
+
+// given tells whether a flag stands on the command line or in the environment.
+func given(ctx *cli.Context, name string) bool { return ctx.IsSet(name) }
+
+// parseSize reads a number of bytes, as in 512MiB or 2GB.
+func parseSize(flag, s string) (int64, error) {
+	units := []struct {
+		name string
+		size float64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}}
+	for _, u := range units {
+		number, ok := strings.CutSuffix(s, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || !(n > 0) || n*u.size >= math.MaxInt64 {
+			break
+		}
+		return int64(n * u.size), nil
+	}
+	return 0, usagef("--%s %s: a size is like 512MiB or 2GB", flag, s)
+}
+
+// cacheToFill opens the cache that the features are in, for writing if that is
+// allowed.
+func cacheToFill(c *common) (*cache.Cache, error) {
+	store, err := openCache(c) // to make one would be of no use: it has the features
+	if err != nil {
+		return nil, err
+	}
+	store.Close()
+	return createOrOpen(c.cacheDir, func(error) error { return nil })
+}

@@ -1,0 +1,696 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/image"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// Feed gives a network that is retrained behind a cut what it is fed, for rows
+// of a feature set, in any order, again and again. What it gives is what a run
+// would have seen at the cut: the same bytes, the same preprocessing.
+//
+// Its methods are for one goroutine at a time; FillTo works on several.
+type Feed struct {
+	spec     *models.Spec
+	cut      string
+	shape    []int64 // of the cut's tensor
+	each     int     // values of a sample at the cut, or of a token of one
+	perToken bool
+	cached   Rows
+	refs     []cache.Ref // of each content, in cached
+
+	modality modality
+	contents []content
+	at       []int // of a row, in contents
+	sourced  bool  // contents can be read
+	workers  []*feedWorker
+	batching batching
+
+	stats   Stats
+	decoded atomic.Int64
+	room    atomic.Int64 // bytes that may still be held
+	held    atomic.Int64 // contents that are
+	memory  int64
+}
+
+// FeedOptions say where the network begins, and what leads there.
+type FeedOptions struct {
+	// Cut is the tensor at which the network begins. "" means the backbone's
+	// inputs.
+	Cut string
+	// Shape is that of the cut's tensor: -1 for the batch and, as the second
+	// dimension, for the tokens of a text.
+	Shape []int64
+	// Prefix runs the backbone up to the cut, on the inputs of the spec, in
+	// their order; it is called from several goroutines. nil if Cut is "" or
+	// Cached is set.
+	Prefix Backbone
+	// Cached has the values at the cut: those of a tap of it that is flat, or
+	// none where it is samples×values. nil: Prefix computes them.
+	Cached Rows
+	// Memory is how many bytes may be held of what was decoded or computed, so
+	// that it need not be again. 0 means 1 GiB; below 0 nothing is held.
+	Memory int64
+	// Threads is how many goroutines decode and compute. 0 means GOMAXPROCS.
+	Threads int
+}
+
+// Rows are the rows of a space. A *cache.Reader has them.
+type Rows interface {
+	Locate(keys []cache.Key, refs []cache.Ref) (missing int)
+	RowsTo(dst []float32, refs []cache.Ref) error
+}
+
+var _ Rows = (*cache.Reader)(nil)
+
+// defaultFeedMemory is the default of FeedOptions.Memory.
+const defaultFeedMemory = 1 << 30
+
+// content is what one or more rows have in common.
+type content struct {
+	key    cache.Key
+	name   string         // of the first row, for messages
+	sample *source.Sample // of an image; nil before it is found
+	ids    []int32        // of a text
+
+	crop   []uint8   // of an image, if it is held
+	values []float32 // at the cut, if they are held
+}
+
+// feedWorker is the memory of one goroutine.
+type feedWorker struct {
+	embedder
+	values []float32 // at the cut, of a batch
+	crop   []uint8
+	row    []int64
+}
+
+// StaleError says that a feature set and its source do not belong together any
+// more.
+type StaleError struct {
+	Rows    int      // of the feature set
+	Gone    []string // ids that the source does not have
+	Changed []string // ids whose content is another one, or cannot be read
+}
+
+func (e *StaleError) Error() string {
+	var parts []string
+	for _, p := range []struct {
+		ids  []string
+		what string
+	}{{e.Gone, "not in the source any more"}, {e.Changed, "there with another content"}} {
+		if len(p.ids) == 0 {
+			continue
+		}
+		names := strings.Join(p.ids[:min(3, len(p.ids))], ", ")
+		if len(p.ids) > 3 {
+			names += ", …"
+		}
+		verb := "are"
+		if len(p.ids) == 1 {
+			verb = "is"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s %s (%s)", len(p.ids), verb, p.what, names))
+	}
+	return fmt.Sprintf("extract: of %d samples of the feature set, %s; put them back, or extract the source again", e.Rows, strings.Join(parts, " and "))
+}
+
+// NewFeed makes a Feed for the samples of a feature set, whose row i has the id
+// ids[i] and the key keys[i]. It goes through src, the source that the set was
+// made from, once, and reads texts; images it reads when they are needed, so src
+// must stay open. A sample that is gone, or a text that has changed, is a
+// *StaleError. src may be nil where o.Cached is set and nothing but the cut's
+// tensor is fed. nil options are the defaults.
+func NewFeed(ctx context.Context, spec *models.Spec, src Source, ids []string, keys []cache.Key, o *FeedOptions) (*Feed, error) {
+	if o == nil {
+		o = new(FeedOptions)
+	}
+	f, err := newFeed(spec, o)
+	if err == nil && len(ids) != len(keys) {
+		err = fmt.Errorf("%d ids and %d keys", len(ids), len(keys))
+	}
+	if err == nil && src == nil && o.Cached == nil {
+		err = errors.New("there is no source")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("extract: feed: backbone %s: %w", spec.Name, err)
+	}
+	f.index(ids, keys)
+	if o.Cached != nil {
+		distinct := make([]cache.Key, len(f.contents))
+		for i := range f.contents {
+			distinct[i] = f.contents[i].key
+		}
+		f.refs = make([]cache.Ref, len(distinct))
+		if n := o.Cached.Locate(distinct, f.refs); n > 0 {
+			return nil, fmt.Errorf("extract: feed: backbone %s: the cache lacks %d of %d rows at %s; extract with that tap computes them", spec.Name, n, len(distinct), f.cut)
+		}
+	}
+	if src == nil {
+		return f, nil
+	}
+	if err := f.find(ctx, src, ids); err != nil {
+		if stale, ok := errors.AsType[*StaleError](err); ok {
+			return nil, stale
+		}
+		return nil, fmt.Errorf("extract: feed: %w", err)
+	}
+	f.sourced = true
+	return f, nil
+}
+
+// newFeed checks the options and makes what does not depend on samples.
+func newFeed(spec *models.Spec, o *FeedOptions) (*Feed, error) {
+	f := &Feed{spec: spec, cut: o.Cut, shape: o.Shape, each: 1, cached: o.Cached, memory: o.Memory}
+	if f.memory == 0 {
+		f.memory = defaultFeedMemory
+	}
+	f.room.Store(max(0, f.memory))
+	most := math.MaxInt
+	switch {
+	case o.Cut == "" && (o.Shape != nil || o.Prefix != nil || o.Cached != nil):
+		return nil, errors.New("there is no cut, so nothing leads to it")
+	case o.Cut != "" && (o.Prefix == nil) == (o.Cached == nil):
+		return nil, fmt.Errorf("cut %s: either the backbone up to it or cached rows are needed", o.Cut)
+	case o.Cut != "":
+		if len(o.Shape) < 2 || o.Shape[0] != -1 {
+			return nil, fmt.Errorf("cut %s: shape %v, must be -1 for the batch and at least one dimension more", o.Cut, o.Shape)
+		}
+		for i, d := range o.Shape[1:] {
+			if d == -1 && i == 0 && spec.Text != nil && o.Cached == nil {
+				f.perToken = true
+				continue
+			}
+			if d < 1 || d > math.MaxInt32 || int64(f.each)*d > math.MaxInt32 {
+				return nil, fmt.Errorf("cut %s: shape %v: dimension %d is not fixed, or too large", o.Cut, o.Shape, i+1)
+			}
+			f.each *= int(d)
+		}
+		if !f.perToken {
+			most = max(1, batchBytes/(4*f.each))
+		}
+	}
+	var err error
+	if f.modality, err = newModality(spec, 0, most, &f.stats); err != nil {
+		return nil, err
+	}
+	threads := o.Threads
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	for range threads {
+		f.workers = append(f.workers, &feedWorker{embedder: embedder{
+			spec: spec, backbone: o.Prefix, batch: f.modality.newBatch(&f.stats), stats: &f.stats, rows: &f.stats.BackboneRows,
+		}})
+	}
+	if len(spec.BatchDependent) > 0 {
+		f.batching = alone
+	}
+	return f, nil
+}
+
+// index makes the contents of rows.
+func (f *Feed) index(ids []string, keys []cache.Key) {
+	seen := make(map[cache.Key]int)
+	f.at = make([]int, len(keys))
+	for i, key := range keys {
+		at, ok := seen[key]
+		if !ok {
+			at = len(f.contents)
+			seen[key] = at
+			f.contents = append(f.contents, content{key: key, name: ids[i]})
+		}
+		f.at[i] = at
+	}
+}
+
+// find goes through the source.
+func (f *Feed) find(ctx context.Context, src Source, ids []string) error {
+	rows := make(map[string]int, len(ids))
+	for i, id := range ids {
+		if _, twice := rows[id]; twice {
+			return fmt.Errorf("id %q is there twice", id)
+		}
+		rows[id] = i
+	}
+	found := make([]bool, len(ids))
+	changed := make([]bool, len(ids))
+	left := len(ids)
+	for end := false; left > 0 && !end; {
+		var samples []*source.Sample
+		var at []int
+		for len(samples) < textWindow && left > 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			s, err := src.Next()
+			if end = err == io.EOF; end {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if i, ok := rows[s.ID]; ok && !found[i] {
+				samples, at = append(samples, s), append(at, i)
+				found[i] = true
+				left--
+			}
+		}
+		texts, ok := f.modality.(*texts)
+		if !ok {
+			for k, i := range at {
+				if c := &f.contents[f.at[i]]; c.sample == nil {
+					c.sample, c.name = samples[k], placeOf(samples[k])
+				}
+			}
+			continue
+		}
+		tokens := make([][]int32, len(samples))
+		err := f.sideBySide(ctx, len(samples), func(_ *feedWorker, k int) error {
+			text, err := samples[k].Read(maxContent)
+			if err != nil || cache.KeyOf(string(f.spec.Modality), text) != f.contents[f.at[at[k]]].key {
+				changed[at[k]] = true
+				return nil
+			}
+			if tokens[k], err = texts.tokens(text); err != nil {
+				return fmt.Errorf("%s: %w", placeOf(samples[k]), err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for k, i := range at {
+			if c := &f.contents[f.at[i]]; c.ids == nil && !changed[i] {
+				c.ids, c.name = tokens[k], placeOf(samples[k])
+			}
+		}
+	}
+	stale := &StaleError{Rows: len(ids)}
+	for i, id := range ids {
+		switch {
+		case !found[i]:
+			stale.Gone = append(stale.Gone, id)
+		case changed[i]:
+			stale.Changed = append(stale.Changed, id)
+		}
+	}
+	if len(stale.Gone)+len(stale.Changed) > 0 {
+		return stale
+	}
+	return nil
+}
+
+// sideBySide calls do for 0 ≤ i < n on the workers, and returns the error of the
+// smallest i that had one, after which no more are begun.
+func (f *Feed) sideBySide(ctx context.Context, n int, do func(w *feedWorker, i int) error) error {
+	var (
+		next   atomic.Int64
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		first  error
+		failed = n
+	)
+	for _, w := range f.workers[:min(n, len(f.workers))] {
+		wg.Go(func() {
+			for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
+				err := ctx.Err()
+				if err == nil {
+					err = do(w, i)
+				}
+				if err != nil {
+					next.Store(int64(n))
+					mu.Lock()
+					if i < failed {
+						first, failed = err, i
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return first
+}
+
+// N returns the number of rows.
+func (f *Feed) N() int { return len(f.at) }
+
+// Tokens returns the number of tokens of a row before it is padded, 0 for an
+// image.
+func (f *Feed) Tokens(row int) int { return len(f.contents[f.at[row]].ids) }
+
+// Cost is what a Feed has done so far.
+type Cost struct {
+	Computed int64   // rows that went through the backbone up to the cut, those of checks too
+	Decoded  int64   // images that were read and decoded
+	Seconds  float64 // that goroutines spent on both
+	Held     int64   // contents that need not be computed or decoded again
+	Bytes    int64   // that these take
+}
+
+// Cost returns what was decoded and computed so far.
+func (f *Feed) Cost() Cost {
+	s := &f.stats.Stages
+	return Cost{
+		Computed: f.stats.BackboneRows.Load(), Decoded: f.decoded.Load(),
+		Seconds: s.Read.Seconds() + s.Decode.Seconds() + s.Infer.Seconds(),
+		Held:    f.held.Load(), Bytes: max(0, f.memory) - f.room.Load(),
+	}
+}
+
+// FillTo fills inputs, so that row k of each is of rows[k]; a row may be there
+// several times. Inputs are the cut's tensor or the inputs of the spec, by name,
+// and their first dimension is len(rows). Tokens beyond those of a row, up to
+// the tensor's second dimension, are padding: zeros at the cut and in the mask.
+// A row longer than that dimension, an image whose file has changed, and a value
+// at the cut that is not finite, are errors; the inputs are undefined then.
+func (f *Feed) FillTo(ctx context.Context, inputs []Tensor, rows []int) error {
+	if err := f.fillTo(ctx, inputs, rows); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("extract: feed: %w", err)
+	}
+	return nil
+}
+
+func (f *Feed) fillTo(ctx context.Context, inputs []Tensor, rows []int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	longest := 0
+	for _, row := range rows {
+		if row < 0 || row >= len(f.at) {
+			return fmt.Errorf("row %d: there are %d", row, len(f.at))
+		}
+		longest = max(longest, f.Tokens(row))
+	}
+	for i := range inputs {
+		t := &inputs[i]
+		fill, err := f.check(t, len(rows), longest)
+		if err == nil {
+			err = fill(ctx, t, rows)
+		}
+		if err != nil {
+			return fmt.Errorf("input %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// check checks the shape of an input for n rows, the longest of which has that
+// many tokens, and returns what fills it.
+func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, []int) error, error) {
+	var want []int64 // -1: tokens
+	fill := f.fillCut
+	floats := true
+	if f.cut != "" && t.Name == f.cut {
+		want = slices.Clone(f.shape)
+	} else {
+		k := slices.IndexFunc(f.spec.Inputs, func(in models.Input) bool { return in.Name == t.Name })
+		if k < 0 {
+			return nil, errors.New("the network has no such input")
+		}
+		if !f.sourced {
+			return nil, errors.New("there is no source that it could be read from")
+		}
+		if images, ok := f.modality.(*images); ok {
+			want = images.shape(n)
+			fill = f.fillPixels
+		} else {
+			want, floats = []int64{0, -1}, false
+			fill = func(_ context.Context, t *Tensor, rows []int) error {
+				return f.fillTokens(t, rows, f.spec.Inputs[k].Role)
+			}
+		}
+	}
+	want[0] = int64(n)
+	values := n
+	fits := len(t.Shape) == len(want) && t.Shape[0] == want[0]
+	for i := 1; i < len(want) && fits; i++ {
+		if want[i] < 0 {
+			fits = t.Shape[i] >= int64(longest)
+		} else {
+			fits = t.Shape[i] == want[i]
+		}
+		values *= int(t.Shape[i])
+	}
+	if !fits {
+		return nil, fmt.Errorf("shape %v does not fit %v, with at least %d tokens for -1", t.Shape, want, longest)
+	}
+	has := len(t.F32)
+	if !floats {
+		has = len(t.I64) + len(t.I32)
+	}
+	if has != values {
+		return nil, fmt.Errorf("%d values of the right type for shape %v", has, t.Shape)
+	}
+	return fill, nil
+}
+
+// fillTokens fills an input of a text with the given role.
+func (f *Feed) fillTokens(t *Tensor, rows []int, role string) error {
+	w := f.workers[0]
+	texts := w.batch.(*textBatch)
+	n := int(t.Shape[1])
+	for k, row := range rows {
+		ids := f.contents[f.at[row]].ids
+		if t.I64 != nil {
+			texts.fillRow(t.I64[k*n:(k+1)*n], ids, role)
+			continue
+		}
+		w.row = slices.Grow(w.row[:0], n)[:n]
+		texts.fillRow(w.row, ids, role)
+		for i, v := range w.row {
+			t.I32[k*n+i] = int32(v)
+		}
+	}
+	return nil
+}
+
+// places are the contents that rows need, each once, and where each goes.
+func (f *Feed) places(rows []int) (needed []int, places map[int][]int) {
+	places = make(map[int][]int, len(rows))
+	for k, row := range rows {
+		at := f.at[row]
+		if places[at] == nil {
+			needed = append(needed, at)
+		}
+		places[at] = append(places[at], k)
+	}
+	return needed, places
+}
+
+// fillPixels fills an input with images.
+func (f *Feed) fillPixels(ctx context.Context, t *Tensor, rows []int) error {
+	needed, places := f.places(rows)
+	each := len(t.F32) / max(1, len(rows))
+	return f.sideBySide(ctx, len(needed), func(w *feedWorker, i int) error {
+		to := places[needed[i]]
+		first := t.F32[to[0]*each : (to[0]+1)*each]
+		if err := f.pixelsTo(first, w, &f.contents[needed[i]]); err != nil {
+			return err
+		}
+		for _, k := range to[1:] {
+			copy(t.F32[k*each:(k+1)*each], first)
+		}
+		return nil
+	})
+}
+
+// pixelsTo writes what the backbone gets of an image.
+func (f *Feed) pixelsTo(dst []float32, w *feedWorker, c *content) error {
+	b := w.batch.(*imageBatch)
+	crop := c.crop
+	if crop == nil {
+		data, err := f.read(c)
+		if err != nil {
+			return err
+		}
+		defer f.stats.Stages.Decode.add(time.Now())
+		w.crop = slices.Grow(w.crop[:0], len(dst))[:len(dst)]
+		crop = w.crop
+		err = b.decode(data, func() (image.Notes, error) { return b.pre.CropTo(crop, data) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		f.decoded.Add(1)
+		if f.hold(len(crop)) {
+			c.crop = slices.Clone(crop)
+			f.held.Add(1)
+		}
+	}
+	return b.pre.ValuesTo(dst, crop)
+}
+
+// read reads an image, which must have its key.
+func (f *Feed) read(c *content) ([]byte, error) {
+	defer f.stats.Stages.Read.add(time.Now())
+	data, err := c.sample.Read(maxContent)
+	if err == nil && cache.KeyOf(string(f.spec.Modality), data) != c.key {
+		err = errChanged
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return data, nil
+}
+
+// hold takes bytes of the memory that may be held, if there are as many.
+func (f *Feed) hold(bytes int) bool {
+	if f.room.Add(-int64(bytes)) >= 0 {
+		return true
+	}
+	f.room.Add(int64(bytes))
+	return false
+}
+
+// fillCut fills the cut's tensor.
+func (f *Feed) fillCut(ctx context.Context, t *Tensor, rows []int) error {
+	if f.cached != nil {
+		refs := make([]cache.Ref, len(rows))
+		for k, row := range rows {
+			refs[k] = f.refs[f.at[row]]
+		}
+		return f.cached.RowsTo(t.F32, refs)
+	}
+	needed, places := f.places(rows)
+	each := len(t.F32) / max(1, len(rows))
+	put := func(at int, values []float32) {
+		for _, k := range places[at] {
+			row := t.F32[k*each : (k+1)*each]
+			clear(row[copy(row, values):])
+		}
+	}
+	var jobs []*job
+	of := make(map[*job]int)
+	for _, at := range needed {
+		c := &f.contents[at]
+		if c.values != nil {
+			put(at, c.values)
+			continue
+		}
+		j := &job{key: c.key, ids: c.ids}
+		jobs = append(jobs, j)
+		of[j] = at
+	}
+	batches, err := f.batches(ctx, jobs, of)
+	if err != nil {
+		return err
+	}
+	return f.sideBySide(ctx, len(batches), func(w *feedWorker, i int) error {
+		return f.activate(ctx, w, batches[i], of, func(j *job, values []float32) {
+			at := of[j]
+			put(at, values)
+			if f.hold(4 * len(values)) {
+				f.contents[at].values = slices.Clone(values)
+				f.held.Add(1)
+			}
+		})
+	})
+}
+
+// batches cuts jobs into batches as a run does: one at a time if the backbone
+// depends on its batch.
+func (f *Feed) batches(ctx context.Context, jobs []*job, of map[*job]int) ([][]*job, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	var batches [][]*job
+	if texts, ok := f.modality.(*texts); ok {
+		batches = texts.cut(jobs)
+	} else {
+		batches = f.modality.plan(jobs)
+	}
+	if f.batching == undecided && len(jobs) > 1 {
+		some := make([]*job, min(probes, len(jobs)))
+		for i := range some {
+			some[i] = jobs[i*len(jobs)/len(some)]
+		}
+		if err := f.independence(ctx, some, of); err != nil {
+			return nil, err
+		}
+	}
+	if f.batching != together {
+		batches = singly(batches)
+	}
+	return batches, nil
+}
+
+// independence computes some jobs together and each alone.
+func (f *Feed) independence(ctx context.Context, jobs []*job, of map[*job]int) error {
+	beside := make(map[*job][]float32)
+	w := f.workers[0]
+	err := f.activate(ctx, w, jobs, of, func(j *job, values []float32) { beside[j] = slices.Clone(values) })
+	differ := false
+	for _, one := range singly([][]*job{jobs}) {
+		if err == nil {
+			err = f.activate(ctx, w, one, of, func(j *job, values []float32) { differ = differ || apart(values, beside[j]) })
+		}
+	}
+	if err != nil {
+		return err
+	}
+	f.batching = together
+	if differ {
+		f.batching = alone
+	}
+	return nil
+}
+
+// activate runs the backbone up to the cut on a batch and calls take with the
+// values of each job, those of its own tokens; they are take's only until it
+// returns.
+func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[*job]int, take func(j *job, values []float32)) error {
+	if f.spec.Modality == models.Image {
+		for _, j := range jobs {
+			data, err := f.read(&f.contents[of[j]])
+			if err != nil {
+				return err
+			}
+			j.content = data
+		}
+		f.decoded.Add(int64(len(jobs)))
+	}
+	good, inputs, tokens := w.batch.fill(jobs)
+	for _, j := range jobs {
+		if j.content = nil; j.bad != "" {
+			return fmt.Errorf("%s: %s", f.contents[of[j]].name, j.bad)
+		}
+	}
+	shape, each, err := tapShape(models.Tap{Output: f.cut, Shape: f.shape}, len(good), tokens)
+	if err != nil {
+		return err
+	}
+	n := len(good) * each
+	w.values = slices.Grow(w.values[:0], n)[:n]
+	if err := w.infer(ctx, inputs, []Tensor{{Name: f.cut, Shape: shape, F32: w.values}}); err != nil {
+		return err
+	}
+	for i, j := range good {
+		values := w.values[i*each : (i+1)*each]
+		if f.perToken {
+			values = values[:len(j.ids)*f.each]
+		}
+		if !finite(values) {
+			return fmt.Errorf("%s: the backbone gave a value that is not finite", f.contents[of[j]].name)
+		}
+		take(j, values)
+	}
+	return nil
+}

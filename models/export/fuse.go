@@ -1,0 +1,92 @@
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
+)
+
+// props is what the names of the metadata start with.
+const props = "headstart."
+
+// Head is what is put behind a backbone.
+type Head struct {
+	layer.Head
+	Classes []string // of the columns
+	// Weights holds new values of the backbone's weights, by the names under which it stores them; nil: none
+	// were trained.
+	Weights map[string][]float32
+	// Provenance says where backbone and head come from: more metadata, by name. Its names are not "classes"
+	// and "temperature".
+	Provenance map[string]string
+}
+
+// Fuse returns the backbone, its external data read in, with h behind it. What
+// only its own outputs needed is left out, but no input. The metadata are headstart.classes, a JSON list, headstart.temperature, and
+// those of Provenance, all strings. The backbone is not changed, and shared as far as it can be.
+//
+// Errors: what layer.Append and onnx.Rewrite refuse, a number of classes that
+// does not fit, values that are in an external file, names and texts that are not UTF-8.
+func Fuse(backbone *onnx.ModelProto, h *Head) (*onnx.ModelProto, error) {
+	if len(h.Classes) != len(h.Bias) {
+		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), len(h.Bias))
+	}
+	for name, text := range h.Provenance {
+		if name == "classes" || name == "temperature" || !utf8.ValidString(name) || !utf8.ValidString(text) {
+			return nil, fmt.Errorf("export: metadata %.80q: %.80q: the name is taken, or it is not UTF-8", name, text)
+		}
+	}
+	for _, c := range h.Classes {
+		if !utf8.ValidString(c) {
+			return nil, fmt.Errorf("export: class %.80q is not UTF-8", c)
+		}
+	}
+	changed, err := onnx.Rewrite(backbone, h.Weights)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	out, _, err := layer.Append(changed, &h.Head)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	// Who feeds the backbone feeds this model as well, what it does not need included.
+	stored := func(list []*onnx.TensorProto, name string) bool {
+		return slices.ContainsFunc(list, func(t *onnx.TensorProto) bool { return t.GetName() == name })
+	}
+	out.Graph.Input = nil
+	for _, v := range backbone.Graph.GetInput() {
+		if !stored(backbone.Graph.GetInitializer(), v.GetName()) || stored(out.Graph.Initializer, v.GetName()) {
+			out.Graph.Input = append(out.Graph.Input, v)
+		}
+	}
+	classes, err := json.Marshal(h.Classes)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	out.MetadataProps = nil
+	put := func(key, value string) {
+		out.MetadataProps = append(out.MetadataProps, &onnx.StringStringEntryProto{Key: proto.String(props + key), Value: proto.String(value)})
+	}
+	put("classes", string(classes))
+	put("temperature", strconv.FormatFloat(float64(h.Temperature), 'g', -1, 32))
+	for _, name := range slices.Sorted(maps.Keys(h.Provenance)) {
+		put(name, h.Provenance[name])
+	}
+	out.TrainingInfo = nil
+	sum, err := onnx.Walk(out)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	if len(sum.External) > 0 {
+		return nil, fmt.Errorf("export: tensor %.80q lies in an external file; read these into the backbone first (ReadExternal)", sum.External[0].Name)
+	}
+	return out, nil
+}

@@ -1,0 +1,238 @@
+package export
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/runtime"
+)
+
+// Names of the files in a folder.
+const (
+	ModelFile = "model.onnx"
+	DataFile  = "model.onnx_data" // the larger weights, if they are not in ModelFile
+)
+
+const (
+	// largest is the size, in bytes, up to which weights stay in the model's file: some below
+	// what a protobuf message can hold.
+	largest = 1_900_000_000
+	// Tolerance is how far a probability may be from the one that it should be.
+	Tolerance = 1e-5
+)
+
+// ErrDifferent is wrapped by Write's error for a model that computes something
+// else than it should; DifferentError has the details.
+var ErrDifferent = errors.New("the exported model computes other probabilities")
+
+// DifferentError says how far a model's probabilities are from the ones that
+// they should be.
+type DifferentError struct {
+	Sample     int     // the worst, in the order of the batches
+	Difference float64 // above Tolerance, or not a number
+}
+
+func (e *DifferentError) Error() string {
+	return fmt.Sprintf("export: %v: sample %d differs by %.3g, more than %g; nothing is written", ErrDifferent, e.Sample, e.Difference, Tolerance)
+}
+
+func (e *DifferentError) Unwrap() error { return ErrDifferent }
+
+// Batch is samples with the probabilities that they have.
+type Batch struct {
+	Inputs        []runtime.Tensor // in the order of Check.Inputs
+	Probabilities []float64        // n×C
+}
+
+// Check says how a model is checked before it gets its place.
+type Check struct {
+	Library *runtime.Library
+	Inputs  []string // of the model, all of them
+	Classes int      // C
+	Batches []Batch  // at least one
+}
+
+// Written says what Write has written.
+type Written struct {
+	Model         string // path of the model
+	Data          string // path of its weights, "" if they are in Model
+	Samples       int    // that were compared
+	MaxDifference float64
+}
+
+// Write puts a model into the folder dir, which must be new or empty. external puts the larger
+// weights into a file beside the model, as is done in any case where they do not fit into
+// one. Everything is written under a temporary name beside dir, run on the batches
+// of c and compared; an error, a DifferentError among them, leaves nothing.
+func Write(ctx context.Context, dir string, m *onnx.ModelProto, external bool, c *Check) (w *Written, err error) {
+	if len(c.Batches) == 0 || c.Classes < 1 {
+		return nil, fmt.Errorf("export: %s: there are no samples to check the model on", dir)
+	}
+	target, err := vacant(dir)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	tmp := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+"."+strings.ToLower(rand.Text()[:8])+".tmp")
+	if err := os.Mkdir(tmp, 0o777); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	defer func() {
+		if rerr := os.RemoveAll(tmp); err == nil && rerr != nil {
+			err = fmt.Errorf("export: %w", rerr)
+		}
+	}()
+	data, err := Save(tmp, m, external)
+	if err != nil {
+		return nil, err
+	}
+	w = &Written{Model: filepath.Join(dir, ModelFile)}
+	if data {
+		w.Data = filepath.Join(dir, DataFile)
+	}
+	if err := c.run(ctx, tmp, w); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) { // it was empty
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	if err := os.Rename(tmp, target); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	if err := syncDir(filepath.Dir(target)); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	return w, nil
+}
+
+// vacant returns the path of the folder that dir names, which is new or empty.
+func vacant(dir string) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("no folder is named")
+	}
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if _, err := os.Lstat(dir); err == nil {
+			return "", fmt.Errorf("%s is a link to nothing; name a new folder", dir)
+		}
+		return filepath.Abs(dir)
+	case err != nil:
+		return "", err
+	case len(entries) > 0:
+		return "", fmt.Errorf("%s is there already and not empty; name a new folder", dir)
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(real)
+}
+
+// Save writes a model into a folder that is there, and reports whether its
+// larger weights are in a file of their own: with external, and where they must be. m is not changed.
+func Save(dir string, m *onnx.ModelProto, external bool) (data bool, err error) {
+	data = external || proto.Size(m) > largest
+	if data {
+		if m, err = onnx.Rewrite(m, nil); err != nil { // a copy, as far as it changes
+			return false, fmt.Errorf("export: %w", err)
+		}
+		err := create(filepath.Join(dir, DataFile), func(w io.Writer) error { return onnx.WriteExternal(m, DataFile, w) })
+		if err != nil {
+			return false, fmt.Errorf("export: %w", err)
+		}
+	}
+	model, err := onnx.Encode(m)
+	if err != nil {
+		return false, fmt.Errorf("export: %w", err)
+	}
+	err = create(filepath.Join(dir, ModelFile), func(w io.Writer) error {
+		_, err := w.Write(model)
+		return err
+	})
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return false, fmt.Errorf("export: %w", err)
+	}
+	return data, nil
+}
+
+// create makes a file of what fill writes, and brings it to the disk.
+func create(path string, fill func(w io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(f, 1<<20)
+	if err = fill(b); err == nil {
+		err = b.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncDir makes what is new in a folder durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// run runs the model in a folder on the batches, and notes in w what comes of it.
+func (c *Check) run(ctx context.Context, dir string, w *Written) error {
+	data, err := os.ReadFile(filepath.Join(dir, ModelFile))
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	o := &runtime.Options{Name: w.Model, Inputs: c.Inputs, Outputs: []string{layer.Logits, layer.Probabilities}}
+	if w.Data != "" {
+		o.Folder = dir
+	}
+	s, err := c.Library.NewSession(data, o)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	defer s.Close()
+	worst := -1
+	for _, b := range c.Batches {
+		n := len(b.Probabilities) / c.Classes
+		if n == 0 || n*c.Classes != len(b.Probabilities) {
+			return fmt.Errorf("export: %d probabilities for %d classes", len(b.Probabilities), c.Classes)
+		}
+		shape := []int64{int64(n), int64(c.Classes)}
+		logits, p := make([]float32, len(b.Probabilities)), make([]float32, len(b.Probabilities))
+		if err := s.Run(ctx, b.Inputs, []runtime.Tensor{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+		for i, v := range p {
+			if d := math.Abs(float64(v) - b.Probabilities[i]); !(d <= w.MaxDifference) {
+				w.MaxDifference, worst = d, w.Samples+i/c.Classes
+				if math.IsNaN(d) {
+					return &DifferentError{worst, d}
+				}
+			}
+		}
+		w.Samples += n
+	}
+	if w.MaxDifference > Tolerance {
+		return &DifferentError{worst, w.MaxDifference}
+	}
+	return nil
+}

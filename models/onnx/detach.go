@@ -1,0 +1,370 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrBypass is wrapped by Detach's error for a tensor that not everything flows
+// through; BypassError has the details.
+var ErrBypass = errors.New("not everything flows through the cut")
+
+// BypassError says what goes past a cut.
+type BypassError struct {
+	Cut    string
+	Tensor string // that weights have worked on, and that is not made from Cut
+	Node   string // that reads it, by its name or its first output; "" if Tensor is wanted itself
+	Shape  bool   // only its shape is used
+}
+
+func (e *BypassError) Error() string {
+	what := "reads"
+	if e.Shape {
+		what = "needs the shape of"
+	}
+	if e.Node == "" {
+		return fmt.Sprintf("onnx: detach at %s: %v: %s is an output that is not made from it; choose another cut", quote(e.Cut), ErrBypass, quote(e.Tensor))
+	}
+	return fmt.Sprintf("onnx: detach at %s: %v: node %s behind it %s %s, which is not made from it; choose another cut", quote(e.Cut), ErrBypass, quote(e.Node), what, quote(e.Tensor))
+}
+
+func (e *BypassError) Unwrap() error { return ErrBypass }
+
+// Detach returns the part of m that computes outputs, tensors of its main graph
+// or inputs that are handed through, from the tensor cut. It is a model as it is stored: dimensions stay open,
+// weights keep their types and names, so that WriteBack, Append and Fold take it
+// as they take m. Versions and unknown fields stay, functions if they are called.
+//
+// The first input is cut. It is declared with the element type that m declares
+// for it, or else float, and without a shape; who knows the shape may put another
+// declaration in its place. Behind it stand those inputs of m, in their order, that the
+// part needs as well: what masks and positions are made from. What makes them may use
+// constants, shapes of inputs, and weights that do not work on the values of
+// inputs, and is part of the result. Where the part needs the shape of a tensor
+// before the cut that always has the shape of cut, it takes that one's.
+//
+// A BypassError says that something needs another tensor that weights have worked on
+// before the cut, be it only its shape. Other errors: a tensor that no node of the main graph makes, or more than one, outputs that do not
+// depend on the cut, nodes that are not in an order in which they can run.
+//
+// With cut "" the part begins at m's inputs: it is Prune. The result shares
+// everything it can with m, which is not changed.
+func Detach(m *ModelProto, cut string, outputs ...string) (*ModelProto, error) {
+	if cut == "" {
+		return Prune(m, outputs...)
+	}
+	g := m.GetGraph()
+	if g == nil {
+		return nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)
+	}
+	if len(outputs) == 0 {
+		return nil, fmt.Errorf("onnx: detach at %s: no output is named", quote(cut))
+	}
+	made := make(map[string]bool)
+	for _, n := range g.GetNode() {
+		for _, o := range n.GetOutput() {
+			if o != "" && made[o] {
+				return nil, fmt.Errorf("onnx: detach at %s: tensor %s is made twice", quote(cut), quote(o))
+			}
+			made[o] = true
+		}
+	}
+	if !made[cut] {
+		return nil, fmt.Errorf("onnx: detach at %s: no node makes this tensor, or one inside a body (If, Loop, Scan); name one that the main graph makes", quote(cut))
+	}
+	for _, v := range g.GetInput() {
+		made[v.GetName()] = true
+	}
+	if err := wanted(made, outputs, "detach"); err != nil {
+		return nil, err
+	}
+	part := between(g, cut, outputs)
+	err := passes(m, part, cut, outputs)
+	var bypass *BypassError
+	if errors.As(err, &bypass) && bypass.Shape {
+		if other := reshaped(m, cut); other != nil {
+			part = between(other.Graph, cut, outputs)
+			err = passes(other, part, cut, outputs)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	elem := TensorProto_FLOAT
+	for _, v := range slices.Concat(g.GetValueInfo(), g.GetOutput()) {
+		if t := TensorProto_DataType(v.GetType().GetTensorType().GetElemType()); v.GetName() == cut && t != TensorProto_UNDEFINED {
+			elem = t
+		}
+	}
+	input := TensorValue(cut, elem)
+	input.GetType().GetTensorType().Shape = nil // not a scalar: unknown
+	part.Input = append([]*ValueInfoProto{input}, part.Input...)
+	part.ValueInfo = slices.DeleteFunc(part.ValueInfo, func(v *ValueInfoProto) bool { return v.GetName() == cut })
+
+	out := shallow(m)
+	out.Graph, out.TrainingInfo = part, nil
+	out.Functions = called(m.GetFunctions(), part)
+	return out, nil
+}
+
+// passes checks that the nodes of part, a part of m's graph, can run one after
+// another, and need of what weights have worked on nothing but cut.
+func passes(m *ModelProto, part *GraphProto, cut string, outputs []string) error {
+	f := newOrigin(m)
+	for _, n := range m.GetGraph().GetNode() {
+		f.node(n)
+	}
+	known := map[string]bool{"": true, cut: true} // that can be read so far
+	for _, v := range part.GetInput() {
+		known[v.GetName()] = true
+	}
+	for _, t := range part.GetInitializer() {
+		known[t.GetName()] = true
+	}
+	for _, t := range part.GetSparseInitializer() {
+		known[t.GetValues().GetName()] = true
+	}
+	behind := map[string]bool{cut: true}
+	bypass := func(n *NodeProto, t string) error {
+		if behind[t] || !f.main[t] && f.shape[t] == "" {
+			return nil
+		}
+		e := &BypassError{Cut: cut, Tensor: t}
+		if n != nil {
+			e.Node = nodeName(n)
+		}
+		if !f.main[t] {
+			e.Tensor, e.Shape = f.shape[t], true
+		}
+		return e
+	}
+	for _, n := range part.GetNode() {
+		after := false
+		for i, in := range n.GetInput() {
+			if !known[in] {
+				return fmt.Errorf("onnx: detach at %s: node %s (%s): input %d %s: no node before makes it", quote(cut), quote(nodeName(n)), quote(n.GetOpType()), i, quote(in))
+			}
+		}
+		read := reads(n)
+		for _, in := range read {
+			after = after || behind[in]
+		}
+		for _, in := range read {
+			if err := bypass(n, in); err != nil && after {
+				return err
+			}
+		}
+		for _, o := range n.GetOutput() {
+			if o == "" {
+				continue
+			}
+			if o == cut {
+				return fmt.Errorf("onnx: detach at %s: node %s (%s) makes it and something else that is needed behind it", quote(cut), quote(nodeName(n)), quote(n.GetOpType()))
+			}
+			known[o], behind[o] = true, after
+		}
+	}
+	some := false
+	for _, o := range outputs {
+		if err := bypass(nil, o); err != nil {
+			return err
+		}
+		some = some || behind[o]
+	}
+	if !some {
+		return fmt.Errorf("onnx: detach at %s: the outputs do not depend on this tensor", quote(cut))
+	}
+	return nil
+}
+
+// reshaped returns m with the shape of cut in place of the shapes of tensors that
+// have, for every size of m's inputs, the same, and are not made from cut; nil if there is none.
+func reshaped(m *ModelProto, cut string) *ModelProto {
+	_, shapes, err := OpenShapes(m)
+	if err != nil {
+		return nil
+	}
+	want, ok := shapes[cut]
+	if !ok || slices.ContainsFunc(want, func(d Dim) bool { return d.Name == "?" }) {
+		return nil
+	}
+	out := shallow(m)
+	out.Graph = shallow(m.GetGraph())
+	out.Graph.Node = slices.Clone(m.GetGraph().GetNode())
+	behind := map[string]bool{cut: true}
+	some := false
+	for i, n := range out.Graph.Node {
+		if slices.ContainsFunc(reads(n), func(in string) bool { return behind[in] }) {
+			for _, o := range n.GetOutput() {
+				behind[o] = o != ""
+			}
+			continue
+		}
+		key := operatorKey(n.GetDomain(), n.GetOpType())
+		if key != "Shape" && key != "Size" || len(n.GetInput()) != 1 {
+			continue
+		}
+		if have, ok := shapes[n.Input[0]]; ok && slices.Equal(have, want) {
+			n = shallow(n)
+			n.Input = []string{cut}
+			out.Graph.Node[i], some = n, true
+		}
+	}
+	if !some {
+		return nil
+	}
+	return out
+}
+
+// reads returns the tensors that a node reads, those that its bodies take from
+// the graph around them too, perhaps with names of the bodies' own.
+func reads(n *NodeProto) []string {
+	need := make(map[string]bool)
+	needs(n, need)
+	delete(need, "")
+	return sorted(need)
+}
+
+// nodeName returns a node's name, or else its first output.
+func nodeName(n *NodeProto) string {
+	if n.GetName() == "" && len(n.GetOutput()) > 0 {
+		return n.GetOutput()[0]
+	}
+	return n.GetName()
+}
+
+// origin tells what the tensors of a stored model are made of. It is to a model
+// what flow is to a graph.
+type origin struct {
+	weight map[string]bool // stored float tensors of more than one element
+	made   map[string]bool // by a node
+	fed    map[string]bool // depend on the values of what is fed
+	main   map[string]bool // those of them that weights have worked on
+	// shape names, for what depends on the shape of a main tensor, that tensor.
+	shape map[string]string
+	own   map[string]bool // operators that the model's functions define
+}
+
+func newOrigin(m *ModelProto) *origin {
+	f := &origin{
+		weight: make(map[string]bool), made: make(map[string]bool), fed: make(map[string]bool),
+		main: make(map[string]bool), shape: make(map[string]string), own: make(map[string]bool),
+	}
+	for _, fn := range m.GetFunctions() {
+		f.own[operatorKey(fn.GetDomain(), fn.GetName())] = true
+	}
+	for _, v := range m.GetGraph().GetInput() {
+		f.fed[v.GetName()] = true
+	}
+	for _, t := range m.GetGraph().GetInitializer() {
+		f.fed[t.GetName()] = false
+		f.weight[t.GetName()] = weighty(t)
+	}
+	for _, t := range m.GetGraph().GetSparseInitializer() {
+		f.fed[t.GetValues().GetName()] = false
+		f.weight[t.GetValues().GetName()] = true
+	}
+	return f
+}
+
+// weighty reports whether a tensor holds more than one float.
+func weighty(t *TensorProto) bool {
+	n, err := elements(t.GetDims())
+	return err == nil && n > 1 && isFloat(TensorProto_DataType(t.GetDataType()))
+}
+
+// node notes what the outputs of a node are made of.
+func (f *origin) node(n *NodeProto) {
+	key := operatorKey(n.GetDomain(), n.GetOpType())
+	var fed, main, weighs bool
+	shape := ""
+	read := reads(n)
+	for _, in := range read {
+		fed, main = fed || f.fed[in], main || f.main[in]
+		if shape == "" {
+			shape = f.shape[in]
+		}
+	}
+	// A weight stays one behind a node that changes its type or name alone.
+	still := (key == "Cast" || key == "Identity") && len(read) == 1 && f.weight[read[0]]
+	switch {
+	case key == "Shape" || key == "Size":
+		if main {
+			shape = read[0]
+		}
+		fed, main = false, false
+	case key == "Constant":
+		for _, a := range n.GetAttribute() {
+			still = still || a.GetT() != nil && weighty(a.GetT()) || len(a.GetFloats()) > 1
+		}
+	case f.own[key]:
+		weighs = true // whatever the function does
+	default:
+		weighs = f.weighs(n) || worksInside(n)
+	}
+	main = main || fed && weighs
+	for _, o := range n.GetOutput() {
+		if o != "" {
+			f.made[o], f.fed[o], f.main[o], f.shape[o], f.weight[o] = true, fed, main, shape, still
+		}
+	}
+}
+
+// weighs reports whether a node works with weights.
+func (f *origin) weighs(n *NodeProto) bool {
+	places := learned[n.GetOpType()]
+	for k, in := range n.GetInput() {
+		if in != "" && slices.Contains(places, k) && (f.weight[in] || f.made[in] && !f.fed[in]) {
+			return true
+		}
+	}
+	return false
+}
+
+// worksInside reports whether a body of a node has an operator that works with
+// weights, as far as its type tells.
+func worksInside(n *NodeProto) bool {
+	for _, a := range n.GetAttribute() {
+		for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+			for _, inner := range body.GetNode() {
+				if learned[inner.GetOpType()] != nil || worksInside(inner) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// called returns those of the functions that a graph calls, and those that these
+// call.
+func called(functions []*FunctionProto, g *GraphProto) []*FunctionProto {
+	if len(functions) == 0 {
+		return nil
+	}
+	byKey := make(map[string][]*FunctionProto)
+	for _, f := range functions {
+		key := operatorKey(f.GetDomain(), f.GetName())
+		byKey[key] = append(byKey[key], f)
+	}
+	used := make(map[*FunctionProto]bool)
+	var visit func(nodes []*NodeProto)
+	visit = func(nodes []*NodeProto) {
+		for _, n := range nodes {
+			for _, f := range byKey[operatorKey(n.GetDomain(), n.GetOpType())] {
+				if !used[f] {
+					used[f] = true
+					visit(f.GetNode())
+				}
+			}
+			for _, a := range n.GetAttribute() {
+				for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+					visit(body.GetNode())
+				}
+			}
+		}
+	}
+	visit(g.GetNode())
+	return slices.DeleteFunc(slices.Clone(functions), func(f *FunctionProto) bool { return !used[f] })
+}

@@ -1,0 +1,220 @@
+package layer
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+)
+
+// Names of the outputs.
+const (
+	Logits        = "logits"        // f32[batch,C]
+	Probabilities = "probabilities" // f32[batch,C]
+)
+
+// Head is what is put behind a tensor.
+type Head struct {
+	// Features is the float32 tensor that is read: N×D, or else N×positions×D.
+	Features string
+	// Pooling makes rows of it, N×D: "" or "none" takes it as it is, "cls" the first
+	// position and "last" the last one, "mean", "gap" and "max" go over the positions, "gem" is
+	// the generalised mean with power 3 of what is raised to at least 1e-6, and "meanstd"
+	// has first the means and then the population's standard deviations, D/2 each.
+	Pooling string
+	// Mask is a tensor N×positions that is 1 for the positions that count and 0 behind
+	// them. "" means that all count.
+	Mask string
+	// Space says that the positions are of one or more dimensions.
+	Space bool
+	// ChannelsFirst says that Features is N×D×positions.
+	ChannelsFirst bool
+	// Post is "l2" to divide pooled rows by their length, or "".
+	Post string
+
+	// Normalize divides rows by their length. A row of zeros stays one.
+	Normalize   bool
+	Center      []float32 // D; nil: 0
+	Weight      []float32 // C×D
+	Bias        []float32 // C
+	Temperature float32
+}
+
+// d is the number of features.
+func (h *Head) d() int64 { return int64(len(h.Weight) / len(h.Bias)) }
+
+// channels is the number of values at a position.
+func (h *Head) channels() int64 {
+	if h.Pooling == "meanstd" {
+		return h.d() / 2
+	}
+	return h.d()
+}
+
+// mask is the mask, "" if the pooling does without.
+func (h *Head) mask() string {
+	switch h.Pooling {
+	case "", "none", "cls":
+		return ""
+	}
+	return h.Mask
+}
+
+// check tells what is wrong with h.
+func (h *Head) check() error {
+	c := len(h.Bias)
+	switch {
+	case h.Features == "":
+		return fmt.Errorf("no features are named")
+	case c == 0 || len(h.Weight) == 0 || len(h.Weight)%c != 0:
+		return fmt.Errorf("%d weights for %d classes", len(h.Weight), c)
+	case h.Center != nil && int64(len(h.Center)) != h.d():
+		return fmt.Errorf("a center of %d values for %d features", len(h.Center), h.d())
+	case h.Temperature <= 0 || h.Temperature-h.Temperature != 0:
+		return fmt.Errorf("temperature %v", h.Temperature)
+	case !slices.Contains([]string{"", "none", "cls", "last", "mean", "gap", "max", "gem", "meanstd"}, h.Pooling):
+		return fmt.Errorf("pooling %.100q is not known", h.Pooling)
+	case h.Pooling == "meanstd" && h.d()%2 != 0:
+		return fmt.Errorf("means and standard deviations of %d values", h.d())
+	case h.Post != "" && h.Post != "l2":
+		return fmt.Errorf("post %.100q is not known", h.Post)
+	case h.Mask != "" && (h.Space || h.ChannelsFirst):
+		return fmt.Errorf("a mask for positions in space")
+	}
+	return nil
+}
+
+// Append returns m with h behind it, and with the outputs Logits and
+// Probabilities in place of its own; what only those needed is left out. A
+// tensor of m that is called like one of the two gets another name, which
+// the map has; an input of m cannot, and is an error. So is a tensor of h that m has not, an operator
+// set before 9, and a number of weights that does not fit. m is not changed, and shared as far as
+// it can be.
+func Append(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, map[string]string, error) {
+	opset, err := h.fits(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("layer: %w", err)
+	}
+	own := *h
+	need := []string{h.Features}
+	if own.Mask = h.mask(); own.Mask != "" {
+		need = append(need, own.Mask)
+	}
+	// Names of what is left out are free.
+	if m, err = onnx.Prune(m, need...); err != nil {
+		return nil, nil, err
+	}
+	m, renamed, err := onnx.Rename(m, Logits, Probabilities)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range []*string{&own.Features, &own.Mask} {
+		if other := renamed[*name]; other != "" {
+			*name = other
+		}
+	}
+	fused, _, err := onnx.Append(m, own.graph(opset, m.GetIrVersion()))
+	if err != nil {
+		return nil, nil, err
+	}
+	// The features are an output no more.
+	m, err = onnx.Prune(fused, Logits, Probabilities)
+	return m, renamed, err
+}
+
+// fits checks h, and returns the operator set of m.
+func (h *Head) fits(m *onnx.ModelProto) (opset int64, err error) {
+	if err := h.check(); err != nil {
+		return 0, err
+	}
+	for _, o := range m.GetOpsetImport() {
+		if d := o.GetDomain(); d == "" || d == "ai.onnx" {
+			opset = o.GetVersion()
+		}
+	}
+	const least = 9
+	if opset < least {
+		return 0, fmt.Errorf("operator set %d: %d is the first that is supported", opset, least)
+	}
+	return opset, nil
+}
+
+// Split takes apart what Append made of a model and h, of which the numbers are
+// not known: h has slices of the right lengths, and Features and Mask as the
+// model calls them. It returns the model without the head, whose output are the
+// features, and h with the numbers that the model holds. A model that is not, node for node, what Append makes of the two is an error.
+func Split(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, *Head, error) {
+	opset, err := h.fits(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("layer: %w", err)
+	}
+	errOther := fmt.Errorf("layer: the graph is not the one of a head like this; another program has changed it")
+	g := m.GetGraph()
+	part := h.graph(opset, m.GetIrVersion())
+	nodes, stored := len(g.GetNode())-len(part.Node), len(g.GetInitializer())-len(part.Initializer)
+	if nodes < 0 || stored < 0 {
+		return nil, nil, errOther
+	}
+	// The names may have numbers behind them: places tell.
+	read := &onnx.ModelProto{Graph: &onnx.GraphProto{Initializer: g.Initializer[stored:], Node: g.Node[nodes:]}}
+	out := *h
+	values := map[string][]float32{}
+	for i, t := range part.Initializer {
+		values[t.GetName()], err = floatsAt(read, g.Initializer[stored+i].GetName(), t)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", errOther, err)
+		}
+	}
+	for i, n := range part.Node {
+		if n.GetOpType() == "Constant" && len(g.Node[nodes+i].GetOutput()) == 1 {
+			values[n.Output[0]], err = floatsAt(read, g.Node[nodes+i].Output[0], n.Attribute[0].T)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%w: %w", errOther, err)
+			}
+		}
+	}
+	for name, dst := range map[string]*[]float32{"center": &out.Center, "weight": &out.Weight, "bias": &out.Bias} {
+		if *dst != nil && len(values[name]) != len(*dst) {
+			return nil, nil, errOther
+		}
+		if *dst != nil {
+			*dst = values[name]
+		}
+	}
+	if v := values["temperature"]; len(v) != 1 {
+		return nil, nil, errOther
+	} else {
+		out.Temperature = v[0]
+	}
+
+	rest := proto.CloneOf(&onnx.ModelProto{IrVersion: m.IrVersion, OpsetImport: m.OpsetImport})
+	rest.Functions = m.Functions
+	rest.Graph = &onnx.GraphProto{
+		Name: g.Name, Node: g.Node[:nodes:nodes], Initializer: g.Initializer[:stored:stored], SparseInitializer: g.SparseInitializer, DocString: g.DocString,
+		Input: g.Input, Output: []*onnx.ValueInfoProto{{Name: &out.Features}}, ValueInfo: g.ValueInfo, QuantizationAnnotation: g.QuantizationAnnotation, MetadataProps: g.MetadataProps,
+	}
+	rest.Graph.ProtoReflect().SetUnknown(g.ProtoReflect().GetUnknown())
+	again, renamed, err := Append(rest, &out)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(renamed) > 0 || !onnx.Equal(again.Graph, g) {
+		return nil, nil, errOther
+	}
+	return rest, &out, nil
+}
+
+// floatsAt returns the values of a stored float tensor that has the type of like;
+// nil for other types.
+func floatsAt(m *onnx.ModelProto, name string, like *onnx.TensorProto) ([]float32, error) {
+	if like.GetDataType() != int32(onnx.TensorProto_FLOAT) {
+		return nil, nil
+	}
+	t, err := onnx.Stored(m, name)
+	if err != nil {
+		return nil, err
+	}
+	return t.F32, nil
+}

@@ -1,0 +1,354 @@
+//go:build cgo && !windows
+
+package layer_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/runtime"
+)
+
+func library(t testing.TB) *runtime.Library {
+	t.Helper()
+	path, err := filepath.Abs("../../../lib/libonnxruntime.so")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		where, err := runtime.Find("")
+		if err != nil {
+			t.Fatalf("the tests of this package need ONNX Runtime; run: make runtime\n%v", err)
+		}
+		path = where.Path
+	}
+	l, err := runtime.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+const d = 4 // channels
+
+// backbone returns a model that gives its input x, and has a mask and a tensor called logits.
+func backbone(opset, ir int64, dims ...onnx.Dim) *onnx.ModelProto {
+	g := &onnx.GraphProto{
+		Name:        proto.String("backbone"),
+		Input:       []*onnx.ValueInfoProto{onnx.TensorValue("x", onnx.TensorProto_FLOAT, dims...), onnx.TensorValue("m", onnx.TensorProto_INT64, dims[0], onnx.Dim{Size: -1})},
+		Node:        []*onnx.NodeProto{onnx.Node("Identity", []string{"x"}, []string{"logits"}), onnx.Node("Identity", []string{"logits"}, []string{"pooled"}), onnx.Node("Neg", []string{"pooled"}, []string{"last"})},
+		Output:      []*onnx.ValueInfoProto{onnx.TensorValue("last", onnx.TensorProto_FLOAT, dims...), onnx.TensorValue("pooled", onnx.TensorProto_FLOAT, dims...)},
+		Initializer: []*onnx.TensorProto{onnx.FloatTensor("weight", []float32{1}, 1)},
+	}
+	return &onnx.ModelProto{IrVersion: proto.Int64(ir), OpsetImport: []*onnx.OperatorSetIdProto{{Version: proto.Int64(opset)}}, Graph: g}
+}
+
+// rowsOf pools x as the names say; at gives a value of a sample, a position, a channel, and counts is the number of positions of each sample.
+func rowsOf(pooling string, counts []int, at func(n, p, c int) float64) [][]float64 {
+	var rows [][]float64
+	for n, count := range counts {
+		row := make([]float64, d)
+		var second []float64
+		for c := range d {
+			var sum, cubes, square float64
+			top := math.Inf(-1)
+			for p := range count {
+				v := at(n, p, c)
+				sum += v
+				top = max(top, v)
+				cubes += math.Pow(max(v, 1e-6), 3)
+			}
+			mean := sum / float64(count)
+			for p := range count {
+				square += (at(n, p, c) - mean) * (at(n, p, c) - mean)
+			}
+			row[c] = map[string]float64{
+				"": at(n, 0, c), "none": at(n, 0, c), "cls": at(n, 0, c), "last": at(n, count-1, c), "max": top, "mean": mean, "gap": mean, "meanstd": mean,
+				"gem": math.Cbrt(cubes / float64(count)),
+			}[pooling]
+			second = append(second, math.Sqrt(square/float64(count)))
+		}
+		if pooling == "meanstd" {
+			row = append(row, second...)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// normalized divides rows by their length.
+func normalized(rows [][]float64) {
+	for _, row := range rows {
+		sum := 0.0
+		for _, v := range row {
+			sum += v * v
+		}
+		for i := range row {
+			if sum > 0 {
+				row[i] /= math.Sqrt(sum)
+			}
+		}
+	}
+}
+
+// In every operator set the runtime computes what the formulas say, of every pooling, and Split finds the head again.
+func TestAppendComputes(t *testing.T) {
+	l := library(t)
+	type layout struct {
+		name    string
+		pooling []string
+		edit    func(h *layer.Head)
+		shape   []int64 // of 3 samples
+		counts  []int
+	}
+	open := []int{5, 1, 3}
+	all := []int{5, 5, 5}
+	nine := []int{9, 9, 9}
+	layouts := []layout{
+		{"rows", []string{"", "none"}, func(*layer.Head) {}, []int64{3, d}, []int{1, 1, 1}},
+		{"masked", []string{"cls", "last", "mean", "max", "meanstd"}, func(h *layer.Head) { h.Mask = "m" }, []int64{3, 5, d}, open},
+		{"tokens", []string{"cls", "last", "mean", "max", "meanstd"}, func(*layer.Head) {}, []int64{3, 5, d}, all},
+		{"nhwc", []string{"gap", "gem", "max", "meanstd"}, func(h *layer.Head) { h.Space = true }, []int64{3, 3, 3, d}, nine},
+		{"nchw", []string{"gap", "gem", "max", "meanstd"}, func(h *layer.Head) { h.ChannelsFirst = true }, []int64{3, d, 3, 3}, nine},
+		{"one row of space", []string{"gap"}, func(h *layer.Head) { h.ChannelsFirst = true }, []int64{3, d, 5}, all},
+	}
+	for _, opset := range []int64{9, 10, 11, 12, 13, 15, 17, 18, 20, 21, 25} {
+		ir := map[int64]int64{9: 3, 10: 5, 25: 13}[opset]
+		if ir == 0 {
+			ir = 8
+		}
+		for _, lay := range layouts {
+			for k, pooling := range lay.pooling {
+				name := fmt.Sprintf("operator set %d, %s, %q", opset, lay.name, pooling)
+				r := rand.New(rand.NewPCG(uint64(opset), uint64(k)))
+				some := func(n int) []float32 {
+					v := make([]float32, n)
+					for i := range v {
+						v[i] = r.Float32()*2 - 1
+					}
+					return v
+				}
+				n, c := d, 3
+				if pooling == "meanstd" {
+					n = 2 * d
+				}
+				h := &layer.Head{Features: "logits", Pooling: pooling, Weight: some(c * n), Bias: some(c), Temperature: 0.7}
+				lay.edit(h)
+				switch k % 3 {
+				case 0:
+					h.Post = "l2"
+				case 1:
+					h.Normalize, h.Center = true, some(n)
+				}
+				dims := []onnx.Dim{{Size: -1}}
+				for range lay.shape[1:] {
+					dims = append(dims, onnx.Dim{Size: -1})
+				}
+				m := backbone(opset, ir, dims...)
+				if ir < 4 {
+					m.Graph.Initializer = nil
+				}
+				before := proto.CloneOf(m)
+				fused, renamed, err := layer.Append(m, h)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if !proto.Equal(before, m) {
+					t.Errorf("%s: the model itself was changed", name)
+				}
+				if fused.Graph.Node[0].Output[0] != renamed["logits"] || renamed["logits"] != "logits_1" {
+					t.Errorf("%s: renamed %v", name, renamed)
+				}
+				s, err := onnx.Walk(fused)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(s.Outputs) != 2 || s.Outputs[0].Name != "logits" || s.Outputs[1].Name != "probabilities" || s.Outputs[1].Shape[1].Size != 3 {
+					t.Errorf("%s: outputs %v", name, s.Outputs)
+				}
+				x := some(int(lay.shape[0]) * int(elements(lay.shape[1:])))
+				in := map[string]runtime.Tensor{"x": {Shape: lay.shape, F32: x}}
+				if h.Mask != "" && pooling != "cls" {
+					mask := make([]int64, 15)
+					for i := range mask {
+						if i%5 < lay.counts[i/5] {
+							mask[i] = 1
+						}
+					}
+					in["m"] = runtime.Tensor{Shape: []int64{3, 5}, I64: mask}
+				}
+				positions := int(elements(lay.shape[1:])) / d
+				at := func(n, p, c int) float64 { return float64(x[(n*positions+p)*d+c]) }
+				if h.ChannelsFirst {
+					at = func(n, p, c int) float64 { return float64(x[(n*d+c)*positions+p]) }
+				}
+				rows := rowsOf(pooling, lay.counts, at)
+				if h.Post == "l2" {
+					normalized(rows)
+				}
+				if h.Normalize {
+					normalized(rows)
+				}
+				have := run(t, l, fused, in, 3*c)
+				for i, row := range rows {
+					var z, p [3]float64
+					sum := 0.0
+					for k := range z {
+						z[k] = float64(h.Bias[k])
+						for j, v := range row {
+							if h.Center != nil {
+								v -= float64(h.Center[j])
+							}
+							z[k] += v * float64(h.Weight[k*n+j])
+						}
+						p[k] = math.Exp(z[k] / 0.7)
+						sum += p[k]
+					}
+					for k := range z {
+						if a, b := math.Abs(z[k]-float64(have[0][i*c+k])), math.Abs(p[k]/sum-float64(have[1][i*c+k])); !(a < 2e-5 && b < 1e-5) {
+							t.Errorf("%s: row %d, class %d: logit differs by %g, probability by %g", name, i, k, a, b)
+						}
+					}
+				}
+
+				like := *h
+				like.Features, like.Temperature = "logits_1", 1
+				like.Weight, like.Bias = make([]float32, c*n), make([]float32, c)
+				if h.Center != nil {
+					like.Center = make([]float32, n)
+				}
+				rest, found, err := layer.Split(fused, &like)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					continue
+				}
+				if !slices.Equal(found.Weight, h.Weight) || !slices.Equal(found.Bias, h.Bias) || !slices.Equal(found.Center, h.Center) || found.Temperature != h.Temperature {
+					t.Errorf("%s: Split finds %+v", name, found)
+				}
+				if len(rest.Graph.Node) != 1 || rest.Graph.Output[0].GetName() != "logits_1" {
+					t.Errorf("%s: Split leaves %v", name, rest.Graph)
+				}
+				other := like
+				other.Normalize = !like.Normalize
+				if _, _, err := layer.Split(fused, &other); err == nil {
+					t.Errorf("%s: Split finds another head", name)
+				}
+			}
+		}
+	}
+}
+
+func elements(dims []int64) int64 {
+	n := int64(1)
+	for _, v := range dims {
+		n *= v
+	}
+	return n
+}
+
+// run returns the two outputs of a model, of n values each.
+func run(t *testing.T, l *runtime.Library, m *onnx.ModelProto, in map[string]runtime.Tensor, n int) [2][]float32 {
+	t.Helper()
+	data, err := onnx.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &runtime.Options{Outputs: []string{"logits", "probabilities"}}
+	var tensors []runtime.Tensor
+	for name, x := range in {
+		o.Inputs, tensors = append(o.Inputs, name), append(tensors, x)
+	}
+	s, err := l.NewSession(data, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out := [2][]float32{make([]float32, n), make([]float32, n)}
+	shape := []int64{3, int64(n / 3)}
+	if err := s.Run(context.Background(), tensors, []runtime.Tensor{{Shape: shape, F32: out[0]}, {Shape: shape, F32: out[1]}}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A row of zeros is divided by nothing.
+func TestNormalizeZeros(t *testing.T) {
+	m := backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
+	fused, _, err := layer.Append(m, &layer.Head{Features: "pooled", Post: "l2", Normalize: true, Weight: make([]float32, 2*d), Bias: []float32{1, 3}, Temperature: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := run(t, library(t), fused, map[string]runtime.Tensor{"x": {Shape: []int64{3, d}, F32: make([]float32, 3*d)}}, 6)
+	if have[0][0] != 1 || have[0][1] != 3 || math.Abs(float64(have[1][1])-1/(1+math.Exp(-1))) > 1e-6 {
+		t.Errorf("%v", have)
+	}
+}
+
+func TestAppendRefuses(t *testing.T) {
+	for want, edit := range map[string]func(m *onnx.ModelProto, h *layer.Head){
+		"no features are named":          func(_ *onnx.ModelProto, h *layer.Head) { h.Features = "" },
+		`after "nowhere": no node`:       func(_ *onnx.ModelProto, h *layer.Head) { h.Features = "nowhere" },
+		`after "nomask": no node`:        func(_ *onnx.ModelProto, h *layer.Head) { h.Mask, h.Pooling = "nomask", "mean" },
+		"7 weights for 2 classes":        func(_ *onnx.ModelProto, h *layer.Head) { h.Weight = h.Weight[1:] },
+		"8 weights for 0 classes":        func(_ *onnx.ModelProto, h *layer.Head) { h.Bias = nil },
+		"a center of 1 values":           func(_ *onnx.ModelProto, h *layer.Head) { h.Center = []float32{1} },
+		"temperature 0":                  func(_ *onnx.ModelProto, h *layer.Head) { h.Temperature = 0 },
+		"temperature NaN":                func(_ *onnx.ModelProto, h *layer.Head) { h.Temperature = float32(math.NaN()) },
+		"temperature +Inf":               func(_ *onnx.ModelProto, h *layer.Head) { h.Temperature = float32(math.Inf(1)) },
+		`pooling "mode" is not known`:    func(_ *onnx.ModelProto, h *layer.Head) { h.Pooling = "mode" },
+		`post "l1" is not known`:         func(_ *onnx.ModelProto, h *layer.Head) { h.Post = "l1" },
+		"a mask for positions in space":  func(_ *onnx.ModelProto, h *layer.Head) { h.Mask, h.Space = "m", true },
+		"standard deviations of 3":       func(_ *onnx.ModelProto, h *layer.Head) { h.Pooling, h.Weight = "meanstd", make([]float32, 6) },
+		"operator set 8":                 func(m *onnx.ModelProto, _ *layer.Head) { m.OpsetImport[0].Version = proto.Int64(8) },
+		"operator set 0":                 func(m *onnx.ModelProto, _ *layer.Head) { m.OpsetImport = nil },
+		"it has no graph":                func(m *onnx.ModelProto, _ *layer.Head) { m.Graph = nil },
+		`"logits" is an input of the mo`: func(m *onnx.ModelProto, _ *layer.Head) { m.Graph.Input[1].Name = proto.String("logits") },
+	} {
+		m := backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
+		h := &layer.Head{Features: "pooled", Weight: make([]float32, 2*d), Bias: make([]float32, 2), Temperature: 1}
+		edit(m, h)
+		if _, _, err := layer.Append(m, h); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("have %v, want %s", err, want)
+		}
+	}
+}
+
+// A graph that is another one is not taken apart.
+func TestSplitRefuses(t *testing.T) {
+	h := &layer.Head{Features: "pooled", Pooling: "", Weight: make([]float32, 2*d), Bias: make([]float32, 2), Temperature: 1}
+	for name, edit := range map[string]func(g *onnx.GraphProto){
+		"no nodes":         func(g *onnx.GraphProto) { g.Node = nil },
+		"no numbers":       func(g *onnx.GraphProto) { g.Initializer = nil },
+		"another operator": func(g *onnx.GraphProto) { g.Node[len(g.Node)-1].OpType = proto.String("LogSoftmax") },
+		"another order":    func(g *onnx.GraphProto) { slices.Reverse(g.Node) },
+		"one more node":    func(g *onnx.GraphProto) { g.Node = append(g.Node, g.Node[0]) },
+		"another output":   func(g *onnx.GraphProto) { g.Output = g.Output[:1] },
+		"fewer weights":    func(g *onnx.GraphProto) { g.Initializer[len(g.Initializer)-3].Dims[1] = 1 },
+		"integers":         func(g *onnx.GraphProto) { g.Initializer[len(g.Initializer)-3].DataType = proto.Int32(6) },
+		"what is unneeded": func(g *onnx.GraphProto) {
+			g.Node = append([]*onnx.NodeProto{onnx.Node("Neg", []string{"x"}, []string{"y"})}, g.Node...)
+		},
+	} {
+		m, _, err := layer.Append(backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d}), h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m = proto.CloneOf(m)
+		edit(m.Graph)
+		if _, _, err := layer.Split(m, h); err == nil {
+			t.Errorf("%s: it is taken apart", name)
+		}
+	}
+}

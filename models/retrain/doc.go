@@ -1,0 +1,39 @@
+// Package retrain retrains trailing layers of a backbone, or all, together with
+// a head.
+//
+// [Train] takes a [Network], which is a backbone and the tensor at which its
+// trained part begins, [Data], which are fed at that tensor, and a [Head] to
+// start from. The gradients come from package grad's graphs, run by ONNX Runtime;
+// the optimiser is AdamW:
+//
+//	r, err := retrain.Train(ctx, library, &retrain.Network{
+//		Model: model, Cut: "Add_6", Pooling: "gap",
+//		Shapes: func(n, tokens int) map[string][]int64 {
+//			return map[string][]int64{"pixel_values": {int64(n), 3, 224, 224}}
+//		},
+//	}, data, start, &retrain.Settings{Checkpoint: "training.ckpt"})
+//	err = onnx.WriteBack(model, r.Weights) // r.Head belongs to them
+//
+// # Steps
+//
+// A batch is divided into as many runs as memory asks for; their gradients add
+// up to those of the whole batch. Texts of about one length come into one batch,
+// padded to 16, 32, 64 … tokens, and there is one graph for each of these
+// lengths. All graphs read the same weights and write the same gradients, which
+// lie one behind the other in two slices; nothing is copied in a step.
+//
+// After each epoch the validation rows decide whether its weights are the best
+// so far. The start takes part: what does not help is not taken.
+//
+// # Layouts
+//
+// Where there are convolutions, one step is run in the plain layout and one in
+// the runtime's own blocks. If both compute the same, the faster one is taken.
+//
+// # Checkpoints
+//
+// With Settings.Checkpoint, a training that was interrupted or killed goes on
+// where it was. With one thread, it ends with the very weights of one that was
+// not disturbed. The file is written whole or not at all, and removed by a
+// training that comes to its end.
+package retrain

@@ -1,0 +1,247 @@
+package retrain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/runtime"
+)
+
+// programs are the graphs of one training, one for each number of tokens. All of
+// them work on the same memory.
+type programs struct {
+	library *runtime.Library
+	net     *Network
+	classes int
+	threads int
+	n       int   // samples of a run
+	block   int64 // 0: the plain layout
+
+	weights []weight // those of each program
+	views   []view   // where they stand in the flat slices
+	size    int      // of these
+	made    map[int]*program
+
+	// values are the weights, gradients what a step writes, more where it writes
+	// what is then added to the gradients; nil if no batch is divided.
+	values, gradients, more []float32
+}
+
+// program is the graph for one number of tokens. Its sessions and its memory
+// are made when they are needed.
+type program struct {
+	step, forward           *runtime.Session
+	stepModel, forwardModel []byte
+	names                   []string // inputs of both: samples, target, weights
+	outputs                 []string // of a step: loss, logits, gradients; the first two are those of forward
+	samples                 []Tensor
+	target                  []float32
+	feed                    []runtime.Tensor
+	loss, logits            []float32
+	into                    [2][]runtime.Tensor // outputs with gradients in gradients, and in more
+
+	convolves                 bool // somewhere behind the cut
+	stepMemory, forwardMemory int64
+}
+
+func newPrograms(l *runtime.Library, net *Network, classes, threads, n int, block int64) *programs {
+	return &programs{library: l, net: net, classes: classes, threads: threads, n: n, block: block, made: make(map[int]*program)}
+}
+
+// at returns the program for a number of tokens.
+func (ps *programs) at(tokens int) (*program, error) {
+	if p := ps.made[tokens]; p != nil {
+		return p, nil
+	}
+	built, g, err := ps.net.build(ps.n, tokens, ps.classes, ps.block)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := ps.net.weights(built, g)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{names: built.InputNames(), outputs: built.OutputNames()}
+	p.stepMemory, p.forwardMemory = built.Memory(), forwardMemory(built, g)
+	p.convolves = slices.ContainsFunc(built.Forward.GetGraph().GetNode(), func(n *onnx.NodeProto) bool { return n.GetOpType() == "Conv" })
+	if p.stepModel, err = onnx.Encode(built.Step); err != nil {
+		return nil, fmt.Errorf("retrain: %w", err)
+	}
+	if p.forwardModel, err = onnx.Encode(built.Forward); err != nil {
+		return nil, fmt.Errorf("retrain: %w", err)
+	}
+	for _, in := range built.Inputs {
+		p.samples = append(p.samples, Tensor{Name: in.Name, Shape: in.Dims})
+		switch in.Type { // the memory comes with the first session; here stands of which type it is
+		case onnx.TensorProto_FLOAT:
+			p.samples[len(p.samples)-1].F32 = []float32{}
+		case onnx.TensorProto_INT64:
+			p.samples[len(p.samples)-1].I64 = []int64{}
+		case onnx.TensorProto_INT32:
+			p.samples[len(p.samples)-1].I32 = []int32{}
+		}
+	}
+	if ps.weights == nil {
+		ps.weights = weights
+		for _, w := range weights {
+			size := int(product(w.Dims))
+			ps.views = append(ps.views, view{ps.size, ps.size + size})
+			ps.size += size
+		}
+	} else if !slices.EqualFunc(ps.weights, weights, func(a, b weight) bool { return a.Name == b.Name && slices.Equal(a.Dims, b.Dims) }) {
+		return nil, fmt.Errorf("retrain: backbone: with inputs of %d tokens it has other weights behind the cut than with fewer; choose a later cut", tokens)
+	}
+	ps.made[tokens] = p
+	return p, nil
+}
+
+// begin makes the memory that all programs work on, and fills in the weights that
+// a training starts with; divided tells whether gradients are added up. A second
+// call does nothing.
+func (ps *programs) begin(head *Head, divided bool) {
+	if ps.values != nil {
+		return
+	}
+	ps.values, ps.gradients = make([]float32, ps.size), make([]float32, ps.size)
+	if divided {
+		ps.more = make([]float32, ps.size)
+	}
+	for i := range ps.weights {
+		w := &ps.weights[i]
+		values := w.Values
+		switch len(ps.weights) - i {
+		case 2:
+			values = head.Weight
+		case 1:
+			values = head.Bias
+		}
+		w.Pack(ps.values[ps.views[i].from:ps.views[i].to], values)
+		w.Values = nil // they are in the flat slice now
+	}
+}
+
+// memory makes a program's own memory.
+func (ps *programs) memory(p *program) {
+	if p.feed != nil {
+		return
+	}
+	for i := range p.samples {
+		x := &p.samples[i]
+		n := product(x.Shape)
+		switch {
+		case x.F32 != nil:
+			x.F32 = make([]float32, n)
+		case x.I64 != nil:
+			x.I64 = make([]int64, n)
+		default:
+			x.I32 = make([]int32, n)
+		}
+		p.feed = append(p.feed, runtime.Tensor{Shape: x.Shape, F32: x.F32, I64: x.I64, I32: x.I32})
+	}
+	rows := []int64{int64(ps.n), int64(ps.classes)}
+	p.target, p.loss, p.logits = make([]float32, product(rows)), make([]float32, 1), make([]float32, product(rows))
+	p.feed = append(p.feed, runtime.Tensor{Shape: rows, F32: p.target})
+	for k, to := range [][]float32{ps.gradients, ps.more} {
+		p.into[k] = []runtime.Tensor{{Shape: []int64{1}, F32: p.loss}, {Shape: rows, F32: p.logits}}
+		for i, v := range ps.views {
+			if to != nil {
+				p.into[k] = append(p.into[k], runtime.Tensor{Shape: ps.weights[i].Dims, F32: to[v.from:v.to]})
+			}
+		}
+	}
+	for i, v := range ps.views {
+		p.feed = append(p.feed, runtime.Tensor{Shape: ps.weights[i].Dims, F32: ps.values[v.from:v.to]})
+	}
+}
+
+// fill writes a batch's rows to a program's inputs. Missing ones are the last
+// one again.
+func (ps *programs) fill(ctx context.Context, p *program, d *Data, rows []int) error {
+	ps.memory(p)
+	full := rows
+	if len(rows) < ps.n {
+		full = slices.Grow(slices.Clone(rows), ps.n)
+		for len(full) < ps.n {
+			full = append(full, rows[len(rows)-1])
+		}
+	}
+	if err := d.Samples.FillTo(ctx, p.samples, full); err != nil {
+		return fmt.Errorf("retrain: samples: %w", err)
+	}
+	return nil
+}
+
+// step runs a batch of at most n rows forwards and backwards. Its rows' targets
+// are divided by total. The gradients go to ps.gradients, or with more to
+// ps.more. The logits stay in the program until it runs again.
+func (ps *programs) step(ctx context.Context, d *Data, b batch, smoothing, total float64, more bool) (float64, *program, error) {
+	p, err := ps.at(b.tokens)
+	if err != nil {
+		return 0, nil, err
+	}
+	if p.step == nil {
+		p.step, err = ps.library.NewSession(p.stepModel, &runtime.Options{Name: "step", Inputs: p.names, Outputs: p.outputs, Threads: ps.threads})
+		if err != nil {
+			return 0, nil, fmt.Errorf("retrain: %w", err)
+		}
+	}
+	if err := ps.fill(ctx, p, d, b.rows); err != nil {
+		return 0, nil, err
+	}
+	d.targetTo(p.target, b.rows, ps.classes, smoothing, total)
+	out := p.into[0]
+	if more {
+		out = p.into[1]
+	}
+	if err := p.step.Run(ctx, p.feed, out); err != nil {
+		return 0, nil, fmt.Errorf("retrain: %w", err)
+	}
+	return float64(p.loss[0]), p, nil
+}
+
+// forwardTo writes the logits of a batch of at most n rows to dst.
+func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b batch) error {
+	p, err := ps.at(b.tokens)
+	if err != nil {
+		return err
+	}
+	if p.forward == nil {
+		p.forward, err = ps.library.NewSession(p.forwardModel, &runtime.Options{Name: "forward", Inputs: p.names, Outputs: p.outputs[:2], Threads: ps.threads})
+		if err != nil {
+			return fmt.Errorf("retrain: %w", err)
+		}
+	}
+	if err := ps.fill(ctx, p, d, b.rows); err != nil {
+		return err
+	}
+	if err := p.forward.Run(ctx, p.feed, p.into[0][:2]); err != nil {
+		return fmt.Errorf("retrain: %w", err)
+	}
+	copy(dst, p.logits)
+	return nil
+}
+
+// Close frees the sessions. They are made again when they are needed.
+func (ps *programs) Close() error {
+	var errs []error
+	for _, p := range ps.made {
+		for _, s := range []**runtime.Session{&p.step, &p.forward} {
+			if *s != nil {
+				errs = append(errs, (*s).Close())
+				*s = nil
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func product(dims []int64) int64 {
+	n := int64(1)
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}
