@@ -17,6 +17,8 @@ const (
 	defaultPoints    = 30
 	defaultTolerance = 1e-4
 	defaultMemory    = 2 << 30
+	// maxFeatures bounds the covariance, D×D float64, to 2 GiB.
+	maxFeatures = 1 << 14
 	// smallData is the number of rows from which a held-out part is the default instead of cross-validation.
 	smallData = 2000
 )
@@ -282,6 +284,9 @@ func (t *training) prepare(ctx context.Context) error {
 		return err
 	}
 	if slices.Contains(t.heads, "softmax") {
+		if d := x.x.d; d > maxFeatures {
+			return fmt.Errorf("head: data: rows of %d features; a softmax head is fitted on at most %d: take a pooled tap, or fewer feature sets", d, maxFeatures)
+		}
 		t.cov, err = x.x.covariance(ctx, threadsOr(t.Threads))
 	}
 	return err

@@ -611,3 +611,10 @@ func TestModelCheck(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTooManyFeatures(t *testing.T) {
+	d := &Data{Rows: &dense{maxFeatures + 1, make([]float32, 4*(maxFeatures+1))}, Labels: []string{"a", "b", "a", "b"}}
+	if _, err := Train(context.Background(), d, &Settings{CV: 2}); err == nil || !strings.Contains(err.Error(), "16385 features") {
+		t.Errorf("error %v", err)
+	}
+}
