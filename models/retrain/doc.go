@@ -1,0 +1,2 @@
+// Package retrain trains the layers of a backbone that lie behind a cut.
+package retrain
