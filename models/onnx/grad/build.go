@@ -69,6 +69,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	p.Weights = b.leaves(train, d)
 	p.inputs(g, t, o)
 	p.Step = b.model("step", p, p.OutputNames())
+	p.live = b.live(p.Step)
 	p.Forward = b.model("forward", p, []string{p.Loss, p.Logits})
 	return p, nil
 }
@@ -98,8 +99,9 @@ func (b *builder) body(t *tail, cut, features string, train []Weight) (*onnx.Nod
 // The runtime goes depth first from the output that it was told last. One
 // Reshape for each gradient, in the order of the weights and the head's last,
 // lets it compute each dW as soon as it has the dY: the other way it keeps
-// all dY, half as much memory again. Two Reshapes would be fused into a new
-// node, which counts as told later.
+// all dY, up to twice as much memory again. Two Reshapes would be fused into a
+// new node, which counts as told later, and so would a Transpose and a Reshape
+// that splits an axis: a Transpose is the output itself.
 func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 	var all []Weight
 	for _, w := range train {
@@ -113,7 +115,11 @@ func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 			continue
 		}
 		w.Gradient = b.name("d:" + w.Name)
-		b.emit(onnx.Node("Reshape", []string{b.peel(dW), b.int64s(w.Dims...)}, []string{w.Gradient}))
+		if n := b.made[dW]; n.GetOpType() == "Transpose" && slices.Equal(b.shapes[dW], w.Dims) {
+			b.emit(onnx.Node("Transpose", n.GetInput(), []string{w.Gradient}, n.GetAttribute()...))
+		} else {
+			b.emit(onnx.Node("Reshape", []string{b.peel(dW), b.int64s(w.Dims...)}, []string{w.Gradient}))
+		}
 		all = append(all, w)
 	}
 	return all

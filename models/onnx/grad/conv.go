@@ -233,5 +233,5 @@ func (b *builder) convFilter(x, dY string, ws []int64, group int64, win *window)
 	yt = b.reshape(yt, slices.Concat([]int64{K, N}, win.out)...)
 	p := b.op("Conv", slices.Concat([]int64{per, K}, win.kernel), []string{xt, yt},
 		append(attributes, onnx.IntAttribute("group", group))...)
-	return b.reshape(b.transpose(b.reshape(p, per, K, product(win.kernel)), 1, 0, 2), ws...), nil
+	return b.transpose(p, slices.Concat([]int64{1, 0}, sequence(2, int64(2+r)))...), nil
 }

@@ -51,6 +51,8 @@ type Program struct {
 
 	Loss   string // an output of one element
 	Logits string // an output N×K
+
+	live int64 // bytes of Step's tensors at their peak, see Memory
 }
 
 // Input is a tensor that is fed.
