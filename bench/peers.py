@@ -7,7 +7,9 @@ sides have the same weights and samples, and their losses are compared. They
 alternate step by step: this process does PyTorch's, a test binary of
 models/retrain ours, over a pipe. Figures are medians. Ratios are ours by the best
 of PyTorch's, so that less than 1 is faster, or smaller; the machine need not be
-quiet for CPU time, but has to be for wall time: the load stands in each row.
+quiet for CPU time, but has to be for wall time: the load stands in each row, and
+the least of the wall times in the file that --json writes. "replicas" are two
+sessions' worth of half a batch each, a thread for each, and their gradients added.
 """
 import argparse
 import json
@@ -252,13 +254,16 @@ def batch(backbone, cut, n):
 
 
 def alternate(sides, what, times, pause):
-    """Runs the sides in turns; returns for each the medians of CPU and wall time in ms, and its first loss."""
+    """Runs the sides in turns; returns for each the medians of CPU and wall time in ms, its first loss, and the least wall time."""
     got = {k: [] for k in sides}
     for _ in range(times + 2):  # two to warm up
         for k, side in sides.items():
             time.sleep(pause)  # until threads that wait for work no longer spin
             got[k].append(side.measured(what))
-    return {k: (*(1e3 * statistics.median(t[i] for t in v[2:]) for i in (0, 1)), v[0][2]) for k, v in got.items()}
+    return {
+        k: (*(1e3 * statistics.median(t[i] for t in v[2:]) for i in (0, 1)), v[0][2], 1e3 * min(t[1] for t in v[2:]))
+        for k, v in got.items()
+    }
 
 
 def row(name, measure, ours, peers, target, digits=1):
@@ -294,8 +299,10 @@ def speed(binary, case, n, threads, times):
             u = alternate({k: sides[k] for k in ("ours", variants[0])}, "update", times, 0)
             yield row(name, "AdamW, 1 thread, ms", u["ours"][0], {"fused": u[variants[0]][0]}, None)
         else:
-            yield row(name, "wall, %d threads, ms" % threads, t["ours"][1], peers, wall)
-            yield row(name, "wall, %d replicas, ms" % threads, t["replicas"][1], peers, wall)
+            least = min(t[v][3] for v in variants)
+            for k, how in ("ours", "threads"), ("replicas", "replicas"):
+                r = row(name, "wall, %d %s, ms" % (threads, how), t[k][1], peers, wall)
+                yield dict(r, least=t[k][3], ratio_of_least=t[k][3] / least)
         for k in ("ours", "replicas"):
             if k in sides:
                 sides[k].close()
@@ -351,7 +358,7 @@ def processor_name():
 def main():
     a = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     a.add_argument("--n", type=int, default=16, help="samples of a batch (default 16)")
-    a.add_argument("--times", type=int, default=9, help="steps of each side after two to warm up (default 9)")
+    a.add_argument("--times", type=int, default=7, help="steps of each side after two to warm up (default 7)")
     a.add_argument("--only", default="", help="cases whose name contains this")
     a.add_argument("--measures", default="cpu,wall,memory", help="which of them (default %(default)s)")
     a.add_argument("--json", metavar="FILE", help="write the figures here as well")
