@@ -5,11 +5,14 @@ make peers runs it. A step is forwards and backwards, to the loss and the gradie
 of every weight behind the cut; what the optimiser takes is a row of its own. Both
 sides have the same weights and samples, and their losses are compared. They
 alternate step by step: this process does PyTorch's, a test binary of
-models/retrain ours, over a pipe. Figures are medians. Ratios are ours by the best
-of PyTorch's, so that less than 1 is faster, or smaller; the machine need not be
-quiet for CPU time, but has to be for wall time: the load stands in each row, and
-the least of the wall times in the file that --json writes. "replicas" are two
-sessions' worth of half a batch each, a thread for each, and their gradients added.
+models/retrain ours, over a pipe. Ratios are ours by the best of PyTorch's, so that
+less than 1 is faster, or smaller.
+
+CPU times are medians and bear a machine that does other things as well. Wall times
+are the least ones: threads that wait for each other suffer more than their share
+from whatever else runs, and more on one side than on the other. The load stands in
+each row, the medians in the file of --json. "replicas" run half a batch each on a
+thread of their own, and their gradients are added.
 """
 import argparse
 import json
@@ -292,17 +295,14 @@ def speed(binary, case, n, threads, times):
         for k, v in t.items():
             if not abs(v[2] - t["ours"][2]) <= 1e-4 * abs(v[2]):
                 raise SystemExit("peers: %s: the loss is %r, of %s %r" % (name, t["ours"][2], k, v[2]))
-        i = 0 if threads == 1 else 1
-        peers = {v: t[v][i] for v in variants}
         if threads == 1:
-            yield row(name, "CPU, 1 thread, ms", t["ours"][0], peers, cpu)
+            yield row(name, "CPU, 1 thread, ms", t["ours"][0], {v: t[v][0] for v in variants}, cpu)
             u = alternate({k: sides[k] for k in ("ours", variants[0])}, "update", times, 0)
             yield row(name, "AdamW, 1 thread, ms", u["ours"][0], {"fused": u[variants[0]][0]}, None)
         else:
-            least = min(t[v][3] for v in variants)
             for k, how in ("ours", "threads"), ("replicas", "replicas"):
-                r = row(name, "wall, %d %s, ms" % (threads, how), t[k][1], peers, wall)
-                yield dict(r, least=t[k][3], ratio_of_least=t[k][3] / least)
+                r = row(name, "wall, %d %s, ms" % (threads, how), t[k][3], {v: t[v][3] for v in variants}, wall)
+                yield dict(r, medians={v: t[v][1] for v in (k, *variants)})
         for k in ("ours", "replicas"):
             if k in sides:
                 sides[k].close()
@@ -379,7 +379,7 @@ def main():
             "torch": torch.__version__, "onnxruntime": side.version, "processor": processor_name(), "cores": os.cpu_count(),
             "n": o.n, "times": o.times,
         }
-        print("PyTorch %(torch)s, ONNX Runtime %(onnxruntime)s; %(processor)s, %(cores)d cores; N = %(n)d, medians of %(times)d" % about)
+        print("PyTorch %(torch)s, ONNX Runtime %(onnxruntime)s; %(processor)s, %(cores)d cores; N = %(n)d, %(times)d steps" % about)
         print()
         print(ROW % ("step", "measure", "ours", "PyTorch", "ratio", "target", "load"))
         print(ROW % tuple("-" * w for w in (33, 19, 7, 39, 5, 13, 4)))
