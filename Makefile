@@ -6,10 +6,12 @@ BIN       := bin/headstart
 RUNTIME   := lib/.fetched
 # A Python with numpy, which reads the cache's segments in a test.
 NUMPY     := lib/python/.fetched
+# A Python with PyTorch, which is what steps of retraining are measured against.
+PEERS     := lib/peers/.fetched
 NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /models/retrain -e /models/export -e /cmd/)
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo race fault fuzz bench clean help
+.PHONY: build runtime numpy demo test lint test-nocgo race fault fuzz bench peers clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -60,6 +62,16 @@ fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 
 bench: build runtime ## print the figures that README and docs quote
 	sh testdata/bench.sh $(BIN)
+
+peers: runtime $(PEERS) ## put a step of retraining beside PyTorch's (fetches PyTorch once, up to 6 GB, by pip)
+	lib/peers/bin/python bench/peers.py
+
+$(PEERS): bench/requirements.txt
+	rm -rf lib/peers
+	python3 -m venv --without-pip lib/peers
+	python3 -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
+	  --target "$$(lib/peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
+	@touch $@
 
 clean: ## remove what make made (bin/, lib/, demo/)
 	rm -rf bin lib demo

@@ -93,15 +93,20 @@ func (b *builder) body(t *tail, cut, features string, train []Weight) (*onnx.Nod
 	return n, err
 }
 
+// lasting are standard operators that the runtime does not fuse with what lies
+// before them.
+var lasting = []string{"Gemm", "ReduceSum", "ScatterElements", "Transpose"}
+
 // leaves appends the outputs of the gradients in d, and returns the weights that
 // have one.
 //
-// The runtime goes depth first from the output that it was told last. One
-// Reshape for each gradient, in the order of the weights and the head's last,
-// lets it compute each dW as soon as it has the dY: the other way it keeps
-// all dY, up to twice as much memory again. Two Reshapes would be fused into a
-// new node, which counts as told later, and so would a Transpose and a Reshape
-// that splits an axis: a Transpose is the output itself.
+// The runtime goes depth first from the output that it was told last. One node
+// for each gradient, in the order of the weights and the head's last, lets it
+// compute each dW as soon as it has the dY: the other way it keeps all dY, up to
+// twice as much memory again. The node is the one that makes dW if the runtime
+// leaves it alone, and otherwise a Reshape, which copies. What is fused becomes a
+// new node, which counts as told later: two Reshapes would be, and a Transpose
+// with a Reshape that splits an axis.
 func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 	var all []Weight
 	for _, w := range train {
@@ -115,10 +120,12 @@ func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 			continue
 		}
 		w.Gradient = b.name("d:" + w.Name)
-		if n := b.made[dW]; n.GetOpType() == "Transpose" && slices.Equal(b.shapes[dW], w.Dims) {
-			b.emit(onnx.Node("Transpose", n.GetInput(), []string{w.Gradient}, n.GetAttribute()...))
+		dW = b.peel(dW)
+		n := b.made[dW]
+		if slices.Contains(lasting, n.GetOpType()) && slices.Equal(b.shapes[dW], w.Dims) {
+			b.emit(onnx.Node(n.GetOpType(), n.GetInput(), []string{w.Gradient}, n.GetAttribute()...))
 		} else {
-			b.emit(onnx.Node("Reshape", []string{b.peel(dW), b.int64s(w.Dims...)}, []string{w.Gradient}))
+			b.emit(onnx.Node("Reshape", []string{dW, b.int64s(w.Dims...)}, []string{w.Gradient}))
 		}
 		all = append(all, w)
 	}

@@ -146,7 +146,7 @@ func TestMemoryIsEstimated(t *testing.T) {
 		{image, "Add_3", 8, 224, false}, {image, "Add_3", 8, 224, true},
 		{image, "", 1, 224, true}, {image, "", 2, 224, true},
 		{image, "", 4, 224, false}, {image, "", 4, 224, true},
-		{text, last2, 16, 32, false}, {text, "", 16, 32, false}, {text, last2, 16, 128, false},
+		{text, last2, 16, 32, false}, {text, "", 4, 32, false}, {text, "", 16, 32, false}, {text, last2, 16, 128, false},
 	} {
 		if c.Blocked && !blocks {
 			continue
