@@ -25,7 +25,7 @@ cells() {
 			some=
 			[ $shots = all ] || some="--shots $shots"
 			# shellcheck disable=SC2086
-			"$headstart" train-head --tail auto --repeat 3 --by $by $some --l2-points 8 --folds 3 --epochs 6 --patience 2 \
+			"$headstart" train-head --tail auto --repeat 3 --by $by $some --l2-points 8 --folds 3 --epochs 6 \
 				--dtype f16 --threads 1 --out "$1-$by-$shots.head.onnx" "$1.features" >"$1-$by-$shots.txt"
 		done
 	done
