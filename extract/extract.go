@@ -203,6 +203,7 @@ type job struct {
 	key     cache.Key
 	content []byte
 	ids     []int32   // tokens of a text
+	view    int       // of an image; 0: as it is
 	row     []float32 // once computed
 	bad     string    // why it could not be
 	window  *window

@@ -21,7 +21,8 @@ import (
 
 // Feed gives a network that is retrained behind a cut what it is fed, for rows
 // of a feature set, in any order, again and again. What it gives is what a run
-// would have seen at the cut: the same bytes, the same preprocessing.
+// would have seen at the cut: the same bytes, the same preprocessing. Of images it
+// can give random views instead, which see image.View.
 //
 // Its methods are for one goroutine at a time; FillTo works on several.
 type Feed struct {
@@ -43,8 +44,9 @@ type Feed struct {
 	stats   Stats
 	decoded atomic.Int64
 	room    atomic.Int64 // bytes that may still be held
-	held    atomic.Int64 // contents that are
 	memory  int64
+	mu      sync.Mutex
+	held    map[item]kept // what need not be decoded or computed again
 }
 
 // FeedOptions say where the network begins, and what leads there.
@@ -56,11 +58,12 @@ type FeedOptions struct {
 	// dimension, for the tokens of a text.
 	Shape []int64
 	// Prefix runs the backbone up to the cut, on the inputs of the spec, in
-	// their order; it is called from several goroutines. nil if Cut is "" or
-	// Cached is set.
+	// their order; it is called from several goroutines. nil if Cut is "", or if
+	// Cached is set and no view is asked for.
 	Prefix Backbone
 	// Cached has the values at the cut: those of a tap of it that is flat, or
-	// none where it is samples×values. nil: Prefix computes them.
+	// none where it is samples×values. nil: Prefix computes them, too. Those of
+	// views Prefix always computes.
 	Cached Rows
 	// Memory is how many bytes may be held of what was decoded or computed, so
 	// that it need not be again. 0 means 1 GiB; below 0 nothing is held.
@@ -86,9 +89,18 @@ type content struct {
 	name   string         // of the first row, for messages
 	sample *source.Sample // of an image; nil before it is found
 	ids    []int32        // of a text
+}
 
-	crop   []uint8   // of an image, if it is held
-	values []float32 // at the cut, if they are held
+// item is what is fed for a row.
+type item struct {
+	content int // in Feed.contents
+	view    int // of an image; 0: as it is
+}
+
+// kept is what is held of an item.
+type kept struct {
+	crop   []uint8   // of an image
+	values []float32 // at the cut
 }
 
 // feedWorker is the memory of one goroutine.
@@ -175,7 +187,7 @@ func NewFeed(ctx context.Context, spec *models.Spec, src Source, ids []string, k
 
 // newFeed checks the options and makes what does not depend on samples.
 func newFeed(spec *models.Spec, o *FeedOptions) (*Feed, error) {
-	f := &Feed{spec: spec, cut: o.Cut, shape: o.Shape, each: 1, cached: o.Cached, memory: o.Memory}
+	f := &Feed{spec: spec, cut: o.Cut, shape: o.Shape, each: 1, cached: o.Cached, memory: o.Memory, held: make(map[item]kept)}
 	if f.memory == 0 {
 		f.memory = defaultFeedMemory
 	}
@@ -184,7 +196,7 @@ func newFeed(spec *models.Spec, o *FeedOptions) (*Feed, error) {
 	switch {
 	case o.Cut == "" && (o.Shape != nil || o.Prefix != nil || o.Cached != nil):
 		return nil, errors.New("there is no cut, so nothing leads to it")
-	case o.Cut != "" && (o.Prefix == nil) == (o.Cached == nil):
+	case o.Cut != "" && o.Prefix == nil && o.Cached == nil:
 		return nil, fmt.Errorf("cut %s: either the backbone up to it or cached rows are needed", o.Cut)
 	case o.Cut != "":
 		if len(o.Shape) < 2 || o.Shape[0] != -1 {
@@ -359,7 +371,7 @@ type Cost struct {
 	Computed int64   // rows that went through the backbone up to the cut, those of checks too
 	Decoded  int64   // images that were read and decoded
 	Seconds  float64 // that goroutines spent on both
-	Held     int64   // contents that need not be computed or decoded again
+	Held     int64   // contents, and views of them, that need not be computed or decoded again
 	Bytes    int64   // that these take
 }
 
@@ -369,7 +381,7 @@ func (f *Feed) Cost() Cost {
 	return Cost{
 		Computed: f.stats.BackboneRows.Load(), Decoded: f.decoded.Load(),
 		Seconds: s.Read.Seconds() + s.Decode.Seconds() + s.Infer.Seconds(),
-		Held:    f.held.Load(), Bytes: max(0, f.memory) - f.room.Load(),
+		Held:    int64(len(f.held)), Bytes: max(0, f.memory) - f.room.Load(),
 	}
 }
 
@@ -380,7 +392,15 @@ func (f *Feed) Cost() Cost {
 // A row longer than that dimension, an image whose file has changed, and a value
 // at the cut that is not finite, are errors; the inputs are undefined then.
 func (f *Feed) FillTo(ctx context.Context, inputs []Tensor, rows []int) error {
-	if err := f.fillTo(ctx, inputs, rows); err != nil {
+	return f.FillViewsTo(ctx, inputs, rows, nil)
+}
+
+// FillViewsTo is FillTo for views of images: row k is of view views[k] of
+// rows[k], and 0 is the image as it is; nil means that all are. At a cut, what is
+// computed beside views is computed one by one, so that it does not depend on what
+// is held.
+func (f *Feed) FillViewsTo(ctx context.Context, inputs []Tensor, rows, views []int) error {
+	if err := f.fillTo(ctx, inputs, rows, views); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -389,14 +409,25 @@ func (f *Feed) FillTo(ctx context.Context, inputs []Tensor, rows []int) error {
 	return nil
 }
 
-func (f *Feed) fillTo(ctx context.Context, inputs []Tensor, rows []int) error {
+func (f *Feed) fillTo(ctx context.Context, inputs []Tensor, rows, views []int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if views != nil && len(views) != len(rows) {
+		return fmt.Errorf("%d views of %d rows", len(views), len(rows))
+	}
 	longest := 0
-	for _, row := range rows {
+	items := make([]item, len(rows))
+	for k, row := range rows {
 		if row < 0 || row >= len(f.at) {
 			return fmt.Errorf("row %d: there are %d", row, len(f.at))
+		}
+		items[k].content = f.at[row]
+		if views != nil {
+			items[k].view = views[k]
+		}
+		if err := f.checkView(items[k].view); err != nil {
+			return fmt.Errorf("row %d: view %d: %w", row, items[k].view, err)
 		}
 		longest = max(longest, f.Tokens(row))
 	}
@@ -404,7 +435,7 @@ func (f *Feed) fillTo(ctx context.Context, inputs []Tensor, rows []int) error {
 		t := &inputs[i]
 		fill, err := f.check(t, len(rows), longest)
 		if err == nil {
-			err = fill(ctx, t, rows)
+			err = fill(ctx, t, items)
 		}
 		if err != nil {
 			return fmt.Errorf("input %s: %w", t.Name, err)
@@ -413,9 +444,26 @@ func (f *Feed) fillTo(ctx context.Context, inputs []Tensor, rows []int) error {
 	return nil
 }
 
+// checkView says why there is no such view.
+func (f *Feed) checkView(view int) error {
+	switch {
+	case view == 0:
+		return nil
+	case view < 0:
+		return errors.New("they are numbered from 0 on")
+	case f.spec.Modality != models.Image:
+		return errors.New("a text has none")
+	case !f.sourced:
+		return errors.New("there is no source that the image could be read from")
+	case f.cut != "" && f.workers[0].backbone == nil:
+		return fmt.Errorf("it cannot be computed without the backbone up to %s", f.cut)
+	}
+	return nil
+}
+
 // check checks the shape of an input for n rows, the longest of which has that
 // many tokens, and returns what fills it.
-func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, []int) error, error) {
+func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, []item) error, error) {
 	var want []int64 // -1: tokens
 	fill := f.fillCut
 	floats := true
@@ -434,8 +482,8 @@ func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, 
 			fill = f.fillPixels
 		} else {
 			want, floats = []int64{0, -1}, false
-			fill = func(_ context.Context, t *Tensor, rows []int) error {
-				return f.fillTokens(t, rows, f.spec.Inputs[k].Role)
+			fill = func(_ context.Context, t *Tensor, items []item) error {
+				return f.fillTokens(t, items, f.spec.Inputs[k].Role)
 			}
 		}
 	}
@@ -464,12 +512,12 @@ func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, 
 }
 
 // fillTokens fills an input of a text with the given role.
-func (f *Feed) fillTokens(t *Tensor, rows []int, role string) error {
+func (f *Feed) fillTokens(t *Tensor, items []item, role string) error {
 	w := f.workers[0]
 	texts := w.batch.(*textBatch)
 	n := int(t.Shape[1])
-	for k, row := range rows {
-		ids := f.contents[f.at[row]].ids
+	for k, it := range items {
+		ids := f.contents[it.content].ids
 		if t.I64 != nil {
 			texts.fillRow(t.I64[k*n:(k+1)*n], ids, role)
 			continue
@@ -483,27 +531,26 @@ func (f *Feed) fillTokens(t *Tensor, rows []int, role string) error {
 	return nil
 }
 
-// places are the contents that rows need, each once, and where each goes.
-func (f *Feed) places(rows []int) (needed []int, places map[int][]int) {
-	places = make(map[int][]int, len(rows))
-	for k, row := range rows {
-		at := f.at[row]
-		if places[at] == nil {
-			needed = append(needed, at)
+// places are the items that are needed, each once, and where each goes.
+func places(items []item) (needed []item, places map[item][]int) {
+	places = make(map[item][]int, len(items))
+	for k, it := range items {
+		if places[it] == nil {
+			needed = append(needed, it)
 		}
-		places[at] = append(places[at], k)
+		places[it] = append(places[it], k)
 	}
 	return needed, places
 }
 
 // fillPixels fills an input with images.
-func (f *Feed) fillPixels(ctx context.Context, t *Tensor, rows []int) error {
-	needed, places := f.places(rows)
-	each := len(t.F32) / max(1, len(rows))
+func (f *Feed) fillPixels(ctx context.Context, t *Tensor, items []item) error {
+	needed, places := places(items)
+	each := len(t.F32) / max(1, len(items))
 	return f.sideBySide(ctx, len(needed), func(w *feedWorker, i int) error {
 		to := places[needed[i]]
 		first := t.F32[to[0]*each : (to[0]+1)*each]
-		if err := f.pixelsTo(first, w, &f.contents[needed[i]]); err != nil {
+		if err := f.pixelsTo(first, w, needed[i]); err != nil {
 			return err
 		}
 		for _, k := range to[1:] {
@@ -514,10 +561,11 @@ func (f *Feed) fillPixels(ctx context.Context, t *Tensor, rows []int) error {
 }
 
 // pixelsTo writes what the backbone gets of an image.
-func (f *Feed) pixelsTo(dst []float32, w *feedWorker, c *content) error {
+func (f *Feed) pixelsTo(dst []float32, w *feedWorker, it item) error {
 	b := w.batch.(*imageBatch)
-	crop := c.crop
+	crop := f.holding(it).crop
 	if crop == nil {
+		c := &f.contents[it.content]
 		data, err := f.read(c)
 		if err != nil {
 			return err
@@ -525,15 +573,14 @@ func (f *Feed) pixelsTo(dst []float32, w *feedWorker, c *content) error {
 		defer f.stats.Stages.Decode.add(time.Now())
 		w.crop = slices.Grow(w.crop[:0], len(dst))[:len(dst)]
 		crop = w.crop
-		err = b.decode(data, func() (image.Notes, error) { return b.pre.CropTo(crop, data) })
+		err = b.decode(data, func() (image.Notes, error) {
+			return b.pre.ViewCropTo(crop, data, image.View{Key: c.key, Number: it.view})
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		f.decoded.Add(1)
-		if f.hold(len(crop)) {
-			c.crop = slices.Clone(crop)
-			f.held.Add(1)
-		}
+		f.hold(it, kept{crop: crop})
 	}
 	return b.pre.ValuesTo(dst, crop)
 }
@@ -551,43 +598,62 @@ func (f *Feed) read(c *content) ([]byte, error) {
 	return data, nil
 }
 
-// hold takes bytes of the memory that may be held, if there are as many.
-func (f *Feed) hold(bytes int) bool {
-	if f.room.Add(-int64(bytes)) >= 0 {
-		return true
+// hold keeps a copy of what there is of an item, if there is room for it.
+func (f *Feed) hold(it item, k kept) {
+	bytes := int64(len(k.crop) + 4*len(k.values))
+	if f.room.Add(-bytes) < 0 {
+		f.room.Add(bytes)
+		return
 	}
-	f.room.Add(int64(bytes))
-	return false
+	crop, values := slices.Clone(k.crop), slices.Clone(k.values)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k = f.held[it]
+	if crop != nil {
+		k.crop = crop
+	}
+	if values != nil {
+		k.values = values
+	}
+	f.held[it] = k
+}
+
+// holding returns what is held of an item.
+func (f *Feed) holding(it item) kept {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held[it]
 }
 
 // fillCut fills the cut's tensor.
-func (f *Feed) fillCut(ctx context.Context, t *Tensor, rows []int) error {
+func (f *Feed) fillCut(ctx context.Context, t *Tensor, items []item) error {
+	each := len(t.F32) / max(1, len(items))
 	if f.cached != nil {
-		refs := make([]cache.Ref, len(rows))
-		for k, row := range rows {
-			refs[k] = f.refs[f.at[row]]
+		if err := f.fillCached(t.F32, items, each); err != nil {
+			return err
 		}
-		return f.cached.RowsTo(t.F32, refs)
 	}
-	needed, places := f.places(rows)
-	each := len(t.F32) / max(1, len(rows))
-	put := func(at int, values []float32) {
-		for _, k := range places[at] {
+	needed, places := places(items)
+	put := func(it item, values []float32) {
+		for _, k := range places[it] {
 			row := t.F32[k*each : (k+1)*each]
 			clear(row[copy(row, values):])
 		}
 	}
 	var jobs []*job
-	of := make(map[*job]int)
-	for _, at := range needed {
-		c := &f.contents[at]
-		if c.values != nil {
-			put(at, c.values)
+	of := make(map[*job]item)
+	for _, it := range needed {
+		if it.view == 0 && f.cached != nil {
 			continue
 		}
-		j := &job{key: c.key, ids: c.ids}
+		if values := f.holding(it).values; values != nil {
+			put(it, values)
+			continue
+		}
+		c := &f.contents[it.content]
+		j := &job{key: c.key, ids: c.ids, view: it.view}
 		jobs = append(jobs, j)
-		of[j] = at
+		of[j] = it
 	}
 	batches, err := f.batches(ctx, jobs, of)
 	if err != nil {
@@ -595,21 +661,40 @@ func (f *Feed) fillCut(ctx context.Context, t *Tensor, rows []int) error {
 	}
 	return f.sideBySide(ctx, len(batches), func(w *feedWorker, i int) error {
 		return f.activate(ctx, w, batches[i], of, func(j *job, values []float32) {
-			at := of[j]
-			put(at, values)
-			if f.hold(4 * len(values)) {
-				f.contents[at].values = slices.Clone(values)
-				f.held.Add(1)
-			}
+			put(of[j], values)
+			f.hold(of[j], kept{values: values})
 		})
 	})
 }
 
+// fillCached writes the values of what is no view to the places of these items.
+func (f *Feed) fillCached(dst []float32, items []item, each int) error {
+	for i := 0; i < len(items); {
+		if items[i].view != 0 {
+			i++
+			continue
+		}
+		first := i
+		var refs []cache.Ref
+		for ; i < len(items) && items[i].view == 0; i++ {
+			refs = append(refs, f.refs[items[i].content])
+		}
+		if err := f.cached.RowsTo(dst[first*each:i*each], refs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // batches cuts jobs into batches as a run does: one at a time if the backbone
-// depends on its batch.
-func (f *Feed) batches(ctx context.Context, jobs []*job, of map[*job]int) ([][]*job, error) {
+// depends on its batch, and where there are views: what else is in a batch goes by
+// what is held, and a training that goes on later holds nothing.
+func (f *Feed) batches(ctx context.Context, jobs []*job, of map[*job]item) ([][]*job, error) {
 	if len(jobs) == 0 {
 		return nil, nil
+	}
+	if slices.ContainsFunc(jobs, func(j *job) bool { return j.view != 0 }) {
+		return singly([][]*job{jobs}), nil
 	}
 	var batches [][]*job
 	if texts, ok := f.modality.(*texts); ok {
@@ -633,7 +718,7 @@ func (f *Feed) batches(ctx context.Context, jobs []*job, of map[*job]int) ([][]*
 }
 
 // independence computes some jobs together and each alone.
-func (f *Feed) independence(ctx context.Context, jobs []*job, of map[*job]int) error {
+func (f *Feed) independence(ctx context.Context, jobs []*job, of map[*job]item) error {
 	beside := make(map[*job][]float32)
 	w := f.workers[0]
 	err := f.activate(ctx, w, jobs, of, func(j *job, values []float32) { beside[j] = slices.Clone(values) })
@@ -656,10 +741,10 @@ func (f *Feed) independence(ctx context.Context, jobs []*job, of map[*job]int) e
 // activate runs the backbone up to the cut on a batch and calls take with the
 // values of each job, those of its own tokens; they are take's only until it
 // returns.
-func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[*job]int, take func(j *job, values []float32)) error {
+func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[*job]item, take func(j *job, values []float32)) error {
 	if f.spec.Modality == models.Image {
 		for _, j := range jobs {
-			data, err := f.read(&f.contents[of[j]])
+			data, err := f.read(&f.contents[of[j].content])
 			if err != nil {
 				return err
 			}
@@ -670,7 +755,7 @@ func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[
 	good, inputs, tokens := w.batch.fill(jobs)
 	for _, j := range jobs {
 		if j.content = nil; j.bad != "" {
-			return fmt.Errorf("%s: %s", f.contents[of[j]].name, j.bad)
+			return fmt.Errorf("%s: %s", f.contents[of[j].content].name, j.bad)
 		}
 	}
 	shape, each, err := tapShape(models.Tap{Output: f.cut, Shape: f.shape}, len(good), tokens)
@@ -688,7 +773,7 @@ func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[
 			values = values[:len(j.ids)*f.each]
 		}
 		if !finite(values) {
-			return fmt.Errorf("%s: the backbone gave a value that is not finite", f.contents[of[j]].name)
+			return fmt.Errorf("%s: the backbone gave a value that is not finite", f.contents[of[j].content].name)
 		}
 		take(j, values)
 	}

@@ -108,7 +108,7 @@ func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
 	for _, j := range jobs {
 		n := len(b.good)
 		err := b.decode(j.content, func() (image.Notes, error) {
-			return b.pre.To(b.pixels[n*b.each:(n+1)*b.each], j.content)
+			return b.pre.ViewTo(b.pixels[n*b.each:(n+1)*b.each], j.content, image.View{Key: j.key, Number: j.view})
 		})
 		if err != nil {
 			j.bad = err.Error()

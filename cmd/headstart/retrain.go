@@ -108,6 +108,9 @@ func (r *retraining) prepare(ctx context.Context) error {
 	if r.spec, err = specOf(&r.set.Meta, r.space); err != nil {
 		return fmt.Errorf("%s: %w", r.features[0], err)
 	}
+	if r.augment > 0 && r.spec.Modality != models.Image {
+		return usagef("--augment %d: only images have views; %s is of texts", r.augment, r.features[0])
+	}
 	if r.tails, err = newTails(r.spec); err != nil {
 		return err
 	}
@@ -132,10 +135,23 @@ func (r *retraining) prepare(ctx context.Context) error {
 		return err
 	}
 	r.closers = append(r.closers, r.library.Close)
+	r.sayViews()
 	if r.tail == "auto" {
 		return r.addTaps(ctx)
 	}
 	return nil
+}
+
+// sayViews says what views cost.
+func (r *retraining) sayViews() {
+	if r.augment == 0 {
+		return
+	}
+	does := "decoded"
+	if slices.ContainsFunc(r.tried, func(t *tail) bool { return t.cut != "" }) {
+		does = "decoded and run through the layers that are not retrained"
+	}
+	r.env.note("--augment %d: training images are seen as they are and as %s; views are %s when an epoch needs them, and up to %s of that held in memory", r.augment, counted(r.augment, "view"), does, bytesOf(uint64(r.held())))
 }
 
 // once tries everything with one seed; the head alone comes first.
@@ -266,7 +282,7 @@ func (r *retraining) data(feed *extract.Feed, plain *head.Result) *retrain.Data 
 		all[i] = i
 	}
 	return &retrain.Data{
-		Samples: fed{feed}, Parts: plain.Parts, Labels: plain.LabelsOf(r.j.table.Labels, all), Weights: head.Weigh(r.j.data(), &r.Settings, plain),
+		Samples: fed{feed}, Parts: plain.Parts, Views: r.augment, Labels: plain.LabelsOf(r.j.table.Labels, all), Weights: head.Weigh(r.j.data(), &r.Settings, plain),
 	}
 }
 
@@ -275,13 +291,13 @@ type fed struct{ *extract.Feed }
 
 var _ retrain.Samples = fed{}
 
-// FillTo passes on views of the same memory.
-func (f fed) FillTo(ctx context.Context, inputs []retrain.Tensor, rows []int) error {
-	views := make([]extract.Tensor, len(inputs))
+// FillTo passes on tensors with the same memory.
+func (f fed) FillTo(ctx context.Context, inputs []retrain.Tensor, rows, views []int) error {
+	same := make([]extract.Tensor, len(inputs))
 	for i, t := range inputs {
-		views[i] = extract.Tensor{Name: t.Name, Shape: t.Shape, F32: t.F32, I64: t.I64, I32: t.I32}
+		same[i] = extract.Tensor{Name: t.Name, Shape: t.Shape, F32: t.F32, I64: t.I64, I32: t.I32}
 	}
-	return f.Feed.FillTo(ctx, views, rows)
+	return f.Feed.FillViewsTo(ctx, same, rows, views)
 }
 
 // fingerprint is the digest of all that decides how a training goes.
@@ -311,12 +327,15 @@ func (r *retraining) reading() (*source.Source, error) {
 	return src, nil
 }
 
+// held is how many bytes a feed may hold.
+func (r *retraining) held() int64 { return r.memory / 2 }
+
 // feed gives what the network behind a cut is fed.
 func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
 	if f := r.feeds[t.cut]; f != nil {
 		return f, nil
 	}
-	o := &extract.FeedOptions{Cut: t.cut, Shape: t.shape, Threads: r.threads, Memory: r.memory / 2}
+	o := &extract.FeedOptions{Cut: t.cut, Shape: t.shape, Threads: r.threads, Memory: r.held()}
 	spec := r.spec
 	if t.cut != "" {
 		cut := *r.spec
@@ -339,8 +358,10 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
 				return nil, err
 			}
 		}
-		if o.Cached == nil {
+		if o.Cached == nil || r.augment > 0 {
 			o.Prefix = backbone
+		}
+		if o.Cached == nil {
 			r.env.note("--tail %s: the activations at %s %s; they are computed when they are needed, and up to %s of them held in memory", t.name, t.cut, r.whyNotCached(t), bytesOf(uint64(o.Memory)))
 		}
 	}

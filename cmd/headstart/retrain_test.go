@@ -1,13 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/retrain"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // TestRetrainingOfEachFamily retrains layers of backbones that nothing is known
@@ -191,4 +200,178 @@ func TestWhatCannotBeRetrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.fails(t, train+"all one.features", exitFailed, "a/1.png")
+}
+
+// TestAugment trains with views of images: they change how it goes, what is
+// measured is plain, and the cost is said once.
+func TestAugment(t *testing.T) {
+	folder, err := filepath.Abs("testdata/backbones/resnet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t)
+	const set = "resnet.features"
+	p.emojiOf(t, folder, set)
+	for _, tail := range []string{"half", "all", "auto"} {
+		line := "train-head --l2 0.1 --lr 0.003 --epochs 4 --patience 4 --threads 1 --tail " + tail + " --out " + tail + ".head.onnx " + set
+		code, _, stderr := p.try(t, line+" --augment 2")
+		if code != exitDone || strings.Count(stderr, "--augment 2: training images are seen as they are and as 2 views; views are decoded") != 1 {
+			t.Fatalf("%s: exit %d, %s", line, code, stderr)
+		}
+		if has := strings.Contains(stderr, "run through the layers that are not retrained"); has != (tail != "all") {
+			t.Errorf("--tail %s: %s", tail, stderr)
+		}
+		if tail == "auto" {
+			continue
+		}
+		o, again, plain := p.one(t, line+" --augment 2"), p.one(t, line+" --augment 2"), p.one(t, line)
+		history := func(o object) (all []float32) { // of each epoch: the loss, and the log-loss of validation
+			list, _ := o.at("tail.history")
+			for _, e := range list.([]any) {
+				all = append(all, float32(e.(map[string]any)["loss"].(float64)), float32(e.(map[string]any)["log_loss"].(float64)))
+			}
+			return all
+		}
+		for _, o := range []object{o, plain} {
+			if chosen, _ := o.at("tail.chosen"); chosen != tail {
+				t.Fatalf("--tail %s was of no use here, so that nothing is said of how it went", tail)
+			}
+		}
+		// The layout of convolutions is chosen by the clock, and rounds otherwise.
+		with, without := history(o), history(plain)
+		if len(with) != 10 || !near(with, history(again), 0.02) {
+			t.Errorf("--tail %s: %v, another time %v", tail, with, history(again))
+		}
+		if near(with[2:4], without[2:4], 0.02) {
+			t.Errorf("--tail %s: views change nothing: %v, without %v", tail, with, without)
+		}
+		if !near(with[:2], without[:2], 1e-5) {
+			t.Errorf("--tail %s: with views the start measures %v, without %v", tail, with[1], without[1])
+		}
+		p.agree(t, "resnet", "--image image --alpha white --root "+p.emoji, tail+".head.onnx")
+	}
+	const train = "train-head --l2 0.1 --epochs 1 "
+	p.table("names.csv", "text,label", [][]string{{"a cat", "x"}, {"a dog", "x"}, {"one", "y"}, {"two", "y"}})
+	p.do(t, "extract --label label names.csv --out names.features")
+	p.fails(t, "train-head --augment 2 resnet.features", exitUsage, "--augment", "no --tail")
+	p.fails(t, train+"--augment -1 --tail all resnet.features", exitUsage, "--augment -1", "between 0 and 1000")
+	p.fails(t, train+"--augment 1001 --tail all resnet.features", exitUsage, "between 0 and 1000")
+	p.fails(t, train+"--augment 1 --tail last:1 names.features", exitUsage, "--augment 1: only images have views", "names.features")
+}
+
+// TestATrainingWithViewsGoesOn stops a training behind a cut again and again, and
+// goes on with a feed that holds nothing: it ends with the same weights. Nothing
+// behind the cut is a convolution, whose layout would be chosen by the clock.
+func TestATrainingWithViewsGoesOn(t *testing.T) {
+	folder, err := filepath.Abs("testdata/backbones/vit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t)
+	p.emojiOf(t, folder, "vit.features")
+	c, set, _ := opened(t, "vit.features")
+	spec, err := models.Resolve(folder, builtin.FS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Image.Alpha = "white"
+	tails, err := newTails(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, err := tails.named("half")
+	if err != nil || tail.cut == "" {
+		t.Fatalf("%+v, %v", tail, err)
+	}
+	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: 2, dtype: "f32", memory: 1 << 30, features: []string{"vit.features"}}
+	j, err := openFeatures(o.features, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.matrix.Close()
+	classes := map[string]int{}
+	data := &retrain.Data{Views: o.augment}
+	for i, label := range set.Labels {
+		if _, known := classes[label]; !known {
+			classes[label] = len(classes)
+		}
+		data.Labels = append(data.Labels, classes[label])
+		data.Parts[max(0, i%5-2)] = append(data.Parts[max(0, i%5-2)], i)
+	}
+	store, err := cacheToFill(&o.common)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	train := func(ctx context.Context, s retrain.Settings) *retrain.Result {
+		r := &retraining{trainOptions: o, env: &env{stderr: io.Discard, stdout: io.Discard, quiet: true}, j: j, set: j.sets[0], store: store, spec: spec, tails: tails, feeds: map[string]*extract.Feed{}}
+		defer r.close()
+		location, err := runtime.Find("")
+		if err == nil {
+			r.library, err = runtime.Open(location.Path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.closers = append(r.closers, r.library.Close)
+		feed, err := r.feed(t.Context(), tail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data.Samples = fed{feed}
+		start := &retrain.Head{Weight: make([]float32, len(classes)*spec.Taps[0].Dim), Bias: make([]float32, len(classes))}
+		result, err := retrain.Train(ctx, r.library, tails.network(tail), data, start, &s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if computed := feed.Cost().Computed; result.Status != "interrupted" && computed == 0 {
+			t.Error("no view was computed")
+		}
+		return result
+	}
+	settings := retrain.Settings{Threads: 1, Epochs: 3, Patience: 3, LearningRate: 1e-3, Seed: 4, Memory: 1 << 30}
+	undisturbed := train(t.Context(), settings)
+	settings.Checkpoint = filepath.Join(t.TempDir(), "x.checkpoint")
+	interruptions := 0
+	for {
+		ctx, cancel := context.WithCancel(t.Context())
+		steps := 0
+		settings.Progress = func(retrain.Progress) {
+			if steps++; steps == 5 {
+				cancel()
+			}
+		}
+		r := train(ctx, settings)
+		cancel()
+		if r.Status == "interrupted" {
+			if interruptions++; interruptions > 20 {
+				t.Fatal("it does not come to an end")
+			}
+			continue
+		}
+		if r.Steps != undisturbed.Steps || !reflect.DeepEqual(r.Weights, undisturbed.Weights) || !reflect.DeepEqual(r.Head, undisturbed.Head) || !reflect.DeepEqual(r.Logits, undisturbed.Logits) {
+			t.Errorf("after %d interruptions it ends elsewhere", interruptions)
+		}
+		if undisturbed.Best == 0 {
+			t.Error("the start was the best, so that nothing was compared")
+		}
+		break
+	}
+	if interruptions < 3 {
+		t.Errorf("%d interruptions", interruptions)
+	}
+}
+
+// emojiOf extracts 30 images of each of five classes with a backbone. later.csv
+// has others.
+func (p *place) emojiOf(t *testing.T, backbone, out string) {
+	t.Helper()
+	classes := []string{"symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion"}
+	samples := p.samples(0, 30, classes...)
+	for i := range samples {
+		samples[i] = samples[i][:3]
+	}
+	p.table("emoji.csv", "image,name,label", samples)
+	p.table("later.csv", "image,name,label,group", p.samples(30, 3, classes...))
+	p.do(t, "extract --image image --alpha white --root "+p.emoji+" --label label --backbone "+backbone+" --out "+out+" emoji.csv")
 }

@@ -13,7 +13,10 @@ import (
 )
 
 // tailFlags are those of train-head that do something with --tail alone.
-var tailFlags = []string{"epochs", "patience", "batch-size", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "memory", "dtype", "runtime"}
+var tailFlags = []string{"epochs", "patience", "batch-size", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "augment", "memory", "dtype", "runtime"}
+
+// maxViews is the most that --augment takes. An epoch sees one view of an image.
+const maxViews = 1000
 
 // readTail reads --tail and the flags that go with it.
 func (o *trainOptions) readTail(ctx *cli.Context) error {
@@ -39,6 +42,9 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 	o.warmup, o.clip, o.smoothing = ctx.Float64("warmup"), ctx.Float64("clip"), ctx.Float64("label-smoothing")
 	if err := oneOf("dtype", o.dtype, "f32", "f16"); err != nil {
 		return err
+	}
+	if o.augment = ctx.Int("augment"); o.augment < 0 || o.augment > maxViews {
+		return usagef("--augment %d: it lies between 0 and %d", o.augment, maxViews)
 	}
 	for _, name := range []string{"epochs", "patience", "batch-size"} {
 		if n := ctx.Int(name); n < 1 {
@@ -72,7 +78,7 @@ func (o *trainOptions) tailFacts() []report.Fact {
 		{Name: "--tail", Value: o.tail}, {Name: "--epochs", Value: fmt.Sprint(o.epochs)}, {Name: "--patience", Value: fmt.Sprint(o.patience)},
 		{Name: "--batch-size", Value: fmt.Sprint(o.batch)}, {Name: "--lr", Value: fmt.Sprint(o.rate)}, {Name: "--layer-decay", Value: fmt.Sprint(o.layerDecay)},
 		{Name: "--warmup", Value: fmt.Sprint(o.warmup)}, {Name: "--weight-decay", Value: fmt.Sprint(o.weightDecay)}, {Name: "--clip", Value: fmt.Sprint(o.clip)},
-		{Name: "--label-smoothing", Value: fmt.Sprint(o.smoothing)}, {Name: "--dtype", Value: o.dtype},
+		{Name: "--label-smoothing", Value: fmt.Sprint(o.smoothing)}, {Name: "--augment", Value: fmt.Sprint(o.augment)}, {Name: "--dtype", Value: o.dtype},
 	}
 }
 

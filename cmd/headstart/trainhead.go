@@ -40,6 +40,7 @@ type trainOptions struct {
 	warmup      float64
 	clip        float64
 	smoothing   float64
+	augment     int // views of a training image beside itself
 	memory      int64
 }
 
@@ -125,6 +126,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.Float64Flag{Name: "weight-decay", Category: deeper, Value: 0.01, Usage: "`RATE` at which weights shrink beside the steps (AdamW)"},
 			&cli.Float64Flag{Name: "clip", Category: deeper, Value: 1, Usage: "longest `LENGTH` of the gradient; 0: any"},
 			&cli.Float64Flag{Name: "label-smoothing", Category: deeper, Usage: "`SHARE` of each label that is spread over all classes"},
+			&cli.IntFlag{Name: "augment", Category: deeper, Usage: "train on `K` random views of each image, too: a part of it, resized, perhaps mirrored", DefaultText: "none"},
 			&cli.StringFlag{Name: "memory", Category: deeper, Value: "2GiB", Usage: "`SIZE` that training may take; larger batches are cut and their gradients added up"},
 			&cli.StringFlag{Name: "dtype", Category: deeper, Value: "f32", Usage: "how activations at the cut are cached: `f32`, or f16 for half the room"},
 

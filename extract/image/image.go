@@ -79,6 +79,7 @@ type scratch struct {
 	narrow  []byte    // after the horizontal pass
 	chroma  [2][]byte // a row of Cb and Cr at luma's width
 	crop    []byte    // To's crop
+	whole   []byte    // a row of an image of which a part is shown
 }
 
 // maxKept is the size in bytes above which a turned image's memory is given
@@ -104,30 +105,29 @@ func (p *Preprocessor) Pixels(content []byte) (w, h int, err error) {
 // CropTo decodes content and writes its crop to dst: w·h·3 levels, rows from
 // the top, RGB interleaved. After an error dst is undefined.
 func (p *Preprocessor) CropTo(dst []uint8, content []byte) (Notes, error) {
+	return p.ViewCropTo(dst, content, View{})
+}
+
+// checkLevels checks the length of a destination for a crop.
+func (p *Preprocessor) checkLevels(dst []uint8) error {
 	if want := 3 * p.w * p.h; len(dst) != want {
-		return Notes{}, fmt.Errorf("image: destination has %d levels, want %d (%d×%d×3)", len(dst), want, p.w, p.h)
+		return fmt.Errorf("image: destination has %d levels, want %d (%d×%d×3)", len(dst), want, p.w, p.h)
 	}
-	s := p.scratches.Get().(*scratch)
-	defer p.scratches.Put(s)
-	return p.crop(dst, content, s)
+	return nil
 }
 
 // To decodes content and writes to dst what the backbone gets: 3·h·w values
 // for layout nchw, h·w·3 for nhwc. After an error dst is undefined.
 func (p *Preprocessor) To(dst []float32, content []byte) (Notes, error) {
-	n := p.w * p.h
-	if len(dst) != 3*n {
-		return Notes{}, fmt.Errorf("image: destination has %d values, want %d (3×%d×%d)", len(dst), 3*n, p.h, p.w)
+	return p.ViewTo(dst, content, View{})
+}
+
+// checkValues checks the length of a destination for what the backbone gets.
+func (p *Preprocessor) checkValues(dst []float32) error {
+	if want := 3 * p.w * p.h; len(dst) != want {
+		return fmt.Errorf("image: destination has %d values, want %d (3×%d×%d)", len(dst), want, p.h, p.w)
 	}
-	s := p.scratches.Get().(*scratch)
-	defer p.scratches.Put(s)
-	s.crop = grow(s.crop, 3*n)
-	notes, err := p.crop(s.crop, content, s)
-	if err != nil {
-		return notes, err
-	}
-	p.valuesTo(dst, s.crop)
-	return notes, nil
+	return nil
 }
 
 // ValuesTo writes to dst what To writes, of a crop that CropTo has made: a crop
@@ -158,9 +158,9 @@ func (p *Preprocessor) valuesTo(dst []float32, crop []uint8) {
 	}
 }
 
-// crop is CropTo with the memory to use. A panic in a decoder becomes an
+// crop is ViewCropTo with the memory to use. A panic in a decoder becomes an
 // error: one bad sample must not end a run.
-func (p *Preprocessor) crop(dst []byte, content []byte, s *scratch) (notes Notes, err error) {
+func (p *Preprocessor) crop(dst []byte, content []byte, v View, s *scratch) (notes Notes, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("image: the decoder panicked: %v", r)
@@ -174,7 +174,12 @@ func (p *Preprocessor) crop(dst []byte, content []byte, s *scratch) (notes Notes
 		pic.turn(s)
 		pic.notes.Turned = true
 	}
-	p.fit(dst, &pic, s)
+	if v.Number == 0 {
+		w, h := p.resized(pic.w, pic.h)
+		p.fit(dst, &pic, w, h, s)
+	} else {
+		p.show(dst, &pic, v.frame(pic.w, pic.h, p.aspect(pic.w, pic.h)), s)
+	}
 	if cap(s.upright) > maxKept {
 		s.upright = nil
 	}

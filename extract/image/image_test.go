@@ -207,7 +207,7 @@ func TestConcurrentUse(t *testing.T) {
 
 func TestPanicBecomesAnError(t *testing.T) {
 	p := mustNew(t, plain())
-	_, err := p.crop(nil, fixture(t, "rgb-40x30.png"), new(scratch)) // writes past the end
+	_, err := p.crop(nil, fixture(t, "rgb-40x30.png"), View{}, new(scratch)) // writes past the end
 	if err == nil || !strings.Contains(err.Error(), "panicked") {
 		t.Errorf("error is %v", err)
 	}
@@ -266,6 +266,6 @@ func BenchmarkFit(b *testing.B) {
 	pic.row = func(dst []byte, y int) { copy(dst, rgb[3*pic.w*y:]) }
 	dst := make([]byte, 3*224*224)
 	for b.Loop() {
-		p.fit(dst, &pic, s)
+		p.fit(dst, &pic, 341, 256, s)
 	}
 }

@@ -44,13 +44,12 @@ func (p *Preprocessor) resized(w, h int) (int, int) {
 	return w, h
 }
 
-// fit resizes and crops pic to dst, p.w·p.h·3 levels. It computes the rows and
+// fit resizes pic to w×h and crops that to dst, p.w·p.h·3 levels. It computes the rows and
 // columns of the crop alone.
 //
 // The arithmetic is that of Pillow's Resample.c: a horizontal pass, rounded to
 // 8 bits, then a vertical one; a pass that changes nothing is left out.
-func (p *Preprocessor) fit(dst []byte, pic *picture, s *scratch) {
-	w, h := p.resized(pic.w, pic.h)
+func (p *Preprocessor) fit(dst []byte, pic *picture, w, h int, s *scratch) {
 	wx := place(w, p.w, p.halfEven)
 	wy := place(h, p.h, p.halfEven)
 	cols, rows := wx.hi-wx.lo, wy.hi-wy.lo

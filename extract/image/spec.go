@@ -117,6 +117,10 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 		if r.Width != 0 || r.Height != 0 {
 			return fmt.Errorf("image: spec: resize: mode none has no size, but %d×%d is given", r.Width, r.Height)
 		}
+		p.filter = filters["bilinear"] // of views, which are resized all the same
+		if r.Filter != "" {
+			p.filter = filters[r.Filter]
+		}
 		return nil
 	}
 	p.filter = filters[r.Filter]

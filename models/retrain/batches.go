@@ -25,11 +25,13 @@ type Tensor struct {
 type Samples interface {
 	// Tokens returns the length of a row before padding, 0 where shapes are fixed.
 	Tokens(row int) int
-	// FillTo fills row k of each input with what belongs to rows[k], padded to the
-	// input's shape; a row may be there twice. The inputs are those of
+	// FillTo fills row k of each input with what belongs to view views[k] of
+	// rows[k], padded to the input's shape; a row may be there twice. View 0 is the
+	// row as it is, and views may be nil, which means that all are 0; others are
+	// asked for up to Data.Views, in training alone. The inputs are those of
 	// grad.Program.Inputs: the cut's activations first, then what else the network
 	// behind the cut reads, such as masks.
-	FillTo(ctx context.Context, inputs []Tensor, rows []int) error
+	FillTo(ctx context.Context, inputs []Tensor, rows, views []int) error
 }
 
 // Data is what is trained on.
@@ -38,6 +40,10 @@ type Data struct {
 	Labels  []int     // of each row: index of its class; rows in no part are not looked at
 	Weights []float64 // of each row, in training alone: finite, ≥ 0; nil: all 1
 	Parts   [3][]int  // rows of training, validation and test; test may be empty
+
+	// Views is how many views of a row there are beside the row as it is. In each
+	// epoch a training row is seen as the next one of them, beginning anywhere.
+	Views int
 }
 
 // partNames are the names of Data.Parts in messages.
@@ -47,6 +53,9 @@ var partNames = [3]string{"training", "validation", "test"}
 func (d *Data) check(classes int) error {
 	if d == nil || d.Samples == nil {
 		return fmt.Errorf("retrain: data: no samples are given")
+	}
+	if d.Views < 0 || d.Views > math.MaxInt32 {
+		return fmt.Errorf("retrain: data: %d views, it must be a number from 0 on", d.Views)
 	}
 	if d.Weights != nil && len(d.Weights) != len(d.Labels) {
 		return fmt.Errorf("retrain: data: %d weights for %d labels", len(d.Weights), len(d.Labels))
@@ -82,10 +91,20 @@ func (d *Data) weight(row int) float64 {
 	return d.Weights[row]
 }
 
+// view returns which view of a training row is seen in an epoch, the first of
+// which is 1. It goes by nothing else, so that a training can be gone on with.
+func (d *Data) view(seed uint64, row, epoch int) int {
+	n := d.Views + 1
+	// The order of an epoch is drawn from its number; rows are far from these.
+	first := rand.New(rand.NewPCG(seed, 1<<63|uint64(row))).IntN(n)
+	return (epoch - 1 + first) % n
+}
+
 // batch is rows that are run together, padded to a number of tokens.
 type batch struct {
 	rows   []int
 	tokens int
+	views  []int // of the rows; nil: all are 0
 }
 
 // batches divides the rows of a data set.
@@ -139,7 +158,12 @@ func (b *batches) epoch(seed uint64, epoch int) []batch {
 	all := make([]batch, b.count)
 	for i := range all {
 		part := rows[i*len(rows)/b.count : (i+1)*len(rows)/b.count]
-		all[i] = batch{part, b.bucket(part[len(part)-1])}
+		all[i] = batch{rows: part, tokens: b.bucket(part[len(part)-1])}
+		if b.data.Views > 0 {
+			for _, r := range part {
+				all[i].views = append(all[i].views, b.data.view(seed, r, epoch))
+			}
+		}
 	}
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
@@ -148,8 +172,13 @@ func (b *batches) epoch(seed uint64, epoch int) []batch {
 // split divides a batch into ones of at most n rows.
 func (b batch) split(n int) []batch {
 	var all []batch
-	for rows := range slices.Chunk(b.rows, n) {
-		all = append(all, batch{rows, b.tokens})
+	for i := 0; i < len(b.rows); i += n {
+		end := min(i+n, len(b.rows))
+		part := batch{rows: b.rows[i:end], tokens: b.tokens}
+		if b.views != nil {
+			part.views = b.views[i:end]
+		}
+		all = append(all, part)
 	}
 	return all
 }
@@ -171,7 +200,7 @@ func (b *batches) inOrder(rows []int, n int) (all []batch, places []int) {
 		for k < min(n, len(sorted)) && b.bucket(sorted[k]) == tokens {
 			k++
 		}
-		all = append(all, batch{sorted[:k], tokens})
+		all = append(all, batch{rows: sorted[:k], tokens: tokens})
 		sorted = sorted[k:]
 	}
 	return all, places

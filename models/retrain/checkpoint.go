@@ -324,7 +324,7 @@ func syncDir(path string) error {
 func digest(s *Settings, d *Data, head *Head, net *Network) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q %v\n", net.Cut, net.Features, net.Pooling, net.Mask, net.Normalize)
-	fmt.Fprintln(h, s.BatchSize, s.Epochs, s.Patience, s.LearningRate, s.WeightDecay, s.LayerDecay, s.Warmup, s.Clip, s.LabelSmoothing, s.Seed, s.layout)
+	fmt.Fprintln(h, s.BatchSize, s.Epochs, s.Patience, s.LearningRate, s.WeightDecay, s.LayerDecay, s.Warmup, s.Clip, s.LabelSmoothing, s.Seed, s.layout, d.Views)
 	for _, rows := range d.Parts {
 		fmt.Fprintln(h, len(rows))
 		for _, r := range rows {

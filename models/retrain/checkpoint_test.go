@@ -38,6 +38,7 @@ func TestAnInterruptedTrainingGoesOn(t *testing.T) {
 		s    Settings
 	}{
 		{"vectors", toyNetwork(""), toyData(100, toyInputs), head(toyClasses, toyHidden), Settings{Epochs: 4, LearningRate: 1e-2}},
+		{"views", toyNetwork(""), viewed(100, 2), head(toyClasses, toyHidden), Settings{Epochs: 5, LearningRate: 1e-2}},
 		{"divided texts", attentionNetwork(), sentences(60, 40), head(2, 8), Settings{Epochs: 3, LearningRate: 1e-2, BatchSize: 12}},
 		{"images in blocks", architecture(t, "resnet-17"), images(40), head(3, 16), Settings{Epochs: 3, LearningRate: 1e-3, layout: blocked, Patience: 1}},
 		{"images", architecture(t, "convnext-17"), images(40), head(3, 16), Settings{Epochs: 3, LearningRate: 1e-3, layout: plain}},

@@ -22,6 +22,9 @@
 // lengths. All graphs read the same weights and write the same gradients, which
 // lie one behind the other in two slices; nothing is copied in a step.
 //
+// A row may have views, such as parts of an image: then each epoch trains with
+// another one of them (see Data.Views). What is measured is always the row as it is.
+//
 // After each epoch the validation rows decide whether its weights are the best
 // so far. The start takes part: what does not help is not taken.
 //

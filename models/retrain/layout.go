@@ -164,7 +164,7 @@ func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (secon
 			if reason == "" {
 				break
 			}
-			one, failed, err := both(batch{[]int{row}, b.tokens}, false)
+			one, failed, err := both(batch{rows: []int{row}, tokens: b.tokens}, false)
 			switch {
 			case failed != "" || err != nil:
 				return seconds, failed, err

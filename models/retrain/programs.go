@@ -159,19 +159,24 @@ func (ps *programs) memory(p *program) {
 
 // fill writes a batch's rows to a program's inputs. Missing ones are the last
 // one again.
-func (ps *programs) fill(ctx context.Context, p *program, d *Data, rows []int) error {
+func (ps *programs) fill(ctx context.Context, p *program, d *Data, b batch) error {
 	ps.memory(p)
-	full := rows
-	if len(rows) < ps.n {
-		full = slices.Grow(slices.Clone(rows), ps.n)
-		for len(full) < ps.n {
-			full = append(full, rows[len(rows)-1])
-		}
+	rows, views := full(b.rows, ps.n), b.views
+	if views != nil {
+		views = full(views, ps.n)
 	}
-	if err := d.Samples.FillTo(ctx, p.samples, full); err != nil {
+	if err := d.Samples.FillTo(ctx, p.samples, rows, views); err != nil {
 		return fmt.Errorf("retrain: samples: %w", err)
 	}
 	return nil
+}
+
+// full returns a slice of n elements: those of v, the last one repeated.
+func full(v []int, n int) []int {
+	if len(v) == n {
+		return v
+	}
+	return slices.Concat(v, slices.Repeat(v[len(v)-1:], n-len(v)))
 }
 
 // step runs a batch of at most n rows forwards and backwards. Its rows' targets
@@ -188,7 +193,7 @@ func (ps *programs) step(ctx context.Context, d *Data, b batch, smoothing, total
 			return 0, nil, fmt.Errorf("retrain: %w", err)
 		}
 	}
-	if err := ps.fill(ctx, p, d, b.rows); err != nil {
+	if err := ps.fill(ctx, p, d, b); err != nil {
 		return 0, nil, err
 	}
 	d.targetTo(p.target, b.rows, ps.classes, smoothing, total)
@@ -214,7 +219,7 @@ func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b bat
 			return fmt.Errorf("retrain: %w", err)
 		}
 	}
-	if err := ps.fill(ctx, p, d, b.rows); err != nil {
+	if err := ps.fill(ctx, p, d, b); err != nil {
 		return err
 	}
 	if err := p.forward.Run(ctx, p.feed, p.into[0][:2]); err != nil {

@@ -42,7 +42,7 @@ type Settings struct {
 	// Memory is how many bytes a training may take, by estimate. The default 0
 	// means 2 GiB.
 	Memory int64
-	// Seed drives the order of the samples.
+	// Seed drives the order of the samples, and which view each begins with.
 	Seed uint64
 	// Score tells how good the logits of the validation rows are, row-major n×C in
 	// the order of the part, which it must not change; higher is better. The default nil means minus the mean

@@ -78,12 +78,12 @@ func TestADividedBatchGivesTheSameStep(t *testing.T) {
 				tokens = 14
 			}
 			rows := numbers(16)
-			loss, want := gradients(t, bound(t, c.net, 16, classes, tokens, c.head), c.data, batch{rows, tokens})
+			loss, want := gradients(t, bound(t, c.net, 16, classes, tokens, c.head), c.data, batch{rows: rows, tokens: tokens})
 			if !(loss > 0) || magnitude(want) == 0 {
 				t.Fatalf("loss %v, largest gradient %v", loss, magnitude(want))
 			}
 			for _, n := range []int{20, 8, 5, 4, 1} {
-				l, got := gradients(t, bound(t, c.net, n, classes, tokens, c.head), c.data, batch{rows, tokens})
+				l, got := gradients(t, bound(t, c.net, n, classes, tokens, c.head), c.data, batch{rows: rows, tokens: tokens})
 				if e := off(got, want, 0); !(e <= 1e-5) || !(math.Abs(l-loss) <= 1e-5*loss) {
 					t.Errorf("in runs of %d: the gradients differ by %.1e, the loss is %v, not %v", n, e, l, loss)
 				}
@@ -100,10 +100,10 @@ func TestBucketsChangeNothing(t *testing.T) {
 	net, h := attentionNetwork(), head(2, 8)
 	rows := slices.DeleteFunc(numbers(64), func(r int) bool { return len(d.Samples.(*texts).ids[r]) > 32 })[:8]
 	ps := bound(t, net, 8, 2, 32, h)
-	loss, want := gradients(t, ps, d, batch{rows, 32})
+	loss, want := gradients(t, ps, d, batch{rows: rows, tokens: 32})
 	d.Samples.(*texts).pad = 7
 	for _, tokens := range []int{32, 64, 128} {
-		l, got := gradients(t, ps, d, batch{rows, tokens})
+		l, got := gradients(t, ps, d, batch{rows: rows, tokens: tokens})
 		if e := off(got, want, 0); !(e <= 1e-5) || !(math.Abs(l-loss) <= 1e-5*loss) {
 			t.Errorf("with %d tokens: the gradients differ by %.1e, the loss is %v, not %v", tokens, e, l, loss)
 		}
@@ -120,7 +120,7 @@ func TestBucketsChangeNothing(t *testing.T) {
 	for r := range 64 {
 		one := bound(t, net, 1, 2, len(d.Samples.(*texts).ids[r]), h)
 		logits := make([]float32, 2)
-		if err := one.forwardTo(t.Context(), logits, d, batch{[]int{r}, len(d.Samples.(*texts).ids[r])}); err != nil {
+		if err := one.forwardTo(t.Context(), logits, d, batch{rows: []int{r}, tokens: len(d.Samples.(*texts).ids[r])}); err != nil {
 			t.Fatal(err)
 		}
 		for c := range 2 {
@@ -136,10 +136,10 @@ func TestBucketsChangeNothing(t *testing.T) {
 func TestAWeightIsARepetition(t *testing.T) {
 	d, h := toyData(12, toyInputs), head(toyClasses, toyHidden)
 	ps := bound(t, toyNetwork(""), 6, toyClasses, 0, h)
-	loss, want := gradients(t, ps, d, batch{[]int{0, 1, 1, 2, 3}, 0})
+	loss, want := gradients(t, ps, d, batch{rows: []int{0, 1, 1, 2, 3}, tokens: 0})
 	d.Weights = make([]float64, 12)
 	copy(d.Weights, []float64{3, 6, 3, 3})
-	l, got := gradients(t, ps, d, batch{[]int{0, 1, 2, 3, 7}, 0})
+	l, got := gradients(t, ps, d, batch{rows: []int{0, 1, 2, 3, 7}, tokens: 0})
 	if e := off(got, want, 0); !(e <= 1e-6) || !(math.Abs(l-loss) <= 1e-6*loss) {
 		t.Errorf("the gradients differ by %.1e, the loss is %v, not %v", e, l, loss)
 	}

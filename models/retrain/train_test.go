@@ -356,6 +356,7 @@ func TestWhatDoesNotFitIsSaid(t *testing.T) {
 		"test row 50: there are labels for 50":     func(_ *Network, d *Data, _ *Head, _ *Settings) { d.Parts[2][0] = 50 },
 		"weight NaN":                               func(_ *Network, d *Data, _ *Head, _ *Settings) { d.Weights = slices.Repeat([]float64{math.NaN()}, 50) },
 		"2 weights for 50 labels":                  func(_ *Network, d *Data, _ *Head, _ *Settings) { d.Weights = []float64{1, 2} },
+		"-1 views":                                 func(_ *Network, d *Data, _ *Head, _ *Settings) { d.Views = -1 },
 		"no samples":                               func(_ *Network, d *Data, _ *Head, _ *Settings) { d.Samples = nil },
 		"33 weights for 3 classes, but the featur": func(_ *Network, _ *Data, h *Head, _ *Settings) { h.Weight = make([]float32, 33) },
 		"a bias for each class":                    func(_ *Network, _ *Data, h *Head, _ *Settings) { h.Bias = nil },
@@ -414,7 +415,9 @@ type failing struct{ err error }
 
 func (f failing) Tokens(int) int { return 0 }
 
-func (f failing) FillTo(context.Context, []Tensor, []int) error { return fmt.Errorf("%w", f.err) }
+func (f failing) FillTo(context.Context, []Tensor, []int, []int) error {
+	return fmt.Errorf("%w", f.err)
+}
 
 // TestBlocksAreCompared: with weights that are 1e-5 off, every gradient is; with
 // a head that is, the outputs are.
@@ -436,7 +439,7 @@ func TestBlocksAreCompared(t *testing.T) {
 		for i := range layouts[1].values {
 			layouts[1].values[i] *= scale
 		}
-		seconds, reason, err := compare(t.Context(), layouts, d, batch{numbers(8), 0})
+		seconds, reason, err := compare(t.Context(), layouts, d, batch{rows: numbers(8), tokens: 0})
 		if err != nil || !strings.Contains(reason, says) || (says == "") != (reason == "") || !(seconds[0] > 0 && seconds[1] > 0) {
 			t.Errorf("%v: %q, %v, %v", scale, reason, seconds, err)
 		}
@@ -472,7 +475,7 @@ func TestAKinkIsNoError(t *testing.T) {
 		}
 		bias := slices.IndexFunc(layouts[1].weights, func(w weight) bool { return w.Name == "net.layer.2.bias" })
 		layouts[1].values[layouts[1].views[bias].from] = -2e-7
-		_, reason, err := compare(t.Context(), layouts, d, batch{c.rows, 0})
+		_, reason, err := compare(t.Context(), layouts, d, batch{rows: c.rows, tokens: 0})
 		if err != nil || (reason == "") != c.same {
 			t.Errorf("rows %v: %q, %v", c.rows, reason, err)
 		}
