@@ -81,7 +81,7 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	}
 	open, model := openCache, f.Model
 	if f.Tail != nil {
-		open, model = cacheToFill, judge(f.Model)
+		open, model = cacheToFill, f.Model.OfLogits()
 	}
 	store, err := open(&o.common)
 	if err != nil {

@@ -187,7 +187,7 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	}
 	open, model := openCache, f.Model
 	if f.Tail != nil {
-		open, model = cacheToFill, judge(f.Model)
+		open, model = cacheToFill, f.Model.OfLogits()
 	}
 	store, err := open(&o.common)
 	if err != nil {
@@ -250,7 +250,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	}
 	model := f.Model
 	if f.Tail != nil {
-		model = judge(f.Model)
+		model = f.Model.OfLogits()
 		if spec, err = withTail(spec, f); err != nil {
 			return nil, err
 		}

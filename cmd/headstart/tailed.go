@@ -12,7 +12,6 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
@@ -48,20 +47,6 @@ func withTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 	c := len(f.Model.Classes)
 	own.Taps = []models.Tap{{Output: "logits", Pooling: "none", Shape: []int64{-1, int64(c)}, Dim: c}}
 	return &own, nil
-}
-
-// judge is what makes probabilities of the logits that a retrained backbone
-// gives: the temperature alone.
-func judge(m *head.Model) *head.Model {
-	c := len(m.Classes)
-	out := &head.Model{
-		Kind: m.Kind, Classes: m.Classes, D: c, Weight: make([]float64, c*c), Bias: make([]float64, c),
-		Mean: make([]float64, c), Scale: slices.Repeat([]float64{1}, c), Temperature: m.Temperature,
-	}
-	for i := range c {
-		out.Weight[i*c+i] = 1
-	}
-	return out
 }
 
 // throughTail replaces the features of j by the logits of a head with a tail. What
