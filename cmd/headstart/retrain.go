@@ -13,7 +13,6 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
-	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models"
@@ -29,9 +28,8 @@ type retraining struct {
 	env   *env
 	out   string
 	j     *joined
-	set   *features.Set
+	again *again
 	space *cache.Space
-	store *cache.Cache
 
 	spec    *models.Spec
 	tails   *tails
@@ -63,9 +61,9 @@ type attempt struct {
 
 // runRetrain is runTrainHead with --tail.
 func runRetrain(ctx context.Context, o *trainOptions, out string, store *cache.Cache, j *joined, e *env) error {
-	r := &retraining{trainOptions: o, env: e, out: out, j: j, store: store, feeds: map[string]*extract.Feed{}}
+	r := &retraining{trainOptions: o, env: e, out: out, j: j, feeds: map[string]*extract.Feed{}}
 	defer r.close()
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, store); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -93,16 +91,17 @@ func (r *retraining) close() {
 }
 
 // prepare finds out what is retrained, and from what.
-func (r *retraining) prepare(ctx context.Context) error {
+func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 	if len(r.j.sets) != 1 || len(r.j.sets[0].Meta.Spaces) != 1 {
 		return usagef("--tail %s: a tail belongs to one backbone: give one feature set of one tap, the output of the backbone", r.tail)
 	}
-	r.set = r.j.sets[0]
+	set := r.j.sets[0]
+	r.again = &again{&r.common, "train-head", set, r.features[0], r.root, store, r.env}
 	var err error
-	if r.space, err = cache.ParseSpace(r.set.Meta.Spaces[0]); err != nil {
+	if r.space, err = cache.ParseSpace(set.Meta.Spaces[0]); err != nil {
 		return fmt.Errorf("%s: %w", r.features[0], err)
 	}
-	if r.spec, err = specOf(&r.set.Meta, r.space); err != nil {
+	if r.spec, err = specOf(&set.Meta, r.space); err != nil {
 		return fmt.Errorf("%s: %w", r.features[0], err)
 	}
 	if r.tails, err = newTails(r.spec); err != nil {
@@ -304,17 +303,7 @@ func (r *retraining) fingerprint(t *tail, d *retrain.Data, start *retrain.Head, 
 }
 
 // reading opens the source that the feature set was extracted from.
-func (r *retraining) reading() (*source.Source, error) {
-	paths, read := rereading(&r.set.Meta, r.root)
-	if slices.Contains(paths, "-") {
-		return nil, fmt.Errorf("the samples of %s came from the standard input and cannot be read again; extract them from a file", r.features[0])
-	}
-	src, err := source.Open(paths, read)
-	if err != nil {
-		return nil, fmt.Errorf("the samples of %s cannot be read again: %w%s", r.features[0], err, rootHint(r.spec))
-	}
-	return src, nil
-}
+func (r *retraining) reading() (*source.Source, error) { return r.again.reading() }
 
 // feed gives what the network behind a cut is fed.
 func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
@@ -373,46 +362,49 @@ func (r *retraining) whyNotCached(t *tail) string {
 }
 
 // activations puts the activations at a cut into the cache, as far as they are
-// not there, and returns a reader of them; nil if the cache cannot keep them.
-func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *session) (*cache.Reader, error) {
+// not there, and returns a reader of them; nil if the cache cannot be written.
+func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *session) (extract.Rows, error) {
 	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}
-	missing := func() (*cache.Reader, int, error) {
-		reader, err := r.store.Reader(space)
-		if err != nil {
-			return nil, 0, err
-		}
-		lacking, err := reader.Missing(r.j.table.Keys)
-		if err != nil || len(lacking) > 0 {
-			reader.Close()
-			return nil, len(lacking), err
-		}
-		r.closers = append(r.closers, reader.Close)
-		return reader, 0, nil
-	}
-	reader, n, err := missing()
-	if err != nil || reader != nil {
-		return reader, err
-	}
-	r.env.note("--tail %s: the activations of %s samples at %s go into the cache, %s a sample; later runs find them there", t.name, count(int64(n)), t.cut, bytesOf(rowBytes(space)))
-	src, err := r.reading()
+	reader, n, err := r.complete(space)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	kept := true
-	unkept := func(error) error { kept = false; return nil }
-	sampling := &sampling{}
-	err = sampling.run(ctx, "train-head", &r.common, spec, backbone, r.store, src, nowhere{}, new(extract.Stats), false, unkept, r.env)
-	if err != nil || !kept {
-		return nil, err
+	if reader == nil {
+		r.env.note("--tail %s: the activations of %s samples at %s are computed, %s a sample in the cache", t.name, count(int64(n)), t.cut, bytesOf(rowBytes(space)))
+		err := r.again.embed(ctx, spec, backbone)
+		if errors.Is(err, errUnwritable) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if reader, n, err = r.complete(space); err != nil {
+			return nil, err
+		}
 	}
-	if reader, n, err = missing(); err == nil && reader == nil {
-		err = fmt.Errorf("%s of %s samples of %s are not where they were extracted from any more%s", count(int64(n)), count(int64(len(r.j.table.Keys))), r.features[0], rootHint(r.spec))
+	if reader == nil {
+		return nil, r.again.gone(n)
 	}
-	return reader, err
+	return reader, nil
+}
+
+// complete returns a reader of a space that has rows of all samples; nil, and how
+// many are missing, if it has not.
+func (r *retraining) complete(space *cache.Space) (*cache.Reader, int, error) {
+	reader, err := r.again.store.Reader(space)
+	if err != nil {
+		return nil, 0, err
+	}
+	lacking, err := reader.Missing(r.j.table.Keys)
+	if err != nil || len(lacking) > 0 {
+		reader.Close()
+		return nil, len(lacking), err
+	}
+	r.closers = append(r.closers, reader.Close)
+	return reader, 0, nil
 }
 
 // rowBytes is the size of a row in the cache.
@@ -423,45 +415,35 @@ func rowBytes(s *cache.Space) uint64 {
 	return 4 * uint64(s.Dim())
 }
 
-// nowhere takes what is extracted and keeps nothing: it is in the cache.
-type nowhere struct{}
-
-func (nowhere) Take([]extract.Row) error { return nil }
-
 // addTaps prepares features of more taps: those of the ends of the last layers
-// beside the features themselves.
+// beside the features themselves. Where that cannot be, taps are left out, with a
+// note.
 func (r *retraining) addTaps(ctx context.Context) error {
 	const layers = 3
 	own := r.spec.Taps[0]
 	names := []string{own.Output + ":" + own.Pooling}
 	for _, i := range r.tails.ends[max(len(r.tails.ends)-layers, 0):] {
-		names = append(names, r.tails.cuts[i].Tensor)
+		name := r.tails.cuts[i].Tensor
+		if r.spec.Image != nil && len(r.tails.shapes[name]) == 3 {
+			name += ":mean" // over the tokens of an image, for which no pooling goes without saying
+		}
+		names = append(names, name)
+	}
+	if len(names) == 1 {
+		return nil
 	}
 	spec := *r.spec
-	if err := spec.SetTaps(names); err != nil || len(names) == 1 {
-		if err != nil {
-			r.env.note("taps are left out: %v", err)
-		}
+	if err := spec.SetTaps(names); err != nil {
+		r.env.note("taps are left out: %v", err)
 		return nil
 	}
 	for i := range spec.Taps {
 		spec.Taps[i].DType = own.DType
 	}
-	spaces, err := extract.Spaces(&spec)
-	if err != nil {
-		return err
-	}
-	set := *r.set
-	set.Meta.Spaces = nil
-	for _, s := range spaces {
-		set.Meta.Spaces = append(set.Meta.Spaces, s.JSON())
-	}
-	j, err := joinSets([]*features.Set{&set}, r.features, r.store)
-	if missing := missingOf(err); len(missing) > 0 {
-		if err := r.extract(ctx, &spec); err != nil {
-			return err
-		}
-		j, err = joinSets([]*features.Set{&set}, r.features, r.store)
+	j, err := r.again.joined(ctx, &spec)
+	if errors.Is(err, errUnwritable) {
+		r.env.note("taps are left out: %v", err)
+		return nil
 	}
 	if err != nil {
 		return err
@@ -469,22 +451,6 @@ func (r *retraining) addTaps(ctx context.Context) error {
 	r.closers = append(r.closers, j.matrix.Close)
 	r.taps = j
 	return nil
-}
-
-// extract puts the embeddings of the samples at the taps of spec into the cache.
-func (r *retraining) extract(ctx context.Context, spec *models.Spec) error {
-	backbone, err := newSession(spec, &r.common)
-	if err != nil {
-		return err
-	}
-	defer backbone.Close()
-	src, err := r.reading()
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	needed := func(reason error) error { return unwritable(r.cacheDir, reason) }
-	return new(sampling).run(ctx, "train-head", &r.common, spec, backbone, r.store, src, nowhere{}, new(extract.Stats), false, needed, r.env)
 }
 
 // choose picks one of the attempts by their validation scores: the simplest that
