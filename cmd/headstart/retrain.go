@@ -315,7 +315,7 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
 	if t.cut != "" {
 		cut := *r.spec
 		spec = &cut
-		pooling := "mean"
+		pooling := t.anyPooling()
 		if t.cacheable() {
 			pooling = "flat"
 		}
