@@ -94,19 +94,53 @@ const steady = 0x1p-20
 // Steady returns weights (C×D) and biases (C) to start gradient descent from: those of m, but for features that vary a million times less than others,
 // as dead units of a backbone do. Standardised they are as good as any, and get weights as much larger, to which a small step of the layers below is a leap; here they
 // count with their mean alone.
-func (m *Model) Steady() (weight, bias []float64) {
-	weight, bias = slices.Clone(m.Weight), slices.Clone(m.Bias)
+func (m *Model) Steady() (weight, bias []float32) {
+	weight, bias = make([]float32, len(m.Weight)), make([]float32, len(m.Bias))
 	least := steady * slices.Max(m.Scale)
-	for j, s := range m.Scale {
-		if s >= least {
-			continue
+	for c, b := range m.Bias {
+		for j, s := range m.Scale {
+			at := c*m.D + j
+			if s < least {
+				b += m.Weight[at] * m.Mean[j]
+			} else {
+				weight[at] = float32(m.Weight[at])
+			}
 		}
-		for c := range bias {
-			bias[c] += weight[c*m.D+j] * m.Mean[j]
-			weight[c*m.D+j] = 0
-		}
+		bias[c] = float32(b)
 	}
 	return weight, bias
+}
+
+// Trained returns m with weights (C×D) and biases (C) that gradient descent has come to from those of Steady, and with the temperature of c, 1 if c is nil.
+// There is no standardisation in them.
+func (m *Model) Trained(weight, bias []float32, c *Calibration) *Model {
+	out := *m
+	out.Weight, out.Bias = make([]float64, len(weight)), make([]float64, len(bias))
+	for i, v := range weight {
+		out.Weight[i] = float64(v)
+	}
+	for i, v := range bias {
+		out.Bias[i] = float64(v)
+	}
+	out.Mean, out.Scale = make([]float64, m.D), slices.Repeat([]float64{1}, m.D)
+	out.Temperature = 1
+	if c != nil {
+		out.Temperature = c.Temperature
+	}
+	return &out
+}
+
+// OfLogits returns what is left of m where its logits are the features: its classes and its temperature.
+func (m *Model) OfLogits() *Model {
+	c := len(m.Classes)
+	out := &Model{
+		Kind: m.Kind, Classes: m.Classes, D: c, Weight: make([]float64, c*c), Bias: make([]float64, c),
+		Mean: make([]float64, c), Scale: slices.Repeat([]float64{1}, c), Temperature: m.Temperature,
+	}
+	for i := range c {
+		out.Weight[i*c+i] = 1
+	}
+	return out
 }
 
 // Weigh returns the weight of each row of d in a fit to the training part of r, with mean 1 over that part: the row's own weight times that of its

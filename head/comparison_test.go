@@ -75,10 +75,38 @@ func TestWayOverSeeds(t *testing.T) {
 func TestSteady(t *testing.T) {
 	m := &Model{D: 3, Weight: []float64{1, 4e9, 2, 3, -1e9, 5}, Bias: []float64{1, 2}, Mean: []float64{7, 2e-9, 8}, Scale: []float64{0.5, 1e-9, 2}}
 	w, b := m.Steady()
-	if !slices.Equal(w, []float64{1, 0, 2, 3, 0, 5}) || math.Abs(b[0]-9) > 1e-12 || math.Abs(b[1]-0) > 1e-12 {
+	if !slices.Equal(w, []float32{1, 0, 2, 3, 0, 5}) || !slices.Equal(b, []float32{9, 0}) {
 		t.Errorf("weights %v, biases %v", w, b)
 	}
 	if m.Weight[1] != 4e9 || m.Bias[0] != 1 {
 		t.Error("the model has changed")
+	}
+}
+
+// TestTrained checks that a model with new weights and one of its logits say the
+// same.
+func TestTrained(t *testing.T) {
+	m := &Model{Kind: "softmax", Classes: []string{"a", "b"}, D: 2, Weight: []float64{1, 2, 3, 4}, Bias: []float64{0, 0}, Mean: []float64{5, 5}, Scale: []float64{3, 3}, Temperature: 9}
+	n := m.Trained([]float32{1, -1, 0.5, 2}, []float32{0.5, -0.5}, &Calibration{Temperature: 2})
+	if err := n.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if m.Weight[1] != 2 || m.Mean[0] != 5 {
+		t.Error("the model has changed")
+	}
+	var p, q [2]float64
+	x := []float32{2, 1}
+	if err := n.ProbabilitiesTo(p[:], x, 1); err != nil {
+		t.Fatal(err)
+	}
+	logits := []float32{1.5, 2.5}
+	if err := n.OfLogits().ProbabilitiesTo(q[:], logits, 1); err != nil {
+		t.Fatal(err)
+	}
+	if want := 1 / (1 + math.Exp(-0.5)); p != q || math.Abs(p[1]-want) > 1e-12 {
+		t.Errorf("%v and %v, not %v", p, q, want)
+	}
+	if n := m.Trained(make([]float32, 4), make([]float32, 2), nil); n.Temperature != 1 {
+		t.Errorf("temperature %v without calibration", n.Temperature)
 	}
 }

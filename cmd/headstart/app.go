@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -26,6 +27,10 @@ type env struct {
 	stderrWidth      func() int // columns, when stderr is a terminal
 
 	quiet bool // --quiet of the command that runs
+
+	// finishing says that the command, if it is interrupted, has something to write
+	// and ends by itself soon.
+	finishing atomic.Bool
 }
 
 // printJSON writes v as one line of JSON to stdout.

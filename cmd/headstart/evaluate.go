@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
-	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 )
@@ -81,7 +80,7 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	}
 	open, model := openCache, f.Model
 	if f.Tail != nil {
-		open, model = cacheToFill, judge(f.Model)
+		open, model = cacheToFill, f.Model.OfLogits()
 	}
 	store, err := open(&o.common)
 	if err != nil {
@@ -93,14 +92,14 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		return err
 	}
 	defer j.matrix.Close()
-	if err := features.CheckSpaces(spacesOf(f), j.sets...); err != nil {
+	if err := checkSpaces(o.head, f, j); err != nil {
 		return err
 	}
 	if j.table.Labels == nil {
 		return fmt.Errorf("%s: no sample has a label", strings.Join(o.features, ", "))
 	}
 	if f.Tail != nil {
-		if j, err = throughTail(ctx, &o.common, "evaluate", o.root, f, j, o.features, store, e); err != nil {
+		if j, err = throughTail(ctx, f, &again{&o.common, "evaluate", j.sets[0], o.features[0], o.root, store, e}); err != nil {
 			return err
 		}
 		defer j.matrix.Close()

@@ -77,6 +77,9 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	if len(f.Spaces) > 1 && oneBackbone(spacesOf(f)) {
+		return fmt.Errorf("%s takes %d taps of the backbone, and a model can be made only where the features are one tap; predict takes samples all the same", o.head, len(f.Spaces))
+	}
 	if len(f.Spaces) > 1 {
 		return fmt.Errorf("%s takes %d feature sets; only a head on one is a model with its backbone", o.head, len(f.Spaces))
 	}

@@ -22,14 +22,17 @@ func process(program func(*env) *command) int {
 	// the signal's own action back, ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	e := newEnv(os.Stdin, os.Stdout, os.Stderr)
 	context.AfterFunc(ctx, func() {
 		stop()
 		// A read from a terminal or a pipe cannot be cancelled. What has been
 		// acknowledged is durable, so the process may end at any time.
 		time.Sleep(800 * time.Millisecond)
+		if e.finishing.Load() {
+			return // the command ends by itself
+		}
 		fmt.Fprintln(os.Stderr, "headstart: interrupted")
 		os.Exit(exitInterrupted)
 	})
-	e := newEnv(os.Stdin, os.Stdout, os.Stderr)
 	return run(ctx, program(e), os.Args[1:], e)
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +53,7 @@ func predictCommand(e *env) *command {
 		does: "classifies samples with a head",
 		about: "Samples are read and preprocessed as for the features that the head was fitted on, and pass through the same cache; one that cannot be written is read, and what it lacks is computed and not kept. " +
 			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error.\n\n" +
-			"A head of several feature sets takes feature sets, as many and in its order.",
+			"A head of several feature sets takes feature sets, as many and in its order; one of several taps of one backbone takes samples too.",
 		examples: []string{
 			"headstart predict photos.head.onnx new-photos/",
 			"headstart predict names.head.onnx --text name --top 3 --out new.csv emoji.csv",
@@ -119,7 +121,7 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 		sum, err = predictFeatures(ctx, o, f, e)
 	case sets > 0:
 		return usagef("give either feature sets or sources of samples, not both")
-	case len(f.Spaces) > 1:
+	case len(f.Spaces) > 1 && !oneBackbone(spacesOf(f)):
 		return fmt.Errorf("%s takes %d feature sets; extract them first:\n%s\nthen: headstart predict %s %s",
 			o.head, len(f.Spaces), extractCommands(f), o.head, strings.Join(setNames(f), " "))
 	default:
@@ -187,7 +189,7 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	}
 	open, model := openCache, f.Model
 	if f.Tail != nil {
-		open, model = cacheToFill, judge(f.Model)
+		open, model = cacheToFill, f.Model.OfLogits()
 	}
 	store, err := open(&o.common)
 	if err != nil {
@@ -199,11 +201,11 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		return nil, err
 	}
 	defer j.matrix.Close()
-	if err := features.CheckSpaces(spacesOf(f), j.sets...); err != nil {
+	if err := checkSpaces(o.head, f, j); err != nil {
 		return nil, err
 	}
 	if f.Tail != nil {
-		if j, err = throughTail(ctx, &o.common, "predict", o.source.Root, f, j, o.sources, store, e); err != nil {
+		if j, err = throughTail(ctx, f, &again{&o.common, "predict", j.sets[0], o.sources[0], o.source.Root, store, e}); err != nil {
 			return nil, err
 		}
 		defer j.matrix.Close()
@@ -250,7 +252,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	}
 	model := f.Model
 	if f.Tail != nil {
-		model = judge(f.Model)
+		model = f.Model.OfLogits()
 		if spec, err = withTail(spec, f); err != nil {
 			return nil, err
 		}
@@ -310,13 +312,13 @@ func (s *predictSink) Take(rows []extract.Row) error {
 	return s.table.flush()
 }
 
-// contract returns the backbone of a head of one space, for samples of modality m, with the input
-// contract that the head's features had.
+// contract returns the backbone of a head, for samples of modality m, with the input contract and the
+// taps that the head's features had. If those are of several spaces, the spaces differ in their taps alone.
 func (s *sampling) contract(headFile string, f *file.File, m models.Modality) (*models.Spec, error) {
 	if s.backbone == "" {
 		s.backbone = f.Spaces[0].Backbone
 	}
-	if err := s.adopt(f.Spaces[0].JSON); err != nil {
+	if err := s.adopt(spacesOf(f)); err != nil {
 		return nil, err
 	}
 	spec, err := s.resolve(m)
@@ -326,39 +328,68 @@ func (s *sampling) contract(headFile string, f *file.File, m models.Modality) (*
 	if err != nil {
 		return nil, err
 	}
-	space, err := extract.Space(spec, spec.Taps[0])
+	spaces, err := extract.Spaces(spec)
 	if err != nil {
 		return nil, err
 	}
-	return spec, sameSpace(headFile, f.Spaces[0].JSON, space)
+	for i, space := range spaces {
+		if err := sameSpace(headFile, f.Spaces[i].JSON, space); err != nil {
+			return nil, err
+		}
+	}
+	return spec, nil
 }
 
-// adopt takes the tap, the dtype and the image policies over from the space that a head was fitted
-// on. A flag that says otherwise is an error.
-func (s *sampling) adopt(space json.RawMessage) error {
-	var id struct {
-		Output, Pool, DType string
-		Prep                struct{ Alpha, EXIF, Grey16 string }
+// adopt takes the taps, the dtype and the image policies over from the spaces that a head was fitted
+// on, which differ in their taps alone. A flag that says otherwise is an error.
+func (s *sampling) adopt(spaces []json.RawMessage) error {
+	var taps []string
+	for _, space := range spaces {
+		taps = append(taps, tapOf(space))
 	}
-	if err := json.Unmarshal(space, &id); err != nil {
+	if len(s.taps) > 0 && !slices.Equal(s.taps, taps) {
+		return usagef("--tap %s: the head was fitted on features of %s; leave the flag out", strings.Join(s.taps, " --tap "), strings.Join(taps, ", "))
+	}
+	s.taps = taps
+	var id struct {
+		DType string
+		Prep  struct{ Alpha, EXIF, Grey16 string }
+	}
+	if err := json.Unmarshal(spaces[0], &id); err != nil {
 		return fmt.Errorf("the head's space: %w", err)
 	}
-	tap := id.Output + ":" + id.Pool
-	if len(s.taps) > 0 && (len(s.taps) > 1 || s.taps[0] != tap) {
-		return usagef("--tap %s: the head was fitted on features of %s; leave the flag out", s.taps[0], tap)
-	}
-	s.taps = []string{tap}
 	for _, p := range []struct {
 		flag  string
 		given *string
 		fixed string
 	}{{"dtype", &s.dtype, id.DType}, {"alpha", &s.alpha, id.Prep.Alpha}, {"exif", &s.exif, id.Prep.EXIF}, {"grey16", &s.grey16, id.Prep.Grey16}} {
-		if *p.given != "" && *p.given != p.fixed {
+		if *p.given != "" && p.fixed != "" && *p.given != p.fixed {
 			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", p.flag, *p.given, p.fixed)
 		}
-		*p.given = p.fixed
+		if p.fixed != "" { // an image has them all, a text has the dtype alone
+			*p.given = p.fixed
+		}
 	}
 	return nil
+}
+
+// checkSpaces compares the spaces of features with those that a head was fitted
+// on. If the head takes more taps of the same backbone than they have, the error
+// says how to extract those.
+func checkSpaces(headFile string, f *file.File, j *joined) error {
+	err := features.CheckSpaces(spacesOf(f), j.sets...)
+	if err == nil || len(j.sets) != 1 || len(f.Spaces) < 2 || !oneBackbone(slices.Concat(spacesOf(f), j.spaces())) {
+		return err
+	}
+	meta := j.sets[0].Meta
+	meta.Reading = maps.Clone(meta.Reading)
+	var taps []string
+	for _, space := range f.Spaces {
+		taps = append(taps, tapOf(space.JSON))
+	}
+	meta.Reading["tap"] = strings.Join(taps, "\n")
+	name := strings.TrimSuffix(filepath.Base(headFile), ".head.onnx") + "+taps.features"
+	return fmt.Errorf("%s takes %d taps of the backbone; extract them:\n  %s\nand give it %s", headFile, len(f.Spaces), meta.Command(name), name)
 }
 
 // sameSpace is nil if samples would be embedded as those that the head was

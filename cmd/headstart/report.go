@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,25 +108,29 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 }
 
 // rereading says how the samples of a feature set are read again. root, if it
-// is not empty, is where they are now.
+// is not empty, is where they are now: the folder of images, and of a table that is
+// not where it was.
 func rereading(meta *features.Meta, root string) (paths []string, read *source.Options) {
 	read = &source.Options{
 		Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
 		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
 	}
-	paths = meta.Source
-	if root != "" && models.Modality(meta.Modality) == models.Image {
-		if read.Image != "" {
-			read.Root = root
-		} else { // folders, not a table
-			paths = nil
-			for _, p := range meta.Source {
-				if len(meta.Source) > 1 {
-					paths = append(paths, filepath.Join(root, filepath.Base(p)))
-				} else {
-					paths = append(paths, root)
-				}
-			}
+	paths = slices.Clone(meta.Source)
+	if root == "" {
+		return paths, read
+	}
+	image := models.Modality(meta.Modality) == models.Image
+	if image && read.Image != "" {
+		read.Root = root
+	}
+	for i, p := range paths {
+		switch _, err := os.Stat(p); {
+		case image && read.Image == "" && len(paths) == 1: // a folder
+			paths[i] = root
+		case image && read.Image == "":
+			paths[i] = filepath.Join(root, filepath.Base(p))
+		case p != "-" && errors.Is(err, fs.ErrNotExist): // a table or lines, that have moved too
+			paths[i] = filepath.Join(root, filepath.Base(p))
 		}
 	}
 	return paths, read

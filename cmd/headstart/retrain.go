@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -11,12 +12,9 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
-	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract"
-	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head"
-	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/retrain"
@@ -30,9 +28,8 @@ type retraining struct {
 	env   *env
 	out   string
 	j     *joined
-	set   *features.Set
+	again *again
 	space *cache.Space
-	store *cache.Cache
 
 	spec    *models.Spec
 	tails   *tails
@@ -41,6 +38,16 @@ type retraining struct {
 	library *runtime.Library
 	feeds   map[string]*extract.Feed // by cut
 	closers []func() error
+
+	checkpoints []string // of what was retrained
+	stopped     bool     // by the person: not everything was tried to its end
+}
+
+// outcome is what was tried with one seed.
+type outcome struct {
+	seed   uint64
+	tried  []*attempt // from the simplest on
+	chosen *attempt
 }
 
 // attempt is what one way to train came to with one seed.
@@ -54,39 +61,27 @@ type attempt struct {
 
 // runRetrain is runTrainHead with --tail.
 func runRetrain(ctx context.Context, o *trainOptions, out string, store *cache.Cache, j *joined, e *env) error {
-	r := &retraining{trainOptions: o, env: e, out: out, j: j, store: store, feeds: map[string]*extract.Feed{}}
+	r := &retraining{trainOptions: o, env: e, out: out, j: j, feeds: map[string]*extract.Feed{}}
 	defer r.close()
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, store); err != nil {
 		return err
 	}
 	start := time.Now()
-	var first, chosen []*attempt // with the first seed: all; of each seed: what was chosen
-	var all [][]*attempt
+	var seeds []*outcome
 	for i := range uint64(max(o.Repeat, 1)) {
-		tried, err := r.once(ctx, o.Seed+i)
+		one, err := r.once(ctx, o.Seed+i)
 		if err != nil {
 			return err
 		}
-		all = append(all, tried)
-		best, err := r.choose(tried)
-		if err != nil {
-			return err
+		// Of a later seed that is not whole, nothing can be compared with the others.
+		if i == 0 || !r.stopped {
+			seeds = append(seeds, one)
 		}
-		chosen = append(chosen, tried[best])
-		if i == 0 {
-			first = tried
-		}
-		if interrupted(tried) {
+		if r.stopped {
 			break
 		}
 	}
-	return r.finish(ctx, first, all, chosen, time.Since(start))
-}
-
-// interrupted tells whether the last of the attempts was.
-func interrupted(tried []*attempt) bool {
-	last := tried[len(tried)-1]
-	return last.run != nil && last.run.Status == "interrupted"
+	return r.finish(ctx, seeds, time.Since(start))
 }
 
 func (r *retraining) close() {
@@ -96,16 +91,17 @@ func (r *retraining) close() {
 }
 
 // prepare finds out what is retrained, and from what.
-func (r *retraining) prepare(ctx context.Context) error {
+func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 	if len(r.j.sets) != 1 || len(r.j.sets[0].Meta.Spaces) != 1 {
 		return usagef("--tail %s: a tail belongs to one backbone: give one feature set of one tap, the output of the backbone", r.tail)
 	}
-	r.set = r.j.sets[0]
+	set := r.j.sets[0]
+	r.again = &again{&r.common, "train-head", set, r.features[0], r.root, store, r.env}
 	var err error
-	if r.space, err = cache.ParseSpace(r.set.Meta.Spaces[0]); err != nil {
+	if r.space, err = cache.ParseSpace(set.Meta.Spaces[0]); err != nil {
 		return fmt.Errorf("%s: %w", r.features[0], err)
 	}
-	if r.spec, err = specOf(&r.set.Meta, r.space); err != nil {
+	if r.spec, err = specOf(&set.Meta, r.space); err != nil {
 		return fmt.Errorf("%s: %w", r.features[0], err)
 	}
 	if r.augment > 0 && r.spec.Modality != models.Image {
@@ -154,37 +150,48 @@ func (r *retraining) sayViews() {
 	r.env.note("--augment %d: training images are seen as they are and as %s; views are %s when an epoch needs them, and up to %s of that held in memory", r.augment, counted(r.augment, "view"), does, bytesOf(uint64(r.held())))
 }
 
-// once tries everything with one seed; the head alone comes first.
-func (r *retraining) once(ctx context.Context, seed uint64) ([]*attempt, error) {
+// once tries everything with one seed; the head alone comes first. When ctx ends
+// after something was tried with the first seed, r is stopped, which is no error:
+// what there is counts.
+func (r *retraining) once(ctx context.Context, seed uint64) (*outcome, error) {
+	first := seed == r.Seed
 	plain, err := r.fitHead(ctx, "head", r.j, seed)
+	if err != nil && !first && ctx.Err() != nil {
+		r.stopped = true
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	if len(plain.result.Parts[1]) == 0 {
 		return nil, usagef("--tail %s: there is no validation part, which says when to stop; give one with --split train=0.6,validation=0.2,test=0.2, or in the data's own splits", r.tail)
 	}
-	all := []*attempt{plain}
+	r.env.finishing.Store(true)
+	tries := []func() (*attempt, error){}
 	if r.taps != nil {
-		more, err := r.fitHead(ctx, "taps", r.taps, seed)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, more)
+		tries = append(tries, func() (*attempt, error) { return r.fitHead(ctx, "taps", r.taps, seed) })
 	}
 	for _, t := range r.tried {
-		a, err := r.retrain(ctx, t, plain, seed)
-		if err != nil {
+		tries = append(tries, func() (*attempt, error) { return r.retrain(ctx, t, plain, seed) })
+	}
+	o := &outcome{seed: seed, tried: []*attempt{plain}}
+	for _, try := range tries {
+		a, err := try()
+		switch {
+		case err != nil && ctx.Err() != nil:
+			r.stopped = true
+		case err != nil:
 			return nil, err
+		case a != nil:
+			o.tried = append(o.tried, a)
+			r.stopped = a.run != nil && a.run.Status == "interrupted"
 		}
-		if a == nil {
-			continue
-		}
-		all = append(all, a)
-		if a.run.Status == "interrupted" {
+		if r.stopped {
 			break
 		}
 	}
-	return all, nil
+	o.chosen, err = r.choose(o.tried)
+	return o, err
 }
 
 // fitHead fits a head on features alone.
@@ -203,9 +210,10 @@ func (r *retraining) fitHead(ctx context.Context, name string, j *joined, seed u
 }
 
 // retrain retrains a tail, starting from the head. With --tail auto a tail that
-// cannot be retrained is left out, with a note: the result is then nil.
+// cannot be retrained is left out, with a note: the result is then nil. So it is if
+// the training was stopped before anything was measured.
 func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed uint64) (*attempt, error) {
-	start := time.Now()
+	began := time.Now()
 	feed, err := r.feed(ctx, t)
 	if err != nil {
 		return nil, t.hint(err)
@@ -217,18 +225,21 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	truth := plain.result.LabelsOf(r.j.table.Labels, plain.result.Parts[1])
 	s := &retrain.Settings{
 		BatchSize: r.batch, Epochs: r.epochs, Patience: r.patience, LearningRate: r.rate, WeightDecay: orNone(r.weightDecay), LayerDecay: r.layerDecay,
-		Warmup: orNone(r.warmup), Clip: orNone(r.clip), LabelSmoothing: r.smoothing, Threads: r.threads, Memory: r.memory, Seed: seed,
+		Warmup: orNone(r.warmup), Clip: orNone(r.clip), LabelSmoothing: r.smoothing, Threads: r.threads, Memory: r.memory, Seed: seed, Keep: true,
 		Score: func(logits []float64) float64 {
 			return head.Score(metric, logits, truth, len(plain.result.Model.Classes))
 		},
 	}
-	if s.Fingerprint, err = r.fingerprint(t, plain, s); err != nil {
+	start := new(retrain.Head)
+	start.Weight, start.Bias = plain.result.Model.Steady()
+	if s.Fingerprint, err = r.fingerprint(t, d, start, s); err != nil {
 		return nil, err
 	}
 	s.Checkpoint = fmt.Sprintf("%s.%.8s.checkpoint", r.out, s.Fingerprint)
+	r.checkpoints = append(r.checkpoints, s.Checkpoint)
 	meter := startTailMeter(r.env, &r.common, t.name)
 	s.Progress = meter.step
-	run, err := retrain.Train(ctx, r.library, network, d, r.start(plain.result.Model), s)
+	run, err := retrain.Train(ctx, r.library, network, d, start, s)
 	meter.stop()
 	if err != nil {
 		if r.tail == "auto" && ctx.Err() == nil && (errors.Is(err, grad.ErrUnsupported) || errors.Is(err, grad.ErrShared) || errors.Is(err, retrain.ErrMemory)) {
@@ -240,10 +251,13 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	if run.Resumed > 0 {
 		r.env.note("--tail %s went on at step %d of an earlier run, from %s", t.name, run.Resumed, s.Checkpoint)
 	}
-	if run.Status == "diverged" {
-		r.env.note("--tail %s stopped: %s; a lower --lr may help", t.name, run.Problem)
+	switch {
+	case run.Status == "diverged":
+		r.env.note("--tail %s stopped: %s", t.name, run.Problem)
+	case run.Status == "interrupted" && len(run.Epochs) == 0:
+		return nil, ctx.Err()
 	}
-	a := &attempt{name: t.name, tail: t, run: run, took: time.Since(start)}
+	a := &attempt{name: t.name, tail: t, run: run, took: time.Since(began)}
 	logits := run.Logits
 	for k := range logits {
 		logits[k] = plain.result.Widen(logits[k])
@@ -260,19 +274,6 @@ func orNone(v float64) float64 {
 		return -1
 	}
 	return v
-}
-
-// start is a fitted head in float32.
-func (r *retraining) start(m *head.Model) *retrain.Head {
-	w, b := m.Steady()
-	h := &retrain.Head{Weight: make([]float32, len(w)), Bias: make([]float32, len(b))}
-	for i, v := range w {
-		h.Weight[i] = float32(v)
-	}
-	for i, v := range b {
-		h.Bias[i] = float32(v)
-	}
-	return h
 }
 
 // data is what the tail is trained on.
@@ -301,31 +302,24 @@ func (f fed) FillTo(ctx context.Context, inputs []retrain.Tensor, rows, views []
 }
 
 // fingerprint is the digest of all that decides how a training goes.
-func (r *retraining) fingerprint(t *tail, plain *attempt, s *retrain.Settings) (string, error) {
-	about, err := json.Marshal(map[string]any{
-		"data": r.j.digest(), "space": r.space.Fingerprint(), "cut": t.cut, "parts": plain.result.Parts, "dtype": r.dtype,
-		"l2": plain.result.L2, "class weight": r.classWeight, "class weights": r.ClassWeights, "weights": len(r.j.table.Weights),
-		"metric": r.Metric, "seed": s.Seed, "standardize": !r.NoStandardize, "l2 normalize": r.L2Normalize,
+func (r *retraining) fingerprint(t *tail, d *retrain.Data, start *retrain.Head, s *retrain.Settings) (string, error) {
+	digest := sha256.New()
+	err := json.NewEncoder(digest).Encode(map[string]any{
+		"data": r.j.digest(), "parts": d.Parts, "space": r.space.Fingerprint(), "cut": t.cut, "dtype": r.dtype, "normalize": r.L2Normalize,
+		"metric": r.Metric, "batch": s.BatchSize, "epochs": s.Epochs, "patience": s.Patience, "rate": s.LearningRate, "weight decay": s.WeightDecay,
+		"layer decay": s.LayerDecay, "warm-up": s.Warmup, "clip": s.Clip, "label smoothing": s.LabelSmoothing, "seed": s.Seed,
 	})
-	if err != nil {
-		return "", err
+	if err == nil {
+		err = binary.Write(digest, binary.LittleEndian, d.Weights)
 	}
-	digest := sha256.Sum256(about)
-	return hex.EncodeToString(digest[:]), nil
+	if err == nil {
+		err = binary.Write(digest, binary.LittleEndian, slices.Concat(start.Weight, start.Bias))
+	}
+	return hex.EncodeToString(digest.Sum(nil)), err
 }
 
 // reading opens the source that the feature set was extracted from.
-func (r *retraining) reading() (*source.Source, error) {
-	paths, read := rereading(&r.set.Meta, r.root)
-	if slices.Contains(paths, "-") {
-		return nil, fmt.Errorf("the samples of %s came from the standard input and cannot be read again; extract them from a file", r.features[0])
-	}
-	src, err := source.Open(paths, read)
-	if err != nil {
-		return nil, fmt.Errorf("the samples of %s cannot be read again: %w%s", r.features[0], err, rootHint(r.spec))
-	}
-	return src, nil
-}
+func (r *retraining) reading() (*source.Source, error) { return r.again.reading() }
 
 // held is how many bytes a feed may hold.
 func (r *retraining) held() int64 { return r.memory / 2 }
@@ -340,7 +334,7 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
 	if t.cut != "" {
 		cut := *r.spec
 		spec = &cut
-		pooling := "mean"
+		pooling := t.anyPooling()
 		if t.cacheable() {
 			pooling = "flat"
 		}
@@ -389,46 +383,49 @@ func (r *retraining) whyNotCached(t *tail) string {
 }
 
 // activations puts the activations at a cut into the cache, as far as they are
-// not there, and returns a reader of them; nil if the cache cannot keep them.
-func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *session) (*cache.Reader, error) {
+// not there, and returns a reader of them; nil if the cache cannot be written.
+func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *session) (extract.Rows, error) {
 	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}
-	missing := func() (*cache.Reader, int, error) {
-		reader, err := r.store.Reader(space)
-		if err != nil {
-			return nil, 0, err
-		}
-		lacking, err := reader.Missing(r.j.table.Keys)
-		if err != nil || len(lacking) > 0 {
-			reader.Close()
-			return nil, len(lacking), err
-		}
-		r.closers = append(r.closers, reader.Close)
-		return reader, 0, nil
-	}
-	reader, n, err := missing()
-	if err != nil || reader != nil {
-		return reader, err
-	}
-	r.env.note("--tail %s: the activations of %s samples at %s go into the cache, %s a sample; later runs find them there", t.name, count(int64(n)), t.cut, bytesOf(rowBytes(space)))
-	src, err := r.reading()
+	reader, n, err := r.complete(space)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	kept := true
-	unkept := func(error) error { kept = false; return nil }
-	sampling := &sampling{}
-	err = sampling.run(ctx, "train-head", &r.common, spec, backbone, r.store, src, nowhere{}, new(extract.Stats), false, unkept, r.env)
-	if err != nil || !kept {
-		return nil, err
+	if reader == nil {
+		r.env.note("--tail %s: the activations of %s samples at %s are computed, %s a sample in the cache", t.name, count(int64(n)), t.cut, bytesOf(rowBytes(space)))
+		err := r.again.embed(ctx, spec, backbone)
+		if errors.Is(err, errUnwritable) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if reader, n, err = r.complete(space); err != nil {
+			return nil, err
+		}
 	}
-	if reader, n, err = missing(); err == nil && reader == nil {
-		err = fmt.Errorf("%s of %s samples of %s are not where they were extracted from any more%s", count(int64(n)), count(int64(len(r.j.table.Keys))), r.features[0], rootHint(r.spec))
+	if reader == nil {
+		return nil, r.again.gone(n)
 	}
-	return reader, err
+	return reader, nil
+}
+
+// complete returns a reader of a space that has rows of all samples; nil, and how
+// many are missing, if it has not.
+func (r *retraining) complete(space *cache.Space) (*cache.Reader, int, error) {
+	reader, err := r.again.store.Reader(space)
+	if err != nil {
+		return nil, 0, err
+	}
+	lacking, err := reader.Missing(r.j.table.Keys)
+	if err != nil || len(lacking) > 0 {
+		reader.Close()
+		return nil, len(lacking), err
+	}
+	r.closers = append(r.closers, reader.Close)
+	return reader, 0, nil
 }
 
 // rowBytes is the size of a row in the cache.
@@ -439,45 +436,35 @@ func rowBytes(s *cache.Space) uint64 {
 	return 4 * uint64(s.Dim())
 }
 
-// nowhere takes what is extracted and keeps nothing: it is in the cache.
-type nowhere struct{}
-
-func (nowhere) Take([]extract.Row) error { return nil }
-
 // addTaps prepares features of more taps: those of the ends of the last layers
-// beside the features themselves.
+// beside the features themselves. Where that cannot be, taps are left out, with a
+// note.
 func (r *retraining) addTaps(ctx context.Context) error {
 	const layers = 3
 	own := r.spec.Taps[0]
 	names := []string{own.Output + ":" + own.Pooling}
 	for _, i := range r.tails.ends[max(len(r.tails.ends)-layers, 0):] {
-		names = append(names, r.tails.cuts[i].Tensor)
+		name := r.tails.cuts[i].Tensor
+		if r.spec.Image != nil && len(r.tails.shapes[name]) == 3 {
+			name += ":mean" // over the tokens of an image, for which no pooling goes without saying
+		}
+		names = append(names, name)
+	}
+	if len(names) == 1 {
+		return nil
 	}
 	spec := *r.spec
-	if err := spec.SetTaps(names); err != nil || len(names) == 1 {
-		if err != nil {
-			r.env.note("taps are left out: %v", err)
-		}
+	if err := spec.SetTaps(names); err != nil {
+		r.env.note("taps are left out: %v", err)
 		return nil
 	}
 	for i := range spec.Taps {
 		spec.Taps[i].DType = own.DType
 	}
-	spaces, err := extract.Spaces(&spec)
-	if err != nil {
-		return err
-	}
-	set := *r.set
-	set.Meta.Spaces = nil
-	for _, s := range spaces {
-		set.Meta.Spaces = append(set.Meta.Spaces, s.JSON())
-	}
-	j, err := joinSets([]*features.Set{&set}, r.features, r.store)
-	if missing := missingOf(err); len(missing) > 0 {
-		if err := r.extract(ctx, &spec); err != nil {
-			return err
-		}
-		j, err = joinSets([]*features.Set{&set}, r.features, r.store)
+	j, err := r.again.joined(ctx, &spec)
+	if errors.Is(err, errUnwritable) {
+		r.env.note("taps are left out: %v", err)
+		return nil
 	}
 	if err != nil {
 		return err
@@ -487,210 +474,24 @@ func (r *retraining) addTaps(ctx context.Context) error {
 	return nil
 }
 
-// extract puts the embeddings of the samples at the taps of spec into the cache.
-func (r *retraining) extract(ctx context.Context, spec *models.Spec) error {
-	backbone, err := newSession(spec, &r.common)
-	if err != nil {
-		return err
-	}
-	defer backbone.Close()
-	src, err := r.reading()
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	needed := func(reason error) error { return unwritable(r.cacheDir, reason) }
-	return new(sampling).run(ctx, "train-head", &r.common, spec, backbone, r.store, src, nowhere{}, new(extract.Stats), false, needed, r.env)
-}
-
 // choose picks one of the attempts by their validation scores: the simplest that
 // is within one standard error of the best. Without --tail auto the tail wins
 // if it is better than the head.
-func (r *retraining) choose(tried []*attempt) (int, error) {
+func (r *retraining) choose(tried []*attempt) (*attempt, error) {
+	if r.tail != "auto" {
+		last := tried[len(tried)-1]
+		if last.run != nil && last.run.Best == 0 {
+			last = tried[0]
+		}
+		return last, nil
+	}
 	var all []head.Contender
 	for _, a := range tried {
 		c, err := a.result.Metrics.Validation.Contender(r.Metric)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		all = append(all, c)
 	}
-	if r.tail == "auto" {
-		return head.Choose(all), nil
-	}
-	if len(tried) == 2 && tried[1].run.Best > 0 {
-		return 1, nil
-	}
-	return 0, nil
-}
-
-// finish writes the head, and says what was compared.
-func (r *retraining) finish(ctx context.Context, first []*attempt, all [][]*attempt, chosen []*attempt, took time.Duration) error {
-	best := chosen[0]
-	result := best.result
-	var err error
-	if result.Comparison, err = r.comparison(all, chosen); err != nil {
-		return err
-	}
-	j := r.j
-	if best.name == "taps" {
-		j = r.taps
-	}
-	f, err := newHeadFile(r.trainOptions, j, result)
-	if err != nil {
-		return err
-	}
-	if best.tail != nil {
-		r.attach(f, best, first[0].result.Model)
-	}
-	if err := file.Write(r.out, f); err != nil {
-		return err
-	}
-	for _, w := range result.Warnings {
-		r.env.note("%s", w.Message)
-	}
-	if best.tail == nil && r.tail != "auto" {
-		r.env.note("retraining did not beat the head on validation: %s is the head alone", r.out)
-	}
-	drawn, err := reportOf(r.out, f)
-	if err != nil {
-		return err
-	}
-	if r.report != "" {
-		if err := writeReport(ctx, r.trainOptions, drawn, j, result, r.env); err != nil {
-			return err
-		}
-	}
-	if r.json {
-		err = r.env.printJSON(r.summary(first, best, j, result, took))
-	} else if err = report.SummaryTo(r.env.stdout, drawn, took, r.env.style(&r.common)); err == nil {
-		err = report.ComparedTo(r.env.stdout, result.Comparison, costs(first), r.env.style(&r.common))
-	}
-	if err == nil && interrupted(all[len(all)-1]) {
-		r.env.note("stopped: %s has the best so far (%s), not tested; the same command goes on from there", r.out, best.name)
-		err = context.Canceled
-	}
-	return err
-}
-
-// attach puts the retrained weights into a head file.
-func (r *retraining) attach(f *file.File, a *attempt, start *head.Model) {
-	m := *start
-	m.Weight, m.Bias = make([]float64, len(start.Weight)), make([]float64, len(start.Bias))
-	for i, v := range a.run.Head.Weight {
-		m.Weight[i] = float64(v)
-	}
-	for i, v := range a.run.Head.Bias {
-		m.Bias[i] = float64(v)
-	}
-	m.Mean, m.Scale = make([]float64, m.D), make([]float64, m.D)
-	for i := range m.Scale {
-		m.Scale[i] = 1
-	}
-	m.Temperature = 1
-	if c := a.result.Calibration; c != nil {
-		m.Temperature = c.Temperature
-	}
-	network := r.tails.network(a.tail)
-	m.L2Normalize = m.L2Normalize || network.Normalize
-	f.Model = &m
-	f.Tail = &file.Tail{
-		Cut: network.Cut, Features: network.Features, Pooling: network.Pooling, Mask: network.Mask, Normalize: m.L2Normalize,
-		Weights: a.run.Weights, Backbone: network.Model,
-	}
-}
-
-// comparison lists the ways that were tried, over all seeds.
-func (r *retraining) comparison(all [][]*attempt, chosen []*attempt) (*head.Comparison, error) {
-	c := &head.Comparison{Metric: r.Metric, Rule: "better", Chosen: chosen[0].name}
-	if r.tail == "auto" {
-		c.Rule = "one-standard-error"
-	}
-	for i, a := range all[0] {
-		way, err := r.way(a)
-		if err != nil {
-			return nil, err
-		}
-		for _, tried := range all {
-			if i < len(tried) && tried[i].name == a.name {
-				if err := way.Add(r.Metric, &tried[i].result.Metrics); err != nil {
-					return nil, err
-				}
-			}
-		}
-		c.Ways = append(c.Ways, *way)
-	}
-	for i := range all {
-		c.Seeds = append(c.Seeds, r.Seed+uint64(i))
-	}
-	if len(all) > 1 {
-		c.Choice = &head.Way{Name: r.tail}
-		for _, a := range chosen {
-			if err := c.Choice.Add(r.Metric, &a.result.Metrics); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return c, nil
-}
-
-// way is what an attempt came to, without the metrics of its parts.
-func (r *retraining) way(a *attempt) (*head.Way, error) {
-	c, err := a.result.Metrics.Validation.Contender(r.Metric)
-	if err != nil {
-		return nil, err
-	}
-	w := &head.Way{Name: a.name, Score: c.Score, SE: c.SE, Parameters: a.parameters()}
-	if a.tail != nil {
-		w.Cut, w.Best, w.Epochs, w.Status = a.tail.cut, a.run.Best, len(a.run.Epochs)-1, a.run.Status
-	}
-	return w, nil
-}
-
-// parameters is how many were trained.
-func (a *attempt) parameters() int64 {
-	if a.tail == nil {
-		return int64(len(a.result.Model.Weight) + len(a.result.Model.Bias))
-	}
-	n := int64(len(a.run.Head.Weight) + len(a.run.Head.Bias))
-	for _, v := range a.run.Weights {
-		n += int64(len(v))
-	}
-	return n
-}
-
-// costs are the times that attempts took.
-func costs(tried []*attempt) []time.Duration {
-	var all []time.Duration
-	for _, a := range tried {
-		all = append(all, a.took)
-	}
-	return all
-}
-
-// retrainSummary is what train-head --json adds with --tail.
-type retrainSummary struct {
-	head.Comparison
-	Cut        string          `json:"cut"`
-	Weights    int             `json:"weights"` // tensors of the backbone that were changed
-	Parameters int64           `json:"parameters"`
-	Layout     string          `json:"layout,omitempty"`
-	MicroBatch int             `json:"micro_batch,omitempty"`
-	Memory     int64           `json:"memory,omitempty"` // bytes, estimated
-	History    []retrain.Epoch `json:"history,omitempty"`
-	Seconds    []float64       `json:"seconds"` // of each way, with the first seed
-}
-
-func (r *retraining) summary(first []*attempt, best *attempt, j *joined, result *head.Result, took time.Duration) *trainSummary {
-	s := newTrainSummary(r.out, r.report, j, result, took)
-	t := &retrainSummary{Comparison: *result.Comparison}
-	for _, d := range costs(first) {
-		t.Seconds = append(t.Seconds, d.Seconds())
-	}
-	if best.tail != nil {
-		t.Cut, t.Weights, t.Parameters = best.tail.cut, len(best.run.Weights), best.parameters()
-		t.Layout, t.MicroBatch, t.Memory, t.History = best.run.Layout, best.run.MicroBatch, best.run.Memory, best.run.Epochs
-	}
-	s.Tail = t
-	return s
+	return tried[max(head.Choose(all), 0)], nil
 }

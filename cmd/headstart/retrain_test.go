@@ -304,7 +304,11 @@ func TestATrainingWithViewsGoesOn(t *testing.T) {
 	}
 	defer store.Close()
 	train := func(ctx context.Context, s retrain.Settings) *retrain.Result {
-		r := &retraining{trainOptions: o, env: &env{stderr: io.Discard, stdout: io.Discard, quiet: true}, j: j, set: j.sets[0], store: store, spec: spec, tails: tails, feeds: map[string]*extract.Feed{}}
+		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
+		r := &retraining{
+			trainOptions: o, env: e, j: j, spec: spec, tails: tails, feeds: map[string]*extract.Feed{},
+			again: &again{&o.common, "train-head", j.sets[0], "vit.features", "", store, e},
+		}
 		defer r.close()
 		location, err := runtime.Find("")
 		if err == nil {

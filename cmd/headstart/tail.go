@@ -206,6 +206,18 @@ func (c *tail) cacheable() bool {
 	return true
 }
 
+// anyPooling is one that a tap of the cut can have, where its values are taken as
+// they are.
+func (c *tail) anyPooling() string {
+	switch len(c.shape) {
+	case 2:
+		return "none"
+	case 4:
+		return "gap"
+	}
+	return "mean"
+}
+
 // network is the backbone, cut, as it is retrained.
 func (t *tails) network(c *tail) *retrain.Network {
 	dims := t.spec.InputDims()

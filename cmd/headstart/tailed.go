@@ -4,15 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"slices"
 
 	"github.com/headstart-ml/headstart/cache"
-	"github.com/headstart-ml/headstart/extract"
-	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
@@ -50,33 +43,14 @@ func withTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 	return &own, nil
 }
 
-// judge is what makes probabilities of the logits that a retrained backbone
-// gives: the temperature alone.
-func judge(m *head.Model) *head.Model {
-	c := len(m.Classes)
-	out := &head.Model{
-		Kind: m.Kind, Classes: m.Classes, D: c, Weight: make([]float64, c*c), Bias: make([]float64, c),
-		Mean: make([]float64, c), Scale: slices.Repeat([]float64{1}, c), Temperature: m.Temperature,
-	}
-	for i := range c {
-		out.Weight[i*c+i] = 1
-	}
-	return out
-}
-
-// throughTail replaces the features of j by the logits of a head with a tail. What
-// the cache lacks of them is computed from the samples, which root says where
-// they are.
-func throughTail(ctx context.Context, c *common, command, root string, f *file.File, j *joined, paths []string, store *cache.Cache, e *env) (*joined, error) {
-	if len(j.sets) != 1 {
-		return nil, usagef("the head has retrained layers of one backbone; give one feature set, not %d", len(j.sets))
-	}
-	set := *j.sets[0]
-	space, err := cache.ParseSpace(set.Meta.Spaces[0])
+// throughTail returns the feature set of a as logits of a head with a tail. What the
+// cache lacks of them is computed from the samples.
+func throughTail(ctx context.Context, f *file.File, a *again) (*joined, error) {
+	space, err := cache.ParseSpace(a.set.Meta.Spaces[0])
 	if err != nil {
 		return nil, err
 	}
-	spec, err := specOf(&set.Meta, space)
+	spec, err := specOf(&a.set.Meta, space)
 	if err != nil {
 		return nil, err
 	}
@@ -84,32 +58,5 @@ func throughTail(ctx context.Context, c *common, command, root string, f *file.F
 	if err != nil {
 		return nil, err
 	}
-	logits, err := extract.Space(own, own.Taps[0])
-	if err != nil {
-		return nil, err
-	}
-	set.Meta.Spaces = []json.RawMessage{logits.JSON()}
-	out, err := joinSets([]*features.Set{&set}, paths, store)
-	if len(missingOf(err)) == 0 {
-		return out, err
-	}
-	from, read := rereading(&set.Meta, root)
-	if slices.Contains(from, "-") {
-		return nil, fmt.Errorf("the samples of %s came from the standard input and cannot be read again", paths[0])
-	}
-	src, err := source.Open(from, read)
-	if err != nil {
-		return nil, fmt.Errorf("the samples of %s cannot be read again: %w%s", paths[0], err, rootHint(spec))
-	}
-	defer src.Close()
-	backbone, err := newSession(own, c)
-	if err != nil {
-		return nil, err
-	}
-	defer backbone.Close()
-	needed := func(reason error) error { return unwritable(c.cacheDir, reason) }
-	if err := new(sampling).run(ctx, command, c, own, backbone, store, src, nowhere{}, new(extract.Stats), false, needed, e); err != nil {
-		return nil, err
-	}
-	return joinSets([]*features.Set{&set}, paths, store)
+	return a.joined(ctx, own)
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
@@ -127,7 +128,8 @@ func tapOf(space json.RawMessage) string {
 }
 
 // checkReplace says whether a head may take the place of the file at path: if
-// there is none, or a head on features of the same sources and spaces.
+// there is none, or a head on features of the same sources and spaces. One that
+// --tail auto has put on more taps of the one space is on the same.
 func checkReplace(path string, spaces []json.RawMessage, sources [][]string) error {
 	f, err := file.Read(path)
 	switch {
@@ -135,6 +137,8 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 		return nil
 	case err != nil:
 		return fmt.Errorf("%s is there already and is not a head that could be replaced (%w); name another file with --out", path, err)
+	case len(spaces) == 1 && len(f.Spaces) > 1 && oneBackbone(spacesOf(f)):
+		f.Spaces = f.Spaces[:1]
 	case len(f.Spaces) != len(spaces):
 		return fmt.Errorf("%s is there already, a head of %d feature sets, not of %d; name another file with --out", path, len(f.Spaces), len(spaces))
 	}
@@ -165,6 +169,28 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 		return fmt.Errorf("%s is there already, a head on samples of %s and not of %s; name another file with --out", path, t.Sources, sources)
 	}
 	return nil
+}
+
+// oneBackbone tells whether spaces differ in their taps alone, so that one forward
+// pass gives them all.
+func oneBackbone(spaces []json.RawMessage) bool {
+	first, err := cache.ParseSpace(spaces[0])
+	for _, raw := range spaces {
+		if err != nil {
+			return false
+		}
+		var other *cache.Space
+		if other, err = cache.ParseSpace(raw); err != nil {
+			return false
+		}
+		for _, d := range first.Diff(other) {
+			field, _, _ := strings.Cut(d.Field, ".")
+			if !slices.Contains([]string{"output", "pool", "dim", "shape", "post"}, field) {
+				return false
+			}
+		}
+	}
+	return err == nil
 }
 
 // spacesOf lists space.json of a head's columns.

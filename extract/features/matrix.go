@@ -49,7 +49,7 @@ func newMatrix(c *cache.Cache, n int, parts []part) (*Matrix, error) {
 			if n := r.Locate(p.keys, refs); n > 0 {
 				missing = append(missing, &MissingError{
 					Set: p.name, Space: s.Fingerprint(), Backbone: p.meta.Backbone, Missing: n, Total: m.n,
-					Waiting: r.Waiting(), Corrupt: len(r.Corrupt()), Command: p.meta.command(p.name),
+					Waiting: r.Waiting(), Corrupt: len(r.Corrupt()), Command: p.meta.Command(p.name),
 				})
 			}
 			m.columns = append(m.columns, columns{r, refs, m.d, m.d + s.Dim()})
@@ -139,9 +139,9 @@ func (e *MissingError) Error() string {
 	return s + "; what is missing is computed by: " + e.Command
 }
 
-// command returns the command line that makes the feature set anew, and with
+// Command returns the command line that makes the feature set anew, and with
 // it the rows that a cache lacks. An empty out is the default output.
-func (m *Meta) command(out string) string {
+func (m *Meta) Command(out string) string {
 	words := []string{"headstart extract"}
 	if m.Backbone != "" {
 		words = append(words, "--backbone", quoted(m.Backbone))

@@ -184,7 +184,7 @@ func (t *Table) unmatched(m *matching, sets []*Set) error {
 				both := *a.meta
 				both.Source = slices.Concat(a.meta.Source, b.meta.Source)
 				return fmt.Errorf("features: %s and %s: sets of one space without a common id; extract both sources into one set: %s",
-					a.name, b.name, both.command(""))
+					a.name, b.name, both.Command(""))
 			}
 		}
 	}

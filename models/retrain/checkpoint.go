@@ -300,8 +300,9 @@ func saveCheckpoint(path string, h *header, s *position) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// removeCheckpoint removes a checkpoint and what a killed training left.
-func removeCheckpoint(path string) error {
+// RemoveCheckpoint removes a checkpoint, if there is one, and what a killed
+// training left beside it.
+func RemoveCheckpoint(path string) error {
 	for _, name := range []string{path, temporary(path)} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("retrain: checkpoint: %w", err)

@@ -102,6 +102,27 @@ func TestAnInterruptedTrainingGoesOn(t *testing.T) {
 	}
 }
 
+// TestAKeptCheckpointIsTheEnd checks that a training whose checkpoint was kept
+// comes to the same end without a step.
+func TestAKeptCheckpointIsTheEnd(t *testing.T) {
+	net, d, h := toyNetwork(""), toyData(60, toyInputs), head(toyClasses, toyHidden)
+	s := &Settings{Threads: 1, Epochs: 3, Checkpoint: filepath.Join(t.TempDir(), "x.ckpt"), Keep: true}
+	first := train(t, net, d, h, s)
+	s.Progress = func(p Progress) { t.Errorf("step %d is made again", p.Step) }
+	again := train(t, net, d, h, s)
+	if again.Resumed != first.Steps || !reflect.DeepEqual(timeless(again), timeless(first)) {
+		t.Errorf("%+v is not %+v", again, first)
+	}
+	for range 2 {
+		if err := RemoveCheckpoint(s.Checkpoint); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(s.Checkpoint); err == nil {
+		t.Error("it is still there")
+	}
+}
+
 // interrupted leaves the checkpoint of a training after its fifth step.
 func interrupted(t testing.TB, path string, s Settings) []byte {
 	t.Helper()

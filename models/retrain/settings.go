@@ -51,6 +51,9 @@ type Settings struct {
 	// Checkpoint is the file that a training goes on from when it was interrupted.
 	// The default "" means none.
 	Checkpoint string
+	// Keep leaves the checkpoint where it is when training is done: Train comes to the
+	// same end from it at once, until RemoveCheckpoint.
+	Keep bool
 	// CheckpointEvery is after which time one is written within an epoch. The
 	// default 0 means 30 s. One is written after each epoch, too, but no more than a
 	// tenth of the time goes into them.

@@ -433,8 +433,8 @@ func (t *training) finish(ctx context.Context) (*Result, error) {
 		r.Status, r.Problem, r.Logits = "interrupted", "", [3][]float64{1: s.bestLogits}
 		return r, nil
 	}
-	if t.Checkpoint != "" {
-		return r, removeCheckpoint(t.Checkpoint)
+	if t.Checkpoint != "" && !t.Keep {
+		return r, RemoveCheckpoint(t.Checkpoint)
 	}
 	return r, nil
 }

@@ -8,52 +8,94 @@ import (
 	"github.com/headstart-ml/headstart/head"
 )
 
-// ComparedTo writes what a head alone was compared with: the metric of each part
-// for each way to train, as the mean and the standard deviation over seeds. costs
-// holds how long each way took; nil: not said.
-func ComparedTo(w io.Writer, c *head.Comparison, costs []time.Duration, s *Style) error {
+// compared is what a head alone was compared with. Where the metric is a log-loss,
+// it stands as it is: lower is better.
+type compared struct {
+	Metric, Rule string
+	Lines        []comparedLine
+}
+
+// comparedLine is a way to train, with the metric of each part as its mean and its
+// standard deviation over seeds.
+type comparedLine struct {
+	Chosen                                                    bool
+	Way, Parameters, Train, Validation, SE, Test, Epochs, Why string
+}
+
+// newCompared returns nil if there was nothing to compare.
+func newCompared(c *head.Comparison) *compared {
 	if c == nil {
 		return nil
 	}
-	if _, err := fmt.Fprintf(w, "\n%s\n", s.heading("what was compared: "+c.Metric+", "+rules[c.Rule])); err != nil {
-		return err
+	v := &compared{Metric: plain(c.Metric), Rule: rules[c.Rule]}
+	sign := 1.0
+	if c.Metric == "log-loss" {
+		sign = -1
 	}
-	t := &Table{Columns: []Column{
-		{Name: ""}, {Name: "way"}, {Name: "trained", Right: true}, {Name: "training part", Right: true}, {Name: "validation", Right: true}, {Name: "± SE", Right: true}, {Name: "test", Right: true},
-		{Name: "epochs", Right: true}, {Name: "time", Right: true},
-	}}
-	for i, way := range c.Ways {
-		mark, epochs, cost := "", "–", "–"
-		if way.Name == c.Chosen {
-			mark = "*"
+	for _, way := range c.Ways {
+		l := comparedLine{
+			Chosen: way.Name == c.Chosen, Way: plain(way.Name), Parameters: count(int(way.Parameters)), SE: decimal(way.SE), Epochs: "–", Why: plain(way.Status),
+			Train: varied(&way.Train, sign), Validation: varied(&way.Validation, sign), Test: varied(&way.Test, sign),
 		}
 		if way.Status != "" {
-			epochs = fmt.Sprintf("%d of %d", way.Best, way.Epochs)
+			l.Epochs = fmt.Sprintf("%d of %d", way.Best, way.Epochs)
 		}
-		if i < len(costs) {
-			cost = fmt.Sprintf("%.3g s", costs[i].Seconds())
-		}
-		t.Rows = append(t.Rows, []string{mark, way.Name, count(int(way.Parameters)), varied(&way.Train), varied(&way.Validation), decimal(way.SE), varied(&way.Test), epochs, cost})
+		v.Lines = append(v.Lines, l)
 	}
-	if v := c.Choice; v != nil {
-		t.Rows = append(t.Rows, []string{"", "the choice of each seed", "–", varied(&v.Train), varied(&v.Validation), "–", varied(&v.Test), "–", "–"})
+	if w := c.Choice; w != nil {
+		v.Lines = append(v.Lines, comparedLine{
+			Way: "the choice of each seed", Parameters: "–", SE: "–", Epochs: "–",
+			Train: varied(&w.Train, sign), Validation: varied(&w.Validation, sign), Test: varied(&w.Test, sign),
+		})
 	}
-	return TableTo(w, t, s)
+	return v
 }
 
 // rules say in words how a way is chosen.
 var rules = map[string]string{
-	"one-standard-error": "the simplest within one standard error of the best on validation (*)",
-	"better":             "the tail if it beats the head on validation (*)",
+	"one-standard-error": "the simplest within one standard error of the best on validation",
+	"better":             "the tail if it beats the head on validation",
 }
 
-// varied is a metric with its spread over seeds.
-func varied(v *head.Variation) string {
+// varied is a metric, times sign, with its spread over seeds.
+func varied(v *head.Variation, sign float64) string {
 	switch len(v.Values) {
 	case 0:
 		return "–"
 	case 1:
-		return decimal(v.Mean)
+		return decimal(sign * v.Mean)
 	}
-	return fmt.Sprintf("%s ± %s", decimal(v.Mean), decimal(v.SD))
+	return fmt.Sprintf("%s ± %s", decimal(sign*v.Mean), decimal(v.SD))
+}
+
+// ComparedTo writes what a head alone was compared with: the metric of each part
+// for each way to train, as the mean and the standard deviation over seeds. costs
+// holds how long each way took; nil: not said.
+func ComparedTo(w io.Writer, c *head.Comparison, costs []time.Duration, s *Style) error {
+	v := newCompared(c)
+	if v == nil {
+		return nil
+	}
+	if _, err := fmt.Fprintf(w, "\n%s\n", s.heading("what was compared: "+v.Metric+", "+v.Rule+" (*)")); err != nil {
+		return err
+	}
+	t := &Table{Columns: []Column{
+		{Name: ""}, {Name: "way"}, {Name: "trained", Right: true}, {Name: "training part", Right: true}, {Name: "validation", Right: true}, {Name: "± SE", Right: true}, {Name: "test", Right: true},
+		{Name: "epochs", Right: true},
+	}}
+	if costs != nil {
+		t.Columns = append(t.Columns, Column{Name: "time", Right: true})
+	}
+	for i, l := range v.Lines {
+		mark, cost := "", "–"
+		if l.Chosen {
+			mark = "*"
+		}
+		if i < len(costs) {
+			cost = fmt.Sprintf("%.3g s", costs[i].Seconds())
+		}
+		row := []string{mark, l.Way, l.Parameters, l.Train, l.Validation, l.SE, l.Test, l.Epochs, cost}
+		t.Rows = append(t.Rows, row[:len(t.Columns)])
+	}
+	return TableTo(w, t, s)
 }

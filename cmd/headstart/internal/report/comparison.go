@@ -28,6 +28,9 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 			return "–"
 		}
 		row := []string{h.Name, r.Head, "–", "–", "–", "–", "–", "–", l2, positive(r.Dim), positive(r.N.Train + r.N.Validation + r.N.Test), "–"}
+		if h.Retrained != "" {
+			row[1] += ", retrained"
+		}
 		if m, rows := h.tested(); m != nil {
 			copy(row[2:], []string{
 				decimal(m.Accuracy.Value), interval(m.Accuracy), decimal(m.MacroF1.Value), decimal(m.LogLoss.Value), decimal(m.ECE.Value), decimal(m.Baseline.Value),

@@ -53,6 +53,7 @@ type view struct {
 	Interval    string // how intervals were made
 	Spread      *spreadView
 	Warnings    []head.Warning
+	Compared    *compared
 	Selection   *selection
 	Metric      string
 	Folds       []foldLine
@@ -132,7 +133,7 @@ func newView(p *Page) (*view, error) {
 	}
 	v := &view{
 		CSS: template.CSS(pageCSS), Title: cut(plain(cmp.Or(p.Title, p.Name)), 2*labelRunes), Lead: plain(p.lead()), Facts: clean(append(p.facts(), p.Facts...)), Adjective: p.adjective(),
-		Headline: newHeadline(&p.Head), Selection: newSelection(p), Metric: plain(cmp.Or(p.Metric, "accuracy")), Confusion: newConfusion(m), Reliability: newReliability(p),
+		Headline: newHeadline(&p.Head), Compared: newCompared(r.Comparison), Selection: newSelection(p), Metric: plain(cmp.Or(p.Metric, "accuracy")), Confusion: newConfusion(m), Reliability: newReliability(p),
 		Cards: newCards(p.Mistakes), Settings: clean(p.Settings),
 	}
 	for _, f := range p.Features {
@@ -197,6 +198,9 @@ func (p *Page) lead() string {
 func (p *Page) facts() []Fact {
 	r := p.Result
 	all := []Fact{{"Head", p.kind()}}
+	if p.Retrained != "" {
+		all = append(all, Fact{"Retrained", p.Retrained})
+	}
 	if r.N.Train > 0 {
 		all = append(all, Fact{"Samples", p.sizes()})
 	}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/headstart-ml/headstart/head/file"
+)
+
+// retrainable is a place with NAME.features of some of the emoji for each of the
+// backbones of testdata.
+func retrainable(t *testing.T, names ...string) *place {
+	t.Helper()
+	folders, err := filepath.Abs("testdata/backbones")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPlace(t)
+	samples := p.samples(0, 30, "symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion")
+	for i := range samples {
+		samples[i] = samples[i][:3]
+	}
+	p.table("emoji.csv", "image,name,label", samples)
+	for _, name := range names {
+		read := "--image image --alpha white --root " + p.emoji
+		if name == "distilbert" {
+			read = "--text name"
+		}
+		p.do(t, "extract "+read+" --label label --backbone "+filepath.Join(folders, name)+" --out "+name+".features emoji.csv")
+	}
+	return p
+}
+
+// checkpoints waits until there are n checkpoints beside heads.
+func checkpoints(t *testing.T, n int) []string {
+	t.Helper()
+	for range 2000 {
+		if all := existing(t); len(all) >= n {
+			return all
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("there are no %d checkpoints", n)
+	return nil
+}
+
+func existing(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("*.checkpoint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// child starts headstart as a process of its own.
+func child(t *testing.T, line string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	cmd = exec.Command(self, strings.Fields(line)...)
+	cmd.Env = append(os.Environ(), asHeadstart+"=run")
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, stdout, stderr
+}
+
+// TestRetrainingGoesOn interrupts and kills retraining as a process. The same
+// command goes on, and its head is that of a run that was not disturbed, byte for
+// byte; another command line begins anew.
+func TestRetrainingGoesOn(t *testing.T) {
+	p := retrainable(t, "convnext")
+	const train = "train-head --threads 1 --tail all --l2 0.1 --lr 0.0005 --epochs 25 --patience 25 --report page.html --out x.head.onnx convnext.features"
+	p.do(t, train)
+	undisturbed := p.read("x.head.onnx")
+	if left := existing(t); len(left) > 0 {
+		t.Fatalf("a success leaves %v", left)
+	}
+	os.Remove("x.head.onnx")
+	os.Remove("page.html")
+
+	cmd, stdout, stderr := child(t, train+" --json")
+	began := p.read(checkpoints(t, 1)[0])
+	for range 2000 { // until an epoch is over
+		if !bytes.Equal(p.read(checkpoints(t, 1)[0]), began) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // an error: the exit code is not 0
+	said := stderr.String()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(said, "headstart: train-head: interrupted\n") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if !strings.Contains(said, "x.head.onnx has the best so far") || !strings.Contains(said, "the same command goes on") {
+		t.Errorf("it says %s", said)
+	}
+	all := objects(t, stdout.String())
+	if len(all) != 1 {
+		t.Fatalf("%d objects", len(all))
+	}
+	ways := all[0]["tail"].(map[string]any)["ways"].([]any)
+	if last := ways[len(ways)-1].(map[string]any); last["name"] != "all" || last["status"] != "interrupted" {
+		t.Errorf("%v", last)
+	}
+	if _, err := file.Read("x.head.onnx"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat("page.html"); err == nil || all[0]["report"] != nil {
+		t.Error("a page was drawn of what is not at its end")
+	}
+	p.do(t, "evaluate x.head.onnx convnext.features") // what there is so far can be used
+
+	for i := range 4 { // one is killed before it goes on
+		cmd, _, _ := child(t, train)
+		time.Sleep(time.Duration(i*60) * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+	}
+	left := checkpoints(t, 1)
+	_, _, stderrOther := p.try(t, strings.NewReplacer("0.0005", "0.0004", "--epochs 25", "--epochs 1").Replace(train))
+	if strings.Contains(stderrOther, "went on") || !strings.Contains(stderrOther, "1 checkpoints of other command lines") {
+		t.Errorf("with other settings: %s", stderrOther)
+	}
+	if now := existing(t); len(now) != 1 || now[0] != left[0] {
+		t.Errorf("%v became %v", left, now)
+	}
+	code, _, said := p.try(t, train)
+	if code != exitDone || !strings.Contains(said, "went on at step") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if !bytes.Equal(p.read("x.head.onnx"), undisturbed) {
+		t.Error("the head differs from that of a run that was not disturbed")
+	}
+	if left := existing(t); len(left) > 0 {
+		t.Errorf("a success leaves %v", left)
+	}
+}
+
+// watched passes on what is written, and calls do once what is written has this
+// text in it.
+type watched struct {
+	to   io.Writer
+	text string
+	do   func()
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), w.text) {
+		w.do()
+	}
+	return w.to.Write(b)
+}
+
+// TestRetrainingIsStopped stops train-head --tail in each of its phases.
+func TestRetrainingIsStopped(t *testing.T) {
+	p := retrainable(t, "vit", "convnext")
+	const settings = " --threads 1 --l2 0.1 --lr 0.001 --patience 20 "
+	for _, c := range []struct {
+		name, args  string
+		text        string // in a note, at which it is stopped; "": at the start
+		checkpoints int    // or at which number of them
+		chosen      string // "": nothing is written
+		ways        int
+	}{
+		{"before the head", "--tail all vit.features", "", 0, "", 0},
+		{"activations", "--tail last:1 vit.features", "the activations of", 0, "head", 1},
+		{"activations of the second", "--tail auto --epochs 2 convnext.features", "--tail half: the activations of", 0, "any", 4},
+		{"a later seed", "--tail all --repeat 2 --epochs 10 convnext.features", "", 2, "any", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			e, stdout, stderr := testEnv()
+			line := "train-head" + settings + c.args + " --json --out stopped.head.onnx"
+			switch {
+			case c.checkpoints > 0:
+				go func() {
+					for len(existing(t)) < c.checkpoints && ctx.Err() == nil {
+						time.Sleep(5 * time.Millisecond)
+					}
+					cancel()
+				}()
+			case c.text == "":
+				cancel()
+			default:
+				e.stderr = &watched{stderr, c.text, cancel}
+			}
+			code := run(ctx, program(e), strings.Fields(line), e)
+			said := stderr.String()
+			if code != exitInterrupted || !strings.HasSuffix(said, "headstart: train-head: interrupted\n") {
+				t.Fatalf("exit %d: %s", code, said)
+			}
+			f, err := file.Read("stopped.head.onnx")
+			if c.chosen == "" {
+				if err == nil || stdout.Len() > 0 {
+					t.Error("something was written")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.Remove("stopped.head.onnx")
+			o := objects(t, stdout.String())[0]
+			tail := o["tail"].(map[string]any)
+			chosen := tail["chosen"].(string)
+			if c.chosen != "any" && chosen != c.chosen || (f.Tail == nil) != (chosen == "head" || chosen == "taps") || len(tail["seeds"].([]any)) != 1 {
+				t.Errorf("%v", tail)
+			}
+			if n := len(tail["ways"].([]any)); n != c.ways {
+				t.Errorf("%d ways, not %d: %v", n, c.ways, tail["ways"])
+			}
+			// What is not at its end is left out here, so that what there is was tested.
+			if o["metrics"].(map[string]any)["test"] == nil || strings.Contains(said, "not tested") || !strings.Contains(said, "has the best so far ("+chosen+")") {
+				t.Errorf("it says %s", said)
+			}
+			// It goes on, and what was at its end is not trained again.
+			went := len(existing(t)) > 0
+			code, _, said = p.try(t, line)
+			if code != exitDone || strings.Contains(said, "went on at step") != went {
+				t.Errorf("exit %d: %s", code, said)
+			}
+			if left := existing(t); len(left) > 0 {
+				t.Errorf("a success leaves %v", left)
+			}
+		})
+	}
+}
