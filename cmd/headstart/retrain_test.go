@@ -165,6 +165,7 @@ func TestWhatCannotBeRetrained(t *testing.T) {
 		{train + "pixel_values vit.features", exitUsage, []string{"pixel_values", "input", "--tail all"}},
 		{train + "pooler_output vit.features", exitUsage, []string{"pooler_output", "features"}},
 		{train + "/layers.1/attention/q_proj/Add_output_0 vit.features", exitUsage, []string{"not everything flows through", "inspect"}},
+		{train + "/pooler/dense/Gemm_output_0 vit.features", exitUsage, []string{"no weight behind it"}},
 		{train + "all vit.features resnet.features", exitUsage, []string{"one feature set"}},
 		{train + "all max.features", exitFailed, []string{"pooling max", "gradient"}},
 		{train + "all --cv 3 vit.features", exitUsage, []string{"--cv", "--repeat"}},

@@ -88,6 +88,15 @@ func newTails(spec *models.Spec) (*tails, error) {
 
 // named returns the tail that --tail names: last:N, half, all or a tensor.
 func (t *tails) named(name string) (*tail, error) {
+	one, err := t.find(name)
+	if err == nil && one.parameters == 0 {
+		return nil, usagef("--tail %s: no weight behind it can be trained: what is stored as integers, or quantised, has no gradient; cut earlier, or use the float32 model", name)
+	}
+	return one, err
+}
+
+// find is named of a tail that may have nothing to train.
+func (t *tails) find(name string) (*tail, error) {
 	if name == "all" {
 		return &tail{name: name, parameters: t.all}, nil
 	}

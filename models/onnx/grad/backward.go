@@ -21,6 +21,10 @@ var floating = []onnx.TensorProto_DataType{
 	onnx.TensorProto_FLOAT, onnx.TensorProto_FLOAT16, onnx.TensorProto_BFLOAT16, onnx.TensorProto_DOUBLE,
 }
 
+// quantising are operators behind which a trained weight would silently stay as it
+// is: that a model rounds to integers is no reason to leave it.
+var quantising = []string{"DynamicQuantizeLinear", "QuantizeLinear"}
+
 // backward appends the gradients of the trained weights. d has that of the
 // logits by its name, and then that of every tensor that a weight lies upstream
 // of. Its errors are *UnsupportedError.
@@ -32,6 +36,9 @@ func (b *builder) backward(nodes []*onnx.NodeProto, d map[string]string, train [
 	for _, n := range nodes {
 		if slices.Contains(flat, n.GetOpType()) || !slices.ContainsFunc(n.GetInput(), func(in string) bool { return depends[in] }) {
 			continue
+		}
+		if slices.Contains(quantising, n.GetOpType()) {
+			return &UnsupportedError{Node: title(n), Operator: operator(n), Reason: "it makes integers, through which nothing flows back to the weights before it; use the float32 model"}
 		}
 		for _, out := range n.GetOutput() {
 			if slices.Contains(floating, b.elem(out)) {
