@@ -34,7 +34,7 @@ type retraining struct {
 	spec    *models.Spec
 	tails   *tails
 	taps    *joined // with more taps beside the features; nil without
-	tried   []*tail // in order
+	asked   []*tail // to be retrained, from few layers to all
 	library *runtime.Library
 	feeds   map[string]*extract.Feed // by cut
 	closers []func() error
@@ -108,13 +108,13 @@ func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 		return err
 	}
 	if r.tail == "auto" {
-		r.tried = r.tails.candidates()
+		r.asked = r.tails.candidates()
 	} else {
 		one, err := r.tails.named(r.tail)
 		if err != nil {
 			return err
 		}
-		r.tried = []*tail{one}
+		r.asked = []*tail{one}
 	}
 	if r.Split == nil && !slices.ContainsFunc(r.j.table.Splits, func(s string) bool { return s != "" }) {
 		r.Split = &head.Split{Train: 0.6, Validation: 0.2, Test: 0.2}
@@ -155,7 +155,7 @@ func (r *retraining) once(ctx context.Context, seed uint64) (*outcome, error) {
 	if r.taps != nil {
 		tries = append(tries, func() (*attempt, error) { return r.fitHead(ctx, "taps", r.taps, seed) })
 	}
-	for _, t := range r.tried {
+	for _, t := range r.asked {
 		tries = append(tries, func() (*attempt, error) { return r.retrain(ctx, t, plain, seed) })
 	}
 	o := &outcome{seed: seed, tried: []*attempt{plain}}
@@ -200,7 +200,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	began := time.Now()
 	feed, err := r.feed(ctx, t)
 	if err != nil {
-		return nil, t.hint(err)
+		return nil, t.wrap(err)
 	}
 	d := r.data(feed, plain.result)
 	network := r.tails.network(t)
@@ -230,7 +230,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 			r.env.note("--tail %s is left out: %v", t.name, err)
 			return nil, nil
 		}
-		return nil, t.hint(err)
+		return nil, t.wrap(err)
 	}
 	if run.Resumed > 0 {
 		r.env.note("--tail %s went on at step %d of an earlier run, from %s", t.name, run.Resumed, s.Checkpoint)
