@@ -202,6 +202,9 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	if err != nil {
 		return nil, t.wrap(err)
 	}
+	if r.Repeat <= 1 {
+		defer delete(r.feeds, t.cut) // and with it what it holds in memory
+	}
 	d := r.data(feed, plain.result)
 	network := r.tails.network(t)
 	network.Normalize = network.Normalize || r.L2Normalize
