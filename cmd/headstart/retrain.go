@@ -194,8 +194,8 @@ func (r *retraining) fitHead(ctx context.Context, name string, j *joined, seed u
 }
 
 // retrain retrains a tail, starting from the head. With --tail auto a tail that
-// cannot be retrained is left out, with a note: the result is then nil. So it is if
-// the training was stopped before anything was measured.
+// cannot be retrained is left out, with a note: the result is then nil. A training
+// that was stopped before anything was measured is ctx's error.
 func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed uint64) (*attempt, error) {
 	began := time.Now()
 	feed, err := r.feed(ctx, t)
