@@ -33,7 +33,7 @@ func (a *again) reading() (*source.Source, error) {
 	}
 	src, err := source.Open(paths, read)
 	if err != nil {
-		return nil, fmt.Errorf("the samples of %s cannot be read again: %w; --root DIR says where they are", a.name, err)
+		return nil, fmt.Errorf("the samples of %s cannot be read again: %w%s", a.name, err, rootHint)
 	}
 	return src, nil
 }
@@ -57,7 +57,7 @@ func (nowhere) Take([]extract.Row) error { return nil }
 
 // gone is the error for samples that are not what they were, or not there.
 func (a *again) gone(missing int) error {
-	return fmt.Errorf("%s of %s samples of %s are not where they were extracted from any more, or are bad now; --root DIR says where they are", count(int64(missing)), count(int64(a.set.N())), a.name)
+	return fmt.Errorf("%s of %s samples of %s are not where they were extracted from any more, or are bad now%s", count(int64(missing)), count(int64(a.set.N())), a.name, rootHint)
 }
 
 // joined returns the set in the spaces of spec's taps. What the cache lacks of them

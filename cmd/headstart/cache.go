@@ -56,6 +56,17 @@ func openCache(c *common) (*cache.Cache, error) {
 	return store, err
 }
 
+// cacheToFill opens the cache that the features are in, for writing if that is
+// allowed.
+func cacheToFill(c *common) (*cache.Cache, error) {
+	store, err := openCache(c) // to make one would be of no use: it has the features
+	if err != nil {
+		return nil, err
+	}
+	store.Close()
+	return createOrOpen(c.cacheDir, func(error) error { return nil })
+}
+
 // createOrOpen opens the cache in dir for writing. If this user may not write
 // there, it asks unwritable, which is given the reason, whether to go on, and
 // opens what there is for reading: nil, if that is nothing.

@@ -229,7 +229,7 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 	}
 	src, err := source.Open(paths, read)
 	if err != nil {
-		return fmt.Errorf("its samples cannot be read again: %w%s", err, rootHint(spec))
+		return fmt.Errorf("its samples cannot be read again: %w%s", err, rootHint)
 	}
 	defer src.Close()
 	backbone, err := newSession(spec, &v.common)
@@ -264,20 +264,15 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 	v.sum.Recomputed += computed
 	switch unreadable := len(wanted) - computed - damaged; {
 	case unreadable == len(wanted):
-		return fmt.Errorf("none of %d samples can be read again, such as %s%s", unreadable, reason, rootHint(spec))
+		return fmt.Errorf("none of %d samples can be read again, such as %s%s", unreadable, reason, rootHint)
 	case unreadable > 0:
 		v.env.note("%s: %d of %d samples cannot be read again, such as %s", name, unreadable, len(wanted), reason)
 	}
 	return nil
 }
 
-// rootHint says what --root is for, where it does something.
-func rootHint(spec *models.Spec) string {
-	if spec.Modality != models.Image {
-		return ""
-	}
-	return "; --root DIR says where they are"
-}
+// rootHint ends an error for samples that cannot be read again.
+const rootHint = "; --root DIR says where they are"
 
 // drawn returns up to k samples of a set, of those whose rows are there: the
 // first ones of a shuffle.

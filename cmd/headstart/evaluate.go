@@ -78,6 +78,9 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	if o.root != "" && f.Tail == nil {
+		return usagef("--root says where the samples are; %s has no retrained layers, so that none are read", o.head)
+	}
 	open, model := openCache, f.Model
 	if f.Tail != nil {
 		open, model = cacheToFill, f.Model.OfLogits()

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/headstart-ml/headstart/models/retrain"
 )
 
 func TestMeterLine(t *testing.T) {
@@ -39,6 +41,29 @@ func TestMeterLine(t *testing.T) {
 	unknown := &meter{env: e, name: "predict", total: -1, start: start}
 	if got, want := unknown.line(start.Add(2*time.Second), tally{samples: 3}), "predict: 3 samples, 1.5/s · 0 cached, 0 computed, 0 bad"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestTailMeter checks what is said of a training that goes on at step 900: the
+// steps before that are not counted as made in no time.
+func TestTailMeter(t *testing.T) {
+	e, _, _ := testEnv()
+	m := startTailMeter(e, &common{}, "last:2")
+	start := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, test := range []struct {
+		after time.Duration
+		p     retrain.Progress
+		want  string
+	}{
+		{0, retrain.Progress{Epoch: 9, Epochs: 20, Step: 900, Steps: 2000, Loss: 0.25}, "epoch 9 of 20, step 900 of 2,000, loss 0.25"},
+		{10 * time.Second, retrain.Progress{Epoch: 9, Epochs: 20, Step: 1000, Steps: 2000, Loss: 0.2, Done: &retrain.Epoch{Score: 0.5}},
+			"epoch 9 of 20, step 1,000 of 2,000, loss 0.2, validation 0.5 (best 0.5), at most 1 min 40 s left"},
+		{20 * time.Second, retrain.Progress{Epoch: 10, Epochs: 20, Step: 1100, Steps: 2000, Loss: 0.1, Done: &retrain.Epoch{Score: 0.25}},
+			"epoch 10 of 20, step 1,100 of 2,000, loss 0.1, validation 0.25 (best 0.5), at most 1 min 30 s left"},
+	} {
+		if got := m.describe(test.p, start.Add(test.after)); got != "train-head: --tail last:2: "+test.want {
+			t.Errorf("after %v: %s", test.after, got)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ type retraining struct {
 	spec    *models.Spec
 	tails   *tails
 	taps    *joined // with more taps beside the features; nil without
-	tried   []*tail // in order
+	asked   []*tail // to be retrained, from few layers to all
 	library *runtime.Library
 	feeds   map[string]*extract.Feed // by cut
 	closers []func() error
@@ -111,13 +111,13 @@ func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 		return err
 	}
 	if r.tail == "auto" {
-		r.tried = r.tails.candidates()
+		r.asked = r.tails.candidates()
 	} else {
 		one, err := r.tails.named(r.tail)
 		if err != nil {
 			return err
 		}
-		r.tried = []*tail{one}
+		r.asked = []*tail{one}
 	}
 	if r.Split == nil && !slices.ContainsFunc(r.j.table.Splits, func(s string) bool { return s != "" }) {
 		r.Split = &head.Split{Train: 0.6, Validation: 0.2, Test: 0.2}
@@ -144,7 +144,7 @@ func (r *retraining) sayViews() {
 		return
 	}
 	does := "decoded"
-	if slices.ContainsFunc(r.tried, func(t *tail) bool { return t.cut != "" }) {
+	if slices.ContainsFunc(r.asked, func(t *tail) bool { return t.cut != "" }) {
 		does = "decoded and run through the layers that are not retrained"
 	}
 	r.env.note("--augment %d: training images are seen as they are and as %s; views are %s when an epoch needs them, and up to %s of that held in memory", r.augment, counted(r.augment, "view"), does, bytesOf(uint64(r.held())))
@@ -171,7 +171,7 @@ func (r *retraining) once(ctx context.Context, seed uint64) (*outcome, error) {
 	if r.taps != nil {
 		tries = append(tries, func() (*attempt, error) { return r.fitHead(ctx, "taps", r.taps, seed) })
 	}
-	for _, t := range r.tried {
+	for _, t := range r.asked {
 		tries = append(tries, func() (*attempt, error) { return r.retrain(ctx, t, plain, seed) })
 	}
 	o := &outcome{seed: seed, tried: []*attempt{plain}}
@@ -210,13 +210,16 @@ func (r *retraining) fitHead(ctx context.Context, name string, j *joined, seed u
 }
 
 // retrain retrains a tail, starting from the head. With --tail auto a tail that
-// cannot be retrained is left out, with a note: the result is then nil. So it is if
-// the training was stopped before anything was measured.
+// cannot be retrained is left out, with a note: the result is then nil. A training
+// that was stopped before anything was measured is ctx's error.
 func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed uint64) (*attempt, error) {
 	began := time.Now()
 	feed, err := r.feed(ctx, t)
 	if err != nil {
-		return nil, t.hint(err)
+		return nil, t.wrap(err)
+	}
+	if r.Repeat <= 1 {
+		defer delete(r.feeds, t.cut) // and with it what it holds in memory
 	}
 	d := r.data(feed, plain.result)
 	network := r.tails.network(t)
@@ -246,7 +249,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 			r.env.note("--tail %s is left out: %v", t.name, err)
 			return nil, nil
 		}
-		return nil, t.hint(err)
+		return nil, t.wrap(err)
 	}
 	if run.Resumed > 0 {
 		r.env.note("--tail %s went on at step %d of an earlier run, from %s", t.name, run.Resumed, s.Checkpoint)
@@ -307,7 +310,7 @@ func (r *retraining) fingerprint(t *tail, d *retrain.Data, start *retrain.Head, 
 	err := json.NewEncoder(digest).Encode(map[string]any{
 		"data": r.j.digest(), "parts": d.Parts, "space": r.space.Fingerprint(), "cut": t.cut, "dtype": r.dtype, "normalize": r.L2Normalize,
 		"metric": r.Metric, "batch": s.BatchSize, "epochs": s.Epochs, "patience": s.Patience, "rate": s.LearningRate, "weight decay": s.WeightDecay,
-		"layer decay": s.LayerDecay, "warm-up": s.Warmup, "clip": s.Clip, "label smoothing": s.LabelSmoothing, "seed": s.Seed,
+		"layer decay": s.LayerDecay, "warm-up": s.Warmup, "clip": s.Clip, "label smoothing": s.LabelSmoothing, "seed": s.Seed, "views": d.Views,
 	})
 	if err == nil {
 		err = binary.Write(digest, binary.LittleEndian, d.Weights)
@@ -321,8 +324,9 @@ func (r *retraining) fingerprint(t *tail, d *retrain.Data, start *retrain.Head, 
 // reading opens the source that the feature set was extracted from.
 func (r *retraining) reading() (*source.Source, error) { return r.again.reading() }
 
-// held is how many bytes a feed may hold.
-func (r *retraining) held() int64 { return r.memory / 2 }
+// held is how many bytes the feed of one tail may hold: half of --memory is for
+// all of them.
+func (r *retraining) held() int64 { return r.memory / 2 / int64(max(len(r.asked), 1)) }
 
 // feed gives what the network behind a cut is fed.
 func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {

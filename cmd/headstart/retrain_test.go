@@ -179,6 +179,13 @@ func TestWhatCannotBeRetrained(t *testing.T) {
 	} {
 		p.fails(t, c.line, c.code, c.says...)
 	}
+	// What extract is given by the environment does not matter to a head alone.
+	t.Setenv("HEADSTART_BATCH_SIZE", "8")
+	t.Setenv("HEADSTART_DTYPE", "f32")
+	p.do(t, "train-head --l2 0.1 --out plain.head.onnx vit.features")
+	p.fails(t, "evaluate --root . plain.head.onnx vit.features", exitUsage, "--root", "no retrained layers")
+	os.Unsetenv("HEADSTART_BATCH_SIZE")
+	os.Unsetenv("HEADSTART_DTYPE")
 
 	// A head with retrained layers belongs to its backbone.
 	o := p.one(t, "train-head --l2-points 3 --folds 2 --lr 0.05 --epochs 6 --seed 1 --tail all --out vit.head.onnx vit.features")

@@ -74,10 +74,19 @@ func (r *retraining) finish(ctx context.Context, seeds []*outcome, took time.Dur
 		if result.Metrics.Test == nil {
 			untested = ", not tested"
 		}
-		r.env.note("stopped: %s has the best so far (%s)%s; the same command goes on from there", r.out, best.name, untested)
+		next := "begins anew"
+		if slices.ContainsFunc(r.checkpoints, exists) {
+			next = "goes on from there"
+		}
+		r.env.note("stopped: %s has the best so far (%s)%s; the same command %s", r.out, best.name, untested, next)
 		err = context.Canceled
 	}
 	return err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // removeCheckpoints removes what could be gone on from, now that everything is
@@ -88,14 +97,13 @@ func (r *retraining) removeCheckpoints() error {
 			return err
 		}
 	}
-	dir, base := filepath.Split(r.out)
-	entries, err := os.ReadDir(filepath.Join(".", dir))
+	entries, err := os.ReadDir(filepath.Dir(r.out))
 	if err != nil {
 		return nil // the head is written, and this is but a hint
 	}
 	n := 0
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), base+".") && strings.HasSuffix(e.Name(), ".checkpoint") {
+		if strings.HasPrefix(e.Name(), filepath.Base(r.out)+".") && strings.HasSuffix(e.Name(), ".checkpoint") {
 			n++
 		}
 	}

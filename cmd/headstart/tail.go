@@ -250,7 +250,7 @@ func (t *tails) network(c *tail) *retrain.Network {
 	}
 }
 
-// hint adds to an error of retraining what can be done about it from here.
-func (c *tail) hint(err error) error {
+// wrap says which tail an error is about.
+func (c *tail) wrap(err error) error {
 	return fmt.Errorf("--tail %s: %w", c.name, err)
 }

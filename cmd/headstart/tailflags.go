@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 )
 
@@ -23,14 +23,14 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 	o.tail = ctx.String("tail")
 	if o.tail == "" {
 		for _, name := range tailFlags {
-			if given(ctx, name) {
+			if onCommandLine(ctx, name) {
 				return usagef("--%s says how layers are retrained; there is no --tail", name)
 			}
 		}
 		return nil
 	}
 	for _, name := range []string{"cv", "refit"} {
-		if given(ctx, name) {
+		if ctx.IsSet(name) {
 			return usagef("--tail and --%s do not go together: one validation part says when to stop; --split and --repeat say how to test", name)
 		}
 	}
@@ -82,8 +82,11 @@ func (o *trainOptions) tailFacts() []report.Fact {
 	}
 }
 
-// given tells whether a flag stands on the command line or in the environment.
-func given(ctx *cli.Context, name string) bool { return ctx.IsSet(name) }
+// onCommandLine tells whether a flag stands on the command line. In the environment
+// it may be meant for another command.
+func onCommandLine(ctx *cli.Context, name string) bool {
+	return ctx.IsSet(name) && os.Getenv(variable(name)) == ""
+}
 
 // parseSize reads a number of bytes, as in 512MiB or 2GB.
 func parseSize(flag, s string) (int64, error) {
@@ -103,15 +106,4 @@ func parseSize(flag, s string) (int64, error) {
 		return int64(n * u.size), nil
 	}
 	return 0, usagef("--%s %s: a size is like 512MiB or 2GB", flag, s)
-}
-
-// cacheToFill opens the cache that the features are in, for writing if that is
-// allowed.
-func cacheToFill(c *common) (*cache.Cache, error) {
-	store, err := openCache(c) // to make one would be of no use: it has the features
-	if err != nil {
-		return nil, err
-	}
-	store.Close()
-	return createOrOpen(c.cacheDir, func(error) error { return nil })
 }
