@@ -65,7 +65,7 @@ type EvaluateSettings struct {
 	// Units names what each row belongs to and is drawn with in the bootstrap. nil: each row is drawn by itself.
 	Units []string
 	// Pooled says that the predictions come from several models (folds): the interval of the accuracy is then of the bootstrap.
-	// The default is Wilson's for one model on held-out rows.
+	// So it is where rows belong together (Units): Wilson's would count each as an observation of its own. Else it is Wilson's.
 	Pooled bool
 	// Majority is 1 + the index of the class that the baseline answers. The default 0 means the most frequent class of the rows themselves.
 	Majority int
@@ -140,7 +140,7 @@ func Evaluate(p []float64, labels []int, classes []string, s *EvaluateSettings) 
 	}
 	m := t.metrics(classes, outcomes)
 	t.bootstrap(m, outcomes, major, s)
-	if !s.Pooled {
+	if !s.Pooled && s.Units == nil {
 		m.Interval = "wilson"
 		m.Accuracy.Low, m.Accuracy.High = Wilson(t.hits, n)
 		m.Baseline.Low, m.Baseline.High = Wilson(t.major, n)
