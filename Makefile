@@ -36,7 +36,7 @@ demo: build runtime ## set everything up and run the main job on real data
 
 test: runtime ## run every test
 	$(GO) vet ./...
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck, go mod tidy
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt-ed:"; echo "$$bad"; exit 1; fi
@@ -48,7 +48,7 @@ test-nocgo: ## build and test everything that needs no C compiler
 	CGO_ENABLED=0 $(GO) test $(NOCGO)
 
 race: runtime ## run every test under the race detector
-	$(GO) test -race ./...
+	$(GO) test -timeout 40m -race ./...
 
 fault: ## break the cache in every way that docs/cache-faults.md lists, and print the counts (≤ 15 min)
 	cd cache && HEADSTART_FAULTS=full $(GO) test -count=1 -timeout 40m
