@@ -204,7 +204,7 @@ func TestMemoryDoesNotGrowWithTheSteps(t *testing.T) {
 		t.Errorf("%d steps", n)
 	}
 	// Of 13 tensors a step, one that is forgotten costs some 100 bytes.
-	if late-early > 6<<20 {
+	if late-early > 6<<20 && !raced {
 		t.Errorf("%d bytes more after %d steps", late-early, n)
 	}
 }
