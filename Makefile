@@ -60,7 +60,7 @@ fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 	  done; \
 	done
 
-bench: build runtime ## print the figures that README and docs quote
+bench: build runtime ## print the figures that README and docs quote (about an hour)
 	sh testdata/bench.sh $(BIN)
 
 peers: runtime $(PEERS) ## put a step of retraining beside PyTorch's (fetches PyTorch once, up to 6 GB, by pip)
