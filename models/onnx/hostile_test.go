@@ -15,8 +15,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// quick calls f and fails if it takes more than 100 ms of processor time or
-// 64 MiB.
+// quick calls f and fails if it takes more than 100 ms of processor time, the
+// least of three, or 64 MiB: a machine that does other things makes a cold cache of
+// what it interrupts.
 func quick(t *testing.T, f func()) {
 	t.Helper()
 	usage := func() time.Duration {
@@ -32,6 +33,14 @@ func quick(t *testing.T, f func()) {
 	f()
 	took := usage() - start
 	runtime.ReadMemStats(&after)
+	for range 2 {
+		if took <= 100*time.Millisecond {
+			break
+		}
+		start := usage()
+		f()
+		took = min(took, usage()-start)
+	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
 		t.Errorf("%d bytes allocated", n)
 	}
