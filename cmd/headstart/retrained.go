@@ -202,6 +202,7 @@ type retrainSummary struct {
 	Weights    int             `json:"weights"` // tensors of the backbone that were changed
 	Parameters int64           `json:"parameters"`
 	Layout     string          `json:"layout,omitempty"`
+	Reason     string          `json:"layout_reason,omitempty"`
 	MicroBatch int             `json:"micro_batch,omitempty"`
 	Memory     int64           `json:"memory,omitempty"` // bytes, estimated
 	History    []retrain.Epoch `json:"history,omitempty"`
@@ -217,7 +218,7 @@ func newRetrainSummary(out, page string, j *joined, first *outcome, took time.Du
 	}
 	if run := best.run; run != nil {
 		s.Tail.Cut, s.Tail.Weights, s.Tail.Parameters = best.tail.cut, len(run.Weights), best.parameters()
-		s.Tail.Layout, s.Tail.MicroBatch, s.Tail.Memory, s.Tail.History = run.Layout, run.MicroBatch, run.Memory, run.Epochs
+		s.Tail.Layout, s.Tail.Reason, s.Tail.MicroBatch, s.Tail.Memory, s.Tail.History = run.Layout, run.LayoutReason, run.MicroBatch, run.Memory, run.Epochs
 	}
 	return s
 }

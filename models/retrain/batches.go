@@ -37,7 +37,10 @@ type Samples interface {
 // Data is what is trained on.
 type Data struct {
 	Samples Samples
-	Labels  []int     // of each row: index of its class; rows in no part are not looked at
+	// Labels holds the index of each row's class. −1 is a class that the head does
+	// not know, in validation and test alone: no logits are right there. Rows in no
+	// part are not looked at.
+	Labels  []int
 	Weights []float64 // of each row, in training alone: finite, ≥ 0; nil: all 1
 	Parts   [3][]int  // rows of training, validation and test; test may be empty
 
