@@ -174,13 +174,17 @@ func (f *folder) next() (*Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sample{ID: f.prefix + path, Path: f.base + "/" + path, Weight: 1, dir: f.dir, file: path, bad: bad}
+	s := &Sample{ID: f.prefix + path, Path: f.base + "/" + path, Weight: 1}
 	if !utf8.ValidString(path) {
-		s.ID, s.Path, s.bad = printable(s.ID), printable(s.Path), errNotUTF8
+		s.ID, s.Path, s.content = printable(s.ID), printable(s.Path), &nowhere{errNotUTF8}
 		return s, nil
 	}
 	if len(s.ID) > maxName {
-		s.bad = fmt.Errorf("its path has %d bytes, over the limit of %d", len(s.ID), maxName)
+		bad = fmt.Errorf("its path has %d bytes, over the limit of %d", len(s.ID), maxName)
+	}
+	s.content = &inFile{f.dir, path}
+	if bad != nil {
+		s.content = &nowhere{bad}
 	}
 	first, rest, deep := strings.Cut(path, "/")
 	if deep && f.splits {
@@ -222,9 +226,9 @@ func newSingle(path string) (*single, error) {
 		return nil, err
 	}
 	d := &dir{name: filepath.Dir(path), abs: filepath.Dir(abs)}
-	s := &Sample{ID: name, Path: name, Weight: 1, dir: d, file: filepath.Base(abs)}
+	s := &Sample{ID: name, Path: name, Weight: 1, content: &inFile{d, filepath.Base(abs)}}
 	if !utf8.ValidString(name) {
-		s.ID, s.Path, s.bad = printable(name), printable(name), errNotUTF8
+		s.ID, s.Path, s.content = printable(name), printable(name), &nowhere{errNotUTF8}
 	}
 	return &single{s}, nil
 }

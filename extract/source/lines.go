@@ -69,9 +69,9 @@ func (l *lines) next() (*Sample, error) {
 	n := strconv.Itoa(l.n)
 	s := &Sample{ID: l.base + "#" + n, Path: l.file + ":" + n, Weight: 1}
 	if length > maxRecord {
-		s.bad = tooLarge(int64(length), maxRecord)
+		s.content = &nowhere{tooLarge(int64(length), maxRecord)}
 	} else {
-		s.text = string(line)
+		s.content = inText(line)
 	}
 	return s, nil
 }

@@ -286,16 +286,18 @@ func (t *table) fill(s *Sample, record []string, line int) error {
 		s.Weight, s.Weighted = w, true
 	}
 	if t.modality == models.Text {
-		s.text, s.Path = record[t.sample], t.file+":"+strconv.Itoa(line)
+		s.content, s.Path = inText(record[t.sample]), t.file+":"+strconv.Itoa(line)
 		return nil
 	}
 	path := strings.Clone(record[t.sample])
-	s.dir, s.Path = t.images, printable(path)
+	s.Path = printable(path)
 	if path == "" {
-		s.bad = errors.New("its path is empty")
-		return nil
+		s.content = &nowhere{errors.New("its path is empty")}
+	} else if inside, err := t.images.inside(path); err != nil {
+		s.content = &nowhere{err}
+	} else {
+		s.content = &inFile{t.images, inside}
 	}
-	s.file, s.bad = t.images.inside(path)
 	return nil
 }
 

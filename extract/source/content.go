@@ -1,0 +1,141 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// content is where the bytes of a sample are: in a file, in the text of a
+// record, in memory. Its methods are what Sample's of the same names promise.
+type content interface {
+	read(limit int64) ([]byte, fs.FileInfo, error)
+	info() (path string, info fs.FileInfo, err error)
+}
+
+var (
+	_ content = (*inFile)(nil)
+	_ content = inText("")
+	_ content = inMemory(nil)
+	_ content = (*nowhere)(nil)
+)
+
+// inFile is a file's content.
+type inFile struct {
+	dir  *dir
+	path string // slash-separated, relative to dir
+}
+
+func (c *inFile) read(limit int64) ([]byte, fs.FileInfo, error) {
+	f, err := c.dir.open(c.path)
+	if err != nil {
+		return nil, nil, c.dir.reason(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, c.dir.reason(err)
+	}
+	if err := regular(info); err != nil {
+		return nil, nil, err
+	}
+	if info.Size() > limit {
+		return nil, nil, tooLarge(info.Size(), limit)
+	}
+	// One byte more than the size says, to see the end without growing; the
+	// file may have grown meanwhile.
+	content := make([]byte, 0, info.Size()+1)
+	for {
+		if len(content) == cap(content) {
+			content = append(content, 0)[:len(content)]
+		}
+		n, err := f.Read(content[len(content):cap(content)])
+		content = content[:len(content)+n]
+		if int64(len(content)) > limit {
+			return nil, nil, tooLarge(int64(len(content)), limit)
+		}
+		if err == io.EOF {
+			return content, info, nil
+		}
+		if err != nil {
+			return nil, nil, c.dir.reason(err)
+		}
+	}
+}
+
+func (c *inFile) info() (string, fs.FileInfo, error) {
+	info, err := c.dir.stat(c.path)
+	if err != nil {
+		return "", nil, c.dir.reason(err)
+	}
+	if err := regular(info); err != nil {
+		return "", nil, err
+	}
+	return c.dir.absolute(c.path), info, nil
+}
+
+// inText is a text of a table or a line.
+type inText string
+
+func (c inText) read(limit int64) ([]byte, fs.FileInfo, error) {
+	if n := int64(len(c)); n > limit {
+		return nil, nil, tooLarge(n, limit)
+	}
+	return []byte(c), nil, nil
+}
+
+func (c inText) info() (string, fs.FileInfo, error) { return "", nil, nil }
+
+// inMemory is the content of Bytes.
+type inMemory []byte
+
+func (c inMemory) read(limit int64) ([]byte, fs.FileInfo, error) {
+	if n := int64(len(c)); n > limit {
+		return nil, nil, tooLarge(n, limit)
+	}
+	return c, nil, nil
+}
+
+func (c inMemory) info() (string, fs.FileInfo, error) { return "", nil, nil }
+
+// nowhere is the content of a sample that is known to be bad, and says why.
+type nowhere struct{ reason error }
+
+func (c *nowhere) read(int64) ([]byte, fs.FileInfo, error) { return nil, nil, c.reason }
+func (c *nowhere) info() (string, fs.FileInfo, error)      { return "", nil, c.reason }
+
+// badError is the reason why a sample cannot be read, without its path.
+type badError struct {
+	reason string
+	cause  error
+}
+
+func (e *badError) Error() string { return e.reason }
+func (e *badError) Unwrap() error { return e.cause }
+
+// regular says why a file of this kind is no sample.
+func regular(info fs.FileInfo) error {
+	var kind string
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		kind = "folder"
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "named pipe"
+	case mode&fs.ModeSocket != 0:
+		kind = "socket"
+	case mode&fs.ModeDevice != 0:
+		kind = "device"
+	default:
+		kind = mode.Type().String()
+	}
+	return fmt.Errorf("no regular file but a %s", kind)
+}
+
+func tooLarge(n, limit int64) error {
+	return fmt.Errorf("%d bytes or more, over the limit of %d", n, limit)
+}
+
+var errNotUTF8 = errors.New("its name is not UTF-8")
