@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // graph reads the weights into s and returns what is in the graph.
@@ -47,10 +48,10 @@ func (f *folder) graph(s *Spec, weights, dir string) (*onnx.Summary, error) {
 }
 
 // dtypes are the words of Input.DType.
-var dtypes = map[onnx.TensorProto_DataType]string{
-	onnx.TensorProto_FLOAT: "f32",
-	onnx.TensorProto_INT64: "i64",
-	onnx.TensorProto_INT32: "i32",
+var dtypes = map[pb.TensorProto_DataType]string{
+	pb.TensorProto_FLOAT: "f32",
+	pb.TensorProto_INT64: "i64",
+	pb.TensorProto_INT32: "i32",
 }
 
 // form writes a value's type and shape for a message.
@@ -86,7 +87,7 @@ func list(vs []onnx.Value) string {
 
 // isFloat reports whether v is a float32 tensor of the rank.
 func isFloat(v onnx.Value, rank int) bool {
-	return v.Kind == "tensor" && v.Elem == onnx.TensorProto_FLOAT && v.Shape != nil && len(v.Shape) == rank
+	return v.Kind == "tensor" && v.Elem == pb.TensorProto_FLOAT && v.Shape != nil && len(v.Shape) == rank
 }
 
 // free reports an error unless the first n dimensions of v are left to what is

@@ -17,6 +17,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // The built-in backbones resolve to what their files say.
@@ -195,12 +196,12 @@ func dims(sizes ...int64) []onnx.Dim {
 }
 
 // graph returns the bytes of a model with these inputs and outputs.
-func graph(t *testing.T, inputs, outputs []*onnx.ValueInfoProto, edit func(m *onnx.ModelProto)) []byte {
+func graph(t *testing.T, inputs, outputs []*pb.ValueInfoProto, edit func(m *pb.ModelProto)) []byte {
 	t.Helper()
-	m := &onnx.ModelProto{
+	m := &pb.ModelProto{
 		IrVersion:   proto.Int64(8),
-		OpsetImport: []*onnx.OperatorSetIdProto{{Version: proto.Int64(17)}},
-		Graph:       &onnx.GraphProto{Name: proto.String("g"), Input: inputs, Output: outputs},
+		OpsetImport: []*pb.OperatorSetIdProto{{Version: proto.Int64(17)}},
+		Graph:       &pb.GraphProto{Name: proto.String("g"), Input: inputs, Output: outputs},
 	}
 	if edit != nil {
 		edit(m)
@@ -212,15 +213,15 @@ func graph(t *testing.T, inputs, outputs []*onnx.ValueInfoProto, edit func(m *on
 	return data
 }
 
-func f32(name string, sizes ...int64) *onnx.ValueInfoProto {
-	return onnx.TensorValue(name, onnx.TensorProto_FLOAT, dims(sizes...)...)
+func f32(name string, sizes ...int64) *pb.ValueInfoProto {
+	return onnx.TensorValue(name, pb.TensorProto_FLOAT, dims(sizes...)...)
 }
 
-func i64(name string, sizes ...int64) *onnx.ValueInfoProto {
-	return onnx.TensorValue(name, onnx.TensorProto_INT64, dims(sizes...)...)
+func i64(name string, sizes ...int64) *pb.ValueInfoProto {
+	return onnx.TensorValue(name, pb.TensorProto_INT64, dims(sizes...)...)
 }
 
-func values(v ...*onnx.ValueInfoProto) []*onnx.ValueInfoProto { return v }
+func values(v ...*pb.ValueInfoProto) []*pb.ValueInfoProto { return v }
 
 // imageTree returns a folder with an image backbone of CLIP's class.
 func imageTree(t *testing.T) tree {
@@ -232,7 +233,7 @@ func imageTree(t *testing.T) tree {
 	}
 }
 
-func textInputs() []*onnx.ValueInfoProto {
+func textInputs() []*pb.ValueInfoProto {
 	return values(i64("input_ids", -1), i64("attention_mask", -1))
 }
 
@@ -286,8 +287,8 @@ func TestResolveFolder(t *testing.T) {
 	}{
 		{"class defaults", imageTree(t), nil, func(s *Spec) {}},
 		{"batch-dependent", imageTree(t), func(f tree) {
-			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *onnx.ModelProto) {
-				m.Graph.Node = []*onnx.NodeProto{onnx.Node("DynamicQuantizeLinear", []string{"p"}, []string{"q"})}
+			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *pb.ModelProto) {
+				m.Graph.Node = []*pb.NodeProto{onnx.Node("DynamicQuantizeLinear", []string{"p"}, []string{"q"})}
 			})
 		}, func(s *Spec) { s.BatchDependent = []string{"DynamicQuantizeLinear"} }},
 		{"defaults of size", imageTree(t), func(f tree) { f.set(pre, "size", drop) },
@@ -338,9 +339,9 @@ func TestResolveFolder(t *testing.T) {
 			f["onnx/model.onnx"] = graph(t, values(f32("x", -1, -1, -1)), values(f32("map", 8, 7, 7), f32("features", 8)), nil)
 		}, func(s *Spec) { s.Inputs[0].Name = "x" }},
 		{"initialisers among the inputs", imageTree(t), func(f tree) {
-			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224), onnx.TensorValue("w", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2})), values(f32("features", 8)),
-				func(m *onnx.ModelProto) {
-					m.Graph.Initializer = []*onnx.TensorProto{onnx.FloatTensor("w", []float32{1, 2}, 2)}
+			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224), onnx.TensorValue("w", pb.TensorProto_FLOAT, onnx.Dim{Size: 2})), values(f32("features", 8)),
+				func(m *pb.ModelProto) {
+					m.Graph.Initializer = []*pb.TensorProto{onnx.FloatTensor("w", []float32{1, 2}, 2)}
 				})
 		}, func(s *Spec) {}},
 		{"text", textTree(t), nil, func(s *Spec) {}},
@@ -375,7 +376,7 @@ func TestResolveFolder(t *testing.T) {
 			s.Taps = []Tap{{Output: "sentence_embedding", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
 		}},
 		{"the only token vectors, int32", textTree(t), func(f tree) {
-			in := values(onnx.TensorValue("input_ids", onnx.TensorProto_INT32, batch, batch), i64("attention_mask", -1))
+			in := values(onnx.TensorValue("input_ids", pb.TensorProto_INT32, batch, batch), i64("attention_mask", -1))
 			f["model.onnx"] = graph(t, in, values(f32("pooler_output", 8), f32("hidden", -1, 8)), nil)
 		}, func(s *Spec) { s.Inputs[0].DType, s.Taps[0].Output = "i32", "hidden" }},
 	} {
@@ -425,7 +426,7 @@ func TestResolveRefuses(t *testing.T) {
 		return func(f tree) { f.set(file, field, value) }
 	}
 	put := func(file string, value any) func(f tree) { return func(f tree) { f[file] = value } }
-	model := func(inputs, outputs []*onnx.ValueInfoProto, edit func(m *onnx.ModelProto)) func(f tree) {
+	model := func(inputs, outputs []*pb.ValueInfoProto, edit func(m *pb.ModelProto)) func(f tree) {
 		return func(f tree) {
 			name := "model.onnx"
 			if f[name] == nil {
@@ -500,17 +501,17 @@ func TestResolveRefuses(t *testing.T) {
 		{"timm: std", imageTree(t), timm("std", []float64{-1, 1, 1}), "std: [-1,1,1]"},
 		// The graph of an image backbone.
 		{"git lfs pointer", imageTree(t), put("onnx/model.onnx", []byte("version https://git-lfs.github.com/spec/v1\n")), "onnx/model.onnx: onnx: not an ONNX model"},
-		{"foreign operator", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) {
-			m.Graph.Node = []*onnx.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
+		{"foreign operator", imageTree(t), model(pixels, features, func(m *pb.ModelProto) {
+			m.Graph.Node = []*pb.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
 		}), `operator domain "evil"`},
-		{"external data missing", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) { m.Graph.Initializer = external("gone.bin") }), "gone.bin: no such file"},
-		{"external data outside", imageTree(t), model(pixels, features, func(m *onnx.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
+		{"external data missing", imageTree(t), model(pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("gone.bin") }), "gone.bin: no such file"},
+		{"external data outside", imageTree(t), model(pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
 		{"two inputs", imageTree(t), model(values(pixels[0], i64("input_ids", -1)), features, nil), "this graph has 2"},
-		{"half precision", imageTree(t), model(values(onnx.TensorValue("p", onnx.TensorProto_FLOAT16, dims(3, 224, 224)...)), features, nil), "FLOAT16[N,3,224,224]; an image backbone takes FLOAT"},
+		{"half precision", imageTree(t), model(values(onnx.TensorValue("p", pb.TensorProto_FLOAT16, dims(3, 224, 224)...)), features, nil), "FLOAT16[N,3,224,224]; an image backbone takes FLOAT"},
 		{"channels last", imageTree(t), model(values(f32("p", 224, 224, 3)), features, nil), "channels last is not supported yet"},
 		{"another side", imageTree(t), model(values(f32("p", 3, 256, 256)), features, nil), "make images of 3×224×224"},
-		{"fixed batch", imageTree(t), model(values(onnx.TensorValue("p", onnx.TensorProto_FLOAT, dims(1, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
-		{"fixed batch of the output", imageTree(t), model(pixels, values(onnx.TensorValue("f", onnx.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), "fixes the batch size"},
+		{"fixed batch", imageTree(t), model(values(onnx.TensorValue("p", pb.TensorProto_FLOAT, dims(1, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
+		{"fixed batch of the output", imageTree(t), model(pixels, values(onnx.TensorValue("f", pb.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), "fixes the batch size"},
 		{"no rank-2 output", imageTree(t), model(pixels, values(f32("map", 8, 7, 7)), nil), `no output is FLOAT[batch,length], one embedding a sample; there are: "map" FLOAT[N,8,7,7]`},
 		{"several outputs", imageTree(t), model(pixels, values(f32("logits", 1000), f32("embeds", 8)), nil), `several outputs fit: "logits" FLOAT[N,1000], "embeds" FLOAT[N,8]`},
 		{"length unknown", imageTree(t), model(pixels, values(f32("f", -1)), nil), "does not declare the length"},
@@ -576,17 +577,17 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-func external(location string) []*onnx.TensorProto {
-	return []*onnx.TensorProto{{
-		Name: proto.String("w"), Dims: []int64{2}, DataType: proto.Int32(1), DataLocation: onnx.TensorProto_EXTERNAL.Enum(),
-		ExternalData: []*onnx.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String(location)}},
+func external(location string) []*pb.TensorProto {
+	return []*pb.TensorProto{{
+		Name: proto.String("w"), Dims: []int64{2}, DataType: proto.Int32(1), DataLocation: pb.TensorProto_EXTERNAL.Enum(),
+		ExternalData: []*pb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String(location)}},
 	}}
 }
 
 // External data lie beside the graph and are digested.
 func TestResolveExternal(t *testing.T) {
 	f := imageTree(t)
-	f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *onnx.ModelProto) {
+	f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *pb.ModelProto) {
 		m.Graph.Initializer = external("model.onnx_data")
 	})
 	f["onnx/model.onnx_data"] = []byte("12345678")
@@ -673,7 +674,7 @@ func TestResolveLinks(t *testing.T) {
 		t.Error(err)
 	}
 	tree{
-		"onnx/model.onnx": graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *onnx.ModelProto) { m.Graph.Initializer = external("w.bin") }),
+		"onnx/model.onnx": graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *pb.ModelProto) { m.Graph.Initializer = external("w.bin") }),
 		"onnx/w.bin":      []byte("12345678"),
 	}.write(t, blobs)
 	link("onnx/w.bin")

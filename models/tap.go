@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // maxTaps is how many taps a Spec may have.
@@ -83,7 +84,7 @@ func (s *Spec) Outputs() []string {
 }
 
 // tensors returns the names of the tensors that the nodes of a graph make.
-func tensors(g *onnx.GraphProto) map[string]bool {
+func tensors(g *pb.GraphProto) map[string]bool {
 	made := map[string]bool{}
 	for _, n := range g.GetNode() {
 		for _, o := range n.GetOutput() {
@@ -124,10 +125,10 @@ func (s *Spec) InputDims() map[string][]onnx.Dim {
 // outputShapes returns the shapes of float outputs of a model: -1 for the batch
 // and, as the second dimension, for the tokens. An output that is no float
 // tensor, or grows in another way, has none.
-func (s *Spec) outputShapes(m *onnx.ModelProto, outputs []string) (map[string][]int64, error) {
+func (s *Spec) outputShapes(m *pb.ModelProto, outputs []string) (map[string][]int64, error) {
 	inputs := s.InputDims()
 	maps.DeleteFunc(inputs, func(name string, _ []onnx.Dim) bool {
-		return !slices.ContainsFunc(m.GetGraph().GetInput(), func(v *onnx.ValueInfoProto) bool { return v.GetName() == name })
+		return !slices.ContainsFunc(m.GetGraph().GetInput(), func(v *pb.ValueInfoProto) bool { return v.GetName() == name })
 	})
 	g, dims, err := onnx.OutlineOpen(m, inputs)
 	if err != nil {
@@ -136,7 +137,7 @@ func (s *Spec) outputShapes(m *onnx.ModelProto, outputs []string) (map[string][]
 	shapes := make(map[string][]int64)
 	for _, name := range outputs {
 		d := dims[name]
-		if g.Types[name] != onnx.TensorProto_FLOAT || len(d) == 0 || d[0] != (onnx.Dim{Size: -1, Name: openBatch}) {
+		if g.Types[name] != pb.TensorProto_FLOAT || len(d) == 0 || d[0] != (onnx.Dim{Size: -1, Name: openBatch}) {
 			continue
 		}
 		shape := []int64{-1}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 const maxTokens = 1 << 16 // of one text
@@ -342,7 +343,7 @@ func textGraph(s *Spec, p *sentence, sum *onnx.Summary, place string) error {
 		if !ok {
 			return fmt.Errorf("models: %s: input %q is not supported yet by this version: it feeds input_ids, attention_mask and token_type_ids", place, v.Name)
 		}
-		if v.Kind != "tensor" || len(v.Shape) != 2 || (v.Elem != onnx.TensorProto_INT64 && v.Elem != onnx.TensorProto_INT32) {
+		if v.Kind != "tensor" || len(v.Shape) != 2 || (v.Elem != pb.TensorProto_INT64 && v.Elem != pb.TensorProto_INT32) {
 			return fmt.Errorf("models: %s: input %q is %s, not INT64[batch,tokens] or INT32[batch,tokens]", place, v.Name, form(v))
 		}
 		if err := free(v, 2, place); err != nil {

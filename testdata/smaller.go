@@ -14,6 +14,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 func main() {
@@ -41,7 +42,7 @@ func write(size, folder string) error {
 	}
 	in := m.GetGraph().GetInput()[0]
 	dims := in.GetType().GetTensorType().GetShape().GetDim()
-	*in = *onnx.TensorValue(in.GetName(), onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: dims[0].GetDimParam()}, onnx.Dim{Size: 3}, onnx.Dim{Size: int64(n)}, onnx.Dim{Size: int64(n)})
+	*in = *onnx.TensorValue(in.GetName(), pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: dims[0].GetDimParam()}, onnx.Dim{Size: 3}, onnx.Dim{Size: int64(n)}, onnx.Dim{Size: int64(n)})
 	m.Graph.ValueInfo = nil
 	if files["onnx/model.onnx"], err = onnx.Encode(m); err != nil {
 		return err

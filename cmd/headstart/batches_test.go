@@ -10,13 +10,14 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
 // backboneFolder writes an image backbone of 8 values into the folder name:
 // nodes turn the pixels "x", N×3×32×32, into "y" of the same shape, and the
 // rest is a matrix product.
-func (p *place) backboneFolder(name string, nodes ...*onnx.NodeProto) {
+func (p *place) backboneFolder(name string, nodes ...*pb.NodeProto) {
 	p.t.Helper()
 	const side, dim = 32, 8
 	weights := make([]float32, 3*side*side*dim)
@@ -24,18 +25,18 @@ func (p *place) backboneFolder(name string, nodes ...*onnx.NodeProto) {
 		weights[i] = float32(i*7919%1009)/1009 - 0.5
 	}
 	n := onnx.Dim{Size: -1, Name: "N"}
-	model := &onnx.ModelProto{
+	model := &pb.ModelProto{
 		IrVersion:   proto.Int64(8),
-		OpsetImport: []*onnx.OperatorSetIdProto{{Version: proto.Int64(17)}},
-		Graph: &onnx.GraphProto{
+		OpsetImport: []*pb.OperatorSetIdProto{{Version: proto.Int64(17)}},
+		Graph: &pb.GraphProto{
 			Name: proto.String("small"),
 			Node: append(nodes,
 				onnx.Node("Flatten", []string{"y"}, []string{"flat"}, onnx.IntAttribute("axis", 1)),
 				onnx.Node("MatMul", []string{"flat", "weights"}, []string{"features"}),
 			),
-			Input:  []*onnx.ValueInfoProto{onnx.TensorValue("x", onnx.TensorProto_FLOAT, n, onnx.Dim{Size: 3}, onnx.Dim{Size: side}, onnx.Dim{Size: side})},
-			Output: []*onnx.ValueInfoProto{onnx.TensorValue("features", onnx.TensorProto_FLOAT, n, onnx.Dim{Size: dim})},
-			Initializer: []*onnx.TensorProto{
+			Input:  []*pb.ValueInfoProto{onnx.TensorValue("x", pb.TensorProto_FLOAT, n, onnx.Dim{Size: 3}, onnx.Dim{Size: side}, onnx.Dim{Size: side})},
+			Output: []*pb.ValueInfoProto{onnx.TensorValue("features", pb.TensorProto_FLOAT, n, onnx.Dim{Size: dim})},
+			Initializer: []*pb.TensorProto{
 				onnx.FloatTensor("weights", weights, 3*side*side, dim),
 				onnx.FloatTensor("half", []float32{0.5}),
 			},

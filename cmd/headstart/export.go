@@ -16,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -203,7 +204,7 @@ func takeTail(spec *models.Spec, f *file.File) error {
 }
 
 // wholeModel reads a backbone's model, with what is in files beside it.
-func wholeModel(spec *models.Spec) (*onnx.ModelProto, error) {
+func wholeModel(spec *models.Spec) (*pb.ModelProto, error) {
 	m, err := onnx.Decode(spec.Weights.Data)
 	if err == nil && len(spec.Weights.External) > 0 {
 		err = onnx.ReadExternal(m, spec.Weights.Dir)
@@ -255,7 +256,7 @@ func exportHead(spec *models.Spec, f *file.File) (*export.Head, error) {
 }
 
 // retrained puts a backbone with new weights into dir and lets spec run that.
-func retrained(spec *models.Spec, backbone *onnx.ModelProto, weights map[string][]float32, external bool, dir string) error {
+func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]float32, external bool, dir string) error {
 	changed, err := onnx.Rewrite(backbone, weights)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // near tells whether two slices are equal up to the rounding of another order
@@ -208,7 +209,7 @@ func TestFeedIsWhatExtractComputes(t *testing.T) {
 
 // logits appends a head to a backbone: three values of each sample, products
 // with the features, N×D, that the nodes make.
-func logits(s *models.Spec, features string, d int64, nodes ...*onnx.NodeProto) error {
+func logits(s *models.Spec, features string, d int64, nodes ...*pb.NodeProto) error {
 	model, err := onnx.Decode(s.Weights.Data)
 	if err != nil {
 		return err
@@ -218,12 +219,12 @@ func logits(s *models.Spec, features string, d int64, nodes ...*onnx.NodeProto) 
 		w[i] = float32(i%3) - 1
 	}
 	batch := onnx.Dim{Size: -1, Name: "batch"}
-	model, names, err := onnx.Append(model, &onnx.GraphProto{
+	model, names, err := onnx.Append(model, &pb.GraphProto{
 		Node: append(nodes, onnx.Node("Gemm", []string{features, "head.weight"}, []string{"logits"}, onnx.IntAttribute("transB", 1))),
-		Initializer: []*onnx.TensorProto{
-			onnx.FloatTensor("head.weight", w, 3, d), {Name: new("first"), DataType: new(int32(onnx.TensorProto_INT64)), Int64Data: []int64{0}},
+		Initializer: []*pb.TensorProto{
+			onnx.FloatTensor("head.weight", w, 3, d), {Name: new("first"), DataType: new(int32(pb.TensorProto_INT64)), Int64Data: []int64{0}},
 		},
-		Output: []*onnx.ValueInfoProto{onnx.TensorValue("logits", onnx.TensorProto_FLOAT, batch, onnx.Dim{Size: 3})},
+		Output: []*pb.ValueInfoProto{onnx.TensorValue("logits", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: 3})},
 	})
 	if err != nil {
 		return err
@@ -253,11 +254,11 @@ func TestLogitsOfAModifiedBackbone(t *testing.T) {
 	p.table("emoji.csv", "image,name,label,group", p.samples(0, 6, "symbols", "food-and-drink"))
 	for _, tc := range []struct {
 		backbone, extract, features string
-		nodes                       []*onnx.NodeProto
+		nodes                       []*pb.NodeProto
 	}{
 		{"efficientnet-lite0", "--image image --root " + p.emoji, "features", nil},
 		{"all-minilm-l6-v2", "--text name --tap last_hidden_state:cls", "cls",
-			[]*onnx.NodeProto{onnx.Node("Gather", []string{"last_hidden_state", "first"}, []string{"cls"}, onnx.IntAttribute("axis", 1))}},
+			[]*pb.NodeProto{onnx.Node("Gather", []string{"last_hidden_state", "first"}, []string{"cls"}, onnx.IntAttribute("axis", 1))}},
 	} {
 		p.do(t, "extract "+tc.extract+" --out own.features emoji.csv")
 		x, d := rowsOf(t, "own.features")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // layerSummary is what `inspect BACKBONE` says of the inside of a backbone.
@@ -31,7 +32,7 @@ type cutSummary struct {
 
 // newLayerSummary looks into a backbone. A graph that it cannot follow is no
 // error: Unknown says what stood in the way.
-func newLayerSummary(spec *models.Spec, m *onnx.ModelProto) *layerSummary {
+func newLayerSummary(spec *models.Spec, m *pb.ModelProto) *layerSummary {
 	s := &layerSummary{Taps: []tensorSummary{}, Cuts: []cutSummary{}}
 	inputs := spec.InputDims()
 	batch := inputs[spec.Inputs[0].Name][0]
@@ -55,7 +56,7 @@ func newLayerSummary(spec *models.Spec, m *onnx.ModelProto) *layerSummary {
 	for _, n := range g.Nodes {
 		for _, name := range n.GetOutput() {
 			dims := shapes[name]
-			if made[name] && g.Types[name] == onnx.TensorProto_FLOAT && len(dims) > 1 && dims[0] == batch {
+			if made[name] && g.Types[name] == pb.TensorProto_FLOAT && len(dims) > 1 && dims[0] == batch {
 				s.Taps = append(s.Taps, tensorSummary{Name: name, Type: "float", Shape: shapeOf(dims)})
 			}
 		}

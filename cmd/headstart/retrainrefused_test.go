@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -17,48 +18,48 @@ func TestGraphsThatCannotBeRetrained(t *testing.T) {
 		samples[i] = samples[i][:3]
 	}
 	p.table("emoji.csv", "image,name,label", samples)
-	kernel := func() *onnx.NodeProto { // a convolution's weights, 3×3×1×1
+	kernel := func() *pb.NodeProto { // a convolution's weights, 3×3×1×1
 		n := onnx.Node("Constant", nil, []string{"kernel"})
 		w := onnx.FloatTensor("", []float32{0.9, 0.1, 0, 0.2, 0.8, -0.1, 0, 0.3, 0.7}, 3, 3, 1, 1)
 		w.Name = nil
-		n.Attribute = append(n.Attribute, &onnx.AttributeProto{Name: proto.String("value"), T: w, Type: new(onnx.AttributeProto_TENSOR)})
+		n.Attribute = append(n.Attribute, &pb.AttributeProto{Name: proto.String("value"), T: w, Type: new(pb.AttributeProto_TENSOR)})
 		return n
 	}
-	branch := func(op string) *onnx.GraphProto {
-		return &onnx.GraphProto{
-			Name: proto.String(op), Node: []*onnx.NodeProto{onnx.Node(op, []string{"c"}, []string{"inner"}), onnx.Node("Identity", []string{"inner"}, []string{"out " + op})},
-			Output: []*onnx.ValueInfoProto{onnx.TensorValue("out "+op, onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "N"}, onnx.Dim{Size: 3}, onnx.Dim{Size: 32}, onnx.Dim{Size: 32})},
+	branch := func(op string) *pb.GraphProto {
+		return &pb.GraphProto{
+			Name: proto.String(op), Node: []*pb.NodeProto{onnx.Node(op, []string{"c"}, []string{"inner"}), onnx.Node("Identity", []string{"inner"}, []string{"out " + op})},
+			Output: []*pb.ValueInfoProto{onnx.TensorValue("out "+op, pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "N"}, onnx.Dim{Size: 3}, onnx.Dim{Size: 32}, onnx.Dim{Size: 32})},
 		}
 	}
 	choice := onnx.Node("If", []string{"positive"}, []string{"y"})
-	for name, g := range map[string]*onnx.GraphProto{"then_branch": branch("Relu"), "else_branch": branch("Neg")} {
-		choice.Attribute = append(choice.Attribute, &onnx.AttributeProto{Name: proto.String(name), G: g, Type: new(onnx.AttributeProto_GRAPH)})
+	for name, g := range map[string]*pb.GraphProto{"then_branch": branch("Relu"), "else_branch": branch("Neg")} {
+		choice.Attribute = append(choice.Attribute, &pb.AttributeProto{Name: proto.String(name), G: g, Type: new(pb.AttributeProto_GRAPH)})
 	}
 	for _, c := range []struct {
 		name  string
-		nodes []*onnx.NodeProto
+		nodes []*pb.NodeProto
 		tail  string
 		code  int
 		says  []string
 	}{
-		{"branched", []*onnx.NodeProto{
+		{"branched", []*pb.NodeProto{
 			kernel(), onnx.Node("Conv", []string{"x", "kernel"}, []string{"c"}),
 			onnx.Node("Greater", []string{"half", "zero"}, []string{"positive"}), choice,
 		}, "inner", exitUsage, []string{"inner", "inside a branch or a loop"}},
-		{"quantised", []*onnx.NodeProto{
+		{"quantised", []*pb.NodeProto{
 			kernel(), onnx.Node("Conv", []string{"x", "kernel"}, []string{"c"}),
 			onnx.Node("QuantizeLinear", []string{"c", "half"}, []string{"q"}), onnx.Node("DequantizeLinear", []string{"q", "half"}, []string{"y"}),
 		}, "all", exitFailed, []string{"QuantizeLinear", "cut at"}},
-		{"empty", []*onnx.NodeProto{
+		{"empty", []*pb.NodeProto{
 			onnx.Node("Relu", []string{"x"}, []string{"y"}),
 		}, "flat", exitUsage, []string{"flat", "not everything flows through"}},
-		{"shared", []*onnx.NodeProto{
+		{"shared", []*pb.NodeProto{
 			kernel(), onnx.Node("Conv", []string{"x", "kernel"}, []string{"c"}),
 			onnx.Node("Relu", []string{"c"}, []string{"r"}), onnx.Node("Conv", []string{"r", "kernel"}, []string{"y"}),
 		}, "r", exitFailed, []string{"kernel", "frozen", "cut before"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			nodes := append([]*onnx.NodeProto{onnx.Node("Sub", []string{"half", "half"}, []string{"zero"})}, c.nodes...)
+			nodes := append([]*pb.NodeProto{onnx.Node("Sub", []string{"half", "half"}, []string{"zero"})}, c.nodes...)
 			p.backboneFolder(c.name, nodes...)
 			code, _, stderr := p.try(t, "extract --image image --alpha white --root "+p.emoji+" --label label --backbone "+c.name+" --out "+c.name+".features emoji.csv")
 			if code != exitDone {

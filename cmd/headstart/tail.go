@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/retrain"
 )
 
@@ -22,10 +23,10 @@ type tail struct {
 // tails are the ways to cut a backbone that is retrained.
 type tails struct {
 	spec  *models.Spec
-	model *onnx.ModelProto // with its external data
-	cuts  []onnx.Cut       // in the graph's order
-	ends  []int            // of cuts, those at which layers end
-	all   int64            // parameters
+	model *pb.ModelProto // with its external data
+	cuts  []onnx.Cut     // in the graph's order
+	ends  []int          // of cuts, those at which layers end
+	all   int64          // parameters
 
 	shapes  map[string][]onnx.Dim
 	pooling string // of the features, as grad has it

@@ -22,6 +22,7 @@ import (
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 var update = flag.Bool("update", false, "write testdata/*.head.onnx anew")
@@ -341,7 +342,7 @@ func TestReplace(t *testing.T) {
 }
 
 // change returns the bytes of the example after an edit of the model.
-func change(t testing.TB, edit func(m *onnx.ModelProto, meta map[string]*onnx.StringStringEntryProto)) []byte {
+func change(t testing.TB, edit func(m *pb.ModelProto, meta map[string]*pb.StringStringEntryProto)) []byte {
 	t.Helper()
 	data, err := encode(example("softmax", 4, 12, false))
 	if err != nil {
@@ -351,7 +352,7 @@ func change(t testing.TB, edit func(m *onnx.ModelProto, meta map[string]*onnx.St
 	if err != nil {
 		t.Fatal(err)
 	}
-	meta := make(map[string]*onnx.StringStringEntryProto)
+	meta := make(map[string]*pb.StringStringEntryProto)
 	for _, e := range m.MetadataProps {
 		meta[strings.TrimPrefix(e.GetKey(), props)] = e
 	}
@@ -365,28 +366,28 @@ func change(t testing.TB, edit func(m *onnx.ModelProto, meta map[string]*onnx.St
 // Files that are no head, or not the one that their metadata describe, are
 // refused.
 func TestReadRefuses(t *testing.T) {
-	type meta = map[string]*onnx.StringStringEntryProto
-	set := func(key, value string) func(*onnx.ModelProto, meta) {
-		return func(_ *onnx.ModelProto, m meta) { m[key].Value = &value }
+	type meta = map[string]*pb.StringStringEntryProto
+	set := func(key, value string) func(*pb.ModelProto, meta) {
+		return func(_ *pb.ModelProto, m meta) { m[key].Value = &value }
 	}
-	drop := func(key string) func(*onnx.ModelProto, meta) {
-		return func(m *onnx.ModelProto, _ meta) {
-			m.MetadataProps = slices.DeleteFunc(m.MetadataProps, func(e *onnx.StringStringEntryProto) bool { return e.GetKey() == props+key })
+	drop := func(key string) func(*pb.ModelProto, meta) {
+		return func(m *pb.ModelProto, _ meta) {
+			m.MetadataProps = slices.DeleteFunc(m.MetadataProps, func(e *pb.StringStringEntryProto) bool { return e.GetKey() == props+key })
 		}
 	}
-	graph := func(edit func(g *onnx.GraphProto)) func(*onnx.ModelProto, meta) {
-		return func(m *onnx.ModelProto, _ meta) { edit(m.Graph) }
+	graph := func(edit func(g *pb.GraphProto)) func(*pb.ModelProto, meta) {
+		return func(m *pb.ModelProto, _ meta) { edit(m.Graph) }
 	}
 	const other = "another program has changed the file"
 	for _, test := range []struct {
 		name string
-		edit func(*onnx.ModelProto, meta)
+		edit func(*pb.ModelProto, meta)
 		want string
 	}{
-		{"another model", func(m *onnx.ModelProto, _ meta) { m.MetadataProps = nil }, "not a head file: it is an ONNX model without headstart's metadata"},
+		{"another model", func(m *pb.ModelProto, _ meta) { m.MetadataProps = nil }, "not a head file: it is an ONNX model without headstart's metadata"},
 		{"newer format", set("format", "3"), `format version "3"; this version of headstart reads 1 and 2`},
 		{"format of a tail", set("format", "2"), "metadata headstart.tail is missing"},
-		{"metadata twice", func(m *onnx.ModelProto, _ meta) { m.MetadataProps = append(m.MetadataProps, m.MetadataProps[2]) }, `"headstart.classes" stands twice`},
+		{"metadata twice", func(m *pb.ModelProto, _ meta) { m.MetadataProps = append(m.MetadataProps, m.MetadataProps[2]) }, `"headstart.classes" stands twice`},
 		{"no classes", drop("classes"), "metadata headstart.classes is missing"},
 		{"no space", drop("space.0"), "metadata headstart.space.0 is missing"},
 		{"no second space", drop("space.1"), "the spaces have 4 features, the head 12"},
@@ -413,22 +414,22 @@ func TestReadRefuses(t *testing.T) {
 		{"settings", set("settings", "{"), "settings: not JSON"},
 		{"data", set("data", "00"), "data: "},
 		{"created", set("created", "0"), "created: "},
-		{"weights cut", graph(func(g *onnx.GraphProto) { g.Initializer[1].RawData = g.Initializer[1].RawData[4:] }), "raw_data has 188"},
-		{"weights turned", graph(func(g *onnx.GraphProto) { slices.Reverse(g.Initializer[1].Dims) }), other},
-		{"weights gone", graph(func(g *onnx.GraphProto) { g.Initializer = g.Initializer[2:] }), `no initializer "weight"`},
-		{"weights not finite", graph(func(g *onnx.GraphProto) { copy(g.Initializer[1].RawData, "\x00\x00\xc0\x7f") }), "weight: value 0 is NaN"},
-		{"weights twice", graph(func(g *onnx.GraphProto) { g.Initializer = append(g.Initializer, g.Initializer[1]) }), other},
-		{"weights of another type", graph(func(g *onnx.GraphProto) { g.Initializer[1].DataType = proto.Int32(6) }), "INT32, not FLOAT"},
-		{"weights outside", graph(func(g *onnx.GraphProto) { g.Initializer[1].DataLocation = onnx.TensorProto_EXTERNAL.Enum() }), "external file"},
-		{"center outside", graph(func(g *onnx.GraphProto) { g.Initializer[0].DataLocation = onnx.TensorProto_EXTERNAL.Enum() }), other},
-		{"another operator", graph(func(g *onnx.GraphProto) { g.Node[3].OpType = proto.String("LogSoftmax") }), other},
-		{"another domain", graph(func(g *onnx.GraphProto) { g.Node[3].Domain = proto.String("evil") }), other},
-		{"one more node", graph(func(g *onnx.GraphProto) { g.Node = append(g.Node, g.Node[0]) }), other},
-		{"another output", graph(func(g *onnx.GraphProto) { slices.Reverse(g.Output) }), other},
-		{"functions", func(m *onnx.ModelProto, _ meta) {
-			m.Functions = []*onnx.FunctionProto{{Name: proto.String("Gemm")}}
+		{"weights cut", graph(func(g *pb.GraphProto) { g.Initializer[1].RawData = g.Initializer[1].RawData[4:] }), "raw_data has 188"},
+		{"weights turned", graph(func(g *pb.GraphProto) { slices.Reverse(g.Initializer[1].Dims) }), other},
+		{"weights gone", graph(func(g *pb.GraphProto) { g.Initializer = g.Initializer[2:] }), `no initializer "weight"`},
+		{"weights not finite", graph(func(g *pb.GraphProto) { copy(g.Initializer[1].RawData, "\x00\x00\xc0\x7f") }), "weight: value 0 is NaN"},
+		{"weights twice", graph(func(g *pb.GraphProto) { g.Initializer = append(g.Initializer, g.Initializer[1]) }), other},
+		{"weights of another type", graph(func(g *pb.GraphProto) { g.Initializer[1].DataType = proto.Int32(6) }), "INT32, not FLOAT"},
+		{"weights outside", graph(func(g *pb.GraphProto) { g.Initializer[1].DataLocation = pb.TensorProto_EXTERNAL.Enum() }), "external file"},
+		{"center outside", graph(func(g *pb.GraphProto) { g.Initializer[0].DataLocation = pb.TensorProto_EXTERNAL.Enum() }), other},
+		{"another operator", graph(func(g *pb.GraphProto) { g.Node[3].OpType = proto.String("LogSoftmax") }), other},
+		{"another domain", graph(func(g *pb.GraphProto) { g.Node[3].Domain = proto.String("evil") }), other},
+		{"one more node", graph(func(g *pb.GraphProto) { g.Node = append(g.Node, g.Node[0]) }), other},
+		{"another output", graph(func(g *pb.GraphProto) { slices.Reverse(g.Output) }), other},
+		{"functions", func(m *pb.ModelProto, _ meta) {
+			m.Functions = []*pb.FunctionProto{{Name: proto.String("Gemm")}}
 		}, "functions"},
-		{"another opset", func(m *onnx.ModelProto, _ meta) { m.OpsetImport[0].Version = proto.Int64(1) }, "operator set"},
+		{"another opset", func(m *pb.ModelProto, _ meta) { m.OpsetImport[0].Version = proto.Int64(1) }, "operator set"},
 	} {
 		path := filepath.Join(t.TempDir(), "x.head.onnx")
 		if err := os.WriteFile(path, change(t, test.edit), 0o666); err != nil {

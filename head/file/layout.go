@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 const (
@@ -40,12 +41,12 @@ func encode(f *File) ([]byte, error) {
 
 // Build returns the ONNX model that Write writes: what a runtime takes to compute
 // probabilities.
-func Build(f *File) (*onnx.ModelProto, error) {
+func Build(f *File) (*pb.ModelProto, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	m := f.Model
-	var out *onnx.ModelProto
+	var out *pb.ModelProto
 	var tail *tailJSON
 	if f.Tail != nil {
 		var err error
@@ -57,10 +58,10 @@ func Build(f *File) (*onnx.ModelProto, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = &onnx.ModelProto{
+		out = &pb.ModelProto{
 			IrVersion:   new(int64(irVersion)),
 			Graph:       p.graph(),
-			OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
+			OpsetImport: []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
 		}
 	}
 	out.ProducerName = new(string(producer))
@@ -68,7 +69,7 @@ func Build(f *File) (*onnx.ModelProto, error) {
 		out.ProducerVersion = new(v)
 	}
 	put := func(key, value string) {
-		out.MetadataProps = append(out.MetadataProps, &onnx.StringStringEntryProto{Key: new(props + key), Value: new(value)})
+		out.MetadataProps = append(out.MetadataProps, &pb.StringStringEntryProto{Key: new(props + key), Value: new(value)})
 	}
 	putJSON := func(key string, v any) error {
 		data, err := json.Marshal(v)
@@ -393,18 +394,18 @@ func moved[T float32 | float64](w []T, center []float32) float64 {
 
 // graph returns the graph of the head; the package's comment has it as a
 // formula.
-func (p *parameters) graph() *onnx.GraphProto {
+func (p *parameters) graph() *pb.GraphProto {
 	batch := onnx.Dim{Size: -1, Name: "N"}
 	c, d := int64(p.classes), int64(p.features)
-	g := &onnx.GraphProto{
+	g := &pb.GraphProto{
 		Name:  new("head"),
-		Input: []*onnx.ValueInfoProto{onnx.TensorValue("features", onnx.TensorProto_FLOAT, batch, onnx.Dim{Size: d})},
-		Output: []*onnx.ValueInfoProto{
-			onnx.TensorValue("logits", onnx.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
-			onnx.TensorValue("probabilities", onnx.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
+		Input: []*pb.ValueInfoProto{onnx.TensorValue("features", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: d})},
+		Output: []*pb.ValueInfoProto{
+			onnx.TensorValue("logits", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
+			onnx.TensorValue("probabilities", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
 		},
 	}
-	node := func(opType string, inputs []string, output string, attributes ...*onnx.AttributeProto) {
+	node := func(opType string, inputs []string, output string, attributes ...*pb.AttributeProto) {
 		g.Node = append(g.Node, onnx.Node(opType, inputs, []string{output}, attributes...))
 	}
 	rows := "features"
@@ -432,13 +433,13 @@ func (p *parameters) graph() *onnx.GraphProto {
 
 // readGraph reads the numbers of the graph into model, whose other fields are
 // set, and refuses a graph that differs from the one that Write makes.
-func readGraph(m *onnx.ModelProto, model *head.Model) error {
+func readGraph(m *pb.ModelProto, model *head.Model) error {
 	if len(m.GetFunctions()) > 0 || len(m.GetOpsetImport()) != 1 || m.OpsetImport[0].GetDomain() != "" || m.OpsetImport[0].GetVersion() != opset {
 		return fmt.Errorf("the model has functions, or its operator set is not %d alone", opset)
 	}
 	p := &parameters{classes: len(model.Classes), features: len(model.Mean), temperature: float32(model.Temperature), normalize: model.L2Normalize}
 	tensor := func(name string, n int) ([]float32, error) {
-		i := slices.IndexFunc(m.Graph.GetInitializer(), func(t *onnx.TensorProto) bool { return t.GetName() == name })
+		i := slices.IndexFunc(m.Graph.GetInitializer(), func(t *pb.TensorProto) bool { return t.GetName() == name })
 		if i < 0 {
 			return nil, fmt.Errorf("the graph has no initializer %q", name)
 		}

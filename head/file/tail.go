@@ -10,6 +10,7 @@ import (
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Tail is the part of a backbone, from a tensor to the features, of which weights
@@ -18,7 +19,7 @@ type Tail struct {
 	// Backbone is the model of which the tail is a part, its external data read in. Write
 	// takes it as it was before the training, or the part of it that Read returns here: the tail
 	// with its weights.
-	Backbone *onnx.ModelProto
+	Backbone *pb.ModelProto
 
 	// Cut is the float32 tensor at which the tail begins, what the frozen part before it
 	// gives. "" means the inputs of the backbone.
@@ -108,7 +109,7 @@ func (t *Tail) named(name string) string {
 
 // model returns the tail with its weights and the head behind it, as a model
 // without metadata, and fills in what stands about it in the metadata.
-func (t *Tail) model(m *head.Model) (*onnx.ModelProto, *tailJSON, error) {
+func (t *Tail) model(m *head.Model) (*pb.ModelProto, *tailJSON, error) {
 	if t.Backbone.GetGraph() == nil {
 		return nil, nil, fmt.Errorf("tail: there is no backbone to take it from")
 	}
@@ -143,15 +144,15 @@ func (t *Tail) model(m *head.Model) (*onnx.ModelProto, *tailJSON, error) {
 	if renamed != nil {
 		j.Renamed = renamed
 	}
-	return &onnx.ModelProto{
+	return &pb.ModelProto{
 		IrVersion: part.IrVersion, OpsetImport: part.OpsetImport, Graph: part.Graph, Functions: part.Functions,
 	}, j, nil
 }
 
 // part returns the part of the backbone from the cut to the features, of which
 // there are d. It is the backbone itself if that begins at the cut already.
-func (t *Tail) part(d int) (*onnx.ModelProto, error) {
-	isCut := func(v *onnx.ValueInfoProto) bool { return v.GetName() == t.Cut }
+func (t *Tail) part(d int) (*pb.ModelProto, error) {
+	isCut := func(v *pb.ValueInfoProto) bool { return v.GetName() == t.Cut }
 	if t.detached || t.Cut != "" && slices.ContainsFunc(t.Backbone.Graph.GetInput(), isCut) {
 		return t.Backbone, nil
 	}
@@ -169,7 +170,7 @@ func (t *Tail) part(d int) (*onnx.ModelProto, error) {
 		return part, nil
 	}
 	for _, name := range []string{t.Cut, t.named(t.Features)} {
-		if elem := g.Types[name]; name != "" && elem != onnx.TensorProto_FLOAT {
+		if elem := g.Types[name]; name != "" && elem != pb.TensorProto_FLOAT {
 			return nil, fmt.Errorf("tensor %.80q holds %v, not float32", name, elem)
 		}
 	}
@@ -193,7 +194,7 @@ func (t *Tail) part(d int) (*onnx.ModelProto, error) {
 		}
 		dims = append(dims, dim)
 	}
-	part.Graph.Input[0] = onnx.TensorValue(t.Cut, onnx.TensorProto_FLOAT, dims...)
+	part.Graph.Input[0] = onnx.TensorValue(t.Cut, pb.TensorProto_FLOAT, dims...)
 	return part, nil
 }
 
@@ -208,7 +209,7 @@ func sizes(dims []onnx.Dim) []int64 {
 
 // readTail reads what model, whose graph begins at a cut, says of itself in text, and the
 // numbers of its head into m, of which classes and D are known. size is that of the file.
-func readTail(text string, model *onnx.ModelProto, m *head.Model, size int) (*Tail, error) {
+func readTail(text string, model *pb.ModelProto, m *head.Model, size int) (*Tail, error) {
 	var j tailJSON
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return nil, fmt.Errorf("metadata %stail: %w", props, err)
@@ -225,7 +226,7 @@ func readTail(text string, model *onnx.ModelProto, m *head.Model, size int) (*Ta
 		return nil, err
 	case len(sum.External) > 0:
 		return nil, fmt.Errorf("tensor %.80q lies in another file; a head file is whole", sum.External[0].Name)
-	case len(sum.Inputs) == 0 || t.Cut != "" && (sum.Inputs[0].Name != t.Cut || sum.Inputs[0].Elem != onnx.TensorProto_FLOAT):
+	case len(sum.Inputs) == 0 || t.Cut != "" && (sum.Inputs[0].Name != t.Cut || sum.Inputs[0].Elem != pb.TensorProto_FLOAT):
 		return nil, fmt.Errorf("the first input of the graph is not %.80q, of float32", t.Cut)
 	}
 	c := len(m.Classes)

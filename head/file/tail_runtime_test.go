@@ -12,11 +12,12 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // session runs a model.
-func session(t *testing.T, l *runtime.Library, m *onnx.ModelProto, outputs ...string) (s *runtime.Session, inputs []string) {
+func session(t *testing.T, l *runtime.Library, m *pb.ModelProto, outputs ...string) (s *runtime.Session, inputs []string) {
 	t.Helper()
 	sum, err := onnx.Walk(m)
 	if err != nil {

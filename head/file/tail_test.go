@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Sizes of the small backbone.
@@ -36,12 +37,12 @@ func values(seed uint64, n int) []float32 {
 }
 
 // half returns a float16 tensor of numbers that it holds exactly.
-func half(name string, dims ...int64) *onnx.TensorProto {
+func half(name string, dims ...int64) *pb.TensorProto {
 	n := int64(1)
 	for _, d := range dims {
 		n *= d
 	}
-	t := &onnx.TensorProto{Name: proto.String(name), Dims: dims, DataType: proto.Int32(int32(onnx.TensorProto_FLOAT16))}
+	t := &pb.TensorProto{Name: proto.String(name), Dims: dims, DataType: proto.Int32(int32(pb.TensorProto_FLOAT16))}
 	for i := range n {
 		t.RawData = append(t.RawData, 0, byte(0x30+4*(i%3))) // 1/8, 1/4, 1/2
 	}
@@ -50,23 +51,23 @@ func half(name string, dims ...int64) *onnx.TensorProto {
 
 // small returns a backbone: a frozen layer up to "cut", then
 // relu(cut·w1 + b1)·w2, of which w1 is stored as float16, with a mask as an input.
-func small(opset int64) *onnx.ModelProto {
+func small(opset int64) *pb.ModelProto {
 	batch, tokens := onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: -1, Name: "tokens"}
-	return &onnx.ModelProto{
+	return &pb.ModelProto{
 		IrVersion: proto.Int64(8), ProducerName: proto.String("somebody"),
-		OpsetImport: []*onnx.OperatorSetIdProto{{Version: proto.Int64(opset)}},
-		Graph: &onnx.GraphProto{
+		OpsetImport: []*pb.OperatorSetIdProto{{Version: proto.Int64(opset)}},
+		Graph: &pb.GraphProto{
 			Name: proto.String("backbone"),
-			Input: []*onnx.ValueInfoProto{
-				onnx.TensorValue("x", onnx.TensorProto_FLOAT, batch, tokens, onnx.Dim{Size: 4}),
-				onnx.TensorValue("mask", onnx.TensorProto_INT64, batch, tokens),
+			Input: []*pb.ValueInfoProto{
+				onnx.TensorValue("x", pb.TensorProto_FLOAT, batch, tokens, onnx.Dim{Size: 4}),
+				onnx.TensorValue("mask", pb.TensorProto_INT64, batch, tokens),
 			},
-			Output: []*onnx.ValueInfoProto{onnx.TensorValue("features", onnx.TensorProto_FLOAT, batch, tokens, onnx.Dim{Size: features})},
-			Initializer: []*onnx.TensorProto{
+			Output: []*pb.ValueInfoProto{onnx.TensorValue("features", pb.TensorProto_FLOAT, batch, tokens, onnx.Dim{Size: features})},
+			Initializer: []*pb.TensorProto{
 				onnx.FloatTensor("w0", values(1, 4*wide), 4, wide), half("w1", wide, wide),
 				onnx.FloatTensor("b1", values(2, wide), wide), onnx.FloatTensor("weight", values(3, wide*features), wide, features),
 			},
-			Node: []*onnx.NodeProto{
+			Node: []*pb.NodeProto{
 				onnx.Node("MatMul", []string{"x", "w0"}, []string{"cut"}),
 				onnx.Node("Cast", []string{"w1"}, []string{"w1_f32"}, onnx.IntAttribute("to", 1)),
 				onnx.Node("MatMul", []string{"cut", "w1_f32"}, []string{"product"}),
@@ -171,7 +172,7 @@ func TestTailRoundTrip(t *testing.T) {
 			if m.GetIrVersion() != 8 || s.Opsets[0].Version != 17 || m.MetadataProps[0].GetValue() != "2" {
 				t.Errorf("IR version %d, operator sets %v, format %s", m.GetIrVersion(), s.Opsets, m.MetadataProps[0].GetValue())
 			}
-			if cut == "cut" && slices.ContainsFunc(m.Graph.Initializer, func(x *onnx.TensorProto) bool { return x.GetName() == "w0" }) {
+			if cut == "cut" && slices.ContainsFunc(m.Graph.Initializer, func(x *pb.TensorProto) bool { return x.GetName() == "w0" }) {
 				t.Error("what is frozen before the cut is in the file")
 			}
 			for _, e := range m.MetadataProps {
@@ -262,15 +263,15 @@ func TestWriteRefusesTails(t *testing.T) {
 }
 
 // external moves a tensor into a file that there is not.
-func external(t *onnx.TensorProto) {
-	t.RawData, t.DataLocation = nil, onnx.TensorProto_EXTERNAL.Enum()
-	t.ExternalData = []*onnx.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("w.bin")}}
+func external(t *pb.TensorProto) {
+	t.RawData, t.DataLocation = nil, pb.TensorProto_EXTERNAL.Enum()
+	t.ExternalData = []*pb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("w.bin")}}
 }
 
 // Files with tails that are not what their metadata describe are refused.
 func TestReadRefusesTails(t *testing.T) {
-	meta := func(key, value string) func(m *onnx.ModelProto) {
-		return func(m *onnx.ModelProto) {
+	meta := func(key, value string) func(m *pb.ModelProto) {
+		return func(m *pb.ModelProto) {
 			for _, e := range m.MetadataProps {
 				if e.GetKey() == props+key {
 					e.Value = &value
@@ -278,8 +279,8 @@ func TestReadRefusesTails(t *testing.T) {
 			}
 		}
 	}
-	tail := func(edit func(j *tailJSON)) func(m *onnx.ModelProto) {
-		return func(m *onnx.ModelProto) {
+	tail := func(edit func(j *tailJSON)) func(m *pb.ModelProto) {
+		return func(m *pb.ModelProto) {
 			for _, e := range m.MetadataProps {
 				if e.GetKey() == props+"tail" {
 					var j tailJSON
@@ -296,8 +297,8 @@ func TestReadRefusesTails(t *testing.T) {
 			}
 		}
 	}
-	stored := func(name string, edit func(x *onnx.TensorProto)) func(m *onnx.ModelProto) {
-		return func(m *onnx.ModelProto) {
+	stored := func(name string, edit func(x *pb.TensorProto)) func(m *pb.ModelProto) {
+		return func(m *pb.ModelProto) {
 			for _, x := range m.Graph.Initializer {
 				if x.GetName() == name {
 					edit(x)
@@ -308,11 +309,11 @@ func TestReadRefusesTails(t *testing.T) {
 	const other = "another program has changed"
 	for _, test := range []struct {
 		name string
-		edit func(m *onnx.ModelProto)
+		edit func(m *pb.ModelProto)
 		want string
 	}{
-		{"no tail", func(m *onnx.ModelProto) {
-			m.MetadataProps = slices.DeleteFunc(m.MetadataProps, func(e *onnx.StringStringEntryProto) bool { return e.GetKey() == props+"tail" })
+		{"no tail", func(m *pb.ModelProto) {
+			m.MetadataProps = slices.DeleteFunc(m.MetadataProps, func(e *pb.StringStringEntryProto) bool { return e.GetKey() == props+"tail" })
 		}, "metadata headstart.tail is missing"},
 		{"a tail that is no JSON", meta("tail", "{"), "headstart.tail: "},
 		{"another format", meta("format", "1"), "headstart.standardization is missing"},
@@ -335,20 +336,20 @@ func TestReadRefusesTails(t *testing.T) {
 		{"another dim", meta("space.0", `{"dim":4}`), other},
 		{"fewer classes", meta("classes", `["a","b"]`), other},
 		{"no classes", meta("classes", `[]`), "0 classes"},
-		{"a stored weight cut", stored("w1", func(x *onnx.TensorProto) { x.RawData = x.RawData[2:] }), "raw_data"},
-		{"a stored weight that is no number", stored("w1", func(x *onnx.TensorProto) { x.RawData[0], x.RawData[1] = 0, 0x7e }), `weight "w1": value 0 is NaN`},
-		{"a stored weight of integers", stored("w1", func(x *onnx.TensorProto) { x.DataType = proto.Int32(int32(onnx.TensorProto_INT16)) }), "not floats"},
+		{"a stored weight cut", stored("w1", func(x *pb.TensorProto) { x.RawData = x.RawData[2:] }), "raw_data"},
+		{"a stored weight that is no number", stored("w1", func(x *pb.TensorProto) { x.RawData[0], x.RawData[1] = 0, 0x7e }), `weight "w1": value 0 is NaN`},
+		{"a stored weight of integers", stored("w1", func(x *pb.TensorProto) { x.DataType = proto.Int32(int32(pb.TensorProto_INT16)) }), "not floats"},
 		{"a stored weight outside", stored("w1", external), "lies in another file"},
 		{"a head's weight outside", stored("weight_1", external), "lies in another file"},
-		{"a head's weight that is no number", stored("weight_1", func(x *onnx.TensorProto) { copy(x.RawData, "\x00\x00\xc0\x7f") }), "weight: value 0 is NaN"},
-		{"another operator in the head", func(m *onnx.ModelProto) { m.Graph.Node[len(m.Graph.Node)-1].OpType = proto.String("LogSoftmax") }, other},
-		{"an operator of nobody", func(m *onnx.ModelProto) { m.Graph.Node[1].Domain = proto.String("evil") }, "operator domain"},
-		{"an operator that ends the process", func(m *onnx.ModelProto) {
+		{"a head's weight that is no number", stored("weight_1", func(x *pb.TensorProto) { copy(x.RawData, "\x00\x00\xc0\x7f") }), "weight: value 0 is NaN"},
+		{"another operator in the head", func(m *pb.ModelProto) { m.Graph.Node[len(m.Graph.Node)-1].OpType = proto.String("LogSoftmax") }, other},
+		{"an operator of nobody", func(m *pb.ModelProto) { m.Graph.Node[1].Domain = proto.String("evil") }, "operator domain"},
+		{"an operator that ends the process", func(m *pb.ModelProto) {
 			m.Graph.Node[1].OpType, m.Graph.Node[1].Input = proto.String("LayerNormalization"), []string{"cut", "w1_f32", ""}
 		}, "last input has no name"},
-		{"one more output", func(m *onnx.ModelProto) { m.Graph.Output = append(m.Graph.Output, m.Graph.Output[0]) }, "declared twice"},
-		{"no inputs", func(m *onnx.ModelProto) { m.Graph.Input = nil }, "first input"},
-		{"an old operator set", func(m *onnx.ModelProto) { m.OpsetImport[0].Version = proto.Int64(8) }, "operator set 8"},
+		{"one more output", func(m *pb.ModelProto) { m.Graph.Output = append(m.Graph.Output, m.Graph.Output[0]) }, "declared twice"},
+		{"no inputs", func(m *pb.ModelProto) { m.Graph.Input = nil }, "first input"},
+		{"an old operator set", func(m *pb.ModelProto) { m.OpsetImport[0].Version = proto.Int64(8) }, "operator set 8"},
 	} {
 		data, err := encode(tailed("mean", true))
 		if err != nil {

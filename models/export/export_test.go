@@ -19,6 +19,7 @@ import (
 	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -43,7 +44,7 @@ func library(t testing.TB) *runtime.Library {
 	return l
 }
 
-func backbone(t testing.TB, name string) *onnx.ModelProto {
+func backbone(t testing.TB, name string) *pb.ModelProto {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("../builtin", name, "onnx/model.onnx"))
 	if err != nil {
@@ -84,7 +85,7 @@ func texts() []runtime.Tensor {
 }
 
 // run runs a model on inputs and returns an output of n values.
-func run(t testing.TB, l *runtime.Library, m *onnx.ModelProto, inputs []string, in []runtime.Tensor, output string, shape ...int64) []float32 {
+func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, inputs []string, in []runtime.Tensor, output string, shape ...int64) []float32 {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
@@ -109,7 +110,7 @@ func run(t testing.TB, l *runtime.Library, m *onnx.ModelProto, inputs []string, 
 var textInputs = []string{"input_ids", "attention_mask", "token_type_ids"}
 
 // textBatch returns what the backbone with a head on the mean of its tokens computes, in float64 from the features.
-func textBatch(t testing.TB, l *runtime.Library, m *onnx.ModelProto, h *export.Head) export.Batch {
+func textBatch(t testing.TB, l *runtime.Library, m *pb.ModelProto, h *export.Head) export.Batch {
 	const d, tokens = 384, 6
 	x := run(t, l, m, textInputs, texts(), "last_hidden_state", 2, tokens, d)
 	b := export.Batch{Inputs: texts()}
@@ -140,13 +141,13 @@ func textBatch(t testing.TB, l *runtime.Library, m *onnx.ModelProto, h *export.H
 }
 
 // textHead is a head on the mean of the tokens, with two weights that were trained, one of them stored as float16.
-func textHead(t testing.TB, m *onnx.ModelProto) *export.Head {
+func textHead(t testing.TB, m *pb.ModelProto) *export.Head {
 	t.Helper()
 	h := head(3, 384)
 	h.Features, h.Pooling, h.Mask, h.Post = "last_hidden_state", "mean", "attention_mask", "l2"
 	h.Provenance = map[string]string{"backbone": "all-minilm-l6-v2", "sha256": strings.Repeat("0", 64)}
 	h.Weights = map[string][]float32{}
-	seen := map[onnx.TensorProto_DataType]bool{}
+	seen := map[pb.TensorProto_DataType]bool{}
 	for _, x := range slices.Backward(m.Graph.Initializer) {
 		v, err := onnx.Stored(m, x.GetName())
 		if err != nil || len(v.F32) < 300 || seen[v.Type] {
@@ -188,10 +189,10 @@ func TestFuse(t *testing.T) {
 	if fmt.Sprint(s.Inputs) != fmt.Sprint(was.Inputs) || s.IRVersion != was.IRVersion || fmt.Sprint(s.Opsets) != fmt.Sprint(was.Opsets) {
 		t.Errorf("inputs %v, IR version %d, operator sets %v", s.Inputs, s.IRVersion, s.Opsets)
 	}
-	if len(s.Outputs) != 2 || s.Outputs[0].Name != "logits" || s.Outputs[1].Name != "probabilities" || s.Outputs[0].Elem != onnx.TensorProto_FLOAT || s.Outputs[0].Shape[0].Size >= 0 || s.Outputs[1].Shape[1].Size != 3 {
+	if len(s.Outputs) != 2 || s.Outputs[0].Name != "logits" || s.Outputs[1].Name != "probabilities" || s.Outputs[0].Elem != pb.TensorProto_FLOAT || s.Outputs[0].Shape[0].Size >= 0 || s.Outputs[1].Shape[1].Size != 3 {
 		t.Errorf("outputs %v", s.Outputs)
 	}
-	have := map[string]*onnx.TensorProto{}
+	have := map[string]*pb.TensorProto{}
 	for _, x := range fused.Graph.Initializer {
 		have[x.GetName()] = x
 	}
@@ -223,7 +224,7 @@ func TestFuse(t *testing.T) {
 // An input that the features do not need stays, and so does the place of the others; what the backbone's own outputs needed goes.
 func TestFuseKeepsInputs(t *testing.T) {
 	m := backbone(t, "all-minilm-l6-v2")
-	m.Graph.Input = append([]*onnx.ValueInfoProto{onnx.TensorValue("unused", onnx.TensorProto_INT64, onnx.Dim{Size: -1})}, m.Graph.Input...)
+	m.Graph.Input = append([]*pb.ValueInfoProto{onnx.TensorValue("unused", pb.TensorProto_INT64, onnx.Dim{Size: -1})}, m.Graph.Input...)
 	last := m.Graph.Node[len(m.Graph.Node)-1]
 	h := textHead(t, m)
 	h.Weights = nil
@@ -238,17 +239,17 @@ func TestFuseKeepsInputs(t *testing.T) {
 }
 
 func TestFuseRefuses(t *testing.T) {
-	for want, edit := range map[string]func(m *onnx.ModelProto, h *export.Head){
-		"2 classes for a head of 3":       func(_ *onnx.ModelProto, h *export.Head) { h.Classes = h.Classes[1:] },
-		"stores no such tensor":           func(_ *onnx.ModelProto, h *export.Head) { h.Weights = map[string][]float32{"nowhere": {1}} },
-		`after "nowhere"`:                 func(_ *onnx.ModelProto, h *export.Head) { h.Features = "nowhere" },
-		"is not UTF-8":                    func(_ *onnx.ModelProto, h *export.Head) { h.Classes[0] = "\xff" },
-		"the name is taken":               func(_ *onnx.ModelProto, h *export.Head) { h.Provenance["classes"] = "x" },
-		"or it is not UTF-8":              func(_ *onnx.ModelProto, h *export.Head) { h.Provenance["x"] = "\xff" },
-		"it has no graph":                 func(m *onnx.ModelProto, _ *export.Head) { m.Graph = nil },
-		"lies in an external file":        func(m *onnx.ModelProto, _ *export.Head) { outside(m.Graph.Initializer[0]) },
-		`pooling "mode" is not known`:     func(_ *onnx.ModelProto, h *export.Head) { h.Pooling = "mode" },
-		"operator domain \"evil\" is not": func(m *onnx.ModelProto, _ *export.Head) { m.Graph.Node[0].Domain = proto.String("evil") },
+	for want, edit := range map[string]func(m *pb.ModelProto, h *export.Head){
+		"2 classes for a head of 3":       func(_ *pb.ModelProto, h *export.Head) { h.Classes = h.Classes[1:] },
+		"stores no such tensor":           func(_ *pb.ModelProto, h *export.Head) { h.Weights = map[string][]float32{"nowhere": {1}} },
+		`after "nowhere"`:                 func(_ *pb.ModelProto, h *export.Head) { h.Features = "nowhere" },
+		"is not UTF-8":                    func(_ *pb.ModelProto, h *export.Head) { h.Classes[0] = "\xff" },
+		"the name is taken":               func(_ *pb.ModelProto, h *export.Head) { h.Provenance["classes"] = "x" },
+		"or it is not UTF-8":              func(_ *pb.ModelProto, h *export.Head) { h.Provenance["x"] = "\xff" },
+		"it has no graph":                 func(m *pb.ModelProto, _ *export.Head) { m.Graph = nil },
+		"lies in an external file":        func(m *pb.ModelProto, _ *export.Head) { outside(m.Graph.Initializer[0]) },
+		`pooling "mode" is not known`:     func(_ *pb.ModelProto, h *export.Head) { h.Pooling = "mode" },
+		"operator domain \"evil\" is not": func(m *pb.ModelProto, _ *export.Head) { m.Graph.Node[0].Domain = proto.String("evil") },
 	} {
 		m := backbone(t, "all-minilm-l6-v2")
 		h := textHead(t, m)
@@ -260,9 +261,9 @@ func TestFuseRefuses(t *testing.T) {
 	}
 }
 
-func outside(t *onnx.TensorProto) {
-	t.RawData, t.DataLocation = nil, onnx.TensorProto_EXTERNAL.Enum()
-	t.ExternalData = []*onnx.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("w.bin")}}
+func outside(t *pb.TensorProto) {
+	t.RawData, t.DataLocation = nil, pb.TensorProto_EXTERNAL.Enum()
+	t.ExternalData = []*pb.StringStringEntryProto{{Key: proto.String("location"), Value: proto.String("w.bin")}}
 }
 
 // tree lists what is in a folder.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // props is what the names of the metadata start with.
@@ -35,7 +36,7 @@ type Head struct {
 //
 // Errors: what layer.Append and onnx.Rewrite refuse, a number of classes that
 // does not fit, values that are in an external file, names and texts that are not UTF-8.
-func Fuse(backbone *onnx.ModelProto, h *Head) (*onnx.ModelProto, error) {
+func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	if len(h.Classes) != len(h.Bias) {
 		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), len(h.Bias))
 	}
@@ -58,8 +59,8 @@ func Fuse(backbone *onnx.ModelProto, h *Head) (*onnx.ModelProto, error) {
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	// Who feeds the backbone feeds this model as well, what it does not need included.
-	stored := func(list []*onnx.TensorProto, name string) bool {
-		return slices.ContainsFunc(list, func(t *onnx.TensorProto) bool { return t.GetName() == name })
+	stored := func(list []*pb.TensorProto, name string) bool {
+		return slices.ContainsFunc(list, func(t *pb.TensorProto) bool { return t.GetName() == name })
 	}
 	out.Graph.Input = nil
 	for _, v := range backbone.Graph.GetInput() {
@@ -73,7 +74,7 @@ func Fuse(backbone *onnx.ModelProto, h *Head) (*onnx.ModelProto, error) {
 	}
 	out.MetadataProps = nil
 	put := func(key, value string) {
-		out.MetadataProps = append(out.MetadataProps, &onnx.StringStringEntryProto{Key: proto.String(props + key), Value: proto.String(value)})
+		out.MetadataProps = append(out.MetadataProps, &pb.StringStringEntryProto{Key: proto.String(props + key), Value: proto.String(value)})
 	}
 	put("classes", string(classes))
 	put("temperature", strconv.FormatFloat(float64(h.Temperature), 'g', -1, 32))

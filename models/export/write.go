@@ -16,6 +16,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -76,7 +77,7 @@ type Written struct {
 // weights into a file beside the model, as is done in any case where they do not fit into
 // one. Everything is written under a temporary name beside dir, run on the batches
 // of c and compared; an error, a DifferentError among them, leaves nothing.
-func Write(ctx context.Context, dir string, m *onnx.ModelProto, external bool, c *Check) (w *Written, err error) {
+func Write(ctx context.Context, dir string, m *pb.ModelProto, external bool, c *Check) (w *Written, err error) {
 	if len(c.Batches) == 0 || c.Classes < 1 {
 		return nil, fmt.Errorf("export: %s: there are no samples to check the model on", dir)
 	}
@@ -142,7 +143,7 @@ func vacant(dir string) (string, error) {
 
 // Save writes a model into a folder that is there, and reports whether its
 // larger weights are in a file of their own: with external, and where they must be. m is not changed.
-func Save(dir string, m *onnx.ModelProto, external bool) (data bool, err error) {
+func Save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
 	data = external || proto.Size(m) > largest
 	if data {
 		if m, err = onnx.Rewrite(m, nil); err != nil { // a copy, as far as it changes

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -12,7 +13,7 @@ import (
 // number behind them, names of nodes too; the map has the new name of every
 // tensor of part. m and part are not changed; the result shares with m what it
 // can.
-func Append(m *ModelProto, part *GraphProto) (*ModelProto, map[string]string, error) {
+func Append(m *pb.ModelProto, part *pb.GraphProto) (*pb.ModelProto, map[string]string, error) {
 	g := m.GetGraph()
 	if g == nil {
 		return nil, nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)
@@ -49,7 +50,7 @@ func Append(m *ModelProto, part *GraphProto) (*ModelProto, map[string]string, er
 		names[name] = unique(name, tensors)
 		return nil
 	}
-	out.Graph.Initializer = append([]*TensorProto(nil), g.GetInitializer()...)
+	out.Graph.Initializer = append([]*pb.TensorProto(nil), g.GetInitializer()...)
 	for _, t := range part.GetInitializer() {
 		if err := own(t.GetName()); err != nil {
 			return nil, nil, err
@@ -58,7 +59,7 @@ func Append(m *ModelProto, part *GraphProto) (*ModelProto, map[string]string, er
 		t.Name = proto.String(names[t.GetName()])
 		out.Graph.Initializer = append(out.Graph.Initializer, t)
 	}
-	out.Graph.Node = append([]*NodeProto(nil), g.GetNode()...)
+	out.Graph.Node = append([]*pb.NodeProto(nil), g.GetNode()...)
 	for _, n := range part.GetNode() {
 		if !imported[standard(n.GetDomain())] {
 			return nil, nil, fmt.Errorf("onnx: append: node %s: the model imports no operator set of domain %s", quote(n.GetName()), quote(n.GetDomain()))
@@ -97,7 +98,7 @@ func Append(m *ModelProto, part *GraphProto) (*ModelProto, map[string]string, er
 		n.Input, n.Output = inputs, outputs
 		out.Graph.Node = append(out.Graph.Node, n)
 	}
-	out.Graph.Output = append([]*ValueInfoProto(nil), g.GetOutput()...)
+	out.Graph.Output = append([]*pb.ValueInfoProto(nil), g.GetOutput()...)
 	for _, v := range part.GetOutput() {
 		name := names[v.GetName()]
 		if name == "" {
@@ -111,8 +112,8 @@ func Append(m *ModelProto, part *GraphProto) (*ModelProto, map[string]string, er
 }
 
 // taken adds the names of a graph's tensors and nodes, those of bodies too.
-func taken(g *GraphProto, tensors, nodes map[string]bool) {
-	for _, list := range [][]*ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
+func taken(g *pb.GraphProto, tensors, nodes map[string]bool) {
+	for _, list := range [][]*pb.ValueInfoProto{g.GetInput(), g.GetOutput(), g.GetValueInfo()} {
 		for _, v := range list {
 			tensors[v.GetName()] = true
 		}
@@ -129,7 +130,7 @@ func taken(g *GraphProto, tensors, nodes map[string]bool) {
 			tensors[o] = true
 		}
 		for _, a := range n.GetAttribute() {
-			for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+			for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
 				taken(body, tensors, nodes)
 			}
 		}

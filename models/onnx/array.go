@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // array is the values of a small constant while it is computed with: floats as
@@ -22,19 +24,19 @@ var (
 )
 
 // isFloat tells whether values of the type are kept as f.
-func isFloat(elem TensorProto_DataType) bool {
+func isFloat(elem pb.TensorProto_DataType) bool {
 	switch elem {
-	case TensorProto_FLOAT, TensorProto_FLOAT16, TensorProto_BFLOAT16, TensorProto_DOUBLE:
+	case pb.TensorProto_FLOAT, pb.TensorProto_FLOAT16, pb.TensorProto_BFLOAT16, pb.TensorProto_DOUBLE:
 		return true
 	}
 	return false
 }
 
 // isInteger tells whether values of the type are kept as i.
-func isInteger(elem TensorProto_DataType) bool {
+func isInteger(elem pb.TensorProto_DataType) bool {
 	switch elem {
-	case TensorProto_BOOL, TensorProto_INT8, TensorProto_INT16, TensorProto_INT32, TensorProto_INT64,
-		TensorProto_UINT8, TensorProto_UINT16, TensorProto_UINT32, TensorProto_UINT64:
+	case pb.TensorProto_BOOL, pb.TensorProto_INT8, pb.TensorProto_INT16, pb.TensorProto_INT32, pb.TensorProto_INT64,
+		pb.TensorProto_UINT8, pb.TensorProto_UINT16, pb.TensorProto_UINT32, pb.TensorProto_UINT64:
 		return true
 	}
 	return false
@@ -52,37 +54,37 @@ func newArray(v value) *array {
 }
 
 // roundFloat rounds to what a float type can hold.
-func roundFloat(elem TensorProto_DataType, v float64) float64 {
+func roundFloat(elem pb.TensorProto_DataType, v float64) float64 {
 	switch elem {
-	case TensorProto_FLOAT:
+	case pb.TensorProto_FLOAT:
 		return float64(float32(v))
-	case TensorProto_FLOAT16:
+	case pb.TensorProto_FLOAT16:
 		return float64(fromHalf(toHalf(float32(v))))
-	case TensorProto_BFLOAT16:
+	case pb.TensorProto_BFLOAT16:
 		return float64(fromBrain(toBrain(float32(v))))
 	}
 	return v
 }
 
 // wrap takes an integer into the range of its type, as the processor does.
-func wrap(elem TensorProto_DataType, v int64) int64 {
+func wrap(elem pb.TensorProto_DataType, v int64) int64 {
 	switch elem {
-	case TensorProto_BOOL:
+	case pb.TensorProto_BOOL:
 		if v != 0 {
 			return 1
 		}
 		return 0
-	case TensorProto_INT8:
+	case pb.TensorProto_INT8:
 		return int64(int8(v))
-	case TensorProto_INT16:
+	case pb.TensorProto_INT16:
 		return int64(int16(v))
-	case TensorProto_INT32:
+	case pb.TensorProto_INT32:
 		return int64(int32(v))
-	case TensorProto_UINT8:
+	case pb.TensorProto_UINT8:
 		return int64(uint8(v))
-	case TensorProto_UINT16:
+	case pb.TensorProto_UINT16:
 		return int64(uint16(v))
-	case TensorProto_UINT32:
+	case pb.TensorProto_UINT32:
 		return int64(uint32(v))
 	}
 	return v
@@ -90,19 +92,19 @@ func wrap(elem TensorProto_DataType, v int64) int64 {
 
 // readTensor returns the values of a stored tensor; with none if they are of a
 // type that no values are kept of.
-func readTensor(t *TensorProto) (*Tensor, error) {
-	if t.GetDataLocation() == TensorProto_EXTERNAL {
+func readTensor(t *pb.TensorProto) (*Tensor, error) {
+	if t.GetDataLocation() == pb.TensorProto_EXTERNAL {
 		return nil, errExternal
 	}
 	if err := checkValues(t); err != nil {
 		return nil, err
 	}
-	out := &Tensor{Type: TensorProto_DataType(t.GetDataType()), Dims: t.GetDims()}
+	out := &Tensor{Type: pb.TensorProto_DataType(t.GetDataType()), Dims: t.GetDims()}
 	n := int(total(out.Dims))
 	raw, le := t.GetRawData(), binary.LittleEndian
 	inRaw := t.RawData != nil
 	switch out.Type {
-	case TensorProto_FLOAT:
+	case pb.TensorProto_FLOAT:
 		out.F32 = make([]float32, n)
 		if !inRaw {
 			copy(out.F32, t.GetFloatData())
@@ -111,9 +113,9 @@ func readTensor(t *TensorProto) (*Tensor, error) {
 		for i := range out.F32 {
 			out.F32[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
 		}
-	case TensorProto_FLOAT16, TensorProto_BFLOAT16:
+	case pb.TensorProto_FLOAT16, pb.TensorProto_BFLOAT16:
 		from := fromHalf
-		if out.Type == TensorProto_BFLOAT16 {
+		if out.Type == pb.TensorProto_BFLOAT16 {
 			from = fromBrain
 		}
 		out.F32 = make([]float32, n)
@@ -124,7 +126,7 @@ func readTensor(t *TensorProto) (*Tensor, error) {
 				out.F32[i] = from(uint16(t.Int32Data[i]))
 			}
 		}
-	case TensorProto_DOUBLE:
+	case pb.TensorProto_DOUBLE:
 		out.F32 = make([]float32, n)
 		for i := range out.F32 {
 			if inRaw {
@@ -133,19 +135,19 @@ func readTensor(t *TensorProto) (*Tensor, error) {
 				out.F32[i] = float32(t.DoubleData[i])
 			}
 		}
-	case TensorProto_INT64, TensorProto_UINT64:
+	case pb.TensorProto_INT64, pb.TensorProto_UINT64:
 		out.I64 = make([]int64, n)
 		for i := range out.I64 {
 			switch {
 			case inRaw:
 				out.I64[i] = int64(le.Uint64(raw[8*i:]))
-			case out.Type == TensorProto_INT64:
+			case out.Type == pb.TensorProto_INT64:
 				out.I64[i] = t.Int64Data[i]
 			default:
 				out.I64[i] = int64(t.Uint64Data[i])
 			}
 		}
-	case TensorProto_UINT32:
+	case pb.TensorProto_UINT32:
 		out.I64 = make([]int64, n)
 		for i := range out.I64 {
 			if inRaw {
@@ -154,7 +156,7 @@ func readTensor(t *TensorProto) (*Tensor, error) {
 				out.I64[i] = int64(uint32(t.Uint64Data[i]))
 			}
 		}
-	case TensorProto_INT32, TensorProto_INT16, TensorProto_UINT16, TensorProto_INT8, TensorProto_UINT8:
+	case pb.TensorProto_INT32, pb.TensorProto_INT16, pb.TensorProto_UINT16, pb.TensorProto_INT8, pb.TensorProto_UINT8:
 		out.I32 = make([]int32, n)
 		for i := range out.I32 {
 			var v int64
@@ -170,7 +172,7 @@ func readTensor(t *TensorProto) (*Tensor, error) {
 			}
 			out.I32[i] = int32(wrap(out.Type, v))
 		}
-	case TensorProto_BOOL:
+	case pb.TensorProto_BOOL:
 		out.Bool = make([]bool, n)
 		for i := range out.Bool {
 			if inRaw {
@@ -185,14 +187,14 @@ func readTensor(t *TensorProto) (*Tensor, error) {
 
 // arrayOf returns a stored tensor's values to compute with. Unlike readTensor
 // it does not round DOUBLE.
-func arrayOf(t *TensorProto) (*array, error) {
+func arrayOf(t *pb.TensorProto) (*array, error) {
 	x, err := readTensor(t)
 	if err != nil {
 		return nil, err
 	}
 	a := newArray(value{x.Type, x.Dims})
 	switch {
-	case x.Type == TensorProto_DOUBLE:
+	case x.Type == pb.TensorProto_DOUBLE:
 		for i := range a.f {
 			if t.RawData != nil {
 				a.f[i] = math.Float64frombits(binary.LittleEndian.Uint64(t.RawData[8*i:]))
@@ -231,12 +233,12 @@ func (a *array) tensor() *Tensor {
 		for i, v := range a.f {
 			t.F32[i] = float32(v)
 		}
-	case a.elem == TensorProto_BOOL:
+	case a.elem == pb.TensorProto_BOOL:
 		t.Bool = make([]bool, len(a.i))
 		for i, v := range a.i {
 			t.Bool[i] = v != 0
 		}
-	case a.elem == TensorProto_INT64 || a.elem == TensorProto_UINT64 || a.elem == TensorProto_UINT32:
+	case a.elem == pb.TensorProto_INT64 || a.elem == pb.TensorProto_UINT64 || a.elem == pb.TensorProto_UINT32:
 		t.I64 = a.i
 	default:
 		t.I32 = make([]int32, len(a.i))

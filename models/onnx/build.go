@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -16,7 +17,7 @@ type Dim struct {
 
 // FloatTensor returns a float32 tensor of the given shape. It panics if the
 // shape does not hold len(values) elements.
-func FloatTensor(name string, values []float32, dims ...int64) *TensorProto {
+func FloatTensor(name string, values []float32, dims ...int64) *pb.TensorProto {
 	n := int64(1)
 	for _, d := range dims {
 		n *= d
@@ -28,17 +29,17 @@ func FloatTensor(name string, values []float32, dims ...int64) *TensorProto {
 	for _, v := range values {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
-	return &TensorProto{
+	return &pb.TensorProto{
 		Name:     proto.String(name),
 		Dims:     dims,
-		DataType: proto.Int32(int32(TensorProto_FLOAT)),
+		DataType: proto.Int32(int32(pb.TensorProto_FLOAT)),
 		RawData:  raw,
 	}
 }
 
 // Node returns a call of an operator of the standard domain.
-func Node(opType string, inputs, outputs []string, attributes ...*AttributeProto) *NodeProto {
-	return &NodeProto{
+func Node(opType string, inputs, outputs []string, attributes ...*pb.AttributeProto) *pb.NodeProto {
+	return &pb.NodeProto{
 		Name:      proto.String(opType + ":" + outputs[0]),
 		OpType:    proto.String(opType),
 		Input:     inputs,
@@ -48,26 +49,26 @@ func Node(opType string, inputs, outputs []string, attributes ...*AttributeProto
 }
 
 // IntAttribute returns an integer attribute of a node.
-func IntAttribute(name string, v int64) *AttributeProto {
-	return &AttributeProto{Name: proto.String(name), Type: AttributeProto_INT.Enum(), I: proto.Int64(v)}
+func IntAttribute(name string, v int64) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: proto.String(name), Type: pb.AttributeProto_INT.Enum(), I: proto.Int64(v)}
 }
 
 // TensorValue returns the declaration of a tensor: a graph's input or output.
-func TensorValue(name string, elem TensorProto_DataType, shape ...Dim) *ValueInfoProto {
-	s := new(TensorShapeProto)
+func TensorValue(name string, elem pb.TensorProto_DataType, shape ...Dim) *pb.ValueInfoProto {
+	s := new(pb.TensorShapeProto)
 	for _, d := range shape {
-		dim := new(TensorShapeProto_Dimension)
+		dim := new(pb.TensorShapeProto_Dimension)
 		switch {
 		case d.Size >= 0:
-			dim.Value = &TensorShapeProto_Dimension_DimValue{DimValue: d.Size}
+			dim.Value = &pb.TensorShapeProto_Dimension_DimValue{DimValue: d.Size}
 		case d.Name != "":
-			dim.Value = &TensorShapeProto_Dimension_DimParam{DimParam: d.Name}
+			dim.Value = &pb.TensorShapeProto_Dimension_DimParam{DimParam: d.Name}
 		}
 		s.Dim = append(s.Dim, dim)
 	}
-	return &ValueInfoProto{
+	return &pb.ValueInfoProto{
 		Name: proto.String(name),
-		Type: &TypeProto{Value: &TypeProto_TensorType{TensorType: &TypeProto_Tensor{
+		Type: &pb.TypeProto{Value: &pb.TypeProto_TensorType{TensorType: &pb.TypeProto_Tensor{
 			ElemType: proto.Int32(int32(elem)),
 			Shape:    s,
 		}}},
@@ -75,6 +76,6 @@ func TensorValue(name string, elem TensorProto_DataType, shape ...Dim) *ValueInf
 }
 
 // IntsAttribute returns an attribute of a node that is a list of integers.
-func IntsAttribute(name string, v ...int64) *AttributeProto {
-	return &AttributeProto{Name: proto.String(name), Type: AttributeProto_INTS.Enum(), Ints: v}
+func IntsAttribute(name string, v ...int64) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: proto.String(name), Type: pb.AttributeProto_INTS.Enum(), Ints: v}
 }

@@ -3,11 +3,13 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // value is what is known of a tensor without its values.
 type value struct {
-	elem TensorProto_DataType
+	elem pb.TensorProto_DataType
 	dims []int64
 }
 
@@ -15,16 +17,16 @@ type value struct {
 // rule may ask for the inputs below the operator's least without asking has.
 type call struct {
 	f *folder
-	n *NodeProto
+	n *pb.NodeProto
 }
 
 // has reports whether input i is given.
 func (c *call) has(i int) bool { return i < len(c.n.GetInput()) && c.n.Input[i] != "" }
 
-func (c *call) shape(i int) []int64             { return c.f.g.Shapes[c.n.Input[i]] }
-func (c *call) elem(i int) TensorProto_DataType { return c.f.g.Types[c.n.Input[i]] }
-func (c *call) rank(i int) int                  { return len(c.shape(i)) }
-func (c *call) attribute(name string) *AttributeProto {
+func (c *call) shape(i int) []int64                { return c.f.g.Shapes[c.n.Input[i]] }
+func (c *call) elem(i int) pb.TensorProto_DataType { return c.f.g.Types[c.n.Input[i]] }
+func (c *call) rank(i int) int                     { return len(c.shape(i)) }
+func (c *call) attribute(name string) *pb.AttributeProto {
 	for _, a := range c.n.GetAttribute() {
 		if a.GetName() == name {
 			return a
@@ -163,6 +165,6 @@ func total(dims []int64) int64 {
 }
 
 // one is the result of a rule with one output.
-func one(elem TensorProto_DataType, dims []int64) ([]value, error) {
+func one(elem pb.TensorProto_DataType, dims []int64) ([]value, error) {
 	return []value{{elem, dims}}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -35,7 +36,7 @@ var ErrNotModel = errors.New("not an ONNX model")
 // Decode reads a model from the bytes of an ONNX file. The model does not
 // refer to data afterwards. Only what makes the bytes a model is checked here;
 // Walk checks the rest.
-func Decode(data []byte) (*ModelProto, error) {
+func Decode(data []byte) (*pb.ModelProto, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("onnx: %d bytes: a model of more than %d bytes keeps its weights in external files", len(data), MaxSize)
 	}
@@ -43,10 +44,10 @@ func Decode(data []byte) (*ModelProto, error) {
 		return nil, fmt.Errorf("onnx: %w: the file is empty", ErrNotModel)
 	}
 	left := min(maxParts, fewParts+len(data)/bytesPerPart)
-	if err := countParts(data, (*ModelProto)(nil).ProtoReflect().Descriptor(), 0, &left); err != nil {
+	if err := countParts(data, (*pb.ModelProto)(nil).ProtoReflect().Descriptor(), 0, &left); err != nil {
 		return nil, err
 	}
-	m := new(ModelProto)
+	m := new(pb.ModelProto)
 	if err := (proto.UnmarshalOptions{RecursionLimit: maxDepth}).Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("onnx: %w: %w", ErrNotModel, err)
 	}
@@ -105,7 +106,7 @@ func countParts(data []byte, md protoreflect.MessageDescriptor, depth int, left 
 // Encode writes a model as the bytes of an ONNX file: the same bytes for the
 // same model, fields in the order of their numbers, but those of a oneof after
 // the others, and unknown fields at the end of their message.
-func Encode(m *ModelProto) ([]byte, error) {
+func Encode(m *pb.ModelProto) ([]byte, error) {
 	if n := proto.Size(m); n > MaxSize {
 		return nil, fmt.Errorf("onnx: the model has %d bytes, more than the %d that one file can hold", n, MaxSize)
 	}
@@ -117,4 +118,4 @@ func Encode(m *ModelProto) ([]byte, error) {
 }
 
 // Equal reports whether two graphs say the same, unknown fields included.
-func Equal(a, b *GraphProto) bool { return proto.Equal(a, b) }
+func Equal(a, b *pb.GraphProto) bool { return proto.Equal(a, b) }

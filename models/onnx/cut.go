@@ -3,6 +3,8 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Cut is a tensor through which everything flows that weights have worked on:
@@ -158,7 +160,7 @@ func newFlow(g *Graph, output string) (*flow, error) {
 
 // trained tells which inputs of a node are weights to train: not the statistics
 // of a BatchNormalization.
-func (w *flow) trained(n *NodeProto) []string {
+func (w *flow) trained(n *pb.NodeProto) []string {
 	var names []string
 	for k, in := range n.GetInput() {
 		if w.g.isWeight(in) && !(n.GetOpType() == "BatchNormalization" && k >= 3) {
@@ -218,7 +220,7 @@ func Cuts(g *Graph, output string) ([]Cut, error) {
 	for p, n := 0, 0; p < w.end; p++ {
 		n += jumped[p]
 		t := name[p]
-		if elem := g.Types[t]; n != 0 || g.inner[t] || elem != TensorProto_FLOAT && elem != TensorProto_FLOAT16 && t != output {
+		if elem := g.Types[t]; n != 0 || g.inner[t] || elem != pb.TensorProto_FLOAT && elem != pb.TensorProto_FLOAT16 && t != output {
 			continue
 		}
 		c := Cut{Tensor: t, Shape: g.Shapes[t], Parameters: after[p], Shared: shared[p]}

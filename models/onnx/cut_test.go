@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
 // network makes a model of nodes written "out… = Op in…"; all weights w…, of
 // w's own shape, are stored.
-func network(weights map[string][]int64, inputs map[string]*ValueInfoProto, output string, lines ...string) *ModelProto {
+func network(weights map[string][]int64, inputs map[string]*pb.ValueInfoProto, output string, lines ...string) *pb.ModelProto {
 	m := small(nil)
 	m.Graph.Input, m.Graph.Node = nil, nil
 	for _, name := range sorted(inputs) {
@@ -25,18 +26,18 @@ func network(weights map[string][]int64, inputs map[string]*ValueInfoProto, outp
 		f := strings.Fields(from)
 		m.Graph.Node = append(m.Graph.Node, Node(f[0], f[1:], strings.Fields(to)))
 	}
-	m.Graph.Output = []*ValueInfoProto{{Name: proto.String(output)}}
+	m.Graph.Output = []*pb.ValueInfoProto{{Name: proto.String(output)}}
 	return m
 }
 
 func TestCuts(t *testing.T) {
-	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
-	two := map[string]*ValueInfoProto{"x": x["x"], "mask": TensorValue("mask", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	x := map[string]*pb.ValueInfoProto{"x": TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	two := map[string]*pb.ValueInfoProto{"x": x["x"], "mask": TensorValue("mask", pb.TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
 	w := map[string][]int64{"w1": {4, 4}, "w2": {4, 4}, "w3": {4, 3}}
 	for _, c := range []struct {
 		name    string
 		weights map[string][]int64
-		inputs  map[string]*ValueInfoProto
+		inputs  map[string]*pb.ValueInfoProto
 		lines   []string
 		want    string // tensor:parameters[:shared][+side], …
 	}{
@@ -82,10 +83,10 @@ func TestCuts(t *testing.T) {
 	}
 	// What a branch makes is no place to cut.
 	m := network(w, x, "y", "a = MatMul x w1", "b = If yes", "y = MatMul b w3")
-	m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{Name: proto.String("yes"), DataType: proto.Int32(int32(TensorProto_BOOL)), RawData: []byte{1}})
-	m.Graph.Node[1].Attribute = []*AttributeProto{{Name: proto.String("then_branch"), G: &GraphProto{
-		Node:   []*NodeProto{Node("MatMul", []string{"a", "w2"}, []string{"p"}), Node("Relu", []string{"p"}, []string{"q"})},
-		Output: []*ValueInfoProto{{Name: proto.String("q")}},
+	m.Graph.Initializer = append(m.Graph.Initializer, &pb.TensorProto{Name: proto.String("yes"), DataType: proto.Int32(int32(pb.TensorProto_BOOL)), RawData: []byte{1}})
+	m.Graph.Node[1].Attribute = []*pb.AttributeProto{{Name: proto.String("then_branch"), G: &pb.GraphProto{
+		Node:   []*pb.NodeProto{Node("MatMul", []string{"a", "w2"}, []string{"p"}), Node("Relu", []string{"p"}, []string{"q"})},
+		Output: []*pb.ValueInfoProto{{Name: proto.String("q")}},
 	}}}
 	g, err := Fold(m, nil)
 	if err != nil {
@@ -119,11 +120,11 @@ func TestCuts(t *testing.T) {
 // the tail. It made the cut there a second time: a name was an input and the
 // output of a node, which the runtime refuses.
 func TestTailKeepsMakerOfCut(t *testing.T) {
-	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	x := map[string]*pb.ValueInfoProto{"x": TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
 	w := map[string][]int64{"w1": {4, 4}, "w2": {2, 2}}
 	m := network(w, x, "y", "a = MatMul x w1", "b b_1 = Split a", "y = MatMul b w2")
-	m.Graph.Node[1].Attribute = []*AttributeProto{IntAttribute("axis", 1)}
-	m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String("b_1")})
+	m.Graph.Node[1].Attribute = []*pb.AttributeProto{IntAttribute("axis", 1)}
+	m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String("b_1")})
 	g, err := Fold(m, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +141,7 @@ func TestTailKeepsMakerOfCut(t *testing.T) {
 	if want := []string{"MatMul a", "Split b_2 b_1", "MatMul y"}; !slices.Equal(ops, want) || !slices.Equal(tail.Inputs, []string{"b", "x"}) {
 		t.Errorf("nodes %q of %q, want %q", ops, tail.Inputs, want)
 	}
-	if !slices.Equal(tail.Shapes["b_2"], []int64{2, 2}) || tail.Types["b_2"] != TensorProto_FLOAT {
+	if !slices.Equal(tail.Shapes["b_2"], []int64{2, 2}) || tail.Types["b_2"] != pb.TensorProto_FLOAT {
 		t.Errorf("the cut that is made again: %v%v", tail.Types["b_2"], tail.Shapes["b_2"])
 	}
 	if made := g.Nodes[1].Output; !slices.Equal(made, []string{"b", "b_1"}) {
@@ -180,7 +181,7 @@ func TestLayerNames(t *testing.T) {
 
 func TestLayerOfMetadata(t *testing.T) {
 	w := &flow{g: &Graph{
-		Constants: map[string]*Tensor{"m.encoder.layer.0.bias": {Type: TensorProto_FLOAT, Dims: []int64{2}}},
+		Constants: map[string]*Tensor{"m.encoder.layer.0.bias": {Type: pb.TensorProto_FLOAT, Dims: []int64{2}}},
 		Stored:    map[string]string{"m.encoder.layer.0.bias": "m.encoder.layer.0.bias"},
 	}}
 	n := Node("Add", []string{"/m/encoder/layer.7/Add_output_0", "m.encoder.layer.0.bias"}, []string{"y"})
@@ -195,7 +196,7 @@ func TestLayerOfMetadata(t *testing.T) {
 		": Features/m: BertModel/m.encoder: Encoder/m.encoder.layer.2: Layer/m.encoder.layer.2.output: Output/add_5: aten.add.Tensor": "m.encoder.layer.2",
 		": Features/m: BertModel/m.embeddings: Embeddings/add: aten.add.Tensor":                                                       "", "": "", "add": "",
 	} {
-		n.MetadataProps = []*StringStringEntryProto{{Key: proto.String("namespace"), Value: proto.String(namespace)}}
+		n.MetadataProps = []*pb.StringStringEntryProto{{Key: proto.String("namespace"), Value: proto.String(namespace)}}
 		if l := w.layerOf(n); l != want {
 			t.Errorf("%s: %q, want %q", namespace, l, want)
 		}
@@ -205,7 +206,7 @@ func TestLayerOfMetadata(t *testing.T) {
 // Layers by name end where the next one begins, blocks without names where
 // branches meet or the tensor is narrow.
 func TestLayers(t *testing.T) {
-	x := map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
+	x := map[string]*pb.ValueInfoProto{"x": TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: 2}, Dim{Size: 4})}
 	w := map[string][]int64{"w1": {4, 4}, "w2": {4, 4}, "up": {4, 9}, "down": {9, 2}, "w3": {2, 3}, "w4": {3, 3}}
 	lines := []string{"a = MatMul x w1", "b = MatMul a w2", "c = Add a b", "d = Relu c", "e = MatMul d up", "f = Relu e", "g = MatMul f down", "h = MatMul g w3", "y = MatMul h w4"}
 	for _, test := range []struct{ names, want string }{
@@ -247,15 +248,15 @@ func TestLayers(t *testing.T) {
 // Open dimensions are named where they go.
 func TestOutlineOpen(t *testing.T) {
 	n, s := Dim{Size: -1, Name: "N"}, Dim{Size: -1, Name: "S"}
-	m := small(func(m *ModelProto) {
-		m.Graph.Input = []*ValueInfoProto{TensorValue("x", TensorProto_FLOAT, n, s, Dim{Size: 4}), TensorValue("z", TensorProto_FLOAT, s, n)}
+	m := small(func(m *pb.ModelProto) {
+		m.Graph.Input = []*pb.ValueInfoProto{TensorValue("x", pb.TensorProto_FLOAT, n, s, Dim{Size: 4}), TensorValue("z", pb.TensorProto_FLOAT, s, n)}
 		list := func(name string, v ...int64) {
-			m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(TensorProto_INT64)), Int64Data: v})
+			m.Graph.Initializer = append(m.Graph.Initializer, &pb.TensorProto{Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: v})
 		}
 		list("rows", -1, 4)
 		list("pair", 0, -1, 2)
 		list("flat", -1)
-		m.Graph.Node = []*NodeProto{
+		m.Graph.Node = []*pb.NodeProto{
 			Node("Reshape", []string{"x", "rows"}, []string{"a"}),
 			Node("Reshape", []string{"x", "pair"}, []string{"b"}),
 			Node("Reshape", []string{"x", "flat"}, []string{"c"}),
@@ -267,7 +268,7 @@ func TestOutlineOpen(t *testing.T) {
 		list("pads", 0, 1, 0, 0, 2, 0)
 		m.Graph.Output = nil
 		for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
-			m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String(name)})
+			m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String(name)})
 		}
 	})
 	_, shapes, err := OutlineOpen(m, map[string][]Dim{"x": {n, s, {Size: 4}}, "z": {s, n}})

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // ErrBypass is wrapped by Detach's error for a tensor that not everything flows
@@ -50,7 +52,7 @@ func (e *BypassError) Unwrap() error { return ErrBypass }
 //
 // With cut "" the part begins at m's inputs: it is Prune. The result shares
 // everything it can with m, which is not changed.
-func Detach(m *ModelProto, cut string, outputs ...string) (*ModelProto, error) {
+func Detach(m *pb.ModelProto, cut string, outputs ...string) (*pb.ModelProto, error) {
 	if cut == "" {
 		return Prune(m, outputs...)
 	}
@@ -91,16 +93,16 @@ func Detach(m *ModelProto, cut string, outputs ...string) (*ModelProto, error) {
 	if err != nil {
 		return nil, err
 	}
-	elem := TensorProto_FLOAT
+	elem := pb.TensorProto_FLOAT
 	for _, v := range slices.Concat(g.GetValueInfo(), g.GetOutput()) {
-		if t := TensorProto_DataType(v.GetType().GetTensorType().GetElemType()); v.GetName() == cut && t != TensorProto_UNDEFINED {
+		if t := pb.TensorProto_DataType(v.GetType().GetTensorType().GetElemType()); v.GetName() == cut && t != pb.TensorProto_UNDEFINED {
 			elem = t
 		}
 	}
 	input := TensorValue(cut, elem)
 	input.GetType().GetTensorType().Shape = nil // not a scalar: unknown
-	part.Input = append([]*ValueInfoProto{input}, part.Input...)
-	part.ValueInfo = slices.DeleteFunc(part.ValueInfo, func(v *ValueInfoProto) bool { return v.GetName() == cut })
+	part.Input = append([]*pb.ValueInfoProto{input}, part.Input...)
+	part.ValueInfo = slices.DeleteFunc(part.ValueInfo, func(v *pb.ValueInfoProto) bool { return v.GetName() == cut })
 
 	out := shallow(m)
 	out.Graph, out.TrainingInfo = part, nil
@@ -110,7 +112,7 @@ func Detach(m *ModelProto, cut string, outputs ...string) (*ModelProto, error) {
 
 // passes checks that the nodes of part, a part of m's graph, can run one after
 // another, and need of what weights have worked on nothing but cut.
-func passes(m *ModelProto, part *GraphProto, cut string, outputs []string) error {
+func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, outputs []string) error {
 	f := newOrigin(m)
 	for _, n := range m.GetGraph().GetNode() {
 		f.node(n)
@@ -126,7 +128,7 @@ func passes(m *ModelProto, part *GraphProto, cut string, outputs []string) error
 		known[t.GetValues().GetName()] = true
 	}
 	behind := map[string]bool{cut: true}
-	bypass := func(n *NodeProto, t string) error {
+	bypass := func(n *pb.NodeProto, t string) error {
 		if behind[t] || !f.main[t] && f.shape[t] == "" {
 			return nil
 		}
@@ -180,7 +182,7 @@ func passes(m *ModelProto, part *GraphProto, cut string, outputs []string) error
 
 // reshaped returns m with the shape of cut in place of the shapes of tensors that
 // have, for every size of m's inputs, the same, and are not made from cut; nil if there is none.
-func reshaped(m *ModelProto, cut string) *ModelProto {
+func reshaped(m *pb.ModelProto, cut string) *pb.ModelProto {
 	_, shapes, err := OpenShapes(m)
 	if err != nil {
 		return nil
@@ -219,7 +221,7 @@ func reshaped(m *ModelProto, cut string) *ModelProto {
 
 // reads returns the tensors that a node reads, those that its bodies take from
 // the graph around them too, perhaps with names of the bodies' own.
-func reads(n *NodeProto) []string {
+func reads(n *pb.NodeProto) []string {
 	need := make(map[string]bool)
 	needs(n, need)
 	delete(need, "")
@@ -227,7 +229,7 @@ func reads(n *NodeProto) []string {
 }
 
 // nodeName returns a node's name, or else its first output.
-func nodeName(n *NodeProto) string {
+func nodeName(n *pb.NodeProto) string {
 	if n.GetName() == "" && len(n.GetOutput()) > 0 {
 		return n.GetOutput()[0]
 	}
@@ -246,7 +248,7 @@ type origin struct {
 	own   map[string]bool // operators that the model's functions define
 }
 
-func newOrigin(m *ModelProto) *origin {
+func newOrigin(m *pb.ModelProto) *origin {
 	f := &origin{
 		weight: make(map[string]bool), made: make(map[string]bool), fed: make(map[string]bool),
 		main: make(map[string]bool), shape: make(map[string]string), own: make(map[string]bool),
@@ -269,13 +271,13 @@ func newOrigin(m *ModelProto) *origin {
 }
 
 // weighty reports whether a tensor holds more than one float.
-func weighty(t *TensorProto) bool {
+func weighty(t *pb.TensorProto) bool {
 	n, err := elements(t.GetDims())
-	return err == nil && n > 1 && isFloat(TensorProto_DataType(t.GetDataType()))
+	return err == nil && n > 1 && isFloat(pb.TensorProto_DataType(t.GetDataType()))
 }
 
 // node notes what the outputs of a node are made of.
-func (f *origin) node(n *NodeProto) {
+func (f *origin) node(n *pb.NodeProto) {
 	key := operatorKey(n.GetDomain(), n.GetOpType())
 	var fed, main, weighs bool
 	shape := ""
@@ -312,7 +314,7 @@ func (f *origin) node(n *NodeProto) {
 }
 
 // weighs reports whether a node works with weights.
-func (f *origin) weighs(n *NodeProto) bool {
+func (f *origin) weighs(n *pb.NodeProto) bool {
 	places := learned[n.GetOpType()]
 	for k, in := range n.GetInput() {
 		if in != "" && slices.Contains(places, k) && (f.weight[in] || f.made[in] && !f.fed[in]) {
@@ -324,9 +326,9 @@ func (f *origin) weighs(n *NodeProto) bool {
 
 // worksInside reports whether a body of a node has an operator that works with
 // weights, as far as its type tells.
-func worksInside(n *NodeProto) bool {
+func worksInside(n *pb.NodeProto) bool {
 	for _, a := range n.GetAttribute() {
-		for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+		for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
 			for _, inner := range body.GetNode() {
 				if learned[inner.GetOpType()] != nil || worksInside(inner) {
 					return true
@@ -339,18 +341,18 @@ func worksInside(n *NodeProto) bool {
 
 // called returns those of the functions that a graph calls, and those that these
 // call.
-func called(functions []*FunctionProto, g *GraphProto) []*FunctionProto {
+func called(functions []*pb.FunctionProto, g *pb.GraphProto) []*pb.FunctionProto {
 	if len(functions) == 0 {
 		return nil
 	}
-	byKey := make(map[string][]*FunctionProto)
+	byKey := make(map[string][]*pb.FunctionProto)
 	for _, f := range functions {
 		key := operatorKey(f.GetDomain(), f.GetName())
 		byKey[key] = append(byKey[key], f)
 	}
-	used := make(map[*FunctionProto]bool)
-	var visit func(nodes []*NodeProto)
-	visit = func(nodes []*NodeProto) {
+	used := make(map[*pb.FunctionProto]bool)
+	var visit func(nodes []*pb.NodeProto)
+	visit = func(nodes []*pb.NodeProto) {
 		for _, n := range nodes {
 			for _, f := range byKey[operatorKey(n.GetDomain(), n.GetOpType())] {
 				if !used[f] {
@@ -359,12 +361,12 @@ func called(functions []*FunctionProto, g *GraphProto) []*FunctionProto {
 				}
 			}
 			for _, a := range n.GetAttribute() {
-				for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+				for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
 					visit(body.GetNode())
 				}
 			}
 		}
 	}
 	visit(g.GetNode())
-	return slices.DeleteFunc(slices.Clone(functions), func(f *FunctionProto) bool { return !used[f] })
+	return slices.DeleteFunc(slices.Clone(functions), func(f *pb.FunctionProto) bool { return !used[f] })
 }

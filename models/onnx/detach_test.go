@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // sized gives the open dimensions of a model's inputs a size.
-func sized(t *testing.T, m *onnx.ModelProto, batch, tokens int64) map[string][]int64 {
+func sized(t *testing.T, m *pb.ModelProto, batch, tokens int64) map[string][]int64 {
 	shapes := fix(t, m, tokens)
 	s, err := onnx.Walk(m)
 	if err != nil {
@@ -130,7 +131,7 @@ func TestDetachKeepsStoredWeights(t *testing.T) {
 		if !slices.Contains(m.Graph.Initializer, x) {
 			t.Errorf("%s is another tensor than the model's", x.GetName())
 		}
-		if onnx.TensorProto_DataType(x.GetDataType()) == onnx.TensorProto_FLOAT16 {
+		if pb.TensorProto_DataType(x.GetDataType()) == pb.TensorProto_FLOAT16 {
 			halves++
 		}
 	}

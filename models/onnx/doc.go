@@ -1,9 +1,8 @@
 // Package onnx reads, checks and writes ONNX models.
 //
-// The types ModelProto, GraphProto, NodeProto, … are generated from onnx.proto,
-// a schema of the format's messages. Decode and Encode go between them and the
-// bytes of a file; nothing of a file is lost on the way, fields that the schema
-// does not know included. Walk looks at every part of a model, all nested
+// The messages of the format, ModelProto, GraphProto, NodeProto, …, stand in
+// package pb. Decode and Encode go between them and the bytes of a file; nothing
+// of a file is lost on the way, fields that the schema does not know included. Walk looks at every part of a model, all nested
 // graphs too, and refuses what no program should hand to a runtime unseen:
 // operators of foreign domains, tensors whose values do not fit their shapes,
 // paths of external data that lead out of the model's folder. CheckExternal
@@ -21,5 +20,3 @@
 //
 // The format: https://onnx.ai/onnx/repo-docs/IR.html
 package onnx
-
-//go:generate sh generate.sh

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // unaryRule computes one element; a type of element that a function is missing for
@@ -140,7 +142,7 @@ func comparison(is func(order int) bool) operator {
 					continue
 				}
 				order = cmp.Compare(a, b)
-			} else if x.elem == TensorProto_UINT64 {
+			} else if x.elem == pb.TensorProto_UINT64 {
 				order = cmp.Compare(uint64(x.i[at[i]]), uint64(y.i[of[i]]))
 			} else {
 				order = cmp.Compare(x.i[at[i]], y.i[of[i]])
@@ -167,10 +169,10 @@ func evaluateCast(c *call, in []*array, out []value) ([]*array, error) {
 	case x.f != nil:
 		for i, v := range x.f {
 			switch {
-			case y.elem == TensorProto_BOOL && v != 0:
+			case y.elem == pb.TensorProto_BOOL && v != 0:
 				y.i[i] = 1
-			case y.elem == TensorProto_BOOL:
-			case math.IsNaN(v) || math.Abs(v) >= 1<<31 && y.elem != TensorProto_INT64 || math.Abs(v) >= 1<<63:
+			case y.elem == pb.TensorProto_BOOL:
+			case math.IsNaN(v) || math.Abs(v) >= 1<<31 && y.elem != pb.TensorProto_INT64 || math.Abs(v) >= 1<<63:
 				// The standard leaves open what becomes of it.
 				return nil, fmt.Errorf("%g does not fit into %v", v, y.elem)
 			default:
@@ -179,7 +181,7 @@ func evaluateCast(c *call, in []*array, out []value) ([]*array, error) {
 		}
 	case y.f != nil:
 		for i, v := range x.i {
-			if x.elem == TensorProto_UINT64 {
+			if x.elem == pb.TensorProto_UINT64 {
 				y.f[i] = roundFloat(y.elem, float64(uint64(v)))
 			} else {
 				y.f[i] = roundFloat(y.elem, float64(v))

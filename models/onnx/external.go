@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // ExternalTensor is a tensor whose values lie in another file.
@@ -33,7 +35,7 @@ type ExternalFile struct {
 
 // external reads where the values of a tensor lie.
 // https://onnx.ai/onnx/repo-docs/ExternalData.html
-func external(t *TensorProto) (ExternalTensor, error) {
+func external(t *pb.TensorProto) (ExternalTensor, error) {
 	x := ExternalTensor{Name: t.GetName(), Length: -1}
 	n, err := elements(t.GetDims())
 	if err != nil {
@@ -67,14 +69,14 @@ func external(t *TensorProto) (ExternalTensor, error) {
 	if x.Path == "" {
 		return x, fmt.Errorf("external_data: location is missing")
 	}
-	if s, ok := storages[TensorProto_DataType(t.GetDataType())]; ok {
+	if s, ok := storages[pb.TensorProto_DataType(t.GetDataType())]; ok {
 		if s.bits == 0 {
 			return x, fmt.Errorf("external_data: values of type STRING cannot be external")
 		}
 		want := (n*s.bits + 7) / 8
 		if x.Length >= 0 && x.Length != want {
 			return x, fmt.Errorf("external_data: length %d: %v%v needs %d bytes",
-				x.Length, TensorProto_DataType(t.GetDataType()), clip(t.GetDims()), want)
+				x.Length, pb.TensorProto_DataType(t.GetDataType()), clip(t.GetDims()), want)
 		}
 		x.Length = want
 	}

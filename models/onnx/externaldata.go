@@ -8,19 +8,20 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
 // eachTensor calls f with every tensor of a graph and of the graphs in its
 // nodes, by the names of initialisers and, for others, of nodes.
-func eachTensor(g *GraphProto, f func(name string, t *TensorProto) error) error {
+func eachTensor(g *pb.GraphProto, f func(name string, t *pb.TensorProto) error) error {
 	for _, t := range g.GetInitializer() {
 		if err := f(t.GetName(), t); err != nil {
 			return err
 		}
 	}
 	for _, t := range g.GetSparseInitializer() {
-		for _, part := range []*TensorProto{t.GetValues(), t.GetIndices()} {
+		for _, part := range []*pb.TensorProto{t.GetValues(), t.GetIndices()} {
 			if err := f(t.GetValues().GetName(), part); err != nil {
 				return err
 			}
@@ -34,10 +35,10 @@ func eachTensor(g *GraphProto, f func(name string, t *TensorProto) error) error 
 	return nil
 }
 
-func eachNodeTensor(n *NodeProto, f func(name string, t *TensorProto) error) error {
+func eachNodeTensor(n *pb.NodeProto, f func(name string, t *pb.TensorProto) error) error {
 	for _, a := range n.GetAttribute() {
-		tensors := append([]*TensorProto{a.GetT()}, a.GetTensors()...)
-		for _, t := range append([]*SparseTensorProto{a.GetSparseTensor()}, a.GetSparseTensors()...) {
+		tensors := append([]*pb.TensorProto{a.GetT()}, a.GetTensors()...)
+		for _, t := range append([]*pb.SparseTensorProto{a.GetSparseTensor()}, a.GetSparseTensors()...) {
 			tensors = append(tensors, t.GetValues(), t.GetIndices())
 		}
 		for _, t := range tensors {
@@ -48,7 +49,7 @@ func eachNodeTensor(n *NodeProto, f func(name string, t *TensorProto) error) err
 				return err
 			}
 		}
-		for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+		for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
 			if err := eachTensor(body, f); err != nil {
 				return err
 			}
@@ -61,7 +62,7 @@ func eachNodeTensor(n *NodeProto, f func(name string, t *TensorProto) error) err
 // m, which then needs no files. Each file must be a regular one that is reached
 // without a symbolic link, as CheckExternal demands. On an error a part of the
 // values may have been read.
-func ReadExternal(m *ModelProto, dir string) error {
+func ReadExternal(m *pb.ModelProto, dir string) error {
 	var root *os.Root
 	files := make(map[string]*os.File)
 	sizes := make(map[string]int64)
@@ -73,7 +74,7 @@ func ReadExternal(m *ModelProto, dir string) error {
 			root.Close()
 		}
 	}()
-	read := func(t *TensorProto) error {
+	read := func(t *pb.TensorProto) error {
 		x, err := external(t)
 		if err != nil {
 			return err
@@ -102,8 +103,8 @@ func ReadExternal(m *ModelProto, dir string) error {
 		t.RawData, t.ExternalData, t.DataLocation = raw, nil, nil
 		return nil
 	}
-	visit := func(name string, t *TensorProto) error {
-		if t.GetDataLocation() != TensorProto_EXTERNAL {
+	visit := func(name string, t *pb.TensorProto) error {
+		if t.GetDataLocation() != pb.TensorProto_EXTERNAL {
 			return nil
 		}
 		if err := read(t); err != nil {
@@ -115,7 +116,7 @@ func ReadExternal(m *ModelProto, dir string) error {
 		return err
 	}
 	for _, t := range m.GetTrainingInfo() {
-		for _, g := range []*GraphProto{t.GetInitialization(), t.GetAlgorithm()} {
+		for _, g := range []*pb.GraphProto{t.GetInitialization(), t.GetAlgorithm()} {
 			if err := eachTensor(g, visit); err != nil {
 				return err
 			}
@@ -144,12 +145,12 @@ const (
 // folder of the model, slash-separated. Tensors that change are copies: a model that shares
 // them with m keeps its values. A model that refers to files already is
 // refused: ReadExternal comes first, so that the new file is whole.
-func WriteExternal(m *ModelProto, location string, w io.Writer) error {
+func WriteExternal(m *pb.ModelProto, location string, w io.Writer) error {
 	if _, err := localPath(location); err != nil {
 		return fmt.Errorf("onnx: external data: %s: %w", quote(location), err)
 	}
-	if err := eachTensor(m.GetGraph(), func(name string, t *TensorProto) error {
-		if t.GetDataLocation() == TensorProto_EXTERNAL {
+	if err := eachTensor(m.GetGraph(), func(name string, t *pb.TensorProto) error {
+		if t.GetDataLocation() == pb.TensorProto_EXTERNAL {
 			return fmt.Errorf("onnx: external data: tensor %s: %w", quote(name), errExternal)
 		}
 		return nil
@@ -174,10 +175,10 @@ func WriteExternal(m *ModelProto, location string, w io.Writer) error {
 		for _, kv := range [][2]string{
 			{"location", location}, {"offset", strconv.FormatInt(at, 10)}, {"length", strconv.Itoa(len(t.RawData))},
 		} {
-			t.ExternalData = append(t.ExternalData, &StringStringEntryProto{Key: proto.String(kv[0]), Value: proto.String(kv[1])})
+			t.ExternalData = append(t.ExternalData, &pb.StringStringEntryProto{Key: proto.String(kv[0]), Value: proto.String(kv[1])})
 		}
 		at += int64(len(t.RawData))
-		t.RawData, t.DataLocation = nil, TensorProto_EXTERNAL.Enum()
+		t.RawData, t.DataLocation = nil, pb.TensorProto_EXTERNAL.Enum()
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 const (
@@ -30,7 +32,7 @@ const (
 // An operator without a rule, a shape that depends on the values of what is fed,
 // and inputs that do not fit are errors that name the node and its operator.
 // Weights in external files must have been read into m (ReadExternal).
-func Fold(m *ModelProto, shapes map[string][]int64) (*Graph, error) {
+func Fold(m *pb.ModelProto, shapes map[string][]int64) (*Graph, error) {
 	f, err := fold(m, shapes)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
@@ -44,7 +46,7 @@ func Fold(m *ModelProto, shapes map[string][]int64) (*Graph, error) {
 // Outline is Fold without the values of the constants: they have types and
 // dimensions. It costs no more for large weights than for small ones, and
 // weights in external files need not be there.
-func Outline(m *ModelProto, shapes map[string][]int64) (*Graph, error) {
+func Outline(m *pb.ModelProto, shapes map[string][]int64) (*Graph, error) {
 	f, err := fold(m, shapes)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
@@ -54,30 +56,30 @@ func Outline(m *ModelProto, shapes map[string][]int64) (*Graph, error) {
 
 // constant is a tensor that is known: stored in the file, or computed.
 type constant struct {
-	name   string       // of the stored tensor that it is, "" if it was computed
-	stored *TensorProto // nil if it was computed
-	array  *array       // nil until it is computed with
+	name   string          // of the stored tensor that it is, "" if it was computed
+	stored *pb.TensorProto // nil if it was computed
+	array  *array          // nil until it is computed with
 }
 
 type folder struct {
 	g         *Graph
 	constants map[string]*constant
-	weights   map[string]bool       // weights, and what is computed from them alone
-	kept      map[string]*NodeProto // nodes of constants that stay nodes, by output
-	seen      map[string]*array     // what a shape needed of them
-	own       map[string]bool       // operators that the model's functions define
+	weights   map[string]bool          // weights, and what is computed from them alone
+	kept      map[string]*pb.NodeProto // nodes of constants that stay nodes, by output
+	seen      map[string]*array        // what a shape needed of them
+	own       map[string]bool          // operators that the model's functions define
 	work      int64
 }
 
-func fold(m *ModelProto, shapes map[string][]int64) (*folder, error) {
+func fold(m *pb.ModelProto, shapes map[string][]int64) (*folder, error) {
 	f := &folder{
 		g: &Graph{
-			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]TensorProto_DataType),
+			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]pb.TensorProto_DataType),
 			Stored: make(map[string]string), Domains: make(map[string]int64), inner: make(map[string]bool),
 		},
 		constants: make(map[string]*constant),
 		weights:   make(map[string]bool),
-		kept:      make(map[string]*NodeProto),
+		kept:      make(map[string]*pb.NodeProto),
 		seen:      make(map[string]*array),
 		own:       make(map[string]bool),
 	}
@@ -143,13 +145,13 @@ func (f *folder) define(name string, v value) error {
 }
 
 // store makes a tensor of the file known under a name.
-func (f *folder) store(name string, t *TensorProto) error {
-	if t.GetDataLocation() != TensorProto_EXTERNAL {
+func (f *folder) store(name string, t *pb.TensorProto) error {
+	if t.GetDataLocation() != pb.TensorProto_EXTERNAL {
 		if err := checkValues(t); err != nil {
 			return err
 		}
 	}
-	v := value{TensorProto_DataType(t.GetDataType()), t.GetDims()}
+	v := value{pb.TensorProto_DataType(t.GetDataType()), t.GetDims()}
 	if err := f.define(name, v); err != nil {
 		return err
 	}
@@ -158,7 +160,7 @@ func (f *folder) store(name string, t *TensorProto) error {
 	return nil
 }
 
-func (f *folder) initializers(g *GraphProto) error {
+func (f *folder) initializers(g *pb.GraphProto) error {
 	for _, t := range g.GetInitializer() {
 		if err := f.store(t.GetName(), t); err != nil {
 			return fmt.Errorf("initializer %s: %w", quote(t.GetName()), err)
@@ -170,14 +172,14 @@ func (f *folder) initializers(g *GraphProto) error {
 	return nil
 }
 
-func (f *folder) inputs(g *GraphProto, shapes map[string][]int64) error {
-	fed := slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *ValueInfoProto) bool { return f.constants[v.GetName()] != nil })
+func (f *folder) inputs(g *pb.GraphProto, shapes map[string][]int64) error {
+	fed := slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *pb.ValueInfoProto) bool { return f.constants[v.GetName()] != nil })
 	declared, err := values(fed)
 	if err != nil {
 		return fmt.Errorf("input %w", err)
 	}
 	for _, v := range declared {
-		if v.Kind != "tensor" || v.Elem == TensorProto_UNDEFINED {
+		if v.Kind != "tensor" || v.Elem == pb.TensorProto_UNDEFINED {
 			return fmt.Errorf("input %s: it must be a tensor of a declared type", quote(v.Name))
 		}
 		dims, given := shapes[v.Name]
@@ -208,7 +210,7 @@ func (f *folder) inputs(g *GraphProto, shapes map[string][]int64) error {
 	return nil
 }
 
-func (f *folder) nodes(nodes []*NodeProto, depth int) error {
+func (f *folder) nodes(nodes []*pb.NodeProto, depth int) error {
 	for i, n := range nodes {
 		if err := f.node(n, depth); err != nil {
 			name := n.GetName()
@@ -229,7 +231,7 @@ func operatorKey(domain, opType string) string {
 	return opType
 }
 
-func (f *folder) node(n *NodeProto, depth int) error {
+func (f *folder) node(n *pb.NodeProto, depth int) error {
 	for i, name := range n.GetInput() {
 		if _, ok := f.g.Types[name]; name != "" && !ok {
 			return fmt.Errorf("input %d %s: no node before makes it", i, quote(name))
@@ -297,7 +299,7 @@ func (f *folder) node(n *NodeProto, depth int) error {
 }
 
 // settled tells whether a node's result does not depend on what is fed.
-func (f *folder) settled(n *NodeProto, key string) bool {
+func (f *folder) settled(n *pb.NodeProto, key string) bool {
 	switch key {
 	case "Shape", "Size":
 		return true // the shape is known
@@ -314,7 +316,7 @@ func (f *folder) settled(n *NodeProto, key string) bool {
 
 // keeps tells whether a node of constants must stay since it makes floats from
 // a weight.
-func (f *folder) keeps(n *NodeProto) bool {
+func (f *folder) keeps(n *pb.NodeProto) bool {
 	switch n.GetOpType() {
 	case "Shape", "Size":
 		return false
@@ -325,7 +327,7 @@ func (f *folder) keeps(n *NodeProto) bool {
 
 // alias makes the output of Identity, or of a Cast that loses nothing, the
 // stored tensor itself.
-func (f *folder) alias(n *NodeProto, key string) bool {
+func (f *folder) alias(n *pb.NodeProto, key string) bool {
 	if key != "Identity" && key != "Cast" {
 		return false
 	}
@@ -335,7 +337,7 @@ func (f *folder) alias(n *NodeProto, key string) bool {
 		return false
 	}
 	elem, was := f.g.Types[to], f.g.Types[from]
-	if elem != was && !(elem == TensorProto_FLOAT && (was == TensorProto_FLOAT16 || was == TensorProto_BFLOAT16)) {
+	if elem != was && !(elem == pb.TensorProto_FLOAT && (was == pb.TensorProto_FLOAT16 || was == pb.TensorProto_BFLOAT16)) {
 		return false
 	}
 	f.constants[to] = c
@@ -344,7 +346,7 @@ func (f *folder) alias(n *NodeProto, key string) bool {
 }
 
 // evaluate returns the values of a node of constants.
-func (f *folder) evaluate(n *NodeProto, op operator, reach int) ([]*array, error) {
+func (f *folder) evaluate(n *pb.NodeProto, op operator, reach int) ([]*array, error) {
 	if op.evaluate == nil {
 		return nil, fmt.Errorf("%s of constants is not computed", n.GetOpType())
 	}
@@ -414,7 +416,7 @@ func (f *folder) array(name string, reach int) (*array, error) {
 }
 
 // constantNode makes the value of a Constant known.
-func (f *folder) constantNode(n *NodeProto) error {
+func (f *folder) constantNode(n *pb.NodeProto) error {
 	if len(n.GetOutput()) != 1 {
 		return fmt.Errorf("%d outputs, not one", len(n.GetOutput()))
 	}
@@ -424,16 +426,16 @@ func (f *folder) constantNode(n *NodeProto) error {
 		case "value":
 			return f.store(n.Output[0], a.GetT())
 		case "value_float":
-			v = &array{value: value{TensorProto_FLOAT, []int64{}}, f: []float64{float64(a.GetF())}}
+			v = &array{value: value{pb.TensorProto_FLOAT, []int64{}}, f: []float64{float64(a.GetF())}}
 		case "value_int":
-			v = &array{value: value{TensorProto_INT64, []int64{}}, i: []int64{a.GetI()}}
+			v = &array{value: value{pb.TensorProto_INT64, []int64{}}, i: []int64{a.GetI()}}
 		case "value_floats":
-			v = newArray(value{TensorProto_FLOAT, []int64{int64(len(a.GetFloats()))}})
+			v = newArray(value{pb.TensorProto_FLOAT, []int64{int64(len(a.GetFloats()))}})
 			for i, x := range a.GetFloats() {
 				v.f[i] = float64(x)
 			}
 		case "value_ints":
-			v = &array{value: value{TensorProto_INT64, []int64{int64(len(a.GetInts()))}}, i: slices.Clone(a.GetInts())}
+			v = &array{value: value{pb.TensorProto_INT64, []int64{int64(len(a.GetInts()))}}, i: slices.Clone(a.GetInts())}
 			if v.i == nil {
 				v.i = []int64{}
 			}
@@ -450,7 +452,7 @@ func (f *folder) constantNode(n *NodeProto) error {
 }
 
 // branch puts the branch of an If whose condition is constant in its place.
-func (f *folder) branch(n *NodeProto, depth int) error {
+func (f *folder) branch(n *pb.NodeProto, depth int) error {
 	if depth >= maxBodies {
 		return fmt.Errorf("bodies are nested more than %d deep", maxBodies)
 	}
@@ -499,7 +501,7 @@ func (f *folder) finish() {
 	for _, o := range f.g.Outputs {
 		used[o] = true
 	}
-	keep := make([]*NodeProto, 0, len(f.g.Nodes))
+	keep := make([]*pb.NodeProto, 0, len(f.g.Nodes))
 	for _, n := range slices.Backward(f.g.Nodes) {
 		if !slices.ContainsFunc(n.Output, func(o string) bool { return o != "" && used[o] }) {
 			continue

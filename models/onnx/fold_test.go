@@ -4,16 +4,17 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
 // What is computed from a weight stays, what is computed from numbers does not,
 // and a weight is found in the file under the name that it is stored by.
 func TestFoldKeepsWeights(t *testing.T) {
-	m := small(func(m *ModelProto) {
-		half := &TensorProto{Name: proto.String("w_f16"), Dims: []int64{2}, DataType: proto.Int32(int32(TensorProto_FLOAT16)), Int32Data: []int32{0x3c00, 0xc000}}
-		m.Graph.Initializer = []*TensorProto{half, FloatTensor("table", []float32{1, 2, 3, 4, 5, 6, 7, 8}, 2, 4), FloatTensor("scale", []float32{4}), FloatTensor("eps", []float32{1, 2, 3, 4}, 4), int64s("rows", 1, 0), int64s("count", 4)}
-		m.Graph.Node = []*NodeProto{
+	m := small(func(m *pb.ModelProto) {
+		half := &pb.TensorProto{Name: proto.String("w_f16"), Dims: []int64{2}, DataType: proto.Int32(int32(pb.TensorProto_FLOAT16)), Int32Data: []int32{0x3c00, 0xc000}}
+		m.Graph.Initializer = []*pb.TensorProto{half, FloatTensor("table", []float32{1, 2, 3, 4, 5, 6, 7, 8}, 2, 4), FloatTensor("scale", []float32{4}), FloatTensor("eps", []float32{1, 2, 3, 4}, 4), int64s("rows", 1, 0), int64s("count", 4)}
+		m.Graph.Node = []*pb.NodeProto{
 			Node("Cast", []string{"w_f16"}, []string{"w"}, IntAttribute("to", 1)),
 			Node("Identity", []string{"w"}, []string{"again"}),
 			Node("Unsqueeze", []string{"again", "count1"}, []string{"column"}),
@@ -32,7 +33,7 @@ func TestFoldKeepsWeights(t *testing.T) {
 			Node("ConstantOfShape", []string{"many"}, []string{"z"}),
 		}
 		m.Graph.Initializer = append(m.Graph.Initializer, int64s("count1", 1))
-		m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String("z")}, &ValueInfoProto{Name: proto.String("sizes")})
+		m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String("z")}, &pb.ValueInfoProto{Name: proto.String("sizes")})
 	})
 	g, err := Fold(m, map[string][]int64{"x": {2, 4}})
 	if err != nil {
@@ -51,7 +52,7 @@ func TestFoldKeepsWeights(t *testing.T) {
 	if s := g.Stored["again"]; s != "w_f16" || g.Stored["table"] != "table" || g.Stored["root"] != "" {
 		t.Errorf("stored: %v", g.Stored)
 	}
-	if c := g.Constants["again"]; c.Type != TensorProto_FLOAT || !slices.Equal(c.F32, []float32{1, -2}) {
+	if c := g.Constants["again"]; c.Type != pb.TensorProto_FLOAT || !slices.Equal(c.F32, []float32{1, -2}) {
 		t.Errorf("the float16 weight is %+v", c)
 	}
 	if c := g.Constants["root"]; c.F32[0] != 2 || len(c.Dims) != 0 {
@@ -75,7 +76,7 @@ func TestFoldShapes(t *testing.T) {
 	if g, err := Fold(m, map[string][]int64{"x": {3, 5}}); err != nil || !slices.Equal(g.Shapes["y"], []int64{3, 5}) {
 		t.Errorf("%v", err)
 	}
-	m.Graph.Input[0] = TensorValue("x", TensorProto_FLOAT, Dim{Size: 7})
+	m.Graph.Input[0] = TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: 7})
 	if g, err := Fold(m, nil); err != nil || !slices.Equal(g.Shapes["y"], []int64{7}) {
 		t.Errorf("%v", err)
 	}
@@ -85,7 +86,7 @@ func TestFoldShapes(t *testing.T) {
 		}
 	}
 	// An input that is an initialiser too is a default, which is constant.
-	m.Graph.Initializer = []*TensorProto{FloatTensor("x", []float32{1, 2}, 2)}
+	m.Graph.Initializer = []*pb.TensorProto{FloatTensor("x", []float32{1, 2}, 2)}
 	if g, err := Fold(m, nil); err != nil || len(g.Inputs) != 0 || len(g.Nodes) != 0 || !slices.Equal(g.Constants["y"].F32, []float32{1, 2}) {
 		t.Errorf("%+v, %v", g, err)
 	}

@@ -1,20 +1,22 @@
 package onnx
 
+import "github.com/headstart-ml/headstart/models/onnx/pb"
+
 // Graph is a model's main graph for one size of its inputs: every tensor has
 // one shape, and what depends on constants alone has been evaluated. It is what
 // cutting, pruning and differentiation work on. Tensors are named; a name has
 // one producer: a node, an input or a constant.
 type Graph struct {
-	Opset   int64        // version of the standard operator set
-	Nodes   []*NodeProto // in an order in which they can run
-	Inputs  []string     // tensors that are fed
+	Opset   int64           // version of the standard operator set
+	Nodes   []*pb.NodeProto // in an order in which they can run
+	Inputs  []string        // tensors that are fed
 	Outputs []string
 	// Constants holds initialisers and what was computed from them, by name, as
 	// far as nodes or outputs use them.
 	Constants map[string]*Tensor
 	// Shapes has the dimensions of every tensor, Types its element type.
 	Shapes map[string][]int64
-	Types  map[string]TensorProto_DataType
+	Types  map[string]pb.TensorProto_DataType
 	// Stored names, for each constant that is a tensor of the file, that tensor:
 	// itself, or the one that it is by way of Identity or of a Cast that loses
 	// nothing (float16 to float32). Changed values are written back there.
@@ -33,7 +35,7 @@ type Graph struct {
 // integers as I32; UINT32 and the bits of UINT64 as I64. Of other types no
 // values are kept.
 type Tensor struct {
-	Type TensorProto_DataType
+	Type pb.TensorProto_DataType
 	Dims []int64
 	F32  []float32
 	I64  []int64

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -71,35 +72,35 @@ func openHostile(data []byte) error {
 	return err
 }
 
-func int64s(name string, v ...int64) *TensorProto {
-	return &TensorProto{Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(TensorProto_INT64)), Int64Data: v}
+func int64s(name string, v ...int64) *pb.TensorProto {
+	return &pb.TensorProto{Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: v}
 }
 
 // hostile are models that mean harm, or none, by what is wrong with them.
 func hostile() map[string]struct {
-	edit func(m *ModelProto)
+	edit func(m *pb.ModelProto)
 	want string
 } {
-	nodes := func(list ...*NodeProto) func(*ModelProto) {
-		return func(m *ModelProto) { m.Graph.Node = append(list, m.Graph.Node...) }
+	nodes := func(list ...*pb.NodeProto) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) { m.Graph.Node = append(list, m.Graph.Node...) }
 	}
-	with := func(tensors []*TensorProto, list ...*NodeProto) func(*ModelProto) {
-		return func(m *ModelProto) {
+	with := func(tensors []*pb.TensorProto, list ...*pb.NodeProto) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) {
 			m.Graph.Initializer = append(m.Graph.Initializer, tensors...)
 			m.Graph.Node = append(m.Graph.Node, list...)
 		}
 	}
-	tensors := func(t ...*TensorProto) []*TensorProto { return t }
-	op := func(opType string, inputs ...string) *NodeProto {
+	tensors := func(t ...*pb.TensorProto) []*pb.TensorProto { return t }
+	op := func(opType string, inputs ...string) *pb.NodeProto {
 		return Node(opType, inputs, []string{"out"})
 	}
-	attributes := func(n *NodeProto, a ...*AttributeProto) *NodeProto {
+	attributes := func(n *pb.NodeProto, a ...*pb.AttributeProto) *pb.NodeProto {
 		n.Attribute = append(n.Attribute, a...)
 		return n
 	}
-	weight := func(dims ...int64) *TensorProto { return FloatTensor("w", make([]float32, total(dims)), dims...) }
-	chain := func(n int, opType string, double bool) func(*ModelProto) {
-		return func(m *ModelProto) {
+	weight := func(dims ...int64) *pb.TensorProto { return FloatTensor("w", make([]float32, total(dims)), dims...) }
+	chain := func(n int, opType string, double bool) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) {
 			m.Graph.Initializer = append(m.Graph.Initializer, int64s("c0", 1, 2, 3, 4))
 			for i := range n {
 				from, to := fmt.Sprintf("c%d", i), fmt.Sprintf("c%d", i+1)
@@ -114,27 +115,27 @@ func hostile() map[string]struct {
 	}
 	big := int64(1) << 40
 	// Bodies of If inside each other.
-	nested := func(m *ModelProto) {
+	nested := func(m *pb.ModelProto) {
 		n := Node("Identity", []string{"x"}, []string{"inner"})
 		for i := range 20 {
-			body := &GraphProto{Node: []*NodeProto{n}, Output: []*ValueInfoProto{{Name: proto.String(n.Output[0])}}}
+			body := &pb.GraphProto{Node: []*pb.NodeProto{n}, Output: []*pb.ValueInfoProto{{Name: proto.String(n.Output[0])}}}
 			n = Node("If", []string{"yes"}, []string{fmt.Sprintf("o%d", i)},
-				&AttributeProto{Name: proto.String("then_branch"), G: body})
+				&pb.AttributeProto{Name: proto.String("then_branch"), G: body})
 		}
-		m.Graph.Initializer = append(m.Graph.Initializer, &TensorProto{Name: proto.String("yes"), DataType: proto.Int32(int32(TensorProto_BOOL)), RawData: []byte{1}})
+		m.Graph.Initializer = append(m.Graph.Initializer, &pb.TensorProto{Name: proto.String("yes"), DataType: proto.Int32(int32(pb.TensorProto_BOOL)), RawData: []byte{1}})
 		m.Graph.Node = append(m.Graph.Node, n)
 	}
 	return map[string]struct {
-		edit func(m *ModelProto)
+		edit func(m *pb.ModelProto)
 		want string
 	}{
 		"an operator that nobody knows": {nodes(op("Pwn", "x")), `node 0 "Pwn:out" ("Pwn"): the operator is not supported`},
 		"a loop":                        {nodes(op("Loop", "x")), `("Loop"): the operator is not supported`},
 		"a scan":                        {nodes(op("Scan", "x")), `("Scan"): the operator is not supported`},
-		"a function that calls itself": {func(m *ModelProto) {
-			call := &NodeProto{OpType: proto.String("F"), Domain: proto.String("mine"), Input: []string{"x"}, Output: []string{"out"}}
-			m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
-			m.Functions = []*FunctionProto{{Name: proto.String("F"), Domain: proto.String("mine"), Node: []*NodeProto{call}}}
+		"a function that calls itself": {func(m *pb.ModelProto) {
+			call := &pb.NodeProto{OpType: proto.String("F"), Domain: proto.String("mine"), Input: []string{"x"}, Output: []string{"out"}}
+			m.OpsetImport = append(m.OpsetImport, &pb.OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
+			m.Functions = []*pb.FunctionProto{{Name: proto.String("F"), Domain: proto.String("mine"), Node: []*pb.NodeProto{call}}}
 			m.Graph.Node = append(m.Graph.Node, call)
 		}, "function of the model's own"},
 		"a circle":                          {nodes(Node("Add", []string{"x", "b"}, []string{"a"}), Node("Neg", []string{"a"}, []string{"b"})), `input 1 "b": no node before makes it`},
@@ -143,10 +144,10 @@ func hostile() map[string]struct {
 		"a node that makes an input":        {nodes(Node("Neg", []string{"x"}, []string{"x"})), "made twice"},
 		"a node that makes a weight":        {with(tensors(weight(4)), Node("Neg", []string{"x"}, []string{"w"})), "made twice"},
 		"two weights of one name":           {with(tensors(weight(4), weight(4))), "made twice"},
-		"an output that nothing makes":      {func(m *ModelProto) { m.Graph.Output[0].Name = proto.String("nowhere") }, `output "nowhere": no node makes it`},
+		"an output that nothing makes":      {func(m *pb.ModelProto) { m.Graph.Output[0].Name = proto.String("nowhere") }, `output "nowhere": no node makes it`},
 		"no inputs":                         {nodes(op("Add")), "input 0 is missing"},
 		"too few inputs":                    {nodes(op("Conv", "x")), "input 1 is missing"},
-		"no outputs":                        {nodes(&NodeProto{OpType: proto.String("Neg"), Input: []string{"x"}}), "it has no output"},
+		"no outputs":                        {nodes(&pb.NodeProto{OpType: proto.String("Neg"), Input: []string{"x"}}), "it has no output"},
 		"too many outputs":                  {nodes(Node("Neg", []string{"x"}, []string{"a", "b"})), "2 outputs, more than 1"},
 		"a million outputs":                 {nodes(Node("Split", []string{"x"}, slices.Repeat([]string{""}, 100_000), IntAttribute("axis", 1))), "no output"},
 		"shapes that do not fit":            {with(tensors(weight(3)), op("Add", "x", "w")), "shapes [2 4] and [3] do not fit"},
@@ -186,7 +187,7 @@ func hostile() map[string]struct {
 		"a kernel of 2^62":                  {with(tensors(int64s("u", 0)), Node("Unsqueeze", []string{"x", "u"}, []string{"v"}), attributes(op("MaxPool", "v"), IntsAttribute("kernel_shape", 1<<62))), "kernel_shape is"},
 		"a stride of 0":                     {with(tensors(int64s("u", 0)), Node("Unsqueeze", []string{"x", "u"}, []string{"v"}), attributes(op("MaxPool", "v"), IntsAttribute("kernel_shape", 1), IntsAttribute("strides", 0))), "strides is"},
 		"a window larger than the input":    {with(tensors(int64s("u", 0)), Node("Unsqueeze", []string{"x", "u"}, []string{"v"}), attributes(op("MaxPool", "v"), IntsAttribute("kernel_shape", 99))), "does not fit"},
-		"an equation without end":           {nodes(attributes(op("Einsum", "x"), &AttributeProto{Name: proto.String("equation"), S: []byte(strings.Repeat("a", 1_000_000))})), "equation"},
+		"an equation without end":           {nodes(attributes(op("Einsum", "x"), &pb.AttributeProto{Name: proto.String("equation"), S: []byte(strings.Repeat("a", 1_000_000))})), "equation"},
 		"an unknown type":                   {nodes(attributes(op("Cast", "x"), IntAttribute("to", 99))), "attribute to is 99"},
 		"a constant without a value":        {nodes(Node("Constant", nil, []string{"c"})), "no value"},
 		"a batch norm for training":         {with(tensors(FloatTensor("w", make([]float32, 4), 4)), attributes(Node("BatchNormalization", []string{"x", "w", "w", "w", "w"}, []string{"out"}), IntAttribute("training_mode", 1))), "training form"},
@@ -194,13 +195,13 @@ func hostile() map[string]struct {
 		"constants that double, in between": {chain(24, "Concat", true), "too large"},
 		"a long chain":                      {chain(20_000, "Identity", false), "does not become"},
 		"a long chain of sums":              {chain(20_001, "Neg", false), "does not become"},
-		"an operator set of tomorrow":       {func(m *ModelProto) { m.OpsetImport[0].Version = proto.Int64(26) }, "operator set 26: 9 to 25"},
-		"an operator set of yesterday":      {func(m *ModelProto) { m.OpsetImport[0].Version = proto.Int64(8) }, "operator set 8: 9 to 25"},
-		"a second input":                    {func(m *ModelProto) { m.Graph.Input = append(m.Graph.Input, TensorValue("z", 1, Dim{Size: -1})) }, `input "z": dimension 0 is not fixed`},
-		"an input that is no tensor":        {func(m *ModelProto) { m.Graph.Input[0].Type = nil }, "it must be a tensor"},
-		"an input of another rank":          {func(m *ModelProto) { m.Graph.Input[0] = TensorValue("x", 1, Dim{Size: -1}) }, "shape [2 4] is given"},
+		"an operator set of tomorrow":       {func(m *pb.ModelProto) { m.OpsetImport[0].Version = proto.Int64(26) }, "operator set 26: 9 to 25"},
+		"an operator set of yesterday":      {func(m *pb.ModelProto) { m.OpsetImport[0].Version = proto.Int64(8) }, "operator set 8: 9 to 25"},
+		"a second input":                    {func(m *pb.ModelProto) { m.Graph.Input = append(m.Graph.Input, TensorValue("z", 1, Dim{Size: -1})) }, `input "z": dimension 0 is not fixed`},
+		"an input that is no tensor":        {func(m *pb.ModelProto) { m.Graph.Input[0].Type = nil }, "it must be a tensor"},
+		"an input of another rank":          {func(m *pb.ModelProto) { m.Graph.Input[0] = TensorValue("x", 1, Dim{Size: -1}) }, "shape [2 4] is given"},
 		"weights that are not there":        {with(tensors(external4("w.bin", "0", "16"))), "ReadExternal"},
-		"weights of strings":                {with(tensors(&TensorProto{Name: proto.String("w"), Dims: []int64{1}, DataType: proto.Int32(8), StringData: [][]byte{{1}}}), op("Add", "x", "w")), "types FLOAT and STRING"},
+		"weights of strings":                {with(tensors(&pb.TensorProto{Name: proto.String("w"), Dims: []int64{1}, DataType: proto.Int32(8), StringData: [][]byte{{1}}}), op("Add", "x", "w")), "types FLOAT and STRING"},
 	}
 }
 
@@ -213,8 +214,8 @@ func TestHostileModels(t *testing.T) {
 	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			m := small(c.edit)
-			if made := slices.ContainsFunc(m.Graph.Node, func(n *NodeProto) bool { return slices.Contains(n.Output, "out") }); made {
-				m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String("out")})
+			if made := slices.ContainsFunc(m.Graph.Node, func(n *pb.NodeProto) bool { return slices.Contains(n.Output, "out") }); made {
+				m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String("out")})
 			}
 			if strings.HasPrefix(name, "weights that are not there") {
 				m.Graph.Node[0] = Node("Add", []string{"x", "w"}, []string{"y"})
@@ -273,11 +274,11 @@ func FuzzFold(f *testing.F) {
 		{"l = LayerNormalization x v v", "p = Pad l q", "s = Slice p i j", "y = Softmax s"},
 	} {
 		m := network(map[string][]int64{"w": {4, 4}, "k": {2, 4, 1}, "v": {4}},
-			map[string]*ValueInfoProto{"x": TensorValue("x", TensorProto_FLOAT, Dim{Size: -1}, Dim{Size: -1})}, "y", lines...)
+			map[string]*pb.ValueInfoProto{"x": TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: -1}, Dim{Size: -1})}, "y", lines...)
 		m.Graph.Initializer = append(m.Graph.Initializer, int64s("i", 0), int64s("j", 3), int64s("q", 0, 1, 0, 1),
-			&TensorProto{Name: proto.String("c"), DataType: proto.Int32(int32(TensorProto_BOOL)), RawData: []byte{1}})
+			&pb.TensorProto{Name: proto.String("c"), DataType: proto.Int32(int32(pb.TensorProto_BOOL)), RawData: []byte{1}})
 		for _, n := range m.Graph.Node {
-			n.Attribute = []*AttributeProto{IntAttribute("axis", 0), IntAttribute("to", 1), IntsAttribute("kernel_shape", 1)}
+			n.Attribute = []*pb.AttributeProto{IntAttribute("axis", 0), IntAttribute("to", 1), IntsAttribute("kernel_shape", 1)}
 		}
 		data, err := Encode(m)
 		if err != nil {
@@ -327,7 +328,7 @@ func FuzzFold(f *testing.F) {
 				t.Fatal(err)
 			}
 			check(t, tail)
-			made := slices.ContainsFunc(m.Graph.Node, func(n *NodeProto) bool { return slices.Contains(n.Output, c.Tensor) })
+			made := slices.ContainsFunc(m.Graph.Node, func(n *pb.NodeProto) bool { return slices.Contains(n.Output, c.Tensor) })
 			part, err := Prune(m, c.Tensor)
 			if !made { // inside an If
 				continue
@@ -336,7 +337,7 @@ func FuzzFold(f *testing.F) {
 				t.Fatal(err)
 			}
 			for name := range shapes { // of an input that is needed no more
-				if !slices.ContainsFunc(part.Graph.Input, func(v *ValueInfoProto) bool { return v.GetName() == name }) {
+				if !slices.ContainsFunc(part.Graph.Input, func(v *pb.ValueInfoProto) bool { return v.GetName() == name }) {
 					delete(shapes, name)
 				}
 			}
@@ -399,20 +400,20 @@ func check(t *testing.T, g *Graph) {
 
 // Whatever is pruned or appended, the result reads as a model again.
 func FuzzSurgery(f *testing.F) {
-	add := func(m *ModelProto, tap string) {
+	add := func(m *pb.ModelProto, tap string) {
 		if data, err := Encode(m); err == nil {
 			f.Add(data, tap, "y")
 		}
 	}
 	add(small(nil), "y")
-	for _, m := range []*ModelProto{bypassed(nil), small(nil)} {
+	for _, m := range []*pb.ModelProto{bypassed(nil), small(nil)} {
 		if data, err := Encode(m); err == nil {
 			f.Add(data, "h", "z")
 		}
 	}
-	add(small(func(m *ModelProto) {
+	add(small(func(m *pb.ModelProto) {
 		m.Graph.Node = append(m.Graph.Node, Node("Relu", []string{"y"}, []string{"z"}))
-		m.Graph.ValueInfo = append(m.Graph.ValueInfo, TensorValue("z", TensorProto_FLOAT, Dim{Size: 2}))
+		m.Graph.ValueInfo = append(m.Graph.ValueInfo, TensorValue("z", pb.TensorProto_FLOAT, Dim{Size: 2}))
 	}), "z")
 	f.Add(unknownFields(), "y", "y")
 	f.Fuzz(func(t *testing.T, data []byte, tap, read string) {
@@ -432,9 +433,9 @@ func FuzzSurgery(f *testing.F) {
 		} else {
 			part = m
 		}
-		fused, names, err := Append(part, &GraphProto{
-			Node:   []*NodeProto{Node("Neg", []string{read}, []string{tap})},
-			Output: []*ValueInfoProto{TensorValue(tap, TensorProto_FLOAT)},
+		fused, names, err := Append(part, &pb.GraphProto{
+			Node:   []*pb.NodeProto{Node("Neg", []string{read}, []string{tap})},
+			Output: []*pb.ValueInfoProto{TensorValue(tap, pb.TensorProto_FLOAT)},
 		})
 		if err == nil {
 			if names[tap] == "" || fused.Graph.Output[len(fused.Graph.Output)-1].GetName() != names[tap] {

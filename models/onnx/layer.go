@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // layers fills in Layer and Ends of the cuts of a graph, the last of which is
@@ -81,7 +83,7 @@ func (w *flow) follows(name string) bool {
 // writes the modules that a node comes from into its metadata, the older one into
 // its name; else names of weights tell. What is fed may be named after the layer
 // before.
-func (w *flow) layerOf(n *NodeProto) string {
+func (w *flow) layerOf(n *pb.NodeProto) string {
 	for _, p := range n.GetMetadataProps() {
 		if p.GetKey() != "namespace" {
 			continue

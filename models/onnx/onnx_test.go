@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -68,7 +69,7 @@ func TestSchema(t *testing.T) {
 			enum(name+".", m.Enums().Get(i))
 		}
 	}
-	file := File_models_onnx_onnx_proto
+	file := pb.File_models_onnx_pb_onnx_proto
 	for i := range file.Messages().Len() {
 		message("", file.Messages().Get(i))
 	}
@@ -134,7 +135,7 @@ func TestRoundTrip(t *testing.T) {
 
 // A denotation beside a oneof may change its place, never its value.
 func TestDenotation(t *testing.T) {
-	m := small(func(m *ModelProto) {
+	m := small(func(m *pb.ModelProto) {
 		typ := m.Graph.Input[0].Type
 		typ.Denotation = proto.String("IMAGE")
 		typ.GetTensorType().Shape.Dim[1].Denotation = proto.String("DATA_CHANNEL")
@@ -233,15 +234,15 @@ func TestWalkBuiltin(t *testing.T) {
 }
 
 // small returns a model with one node y = Identity(x), changed by edit.
-func small(edit func(m *ModelProto)) *ModelProto {
-	m := &ModelProto{
+func small(edit func(m *pb.ModelProto)) *pb.ModelProto {
+	m := &pb.ModelProto{
 		IrVersion:   proto.Int64(9),
-		OpsetImport: []*OperatorSetIdProto{{Version: proto.Int64(17)}},
-		Graph: &GraphProto{
+		OpsetImport: []*pb.OperatorSetIdProto{{Version: proto.Int64(17)}},
+		Graph: &pb.GraphProto{
 			Name:   proto.String("small"),
-			Node:   []*NodeProto{Node("Identity", []string{"x"}, []string{"y"})},
-			Input:  []*ValueInfoProto{TensorValue("x", TensorProto_FLOAT, Dim{Size: -1, Name: "N"}, Dim{Size: 4})},
-			Output: []*ValueInfoProto{TensorValue("y", TensorProto_FLOAT, Dim{Size: -1}, Dim{Size: 4})},
+			Node:   []*pb.NodeProto{Node("Identity", []string{"x"}, []string{"y"})},
+			Input:  []*pb.ValueInfoProto{TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: -1, Name: "N"}, Dim{Size: 4})},
+			Output: []*pb.ValueInfoProto{TensorValue("y", pb.TensorProto_FLOAT, Dim{Size: -1}, Dim{Size: 4})},
 		},
 	}
 	if edit != nil {
@@ -252,22 +253,24 @@ func small(edit func(m *ModelProto)) *ModelProto {
 
 // Walk tells by their type which operators compute over the whole batch.
 func TestWalkBatchDependent(t *testing.T) {
-	own := func(opType string, body ...*NodeProto) func(*ModelProto) {
-		return func(m *ModelProto) {
-			m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
-			m.Graph.Node = []*NodeProto{{OpType: proto.String(opType), Domain: proto.String("mine"), Input: []string{"x"}, Output: []string{"y"}}}
-			m.Functions = []*FunctionProto{{Name: proto.String(opType), Domain: proto.String("mine"), Node: body}}
+	own := func(opType string, body ...*pb.NodeProto) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) {
+			m.OpsetImport = append(m.OpsetImport, &pb.OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
+			m.Graph.Node = []*pb.NodeProto{{OpType: proto.String(opType), Domain: proto.String("mine"), Input: []string{"x"}, Output: []string{"y"}}}
+			m.Functions = []*pb.FunctionProto{{Name: proto.String(opType), Domain: proto.String("mine"), Node: body}}
 		}
 	}
-	node := func(n *NodeProto) func(*ModelProto) { return func(m *ModelProto) { m.Graph.Node = []*NodeProto{n} } }
+	node := func(n *pb.NodeProto) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) { m.Graph.Node = []*pb.NodeProto{n} }
+	}
 	norm := []string{"x", "scale", "bias", "mean", "var"}
 	for name, c := range map[string]struct {
-		edit func(*ModelProto)
+		edit func(*pb.ModelProto)
 		want []string
 	}{
 		"nothing":                                 {nil, nil},
 		"DynamicQuantizeLinear":                   {node(Node("DynamicQuantizeLinear", []string{"x"}, []string{"y", "s", "z"})), []string{"DynamicQuantizeLinear"}},
-		"DynamicQuantizeMatMul":                   {node(&NodeProto{OpType: proto.String("DynamicQuantizeMatMul"), Domain: proto.String("com.microsoft"), Output: []string{"y"}}), []string{"DynamicQuantizeMatMul"}},
+		"DynamicQuantizeMatMul":                   {node(&pb.NodeProto{OpType: proto.String("DynamicQuantizeMatMul"), Domain: proto.String("com.microsoft"), Output: []string{"y"}}), []string{"DynamicQuantizeMatMul"}},
 		"in a function":                           {own("Quantize", Node("DynamicQuantizeLinear", []string{"x"}, []string{"y", "s", "z"})), []string{"DynamicQuantizeLinear"}},
 		"a function of that name":                 {own("DynamicQuantizeLinear", Node("Identity", []string{"x"}, []string{"y"})), nil},
 		"inference":                               {node(Node("BatchNormalization", norm, []string{"y"})), nil},
@@ -286,11 +289,11 @@ func TestWalkBatchDependent(t *testing.T) {
 	}
 }
 
-func external4(location, offset, length string) *TensorProto {
-	t := &TensorProto{Name: proto.String("w"), Dims: []int64{4}, DataType: proto.Int32(1), DataLocation: TensorProto_EXTERNAL.Enum()}
+func external4(location, offset, length string) *pb.TensorProto {
+	t := &pb.TensorProto{Name: proto.String("w"), Dims: []int64{4}, DataType: proto.Int32(1), DataLocation: pb.TensorProto_EXTERNAL.Enum()}
 	for _, kv := range [][2]string{{"location", location}, {"offset", offset}, {"length", length}} {
 		if kv[1] != "" {
-			t.ExternalData = append(t.ExternalData, &StringStringEntryProto{Key: proto.String(kv[0]), Value: proto.String(kv[1])})
+			t.ExternalData = append(t.ExternalData, &pb.StringStringEntryProto{Key: proto.String(kv[0]), Value: proto.String(kv[1])})
 		}
 	}
 	return t
@@ -298,33 +301,33 @@ func external4(location, offset, length string) *TensorProto {
 
 // Walk sees what is nested: bodies, functions, sparse tensors, training graphs.
 func TestWalkNested(t *testing.T) {
-	body := &GraphProto{
-		Node:        []*NodeProto{Node("DynamicQuantizeLinear", []string{"a"}, []string{"b"})},
-		Initializer: []*TensorProto{FloatTensor("inner", make([]float32, 6), 2, 3)},
+	body := &pb.GraphProto{
+		Node:        []*pb.NodeProto{Node("DynamicQuantizeLinear", []string{"a"}, []string{"b"})},
+		Initializer: []*pb.TensorProto{FloatTensor("inner", make([]float32, 6), 2, 3)},
 	}
-	m := small(func(m *ModelProto) {
+	m := small(func(m *pb.ModelProto) {
 		m.ProducerName, m.ProducerVersion = proto.String("test"), proto.String("1")
-		m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
+		m.OpsetImport = append(m.OpsetImport, &pb.OperatorSetIdProto{Domain: proto.String("mine"), Version: proto.Int64(1)})
 		g := m.Graph
 		g.Node = append(g.Node,
-			Node("If", []string{"x"}, []string{"z"}, &AttributeProto{Name: proto.String("then_branch"), G: body}),
-			&NodeProto{OpType: proto.String("Gelu"), Domain: proto.String("mine"), Input: []string{"z"}, Output: []string{"q"}},
+			Node("If", []string{"x"}, []string{"z"}, &pb.AttributeProto{Name: proto.String("then_branch"), G: body}),
+			&pb.NodeProto{OpType: proto.String("Gelu"), Domain: proto.String("mine"), Input: []string{"z"}, Output: []string{"q"}},
 			Node("BatchNormalization", []string{"q"}, []string{"r"}, IntAttribute("training_mode", 1)),
-			&NodeProto{OpType: proto.String("Gelu"), Domain: proto.String("com.microsoft"), Input: []string{"r"}, Output: []string{"s"}},
-			&NodeProto{OpType: proto.String("Identity"), Domain: proto.String("ai.onnx"), Input: []string{"s"}, Output: []string{"t"}},
+			&pb.NodeProto{OpType: proto.String("Gelu"), Domain: proto.String("com.microsoft"), Input: []string{"r"}, Output: []string{"s"}},
+			&pb.NodeProto{OpType: proto.String("Identity"), Domain: proto.String("ai.onnx"), Input: []string{"s"}, Output: []string{"t"}},
 		)
 		g.Initializer = append(g.Initializer, FloatTensor("x2", make([]float32, 5), 5))
-		g.Input = append(g.Input, TensorValue("x2", TensorProto_FLOAT, Dim{Size: 5}))
-		g.SparseInitializer = append(g.SparseInitializer, &SparseTensorProto{
+		g.Input = append(g.Input, TensorValue("x2", pb.TensorProto_FLOAT, Dim{Size: 5}))
+		g.SparseInitializer = append(g.SparseInitializer, &pb.SparseTensorProto{
 			Values:  FloatTensor("sp", make([]float32, 2), 2),
-			Indices: &TensorProto{DataType: proto.Int32(int32(TensorProto_INT64)), Dims: []int64{2}, Int64Data: []int64{1, 7}},
+			Indices: &pb.TensorProto{DataType: proto.Int32(int32(pb.TensorProto_INT64)), Dims: []int64{2}, Int64Data: []int64{1, 7}},
 			Dims:    []int64{100},
 		})
-		m.Functions = append(m.Functions, &FunctionProto{
+		m.Functions = append(m.Functions, &pb.FunctionProto{
 			Name: proto.String("Gelu"), Domain: proto.String("mine"),
-			Node: []*NodeProto{Node("Erf", []string{"x"}, []string{"y"}, &AttributeProto{Name: proto.String("t"), T: external4("f.bin", "", "")})},
+			Node: []*pb.NodeProto{Node("Erf", []string{"x"}, []string{"y"}, &pb.AttributeProto{Name: proto.String("t"), T: external4("f.bin", "", "")})},
 		})
-		m.TrainingInfo = append(m.TrainingInfo, &TrainingInfoProto{Algorithm: &GraphProto{Initializer: []*TensorProto{external4("./d/t.bin", "32", "16")}}})
+		m.TrainingInfo = append(m.TrainingInfo, &pb.TrainingInfoProto{Algorithm: &pb.GraphProto{Initializer: []*pb.TensorProto{external4("./d/t.bin", "32", "16")}}})
 	})
 	s, err := Walk(m)
 	if err != nil {
@@ -353,16 +356,16 @@ func TestWalkNested(t *testing.T) {
 
 // Values of inputs that are no tensors are told by their kind.
 func TestWalkKinds(t *testing.T) {
-	s, err := Walk(small(func(m *ModelProto) {
-		m.Graph.Input = []*ValueInfoProto{
+	s, err := Walk(small(func(m *pb.ModelProto) {
+		m.Graph.Input = []*pb.ValueInfoProto{
 			{Name: proto.String("none")},
-			{Name: proto.String("unranked"), Type: &TypeProto{Value: &TypeProto_TensorType{TensorType: &TypeProto_Tensor{ElemType: proto.Int32(99)}}}},
-			TensorValue("scalar", TensorProto_INT64),
-			{Name: proto.String("seq"), Type: &TypeProto{Value: &TypeProto_SequenceType{SequenceType: &TypeProto_Sequence{}}}},
-			{Name: proto.String("map"), Type: &TypeProto{Value: &TypeProto_MapType{MapType: &TypeProto_Map{}}}},
-			{Name: proto.String("opt"), Type: &TypeProto{Value: &TypeProto_OptionalType{OptionalType: &TypeProto_Optional{}}}},
-			{Name: proto.String("opaque"), Type: &TypeProto{Value: &TypeProto_OpaqueType{OpaqueType: &TypeProto_Opaque{}}}},
-			{Name: proto.String("sparse"), Type: &TypeProto{Value: &TypeProto_SparseTensorType{SparseTensorType: &TypeProto_SparseTensor{}}}},
+			{Name: proto.String("unranked"), Type: &pb.TypeProto{Value: &pb.TypeProto_TensorType{TensorType: &pb.TypeProto_Tensor{ElemType: proto.Int32(99)}}}},
+			TensorValue("scalar", pb.TensorProto_INT64),
+			{Name: proto.String("seq"), Type: &pb.TypeProto{Value: &pb.TypeProto_SequenceType{SequenceType: &pb.TypeProto_Sequence{}}}},
+			{Name: proto.String("map"), Type: &pb.TypeProto{Value: &pb.TypeProto_MapType{MapType: &pb.TypeProto_Map{}}}},
+			{Name: proto.String("opt"), Type: &pb.TypeProto{Value: &pb.TypeProto_OptionalType{OptionalType: &pb.TypeProto_Optional{}}}},
+			{Name: proto.String("opaque"), Type: &pb.TypeProto{Value: &pb.TypeProto_OpaqueType{OpaqueType: &pb.TypeProto_Opaque{}}}},
+			{Name: proto.String("sparse"), Type: &pb.TypeProto{Value: &pb.TypeProto_SparseTensorType{SparseTensorType: &pb.TypeProto_SparseTensor{}}}},
 		}
 	}))
 	if err != nil {
@@ -382,7 +385,7 @@ func TestWalkKinds(t *testing.T) {
 
 // Bytes that are not a model are refused, and say why.
 func TestDecodeRefuses(t *testing.T) {
-	encode := func(m *ModelProto) []byte {
+	encode := func(m *pb.ModelProto) []byte {
 		b, err := Encode(m)
 		if err != nil {
 			t.Fatal(err)
@@ -413,10 +416,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"html", []byte("<!DOCTYPE html><html>"), "not an ONNX model"},
 		{"truncated", good[:len(good)-3], "not an ONNX model"},
 		{"trailing", append(slices.Clone(good), 0xff), "not an ONNX model"},
-		{"no ir_version", encode(small(func(m *ModelProto) { m.IrVersion = nil })), "ir_version is missing"},
-		{"negative ir_version", encode(small(func(m *ModelProto) { m.IrVersion = proto.Int64(-1) })), "ir_version is -1"},
-		{"no graph", encode(small(func(m *ModelProto) { m.Graph = nil })), "it has no graph"},
-		{"no opset", encode(small(func(m *ModelProto) { m.OpsetImport = nil })), "opset_import is missing"},
+		{"no ir_version", encode(small(func(m *pb.ModelProto) { m.IrVersion = nil })), "ir_version is missing"},
+		{"negative ir_version", encode(small(func(m *pb.ModelProto) { m.IrVersion = proto.Int64(-1) })), "ir_version is -1"},
+		{"no graph", encode(small(func(m *pb.ModelProto) { m.Graph = nil })), "it has no graph"},
+		{"no opset", encode(small(func(m *pb.ModelProto) { m.OpsetImport = nil })), "opset_import is missing"},
 		{"deep", deep, "nested more than"},
 		{"many parts", many, "parts"},
 		{"length beyond the end", []byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0x0f}, "not an ONNX model"},
@@ -437,70 +440,70 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	// Before version 3 of the format there were no operator sets.
-	if _, err := Decode(encode(small(func(m *ModelProto) { m.IrVersion, m.OpsetImport = proto.Int64(2), nil }))); err != nil {
+	if _, err := Decode(encode(small(func(m *pb.ModelProto) { m.IrVersion, m.OpsetImport = proto.Int64(2), nil }))); err != nil {
 		t.Error(err)
 	}
 }
 
 // What no program should hand to a runtime is refused by name.
 func TestWalkRefuses(t *testing.T) {
-	node := func(edit func(n *NodeProto)) func(*ModelProto) {
-		return func(m *ModelProto) { edit(m.Graph.Node[0]) }
+	node := func(edit func(n *pb.NodeProto)) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) { edit(m.Graph.Node[0]) }
 	}
-	weight := func(w *TensorProto) func(*ModelProto) {
-		return func(m *ModelProto) { m.Graph.Initializer = append(m.Graph.Initializer, w) }
+	weight := func(w *pb.TensorProto) func(*pb.ModelProto) {
+		return func(m *pb.ModelProto) { m.Graph.Initializer = append(m.Graph.Initializer, w) }
 	}
-	tensor := func(edit func(w *TensorProto)) func(*ModelProto) {
+	tensor := func(edit func(w *pb.TensorProto)) func(*pb.ModelProto) {
 		w := FloatTensor("w", make([]float32, 4), 4)
 		edit(w)
 		return weight(w)
 	}
-	inner := func(w *TensorProto) func(*ModelProto) {
-		return node(func(n *NodeProto) {
-			g := &GraphProto{Initializer: []*TensorProto{w}}
-			n.Attribute = append(n.Attribute, &AttributeProto{Name: proto.String("body"), Graphs: []*GraphProto{{}, g}})
+	inner := func(w *pb.TensorProto) func(*pb.ModelProto) {
+		return node(func(n *pb.NodeProto) {
+			g := &pb.GraphProto{Initializer: []*pb.TensorProto{w}}
+			n.Attribute = append(n.Attribute, &pb.AttributeProto{Name: proto.String("body"), Graphs: []*pb.GraphProto{{}, g}})
 		})
 	}
 	for _, test := range []struct {
 		name string
-		edit func(m *ModelProto)
+		edit func(m *pb.ModelProto)
 		want string
 	}{
-		{"foreign domain", node(func(n *NodeProto) { n.Domain = proto.String("ai.onnx.contrib") }), `domain "ai.onnx.contrib" is not supported`},
-		{"domain of a function, other operator", func(m *ModelProto) {
+		{"foreign domain", node(func(n *pb.NodeProto) { n.Domain = proto.String("ai.onnx.contrib") }), `domain "ai.onnx.contrib" is not supported`},
+		{"domain of a function, other operator", func(m *pb.ModelProto) {
 			m.Graph.Node[0].Domain = proto.String("mine")
-			m.Functions = []*FunctionProto{{Name: proto.String("Other"), Domain: proto.String("mine")}}
+			m.Functions = []*pb.FunctionProto{{Name: proto.String("Other"), Domain: proto.String("mine")}}
 		}, `domain "mine"`},
-		{"foreign domain in a function", func(m *ModelProto) {
-			m.Functions = []*FunctionProto{{Name: proto.String("F"), Node: []*NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}}}
+		{"foreign domain in a function", func(m *pb.ModelProto) {
+			m.Functions = []*pb.FunctionProto{{Name: proto.String("F"), Node: []*pb.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}}}
 		}, `function "F": node 0 "" ("X"): operator domain "evil"`},
-		{"an empty last input of LayerNormalization", node(func(n *NodeProto) {
+		{"an empty last input of LayerNormalization", node(func(n *pb.NodeProto) {
 			n.OpType, n.Input = proto.String("LayerNormalization"), []string{"x", "scale", ""}
 		}), `("LayerNormalization"): its last input has no name`},
-		{"no op_type", node(func(n *NodeProto) { n.OpType = nil }), "no op_type"},
-		{"opset 0", func(m *ModelProto) { m.OpsetImport[0].Version = nil }, "version is 0"},
-		{"opset twice", func(m *ModelProto) {
-			m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String("ai.onnx"), Version: proto.Int64(3)})
+		{"no op_type", node(func(n *pb.NodeProto) { n.OpType = nil }), "no op_type"},
+		{"opset 0", func(m *pb.ModelProto) { m.OpsetImport[0].Version = nil }, "version is 0"},
+		{"opset twice", func(m *pb.ModelProto) {
+			m.OpsetImport = append(m.OpsetImport, &pb.OperatorSetIdProto{Domain: proto.String("ai.onnx"), Version: proto.Int64(3)})
 		}, "versions 17 and 3"},
-		{"input without a name", func(m *ModelProto) { m.Graph.Input[0].Name = nil }, "input 0: it has no name"},
-		{"input twice", func(m *ModelProto) { m.Graph.Input = append(m.Graph.Input, m.Graph.Input[0]) }, `input "x": declared twice`},
-		{"negative dimension of an input", func(m *ModelProto) {
-			m.Graph.Input[0].GetType().GetTensorType().Shape.Dim[1].Value = &TensorShapeProto_Dimension_DimValue{DimValue: -4}
+		{"input without a name", func(m *pb.ModelProto) { m.Graph.Input[0].Name = nil }, "input 0: it has no name"},
+		{"input twice", func(m *pb.ModelProto) { m.Graph.Input = append(m.Graph.Input, m.Graph.Input[0]) }, `input "x": declared twice`},
+		{"negative dimension of an input", func(m *pb.ModelProto) {
+			m.Graph.Input[0].GetType().GetTensorType().Shape.Dim[1].Value = &pb.TensorShapeProto_Dimension_DimValue{DimValue: -4}
 		}, "dimension 1 is -4"},
-		{"initializer without a name", tensor(func(w *TensorProto) { w.Name = nil }), "no name"},
-		{"negative dimension", tensor(func(w *TensorProto) { w.Dims = []int64{-1} }), "negative dimension"},
-		{"shape that overflows", tensor(func(w *TensorProto) { w.Dims = []int64{math.MaxInt64, math.MaxInt64, 2} }), "too large"},
-		{"shape that overflows to 4", tensor(func(w *TensorProto) { w.Dims = []int64{1 << 32, 1 << 32, 4} }), "too large"},
-		{"no type", tensor(func(w *TensorProto) { w.DataType = nil }), "no data_type"},
-		{"too few values", tensor(func(w *TensorProto) { w.RawData = w.RawData[1:] }), "needs 16 bytes, raw_data has 15"},
-		{"no values", tensor(func(w *TensorProto) { w.RawData = nil }), "needs 4 entries, float_data has 0"},
-		{"values of another type", tensor(func(w *TensorProto) {
-			w.RawData, w.DataType, w.FloatData = nil, proto.Int32(int32(TensorProto_DOUBLE)), make([]float32, 4)
+		{"initializer without a name", tensor(func(w *pb.TensorProto) { w.Name = nil }), "no name"},
+		{"negative dimension", tensor(func(w *pb.TensorProto) { w.Dims = []int64{-1} }), "negative dimension"},
+		{"shape that overflows", tensor(func(w *pb.TensorProto) { w.Dims = []int64{math.MaxInt64, math.MaxInt64, 2} }), "too large"},
+		{"shape that overflows to 4", tensor(func(w *pb.TensorProto) { w.Dims = []int64{1 << 32, 1 << 32, 4} }), "too large"},
+		{"no type", tensor(func(w *pb.TensorProto) { w.DataType = nil }), "no data_type"},
+		{"too few values", tensor(func(w *pb.TensorProto) { w.RawData = w.RawData[1:] }), "needs 16 bytes, raw_data has 15"},
+		{"no values", tensor(func(w *pb.TensorProto) { w.RawData = nil }), "needs 4 entries, float_data has 0"},
+		{"values of another type", tensor(func(w *pb.TensorProto) {
+			w.RawData, w.DataType, w.FloatData = nil, proto.Int32(int32(pb.TensorProto_DOUBLE)), make([]float32, 4)
 		}), "double_data has 0"},
-		{"strings in raw_data", tensor(func(w *TensorProto) { w.DataType = proto.Int32(8) }), "type STRING stand in raw_data"},
-		{"segments", tensor(func(w *TensorProto) { w.Segment = new(TensorProto_Segment) }), "segments"},
-		{"sparse without indices", func(m *ModelProto) {
-			m.Graph.SparseInitializer = []*SparseTensorProto{{Values: FloatTensor("s", nil, 0)}}
+		{"strings in raw_data", tensor(func(w *pb.TensorProto) { w.DataType = proto.Int32(8) }), "type STRING stand in raw_data"},
+		{"segments", tensor(func(w *pb.TensorProto) { w.Segment = new(pb.TensorProto_Segment) }), "segments"},
+		{"sparse without indices", func(m *pb.ModelProto) {
+			m.Graph.SparseInitializer = []*pb.SparseTensorProto{{Values: FloatTensor("s", nil, 0)}}
 		}, "no indices"},
 		{"external: absolute", weight(external4("/etc/passwd", "", "")), "it is absolute"},
 		{"external: drive", weight(external4(`C:\x`, "", "")), "control character"},
@@ -508,24 +511,24 @@ func TestWalkRefuses(t *testing.T) {
 		{"external: parent", weight(external4("../x", "", "")), `".." element`},
 		{"external: parent inside", weight(external4("a/../../x", "", "")), `".." element`},
 		{"external: parent in a body", inner(external4("../x", "", "")), `".." element`},
-		{"external: parent in a constant", node(func(n *NodeProto) {
-			n.Attribute = append(n.Attribute, &AttributeProto{Name: proto.String("value"), T: external4("../x", "", "")})
+		{"external: parent in a constant", node(func(n *pb.NodeProto) {
+			n.Attribute = append(n.Attribute, &pb.AttributeProto{Name: proto.String("value"), T: external4("../x", "", "")})
 		}), `attribute "value": external_data: location "../x"`},
-		{"external: parent in a list", node(func(n *NodeProto) {
-			n.Attribute = append(n.Attribute, &AttributeProto{Tensors: []*TensorProto{external4("../x", "", "")}})
+		{"external: parent in a list", node(func(n *pb.NodeProto) {
+			n.Attribute = append(n.Attribute, &pb.AttributeProto{Tensors: []*pb.TensorProto{external4("../x", "", "")}})
 		}), `".." element`},
-		{"external: parent in a sparse constant", node(func(n *NodeProto) {
-			s := &SparseTensorProto{Values: FloatTensor("", nil, 0), Indices: external4("../x", "", "")}
-			n.Attribute = append(n.Attribute, &AttributeProto{SparseTensor: s})
+		{"external: parent in a sparse constant", node(func(n *pb.NodeProto) {
+			s := &pb.SparseTensorProto{Values: FloatTensor("", nil, 0), Indices: external4("../x", "", "")}
+			n.Attribute = append(n.Attribute, &pb.AttributeProto{SparseTensor: s})
 		}), `".." element`},
-		{"external: parent in training", func(m *ModelProto) {
-			m.TrainingInfo = []*TrainingInfoProto{{Initialization: &GraphProto{Initializer: []*TensorProto{external4("../x", "", "")}}}}
+		{"external: parent in training", func(m *pb.ModelProto) {
+			m.TrainingInfo = []*pb.TrainingInfoProto{{Initialization: &pb.GraphProto{Initializer: []*pb.TensorProto{external4("../x", "", "")}}}}
 		}, `".." element`},
 		{"external: address of memory", weight(external4("*/_ORT_MEM_ADDR_/*", "140000000", "16")), `"*"`},
 		{"external: NUL", weight(external4("a\x00b", "", "")), "control character"},
 		{"external: the folder", weight(external4("./", "", "")), "not the path of a file"},
 		{"external: no location", weight(external4("", "0", "")), "location is missing"},
-		{"external: two locations", func(m *ModelProto) {
+		{"external: two locations", func(m *pb.ModelProto) {
 			w := external4("a", "", "")
 			w.ExternalData = append(w.ExternalData, external4("../b", "", "").ExternalData...)
 			weight(w)(m)
@@ -534,7 +537,7 @@ func TestWalkRefuses(t *testing.T) {
 		{"external: offset that overflows", weight(external4("a", "9223372036854775807", "16")), "too large"},
 		{"external: offset that is none", weight(external4("a", "0x10", "")), "not a number of bytes"},
 		{"external: wrong length", weight(external4("a", "0", "17")), "needs 16 bytes"},
-		{"external: raw_data too", func(m *ModelProto) {
+		{"external: raw_data too", func(m *pb.ModelProto) {
 			w := external4("a", "", "")
 			w.RawData = make([]byte, 16)
 			weight(w)(m)
@@ -546,7 +549,7 @@ func TestWalkRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.want)
 		}
 	}
-	long := small(node(func(n *NodeProto) { n.Domain = proto.String(strings.Repeat("x", 1<<20)) }))
+	long := small(node(func(n *pb.NodeProto) { n.Domain = proto.String(strings.Repeat("x", 1<<20)) }))
 	if _, err := Walk(long); err == nil || len(err.Error()) > 1000 {
 		t.Error("the message repeats a name of a megabyte")
 	}
@@ -555,7 +558,7 @@ func TestWalkRefuses(t *testing.T) {
 // Every element type with values in the field that the format gives it.
 func TestTensorStorage(t *testing.T) {
 	for elem, s := range storages {
-		w := &TensorProto{Name: proto.String("w"), DataType: proto.Int32(int32(elem)), Dims: []int64{5}}
+		w := &pb.TensorProto{Name: proto.String("w"), DataType: proto.Int32(int32(elem)), Dims: []int64{5}}
 		n := int((5 + s.pack - 1) / s.pack * s.parts)
 		switch s.field {
 		case "float_data":
@@ -587,11 +590,11 @@ func TestFloats(t *testing.T) {
 	if err != nil || !slices.Equal(have, want) {
 		t.Errorf("%v, %v", have, err)
 	}
-	have, err = Floats(&TensorProto{DataType: proto.Int32(1), Dims: []int64{4}, FloatData: want})
+	have, err = Floats(&pb.TensorProto{DataType: proto.Int32(1), Dims: []int64{4}, FloatData: want})
 	if err != nil || !slices.Equal(have, want) {
 		t.Errorf("%v, %v", have, err)
 	}
-	for name, w := range map[string]*TensorProto{
+	for name, w := range map[string]*pb.TensorProto{
 		"external":    external4("a", "", ""),
 		"wrong type":  {DataType: proto.Int32(7)},
 		"wrong count": {DataType: proto.Int32(1), Dims: []int64{3}, FloatData: want},
@@ -604,11 +607,11 @@ func TestFloats(t *testing.T) {
 
 // Whatever the bytes, Decode and Walk return; what they take survives Encode.
 func FuzzDecode(f *testing.F) {
-	for _, edit := range []func(*ModelProto){
+	for _, edit := range []func(*pb.ModelProto){
 		nil,
-		func(m *ModelProto) { m.Graph.Initializer = []*TensorProto{external4("a.bin", "0", "16")} },
-		func(m *ModelProto) {
-			m.Functions = []*FunctionProto{{Name: proto.String("F"), Domain: proto.String("mine")}}
+		func(m *pb.ModelProto) { m.Graph.Initializer = []*pb.TensorProto{external4("a.bin", "0", "16")} },
+		func(m *pb.ModelProto) {
+			m.Functions = []*pb.FunctionProto{{Name: proto.String("F"), Domain: proto.String("mine")}}
 		},
 	} {
 		data, err := Encode(small(edit))

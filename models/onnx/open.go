@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 // The graph has them at some size; shapes says for every tensor which of its
 // dimensions are open, and its Name how large they are: "batch", "4·batch",
 // "batch·tokens", "tokens+1", or "?" where it is not of these forms.
-func OutlineOpen(m *ModelProto, inputs map[string][]Dim) (g *Graph, shapes map[string][]Dim, err error) {
+func OutlineOpen(m *pb.ModelProto, inputs map[string][]Dim) (g *Graph, shapes map[string][]Dim, err error) {
 	var symbols []string
 	for _, dims := range inputs {
 		for _, d := range dims {
@@ -75,7 +77,7 @@ func OutlineOpen(m *ModelProto, inputs map[string][]Dim) (g *Graph, shapes map[s
 
 // OpenShapes is OutlineOpen for inputs as m declares them. An open dimension
 // without a name is called by its place, "#input,dimension", and decided by itself.
-func OpenShapes(m *ModelProto) (g *Graph, shapes map[string][]Dim, err error) {
+func OpenShapes(m *pb.ModelProto) (g *Graph, shapes map[string][]Dim, err error) {
 	s, err := Walk(m)
 	if err != nil {
 		return nil, nil, err

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
 // program makes a model of bytes: each node's operator, inputs and attributes
 // are taken from them, so that most models get as far as the rules.
-func program(code []byte) *ModelProto {
+func program(code []byte) *pb.ModelProto {
 	take := func() int64 {
 		if len(code) == 0 {
 			return 0
@@ -41,7 +42,7 @@ func program(code []byte) *ModelProto {
 	m.OpsetImport[0].Version = proto.Int64(minOpset + take()%(maxOpset-minOpset+1))
 	names := sorted(operators)
 	tensors := []string{"x", "v", "n", ""}
-	m.Graph.Initializer = []*TensorProto{FloatTensor("v", []float32{1, -2, 0.5, 3}, 4), FloatTensor("n", []float32{2})}
+	m.Graph.Initializer = []*pb.TensorProto{FloatTensor("v", []float32{1, -2, 0.5, 3}, 4), FloatTensor("n", []float32{2})}
 	for i := range 3 {
 		name := fmt.Sprintf("i%d", i)
 		tensors = append(tensors, name)
@@ -78,10 +79,10 @@ func program(code []byte) *ModelProto {
 			}
 		}
 		if opType == "Einsum" {
-			n.Attribute = append(n.Attribute, &AttributeProto{Name: proto.String("equation"), S: []byte([]string{"ij->ji", "ij,jk->ik", "...i,i", "ii", "a...b->...", ""}[take()%6])})
+			n.Attribute = append(n.Attribute, &pb.AttributeProto{Name: proto.String("equation"), S: []byte([]string{"ij->ji", "ij,jk->ik", "...i,i", "ii", "a...b->...", ""}[take()%6])})
 		}
 		if opType == "ConstantOfShape" && take()%2 == 0 {
-			n.Attribute = append(n.Attribute, &AttributeProto{Name: proto.String("value"), T: int64s("", list()...)})
+			n.Attribute = append(n.Attribute, &pb.AttributeProto{Name: proto.String("value"), T: int64s("", list()...)})
 		}
 		m.Graph.Node = append(m.Graph.Node, n)
 		last = n.Output[0]
@@ -89,7 +90,7 @@ func program(code []byte) *ModelProto {
 	}
 	m.Graph.Output = nil
 	for _, n := range m.Graph.Node {
-		m.Graph.Output = append(m.Graph.Output, &ValueInfoProto{Name: proto.String(n.Output[0])})
+		m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String(n.Output[0])})
 	}
 	return m
 }

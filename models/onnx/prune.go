@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -15,7 +16,7 @@ import (
 // declares keeps its declaration, another tensor gets its declaration among
 // value_info or else none, as the runtime finds the type itself. The result
 // shares everything it can with m, which is not changed.
-func Prune(m *ModelProto, tensors ...string) (*ModelProto, error) {
+func Prune(m *pb.ModelProto, tensors ...string) (*pb.ModelProto, error) {
 	g := m.GetGraph()
 	if g == nil {
 		return nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)
@@ -57,7 +58,7 @@ func wanted(made map[string]bool, tensors []string, verb string) error {
 
 // between returns the part of g that computes tensors, which become its outputs,
 // from its inputs and a tensor that is taken as it is, "" if there is none.
-func between(g *GraphProto, cut string, tensors []string) *GraphProto {
+func between(g *pb.GraphProto, cut string, tensors []string) *pb.GraphProto {
 	need := make(map[string]bool)
 	for _, t := range tensors {
 		need[t] = true
@@ -76,13 +77,13 @@ func between(g *GraphProto, cut string, tensors []string) *GraphProto {
 			need[o] = true
 		}
 	}
-	part.Initializer = slices.DeleteFunc(slices.Clone(g.GetInitializer()), func(t *TensorProto) bool { return !need[t.GetName()] })
-	part.SparseInitializer = slices.DeleteFunc(slices.Clone(g.GetSparseInitializer()), func(t *SparseTensorProto) bool { return !need[t.GetValues().GetName()] })
-	part.Input = slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *ValueInfoProto) bool { return !need[v.GetName()] })
-	part.QuantizationAnnotation = slices.DeleteFunc(slices.Clone(g.GetQuantizationAnnotation()), func(a *TensorAnnotation) bool { return !need[a.GetTensorName()] })
+	part.Initializer = slices.DeleteFunc(slices.Clone(g.GetInitializer()), func(t *pb.TensorProto) bool { return !need[t.GetName()] })
+	part.SparseInitializer = slices.DeleteFunc(slices.Clone(g.GetSparseInitializer()), func(t *pb.SparseTensorProto) bool { return !need[t.GetValues().GetName()] })
+	part.Input = slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *pb.ValueInfoProto) bool { return !need[v.GetName()] })
+	part.QuantizationAnnotation = slices.DeleteFunc(slices.Clone(g.GetQuantizationAnnotation()), func(a *pb.TensorAnnotation) bool { return !need[a.GetTensorName()] })
 
-	declared := make(map[string]*ValueInfoProto)
-	for _, list := range [][]*ValueInfoProto{g.GetValueInfo(), g.GetInput(), g.GetOutput()} {
+	declared := make(map[string]*pb.ValueInfoProto)
+	for _, list := range [][]*pb.ValueInfoProto{g.GetValueInfo(), g.GetInput(), g.GetOutput()} {
 		for _, v := range list {
 			declared[v.GetName()] = v
 		}
@@ -91,7 +92,7 @@ func between(g *GraphProto, cut string, tensors []string) *GraphProto {
 	for _, t := range tensors {
 		v := declared[t]
 		if v == nil {
-			v = &ValueInfoProto{Name: proto.String(t)}
+			v = &pb.ValueInfoProto{Name: proto.String(t)}
 		}
 		part.Output = append(part.Output, v)
 	}
@@ -101,8 +102,8 @@ func between(g *GraphProto, cut string, tensors []string) *GraphProto {
 			part.ValueInfo = append(part.ValueInfo, v)
 		}
 	}
-	fed := func(v *ValueInfoProto) bool {
-		return slices.ContainsFunc(g.GetInput(), func(in *ValueInfoProto) bool { return in.GetName() == v.GetName() })
+	fed := func(v *pb.ValueInfoProto) bool {
+		return slices.ContainsFunc(g.GetInput(), func(in *pb.ValueInfoProto) bool { return in.GetName() == v.GetName() })
 	}
 	for _, v := range g.GetOutput() { // an output no more
 		if need[v.GetName()] && !slices.Contains(part.Output, v) && v.GetType() != nil && !fed(v) {
@@ -115,12 +116,12 @@ func between(g *GraphProto, cut string, tensors []string) *GraphProto {
 // needs adds the tensors that a node needs to need: also those that its bodies
 // take from the graph around them. A body's own names may be among them; the
 // most that can come of it is that a node stays that is not needed.
-func needs(n *NodeProto, need map[string]bool) {
+func needs(n *pb.NodeProto, need map[string]bool) {
 	for _, in := range n.GetInput() {
 		need[in] = true
 	}
 	for _, a := range n.GetAttribute() {
-		for _, body := range append([]*GraphProto{a.GetG()}, a.GetGraphs()...) {
+		for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
 			for _, inner := range body.GetNode() {
 				needs(inner, need)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -15,9 +16,9 @@ func TestSurgeryKeepsUnknownFields(t *testing.T) {
 	unknown := func(what string) []byte {
 		return protowire.AppendString(protowire.AppendTag(nil, 900, protowire.BytesType), what)
 	}
-	m := small(func(m *ModelProto) {
+	m := small(func(m *pb.ModelProto) {
 		m.IrVersion = proto.Int64(11)
-		m.Graph.Initializer = []*TensorProto{FloatTensor("w", []float32{1}), FloatTensor("unused", []float32{1})}
+		m.Graph.Initializer = []*pb.TensorProto{FloatTensor("w", []float32{1}), FloatTensor("unused", []float32{1})}
 		m.Graph.Node = append(m.Graph.Node, Node("Add", []string{"y", "w"}, []string{"z"}), Node("Neg", []string{"z"}, []string{"last"}))
 		for what, x := range map[string]proto.Message{
 			"in the model": m, "in the graph": m.Graph, "in the node": m.Graph.Node[1], "in the weight": m.Graph.Initializer[0],
@@ -30,7 +31,7 @@ func TestSurgeryKeepsUnknownFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part, _, err = Append(part, &GraphProto{Node: []*NodeProto{Node("Neg", []string{"z"}, []string{"n"})}})
+	part, _, err = Append(part, &pb.GraphProto{Node: []*pb.NodeProto{Node("Neg", []string{"z"}, []string{"n"})}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,29 +55,29 @@ func TestSurgeryKeepsUnknownFields(t *testing.T) {
 // Bodies need tensors of the graph around them, however deep; what was declared
 // stays declared, and no input stays that nothing needs.
 func TestPrune(t *testing.T) {
-	inner := &GraphProto{Node: []*NodeProto{Node("Neg", []string{"deep"}, []string{"i"})}, Output: []*ValueInfoProto{{Name: proto.String("i")}}}
-	outer := &GraphProto{Node: []*NodeProto{Node("If", []string{"c"}, []string{"o"}, &AttributeProto{Name: proto.String("then_branch"), G: inner})},
-		Output: []*ValueInfoProto{{Name: proto.String("straight")}}}
-	m := small(func(m *ModelProto) {
+	inner := &pb.GraphProto{Node: []*pb.NodeProto{Node("Neg", []string{"deep"}, []string{"i"})}, Output: []*pb.ValueInfoProto{{Name: proto.String("i")}}}
+	outer := &pb.GraphProto{Node: []*pb.NodeProto{Node("If", []string{"c"}, []string{"o"}, &pb.AttributeProto{Name: proto.String("then_branch"), G: inner})},
+		Output: []*pb.ValueInfoProto{{Name: proto.String("straight")}}}
+	m := small(func(m *pb.ModelProto) {
 		g := m.Graph
-		g.Input = append(g.Input, TensorValue("c", TensorProto_BOOL), TensorValue("other", TensorProto_FLOAT, Dim{Size: 1}))
-		g.Node = []*NodeProto{
+		g.Input = append(g.Input, TensorValue("c", pb.TensorProto_BOOL), TensorValue("other", pb.TensorProto_FLOAT, Dim{Size: 1}))
+		g.Node = []*pb.NodeProto{
 			Node("Relu", []string{"x"}, []string{"deep"}),
 			Node("Abs", []string{"x"}, []string{"straight"}),
 			Node("Neg", []string{"other"}, []string{"left"}),
-			Node("If", []string{"c"}, []string{"z"}, &AttributeProto{Name: proto.String("then_branch"), G: outer}),
+			Node("If", []string{"c"}, []string{"z"}, &pb.AttributeProto{Name: proto.String("then_branch"), G: outer}),
 			Node("Exp", []string{"z"}, []string{"y"}),
 			Node("Neg", []string{"left"}, []string{"second"}),
 		}
-		g.ValueInfo = []*ValueInfoProto{TensorValue("z", TensorProto_FLOAT, Dim{Size: 3}), TensorValue("left", TensorProto_FLOAT, Dim{Size: 1}), TensorValue("deep", TensorProto_FLOAT, Dim{Size: 2})}
-		g.QuantizationAnnotation = []*TensorAnnotation{{TensorName: proto.String("left")}, {TensorName: proto.String("deep")}}
+		g.ValueInfo = []*pb.ValueInfoProto{TensorValue("z", pb.TensorProto_FLOAT, Dim{Size: 3}), TensorValue("left", pb.TensorProto_FLOAT, Dim{Size: 1}), TensorValue("deep", pb.TensorProto_FLOAT, Dim{Size: 2})}
+		g.QuantizationAnnotation = []*pb.TensorAnnotation{{TensorName: proto.String("left")}, {TensorName: proto.String("deep")}}
 	})
 	before := proto.Clone(m)
 	part, err := Prune(m, "z")
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := func(g *GraphProto) (nodes, inputs, infos []string) {
+	names := func(g *pb.GraphProto) (nodes, inputs, infos []string) {
 		for _, n := range g.Node {
 			nodes = append(nodes, n.Output[0])
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -41,15 +42,15 @@ func eachReference(t *testing.T, f func(path string)) {
 }
 
 // tensors reads the tensors of a reference test: kind is "input" or "output".
-func tensors(t *testing.T, dir, kind string) []*TensorProto {
+func tensors(t *testing.T, dir, kind string) []*pb.TensorProto {
 	t.Helper()
-	var out []*TensorProto
+	var out []*pb.TensorProto
 	for i := 0; ; i++ {
 		data, err := os.ReadFile(filepath.Join(dir, "test_data_set_0", fmt.Sprintf("%s_%d.pb", kind, i)))
 		if errors.Is(err, fs.ErrNotExist) {
 			return out
 		}
-		x := new(TensorProto)
+		x := new(pb.TensorProto)
 		if err == nil {
 			err = proto.Unmarshal(data, x)
 		}
@@ -91,10 +92,10 @@ func TestReferenceOperators(t *testing.T) {
 			}
 		}
 		for _, all := range []bool{false, true} {
-			x := proto.Clone(m).(*ModelProto)
+			x := proto.Clone(m).(*pb.ModelProto)
 			fed := map[string][]int64{}
 			for _, v := range in {
-				if !all && isFloat(TensorProto_DataType(v.GetDataType())) && !slices.ContainsFunc(sizes, func(s string) bool { return strings.HasPrefix(name, "test_"+s) }) {
+				if !all && isFloat(pb.TensorProto_DataType(v.GetDataType())) && !slices.ContainsFunc(sizes, func(s string) bool { return strings.HasPrefix(name, "test_"+s) }) {
 					fed[v.GetName()] = v.GetDims()
 					continue
 				}
@@ -117,8 +118,8 @@ func TestReferenceOperators(t *testing.T) {
 			}
 			for i, w := range want {
 				o := m.Graph.Output[i].GetName()
-				if have := f.g.Shapes[o]; f.g.Types[o] != TensorProto_DataType(w.GetDataType()) || !slices.Equal(have, w.GetDims()) {
-					t.Errorf("%s: output %d is %v%v, want %v%v", name, i, f.g.Types[o], have, TensorProto_DataType(w.GetDataType()), w.GetDims())
+				if have := f.g.Shapes[o]; f.g.Types[o] != pb.TensorProto_DataType(w.GetDataType()) || !slices.Equal(have, w.GetDims()) {
+					t.Errorf("%s: output %d is %v%v, want %v%v", name, i, f.g.Types[o], have, pb.TensorProto_DataType(w.GetDataType()), w.GetDims())
 				}
 				if !all {
 					shapes++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -11,7 +12,7 @@ import (
 // one of names, so that these are free, and the new names by the old. An input
 // of m cannot be renamed, which is an error. m is not changed; if it has none of the
 // names, it is returned itself.
-func Rename(m *ModelProto, names ...string) (*ModelProto, map[string]string, error) {
+func Rename(m *pb.ModelProto, names ...string) (*pb.ModelProto, map[string]string, error) {
 	g := m.GetGraph()
 	if g == nil {
 		return nil, nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)
@@ -23,7 +24,7 @@ func Rename(m *ModelProto, names ...string) (*ModelProto, map[string]string, err
 		if !tensors[name] || renamed[name] != "" {
 			continue
 		}
-		if slices.ContainsFunc(g.GetInput(), func(v *ValueInfoProto) bool { return v.GetName() == name }) {
+		if slices.ContainsFunc(g.GetInput(), func(v *pb.ValueInfoProto) bool { return v.GetName() == name }) {
 			return nil, nil, fmt.Errorf("onnx: rename: %s is an input of the model; export the model again with another name for it", quote(name))
 		}
 		renamed[name] = unique(name, tensors)
@@ -37,7 +38,7 @@ func Rename(m *ModelProto, names ...string) (*ModelProto, map[string]string, err
 }
 
 // rename returns g with new names of tensors, also in the bodies of its nodes.
-func rename(g *GraphProto, names map[string]string) *GraphProto {
+func rename(g *pb.GraphProto, names map[string]string) *pb.GraphProto {
 	out := shallow(g)
 	list := func(in []string) []string {
 		in = slices.Clone(in)
@@ -48,7 +49,7 @@ func rename(g *GraphProto, names map[string]string) *GraphProto {
 		}
 		return in
 	}
-	values := func(in []*ValueInfoProto) []*ValueInfoProto {
+	values := func(in []*pb.ValueInfoProto) []*pb.ValueInfoProto {
 		in = slices.Clone(in)
 		for i, v := range in {
 			if name := names[v.GetName()]; name != "" {
@@ -93,7 +94,7 @@ func rename(g *GraphProto, names map[string]string) *GraphProto {
 	}
 	out.Node = slices.Clone(g.GetNode())
 	for i, n := range out.Node {
-		body := slices.ContainsFunc(n.GetAttribute(), func(a *AttributeProto) bool { return a.G != nil || len(a.Graphs) > 0 })
+		body := slices.ContainsFunc(n.GetAttribute(), func(a *pb.AttributeProto) bool { return a.G != nil || len(a.Graphs) > 0 })
 		named := func(name string) bool { return names[name] != "" }
 		if !body && !slices.ContainsFunc(n.GetInput(), named) && !slices.ContainsFunc(n.GetOutput(), named) {
 			continue

@@ -5,24 +5,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
 // A name is free in the whole graph, bodies too, and everything that was called so is still found.
 func TestRename(t *testing.T) {
-	inner := &GraphProto{
-		Node:        []*NodeProto{Node("Add", []string{"logits", "k"}, []string{"i"})},
-		Initializer: []*TensorProto{FloatTensor("k", []float32{1})},
-		Output:      []*ValueInfoProto{{Name: proto.String("i")}},
+	inner := &pb.GraphProto{
+		Node:        []*pb.NodeProto{Node("Add", []string{"logits", "k"}, []string{"i"})},
+		Initializer: []*pb.TensorProto{FloatTensor("k", []float32{1})},
+		Output:      []*pb.ValueInfoProto{{Name: proto.String("i")}},
 	}
-	m := bypassed(func(m *ModelProto) {
+	m := bypassed(func(m *pb.ModelProto) {
 		g := m.Graph
 		g.Node[3].Output[0], g.Node[4].Input[0] = "logits", "logits"
-		g.Node = append(g.Node, Node("If", []string{"yes"}, []string{"if"}, &AttributeProto{Name: proto.String("then_branch"), G: inner}), Node("Neg", []string{"z"}, []string{"logits_1"}))
+		g.Node = append(g.Node, Node("If", []string{"yes"}, []string{"if"}, &pb.AttributeProto{Name: proto.String("then_branch"), G: inner}), Node("Neg", []string{"z"}, []string{"logits_1"}))
 		g.Output[0].Name = proto.String("logits")
-		g.ValueInfo = []*ValueInfoProto{TensorValue("z", TensorProto_FLOAT), TensorValue("v", TensorProto_FLOAT)}
-		g.QuantizationAnnotation = []*TensorAnnotation{{TensorName: proto.String("v"), QuantParameterTensorNames: []*StringStringEntryProto{{Key: proto.String("SCALE_TENSOR"), Value: proto.String("logits")}}}}
-		g.SparseInitializer = []*SparseTensorProto{{Values: FloatTensor("sparse", []float32{1}, 1), Indices: int64s("", 0)}}
+		g.ValueInfo = []*pb.ValueInfoProto{TensorValue("z", pb.TensorProto_FLOAT), TensorValue("v", pb.TensorProto_FLOAT)}
+		g.QuantizationAnnotation = []*pb.TensorAnnotation{{TensorName: proto.String("v"), QuantParameterTensorNames: []*pb.StringStringEntryProto{{Key: proto.String("SCALE_TENSOR"), Value: proto.String("logits")}}}}
+		g.SparseInitializer = []*pb.SparseTensorProto{{Values: FloatTensor("sparse", []float32{1}, 1), Indices: int64s("", 0)}}
 	})
 	before := proto.Clone(m)
 	out, names, err := Rename(m, "logits", "probabilities", "v", "k", "sparse", "logits")
@@ -56,7 +57,7 @@ func TestRename(t *testing.T) {
 	if _, _, err := Rename(m, "mask"); err == nil || !strings.Contains(err.Error(), `"mask" is an input`) {
 		t.Errorf("%v", err)
 	}
-	if _, _, err := Rename(&ModelProto{}, "x"); err == nil {
+	if _, _, err := Rename(&pb.ModelProto{}, "x"); err == nil {
 		t.Error("a model without a graph is taken")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -40,7 +41,7 @@ func library(t testing.TB) *runtime.Library {
 	return l
 }
 
-func decode(t testing.TB, path string) *onnx.ModelProto {
+func decode(t testing.TB, path string) *pb.ModelProto {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -55,7 +56,7 @@ func decode(t testing.TB, path string) *onnx.ModelProto {
 
 // run runs a model on tensors by name and returns the outputs, float32 or int64,
 // of the given shapes.
-func run(t testing.TB, l *runtime.Library, m *onnx.ModelProto, in map[string]runtime.Tensor, outputs []string, out []runtime.Tensor) error {
+func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, in map[string]runtime.Tensor, outputs []string, out []runtime.Tensor) error {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
@@ -76,7 +77,7 @@ func run(t testing.TB, l *runtime.Library, m *onnx.ModelProto, in map[string]run
 
 // feed makes a tensor: floats around 0, or integers that are indices into
 // anything with at least two rows.
-func feed(elem onnx.TensorProto_DataType, shape []int64) runtime.Tensor {
+func feed(elem pb.TensorProto_DataType, shape []int64) runtime.Tensor {
 	n := int64(1)
 	for _, d := range shape {
 		n *= d
@@ -84,12 +85,12 @@ func feed(elem onnx.TensorProto_DataType, shape []int64) runtime.Tensor {
 	r := rand.New(rand.NewPCG(1, uint64(n)))
 	x := runtime.Tensor{Shape: shape}
 	switch elem {
-	case onnx.TensorProto_INT64:
+	case pb.TensorProto_INT64:
 		x.I64 = make([]int64, n)
 		for i := range x.I64 {
 			x.I64[i] = int64(r.IntN(2))
 		}
-	case onnx.TensorProto_INT32:
+	case pb.TensorProto_INT32:
 		x.I32 = make([]int32, n)
 		for i := range x.I32 {
 			x.I32[i] = int32(r.IntN(2))
@@ -107,9 +108,9 @@ func feed(elem onnx.TensorProto_DataType, shape []int64) runtime.Tensor {
 // each is declared as an output of the type that Fold found, which the runtime
 // refuses if it is another, and its shape and, of what was evaluated, its values
 // are outputs.
-func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[string][]int64) (tensors, constants int) {
+func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string][]int64) (tensors, constants int) {
 	t.Helper()
-	m = proto.Clone(m).(*onnx.ModelProto)
+	m = proto.Clone(m).(*pb.ModelProto)
 	// Every tensor is an output, so that Fold drops none.
 	var names []string
 	for _, n := range m.Graph.Node {
@@ -122,7 +123,7 @@ func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[stri
 	declared := m.Graph.Output
 	m.Graph.Output = nil
 	for _, name := range names {
-		m.Graph.Output = append(m.Graph.Output, &onnx.ValueInfoProto{Name: proto.String(name)})
+		m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String(name)})
 	}
 	g, err := onnx.Fold(m, shapes)
 	if err != nil {
@@ -140,14 +141,14 @@ func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[stri
 	var checks []check
 	var outputs []string
 	var out []runtime.Tensor
-	add := func(node ...*onnx.NodeProto) { m.Graph.Node = append(m.Graph.Node, node...) }
+	add := func(node ...*pb.NodeProto) { m.Graph.Node = append(m.Graph.Node, node...) }
 	m.Graph.Initializer = append(m.Graph.Initializer,
-		&onnx.TensorProto{Name: proto.String("check:seven"), Dims: []int64{1}, DataType: proto.Int32(int32(onnx.TensorProto_INT64)), Int64Data: []int64{7}},
-		&onnx.TensorProto{Name: proto.String("check:flat"), Dims: []int64{1}, DataType: proto.Int32(int32(onnx.TensorProto_INT64)), Int64Data: []int64{-1}})
+		&pb.TensorProto{Name: proto.String("check:seven"), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: []int64{7}},
+		&pb.TensorProto{Name: proto.String("check:flat"), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: []int64{-1}})
 	for i, name := range names {
-		if v := slices.IndexFunc(declared, func(v *onnx.ValueInfoProto) bool { return v.GetName() == name }); v < 0 {
-			m.Graph.Output = append(m.Graph.Output, &onnx.ValueInfoProto{Name: proto.String(name), Type: &onnx.TypeProto{
-				Value: &onnx.TypeProto_TensorType{TensorType: &onnx.TypeProto_Tensor{ElemType: proto.Int32(int32(g.Types[name]))}}}})
+		if v := slices.IndexFunc(declared, func(v *pb.ValueInfoProto) bool { return v.GetName() == name }); v < 0 {
+			m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String(name), Type: &pb.TypeProto{
+				Value: &pb.TypeProto_TensorType{TensorType: &pb.TypeProto_Tensor{ElemType: proto.Int32(int32(g.Types[name]))}}}})
 		} else {
 			m.Graph.Output = append(m.Graph.Output, declared[v])
 		}
@@ -156,7 +157,7 @@ func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[stri
 		o := fmt.Sprintf("check:shape%d", i)
 		add(onnx.Node("Shape", []string{name}, []string{o + "x"}), onnx.Node("Concat", []string{o + "x", "check:seven"}, []string{o}, onnx.IntAttribute("axis", 0)))
 		rank := int64(len(g.Shapes[name])) + 1
-		m.Graph.Output = append(m.Graph.Output, onnx.TensorValue(o, onnx.TensorProto_INT64, onnx.Dim{Size: -1}))
+		m.Graph.Output = append(m.Graph.Output, onnx.TensorValue(o, pb.TensorProto_INT64, onnx.Dim{Size: -1}))
 		checks, outputs, out = append(checks, check{name, o, false}), append(outputs, o), append(out, runtime.Tensor{Shape: []int64{rank}, I64: make([]int64, rank)})
 		c := g.Constants[name]
 		n := int64(1)
@@ -167,9 +168,9 @@ func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[stri
 			continue
 		}
 		o = fmt.Sprintf("check:value%d", i)
-		to, x := onnx.TensorProto_INT64, runtime.Tensor{Shape: []int64{n}}
+		to, x := pb.TensorProto_INT64, runtime.Tensor{Shape: []int64{n}}
 		if c.F32 != nil {
-			to, x.F32 = onnx.TensorProto_FLOAT, make([]float32, n)
+			to, x.F32 = pb.TensorProto_FLOAT, make([]float32, n)
 		} else {
 			x.I64 = make([]int64, n)
 		}
@@ -218,7 +219,7 @@ func agree(t *testing.T, l *runtime.Library, m *onnx.ModelProto, shapes map[stri
 
 // fix gives the inputs of a model shapes: 2 for a first dimension that is not
 // fixed, and what others says for the rest.
-func fix(t *testing.T, m *onnx.ModelProto, others int64) map[string][]int64 {
+func fix(t *testing.T, m *pb.ModelProto, others int64) map[string][]int64 {
 	t.Helper()
 	s, err := onnx.Walk(m)
 	if err != nil {

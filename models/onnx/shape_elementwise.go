@@ -1,6 +1,10 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+)
 
 // elementwise are operators whose result has the shape of their inputs, or that
 // which these have together.
@@ -9,7 +13,7 @@ var elementwise = map[string]operator{
 	"Cast":     {1, inferCast, evaluateCast},
 	"CastLike": {2, func(c *call) ([]value, error) { return one(c.elem(1), c.shape(0)) }, evaluateCast},
 	"Dropout": {1, func(c *call) ([]value, error) {
-		return []value{{c.elem(0), c.shape(0)}, {TensorProto_BOOL, c.shape(0)}}, nil
+		return []value{{c.elem(0), c.shape(0)}, {pb.TensorProto_BOOL, c.shape(0)}}, nil
 	}, nil},
 	"Where":                   {3, inferWhere, evaluateWhere},
 	"Clip":                    {1, sameAsFirst, evaluateClip},
@@ -55,10 +59,10 @@ func addElementwise() {
 
 func sameAsFirst(c *call) ([]value, error) { return one(c.elem(0), c.shape(0)) }
 
-func truths(c *call) ([]value, error) { return one(TensorProto_BOOL, c.shape(0)) }
+func truths(c *call) ([]value, error) { return one(pb.TensorProto_BOOL, c.shape(0)) }
 
 func inferCast(c *call) ([]value, error) {
-	to := TensorProto_DataType(c.integer("to", 0))
+	to := pb.TensorProto_DataType(c.integer("to", 0))
 	if _, ok := storages[to]; !ok {
 		return nil, fmt.Errorf("attribute to is %d, which is no type that is known", int32(to))
 	}
@@ -96,11 +100,11 @@ func inferComparison(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(TensorProto_BOOL, shape)
+	return one(pb.TensorProto_BOOL, shape)
 }
 
 func inferWhere(c *call) ([]value, error) {
-	if c.elem(0) != TensorProto_BOOL {
+	if c.elem(0) != pb.TensorProto_BOOL {
 		return nil, fmt.Errorf("the condition is of type %v, not BOOL", c.elem(0))
 	}
 	shape, err := c.together(1)

@@ -3,6 +3,8 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // indexing are operators that look elements up or put them in by index.
@@ -24,7 +26,7 @@ func inferGather(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := c.elem(1); e != TensorProto_INT64 && e != TensorProto_INT32 {
+	if e := c.elem(1); e != pb.TensorProto_INT64 && e != pb.TensorProto_INT32 {
 		return nil, fmt.Errorf("indices of type %v", e)
 	}
 	return one(c.elem(0), slices.Concat(x[:a], c.shape(1), x[a+1:]))
@@ -152,7 +154,7 @@ func inferTopK(c *call) ([]value, error) {
 	}
 	out := slices.Clone(x)
 	out[a] = k[0]
-	return []value{{c.elem(0), out}, {TensorProto_INT64, out}}, nil
+	return []value{{c.elem(0), out}, {pb.TensorProto_INT64, out}}, nil
 }
 
 // nonZero returns the places of the elements that are not zero.
@@ -176,7 +178,7 @@ func inferNonZero(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(TensorProto_INT64, []int64{int64(len(x.dims)), int64(len(x.nonZero()))})
+	return one(pb.TensorProto_INT64, []int64{int64(len(x.dims)), int64(len(x.nonZero()))})
 }
 
 func evaluateNonZero(c *call, in []*array, out []value) ([]*array, error) {

@@ -3,12 +3,14 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // layouts are operators that put elements elsewhere, or make shapes of shapes.
 var layouts = map[string]operator{
 	"Shape":           {1, inferShape, evaluateShape},
-	"Size":            {1, func(c *call) ([]value, error) { return one(TensorProto_INT64, nil) }, evaluateSize},
+	"Size":            {1, func(c *call) ([]value, error) { return one(pb.TensorProto_INT64, nil) }, evaluateSize},
 	"Reshape":         {1, inferReshape, evaluateView},
 	"Flatten":         {1, inferFlatten, evaluateView},
 	"Squeeze":         {1, inferSqueeze, evaluateView},
@@ -42,7 +44,7 @@ func (c *call) span() (int, int) {
 
 func inferShape(c *call) ([]value, error) {
 	start, end := c.span()
-	return one(TensorProto_INT64, []int64{int64(end - start)})
+	return one(pb.TensorProto_INT64, []int64{int64(end - start)})
 }
 
 // inferReshape: 0 copies a dimension unless allowzero is set, -1 is what is left.
@@ -396,9 +398,9 @@ func inferConstantOfShape(c *call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	elem := TensorProto_FLOAT
+	elem := pb.TensorProto_FLOAT
 	if t := c.attribute("value").GetT(); t != nil {
-		elem = TensorProto_DataType(t.GetDataType())
+		elem = pb.TensorProto_DataType(t.GetDataType())
 	}
 	return one(elem, slices.Clone(list))
 }
@@ -441,9 +443,9 @@ func inferEyeLike(c *call) ([]value, error) {
 	if c.rank(0) != 2 {
 		return nil, fmt.Errorf("a tensor with %d dimensions is not a matrix", c.rank(0))
 	}
-	return one(TensorProto_DataType(c.integer("dtype", int64(c.elem(0)))), c.shape(0))
+	return one(pb.TensorProto_DataType(c.integer("dtype", int64(c.elem(0)))), c.shape(0))
 }
 
 func inferRandom(c *call) ([]value, error) {
-	return one(TensorProto_DataType(c.integer("dtype", int64(TensorProto_FLOAT))), slices.Clone(c.integers("shape")))
+	return one(pb.TensorProto_DataType(c.integer("dtype", int64(pb.TensorProto_FLOAT))), slices.Clone(c.integers("shape")))
 }

@@ -3,6 +3,8 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // norms are operators that normalise.
@@ -52,7 +54,7 @@ func inferLayerNorm(c *call) ([]value, error) {
 			return nil, fmt.Errorf("input %d has shape %v for %v", i, clip(c.shape(i)), clip(x))
 		}
 	}
-	stash := TensorProto_DataType(c.integer("stash_type", int64(TensorProto_FLOAT)))
+	stash := pb.TensorProto_DataType(c.integer("stash_type", int64(pb.TensorProto_FLOAT)))
 	stats := slices.Clone(x)
 	for i := a; i < len(stats); i++ {
 		stats[i] = 1

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // products are operators that multiply matrices.
@@ -21,7 +23,7 @@ func inferMatMul(c *call) ([]value, error) {
 	second, elem := 1, c.elem(0)
 	switch c.n.GetOpType() {
 	case "MatMulInteger":
-		elem = TensorProto_INT32
+		elem = pb.TensorProto_INT32
 	case "QLinearMatMul":
 		second, elem = 3, c.elem(7)
 	}

@@ -1,5 +1,7 @@
 package onnx
 
+import "github.com/headstart-ml/headstart/models/onnx/pb"
+
 // quantised are operators that go between floats and small integers.
 var quantised = map[string]operator{
 	"QuantizeLinear":        {2, inferQuantize, nil},
@@ -8,22 +10,22 @@ var quantised = map[string]operator{
 }
 
 func inferQuantize(c *call) ([]value, error) {
-	elem := TensorProto_UINT8
+	elem := pb.TensorProto_UINT8
 	if c.has(2) {
 		elem = c.elem(2)
 	} else if d := c.integer("output_dtype", 0); d != 0 {
-		elem = TensorProto_DataType(d)
+		elem = pb.TensorProto_DataType(d)
 	}
 	return one(elem, c.shape(0))
 }
 
 func inferDequantize(c *call) ([]value, error) {
 	if d := c.integer("output_dtype", 0); d != 0 {
-		return one(TensorProto_DataType(d), c.shape(0))
+		return one(pb.TensorProto_DataType(d), c.shape(0))
 	}
 	return one(c.elem(1), c.shape(0))
 }
 
 func inferDynamicQuantize(c *call) ([]value, error) {
-	return []value{{TensorProto_UINT8, c.shape(0)}, {TensorProto_FLOAT, nil}, {TensorProto_UINT8, nil}}, nil
+	return []value{{pb.TensorProto_UINT8, c.shape(0)}, {pb.TensorProto_FLOAT, nil}, {pb.TensorProto_UINT8, nil}}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // reductions are operators that make one element of many along axes.
@@ -149,5 +151,5 @@ func inferArg(c *call) ([]value, error) {
 	if out[a] = 1; c.integer("keepdims", 1) == 0 {
 		out = slices.Delete(out, a, a+1)
 	}
-	return one(TensorProto_INT64, out)
+	return one(pb.TensorProto_INT64, out)
 }

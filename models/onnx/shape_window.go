@@ -3,6 +3,8 @@ package onnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // windows are operators that slide a window over the dimensions after the first
@@ -108,7 +110,7 @@ func inferConv(c *call) ([]value, error) {
 	weight, elem := 1, c.elem(0)
 	switch c.n.GetOpType() {
 	case "ConvInteger":
-		elem = TensorProto_INT32
+		elem = pb.TensorProto_INT32
 	case "QLinearConv":
 		weight, elem = 3, c.elem(7)
 	}
@@ -196,7 +198,7 @@ func inferPool(c *call) ([]value, error) {
 		out = append(out, n)
 	}
 	if c.n.GetOpType() == "MaxPool" {
-		return []value{{c.elem(0), out}, {TensorProto_INT64, out}}, nil
+		return []value{{c.elem(0), out}, {pb.TensorProto_INT64, out}}, nil
 	}
 	return one(c.elem(0), out)
 }

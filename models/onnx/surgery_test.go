@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -43,7 +44,7 @@ func empty(g *onnx.Graph, name string) runtime.Tensor {
 
 // compute runs a model and returns its float outputs, which have the shapes and
 // types that g says.
-func compute(t testing.TB, l *runtime.Library, m *onnx.ModelProto, g *onnx.Graph, in map[string]runtime.Tensor, outputs ...string) [][]float32 {
+func compute(t testing.TB, l *runtime.Library, m *pb.ModelProto, g *onnx.Graph, in map[string]runtime.Tensor, outputs ...string) [][]float32 {
 	t.Helper()
 	var out []runtime.Tensor
 	for _, name := range outputs {
@@ -145,7 +146,7 @@ func TestCutComputesTheSame(t *testing.T) {
 				// Exporters store equal tensors once, under several names.
 				weights := map[string]int64{}
 				for name, stored := range tail.Stored {
-					if v := tail.Constants[name]; v.Type == onnx.TensorProto_FLOAT && len(v.F32) > 1 {
+					if v := tail.Constants[name]; v.Type == pb.TensorProto_FLOAT && len(v.F32) > 1 {
 						weights[stored] = int64(len(v.F32))
 					}
 				}
@@ -172,20 +173,20 @@ func TestCutComputesTheSame(t *testing.T) {
 // did.
 func TestTailBesideItsCut(t *testing.T) {
 	l := library(t)
-	m := &onnx.ModelProto{
+	m := &pb.ModelProto{
 		IrVersion:   proto.Int64(9),
-		OpsetImport: []*onnx.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(17)}},
-		Graph: &onnx.GraphProto{
+		OpsetImport: []*pb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(17)}},
+		Graph: &pb.GraphProto{
 			Name:        proto.String("beside"),
-			Input:       []*onnx.ValueInfoProto{onnx.TensorValue("x", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4})},
-			Initializer: []*onnx.TensorProto{onnx.FloatTensor("scale", []float32{1, -2, 0.5, 3}, 4)},
-			Node: []*onnx.NodeProto{
+			Input:       []*pb.ValueInfoProto{onnx.TensorValue("x", pb.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4})},
+			Initializer: []*pb.TensorProto{onnx.FloatTensor("scale", []float32{1, -2, 0.5, 3}, 4)},
+			Node: []*pb.NodeProto{
 				onnx.Node("LayerNormalization", []string{"x", "scale"}, []string{"norm", "mean"}),
 				onnx.Node("Mul", []string{"mean", "scale"}, []string{"y"}),
 			},
-			Output: []*onnx.ValueInfoProto{
-				onnx.TensorValue("y", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}),
-				onnx.TensorValue("norm", onnx.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}),
+			Output: []*pb.ValueInfoProto{
+				onnx.TensorValue("y", pb.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}),
+				onnx.TensorValue("norm", pb.TensorProto_FLOAT, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}),
 			},
 		},
 	}
@@ -193,7 +194,7 @@ func TestTailBesideItsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]runtime.Tensor{"x": feed(onnx.TensorProto_FLOAT, g.Shapes["x"])}
+	in := map[string]runtime.Tensor{"x": feed(pb.TensorProto_FLOAT, g.Shapes["x"])}
 	want := compute(t, l, m, g, in, "norm")[0]
 	tail, err := onnx.Tail(g, "mean")
 	if err != nil {
@@ -221,7 +222,7 @@ func TestPruneSeveralTaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]runtime.Tensor{"pixel_values": feed(onnx.TensorProto_FLOAT, g.Shapes["pixel_values"])}
+	in := map[string]runtime.Tensor{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
 	taps := []string{"Add_3", "Conv_0", "Add_5"}
 	pruned, err := onnx.Prune(m, taps...)
 	if err != nil {
@@ -237,7 +238,7 @@ func TestPruneSeveralTaps(t *testing.T) {
 			t.Errorf("%s: %g", taps[i], d)
 		}
 	}
-	if n := len(pruned.Graph.Node); n >= len(m.Graph.Node) || slices.ContainsFunc(pruned.Graph.Node, func(n *onnx.NodeProto) bool { return n.GetName() == "Conv_34" }) {
+	if n := len(pruned.Graph.Node); n >= len(m.Graph.Node) || slices.ContainsFunc(pruned.Graph.Node, func(n *pb.NodeProto) bool { return n.GetName() == "Conv_34" }) {
 		t.Errorf("%d nodes of %d are left", n, len(m.Graph.Node))
 	}
 	if n := len(pruned.Graph.Initializer); n >= len(m.Graph.Initializer) {
@@ -269,7 +270,7 @@ func TestWriteBack(t *testing.T) {
 	same := map[string][]float32{}
 	halves := 0
 	for name, stored := range g.Stored {
-		if c := g.Constants[name]; c.Type == onnx.TensorProto_FLOAT && len(c.F32) > 1 {
+		if c := g.Constants[name]; c.Type == pb.TensorProto_FLOAT && len(c.F32) > 1 {
 			same[stored] = c.F32
 			if stored != name {
 				halves++
@@ -325,7 +326,7 @@ func TestWriteBack(t *testing.T) {
 			}
 		}
 	}
-	in := map[string]runtime.Tensor{"pixel_values": feed(onnx.TensorProto_FLOAT, g.Shapes["pixel_values"])}
+	in := map[string]runtime.Tensor{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
 	model, err := again.Model(8)
 	if err != nil {
 		t.Fatal(err)
@@ -367,13 +368,13 @@ func TestAppend(t *testing.T) {
 	for i := range w {
 		w[i] = float32(i%5) - 2
 	}
-	part := &onnx.GraphProto{
-		Node: []*onnx.NodeProto{
+	part := &pb.GraphProto{
+		Node: []*pb.NodeProto{
 			onnx.Node("MatMul", []string{"features", "Conv_0"}, []string{"product"}),
 			onnx.Node("Softmax", []string{"product"}, []string{"Clip_0"}, onnx.IntAttribute("axis", -1)),
 		},
-		Initializer: []*onnx.TensorProto{onnx.FloatTensor("Conv_0", w, 1280, 3)},
-		Output:      []*onnx.ValueInfoProto{onnx.TensorValue("Clip_0", onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: 3})},
+		Initializer: []*pb.TensorProto{onnx.FloatTensor("Conv_0", w, 1280, 3)},
+		Output:      []*pb.ValueInfoProto{onnx.TensorValue("Clip_0", pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: 3})},
 	}
 	part.Node[0].Name = proto.String("Conv_0")
 	fused, names, err := onnx.Append(m, part)
@@ -390,7 +391,7 @@ func TestAppend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]runtime.Tensor{"pixel_values": feed(onnx.TensorProto_FLOAT, g.Shapes["pixel_values"])}
+	in := map[string]runtime.Tensor{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
 	out := compute(t, l, fused, g, in, "features", "Clip_0_1")
 	for row := range 2 {
 		var p [3]float64
@@ -411,15 +412,15 @@ func TestAppend(t *testing.T) {
 			}
 		}
 	}
-	for name, edit := range map[string]func(*onnx.GraphProto){
-		"in neither part":  func(g *onnx.GraphProto) { g.Node[0].Input[0] = "nowhere" },
-		"made twice":       func(g *onnx.GraphProto) { g.Node[1].Output[0] = "product" },
-		"no name":          func(g *onnx.GraphProto) { g.Initializer[0].Name = nil },
-		"no operator set":  func(g *onnx.GraphProto) { g.Node[0].Domain = proto.String("com.microsoft") },
-		"no appended node": func(g *onnx.GraphProto) { g.Output[0].Name = proto.String("features") },
-		"it has a body":    func(g *onnx.GraphProto) { g.Node[0].Attribute = []*onnx.AttributeProto{{G: &onnx.GraphProto{}}} },
+	for name, edit := range map[string]func(*pb.GraphProto){
+		"in neither part":  func(g *pb.GraphProto) { g.Node[0].Input[0] = "nowhere" },
+		"made twice":       func(g *pb.GraphProto) { g.Node[1].Output[0] = "product" },
+		"no name":          func(g *pb.GraphProto) { g.Initializer[0].Name = nil },
+		"no operator set":  func(g *pb.GraphProto) { g.Node[0].Domain = proto.String("com.microsoft") },
+		"no appended node": func(g *pb.GraphProto) { g.Output[0].Name = proto.String("features") },
+		"it has a body":    func(g *pb.GraphProto) { g.Node[0].Attribute = []*pb.AttributeProto{{G: &pb.GraphProto{}}} },
 	} {
-		bad := proto.Clone(part).(*onnx.GraphProto)
+		bad := proto.Clone(part).(*pb.GraphProto)
 		edit(bad)
 		if _, _, err := onnx.Append(m, bad); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -467,7 +468,7 @@ func TestExternalData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := feed(onnx.TensorProto_FLOAT, g.Shapes["pixel_values"])
+	x := feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])
 	session, err := l.NewSession(small, &runtime.Options{Inputs: []string{"pixel_values"}, Outputs: []string{"features"}, Folder: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -490,7 +491,7 @@ func TestExternalData(t *testing.T) {
 	if err := onnx.WriteExternal(decode(t, builtin["efficientnet-lite0"]), "../data.bin", &file); err == nil {
 		t.Error("a file outside the folder is written")
 	}
-	broken := proto.Clone(m).(*onnx.ModelProto)
+	broken := proto.Clone(m).(*pb.ModelProto)
 	if err := onnx.ReadExternal(m, dir); err != nil {
 		t.Fatal(err)
 	}
@@ -504,7 +505,7 @@ func TestExternalData(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "weights/data.bin"), 5000); err != nil {
 		t.Fatal(err)
 	}
-	if err := onnx.ReadExternal(proto.Clone(broken).(*onnx.ModelProto), dir); err == nil || !strings.Contains(err.Error(), "outside the file of 5000 bytes") {
+	if err := onnx.ReadExternal(proto.Clone(broken).(*pb.ModelProto), dir); err == nil || !strings.Contains(err.Error(), "outside the file of 5000 bytes") {
 		t.Errorf("a file that is too short: %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "weights/data.bin")); err != nil {
@@ -591,7 +592,7 @@ func benchmarkPruned(b *testing.B, l *runtime.Library, name, half string) {
 	b.ReportMetric(ratios[len(ratios)/2], "x/full")
 }
 
-func must(m *onnx.ModelProto, err error) *onnx.ModelProto {
+func must(m *pb.ModelProto, err error) *pb.ModelProto {
 	if err != nil {
 		panic(fmt.Sprint(err))
 	}

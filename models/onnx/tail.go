@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -12,13 +13,13 @@ import (
 // order. It shares values and nodes with g; only a node that makes cut and,
 // beside it, what the outputs need is a copy that makes cut under another name.
 func Tail(g *Graph, cut string) (*Graph, error) {
-	if !slices.ContainsFunc(g.Nodes, func(n *NodeProto) bool { return cut != "" && slices.Contains(n.Output, cut) }) {
+	if !slices.ContainsFunc(g.Nodes, func(n *pb.NodeProto) bool { return cut != "" && slices.Contains(n.Output, cut) }) {
 		return nil, fmt.Errorf("onnx: cut at %s: no node makes this tensor", quote(cut))
 	}
 	t := &Graph{
 		Opset: g.Opset, Domains: g.Domains, Outputs: g.Outputs, Inputs: []string{cut},
 		Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64),
-		Types: make(map[string]TensorProto_DataType), Stored: make(map[string]string),
+		Types: make(map[string]pb.TensorProto_DataType), Stored: make(map[string]string),
 	}
 	need := make(map[string]bool)
 	for _, o := range g.Outputs {
@@ -73,13 +74,13 @@ func Tail(g *Graph, cut string) (*Graph, error) {
 
 // Model returns g as a model of an IR version. Constants become initialisers;
 // those without values, as Outline leaves them, are an error.
-func (g *Graph) Model(irVersion int64) (*ModelProto, error) {
-	m := &ModelProto{IrVersion: &irVersion, Graph: &GraphProto{Name: proto.String("graph"), Node: g.Nodes}}
-	m.OpsetImport = []*OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(g.Opset)}}
+func (g *Graph) Model(irVersion int64) (*pb.ModelProto, error) {
+	m := &pb.ModelProto{IrVersion: &irVersion, Graph: &pb.GraphProto{Name: proto.String("graph"), Node: g.Nodes}}
+	m.OpsetImport = []*pb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(g.Opset)}}
 	for _, domain := range sorted(g.Domains) {
-		m.OpsetImport = append(m.OpsetImport, &OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(g.Domains[domain])})
+		m.OpsetImport = append(m.OpsetImport, &pb.OperatorSetIdProto{Domain: proto.String(domain), Version: proto.Int64(g.Domains[domain])})
 	}
-	declare := func(name string) *ValueInfoProto {
+	declare := func(name string) *pb.ValueInfoProto {
 		dims := make([]Dim, len(g.Shapes[name]))
 		for i, d := range g.Shapes[name] {
 			dims[i].Size = d

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // maxElements bounds the elements of a tensor, far above what a file can hold,
@@ -37,38 +39,38 @@ type storage struct {
 }
 
 // storages: the specification's comments on the fields of TensorProto.
-var storages = map[TensorProto_DataType]storage{
-	TensorProto_FLOAT:          {32, "float_data", 1, 1},
-	TensorProto_COMPLEX64:      {64, "float_data", 1, 2},
-	TensorProto_INT32:          {32, "int32_data", 1, 1},
-	TensorProto_INT16:          {16, "int32_data", 1, 1},
-	TensorProto_INT8:           {8, "int32_data", 1, 1},
-	TensorProto_UINT16:         {16, "int32_data", 1, 1},
-	TensorProto_UINT8:          {8, "int32_data", 1, 1},
-	TensorProto_BOOL:           {8, "int32_data", 1, 1},
-	TensorProto_FLOAT16:        {16, "int32_data", 1, 1},
-	TensorProto_BFLOAT16:       {16, "int32_data", 1, 1},
-	TensorProto_FLOAT8E4M3FN:   {8, "int32_data", 1, 1},
-	TensorProto_FLOAT8E4M3FNUZ: {8, "int32_data", 1, 1},
-	TensorProto_FLOAT8E5M2:     {8, "int32_data", 1, 1},
-	TensorProto_FLOAT8E5M2FNUZ: {8, "int32_data", 1, 1},
-	TensorProto_FLOAT8E8M0:     {8, "int32_data", 1, 1},
-	TensorProto_INT4:           {4, "int32_data", 2, 1},
-	TensorProto_UINT4:          {4, "int32_data", 2, 1},
-	TensorProto_FLOAT4E2M1:     {4, "int32_data", 2, 1},
-	TensorProto_INT2:           {2, "int32_data", 4, 1},
-	TensorProto_UINT2:          {2, "int32_data", 4, 1},
-	TensorProto_INT64:          {64, "int64_data", 1, 1},
-	TensorProto_DOUBLE:         {64, "double_data", 1, 1},
-	TensorProto_COMPLEX128:     {128, "double_data", 1, 2},
-	TensorProto_UINT32:         {32, "uint64_data", 1, 1},
-	TensorProto_UINT64:         {64, "uint64_data", 1, 1},
-	TensorProto_STRING:         {0, "string_data", 1, 1},
+var storages = map[pb.TensorProto_DataType]storage{
+	pb.TensorProto_FLOAT:          {32, "float_data", 1, 1},
+	pb.TensorProto_COMPLEX64:      {64, "float_data", 1, 2},
+	pb.TensorProto_INT32:          {32, "int32_data", 1, 1},
+	pb.TensorProto_INT16:          {16, "int32_data", 1, 1},
+	pb.TensorProto_INT8:           {8, "int32_data", 1, 1},
+	pb.TensorProto_UINT16:         {16, "int32_data", 1, 1},
+	pb.TensorProto_UINT8:          {8, "int32_data", 1, 1},
+	pb.TensorProto_BOOL:           {8, "int32_data", 1, 1},
+	pb.TensorProto_FLOAT16:        {16, "int32_data", 1, 1},
+	pb.TensorProto_BFLOAT16:       {16, "int32_data", 1, 1},
+	pb.TensorProto_FLOAT8E4M3FN:   {8, "int32_data", 1, 1},
+	pb.TensorProto_FLOAT8E4M3FNUZ: {8, "int32_data", 1, 1},
+	pb.TensorProto_FLOAT8E5M2:     {8, "int32_data", 1, 1},
+	pb.TensorProto_FLOAT8E5M2FNUZ: {8, "int32_data", 1, 1},
+	pb.TensorProto_FLOAT8E8M0:     {8, "int32_data", 1, 1},
+	pb.TensorProto_INT4:           {4, "int32_data", 2, 1},
+	pb.TensorProto_UINT4:          {4, "int32_data", 2, 1},
+	pb.TensorProto_FLOAT4E2M1:     {4, "int32_data", 2, 1},
+	pb.TensorProto_INT2:           {2, "int32_data", 4, 1},
+	pb.TensorProto_UINT2:          {2, "int32_data", 4, 1},
+	pb.TensorProto_INT64:          {64, "int64_data", 1, 1},
+	pb.TensorProto_DOUBLE:         {64, "double_data", 1, 1},
+	pb.TensorProto_COMPLEX128:     {128, "double_data", 1, 2},
+	pb.TensorProto_UINT32:         {32, "uint64_data", 1, 1},
+	pb.TensorProto_UINT64:         {64, "uint64_data", 1, 1},
+	pb.TensorProto_STRING:         {0, "string_data", 1, 1},
 }
 
 // checkValues checks that a tensor holds as many values as its shape says. Of
 // element types that are newer than this schema only the shape is checked.
-func checkValues(t *TensorProto) error {
+func checkValues(t *pb.TensorProto) error {
 	n, err := elements(t.GetDims())
 	if err != nil {
 		return err
@@ -76,8 +78,8 @@ func checkValues(t *TensorProto) error {
 	if t.GetSegment() != nil {
 		return fmt.Errorf("the tensor is stored in segments, which no runtime reads")
 	}
-	elem := TensorProto_DataType(t.GetDataType())
-	if elem == TensorProto_UNDEFINED {
+	elem := pb.TensorProto_DataType(t.GetDataType())
+	if elem == pb.TensorProto_UNDEFINED {
 		return fmt.Errorf("the tensor has no data_type")
 	}
 	s, ok := storages[elem]
@@ -116,11 +118,11 @@ func checkValues(t *TensorProto) error {
 
 // Floats returns the values of a float32 tensor that lie in the model itself,
 // not in an external file.
-func Floats(t *TensorProto) ([]float32, error) {
-	if elem := TensorProto_DataType(t.GetDataType()); elem != TensorProto_FLOAT {
+func Floats(t *pb.TensorProto) ([]float32, error) {
+	if elem := pb.TensorProto_DataType(t.GetDataType()); elem != pb.TensorProto_FLOAT {
 		return nil, fmt.Errorf("onnx: tensor %s: element type is %v, not FLOAT", quote(t.GetName()), elem)
 	}
-	if t.GetDataLocation() == TensorProto_EXTERNAL {
+	if t.GetDataLocation() == pb.TensorProto_EXTERNAL {
 		return nil, fmt.Errorf("onnx: tensor %s: its values lie in an external file", quote(t.GetName()))
 	}
 	if err := checkValues(t); err != nil {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Summary is what Walk finds in a model.
@@ -49,8 +51,8 @@ type Value struct {
 	// Kind is "tensor", "sparse tensor", "sequence", "map", "optional" or
 	// "opaque", or "" if the model does not say.
 	Kind  string
-	Elem  TensorProto_DataType // of a tensor
-	Shape []Dim                // of a tensor; nil if even the rank is unknown
+	Elem  pb.TensorProto_DataType // of a tensor
+	Shape []Dim                   // of a tensor; nil if even the rank is unknown
 }
 
 // domains are the operator domains that ONNX Runtime itself implements. The
@@ -70,7 +72,7 @@ var batchOperators = []string{
 // model defines them itself by a function; tensors whose values do not fit
 // their type and shape; external data that is not a path inside the model's
 // folder; and inputs or outputs without a name of their own.
-func Walk(m *ModelProto) (*Summary, error) {
+func Walk(m *pb.ModelProto) (*Summary, error) {
 	w := walker{
 		sum: &Summary{IRVersion: m.GetIrVersion(), Producer: m.GetProducerName()},
 		ops: make(map[operatorID]int),
@@ -93,7 +95,7 @@ type walker struct {
 	own map[operatorID]bool // operators that the model's functions define
 }
 
-func (w *walker) model(m *ModelProto) error {
+func (w *walker) model(m *pb.ModelProto) error {
 	var err error
 	if w.sum.Opsets, err = opsets(m.GetOpsetImport()); err != nil {
 		return err
@@ -114,7 +116,7 @@ func (w *walker) model(m *ModelProto) error {
 		}
 	}
 	for i, t := range m.GetTrainingInfo() {
-		for _, g := range []*GraphProto{t.GetInitialization(), t.GetAlgorithm()} {
+		for _, g := range []*pb.GraphProto{t.GetInitialization(), t.GetAlgorithm()} {
 			if g == nil {
 				continue
 			}
@@ -131,7 +133,7 @@ func (w *walker) model(m *ModelProto) error {
 	for _, t := range g.GetSparseInitializer() {
 		initial[t.GetValues().GetName()] = true
 	}
-	fed := slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *ValueInfoProto) bool { return initial[v.GetName()] })
+	fed := slices.DeleteFunc(slices.Clone(g.GetInput()), func(v *pb.ValueInfoProto) bool { return initial[v.GetName()] })
 	if w.sum.Inputs, err = values(fed); err != nil {
 		return fmt.Errorf("input %w", err)
 	}
@@ -150,7 +152,7 @@ func (w *walker) model(m *ModelProto) error {
 	return nil
 }
 
-func (w *walker) graph(g *GraphProto) error {
+func (w *walker) graph(g *pb.GraphProto) error {
 	w.sum.Graphs++
 	for _, t := range g.GetInitializer() {
 		if t.GetName() == "" {
@@ -171,7 +173,7 @@ func (w *walker) graph(g *GraphProto) error {
 	return w.nodes(g.GetNode())
 }
 
-func (w *walker) initializer(t *TensorProto) error {
+func (w *walker) initializer(t *pb.TensorProto) error {
 	if err := w.tensor(t); err != nil {
 		return err
 	}
@@ -186,7 +188,7 @@ func (w *walker) initializer(t *TensorProto) error {
 	return nil
 }
 
-func (w *walker) function(f *FunctionProto) error {
+func (w *walker) function(f *pb.FunctionProto) error {
 	if f.GetName() == "" {
 		return fmt.Errorf("it has no name")
 	}
@@ -201,7 +203,7 @@ func (w *walker) function(f *FunctionProto) error {
 	return w.nodes(f.GetNode())
 }
 
-func (w *walker) nodes(nodes []*NodeProto) error {
+func (w *walker) nodes(nodes []*pb.NodeProto) error {
 	for i, n := range nodes {
 		if err := w.node(n); err != nil {
 			name := n.GetName()
@@ -214,7 +216,7 @@ func (w *walker) nodes(nodes []*NodeProto) error {
 	return nil
 }
 
-func (w *walker) node(n *NodeProto) error {
+func (w *walker) node(n *pb.NodeProto) error {
 	id := operatorID{standard(n.GetDomain()), n.GetOpType()}
 	if id.opType == "" {
 		return fmt.Errorf("it has no op_type")
@@ -239,7 +241,7 @@ func (w *walker) node(n *NodeProto) error {
 }
 
 // batch notes a node that computes something over the whole batch.
-func (w *walker) batch(n *NodeProto) {
+func (w *walker) batch(n *pb.NodeProto) {
 	switch op := n.GetOpType(); {
 	case slices.Contains(batchOperators, op):
 		w.sum.BatchDependent = append(w.sum.BatchDependent, op)
@@ -251,7 +253,7 @@ func (w *walker) batch(n *NodeProto) {
 // trains tells whether a BatchNormalization takes its statistics from the
 // batch. From operator set 14 on an attribute says so; before that, the
 // statistics being outputs does.
-func trains(n *NodeProto) bool {
+func trains(n *pb.NodeProto) bool {
 	for _, a := range n.GetAttribute() {
 		if a.GetName() == "training_mode" && a.GetI() != 0 {
 			return true
@@ -261,10 +263,10 @@ func trains(n *NodeProto) bool {
 	return len(outputs) > 1
 }
 
-func (w *walker) attribute(a *AttributeProto) error {
+func (w *walker) attribute(a *pb.AttributeProto) error {
 	tensors := a.GetTensors()
 	if a.GetT() != nil {
-		tensors = append([]*TensorProto{a.GetT()}, tensors...)
+		tensors = append([]*pb.TensorProto{a.GetT()}, tensors...)
 	}
 	for _, t := range tensors {
 		if err := w.tensor(t); err != nil {
@@ -273,7 +275,7 @@ func (w *walker) attribute(a *AttributeProto) error {
 	}
 	sparse := a.GetSparseTensors()
 	if a.GetSparseTensor() != nil {
-		sparse = append([]*SparseTensorProto{a.GetSparseTensor()}, sparse...)
+		sparse = append([]*pb.SparseTensorProto{a.GetSparseTensor()}, sparse...)
 	}
 	for _, t := range sparse {
 		if err := w.tensor(t.GetValues()); err != nil {
@@ -285,7 +287,7 @@ func (w *walker) attribute(a *AttributeProto) error {
 	}
 	graphs := a.GetGraphs()
 	if a.GetG() != nil {
-		graphs = append([]*GraphProto{a.GetG()}, graphs...)
+		graphs = append([]*pb.GraphProto{a.GetG()}, graphs...)
 	}
 	for _, g := range graphs {
 		if err := w.graph(g); err != nil {
@@ -296,7 +298,7 @@ func (w *walker) attribute(a *AttributeProto) error {
 }
 
 // sparse looks at all of a sparse tensor but its values.
-func (w *walker) sparse(t *SparseTensorProto) error {
+func (w *walker) sparse(t *pb.SparseTensorProto) error {
 	if _, err := elements(t.GetDims()); err != nil {
 		return err
 	}
@@ -306,8 +308,8 @@ func (w *walker) sparse(t *SparseTensorProto) error {
 	return w.tensor(t.GetIndices())
 }
 
-func (w *walker) tensor(t *TensorProto) error {
-	if t.GetDataLocation() != TensorProto_EXTERNAL {
+func (w *walker) tensor(t *pb.TensorProto) error {
+	if t.GetDataLocation() != pb.TensorProto_EXTERNAL {
 		return checkValues(t)
 	}
 	x, err := external(t)
@@ -319,7 +321,7 @@ func (w *walker) tensor(t *TensorProto) error {
 }
 
 // opsets returns the operator sets of a list, one a domain.
-func opsets(list []*OperatorSetIdProto) ([]Opset, error) {
+func opsets(list []*pb.OperatorSetIdProto) ([]Opset, error) {
 	var out []Opset
 	for _, o := range list {
 		d := standard(o.GetDomain())
@@ -338,7 +340,7 @@ func opsets(list []*OperatorSetIdProto) ([]Opset, error) {
 
 // values reads the declarations of a graph's inputs or outputs. Its errors
 // start with the name of the value.
-func values(list []*ValueInfoProto) ([]Value, error) {
+func values(list []*pb.ValueInfoProto) ([]Value, error) {
 	var out []Value
 	seen := make(map[string]bool, len(list))
 	for i, v := range list {
@@ -352,11 +354,11 @@ func values(list []*ValueInfoProto) ([]Value, error) {
 		x := Value{Name: v.GetName()}
 		switch t := v.GetType().GetValue().(type) {
 		case nil:
-		case *TypeProto_TensorType:
-			x.Kind, x.Elem = "tensor", TensorProto_DataType(t.TensorType.GetElemType())
+		case *pb.TypeProto_TensorType:
+			x.Kind, x.Elem = "tensor", pb.TensorProto_DataType(t.TensorType.GetElemType())
 			for j, d := range t.TensorType.GetShape().GetDim() {
 				dim := Dim{Size: -1, Name: d.GetDimParam()}
-				if v, ok := d.GetValue().(*TensorShapeProto_Dimension_DimValue); ok {
+				if v, ok := d.GetValue().(*pb.TensorShapeProto_Dimension_DimValue); ok {
 					if dim.Size = v.DimValue; dim.Size < 0 {
 						return nil, fmt.Errorf("%s: dimension %d is %d", quote(x.Name), j, dim.Size)
 					}
@@ -366,15 +368,15 @@ func values(list []*ValueInfoProto) ([]Value, error) {
 			if x.Shape == nil && t.TensorType.GetShape() != nil {
 				x.Shape = []Dim{} // a scalar
 			}
-		case *TypeProto_SparseTensorType:
+		case *pb.TypeProto_SparseTensorType:
 			x.Kind = "sparse tensor"
-		case *TypeProto_SequenceType:
+		case *pb.TypeProto_SequenceType:
 			x.Kind = "sequence"
-		case *TypeProto_MapType:
+		case *pb.TypeProto_MapType:
 			x.Kind = "map"
-		case *TypeProto_OptionalType:
+		case *pb.TypeProto_OptionalType:
 			x.Kind = "optional"
-		case *TypeProto_OpaqueType:
+		case *pb.TypeProto_OpaqueType:
 			x.Kind = "opaque"
 		default:
 			return nil, fmt.Errorf("%s: unknown type", quote(x.Name))

@@ -6,15 +6,17 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // sorted returns the keys of a map in order.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // proto returns t's values as a stored tensor.
-func (t *Tensor) proto(name string) (*TensorProto, error) {
+func (t *Tensor) proto(name string) (*pb.TensorProto, error) {
 	elem := int32(t.Type)
-	p := &TensorProto{Name: &name, Dims: t.Dims, DataType: &elem}
+	p := &pb.TensorProto{Name: &name, Dims: t.Dims, DataType: &elem}
 	n := int(total(t.Dims))
 	if max(len(t.F32), len(t.I64), len(t.I32), len(t.Bool)) != n {
 		return nil, fmt.Errorf("its values are not known")
@@ -54,18 +56,18 @@ func (t *Tensor) proto(name string) (*TensorProto, error) {
 
 // floatBytes returns values as raw_data of a float type, rounded to the nearest,
 // of two as near to the even one.
-func floatBytes(elem TensorProto_DataType, values []float32) []byte {
+func floatBytes(elem pb.TensorProto_DataType, values []float32) []byte {
 	le := binary.LittleEndian
 	raw := make([]byte, 0, int64(len(values))*storages[elem].bits/8)
 	for _, v := range values {
 		switch elem {
-		case TensorProto_FLOAT:
+		case pb.TensorProto_FLOAT:
 			raw = le.AppendUint32(raw, math.Float32bits(v))
-		case TensorProto_FLOAT16:
+		case pb.TensorProto_FLOAT16:
 			raw = le.AppendUint16(raw, toHalf(v))
-		case TensorProto_BFLOAT16:
+		case pb.TensorProto_BFLOAT16:
 			raw = le.AppendUint16(raw, toBrain(v))
-		case TensorProto_DOUBLE:
+		case pb.TensorProto_DOUBLE:
 			raw = le.AppendUint64(raw, math.Float64bits(float64(v)))
 		}
 	}
@@ -77,13 +79,13 @@ func floatBytes(elem TensorProto_DataType, values []float32) []byte {
 // types stay, so values for a tensor that is stored as float16 are rounded; one
 // that is too large for its type is an error. So is a tensor in an external file:
 // read these into the model first (ReadExternal). On an error m is as it was.
-func WriteBack(m *ModelProto, values map[string][]float32) error {
+func WriteBack(m *pb.ModelProto, values map[string][]float32) error {
 	stored, err := writable(m, values)
 	if err != nil {
 		return err
 	}
 	for name, t := range stored {
-		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = floatBytes(TensorProto_DataType(t.GetDataType()), values[name]), nil, nil, nil
+		t.RawData, t.FloatData, t.Int32Data, t.DoubleData = floatBytes(pb.TensorProto_DataType(t.GetDataType()), values[name]), nil, nil, nil
 	}
 	return nil
 }
@@ -91,13 +93,13 @@ func WriteBack(m *ModelProto, values map[string][]float32) error {
 // Round rounds values, in place, to what m holds after WriteBack of them: to
 // float16, for example, where m stores them so. Its errors are those of
 // WriteBack; values are then as they were.
-func Round(m *ModelProto, values map[string][]float32) error {
+func Round(m *pb.ModelProto, values map[string][]float32) error {
 	stored, err := writable(m, values)
 	if err != nil {
 		return err
 	}
 	for name, t := range stored {
-		elem, v := TensorProto_DataType(t.GetDataType()), values[name]
+		elem, v := pb.TensorProto_DataType(t.GetDataType()), values[name]
 		for i, x := range v {
 			v[i] = float32(roundFloat(elem, float64(x)))
 		}
@@ -107,22 +109,22 @@ func Round(m *ModelProto, values map[string][]float32) error {
 
 // writable returns the stored tensors that values are for, once it has seen that
 // all of them can be written.
-func writable(m *ModelProto, values map[string][]float32) (map[string]*TensorProto, error) {
+func writable(m *pb.ModelProto, values map[string][]float32) (map[string]*pb.TensorProto, error) {
 	stored := storedIn(m)
-	found := make(map[string]*TensorProto, len(values))
+	found := make(map[string]*pb.TensorProto, len(values))
 	for _, name := range sorted(values) {
 		t, v := stored[name], values[name]
 		if t == nil {
 			return nil, fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
 		}
-		elem := TensorProto_DataType(t.GetDataType())
+		elem := pb.TensorProto_DataType(t.GetDataType())
 		n, err := elements(t.GetDims())
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), err)
 		case !isFloat(elem):
 			return nil, fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
-		case t.GetDataLocation() == TensorProto_EXTERNAL:
+		case t.GetDataLocation() == pb.TensorProto_EXTERNAL:
 			return nil, fmt.Errorf("onnx: tensor %s: %w", quote(name), errExternal)
 		case n != int64(len(v)):
 			return nil, fmt.Errorf("onnx: tensor %s: %d values for shape %v", quote(name), len(v), clip(t.GetDims()))
@@ -138,8 +140,8 @@ func writable(m *ModelProto, values map[string][]float32) (map[string]*TensorPro
 }
 
 // storedIn returns the tensors that WriteBack can write to, by name.
-func storedIn(m *ModelProto) map[string]*TensorProto {
-	stored := make(map[string]*TensorProto)
+func storedIn(m *pb.ModelProto) map[string]*pb.TensorProto {
+	stored := make(map[string]*pb.TensorProto)
 	for _, t := range m.GetGraph().GetInitializer() {
 		stored[t.GetName()] = t
 	}
@@ -153,7 +155,7 @@ func storedIn(m *ModelProto) map[string]*TensorProto {
 
 // constantValue returns the attribute with the tensor of a Constant node, nil if
 // n is none.
-func constantValue(n *NodeProto) *AttributeProto {
+func constantValue(n *pb.NodeProto) *pb.AttributeProto {
 	if operatorKey(n.GetDomain(), n.GetOpType()) != "Constant" || len(n.GetOutput()) != 1 {
 		return nil
 	}
@@ -167,7 +169,7 @@ func constantValue(n *NodeProto) *AttributeProto {
 
 // Rewrite is WriteBack for a model that is shared: it returns m with the new
 // values, and leaves m as it is. The result shares with m what does not change.
-func Rewrite(m *ModelProto, values map[string][]float32) (*ModelProto, error) {
+func Rewrite(m *pb.ModelProto, values map[string][]float32) (*pb.ModelProto, error) {
 	out := shallow(m)
 	if g := m.GetGraph(); g != nil {
 		out.Graph = shallow(g)
@@ -202,12 +204,12 @@ func Rewrite(m *ModelProto, values map[string][]float32) (*ModelProto, error) {
 // Stored returns the values of a float tensor that m stores under a name, as
 // WriteBack takes them: float16 and other types of the file as float32. A tensor in
 // an external file is an error.
-func Stored(m *ModelProto, name string) (*Tensor, error) {
+func Stored(m *pb.ModelProto, name string) (*Tensor, error) {
 	t := storedIn(m)[name]
 	if t == nil {
 		return nil, fmt.Errorf("onnx: tensor %s: the model stores no such tensor", quote(name))
 	}
-	if elem := TensorProto_DataType(t.GetDataType()); !isFloat(elem) {
+	if elem := pb.TensorProto_DataType(t.GetDataType()); !isFloat(elem) {
 		return nil, fmt.Errorf("onnx: tensor %s: it holds %v, not floats", quote(name), elem)
 	}
 	v, err := readTensor(t)

@@ -6,12 +6,13 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Network is a backbone with the place where its trained part begins.
 type Network struct {
 	// Model is the backbone, with external data read in. It is only read.
-	Model *onnx.ModelProto
+	Model *pb.ModelProto
 
 	// Shapes returns the shapes of the backbone's inputs for n samples of a number
 	// of tokens, which is 0 where shapes are fixed.
@@ -52,7 +53,7 @@ func (net *Network) build(n, tokens, classes int, block int64) (*grad.Program, *
 			return nil, nil, fmt.Errorf("retrain: backbone: tensor %s has shape %v and holds nothing; choose another cut", quote(in.Name), in.Dims)
 		}
 		switch in.Type {
-		case onnx.TensorProto_FLOAT, onnx.TensorProto_INT64, onnx.TensorProto_INT32:
+		case pb.TensorProto_FLOAT, pb.TensorProto_INT64, pb.TensorProto_INT32:
 		default:
 			return nil, nil, fmt.Errorf("retrain: backbone: tensor %s is of type %v, which cannot be fed; choose another cut", quote(in.Name), in.Type)
 		}

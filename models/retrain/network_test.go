@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // decode reads a model file.
-func decode(t testing.TB, elem ...string) *onnx.ModelProto {
+func decode(t testing.TB, elem ...string) *pb.ModelProto {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(elem...))
 	if err != nil {
@@ -91,7 +92,7 @@ func sentences(n, most int) *Data {
 // first, also where something is made of it before.
 func TestLayersAreThoseOfTheFirstReader(t *testing.T) {
 	m := perceptron(1)
-	m.Graph.Node = append([]*onnx.NodeProto{onnx.Node("Neg", []string{"net.layer.1.weight"}, []string{"negative"})}, m.Graph.Node...)
+	m.Graph.Node = append([]*pb.NodeProto{onnx.Node("Neg", []string{"net.layer.1.weight"}, []string{"negative"})}, m.Graph.Node...)
 	m.Graph.Node[3].Input[1] = "negative"           // h1
 	m.Graph.Node[5].Input[1] = "net.layer.1.weight" // features
 	*m.Graph.Node[5].Name = "net.layer.2.product"

@@ -22,6 +22,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -131,7 +132,7 @@ func (p *peer) fill(j *job) error {
 	p.in, p.out = make([][]runtime.Tensor, p.replicas), make([][]runtime.Tensor, p.replicas)
 	for _, x := range samples {
 		n := volume(x.Dims)
-		f32, i64, err := read(j.Values[x.Name], n*p.replicas, x.Type == onnx.TensorProto_INT64)
+		f32, i64, err := read(j.Values[x.Name], n*p.replicas, x.Type == pb.TensorProto_INT64)
 		if err != nil {
 			return fmt.Errorf("%s: %w", x.Name, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -66,7 +67,7 @@ func (ps *programs) at(tokens int) (*program, error) {
 	}
 	p := &program{names: built.InputNames(), outputs: built.OutputNames()}
 	p.stepMemory, p.forwardMemory = built.Memory(), forwardMemory(built, g)
-	p.convolves = slices.ContainsFunc(built.Forward.GetGraph().GetNode(), func(n *onnx.NodeProto) bool { return n.GetOpType() == "Conv" })
+	p.convolves = slices.ContainsFunc(built.Forward.GetGraph().GetNode(), func(n *pb.NodeProto) bool { return n.GetOpType() == "Conv" })
 	if p.stepModel, err = onnx.Encode(built.Step); err != nil {
 		return nil, fmt.Errorf("retrain: %w", err)
 	}
@@ -76,11 +77,11 @@ func (ps *programs) at(tokens int) (*program, error) {
 	for _, in := range built.Inputs {
 		p.samples = append(p.samples, Tensor{Name: in.Name, Shape: in.Dims})
 		switch in.Type { // the memory comes with the first session; here stands of which type it is
-		case onnx.TensorProto_FLOAT:
+		case pb.TensorProto_FLOAT:
 			p.samples[len(p.samples)-1].F32 = []float32{}
-		case onnx.TensorProto_INT64:
+		case pb.TensorProto_INT64:
 			p.samples[len(p.samples)-1].I64 = []int64{}
-		case onnx.TensorProto_INT32:
+		case pb.TensorProto_INT32:
 			p.samples[len(p.samples)-1].I32 = []int32{}
 		}
 	}

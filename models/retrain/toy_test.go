@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -101,11 +102,11 @@ const (
 
 // perceptron is a network of three layers: x (N×6) → h0 → h1 → features (N×10).
 // Names tell its layers: net.layer.0 and so on.
-func perceptron(seed uint64) *onnx.ModelProto {
+func perceptron(seed uint64) *pb.ModelProto {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	g := &onnx.GraphProto{Name: new("perceptron")}
+	g := &pb.GraphProto{Name: new("perceptron")}
 	x, in := "x", toyInputs
-	g.Input = []*onnx.ValueInfoProto{onnx.TensorValue("x", onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: toyInputs})}
+	g.Input = []*pb.ValueInfoProto{onnx.TensorValue("x", pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: toyInputs})}
 	for i := range 3 {
 		name := fmt.Sprintf("net.layer.%d.", i)
 		g.Initializer = append(g.Initializer,
@@ -120,10 +121,10 @@ func perceptron(seed uint64) *onnx.ModelProto {
 			onnx.Node("Tanh", []string{y + ":sum"}, []string{y}))
 		x, in = y, toyHidden
 	}
-	g.Output = []*onnx.ValueInfoProto{onnx.TensorValue("features", onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: toyHidden})}
-	return &onnx.ModelProto{
+	g.Output = []*pb.ValueInfoProto{onnx.TensorValue("features", pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: toyHidden})}
+	return &pb.ModelProto{
 		IrVersion: new(int64(8)), Graph: g,
-		OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(17))}},
+		OpsetImport: []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(int64(17))}},
 	}
 }
 
@@ -175,18 +176,18 @@ func train(t testing.TB, net *Network, d *Data, h *Head, s *Settings) *Result {
 
 // attention is a network of one attention over texts of any length, with an
 // embedding table of 50 tokens: token_states (N×S×8).
-func attention() *onnx.ModelProto {
+func attention() *pb.ModelProto {
 	const width = 8
 	rng := rand.New(rand.NewPCG(11, 12))
-	g := &onnx.GraphProto{Name: new("attention")}
+	g := &pb.GraphProto{Name: new("attention")}
 	for _, name := range []string{"input_ids", "attention_mask"} {
-		g.Input = append(g.Input, onnx.TensorValue(name, onnx.TensorProto_INT64, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: -1, Name: "s"}))
+		g.Input = append(g.Input, onnx.TensorValue(name, pb.TensorProto_INT64, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: -1, Name: "s"}))
 	}
 	weight := func(name string, scale float64, dims ...int64) string {
 		g.Initializer = append(g.Initializer, onnx.FloatTensor(name, normals(rng, int(product(dims)), scale), dims...))
 		return name
 	}
-	op := func(op, to string, in []string, attributes ...*onnx.AttributeProto) string {
+	op := func(op, to string, in []string, attributes ...*pb.AttributeProto) string {
 		g.Node = append(g.Node, onnx.Node(op, in, []string{to}, attributes...))
 		return to
 	}
@@ -195,21 +196,21 @@ func attention() *onnx.ModelProto {
 		return name
 	}
 	one := "axes"
-	g.Initializer = append(g.Initializer, &onnx.TensorProto{Name: new(one), Dims: []int64{1}, DataType: new(int32(onnx.TensorProto_INT64)), Int64Data: []int64{1}})
+	g.Initializer = append(g.Initializer, &pb.TensorProto{Name: new(one), Dims: []int64{1}, DataType: new(int32(pb.TensorProto_INT64)), Int64Data: []int64{1}})
 	x := op("Gather", "words", []string{weight("embeddings.table", 1, 50, width), "input_ids"})
 	q := op("MatMul", "q", []string{x, weight("layer.0.q", 0.3, width, width)})
 	k := op("MatMul", "k", []string{x, weight("layer.0.k", 0.3, width, width)})
 	v := op("MatMul", "v", []string{x, weight("layer.0.v", 0.3, width, width)})
 	scores := op("MatMul", "scores", []string{q, op("Transpose", "kt", []string{k}, onnx.IntsAttribute("perm", 0, 2, 1))})
-	mask := op("Cast", "mask", []string{"attention_mask"}, onnx.IntAttribute("to", int64(onnx.TensorProto_FLOAT)))
+	mask := op("Cast", "mask", []string{"attention_mask"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT)))
 	shift := op("Mul", "shift", []string{op("Sub", "hidden", []string{mask, scalar("one", 1)}), scalar("far", 1e9)})
 	shift = op("Unsqueeze", "shift_row", []string{shift, one})
 	a := op("Softmax", "a", []string{op("Add", "masked", []string{scores, shift})}, onnx.IntAttribute("axis", -1))
 	op("Add", "token_states", []string{x, op("MatMul", "mixed", []string{a, v})})
-	g.Output = []*onnx.ValueInfoProto{onnx.TensorValue("token_states", onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: -1, Name: "s"}, onnx.Dim{Size: width})}
-	return &onnx.ModelProto{
+	g.Output = []*pb.ValueInfoProto{onnx.TensorValue("token_states", pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "n"}, onnx.Dim{Size: -1, Name: "s"}, onnx.Dim{Size: width})}
+	return &pb.ModelProto{
 		IrVersion: new(int64(8)), Graph: g,
-		OpsetImport: []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(int64(17))}},
+		OpsetImport: []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(int64(17))}},
 	}
 }
 

@@ -13,10 +13,11 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // encoded returns a model's bytes.
-func encoded(t testing.TB, m *onnx.ModelProto) []byte {
+func encoded(t testing.TB, m *pb.ModelProto) []byte {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
@@ -26,19 +27,19 @@ func encoded(t testing.TB, m *onnx.ModelProto) []byte {
 }
 
 // halved stores a tensor of a model as float16, with a Cast where it is read.
-func halved(t testing.TB, m *onnx.ModelProto, name string) {
+func halved(t testing.TB, m *pb.ModelProto, name string) {
 	t.Helper()
 	g := m.GetGraph()
-	i := slices.IndexFunc(g.Initializer, func(x *onnx.TensorProto) bool { return x.GetName() == name })
+	i := slices.IndexFunc(g.Initializer, func(x *pb.TensorProto) bool { return x.GetName() == name })
 	x := g.Initializer[i]
 	values := make([]float32, product(x.Dims))
 	for k := range values {
 		values[k] = float32(k%17)/64 - 0.125
 	}
-	g.Initializer[i] = &onnx.TensorProto{
-		Name: new(name + "_f16"), Dims: x.Dims, DataType: new(int32(onnx.TensorProto_FLOAT16)), RawData: make([]byte, 2*len(values)),
+	g.Initializer[i] = &pb.TensorProto{
+		Name: new(name + "_f16"), Dims: x.Dims, DataType: new(int32(pb.TensorProto_FLOAT16)), RawData: make([]byte, 2*len(values)),
 	}
-	g.Node = append([]*onnx.NodeProto{onnx.Node("Cast", []string{name + "_f16"}, []string{name}, onnx.IntAttribute("to", int64(onnx.TensorProto_FLOAT)))}, g.Node...)
+	g.Node = append([]*pb.NodeProto{onnx.Node("Cast", []string{name + "_f16"}, []string{name}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT)))}, g.Node...)
 	if err := onnx.WriteBack(m, map[string][]float32{name + "_f16": values}); err != nil {
 		t.Fatal(err)
 	}

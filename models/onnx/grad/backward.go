@@ -4,21 +4,21 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // elem returns the element type of a tensor; what the builder makes for a rule
 // to differentiate is float32.
-func (b *builder) elem(name string) onnx.TensorProto_DataType {
+func (b *builder) elem(name string) pb.TensorProto_DataType {
 	if t, ok := b.graph.Types[name]; ok {
 		return t
 	}
-	return onnx.TensorProto_FLOAT
+	return pb.TensorProto_FLOAT
 }
 
 // floating are the types that a gradient could flow through.
-var floating = []onnx.TensorProto_DataType{
-	onnx.TensorProto_FLOAT, onnx.TensorProto_FLOAT16, onnx.TensorProto_BFLOAT16, onnx.TensorProto_DOUBLE,
+var floating = []pb.TensorProto_DataType{
+	pb.TensorProto_FLOAT, pb.TensorProto_FLOAT16, pb.TensorProto_BFLOAT16, pb.TensorProto_DOUBLE,
 }
 
 // quantising are operators behind which a trained weight would silently stay as it
@@ -28,7 +28,7 @@ var quantising = []string{"DynamicQuantizeLinear", "QuantizeLinear"}
 // backward appends the gradients of the trained weights. d has that of the
 // logits by its name, and then that of every tensor that a weight lies upstream
 // of. Its errors are *UnsupportedError.
-func (b *builder) backward(nodes []*onnx.NodeProto, d map[string]string, train []Weight) error {
+func (b *builder) backward(nodes []*pb.NodeProto, d map[string]string, train []Weight) error {
 	depends := make(map[string]bool) // on a trained weight
 	for _, w := range train {
 		depends[w.Name] = true
@@ -86,12 +86,12 @@ func (b *builder) differentiate(n *node) ([]string, error) {
 		return nil, noRule{}
 	}
 	for i, in := range n.in {
-		if t := b.elem(in); n.need[i] && t != onnx.TensorProto_FLOAT {
+		if t := b.elem(in); n.need[i] && t != pb.TensorProto_FLOAT {
 			return nil, fmt.Errorf("it computes in %v", t)
 		}
 	}
 	for i, out := range n.out {
-		if t := b.elem(out); n.dY[i] != "" && t != onnx.TensorProto_FLOAT {
+		if t := b.elem(out); n.dY[i] != "" && t != pb.TensorProto_FLOAT {
 			return nil, fmt.Errorf("it computes in %v", t)
 		}
 		if i > 0 && n.dY[i] != "" && n.GetOpType() != "Split" {

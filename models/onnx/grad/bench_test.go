@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -62,7 +63,7 @@ func BenchmarkStep(b *testing.B) {
 				}
 				out := []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
 				for _, w := range p.Weights {
-					x := tensor(b, Input{w.Name, onnx.TensorProto_FLOAT, w.Shape}, values)
+					x := tensor(b, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
 					packed := make([]float32, product(w.Dims))
 					w.Pack(packed, x.F32)
 					in = append(in, runtime.Tensor{Shape: w.Dims, F32: packed})

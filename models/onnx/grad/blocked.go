@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // ONNX Runtime's fast convolutions work on channels in blocks: of a tensor
@@ -24,20 +25,20 @@ const nchwc = "com.microsoft.nchwc"
 // BlockProbe returns a model that tells which Options.Block a runtime has: fed a
 // float32 tensor x of shape 1×8×1×1, it gives four int64, of which the second is
 // the number. A runtime that cannot load it has no such layout.
-func BlockProbe() *onnx.ModelProto {
+func BlockProbe() *pb.ModelProto {
 	reorder := onnx.Node("ReorderInput", []string{"x"}, []string{"blocked"})
 	reorder.Domain = new(nchwc)
-	return &onnx.ModelProto{
+	return &pb.ModelProto{
 		IrVersion:    new(irVersion(oldestOpset)),
 		ProducerName: new("headstart"),
-		OpsetImport: []*onnx.OperatorSetIdProto{
+		OpsetImport: []*pb.OperatorSetIdProto{
 			{Domain: new(""), Version: new(int64(oldestOpset))}, {Domain: new(nchwc), Version: new(int64(1))},
 		},
-		Graph: &onnx.GraphProto{
+		Graph: &pb.GraphProto{
 			Name:   new("probe"),
-			Node:   []*onnx.NodeProto{reorder, onnx.Node("Shape", []string{"blocked"}, []string{"shape"})},
-			Input:  []*onnx.ValueInfoProto{value("x", onnx.TensorProto_FLOAT, []int64{1, 8, 1, 1})},
-			Output: []*onnx.ValueInfoProto{value("shape", onnx.TensorProto_INT64, []int64{4})},
+			Node:   []*pb.NodeProto{reorder, onnx.Node("Shape", []string{"blocked"}, []string{"shape"})},
+			Input:  []*pb.ValueInfoProto{value("x", pb.TensorProto_FLOAT, []int64{1, 8, 1, 1})},
+			Output: []*pb.ValueInfoProto{value("shape", pb.TensorProto_INT64, []int64{4})},
 		},
 	}
 }
@@ -199,12 +200,12 @@ func (b *builder) inBlocks(x string) string {
 
 // blockedConv appends a convolution of a blocked tensor, or of a plain one for a
 // stem. Inputs that are not given are "".
-func (b *builder) blockedConv(shape []int64, x, w, bias, sum string, group int64, pads, kernel, strides, dilations []int64, more ...*onnx.AttributeProto) string {
+func (b *builder) blockedConv(shape []int64, x, w, bias, sum string, group int64, pads, kernel, strides, dilations []int64, more ...*pb.AttributeProto) string {
 	in := []string{x, w, bias, sum}
 	for in[len(in)-1] == "" {
 		in = in[:len(in)-1]
 	}
-	y := b.op("Conv", shape, in, append([]*onnx.AttributeProto{
+	y := b.op("Conv", shape, in, append([]*pb.AttributeProto{
 		onnx.IntAttribute("group", group), onnx.IntsAttribute("pads", pads...), onnx.IntsAttribute("kernel_shape", kernel...),
 		onnx.IntsAttribute("strides", strides...), onnx.IntsAttribute("dilations", dilations...),
 	}, more...)...)
@@ -220,18 +221,18 @@ type lowering struct {
 	blocked map[string]string // by the tensor's name in the backbone
 	ready   map[string]bool   // tensors of the backbone that are there in the plain layout
 	uses    map[string]int
-	reader  map[string]*onnx.NodeProto // the last
-	done    map[*onnx.NodeProto]bool   // as part of one before it
-	forms   map[string]form            // of trained filters
+	reader  map[string]*pb.NodeProto // the last
+	done    map[*pb.NodeProto]bool   // as part of one before it
+	forms   map[string]form          // of trained filters
 }
 
 // lower appends the forward pass of the tail with as much of it in blocks as
 // there are convolutions for, and returns the forms of the trained filters and
 // biases. An error is a reason, and of the node failed.
-func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms map[string]form, failed *onnx.NodeProto, err error) {
+func (b *builder) lower(t *tail, cut, features string, train []Weight) (forms map[string]form, failed *pb.NodeProto, err error) {
 	l := &lowering{
 		builder: b, tail: t, trained: map[string]bool{}, blocked: map[string]string{}, ready: map[string]bool{cut: true},
-		uses: map[string]int{features: 1}, reader: map[string]*onnx.NodeProto{}, done: map[*onnx.NodeProto]bool{}, forms: map[string]form{},
+		uses: map[string]int{features: 1}, reader: map[string]*pb.NodeProto{}, done: map[*pb.NodeProto]bool{}, forms: map[string]form{},
 	}
 	for _, w := range train {
 		l.trained[w.Name] = true
@@ -290,7 +291,7 @@ func (l *lowering) here(name string) bool { return l.ready[name] || l.blocked[na
 
 // only returns the node that reads a tensor if it is a single one, of the given
 // operator.
-func (l *lowering) only(name string, ops ...string) *onnx.NodeProto {
+func (l *lowering) only(name string, ops ...string) *pb.NodeProto {
 	n := l.reader[name]
 	if l.uses[name] != 1 || n == nil || !standard(n) || !slices.Contains(ops, n.GetOpType()) {
 		return nil
@@ -306,7 +307,7 @@ func (l *lowering) conv(n *node) bool {
 	x, w := n.in[0], n.in[1]
 	xs, ws := l.shapes[x], l.shapes[w]
 	c := l.graph.Constants[w]
-	if len(xs) != 4 || len(ws) != 4 || c == nil || c.Type != onnx.TensorProto_FLOAT || l.uses[w] != 1 {
+	if len(xs) != 4 || len(ws) != 4 || c == nil || c.Type != pb.TensorProto_FLOAT || l.uses[w] != 1 {
 		return false
 	}
 	bias := n.input(2)
@@ -320,7 +321,7 @@ func (l *lowering) conv(n *node) bool {
 		return false
 	}
 	y, sum := n.out[0], ""
-	var more []*onnx.AttributeProto
+	var more []*pb.AttributeProto
 	if add := l.only(y, "Add"); add != nil {
 		other := add.GetInput()[0]
 		if other == y {
@@ -340,7 +341,7 @@ func (l *lowering) conv(n *node) bool {
 			more = append(more, stringAttribute("activation", "Relu"))
 		} else if okLo && okHi && (lo <= 0 && 0 <= hi || ws[0]%l.block == 0) {
 			more = append(more, stringAttribute("activation", "Clip"),
-				&onnx.AttributeProto{Name: new("activation_params"), Type: onnx.AttributeProto_FLOATS.Enum(), Floats: []float32{float32(lo), float32(hi)}})
+				&pb.AttributeProto{Name: new("activation_params"), Type: pb.AttributeProto_FLOATS.Enum(), Floats: []float32{float32(lo), float32(hi)}})
 		}
 		if more != nil {
 			y = act.GetOutput()[0]
@@ -441,7 +442,7 @@ func (l *lowering) elementwise(n *node) bool {
 	l.channels[out] = shape[1]
 	shape[1] = whole(shape[1], l.block)
 	l.shapes[out] = shape
-	p := &onnx.NodeProto{Name: new(title(n.NodeProto)), OpType: n.OpType, Input: in, Output: []string{out}, Attribute: n.Attribute}
+	p := &pb.NodeProto{Name: new(title(n.NodeProto)), OpType: n.OpType, Input: in, Output: []string{out}, Attribute: n.Attribute}
 	if l.forward(p) != nil {
 		return false
 	}
@@ -713,10 +714,10 @@ func (b *builder) joined(parts []string, axis int64) string {
 // accumulated returns the sum of two gradients of a tensor. If the latter was
 // just made by a blocked convolution, for this purpose alone, that takes the
 // former as its fourth input. made are the nodes of the rule that made it.
-func (b *builder) accumulated(d, next string, made []*onnx.NodeProto) string {
+func (b *builder) accumulated(d, next string, made []*pb.NodeProto) string {
 	n := b.made[next]
 	if n == nil || n.GetDomain() != nchwc || n.GetOpType() != "Conv" || len(n.GetInput()) != 2 || !slices.Contains(made, n) ||
-		slices.ContainsFunc(made, func(m *onnx.NodeProto) bool { return slices.Contains(m.GetInput(), next) }) {
+		slices.ContainsFunc(made, func(m *pb.NodeProto) bool { return slices.Contains(m.GetInput(), next) }) {
 		return b.add(d, next)
 	}
 	n.Input = append(n.Input, "", d)

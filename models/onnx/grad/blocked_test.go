@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -164,7 +165,7 @@ func (p *problem) convolutions(B int64) string {
 	if p.rng.IntN(2) == 0 {
 		C = 4 * p.between(1, 6) // padded
 	}
-	x := p.input(onnx.TensorProto_FLOAT, p.normal, p.between(1, 2), 3, side, p.between(4, 9))
+	x := p.input(pb.TensorProto_FLOAT, p.normal, p.between(1, 2), 3, side, p.between(4, 9))
 	conv := func(x string, in, out, k, group int64) string {
 		s := p.between(1, 2)
 		f := p.constant(func() float64 { return p.normal() / math.Sqrt(float64(in/group*k*k)) }, out, in/group, k, k)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Build builds the graphs that retrain what lies between a cut and the features
@@ -29,7 +30,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 		if _, ok := g.Shapes[name]; !ok {
 			return nil, fmt.Errorf("grad: the graph has no tensor %s", quote(name))
 		}
-		if t := g.Types[name]; t != onnx.TensorProto_FLOAT {
+		if t := g.Types[name]; t != pb.TensorProto_FLOAT {
 			return nil, fmt.Errorf("grad: tensor %s is of type %v, not FLOAT", quote(name), t)
 		}
 	}
@@ -60,7 +61,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	d := map[string]string{p.Logits: dLogits}
 	if err := b.backward(b.nodes[:body:body], d, train); err != nil {
 		u := err.(*UnsupportedError)
-		if i := slices.IndexFunc(t.nodes, func(n *onnx.NodeProto) bool { return title(n) == u.Node }); i >= 0 {
+		if i := slices.IndexFunc(t.nodes, func(n *pb.NodeProto) bool { return title(n) == u.Node }); i >= 0 {
 			u.Cut = next(g, features, t.nodes[i])
 		}
 		return nil, u
@@ -76,7 +77,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 
 // body appends the forward pass of the tail and fills in how the trained weights
 // are fed. An error is a reason, and of the node that it comes with.
-func (b *builder) body(t *tail, cut, features string, train []Weight) (*onnx.NodeProto, error) {
+func (b *builder) body(t *tail, cut, features string, train []Weight) (*pb.NodeProto, error) {
 	if b.block == 0 {
 		for _, n := range t.nodes {
 			if err := b.forward(n); err != nil {
@@ -115,7 +116,7 @@ func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 			if w.form != plain {
 				v := make([]float32, product(w.Dims))
 				w.Pack(v, w.Values)
-				b.consts[w.Name] = initializer(w.Name, &onnx.Tensor{Type: onnx.TensorProto_FLOAT, Dims: w.Dims, F32: v})
+				b.consts[w.Name] = initializer(w.Name, &onnx.Tensor{Type: pb.TensorProto_FLOAT, Dims: w.Dims, F32: v})
 			}
 			continue
 		}
@@ -148,7 +149,7 @@ func checkCut(g *onnx.Graph, cut, features string) error {
 	e := &CutError{Cut: cut, Reason: "not everything flows through it"}
 	if !reach(g, cut, features).tensors[cut] {
 		e.Reason = "the features do not depend on it"
-	} else if i := slices.IndexFunc(g.Nodes, func(n *onnx.NodeProto) bool { return slices.Contains(n.GetOutput(), cut) }); i >= 0 {
+	} else if i := slices.IndexFunc(g.Nodes, func(n *pb.NodeProto) bool { return slices.Contains(n.GetOutput(), cut) }); i >= 0 {
 		e.Nearest = next(g, features, g.Nodes[i])
 	}
 	return e
@@ -178,19 +179,19 @@ func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error)
 }
 
 // unsupported returns the error for a node.
-func unsupported(g *onnx.Graph, features string, n *onnx.NodeProto, reason error) error {
+func unsupported(g *onnx.Graph, features string, n *pb.NodeProto, reason error) error {
 	return &UnsupportedError{Node: title(n), Operator: operator(n), Reason: reason.Error(), Cut: next(g, features, n)}
 }
 
 // title returns what a node is called in messages.
-func title(n *onnx.NodeProto) string {
+func title(n *pb.NodeProto) string {
 	if n.GetName() == "" && len(n.GetOutput()) > 0 {
 		return n.GetOutput()[0]
 	}
 	return n.GetName()
 }
 
-func operator(n *onnx.NodeProto) string {
+func operator(n *pb.NodeProto) string {
 	if standard(n) {
 		return n.GetOpType()
 	}

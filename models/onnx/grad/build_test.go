@@ -11,9 +11,10 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-func count(m *onnx.ModelProto, op string) int {
+func count(m *pb.ModelProto, op string) int {
 	n := 0
 	for _, p := range m.GetGraph().GetNode() {
 		if p.GetOpType() == op {
@@ -33,7 +34,7 @@ func TestFrozenLayersAreNotComputed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(g.Nodes, func(n *onnx.NodeProto) bool { return slices.Contains(n.GetOutput(), o.Cut) })
+	i := slices.IndexFunc(g.Nodes, func(n *pb.NodeProto) bool { return slices.Contains(n.GetOutput(), o.Cut) })
 	before := map[string]bool{}
 	for _, n := range g.Nodes[:i+1] {
 		for _, name := range slices.Concat(n.GetInput(), n.GetOutput()) {
@@ -44,7 +45,7 @@ func TestFrozenLayersAreNotComputed(t *testing.T) {
 		delete(before, bound)
 	}
 	delete(before, o.Cut)
-	for _, m := range []*onnx.ModelProto{p.Step, p.Forward} {
+	for _, m := range []*pb.ModelProto{p.Step, p.Forward} {
 		for _, n := range m.GetGraph().GetNode() {
 			for _, name := range slices.Concat(n.GetInput(), n.GetOutput()) {
 				if before[name] {
@@ -181,7 +182,7 @@ func output(t testing.TB, g *onnx.Graph, name string, values map[string]*array) 
 // rows of zeros are samples that do not count, and a row's size is a weight.
 func TestRowsOfTheTargetAreWeights(t *testing.T) {
 	p := newProblem(rand.New(rand.NewPCG(1, 2)), 17)
-	x := p.input(onnx.TensorProto_FLOAT, p.normal, 4, 5)
+	x := p.input(pb.TensorProto_FLOAT, p.normal, 4, 5)
 	p.finish(t, p.op("MatMul", x, p.weight(5, 3)))
 	program, err := Build(p.graph, &Options{Classes: 3})
 	if err != nil {
@@ -220,7 +221,7 @@ func TestRowsOfTheTargetAreWeights(t *testing.T) {
 func TestErrorsNameNodeAndNextCut(t *testing.T) {
 	build := func(op string, parts ...any) (*problem, error) {
 		p := newProblem(rand.New(rand.NewPCG(1, 2)), 17)
-		x := p.op("MatMul", p.input(onnx.TensorProto_FLOAT, p.normal, 2, 3, 4), p.weight(4, 4))
+		x := p.op("MatMul", p.input(pb.TensorProto_FLOAT, p.normal, 2, 3, 4), p.weight(4, 4))
 		y := p.op("Relu", x)
 		p.graph.Nodes = append(p.graph.Nodes, onnx.Node(op, []string{y}, []string{"odd"}))
 		for _, part := range parts {
@@ -228,18 +229,18 @@ func TestErrorsNameNodeAndNextCut(t *testing.T) {
 			switch v := part.(type) {
 			case string:
 				n.Input = append(n.Input, v)
-			case *onnx.AttributeProto:
+			case *pb.AttributeProto:
 				n.Attribute = append(n.Attribute, v)
 			}
 		}
-		p.graph.Constants["training"] = &onnx.Tensor{Type: onnx.TensorProto_BOOL, Bool: []bool{true}}
+		p.graph.Constants["training"] = &onnx.Tensor{Type: pb.TensorProto_BOOL, Bool: []bool{true}}
 		a, b := p.op("Exp", "odd"), p.op("Neg", "odd")
 		end := p.op("Add", p.op("Mul", p.op("Add", a, b), p.weight(4)), p.weight(4))
 		flat := p.op("Reshape", end, p.ints(2, 12))
 		p.graph.Outputs = []string{flat}
 		for _, n := range p.graph.Nodes {
 			p.graph.Shapes[n.GetOutput()[0]] = []int64{2, 3, 4}
-			p.graph.Types[n.GetOutput()[0]] = onnx.TensorProto_FLOAT
+			p.graph.Types[n.GetOutput()[0]] = pb.TensorProto_FLOAT
 		}
 		p.graph.Shapes[flat] = []int64{2, 12}
 		for name, c := range p.graph.Constants {
@@ -317,7 +318,7 @@ func TestSharedWeights(t *testing.T) {
 		alias := p.weight(4, 4)
 		p.graph.Constants[alias].F32 = p.graph.Constants[w].F32
 		p.graph.Stored[alias] = w
-		x := p.input(onnx.TensorProto_FLOAT, p.normal, 2, 4)
+		x := p.input(pb.TensorProto_FLOAT, p.normal, 2, 4)
 		cut := p.op("Tanh", p.op("MatMul", x, w))
 		p.finish(t, p.op("MatMul", cut, alias))
 		return p, w, cut
@@ -345,7 +346,7 @@ func TestSharedWeights(t *testing.T) {
 // is not stored in the file.
 func TestWhatIsNoWeight(t *testing.T) {
 	p := newProblem(rand.New(rand.NewPCG(5, 6)), 17)
-	x := p.input(onnx.TensorProto_FLOAT, p.normal, 2, 4)
+	x := p.input(pb.TensorProto_FLOAT, p.normal, 2, 4)
 	w := p.weight(4, 4)
 	computed := p.weight(4)
 	delete(p.graph.Stored, computed)
@@ -401,7 +402,7 @@ func TestLeaves(t *testing.T) {
 	if last := p.Weights[len(p.Weights)-1]; last.Name != "head.bias" || last.Values != nil {
 		t.Errorf("the last weight is %s", last.Name)
 	}
-	for _, m := range []*onnx.ModelProto{p.Step, p.Forward} {
+	for _, m := range []*pb.ModelProto{p.Step, p.Forward} {
 		if _, err := onnx.Walk(m); err != nil {
 			t.Error(err)
 		}
@@ -480,7 +481,7 @@ func TestEveryCutCanBeRetrained(t *testing.T) {
 // the same rows of a table, on several threads.
 func TestRepeatedRowsAddUp(t *testing.T) {
 	p := newProblem(rand.New(rand.NewPCG(7, 8)), 17)
-	ids := p.input(onnx.TensorProto_INT64, func() float64 { return float64(p.between(0, 4)) }, 4000)
+	ids := p.input(pb.TensorProto_INT64, func() float64 { return float64(p.between(0, 4)) }, 4000)
 	p.finish(t, p.op("Gather", p.weight(5, 64), ids))
 	program, err := Build(p.graph, &Options{Classes: 3})
 	if err != nil {
@@ -527,7 +528,7 @@ func TestPooling(t *testing.T) {
 	} {
 		p := newProblem(rand.New(rand.NewPCG(9, 10)), 17)
 		x := p.learned(p.normal, c.dims...)
-		mask := p.input(onnx.TensorProto_INT64, func() float64 { return 1 }, 3, 4)
+		mask := p.input(pb.TensorProto_INT64, func() float64 { return 1 }, 3, 4)
 		p.fed[mask].v[3], p.fed[mask].v[6], p.fed[mask].v[7] = 0, 0, 0
 		p.finish(t, c.nodes(p, x, mask))
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // builder collects the nodes of the graph that Build makes. It knows the shape
@@ -14,10 +15,10 @@ import (
 type builder struct {
 	graph  *onnx.Graph
 	opset  int64 // of what is built
-	nodes  []*onnx.NodeProto
+	nodes  []*pb.NodeProto
 	shapes map[string][]int64
-	made   map[string]*onnx.NodeProto // by each of its outputs
-	consts map[string]*onnx.TensorProto
+	made   map[string]*pb.NodeProto // by each of its outputs
+	consts map[string]*pb.TensorProto
 	known  map[string]string  // names in consts by type, shape and bytes
 	lists  map[string][]int64 // values in consts that are integers
 	taken  map[string]bool    // names of the graph's and of the builder's
@@ -33,8 +34,8 @@ func newBuilder(g *onnx.Graph) *builder {
 		graph:  g,
 		opset:  max(g.Opset, oldestOpset),
 		shapes: make(map[string][]int64, len(g.Shapes)),
-		made:   make(map[string]*onnx.NodeProto),
-		consts: make(map[string]*onnx.TensorProto),
+		made:   make(map[string]*pb.NodeProto),
+		consts: make(map[string]*pb.TensorProto),
 		known:  make(map[string]string),
 		lists:  make(map[string][]int64),
 		taken:  make(map[string]bool),
@@ -68,7 +69,7 @@ func (b *builder) name(name string) string {
 }
 
 // emit appends a node.
-func (b *builder) emit(n *onnx.NodeProto) {
+func (b *builder) emit(n *pb.NodeProto) {
 	b.nodes = append(b.nodes, n)
 	for _, name := range n.GetOutput() {
 		b.made[name] = n
@@ -76,7 +77,7 @@ func (b *builder) emit(n *onnx.NodeProto) {
 }
 
 // ops appends a node with a new name for each of shapes, its outputs.
-func (b *builder) ops(op string, shapes [][]int64, inputs []string, attributes ...*onnx.AttributeProto) []string {
+func (b *builder) ops(op string, shapes [][]int64, inputs []string, attributes ...*pb.AttributeProto) []string {
 	b.n++
 	out := make([]string, len(shapes))
 	for i, s := range shapes {
@@ -92,12 +93,12 @@ func (b *builder) ops(op string, shapes [][]int64, inputs []string, attributes .
 }
 
 // op appends a node with one output of the given shape and returns its name.
-func (b *builder) op(op string, shape []int64, inputs []string, attributes ...*onnx.AttributeProto) string {
+func (b *builder) op(op string, shape []int64, inputs []string, attributes ...*pb.AttributeProto) string {
 	return b.ops(op, [][]int64{shape}, inputs, attributes...)[0]
 }
 
 // constant adds a tensor, once for the same contents.
-func (b *builder) constant(elem onnx.TensorProto_DataType, dims []int64, raw []byte) string {
+func (b *builder) constant(elem pb.TensorProto_DataType, dims []int64, raw []byte) string {
 	id := fmt.Sprint(elem, dims) + string(raw)
 	if name, ok := b.known[id]; ok {
 		return name
@@ -105,7 +106,7 @@ func (b *builder) constant(elem onnx.TensorProto_DataType, dims []int64, raw []b
 	name := b.name(fmt.Sprintf("grad/constant_%d", len(b.known)))
 	b.known[id] = name
 	b.shapes[name] = dims
-	b.consts[name] = &onnx.TensorProto{Name: &name, Dims: dims, DataType: new(int32(elem)), RawData: raw}
+	b.consts[name] = &pb.TensorProto{Name: &name, Dims: dims, DataType: new(int32(elem)), RawData: raw}
 	return name
 }
 
@@ -115,7 +116,7 @@ func (b *builder) int64s(v ...int64) string {
 	for _, x := range v {
 		raw = binary.LittleEndian.AppendUint64(raw, uint64(x))
 	}
-	name := b.constant(onnx.TensorProto_INT64, []int64{int64(len(v))}, raw)
+	name := b.constant(pb.TensorProto_INT64, []int64{int64(len(v))}, raw)
 	b.lists[name] = v
 	return name
 }
@@ -126,7 +127,7 @@ func (b *builder) floats(v []float32, dims ...int64) string {
 	for _, x := range v {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
 	}
-	return b.constant(onnx.TensorProto_FLOAT, dims, raw)
+	return b.constant(pb.TensorProto_FLOAT, dims, raw)
 }
 
 // scalar returns a constant of rank 0.
@@ -198,7 +199,7 @@ func (b *builder) mean(x string, axes ...int64) string {
 	return b.op("ReduceMean", shape, []string{x, b.int64s(axes...)}, keepDims(true))
 }
 
-func keepDims(keep bool) *onnx.AttributeProto {
+func keepDims(keep bool) *pb.AttributeProto {
 	if keep {
 		return onnx.IntAttribute("keepdims", 1)
 	}
@@ -224,13 +225,13 @@ func (b *builder) scale(x string, v float64) string {
 }
 
 // unary appends an elementwise operator of one input.
-func (b *builder) unary(op, x string, attributes ...*onnx.AttributeProto) string {
+func (b *builder) unary(op, x string, attributes ...*pb.AttributeProto) string {
 	return b.op(op, b.shapes[x], []string{x}, attributes...)
 }
 
 // number returns a boolean tensor as 0 and 1.
 func (b *builder) number(x string) string {
-	return b.unary("Cast", x, onnx.IntAttribute("to", int64(onnx.TensorProto_FLOAT)))
+	return b.unary("Cast", x, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT)))
 }
 
 // masked returns x where the boolean tensor keep, which may broadcast, is true,
@@ -360,10 +361,10 @@ func sequence(from, to int64) []int64 {
 	return s
 }
 
-func floatAttribute(name string, v float64) *onnx.AttributeProto {
-	return &onnx.AttributeProto{Name: &name, Type: onnx.AttributeProto_FLOAT.Enum(), F: new(float32(v))}
+func floatAttribute(name string, v float64) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: &name, Type: pb.AttributeProto_FLOAT.Enum(), F: new(float32(v))}
 }
 
-func stringAttribute(name, v string) *onnx.AttributeProto {
-	return &onnx.AttributeProto{Name: &name, Type: onnx.AttributeProto_STRING.Enum(), S: []byte(v)}
+func stringAttribute(name, v string) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: &name, Type: pb.AttributeProto_STRING.Enum(), S: []byte(v)}
 }

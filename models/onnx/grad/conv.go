@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // window is how a convolution or a pooling goes over its input: one entry for
@@ -212,7 +213,7 @@ func (b *builder) convFilter(x, dY string, ws []int64, group int64, win *window)
 		}
 	}
 	x = b.prefix(x, sequence(2, int64(2+r)), used)
-	attributes := []*onnx.AttributeProto{
+	attributes := []*pb.AttributeProto{
 		onnx.IntsAttribute("kernel_shape", win.out...),
 		onnx.IntsAttribute("strides", win.dilation...),
 		onnx.IntsAttribute("dilations", win.stride...),

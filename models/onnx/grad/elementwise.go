@@ -4,7 +4,7 @@ import (
 	"errors"
 	"math"
 
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Operators that work element by element. The formulas are the derivatives of
@@ -85,7 +85,7 @@ func pow(b *builder, n *node) ([]string, error) {
 		case ok:
 			slope = b.scale(b.binary("Pow", x, b.scalar(v-1)), v)
 		default:
-			if b.graph.Types[p] != onnx.TensorProto_FLOAT {
+			if b.graph.Types[p] != pb.TensorProto_FLOAT {
 				p = b.number(p)
 			}
 			slope = b.mul(b.binary("Pow", x, b.sub(p, b.scalar(1))), p)

@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // mutate changes a few nodes of a model: operators, inputs, attributes.
-func mutate(rng *rand.Rand, m *onnx.ModelProto) {
+func mutate(rng *rand.Rand, m *pb.ModelProto) {
 	nodes := m.GetGraph().GetNode()
 	for range 1 + rng.IntN(3) {
 		n := nodes[rng.IntN(len(nodes))]

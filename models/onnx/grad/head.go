@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // head appends logits = features W + b and fills in what the head and the loss
 // add to the program: the target and the two weights.
 func (b *builder) head(p *Program, features string, classes int64) {
 	N, D := b.shapes[features][0], b.shapes[features][1]
-	p.Target = Input{Name: b.name("target"), Type: onnx.TensorProto_FLOAT, Dims: []int64{N, classes}}
+	p.Target = Input{Name: b.name("target"), Type: pb.TensorProto_FLOAT, Dims: []int64{N, classes}}
 	w := Weight{Name: b.name("head.weight"), Shape: []int64{classes, D}, Dims: []int64{classes, D}}
 	c := Weight{Name: b.name("head.bias"), Shape: []int64{classes}, Dims: []int64{classes}}
 	gemm := onnx.Node("Gemm", []string{features, w.Name, c.Name}, []string{p.Logits}, onnx.IntAttribute("transB", 1))

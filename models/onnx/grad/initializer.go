@@ -5,26 +5,27 @@ import (
 	"math"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // kept are the types of constants that a graph has exactly.
-var kept = []onnx.TensorProto_DataType{
-	onnx.TensorProto_FLOAT, onnx.TensorProto_INT64, onnx.TensorProto_INT32, onnx.TensorProto_BOOL,
+var kept = []pb.TensorProto_DataType{
+	pb.TensorProto_FLOAT, pb.TensorProto_INT64, pb.TensorProto_INT32, pb.TensorProto_BOOL,
 }
 
 // initializer returns a constant of a graph as an initialiser of that name.
-func initializer(name string, t *onnx.Tensor) *onnx.TensorProto {
+func initializer(name string, t *onnx.Tensor) *pb.TensorProto {
 	var raw []byte
 	switch t.Type {
-	case onnx.TensorProto_INT64:
+	case pb.TensorProto_INT64:
 		for _, v := range t.I64 {
 			raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
 		}
-	case onnx.TensorProto_INT32:
+	case pb.TensorProto_INT32:
 		for _, v := range t.I32 {
 			raw = binary.LittleEndian.AppendUint32(raw, uint32(v))
 		}
-	case onnx.TensorProto_BOOL:
+	case pb.TensorProto_BOOL:
 		for _, v := range t.Bool {
 			if v {
 				raw = append(raw, 1)
@@ -37,5 +38,5 @@ func initializer(name string, t *onnx.Tensor) *onnx.TensorProto {
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 		}
 	}
-	return &onnx.TensorProto{Name: &name, Dims: t.Dims, DataType: new(int32(t.Type)), RawData: raw}
+	return &pb.TensorProto{Name: &name, Dims: t.Dims, DataType: new(int32(t.Type)), RawData: raw}
 }

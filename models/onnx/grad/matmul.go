@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // gemm: y = α A' B' + β C, where A' is A or its transpose, and so B';
@@ -38,7 +39,7 @@ func gemm(b *builder, n *node) ([]string, error) {
 
 // product appends a Gemm of two matrices.
 func (b *builder) product(shape []int64, x, y string, transX, transY bool, alpha float64) string {
-	var a []*onnx.AttributeProto
+	var a []*pb.AttributeProto
 	if transX {
 		a = append(a, onnx.IntAttribute("transA", 1))
 	}

@@ -3,7 +3,7 @@ package grad
 import (
 	"slices"
 
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Memory returns about how many bytes a run of Step holds at its peak, beside
@@ -22,7 +22,7 @@ func (p *Program) Memory() int64 {
 // lives from the node that makes it to the last that reads it or a view of it.
 // What the runtime saves by writing into inputs that die is less than what it
 // loses by keeping dead tensors for others of their shape; both are left out.
-func (b *builder) live(m *onnx.ModelProto) int64 {
+func (b *builder) live(m *pb.ModelProto) int64 {
 	g := m.GetGraph()
 	outside := make(map[string]bool) // the caller's, or part of the session
 	for _, v := range slices.Concat(g.GetInput(), g.GetOutput()) {
@@ -69,22 +69,22 @@ func (b *builder) live(m *onnx.ModelProto) int64 {
 }
 
 // width returns how many bytes an element of a node's output has.
-func (b *builder) width(n *onnx.NodeProto, output int) int64 {
+func (b *builder) width(n *pb.NodeProto, output int) int64 {
 	elem := b.elem(n.GetOutput()[output])
 	switch n.GetOpType() {
 	case "And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or":
-		elem = onnx.TensorProto_BOOL
+		elem = pb.TensorProto_BOOL
 	case "MaxPool":
 		if output == 1 { // indices
-			elem = onnx.TensorProto_INT64
+			elem = pb.TensorProto_INT64
 		}
 	}
 	switch elem {
-	case onnx.TensorProto_BOOL, onnx.TensorProto_INT8, onnx.TensorProto_UINT8:
+	case pb.TensorProto_BOOL, pb.TensorProto_INT8, pb.TensorProto_UINT8:
 		return 1
-	case onnx.TensorProto_FLOAT16, onnx.TensorProto_BFLOAT16, onnx.TensorProto_INT16, onnx.TensorProto_UINT16:
+	case pb.TensorProto_FLOAT16, pb.TensorProto_BFLOAT16, pb.TensorProto_INT16, pb.TensorProto_UINT16:
 		return 2
-	case onnx.TensorProto_INT64, onnx.TensorProto_UINT64, onnx.TensorProto_DOUBLE:
+	case pb.TensorProto_INT64, pb.TensorProto_UINT64, pb.TensorProto_DOUBLE:
 		return 8
 	}
 	return 4

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -82,7 +83,7 @@ func (c program) runs(t *testing.T) {
 	}
 	out := []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
 	for _, w := range p.Weights {
-		x := tensor(t, Input{w.Name, onnx.TensorProto_FLOAT, w.Shape}, values)
+		x := tensor(t, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
 		packed := make([]float32, product(w.Dims))
 		w.Pack(packed, x.F32)
 		in = append(in, runtime.Tensor{Shape: w.Dims, F32: packed})

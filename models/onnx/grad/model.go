@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // inputs fills in what is fed of the samples.
@@ -22,12 +23,12 @@ func (p *Program) inputs(g *onnx.Graph, t *tail, o *Options) {
 }
 
 // model returns a model of the nodes that the outputs need.
-func (b *builder) model(name string, p *Program, outputs []string) *onnx.ModelProto {
+func (b *builder) model(name string, p *Program, outputs []string) *pb.ModelProto {
 	used := make(map[string]bool)
 	for _, out := range outputs {
 		used[out] = true
 	}
-	var nodes []*onnx.NodeProto
+	var nodes []*pb.NodeProto
 	for _, n := range slices.Backward(b.nodes) {
 		if !slices.ContainsFunc(n.GetOutput(), func(out string) bool { return used[out] }) {
 			continue
@@ -43,7 +44,7 @@ func (b *builder) model(name string, p *Program, outputs []string) *onnx.ModelPr
 	}
 	slices.Reverse(nodes)
 
-	g := &onnx.GraphProto{Name: new(name), Node: nodes}
+	g := &pb.GraphProto{Name: new(name), Node: nodes}
 	fed := make(map[string]bool)
 	for _, in := range append(slices.Clone(p.Inputs), p.Target) {
 		fed[in.Name] = true
@@ -51,14 +52,14 @@ func (b *builder) model(name string, p *Program, outputs []string) *onnx.ModelPr
 	}
 	for _, w := range p.Weights {
 		fed[w.Name] = true
-		g.Input = append(g.Input, value(w.Name, onnx.TensorProto_FLOAT, w.Dims))
+		g.Input = append(g.Input, value(w.Name, pb.TensorProto_FLOAT, w.Dims))
 	}
 	for _, out := range outputs {
 		dims := b.shapes[out]
 		if i := slices.IndexFunc(p.Weights, func(w Weight) bool { return w.Gradient == out }); i >= 0 {
 			dims = p.Weights[i].Dims
 		}
-		g.Output = append(g.Output, value(out, onnx.TensorProto_FLOAT, dims))
+		g.Output = append(g.Output, value(out, pb.TensorProto_FLOAT, dims))
 	}
 	added := make(map[string]bool)
 	for _, n := range nodes {
@@ -74,32 +75,32 @@ func (b *builder) model(name string, p *Program, outputs []string) *onnx.ModelPr
 			added[in] = true
 		}
 	}
-	m := &onnx.ModelProto{
+	m := &pb.ModelProto{
 		IrVersion:    new(irVersion(b.opset)),
 		ProducerName: new("headstart"),
-		OpsetImport:  []*onnx.OperatorSetIdProto{{Domain: new(""), Version: new(b.opset)}},
+		OpsetImport:  []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(b.opset)}},
 		Graph:        g,
 	}
 	others := maps.Collect(maps.All(b.graph.Domains))
 	others[nchwc] = 1
 	for _, domain := range slices.Sorted(maps.Keys(others)) {
-		if slices.ContainsFunc(nodes, func(n *onnx.NodeProto) bool { return n.GetDomain() == domain }) {
-			m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: new(domain), Version: new(others[domain])})
+		if slices.ContainsFunc(nodes, func(n *pb.NodeProto) bool { return n.GetDomain() == domain }) {
+			m.OpsetImport = append(m.OpsetImport, &pb.OperatorSetIdProto{Domain: new(domain), Version: new(others[domain])})
 		}
 	}
 	return m
 }
 
 // trimmed returns a node without trailing outputs that nothing reads.
-func trimmed(n *onnx.NodeProto, used map[string]bool) *onnx.NodeProto {
+func trimmed(n *pb.NodeProto, used map[string]bool) *pb.NodeProto {
 	out := n.GetOutput()
 	for len(out) > 1 && !used[out[len(out)-1]] {
 		out = out[:len(out)-1]
 	}
-	return &onnx.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: n.Input, Output: out, Attribute: n.Attribute}
+	return &pb.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: n.Input, Output: out, Attribute: n.Attribute}
 }
 
-func value(name string, elem onnx.TensorProto_DataType, dims []int64) *onnx.ValueInfoProto {
+func value(name string, elem pb.TensorProto_DataType, dims []int64) *pb.ValueInfoProto {
 	shape := make([]onnx.Dim, len(dims))
 	for i, d := range dims {
 		shape[i].Size = d

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -23,7 +24,7 @@ func TestMutatedModelsRun(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no models", err)
 	}
-	load := func(m *onnx.ModelProto, in, out []string) error {
+	load := func(m *pb.ModelProto, in, out []string) error {
 		data, err := onnx.Encode(m)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // network is a case of testdata/networks.json, architectures.json or
@@ -64,7 +65,7 @@ func folded(t testing.TB, path string, shapes map[string][]int64) *onnx.Graph {
 	for _, in := range m.GetGraph().GetInput() { // the file may fix the size of images
 		dims := in.GetType().GetTensorType().GetShape().GetDim()
 		for i, d := range shapes[in.GetName()] {
-			dims[i].Value = &onnx.TensorShapeProto_Dimension_DimValue{DimValue: d}
+			dims[i].Value = &pb.TensorShapeProto_Dimension_DimValue{DimValue: d}
 		}
 	}
 	g, err := onnx.Fold(m, shapes)

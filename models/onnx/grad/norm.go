@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // softmax: dX = y ∘ (dY - Σ dY ∘ y), the sum along the axis. Bridle,
@@ -67,7 +67,7 @@ func layerNormalization(b *builder, n *node) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.int("stash_type", int64(onnx.TensorProto_FLOAT)) != int64(onnx.TensorProto_FLOAT) {
+	if n.int("stash_type", int64(pb.TensorProto_FLOAT)) != int64(pb.TensorProto_FLOAT) {
 		return nil, errors.New("its mean is not computed in FLOAT")
 	}
 	axes := sequence(axis, int64(len(xs)))

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // oldestOpset is the operator set that is built for graphs of older ones: the
@@ -18,8 +19,8 @@ var reworked = []string{"Hardmax", "Resize", "Scatter", "TopK", "Upsample"}
 
 // forward appends a copy of a node of the backbone, in the form that it has in
 // the operator set which is built. An error is a reason.
-func (b *builder) forward(n *onnx.NodeProto) error {
-	c := &onnx.NodeProto{
+func (b *builder) forward(n *pb.NodeProto) error {
+	c := &pb.NodeProto{
 		Name: n.Name, OpType: n.OpType, Domain: n.Domain,
 		Input: slices.Clone(n.GetInput()), Output: slices.Clone(n.GetOutput()),
 		Attribute: slices.Clone(n.GetAttribute()),
@@ -49,7 +50,7 @@ func (b *builder) forward(n *onnx.NodeProto) error {
 	}
 	// move makes an attribute an input.
 	move := func(attribute, value string) {
-		c.Attribute = slices.DeleteFunc(c.Attribute, func(a *onnx.AttributeProto) bool { return a.GetName() == attribute })
+		c.Attribute = slices.DeleteFunc(c.Attribute, func(a *pb.AttributeProto) bool { return a.GetName() == attribute })
 		if value != "" {
 			c.Input = append(c.Input, value)
 		}
@@ -94,7 +95,7 @@ func (b *builder) forward(n *onnx.NodeProto) error {
 		if err != nil {
 			return err
 		}
-		c.Attribute = []*onnx.AttributeProto{onnx.IntAttribute("axis", -1)}
+		c.Attribute = []*pb.AttributeProto{onnx.IntAttribute("axis", -1)}
 		if axis != int64(len(shape)-1) {
 			flat := []int64{product(shape[:axis]), product(shape[axis:])}
 			y := b.op(op, flat, []string{b.reshape(c.Input[0], flat...)}, c.Attribute...)
@@ -106,7 +107,7 @@ func (b *builder) forward(n *onnx.NodeProto) error {
 }
 
 // standard tells whether a node's operator is of the standard domain.
-func standard(n *onnx.NodeProto) bool { return n.GetDomain() == "" || n.GetDomain() == "ai.onnx" }
+func standard(n *pb.NodeProto) bool { return n.GetDomain() == "" || n.GetDomain() == "ai.onnx" }
 
 // irVersion returns the file format's version that came with an operator set,
 // https://onnx.ai/onnx/repo-docs/Versioning.html.

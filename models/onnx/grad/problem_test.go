@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -52,7 +53,7 @@ type problem struct {
 func newProblem(rng *rand.Rand, opset int64) *problem {
 	return &problem{rng: rng, fed: map[string]*array{}, graph: &onnx.Graph{
 		Opset: opset, Constants: map[string]*onnx.Tensor{},
-		Stored: map[string]string{}, Shapes: map[string][]int64{}, Types: map[string]onnx.TensorProto_DataType{},
+		Stored: map[string]string{}, Shapes: map[string][]int64{}, Types: map[string]pb.TensorProto_DataType{},
 	}}
 }
 
@@ -84,7 +85,7 @@ func (p *problem) values(value func() float64, dims ...int64) []float32 {
 // constant adds a float32 constant.
 func (p *problem) constant(value func() float64, dims ...int64) string {
 	name := p.name("c")
-	p.graph.Constants[name] = &onnx.Tensor{Type: onnx.TensorProto_FLOAT, Dims: dims, F32: p.values(value, dims...)}
+	p.graph.Constants[name] = &onnx.Tensor{Type: pb.TensorProto_FLOAT, Dims: dims, F32: p.values(value, dims...)}
 	p.graph.Stored[name] = name
 	return name
 }
@@ -94,7 +95,7 @@ func (p *problem) weight(dims ...int64) string { return p.constant(p.normal, dim
 // ints adds a constant of integers of rank 1.
 func (p *problem) ints(v ...int64) string {
 	name := p.name("i")
-	p.graph.Constants[name] = &onnx.Tensor{Type: onnx.TensorProto_INT64, Dims: []int64{int64(len(v))}, I64: v}
+	p.graph.Constants[name] = &onnx.Tensor{Type: pb.TensorProto_INT64, Dims: []int64{int64(len(v))}, I64: v}
 	return name
 }
 
@@ -105,11 +106,11 @@ func (p *problem) bools(dims ...int64) string {
 	for i := range v {
 		v[i] = p.rng.IntN(2) == 0
 	}
-	p.graph.Constants[name] = &onnx.Tensor{Type: onnx.TensorProto_BOOL, Dims: dims, Bool: v}
+	p.graph.Constants[name] = &onnx.Tensor{Type: pb.TensorProto_BOOL, Dims: dims, Bool: v}
 	return name
 }
 
-func (p *problem) input(elem onnx.TensorProto_DataType, value func() float64, dims ...int64) string {
+func (p *problem) input(elem pb.TensorProto_DataType, value func() float64, dims ...int64) string {
 	name := p.name("x")
 	p.graph.Inputs = append(p.graph.Inputs, name)
 	p.graph.Types[name] = elem
@@ -124,7 +125,7 @@ func (p *problem) input(elem onnx.TensorProto_DataType, value func() float64, di
 // that of whatever reads the sum. Of a scalar there is no weight; it is the sum
 // of two.
 func (p *problem) learned(value func() float64, dims ...int64) string {
-	x := p.input(onnx.TensorProto_FLOAT, value, dims...)
+	x := p.input(pb.TensorProto_FLOAT, value, dims...)
 	if product(dims) == 1 {
 		w := p.constant(func() float64 { return p.rng.Float64() / 4 }, append(slices.Clone(dims), 2)...)
 		return p.op("Add", x, p.op("ReduceSum", p.op("Add", w, p.zero()), p.ints(int64(len(dims))), onnx.IntAttribute("keepdims", 0)))
@@ -135,19 +136,19 @@ func (p *problem) learned(value func() float64, dims ...int64) string {
 
 func (p *problem) zero() string {
 	name := p.name("z")
-	p.graph.Constants[name] = &onnx.Tensor{Type: onnx.TensorProto_FLOAT, F32: []float32{0}}
+	p.graph.Constants[name] = &onnx.Tensor{Type: pb.TensorProto_FLOAT, F32: []float32{0}}
 	return name
 }
 
 // node adds a node: parts are names of inputs, and then attributes.
 func (p *problem) node(op string, outputs int, parts ...any) []string {
 	var in, out []string
-	var attributes []*onnx.AttributeProto
+	var attributes []*pb.AttributeProto
 	for _, part := range parts {
 		switch v := part.(type) {
 		case string:
 			in = append(in, v)
-		case *onnx.AttributeProto:
+		case *pb.AttributeProto:
 			attributes = append(attributes, v)
 		}
 	}
@@ -170,11 +171,11 @@ func (p *problem) state() map[string]*array {
 		x := newArray(c.Dims...)
 		for i := range x.v {
 			switch c.Type {
-			case onnx.TensorProto_FLOAT:
+			case pb.TensorProto_FLOAT:
 				x.v[i] = float64(c.F32[i])
-			case onnx.TensorProto_INT64:
+			case pb.TensorProto_INT64:
 				x.v[i] = float64(c.I64[i])
-			case onnx.TensorProto_BOOL:
+			case pb.TensorProto_BOOL:
 				x.v[i] = bit(c.Bool[i])
 			}
 		}
@@ -205,7 +206,7 @@ func (p *problem) finish(t testing.TB, y string) {
 	for name, x := range values {
 		p.graph.Shapes[name] = x.dims
 		if _, ok := p.graph.Types[name]; !ok {
-			p.graph.Types[name] = onnx.TensorProto_FLOAT
+			p.graph.Types[name] = pb.TensorProto_FLOAT
 		}
 	}
 	for name, c := range p.graph.Constants {
@@ -214,10 +215,10 @@ func (p *problem) finish(t testing.TB, y string) {
 	for _, n := range p.graph.Nodes {
 		switch n.GetOpType() {
 		case "Equal", "Less", "Greater", "And", "Not":
-			p.graph.Types[n.GetOutput()[0]] = onnx.TensorProto_BOOL
+			p.graph.Types[n.GetOutput()[0]] = pb.TensorProto_BOOL
 		case "Cast":
 			v := &node{NodeProto: n}
-			p.graph.Types[n.GetOutput()[0]] = onnx.TensorProto_DataType(v.int("to", 1))
+			p.graph.Types[n.GetOutput()[0]] = pb.TensorProto_DataType(v.int("to", 1))
 		}
 	}
 }
@@ -255,7 +256,7 @@ func runOn(t testing.TB, p *Program, values map[string]*array, threads int) *ste
 	loss := make([]float32, 1)
 	out = append(out, runtime.Tensor{Shape: []int64{1}, F32: loss}, runtime.Tensor{Shape: p.Target.Dims, F32: r.logits})
 	for _, w := range p.Weights {
-		in = append(in, tensor(t, Input{w.Name, onnx.TensorProto_FLOAT, w.Dims}, values))
+		in = append(in, tensor(t, Input{w.Name, pb.TensorProto_FLOAT, w.Dims}, values))
 		r.dW[w.Name] = make([]float32, product(w.Dims))
 		out = append(out, runtime.Tensor{Shape: w.Dims, F32: r.dW[w.Name]})
 	}
@@ -364,7 +365,7 @@ func (p *problem) check(t testing.TB, y string) float64 {
 }
 
 // execute runs a model with one output.
-func execute(t testing.TB, m *onnx.ModelProto, inputs []Input, out string, dims []int64, values map[string]*array) *array {
+func execute(t testing.TB, m *pb.ModelProto, inputs []Input, out string, dims []int64, values map[string]*array) *array {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
@@ -400,7 +401,7 @@ func tensor(t testing.TB, in Input, values map[string]*array) runtime.Tensor {
 		t.Fatalf("input %s has shape %v, not %v", in.Name, in.Dims, x)
 	}
 	f := runtime.Tensor{Shape: in.Dims}
-	if in.Type == onnx.TensorProto_INT64 {
+	if in.Type == pb.TensorProto_INT64 {
 		f.I64 = ints(x)
 		return f
 	}

@@ -1,7 +1,7 @@
 package grad
 
 import (
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Options says what Build builds.
@@ -43,7 +43,7 @@ type Options struct {
 // logits and the gradients, Forward the loss and the logits alone. Both have the
 // same inputs.
 type Program struct {
-	Step, Forward *onnx.ModelProto
+	Step, Forward *pb.ModelProto
 
 	Inputs  []Input  // what is fed of the samples, the cut's activations first
 	Target  Input    // N×K
@@ -58,7 +58,7 @@ type Program struct {
 // Input is a tensor that is fed.
 type Input struct {
 	Name string
-	Type onnx.TensorProto_DataType
+	Type pb.TensorProto_DataType
 	Dims []int64
 }
 

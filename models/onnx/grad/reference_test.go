@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // array is a tensor of the reference interpreter: integers and booleans are
@@ -160,10 +160,10 @@ var elementwise = map[string]func(n *node) func(v ...float64) float64{
 		return func(v ...float64) float64 { return v[0] / 2 * (1 + math.Erf(v[0]/math.Sqrt2)) }
 	},
 	"Cast": func(n *node) func(v ...float64) float64 {
-		switch onnx.TensorProto_DataType(n.int("to", 0)) {
-		case onnx.TensorProto_FLOAT:
+		switch pb.TensorProto_DataType(n.int("to", 0)) {
+		case pb.TensorProto_FLOAT:
 			return func(v ...float64) float64 { return v[0] }
-		case onnx.TensorProto_BOOL:
+		case pb.TensorProto_BOOL:
 			return func(v ...float64) float64 { return bit(v[0] != 0) }
 		}
 		return func(v ...float64) float64 { return math.Trunc(v[0]) }
@@ -176,7 +176,7 @@ func plainly(f func(v ...float64) float64) func(n *node) func(v ...float64) floa
 
 // interpret runs nodes in float64, straight from the operators' definitions,
 // and adds what they make to values.
-func interpret(opset int64, nodes []*onnx.NodeProto, values map[string]*array) (err error) {
+func interpret(opset int64, nodes []*pb.NodeProto, values map[string]*array) (err error) {
 	for _, p := range nodes {
 		n := &node{NodeProto: p, in: p.GetInput(), out: p.GetOutput()}
 		in := make([]*array, len(n.in))

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // A rule appends to b what computes the gradients of a node's inputs from those
@@ -107,7 +107,7 @@ var flat = []string{"Ceil", "Floor", "Round", "Sign"}
 
 // node is a node of the forward pass, as a rule sees it.
 type node struct {
-	*onnx.NodeProto
+	*pb.NodeProto
 	in, out []string
 	need    []bool   // which inputs a gradient is wanted for
 	dY      []string // gradients of the outputs, "" for none
@@ -124,8 +124,8 @@ func (n *node) input(i int) string {
 // wants tells whether a gradient is wanted for an input.
 func (n *node) wants(i int) bool { return i < len(n.need) && n.need[i] }
 
-func (n *node) attribute(name string) *onnx.AttributeProto {
-	i := slices.IndexFunc(n.GetAttribute(), func(a *onnx.AttributeProto) bool { return a.GetName() == name })
+func (n *node) attribute(name string) *pb.AttributeProto {
+	i := slices.IndexFunc(n.GetAttribute(), func(a *pb.AttributeProto) bool { return a.GetName() == name })
 	if i < 0 {
 		return nil
 	}
@@ -181,9 +181,9 @@ func (b *builder) integers(name string) (values []int64, ok bool) {
 	case t == nil:
 		values, ok = b.lists[name]
 		return values, ok
-	case t.Type == onnx.TensorProto_INT64:
+	case t.Type == pb.TensorProto_INT64:
 		return t.I64, true
-	case t.Type == onnx.TensorProto_INT32:
+	case t.Type == pb.TensorProto_INT32:
 		for _, v := range t.I32 {
 			values = append(values, int64(v))
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 var (
@@ -499,11 +500,11 @@ var families = []family{
 	}},
 	{"gather", 15, 17, map[string]func(p *problem) string{
 		"an embedding": func(p *problem) string {
-			ids := p.input(onnx.TensorProto_INT64, func() float64 { return float64(p.between(0, 6)) }, 2, 3)
+			ids := p.input(pb.TensorProto_INT64, func() float64 { return float64(p.between(0, 6)) }, 2, 3)
 			return p.op("Gather", p.weight(7, 4), ids)
 		},
 		"along another axis": func(p *problem) string {
-			ids := p.input(onnx.TensorProto_INT64, func() float64 { return float64(p.between(-3, 2)) }, p.between(1, 5))
+			ids := p.input(pb.TensorProto_INT64, func() float64 { return float64(p.between(-3, 2)) }, p.between(1, 5))
 			return p.op("Gather", p.learned(p.normal, 2, 3, 2), ids, intA("axis", 1))
 		},
 		"repeated constants": func(p *problem) string {
@@ -517,7 +518,7 @@ var families = []family{
 		},
 		"the first token": func(p *problem) string {
 			name := p.name("i")
-			p.graph.Constants[name] = &onnx.Tensor{Type: onnx.TensorProto_INT64, I64: []int64{0}}
+			p.graph.Constants[name] = &onnx.Tensor{Type: pb.TensorProto_INT64, I64: []int64{0}}
 			return p.op("Gather", p.learned(p.normal, 2, 3, 4), name, intA("axis", 1))
 		},
 	}},

@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // tail is what lies between a cut and the features.
 type tail struct {
-	nodes  []*onnx.NodeProto // in the graph's order
-	inputs []string          // inputs of the graph that are reached, in its order
-	frozen []*onnx.NodeProto // the other nodes that the features depend on
+	nodes  []*pb.NodeProto // in the graph's order
+	inputs []string        // inputs of the graph that are reached, in its order
+	frozen []*pb.NodeProto // the other nodes that the features depend on
 	// weights are those of each node, by their names.
 	weights [][]string
 }
@@ -23,7 +24,7 @@ type tail struct {
 func single(g *onnx.Graph) *onnx.Graph {
 	first, other := make(map[string]string), make(map[string]string)
 	for _, name := range slices.Sorted(maps.Keys(g.Stored)) {
-		if c := g.Constants[name]; c != nil && c.Type == onnx.TensorProto_FLOAT {
+		if c := g.Constants[name]; c != nil && c.Type == pb.TensorProto_FLOAT {
 			if f, ok := first[g.Stored[name]]; ok {
 				other[name] = f
 			} else {
@@ -35,7 +36,7 @@ func single(g *onnx.Graph) *onnx.Graph {
 		return g
 	}
 	one := *g
-	one.Nodes = make([]*onnx.NodeProto, len(g.Nodes))
+	one.Nodes = make([]*pb.NodeProto, len(g.Nodes))
 	for i, n := range g.Nodes {
 		in := slices.Clone(n.GetInput())
 		for j, name := range in {
@@ -43,7 +44,7 @@ func single(g *onnx.Graph) *onnx.Graph {
 				in[j] = f
 			}
 		}
-		one.Nodes[i] = &onnx.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: in, Output: n.Output, Attribute: n.Attribute}
+		one.Nodes[i] = &pb.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: in, Output: n.Output, Attribute: n.Attribute}
 	}
 	return &one
 }
@@ -123,7 +124,7 @@ func (t *tail) findWeights(g *onnx.Graph) {
 		for j, name := range n.GetInput() {
 			leaves := origin[name]
 			if c := g.Constants[name]; c != nil {
-				if c.Type == onnx.TensorProto_FLOAT && len(c.F32) > 1 && g.Stored[name] != "" {
+				if c.Type == pb.TensorProto_FLOAT && len(c.F32) > 1 && g.Stored[name] != "" {
 					leaves = []string{name}
 				}
 			} else if name != "" && origin[name] == nil {
@@ -162,7 +163,7 @@ func mask(values []float32) bool {
 
 // next returns the first tensor at which the way to the features can be cut of
 // those that a node of g and the nodes behind it make, "" if there is none.
-func next(g *onnx.Graph, features string, from *onnx.NodeProto) string {
+func next(g *onnx.Graph, features string, from *pb.NodeProto) string {
 	cuts, err := onnx.Cuts(g, features)
 	if err != nil {
 		return ""

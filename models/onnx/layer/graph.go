@@ -7,19 +7,20 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // builder collects nodes, with names as they come to mind: Append makes them
 // the model's own.
 type builder struct {
-	*onnx.GraphProto
+	*pb.GraphProto
 	opset, ir int64
 }
 
 // graph returns the nodes of h, for an operator set and a version of the file
 // format.
-func (h *Head) graph(opset, ir int64) *onnx.GraphProto {
-	b := &builder{GraphProto: &onnx.GraphProto{}, opset: opset, ir: ir}
+func (h *Head) graph(opset, ir int64) *pb.GraphProto {
+	b := &builder{GraphProto: &pb.GraphProto{}, opset: opset, ir: ir}
 	rows := b.pool(h)
 	if h.Post == "l2" {
 		rows = b.normalize(rows, "embedding")
@@ -36,12 +37,12 @@ func (h *Head) graph(opset, ir int64) *onnx.GraphProto {
 	scaled := b.node("Div", "scaled", Logits, b.floats("temperature", []float32{h.Temperature}))
 	b.add(onnx.Node("Softmax", []string{scaled}, []string{Probabilities}, onnx.IntAttribute("axis", 1)))
 	for _, name := range []string{Logits, Probabilities} {
-		b.Output = append(b.Output, onnx.TensorValue(name, onnx.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: c}))
+		b.Output = append(b.Output, onnx.TensorValue(name, pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: c}))
 	}
 	return b.GraphProto
 }
 
-func (b *builder) add(n *onnx.NodeProto) { b.Node = append(b.Node, n) }
+func (b *builder) add(n *pb.NodeProto) { b.Node = append(b.Node, n) }
 
 // node adds a node without attributes and returns its output.
 func (b *builder) node(op, output string, inputs ...string) string {
@@ -50,12 +51,12 @@ func (b *builder) node(op, output string, inputs ...string) string {
 }
 
 // store adds a constant and returns its name.
-func (b *builder) store(t *onnx.TensorProto) string {
+func (b *builder) store(t *pb.TensorProto) string {
 	name := t.GetName()
 	if b.ir < 4 { // an initialiser would have to be an input as well
 		value := proto.CloneOf(t)
 		value.Name = nil
-		b.add(onnx.Node("Constant", nil, []string{name}, &onnx.AttributeProto{Name: proto.String("value"), Type: onnx.AttributeProto_TENSOR.Enum(), T: value}))
+		b.add(onnx.Node("Constant", nil, []string{name}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: value}))
 		return name
 	}
 	b.Initializer = append(b.Initializer, t)
@@ -72,8 +73,8 @@ func (b *builder) ints(name string, v ...int64) string {
 	for _, x := range v {
 		raw = binary.LittleEndian.AppendUint64(raw, uint64(x))
 	}
-	return b.store(&onnx.TensorProto{
-		Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(onnx.TensorProto_INT64)), RawData: raw,
+	return b.store(&pb.TensorProto{
+		Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), RawData: raw,
 	})
 }
 
@@ -135,7 +136,7 @@ func (b *builder) pool(h *Head) string {
 	product := func(output, w, x string) string { return b.node("MatMul", output, w, x) }
 	mask := h.mask() // as numbers, N×1×positions
 	if mask != "" && h.Pooling != "max" {
-		b.add(onnx.Node("Cast", []string{mask}, []string{"counts"}, onnx.IntAttribute("to", int64(onnx.TensorProto_FLOAT))))
+		b.add(onnx.Node("Cast", []string{mask}, []string{"counts"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
 		mask = b.node("Reshape", "mask", "counts", b.ints("mask_shape", 0, 1, -1))
 	}
 	// shares are the mask's, N×1×positions, with sum 1.
@@ -163,7 +164,7 @@ func (b *builder) pool(h *Head) string {
 		return row(product("mean", shares(), x))
 	case "max":
 		if mask != "" {
-			b.add(onnx.Node("Cast", []string{mask}, []string{"is_open"}, onnx.IntAttribute("to", int64(onnx.TensorProto_BOOL))))
+			b.add(onnx.Node("Cast", []string{mask}, []string{"is_open"}, onnx.IntAttribute("to", int64(pb.TensorProto_BOOL))))
 			column := b.node("Reshape", "column", "is_open", b.ints("column_shape", 0, -1, 1))
 			x = b.node("Where", "open", column, x, b.floats("least", []float32{-math.MaxFloat32}))
 		}

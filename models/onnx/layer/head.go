@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Names of the outputs.
@@ -92,7 +93,7 @@ func (h *Head) check() error {
 // the map has; an input of m cannot, and is an error. So is a tensor of h that m has not, an operator
 // set before 9, and a number of weights that does not fit. m is not changed, and shared as far as
 // it can be.
-func Append(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, map[string]string, error) {
+func Append(m *pb.ModelProto, h *Head) (*pb.ModelProto, map[string]string, error) {
 	opset, err := h.fits(m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("layer: %w", err)
@@ -125,7 +126,7 @@ func Append(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, map[string]string, e
 }
 
 // fits checks h, and returns the operator set of m.
-func (h *Head) fits(m *onnx.ModelProto) (opset int64, err error) {
+func (h *Head) fits(m *pb.ModelProto) (opset int64, err error) {
 	if err := h.check(); err != nil {
 		return 0, err
 	}
@@ -145,7 +146,7 @@ func (h *Head) fits(m *onnx.ModelProto) (opset int64, err error) {
 // not known: h has slices of the right lengths, and Features and Mask as the
 // model calls them. It returns the model without the head, whose output are the
 // features, and h with the numbers that the model holds. A model that is not, node for node, what Append makes of the two is an error.
-func Split(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, *Head, error) {
+func Split(m *pb.ModelProto, h *Head) (*pb.ModelProto, *Head, error) {
 	opset, err := h.fits(m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("layer: %w", err)
@@ -158,7 +159,7 @@ func Split(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, *Head, error) {
 		return nil, nil, errOther
 	}
 	// The names may have numbers behind them: places tell.
-	read := &onnx.ModelProto{Graph: &onnx.GraphProto{Initializer: g.Initializer[stored:], Node: g.Node[nodes:]}}
+	read := &pb.ModelProto{Graph: &pb.GraphProto{Initializer: g.Initializer[stored:], Node: g.Node[nodes:]}}
 	out := *h
 	values := map[string][]float32{}
 	for i, t := range part.Initializer {
@@ -189,11 +190,11 @@ func Split(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, *Head, error) {
 		out.Temperature = v[0]
 	}
 
-	rest := proto.CloneOf(&onnx.ModelProto{IrVersion: m.IrVersion, OpsetImport: m.OpsetImport})
+	rest := proto.CloneOf(&pb.ModelProto{IrVersion: m.IrVersion, OpsetImport: m.OpsetImport})
 	rest.Functions = m.Functions
-	rest.Graph = &onnx.GraphProto{
+	rest.Graph = &pb.GraphProto{
 		Name: g.Name, Node: g.Node[:nodes:nodes], Initializer: g.Initializer[:stored:stored], SparseInitializer: g.SparseInitializer, DocString: g.DocString,
-		Input: g.Input, Output: []*onnx.ValueInfoProto{{Name: &out.Features}}, ValueInfo: g.ValueInfo, QuantizationAnnotation: g.QuantizationAnnotation, MetadataProps: g.MetadataProps,
+		Input: g.Input, Output: []*pb.ValueInfoProto{{Name: &out.Features}}, ValueInfo: g.ValueInfo, QuantizationAnnotation: g.QuantizationAnnotation, MetadataProps: g.MetadataProps,
 	}
 	rest.Graph.ProtoReflect().SetUnknown(g.ProtoReflect().GetUnknown())
 	again, renamed, err := Append(rest, &out)
@@ -208,8 +209,8 @@ func Split(m *onnx.ModelProto, h *Head) (*onnx.ModelProto, *Head, error) {
 
 // floatsAt returns the values of a stored float tensor that has the type of like;
 // nil for other types.
-func floatsAt(m *onnx.ModelProto, name string, like *onnx.TensorProto) ([]float32, error) {
-	if like.GetDataType() != int32(onnx.TensorProto_FLOAT) {
+func floatsAt(m *pb.ModelProto, name string, like *pb.TensorProto) ([]float32, error) {
+	if like.GetDataType() != int32(pb.TensorProto_FLOAT) {
 		return nil, nil
 	}
 	t, err := onnx.Stored(m, name)

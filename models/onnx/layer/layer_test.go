@@ -17,6 +17,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -44,15 +45,15 @@ func library(t testing.TB) *runtime.Library {
 const d = 4 // channels
 
 // backbone returns a model that gives its input x, and has a mask and a tensor called logits.
-func backbone(opset, ir int64, dims ...onnx.Dim) *onnx.ModelProto {
-	g := &onnx.GraphProto{
+func backbone(opset, ir int64, dims ...onnx.Dim) *pb.ModelProto {
+	g := &pb.GraphProto{
 		Name:        proto.String("backbone"),
-		Input:       []*onnx.ValueInfoProto{onnx.TensorValue("x", onnx.TensorProto_FLOAT, dims...), onnx.TensorValue("m", onnx.TensorProto_INT64, dims[0], onnx.Dim{Size: -1})},
-		Node:        []*onnx.NodeProto{onnx.Node("Identity", []string{"x"}, []string{"logits"}), onnx.Node("Identity", []string{"logits"}, []string{"pooled"}), onnx.Node("Neg", []string{"pooled"}, []string{"last"})},
-		Output:      []*onnx.ValueInfoProto{onnx.TensorValue("last", onnx.TensorProto_FLOAT, dims...), onnx.TensorValue("pooled", onnx.TensorProto_FLOAT, dims...)},
-		Initializer: []*onnx.TensorProto{onnx.FloatTensor("weight", []float32{1}, 1)},
+		Input:       []*pb.ValueInfoProto{onnx.TensorValue("x", pb.TensorProto_FLOAT, dims...), onnx.TensorValue("m", pb.TensorProto_INT64, dims[0], onnx.Dim{Size: -1})},
+		Node:        []*pb.NodeProto{onnx.Node("Identity", []string{"x"}, []string{"logits"}), onnx.Node("Identity", []string{"logits"}, []string{"pooled"}), onnx.Node("Neg", []string{"pooled"}, []string{"last"})},
+		Output:      []*pb.ValueInfoProto{onnx.TensorValue("last", pb.TensorProto_FLOAT, dims...), onnx.TensorValue("pooled", pb.TensorProto_FLOAT, dims...)},
+		Initializer: []*pb.TensorProto{onnx.FloatTensor("weight", []float32{1}, 1)},
 	}
-	return &onnx.ModelProto{IrVersion: proto.Int64(ir), OpsetImport: []*onnx.OperatorSetIdProto{{Version: proto.Int64(opset)}}, Graph: g}
+	return &pb.ModelProto{IrVersion: proto.Int64(ir), OpsetImport: []*pb.OperatorSetIdProto{{Version: proto.Int64(opset)}}, Graph: g}
 }
 
 // rowsOf pools x as the names say; at gives a value of a sample, a position, a channel, and counts is the number of positions of each sample.
@@ -259,7 +260,7 @@ func elements(dims []int64) int64 {
 }
 
 // run returns the two outputs of a model, of n values each.
-func run(t *testing.T, l *runtime.Library, m *onnx.ModelProto, in map[string]runtime.Tensor, n int) [2][]float32 {
+func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]runtime.Tensor, n int) [2][]float32 {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
@@ -297,24 +298,24 @@ func TestNormalizeZeros(t *testing.T) {
 }
 
 func TestAppendRefuses(t *testing.T) {
-	for want, edit := range map[string]func(m *onnx.ModelProto, h *layer.Head){
-		"no features are named":          func(_ *onnx.ModelProto, h *layer.Head) { h.Features = "" },
-		`after "nowhere": no node`:       func(_ *onnx.ModelProto, h *layer.Head) { h.Features = "nowhere" },
-		`after "nomask": no node`:        func(_ *onnx.ModelProto, h *layer.Head) { h.Mask, h.Pooling = "nomask", "mean" },
-		"7 weights for 2 classes":        func(_ *onnx.ModelProto, h *layer.Head) { h.Weight = h.Weight[1:] },
-		"8 weights for 0 classes":        func(_ *onnx.ModelProto, h *layer.Head) { h.Bias = nil },
-		"a center of 1 values":           func(_ *onnx.ModelProto, h *layer.Head) { h.Center = []float32{1} },
-		"temperature 0":                  func(_ *onnx.ModelProto, h *layer.Head) { h.Temperature = 0 },
-		"temperature NaN":                func(_ *onnx.ModelProto, h *layer.Head) { h.Temperature = float32(math.NaN()) },
-		"temperature +Inf":               func(_ *onnx.ModelProto, h *layer.Head) { h.Temperature = float32(math.Inf(1)) },
-		`pooling "mode" is not known`:    func(_ *onnx.ModelProto, h *layer.Head) { h.Pooling = "mode" },
-		`post "l1" is not known`:         func(_ *onnx.ModelProto, h *layer.Head) { h.Post = "l1" },
-		"a mask for positions in space":  func(_ *onnx.ModelProto, h *layer.Head) { h.Mask, h.Space = "m", true },
-		"standard deviations of 3":       func(_ *onnx.ModelProto, h *layer.Head) { h.Pooling, h.Weight = "meanstd", make([]float32, 6) },
-		"operator set 8":                 func(m *onnx.ModelProto, _ *layer.Head) { m.OpsetImport[0].Version = proto.Int64(8) },
-		"operator set 0":                 func(m *onnx.ModelProto, _ *layer.Head) { m.OpsetImport = nil },
-		"it has no graph":                func(m *onnx.ModelProto, _ *layer.Head) { m.Graph = nil },
-		`"logits" is an input of the mo`: func(m *onnx.ModelProto, _ *layer.Head) { m.Graph.Input[1].Name = proto.String("logits") },
+	for want, edit := range map[string]func(m *pb.ModelProto, h *layer.Head){
+		"no features are named":          func(_ *pb.ModelProto, h *layer.Head) { h.Features = "" },
+		`after "nowhere": no node`:       func(_ *pb.ModelProto, h *layer.Head) { h.Features = "nowhere" },
+		`after "nomask": no node`:        func(_ *pb.ModelProto, h *layer.Head) { h.Mask, h.Pooling = "nomask", "mean" },
+		"7 weights for 2 classes":        func(_ *pb.ModelProto, h *layer.Head) { h.Weight = h.Weight[1:] },
+		"8 weights for 0 classes":        func(_ *pb.ModelProto, h *layer.Head) { h.Bias = nil },
+		"a center of 1 values":           func(_ *pb.ModelProto, h *layer.Head) { h.Center = []float32{1} },
+		"temperature 0":                  func(_ *pb.ModelProto, h *layer.Head) { h.Temperature = 0 },
+		"temperature NaN":                func(_ *pb.ModelProto, h *layer.Head) { h.Temperature = float32(math.NaN()) },
+		"temperature +Inf":               func(_ *pb.ModelProto, h *layer.Head) { h.Temperature = float32(math.Inf(1)) },
+		`pooling "mode" is not known`:    func(_ *pb.ModelProto, h *layer.Head) { h.Pooling = "mode" },
+		`post "l1" is not known`:         func(_ *pb.ModelProto, h *layer.Head) { h.Post = "l1" },
+		"a mask for positions in space":  func(_ *pb.ModelProto, h *layer.Head) { h.Mask, h.Space = "m", true },
+		"standard deviations of 3":       func(_ *pb.ModelProto, h *layer.Head) { h.Pooling, h.Weight = "meanstd", make([]float32, 6) },
+		"operator set 8":                 func(m *pb.ModelProto, _ *layer.Head) { m.OpsetImport[0].Version = proto.Int64(8) },
+		"operator set 0":                 func(m *pb.ModelProto, _ *layer.Head) { m.OpsetImport = nil },
+		"it has no graph":                func(m *pb.ModelProto, _ *layer.Head) { m.Graph = nil },
+		`"logits" is an input of the mo`: func(m *pb.ModelProto, _ *layer.Head) { m.Graph.Input[1].Name = proto.String("logits") },
 	} {
 		m := backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
 		h := &layer.Head{Features: "pooled", Weight: make([]float32, 2*d), Bias: make([]float32, 2), Temperature: 1}
@@ -328,17 +329,17 @@ func TestAppendRefuses(t *testing.T) {
 // A graph that is another one is not taken apart.
 func TestSplitRefuses(t *testing.T) {
 	h := &layer.Head{Features: "pooled", Pooling: "", Weight: make([]float32, 2*d), Bias: make([]float32, 2), Temperature: 1}
-	for name, edit := range map[string]func(g *onnx.GraphProto){
-		"no nodes":         func(g *onnx.GraphProto) { g.Node = nil },
-		"no numbers":       func(g *onnx.GraphProto) { g.Initializer = nil },
-		"another operator": func(g *onnx.GraphProto) { g.Node[len(g.Node)-1].OpType = proto.String("LogSoftmax") },
-		"another order":    func(g *onnx.GraphProto) { slices.Reverse(g.Node) },
-		"one more node":    func(g *onnx.GraphProto) { g.Node = append(g.Node, g.Node[0]) },
-		"another output":   func(g *onnx.GraphProto) { g.Output = g.Output[:1] },
-		"fewer weights":    func(g *onnx.GraphProto) { g.Initializer[len(g.Initializer)-3].Dims[1] = 1 },
-		"integers":         func(g *onnx.GraphProto) { g.Initializer[len(g.Initializer)-3].DataType = proto.Int32(6) },
-		"what is unneeded": func(g *onnx.GraphProto) {
-			g.Node = append([]*onnx.NodeProto{onnx.Node("Neg", []string{"x"}, []string{"y"})}, g.Node...)
+	for name, edit := range map[string]func(g *pb.GraphProto){
+		"no nodes":         func(g *pb.GraphProto) { g.Node = nil },
+		"no numbers":       func(g *pb.GraphProto) { g.Initializer = nil },
+		"another operator": func(g *pb.GraphProto) { g.Node[len(g.Node)-1].OpType = proto.String("LogSoftmax") },
+		"another order":    func(g *pb.GraphProto) { slices.Reverse(g.Node) },
+		"one more node":    func(g *pb.GraphProto) { g.Node = append(g.Node, g.Node[0]) },
+		"another output":   func(g *pb.GraphProto) { g.Output = g.Output[:1] },
+		"fewer weights":    func(g *pb.GraphProto) { g.Initializer[len(g.Initializer)-3].Dims[1] = 1 },
+		"integers":         func(g *pb.GraphProto) { g.Initializer[len(g.Initializer)-3].DataType = proto.Int32(6) },
+		"what is unneeded": func(g *pb.GraphProto) {
+			g.Node = append([]*pb.NodeProto{onnx.Node("Neg", []string{"x"}, []string{"y"})}, g.Node...)
 		},
 	} {
 		m, _, err := layer.Append(backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d}), h)

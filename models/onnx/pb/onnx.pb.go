@@ -11,9 +11,9 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v7.35.1
-// source: models/onnx/onnx.proto
+// source: models/onnx/pb/onnx.proto
 
-package onnx
+package pb
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -101,11 +101,11 @@ func (x Version) String() string {
 }
 
 func (Version) Descriptor() protoreflect.EnumDescriptor {
-	return file_models_onnx_onnx_proto_enumTypes[0].Descriptor()
+	return file_models_onnx_pb_onnx_proto_enumTypes[0].Descriptor()
 }
 
 func (Version) Type() protoreflect.EnumType {
-	return &file_models_onnx_onnx_proto_enumTypes[0]
+	return &file_models_onnx_pb_onnx_proto_enumTypes[0]
 }
 
 func (x Version) Number() protoreflect.EnumNumber {
@@ -124,7 +124,7 @@ func (x *Version) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use Version.Descriptor instead.
 func (Version) EnumDescriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{0}
 }
 
 // Whether an operator may still change.
@@ -158,11 +158,11 @@ func (x OperatorStatus) String() string {
 }
 
 func (OperatorStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_models_onnx_onnx_proto_enumTypes[1].Descriptor()
+	return file_models_onnx_pb_onnx_proto_enumTypes[1].Descriptor()
 }
 
 func (OperatorStatus) Type() protoreflect.EnumType {
-	return &file_models_onnx_onnx_proto_enumTypes[1]
+	return &file_models_onnx_pb_onnx_proto_enumTypes[1]
 }
 
 func (x OperatorStatus) Number() protoreflect.EnumNumber {
@@ -181,7 +181,7 @@ func (x *OperatorStatus) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use OperatorStatus.Descriptor instead.
 func (OperatorStatus) EnumDescriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{1}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{1}
 }
 
 type AttributeProto_AttributeType int32
@@ -253,11 +253,11 @@ func (x AttributeProto_AttributeType) String() string {
 }
 
 func (AttributeProto_AttributeType) Descriptor() protoreflect.EnumDescriptor {
-	return file_models_onnx_onnx_proto_enumTypes[2].Descriptor()
+	return file_models_onnx_pb_onnx_proto_enumTypes[2].Descriptor()
 }
 
 func (AttributeProto_AttributeType) Type() protoreflect.EnumType {
-	return &file_models_onnx_onnx_proto_enumTypes[2]
+	return &file_models_onnx_pb_onnx_proto_enumTypes[2]
 }
 
 func (x AttributeProto_AttributeType) Number() protoreflect.EnumNumber {
@@ -276,7 +276,7 @@ func (x *AttributeProto_AttributeType) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use AttributeProto_AttributeType.Descriptor instead.
 func (AttributeProto_AttributeType) EnumDescriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{5, 0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type TensorProto_DataType int32
@@ -390,11 +390,11 @@ func (x TensorProto_DataType) String() string {
 }
 
 func (TensorProto_DataType) Descriptor() protoreflect.EnumDescriptor {
-	return file_models_onnx_onnx_proto_enumTypes[3].Descriptor()
+	return file_models_onnx_pb_onnx_proto_enumTypes[3].Descriptor()
 }
 
 func (TensorProto_DataType) Type() protoreflect.EnumType {
-	return &file_models_onnx_onnx_proto_enumTypes[3]
+	return &file_models_onnx_pb_onnx_proto_enumTypes[3]
 }
 
 func (x TensorProto_DataType) Number() protoreflect.EnumNumber {
@@ -413,7 +413,7 @@ func (x *TensorProto_DataType) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TensorProto_DataType.Descriptor instead.
 func (TensorProto_DataType) EnumDescriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{6, 0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type TensorProto_DataLocation int32
@@ -446,11 +446,11 @@ func (x TensorProto_DataLocation) String() string {
 }
 
 func (TensorProto_DataLocation) Descriptor() protoreflect.EnumDescriptor {
-	return file_models_onnx_onnx_proto_enumTypes[4].Descriptor()
+	return file_models_onnx_pb_onnx_proto_enumTypes[4].Descriptor()
 }
 
 func (TensorProto_DataLocation) Type() protoreflect.EnumType {
-	return &file_models_onnx_onnx_proto_enumTypes[4]
+	return &file_models_onnx_pb_onnx_proto_enumTypes[4]
 }
 
 func (x TensorProto_DataLocation) Number() protoreflect.EnumNumber {
@@ -469,7 +469,7 @@ func (x *TensorProto_DataLocation) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TensorProto_DataLocation.Descriptor instead.
 func (TensorProto_DataLocation) EnumDescriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{6, 1}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{6, 1}
 }
 
 // A model: the graph and what is needed to read it.
@@ -493,7 +493,7 @@ type ModelProto struct {
 
 func (x *ModelProto) Reset() {
 	*x = ModelProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[0]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +505,7 @@ func (x *ModelProto) String() string {
 func (*ModelProto) ProtoMessage() {}
 
 func (x *ModelProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[0]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +518,7 @@ func (x *ModelProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelProto.ProtoReflect.Descriptor instead.
 func (*ModelProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *ModelProto) GetIrVersion() int64 {
@@ -616,7 +616,7 @@ type OperatorSetIdProto struct {
 
 func (x *OperatorSetIdProto) Reset() {
 	*x = OperatorSetIdProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[1]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +628,7 @@ func (x *OperatorSetIdProto) String() string {
 func (*OperatorSetIdProto) ProtoMessage() {}
 
 func (x *OperatorSetIdProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[1]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +641,7 @@ func (x *OperatorSetIdProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperatorSetIdProto.ProtoReflect.Descriptor instead.
 func (*OperatorSetIdProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{1}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *OperatorSetIdProto) GetDomain() string {
@@ -669,7 +669,7 @@ type StringStringEntryProto struct {
 
 func (x *StringStringEntryProto) Reset() {
 	*x = StringStringEntryProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[2]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +681,7 @@ func (x *StringStringEntryProto) String() string {
 func (*StringStringEntryProto) ProtoMessage() {}
 
 func (x *StringStringEntryProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[2]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +694,7 @@ func (x *StringStringEntryProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringStringEntryProto.ProtoReflect.Descriptor instead.
 func (*StringStringEntryProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{2}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *StringStringEntryProto) GetKey() string {
@@ -731,7 +731,7 @@ type GraphProto struct {
 
 func (x *GraphProto) Reset() {
 	*x = GraphProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[3]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +743,7 @@ func (x *GraphProto) String() string {
 func (*GraphProto) ProtoMessage() {}
 
 func (x *GraphProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[3]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +756,7 @@ func (x *GraphProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GraphProto.ProtoReflect.Descriptor instead.
 func (*GraphProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{3}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GraphProto) GetNode() []*NodeProto {
@@ -849,7 +849,7 @@ type NodeProto struct {
 
 func (x *NodeProto) Reset() {
 	*x = NodeProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[4]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -861,7 +861,7 @@ func (x *NodeProto) String() string {
 func (*NodeProto) ProtoMessage() {}
 
 func (x *NodeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[4]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -874,7 +874,7 @@ func (x *NodeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeProto.ProtoReflect.Descriptor instead.
 func (*NodeProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{4}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *NodeProto) GetInput() []string {
@@ -974,7 +974,7 @@ type AttributeProto struct {
 
 func (x *AttributeProto) Reset() {
 	*x = AttributeProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[5]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +986,7 @@ func (x *AttributeProto) String() string {
 func (*AttributeProto) ProtoMessage() {}
 
 func (x *AttributeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[5]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +999,7 @@ func (x *AttributeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeProto.ProtoReflect.Descriptor instead.
 func (*AttributeProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{5}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AttributeProto) GetName() string {
@@ -1153,7 +1153,7 @@ type TensorProto struct {
 
 func (x *TensorProto) Reset() {
 	*x = TensorProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[6]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1165,7 @@ func (x *TensorProto) String() string {
 func (*TensorProto) ProtoMessage() {}
 
 func (x *TensorProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[6]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1178,7 @@ func (x *TensorProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorProto.ProtoReflect.Descriptor instead.
 func (*TensorProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{6}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TensorProto) GetDims() []int64 {
@@ -1298,7 +1298,7 @@ type SparseTensorProto struct {
 
 func (x *SparseTensorProto) Reset() {
 	*x = SparseTensorProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[7]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1310,7 @@ func (x *SparseTensorProto) String() string {
 func (*SparseTensorProto) ProtoMessage() {}
 
 func (x *SparseTensorProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[7]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1323,7 @@ func (x *SparseTensorProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SparseTensorProto.ProtoReflect.Descriptor instead.
 func (*SparseTensorProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{7}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SparseTensorProto) GetValues() *TensorProto {
@@ -1358,7 +1358,7 @@ type TensorAnnotation struct {
 
 func (x *TensorAnnotation) Reset() {
 	*x = TensorAnnotation{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[8]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1370,7 @@ func (x *TensorAnnotation) String() string {
 func (*TensorAnnotation) ProtoMessage() {}
 
 func (x *TensorAnnotation) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[8]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1383,7 @@ func (x *TensorAnnotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorAnnotation.ProtoReflect.Descriptor instead.
 func (*TensorAnnotation) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{8}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TensorAnnotation) GetTensorName() string {
@@ -1413,7 +1413,7 @@ type ValueInfoProto struct {
 
 func (x *ValueInfoProto) Reset() {
 	*x = ValueInfoProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[9]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1425,7 @@ func (x *ValueInfoProto) String() string {
 func (*ValueInfoProto) ProtoMessage() {}
 
 func (x *ValueInfoProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[9]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1438,7 @@ func (x *ValueInfoProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueInfoProto.ProtoReflect.Descriptor instead.
 func (*ValueInfoProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{9}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ValueInfoProto) GetName() string {
@@ -1479,7 +1479,7 @@ type TensorShapeProto struct {
 
 func (x *TensorShapeProto) Reset() {
 	*x = TensorShapeProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[10]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1491,7 @@ func (x *TensorShapeProto) String() string {
 func (*TensorShapeProto) ProtoMessage() {}
 
 func (x *TensorShapeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[10]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1504,7 @@ func (x *TensorShapeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorShapeProto.ProtoReflect.Descriptor instead.
 func (*TensorShapeProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{10}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TensorShapeProto) GetDim() []*TensorShapeProto_Dimension {
@@ -1533,7 +1533,7 @@ type TypeProto struct {
 
 func (x *TypeProto) Reset() {
 	*x = TypeProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[11]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1545,7 @@ func (x *TypeProto) String() string {
 func (*TypeProto) ProtoMessage() {}
 
 func (x *TypeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[11]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1558,7 @@ func (x *TypeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto.ProtoReflect.Descriptor instead.
 func (*TypeProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TypeProto) GetValue() isTypeProto_Value {
@@ -1690,7 +1690,7 @@ type FunctionProto struct {
 
 func (x *FunctionProto) Reset() {
 	*x = FunctionProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[12]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +1702,7 @@ func (x *FunctionProto) String() string {
 func (*FunctionProto) ProtoMessage() {}
 
 func (x *FunctionProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[12]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1715,7 @@ func (x *FunctionProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FunctionProto.ProtoReflect.Descriptor instead.
 func (*FunctionProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{12}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FunctionProto) GetName() string {
@@ -1815,7 +1815,7 @@ type TrainingInfoProto struct {
 
 func (x *TrainingInfoProto) Reset() {
 	*x = TrainingInfoProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[13]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1827,7 @@ func (x *TrainingInfoProto) String() string {
 func (*TrainingInfoProto) ProtoMessage() {}
 
 func (x *TrainingInfoProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[13]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +1840,7 @@ func (x *TrainingInfoProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainingInfoProto.ProtoReflect.Descriptor instead.
 func (*TrainingInfoProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{13}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TrainingInfoProto) GetInitialization() *GraphProto {
@@ -1883,7 +1883,7 @@ type DeviceConfigurationProto struct {
 
 func (x *DeviceConfigurationProto) Reset() {
 	*x = DeviceConfigurationProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[14]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +1895,7 @@ func (x *DeviceConfigurationProto) String() string {
 func (*DeviceConfigurationProto) ProtoMessage() {}
 
 func (x *DeviceConfigurationProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[14]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +1908,7 @@ func (x *DeviceConfigurationProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceConfigurationProto.ProtoReflect.Descriptor instead.
 func (*DeviceConfigurationProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{14}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeviceConfigurationProto) GetName() string {
@@ -1944,7 +1944,7 @@ type NodeDeviceConfigurationProto struct {
 
 func (x *NodeDeviceConfigurationProto) Reset() {
 	*x = NodeDeviceConfigurationProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[15]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +1956,7 @@ func (x *NodeDeviceConfigurationProto) String() string {
 func (*NodeDeviceConfigurationProto) ProtoMessage() {}
 
 func (x *NodeDeviceConfigurationProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[15]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +1969,7 @@ func (x *NodeDeviceConfigurationProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeDeviceConfigurationProto.ProtoReflect.Descriptor instead.
 func (*NodeDeviceConfigurationProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{15}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NodeDeviceConfigurationProto) GetConfigurationId() string {
@@ -2006,7 +2006,7 @@ type ShardingSpecProto struct {
 
 func (x *ShardingSpecProto) Reset() {
 	*x = ShardingSpecProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[16]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2018,7 @@ func (x *ShardingSpecProto) String() string {
 func (*ShardingSpecProto) ProtoMessage() {}
 
 func (x *ShardingSpecProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[16]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2031,7 @@ func (x *ShardingSpecProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardingSpecProto.ProtoReflect.Descriptor instead.
 func (*ShardingSpecProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{16}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ShardingSpecProto) GetTensorName() string {
@@ -2073,7 +2073,7 @@ type IntIntListEntryProto struct {
 
 func (x *IntIntListEntryProto) Reset() {
 	*x = IntIntListEntryProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[17]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2085,7 @@ func (x *IntIntListEntryProto) String() string {
 func (*IntIntListEntryProto) ProtoMessage() {}
 
 func (x *IntIntListEntryProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[17]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2098,7 @@ func (x *IntIntListEntryProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IntIntListEntryProto.ProtoReflect.Descriptor instead.
 func (*IntIntListEntryProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{17}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IntIntListEntryProto) GetKey() int64 {
@@ -2126,7 +2126,7 @@ type ShardedDimProto struct {
 
 func (x *ShardedDimProto) Reset() {
 	*x = ShardedDimProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[18]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2138,7 @@ func (x *ShardedDimProto) String() string {
 func (*ShardedDimProto) ProtoMessage() {}
 
 func (x *ShardedDimProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[18]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2151,7 @@ func (x *ShardedDimProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardedDimProto.ProtoReflect.Descriptor instead.
 func (*ShardedDimProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{18}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ShardedDimProto) GetAxis() int64 {
@@ -2183,7 +2183,7 @@ type SimpleShardedDimProto struct {
 
 func (x *SimpleShardedDimProto) Reset() {
 	*x = SimpleShardedDimProto{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[19]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2195,7 +2195,7 @@ func (x *SimpleShardedDimProto) String() string {
 func (*SimpleShardedDimProto) ProtoMessage() {}
 
 func (x *SimpleShardedDimProto) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[19]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2208,7 +2208,7 @@ func (x *SimpleShardedDimProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimpleShardedDimProto.ProtoReflect.Descriptor instead.
 func (*SimpleShardedDimProto) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{19}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SimpleShardedDimProto) GetDim() isSimpleShardedDimProto_Dim {
@@ -2270,7 +2270,7 @@ type TensorProto_Segment struct {
 
 func (x *TensorProto_Segment) Reset() {
 	*x = TensorProto_Segment{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[20]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2282,7 @@ func (x *TensorProto_Segment) String() string {
 func (*TensorProto_Segment) ProtoMessage() {}
 
 func (x *TensorProto_Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[20]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2295,7 @@ func (x *TensorProto_Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorProto_Segment.ProtoReflect.Descriptor instead.
 func (*TensorProto_Segment) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{6, 0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{6, 0}
 }
 
 func (x *TensorProto_Segment) GetBegin() int64 {
@@ -2326,7 +2326,7 @@ type TensorShapeProto_Dimension struct {
 
 func (x *TensorShapeProto_Dimension) Reset() {
 	*x = TensorShapeProto_Dimension{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[21]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +2338,7 @@ func (x *TensorShapeProto_Dimension) String() string {
 func (*TensorShapeProto_Dimension) ProtoMessage() {}
 
 func (x *TensorShapeProto_Dimension) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[21]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +2351,7 @@ func (x *TensorShapeProto_Dimension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorShapeProto_Dimension.ProtoReflect.Descriptor instead.
 func (*TensorShapeProto_Dimension) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{10, 0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{10, 0}
 }
 
 func (x *TensorShapeProto_Dimension) GetValue() isTensorShapeProto_Dimension_Value {
@@ -2412,7 +2412,7 @@ type TypeProto_Tensor struct {
 
 func (x *TypeProto_Tensor) Reset() {
 	*x = TypeProto_Tensor{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[22]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2424,7 @@ func (x *TypeProto_Tensor) String() string {
 func (*TypeProto_Tensor) ProtoMessage() {}
 
 func (x *TypeProto_Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[22]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2437,7 +2437,7 @@ func (x *TypeProto_Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_Tensor.ProtoReflect.Descriptor instead.
 func (*TypeProto_Tensor) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11, 0}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11, 0}
 }
 
 func (x *TypeProto_Tensor) GetElemType() int32 {
@@ -2463,7 +2463,7 @@ type TypeProto_Sequence struct {
 
 func (x *TypeProto_Sequence) Reset() {
 	*x = TypeProto_Sequence{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[23]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2475,7 @@ func (x *TypeProto_Sequence) String() string {
 func (*TypeProto_Sequence) ProtoMessage() {}
 
 func (x *TypeProto_Sequence) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[23]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2488,7 @@ func (x *TypeProto_Sequence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_Sequence.ProtoReflect.Descriptor instead.
 func (*TypeProto_Sequence) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11, 1}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11, 1}
 }
 
 func (x *TypeProto_Sequence) GetElemType() *TypeProto {
@@ -2508,7 +2508,7 @@ type TypeProto_Map struct {
 
 func (x *TypeProto_Map) Reset() {
 	*x = TypeProto_Map{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[24]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2520,7 +2520,7 @@ func (x *TypeProto_Map) String() string {
 func (*TypeProto_Map) ProtoMessage() {}
 
 func (x *TypeProto_Map) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[24]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2533,7 +2533,7 @@ func (x *TypeProto_Map) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_Map.ProtoReflect.Descriptor instead.
 func (*TypeProto_Map) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11, 2}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11, 2}
 }
 
 func (x *TypeProto_Map) GetKeyType() int32 {
@@ -2559,7 +2559,7 @@ type TypeProto_Optional struct {
 
 func (x *TypeProto_Optional) Reset() {
 	*x = TypeProto_Optional{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[25]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2571,7 +2571,7 @@ func (x *TypeProto_Optional) String() string {
 func (*TypeProto_Optional) ProtoMessage() {}
 
 func (x *TypeProto_Optional) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[25]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2584,7 +2584,7 @@ func (x *TypeProto_Optional) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_Optional.ProtoReflect.Descriptor instead.
 func (*TypeProto_Optional) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11, 3}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11, 3}
 }
 
 func (x *TypeProto_Optional) GetElemType() *TypeProto {
@@ -2604,7 +2604,7 @@ type TypeProto_SparseTensor struct {
 
 func (x *TypeProto_SparseTensor) Reset() {
 	*x = TypeProto_SparseTensor{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[26]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2616,7 +2616,7 @@ func (x *TypeProto_SparseTensor) String() string {
 func (*TypeProto_SparseTensor) ProtoMessage() {}
 
 func (x *TypeProto_SparseTensor) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[26]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2629,7 +2629,7 @@ func (x *TypeProto_SparseTensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_SparseTensor.ProtoReflect.Descriptor instead.
 func (*TypeProto_SparseTensor) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11, 4}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11, 4}
 }
 
 func (x *TypeProto_SparseTensor) GetElemType() int32 {
@@ -2656,7 +2656,7 @@ type TypeProto_Opaque struct {
 
 func (x *TypeProto_Opaque) Reset() {
 	*x = TypeProto_Opaque{}
-	mi := &file_models_onnx_onnx_proto_msgTypes[27]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2668,7 @@ func (x *TypeProto_Opaque) String() string {
 func (*TypeProto_Opaque) ProtoMessage() {}
 
 func (x *TypeProto_Opaque) ProtoReflect() protoreflect.Message {
-	mi := &file_models_onnx_onnx_proto_msgTypes[27]
+	mi := &file_models_onnx_pb_onnx_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2681,7 @@ func (x *TypeProto_Opaque) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_Opaque.ProtoReflect.Descriptor instead.
 func (*TypeProto_Opaque) Descriptor() ([]byte, []int) {
-	return file_models_onnx_onnx_proto_rawDescGZIP(), []int{11, 5}
+	return file_models_onnx_pb_onnx_proto_rawDescGZIP(), []int{11, 5}
 }
 
 func (x *TypeProto_Opaque) GetDomain() string {
@@ -2698,11 +2698,11 @@ func (x *TypeProto_Opaque) GetName() string {
 	return ""
 }
 
-var File_models_onnx_onnx_proto protoreflect.FileDescriptor
+var File_models_onnx_pb_onnx_proto protoreflect.FileDescriptor
 
-const file_models_onnx_onnx_proto_rawDesc = "" +
+const file_models_onnx_pb_onnx_proto_rawDesc = "" +
 	"\n" +
-	"\x16models/onnx/onnx.proto\x12\x0eheadstart.onnx\"\xf4\x04\n" +
+	"\x19models/onnx/pb/onnx.proto\x12\x0eheadstart.onnx\"\xf4\x04\n" +
 	"\n" +
 	"ModelProto\x12\x1d\n" +
 	"\n" +
@@ -2993,23 +2993,23 @@ const file_models_onnx_onnx_proto_rawDesc = "" +
 	"\x0eOperatorStatus\x12\x10\n" +
 	"\fEXPERIMENTAL\x10\x00\x12\n" +
 	"\n" +
-	"\x06STABLE\x10\x01B/Z-github.com/headstart-ml/headstart/models/onnx"
+	"\x06STABLE\x10\x01B2Z0github.com/headstart-ml/headstart/models/onnx/pb"
 
 var (
-	file_models_onnx_onnx_proto_rawDescOnce sync.Once
-	file_models_onnx_onnx_proto_rawDescData []byte
+	file_models_onnx_pb_onnx_proto_rawDescOnce sync.Once
+	file_models_onnx_pb_onnx_proto_rawDescData []byte
 )
 
-func file_models_onnx_onnx_proto_rawDescGZIP() []byte {
-	file_models_onnx_onnx_proto_rawDescOnce.Do(func() {
-		file_models_onnx_onnx_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_models_onnx_onnx_proto_rawDesc), len(file_models_onnx_onnx_proto_rawDesc)))
+func file_models_onnx_pb_onnx_proto_rawDescGZIP() []byte {
+	file_models_onnx_pb_onnx_proto_rawDescOnce.Do(func() {
+		file_models_onnx_pb_onnx_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_models_onnx_pb_onnx_proto_rawDesc), len(file_models_onnx_pb_onnx_proto_rawDesc)))
 	})
-	return file_models_onnx_onnx_proto_rawDescData
+	return file_models_onnx_pb_onnx_proto_rawDescData
 }
 
-var file_models_onnx_onnx_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_models_onnx_onnx_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
-var file_models_onnx_onnx_proto_goTypes = []any{
+var file_models_onnx_pb_onnx_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_models_onnx_pb_onnx_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_models_onnx_pb_onnx_proto_goTypes = []any{
 	(Version)(0),                         // 0: headstart.onnx.Version
 	(OperatorStatus)(0),                  // 1: headstart.onnx.OperatorStatus
 	(AttributeProto_AttributeType)(0),    // 2: headstart.onnx.AttributeProto.AttributeType
@@ -3044,7 +3044,7 @@ var file_models_onnx_onnx_proto_goTypes = []any{
 	(*TypeProto_SparseTensor)(nil),       // 31: headstart.onnx.TypeProto.SparseTensor
 	(*TypeProto_Opaque)(nil),             // 32: headstart.onnx.TypeProto.Opaque
 }
-var file_models_onnx_onnx_proto_depIdxs = []int32{
+var file_models_onnx_pb_onnx_proto_depIdxs = []int32{
 	8,  // 0: headstart.onnx.ModelProto.graph:type_name -> headstart.onnx.GraphProto
 	6,  // 1: headstart.onnx.ModelProto.opset_import:type_name -> headstart.onnx.OperatorSetIdProto
 	7,  // 2: headstart.onnx.ModelProto.metadata_props:type_name -> headstart.onnx.StringStringEntryProto
@@ -3112,12 +3112,12 @@ var file_models_onnx_onnx_proto_depIdxs = []int32{
 	0,  // [0:60] is the sub-list for field type_name
 }
 
-func init() { file_models_onnx_onnx_proto_init() }
-func file_models_onnx_onnx_proto_init() {
-	if File_models_onnx_onnx_proto != nil {
+func init() { file_models_onnx_pb_onnx_proto_init() }
+func file_models_onnx_pb_onnx_proto_init() {
+	if File_models_onnx_pb_onnx_proto != nil {
 		return
 	}
-	file_models_onnx_onnx_proto_msgTypes[11].OneofWrappers = []any{
+	file_models_onnx_pb_onnx_proto_msgTypes[11].OneofWrappers = []any{
 		(*TypeProto_TensorType)(nil),
 		(*TypeProto_SequenceType)(nil),
 		(*TypeProto_MapType)(nil),
@@ -3125,11 +3125,11 @@ func file_models_onnx_onnx_proto_init() {
 		(*TypeProto_SparseTensorType)(nil),
 		(*TypeProto_OptionalType)(nil),
 	}
-	file_models_onnx_onnx_proto_msgTypes[19].OneofWrappers = []any{
+	file_models_onnx_pb_onnx_proto_msgTypes[19].OneofWrappers = []any{
 		(*SimpleShardedDimProto_DimValue)(nil),
 		(*SimpleShardedDimProto_DimParam)(nil),
 	}
-	file_models_onnx_onnx_proto_msgTypes[21].OneofWrappers = []any{
+	file_models_onnx_pb_onnx_proto_msgTypes[21].OneofWrappers = []any{
 		(*TensorShapeProto_Dimension_DimValue)(nil),
 		(*TensorShapeProto_Dimension_DimParam)(nil),
 	}
@@ -3137,18 +3137,18 @@ func file_models_onnx_onnx_proto_init() {
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_models_onnx_onnx_proto_rawDesc), len(file_models_onnx_onnx_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_models_onnx_pb_onnx_proto_rawDesc), len(file_models_onnx_pb_onnx_proto_rawDesc)),
 			NumEnums:      5,
 			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_models_onnx_onnx_proto_goTypes,
-		DependencyIndexes: file_models_onnx_onnx_proto_depIdxs,
-		EnumInfos:         file_models_onnx_onnx_proto_enumTypes,
-		MessageInfos:      file_models_onnx_onnx_proto_msgTypes,
+		GoTypes:           file_models_onnx_pb_onnx_proto_goTypes,
+		DependencyIndexes: file_models_onnx_pb_onnx_proto_depIdxs,
+		EnumInfos:         file_models_onnx_pb_onnx_proto_enumTypes,
+		MessageInfos:      file_models_onnx_pb_onnx_proto_msgTypes,
 	}.Build()
-	File_models_onnx_onnx_proto = out.File
-	file_models_onnx_onnx_proto_goTypes = nil
-	file_models_onnx_onnx_proto_depIdxs = nil
+	File_models_onnx_pb_onnx_proto = out.File
+	file_models_onnx_pb_onnx_proto_goTypes = nil
+	file_models_onnx_pb_onnx_proto_depIdxs = nil
 }
