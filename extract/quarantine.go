@@ -1,13 +1,13 @@
 package extract
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // Quarantine is the list of a run's bad samples: a JSON object a line,
@@ -15,8 +15,7 @@ import (
 // closed, whole, and only if something is in it.
 type Quarantine struct {
 	path string
-	file *os.File // nil until there is something to write
-	w    *bufio.Writer
+	file *draft.File // nil until there is something to write
 	n    int
 }
 
@@ -26,11 +25,11 @@ func NewQuarantine(path string) *Quarantine { return &Quarantine{path: path} }
 // Add puts a bad sample on the list.
 func (q *Quarantine) Add(id, path, reason string) error {
 	if q.file == nil {
-		f, err := os.CreateTemp(filepath.Dir(q.path), ".quarantine-*")
+		f, err := draft.Create(q.path)
 		if err != nil {
 			return fmt.Errorf("extract: quarantine %s: %w", q.path, err)
 		}
-		q.file, q.w = f, bufio.NewWriter(f)
+		q.file = f
 	}
 	line, err := json.Marshal(struct {
 		ID     string `json:"id"`
@@ -38,7 +37,7 @@ func (q *Quarantine) Add(id, path, reason string) error {
 		Reason string `json:"reason"`
 	}{id, path, reason})
 	if err == nil {
-		_, err = q.w.Write(append(line, '\n'))
+		_, err = q.file.Write(append(line, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("extract: quarantine %s: %w", q.path, err)
@@ -59,24 +58,10 @@ func (q *Quarantine) Close() (string, error) {
 		}
 		return "", nil
 	}
-	err := q.w.Flush()
-	if err == nil {
-		err = q.file.Chmod(0o644)
-	}
-	if err == nil {
-		err = q.file.Sync()
-	}
-	if cerr := q.file.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(q.file.Name(), q.path)
-	}
-	if err != nil {
-		os.Remove(q.file.Name())
+	defer q.Abort()
+	if err := q.file.Place(); err != nil {
 		return "", fmt.Errorf("extract: quarantine %s: %w", q.path, err)
 	}
-	q.file = nil
 	return q.path, nil
 }
 
@@ -84,8 +69,7 @@ func (q *Quarantine) Close() (string, error) {
 // does nothing.
 func (q *Quarantine) Abort() {
 	if q.file != nil {
-		q.file.Close()
-		os.Remove(q.file.Name())
+		q.file.Discard()
 		q.file = nil
 	}
 }

@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/head"
 )
 
@@ -26,7 +24,7 @@ type predictions struct {
 	csv  *csv.Writer
 	json *json.Encoder
 	buf  *bufio.Writer
-	file *os.File // temporary; nil: standard output
+	file *draft.File // nil: standard output
 	path string
 
 	probabilities []float64
@@ -42,9 +40,9 @@ func newPredictions(m *head.Model, to, path string, stdout io.Writer, top int, a
 	}
 	w := stdout
 	if path != "" {
-		f, err := os.CreateTemp(filepath.Dir(path), ".predictions-*")
+		f, err := draft.Create(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		p.file, w = f, f
 	}
@@ -164,20 +162,11 @@ func (p *predictions) close() error {
 	if p.file == nil {
 		return err
 	}
-	f := p.file
-	p.file = nil
+	defer p.abort()
 	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), p.path)
+		err = p.file.Place()
 	}
 	if err != nil {
-		os.Remove(f.Name())
 		return fmt.Errorf("%s: %w", p.path, err)
 	}
 	return nil
@@ -186,8 +175,6 @@ func (p *predictions) close() error {
 // abort gives a file up. After close it does nothing.
 func (p *predictions) abort() {
 	if p.file != nil {
-		p.file.Close()
-		os.Remove(p.file.Name())
-		p.file = nil
+		p.file.Discard()
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
@@ -42,7 +43,10 @@ func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined
 	if err := report.PageTo(&b, page); err != nil {
 		return fmt.Errorf("%s: %w", o.report, err)
 	}
-	return writeWhole(o.report, b.Bytes())
+	if err := draft.Write(o.report, b.Bytes()); err != nil {
+		return fmt.Errorf("%s: %w", o.report, err)
+	}
+	return nil
 }
 
 // worstMistakes returns the samples that were predicted wrongly with the
@@ -213,28 +217,4 @@ func (o *trainOptions) facts() []report.Fact {
 		{Name: "--seed", Value: fmt.Sprint(o.Seed)}, {Name: "--shots", Value: fmt.Sprint(o.Shots)},
 	}
 	return append(facts, o.tailFacts()...)
-}
-
-// writeWhole writes a file whole or not at all.
-func writeWhole(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".headstart-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }

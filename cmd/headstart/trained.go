@@ -10,14 +10,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
@@ -67,21 +65,8 @@ func newHeadFile(o *trainOptions, j *joined, r *head.Result) (*file.File, error)
 	if f.Metrics, err = json.Marshal(r); err != nil {
 		return nil, err
 	}
-	f.Created, err = today()
+	f.Created, err = draft.Date()
 	return f, err
-}
-
-// today is the time now, or the one that SOURCE_DATE_EPOCH gives.
-func today() (string, error) {
-	now := time.Now()
-	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
-		seconds, err := strconv.ParseInt(epoch, 10, 64)
-		if err != nil {
-			return "", fmt.Errorf("SOURCE_DATE_EPOCH %q: not a number of seconds", epoch)
-		}
-		now = time.Unix(seconds, 0)
-	}
-	return now.UTC().Format(time.RFC3339), nil
 }
 
 // sources lists, for each feature set, the sources it was extracted from and

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // ExportFormats are the formats that embeddings are exported in, by the usual
@@ -101,31 +102,31 @@ func (x *Export) write(ctx context.Context, path, format string) (*Exported, err
 	if err != nil {
 		return nil, err
 	}
-	main, err := newDraft(path)
+	main, err := draft.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	defer main.abort()
-	drafts := []*draft{main}
+	defer main.Discard()
+	drafts := []*draft.File{main}
 	labels := io.Discard
 	if out.Labels != "" {
-		beside, err := newDraft(out.Labels)
+		beside, err := draft.Create(out.Labels)
 		if err != nil {
 			return nil, err
 		}
-		defer beside.abort()
-		drafts, labels = []*draft{beside, main}, beside
+		defer beside.Discard()
+		drafts, labels = []*draft.File{beside, main}, beside
 	}
 	if out.Bytes, err = x.encode(ctx, format, main, labels); err != nil {
 		return nil, err
 	}
 	for _, d := range drafts {
-		if err := d.finish(); err != nil {
+		if err := d.Sync(); err != nil {
 			return nil, err
 		}
 	}
 	for _, d := range drafts {
-		if err := d.place(); err != nil {
+		if err := d.Place(); err != nil {
 			return nil, err
 		}
 	}

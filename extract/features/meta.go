@@ -8,10 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // FormatVersion is the version of the file format that this package writes,
@@ -53,7 +52,7 @@ func (m *Meta) encode(n int) (string, error) {
 	whole := *m
 	whole.FormatVersion, whole.Counts.Samples = FormatVersion, n
 	if whole.Created == "" {
-		now, err := created()
+		now, err := draft.Date()
 		if err != nil {
 			return "", err
 		}
@@ -104,20 +103,6 @@ func (m *Meta) spaces() ([]*cache.Space, error) {
 		spaces[i] = s
 	}
 	return spaces, nil
-}
-
-// created returns the present time, or the one that SOURCE_DATE_EPOCH sets
-// (https://reproducible-builds.org/specs/source-date-epoch/).
-func created() (string, error) {
-	now := time.Now()
-	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
-		seconds, err := strconv.ParseInt(epoch, 10, 64)
-		if err != nil || seconds < 0 || seconds > 253402300799 { // the end of the year 9999
-			return "", fmt.Errorf("SOURCE_DATE_EPOCH %q: it must be a number of seconds since 1970", epoch)
-		}
-		now = time.Unix(seconds, 0)
-	}
-	return now.UTC().Format(time.RFC3339), nil
 }
 
 // CheckReplace says whether a feature set with meta may take the place of the

@@ -7,6 +7,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // record is a row as the Parquet library sees it; "" and nil are null. Keys
@@ -39,7 +40,7 @@ const (
 type Writer struct {
 	path    string
 	meta    *Meta
-	draft   *draft // nil once closed
+	draft   *draft.File // nil once closed
 	parquet *parquet.GenericWriter[record]
 	batch   []record
 	n       int // rows so far
@@ -52,7 +53,7 @@ type Writer struct {
 func NewWriter(path string, meta *Meta) (*Writer, error) {
 	w := &Writer{path: path, meta: meta}
 	var err error
-	if w.draft, err = newDraft(path); err != nil {
+	if w.draft, err = draft.Create(path); err != nil {
 		return nil, fmt.Errorf("features: %s: %w", path, err)
 	}
 	w.parquet = parquet.NewGenericWriter[record](w.draft,
@@ -114,10 +115,7 @@ func (w *Writer) finish() error {
 	if err := w.parquet.Close(); err != nil {
 		return err
 	}
-	if err := w.draft.finish(); err != nil {
-		return err
-	}
-	return w.draft.place()
+	return w.draft.Place()
 }
 
 // Abort gives the file up and leaves nothing behind. After Close it does
@@ -126,7 +124,7 @@ func (w *Writer) Abort() {
 	if w.draft == nil {
 		return
 	}
-	w.draft.abort()
+	w.draft.Discard()
 	w.draft = nil
 	if w.err == nil {
 		w.fail(os.ErrClosed)

@@ -2,15 +2,13 @@ package file
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
 )
@@ -55,7 +53,7 @@ type Space struct {
 func Write(path string, f *File) error {
 	data, err := encode(f)
 	if err == nil {
-		err = replace(path, data)
+		err = draft.Write(path, data)
 	}
 	if err != nil {
 		return fmt.Errorf("head/file: %s: %w", path, err)
@@ -78,22 +76,21 @@ func Read(path string) (*File, error) {
 
 // load returns the content of a regular file.
 func load(path string) ([]byte, error) {
-	// Stat first: to open a pipe would wait for somebody to write.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, cause(err)
+	file, err := draft.OpenRegular(path)
+	if errors.Is(err, draft.ErrIrregular) {
+		return nil, fmt.Errorf("%w: %w", ErrNotHead, cause(err))
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: not a regular file", ErrNotHead)
-	}
-	if info.Size() > onnx.MaxSize {
-		return nil, fmt.Errorf("%w: it has %d bytes", ErrNotHead, info.Size())
-	}
-	file, err := os.Open(path)
 	if err != nil {
 		return nil, cause(err)
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, cause(err)
+	}
+	if info.Size() > onnx.MaxSize {
+		return nil, fmt.Errorf("%w: it has %d bytes", ErrNotHead, info.Size())
+	}
 	var b bytes.Buffer
 	b.Grow(int(info.Size()) + bytes.MinRead)
 	if _, err := io.Copy(&b, io.LimitReader(file, onnx.MaxSize+1)); err != nil {
@@ -102,56 +99,11 @@ func load(path string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// replace puts a file with the data at path, in place of what is there: the
-// data are on disk before the name is theirs.
-func replace(path string, data []byte) (err error) {
-	dir, base := filepath.Split(path)
-	if base == "" {
-		return fmt.Errorf("not the name of a file")
-	}
-	tmp := filepath.Join(dir, "."+base+"."+rand.Text()[:8]+".tmp")
-	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return cause(err)
-	}
-	defer func() {
-		if err != nil {
-			file.Close()   // again, perhaps: the first error is the one to tell
-			os.Remove(tmp) // the same
-		}
-	}()
-	if _, err := file.Write(data); err != nil {
-		return cause(err)
-	}
-	if err := file.Sync(); err != nil {
-		return cause(err)
-	}
-	if err := file.Close(); err != nil {
-		return cause(err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return cause(err)
-	}
-	folder, err := os.Open(filepath.Clean(dir)) // "" becomes "."
-	if err != nil {
-		return cause(err)
-	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil {
-		return cause(err)
-	}
-	return nil
-}
-
 // cause strips the path from an error whose message names it already.
 func cause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err
-	}
-	var l *os.LinkError
-	if errors.As(err, &l) {
-		return l.Err
 	}
 	return err
 }

@@ -1,19 +1,17 @@
 package export
 
 import (
-	"bufio"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
@@ -85,15 +83,16 @@ func Write(ctx context.Context, dir string, m *pb.ModelProto, external bool, c *
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	tmp := filepath.Join(filepath.Dir(target), "."+filepath.Base(target)+"."+strings.ToLower(rand.Text()[:8])+".tmp")
-	if err := os.Mkdir(tmp, 0o777); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+	folder, err := draft.CreateFolder(target)
+	if err != nil {
+		return nil, fmt.Errorf("export: %s: %w", dir, err)
 	}
 	defer func() {
-		if rerr := os.RemoveAll(tmp); err == nil && rerr != nil {
-			err = fmt.Errorf("export: %w", rerr)
+		if derr := folder.Discard(); err == nil && derr != nil {
+			err = fmt.Errorf("export: %w", derr)
 		}
 	}()
+	tmp := folder.Name()
 	data, err := Save(tmp, m, external)
 	if err != nil {
 		return nil, err
@@ -105,14 +104,8 @@ func Write(ctx context.Context, dir string, m *pb.ModelProto, external bool, c *
 	if err := c.run(ctx, tmp, w); err != nil {
 		return nil, err
 	}
-	if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) { // it was empty
-		return nil, fmt.Errorf("export: %w", err)
-	}
-	if err := os.Rename(tmp, target); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
-	}
-	if err := syncDir(filepath.Dir(target)); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+	if err := folder.Place(); err != nil {
+		return nil, fmt.Errorf("export: %s: %w", dir, err)
 	}
 	return w, nil
 }
@@ -162,9 +155,6 @@ func Save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
 		_, err := w.Write(model)
 		return err
 	})
-	if err == nil {
-		err = syncDir(dir)
-	}
 	if err != nil {
 		return false, fmt.Errorf("export: %w", err)
 	}
@@ -173,27 +163,17 @@ func Save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
 
 // create makes a file of what fill writes, and brings it to the disk.
 func create(path string, fill func(w io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	b := bufio.NewWriterSize(f, 1<<20)
-	if err = fill(b); err == nil {
-		err = b.Flush()
-	}
+	f, err := draft.Create(path)
 	if err == nil {
-		err = f.Sync()
+		defer f.Discard()
+		if err = fill(f); err == nil {
+			err = f.Place()
+		}
 	}
-	return errors.Join(err, f.Close())
-}
-
-// syncDir makes what is new in a folder durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 // run runs the model in a folder on the batches, and notes in w what comes of it.

@@ -13,8 +13,9 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // A checkpoint is, little endian:
@@ -219,20 +220,19 @@ func readCheckpoint(r io.Reader, size int64) (*header, *position, error) {
 // openCheckpoint reads the checkpoint at path, if there is one. Its errors, but
 // those of the file system, are *CheckpointError.
 func openCheckpoint(path, fingerprint, digest string) (*header, *position, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := draft.OpenRegular(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, nil
-	}
-	if err != nil {
+	case errors.Is(err, draft.ErrIrregular):
+		return nil, nil, fmt.Errorf("retrain: checkpoint: %w; name another one", err)
+	case err != nil:
 		return nil, nil, fmt.Errorf("retrain: checkpoint: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, fmt.Errorf("retrain: checkpoint: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("retrain: checkpoint %s: it is no regular file; name another one", path)
 	}
 	h, s, err := readCheckpoint(bufio.NewReaderSize(f, 1<<20), info.Size())
 	var failed *fs.PathError
@@ -249,75 +249,45 @@ func openCheckpoint(path, fingerprint, digest string) (*header, *position, error
 	return h, s, nil
 }
 
-// temporary returns the name under which a checkpoint is written. It is always
-// the same, so that a killed training leaves at most one behind.
-func temporary(path string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-}
-
 // tryCheckpoint tells, before anything is computed, whether one can be written.
 func tryCheckpoint(path string) error {
-	f, err := os.Create(temporary(path))
-	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
-	}
+	f, err := draft.Create(path)
 	if err != nil {
-		return fmt.Errorf("retrain: checkpoint: %w", err)
+		return fmt.Errorf("retrain: checkpoint: %s: %w", path, err)
 	}
+	f.Discard()
 	return nil
 }
 
 // saveCheckpoint puts a checkpoint at path, whole or not at all.
-func saveCheckpoint(path string, h *header, s *position) (err error) {
-	name := temporary(path)
-	f, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("retrain: checkpoint: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(name)
-			err = fmt.Errorf("retrain: checkpoint: %w", err)
+func saveCheckpoint(path string, h *header, s *position) error {
+	f, err := draft.Create(path)
+	if err == nil {
+		defer f.Discard()
+		if err = writeCheckpoint(f, h, s); err == nil {
+			err = f.Place()
 		}
-	}()
-	out := bufio.NewWriterSize(f, 1<<20)
-	if err := writeCheckpoint(out, h, s); err != nil {
-		return err
 	}
-	if err := out.Flush(); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("retrain: checkpoint: %s: %w", path, err)
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(name, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 // RemoveCheckpoint removes a checkpoint, if there is one, and what a killed
 // training left beside it.
 func RemoveCheckpoint(path string) error {
-	for _, name := range []string{path, temporary(path)} {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("retrain: checkpoint: %w", err)
-		}
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = draft.Sweep(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("retrain: checkpoint: %w", err)
 	}
 	return nil
-}
-
-// syncDir makes a rename in the folder durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // digest returns the digest of what a training's result depends on and Train

@@ -288,28 +288,53 @@ func TestACheckpointIsAsItsCommentSays(t *testing.T) {
 }
 
 func TestAFailedCheckpointLeavesTheLastOne(t *testing.T) {
-	dir := t.TempDir()
+	// The draft of a checkpoint has a longer name than the checkpoint.
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 250))
+	dir := filepath.Join(t.TempDir(), "folder")
+	moved := dir + " elsewhere"
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "x.ckpt")
 	data := interrupted(t, path, Settings{Threads: 1})
-	block := func() {
-		if err := os.Mkdir(temporary(path), 0o777); err != nil && !errors.Is(err, os.ErrExist) { // cannot be written to
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(long, data, 0o666); err != nil {
+		t.Fatal(err)
 	}
-	block()
-	for _, early := range []bool{true, false} {
-		s := &Settings{Threads: 1, Checkpoint: path, eager: true, Progress: func(Progress) { block() }}
-		if !early { // it fails in the first step
-			if err := os.Remove(temporary(path)); err != nil {
-				t.Fatal(err)
-			}
-		}
+	train := func(s *Settings) {
+		t.Helper()
 		_, err := Train(t.Context(), library(t), toyNetwork("h1"), toyData(60, toyHidden), head(toyClasses, toyHidden), s)
-		if err == nil || !strings.HasPrefix(err.Error(), "retrain: checkpoint: ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "retrain: checkpoint: "+s.Checkpoint+": ") {
 			t.Errorf("%v", err)
 		}
+	}
+	// It is said before the first step, or after it.
+	train(&Settings{Threads: 1, Checkpoint: long, Progress: func(Progress) { t.Error("it has begun") }})
+	train(&Settings{Threads: 1, Checkpoint: path, eager: true, Progress: func(Progress) {
+		if err := os.Rename(dir, moved); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Error(err)
+		}
+	}})
+	for _, path := range []string{long, filepath.Join(moved, "x.ckpt")} {
 		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, data) {
 			t.Errorf("the checkpoint changed: %v", err)
+		}
+	}
+}
+
+// What a killed training has left of a checkpoint is gone with the next.
+func TestTheDraftOfAKilledTrainingIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.ckpt")
+	left := filepath.Join(dir, ".x.ckpt.abcdefgh.tmp")
+	for _, do := range []func() error{func() error { return tryCheckpoint(path) }, func() error { return RemoveCheckpoint(path) }} {
+		if err := os.WriteFile(left, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := do(); err != nil {
+			t.Error(err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			t.Errorf("%v, %v", entries, err)
 		}
 	}
 }

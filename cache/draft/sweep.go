@@ -1,0 +1,121 @@
+package draft
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// create makes a draft for path with a random name and locks it. Before the
+// lock is taken another process may take the draft for one that was left, and
+// remove it; then the next name is tried.
+func create(path string, make func(name string) (*os.File, error)) (*os.File, error) {
+	dir, base := filepath.Split(path)
+	for range 1000 {
+		var f *os.File
+		err := try("create", func() (err error) {
+			f, err = make(dir + "." + base + "." + strings.ToLower(rand.Text()[:8]) + ".tmp")
+			return err
+		})
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("in the folder %s: %w", filepath.Dir(path), err)
+		}
+		if locked, err := lock(f); err != nil || locked && same(f) {
+			return f, nil // err: this file system does not lock
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("in the folder %s: every new file is removed at once", filepath.Dir(path))
+}
+
+// isDraft tells whether create makes such names for a base.
+func isDraft(name, base string) bool {
+	id, ok := strings.CutPrefix(name, "."+base+".")
+	id, ended := strings.CutSuffix(id, ".tmp")
+	return ok && ended && len(id) == 8 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+// Sweep removes the drafts for path that nobody holds.
+func Sweep(path string) error {
+	dir, base := filepath.Split(path)
+	folder, err := os.Open(filepath.Clean(dir)) // "" becomes "."
+	if err != nil {
+		return cause(err)
+	}
+	defer folder.Close()
+	var failed error
+	for {
+		names, err := folder.Readdirnames(1024)
+		for _, name := range names {
+			if isDraft(name, base) {
+				failed = errors.Join(failed, remove(dir+name))
+			}
+		}
+		if err == io.EOF {
+			return failed
+		}
+		if err != nil {
+			return errors.Join(failed, cause(err))
+		}
+	}
+}
+
+// remove removes a draft unless somebody holds it.
+func remove(name string) error {
+	info, err := os.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // gone, or not ours
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // gone, or another user's
+	}
+	defer f.Close()
+	if locked, err := lock(f); err != nil || !locked || !same(f) {
+		return nil
+	}
+	return cause(os.RemoveAll(name))
+}
+
+// same tells whether the name of f is still that of f.
+func same(f *os.File) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(a, b)
+}
+
+// lock takes the lock of an open file, and reports false if someone else has
+// it. An error means that the file system does not lock.
+func lock(f *os.File) (bool, error) {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	var locked error
+	err = c.Control(func(fd uintptr) {
+		for {
+			if locked = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB); locked != syscall.EINTR {
+				return
+			}
+		}
+	})
+	if err == nil {
+		err = locked
+	}
+	if err == syscall.EWOULDBLOCK {
+		return false, nil
+	}
+	return err == nil, err
+}
