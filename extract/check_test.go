@@ -15,6 +15,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // lines writes texts number lo ≤ i < hi, after others, and returns the file.
@@ -204,7 +205,7 @@ type slow struct {
 	begun chan struct{}
 }
 
-func (s *slow) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+func (s *slow) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	switch outputs[0].Shape[0] {
 	case 2: // the canary
 		<-s.begun

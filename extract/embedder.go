@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // embedder prepares batches, runs the backbone on them and pools what it
@@ -43,7 +44,7 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 	if e.out == nil {
 		e.out = make([][]float32, e.taps.outputs)
 	}
-	outputs := make([]Tensor, e.taps.outputs)
+	outputs := make([]tensor.View, e.taps.outputs)
 	each := make([]int, e.taps.outputs) // values of one sample
 	for t := range e.taps.all {
 		tap := &e.taps.all[t]
@@ -59,7 +60,7 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 		if cap(e.out[o]) < n {
 			e.out[o] = make([]float32, n)
 		}
-		outputs[o] = Tensor{Name: tap.Output, Shape: shape, F32: e.out[o][:n]}
+		outputs[o] = tensor.View{Name: tap.Output, Shape: shape, F32: e.out[o][:n]}
 	}
 	if err := e.infer(ctx, inputs, outputs); err != nil {
 		if ctx.Err() != nil {
@@ -85,7 +86,7 @@ func (e *embedder) embed(ctx context.Context, jobs []*job) (good []*job, rows []
 
 // pool makes sample i's row of what the backbone gave. each is the number of
 // values of one sample, n the number of its tokens.
-func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) error {
+func (e *embedder) pool(row []float32, outputs []tensor.View, each []int, i, n int) error {
 	for t := range e.taps.all {
 		tap := &e.taps.all[t]
 		part := row[tap.from:tap.to]
@@ -102,7 +103,7 @@ func (e *embedder) pool(row []float32, outputs []Tensor, each []int, i, n int) e
 }
 
 // infer runs the backbone on one prepared batch.
-func (e *embedder) infer(ctx context.Context, inputs, outputs []Tensor) error {
+func (e *embedder) infer(ctx context.Context, inputs, outputs []tensor.View) error {
 	defer e.stats.Stages.Infer.add(time.Now())
 	if err := e.backbone.Run(ctx, inputs, outputs); err != nil {
 		return err

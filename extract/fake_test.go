@@ -16,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 const fakeDim = 8
@@ -37,7 +38,7 @@ type fake struct {
 
 var _ extract.Backbone = (*fake)(nil)
 
-func (f *fake) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+func (f *fake) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	call := f.calls.Add(1)
 	n := outputs[0].Shape[0]
 	f.rows.Add(n)
@@ -65,7 +66,7 @@ func (f *fake) Run(ctx context.Context, inputs, outputs []extract.Tensor) error 
 
 // fill fills one output; what it gives depends on salt. An output of a text is
 // of its tokens, or, samples×values, of all that its mask counts.
-func (f *fake) fill(salt uint64, inputs []extract.Tensor, output extract.Tensor) {
+func (f *fake) fill(salt uint64, inputs []tensor.View, output tensor.View) {
 	input, n := inputs[0], int(output.Shape[0])
 	each := max(len(input.F32), len(input.I64)) / n
 	switch {

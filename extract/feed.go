@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // Feed gives a network that is retrained behind a cut what it is fed, for rows
@@ -391,7 +392,7 @@ func (f *Feed) Cost() Cost {
 // the tensor's second dimension, are padding: zeros at the cut and in the mask.
 // A row longer than that dimension, an image whose file has changed, and a value
 // at the cut that is not finite, are errors; the inputs are undefined then.
-func (f *Feed) FillTo(ctx context.Context, inputs []Tensor, rows []int) error {
+func (f *Feed) FillTo(ctx context.Context, inputs []tensor.View, rows []int) error {
 	return f.FillViewsTo(ctx, inputs, rows, nil)
 }
 
@@ -399,7 +400,7 @@ func (f *Feed) FillTo(ctx context.Context, inputs []Tensor, rows []int) error {
 // rows[k], and 0 is the image as it is; nil means that all are. At a cut, what is
 // computed beside views is computed one by one, so that it does not depend on what
 // is held.
-func (f *Feed) FillViewsTo(ctx context.Context, inputs []Tensor, rows, views []int) error {
+func (f *Feed) FillViewsTo(ctx context.Context, inputs []tensor.View, rows, views []int) error {
 	if err := f.fillTo(ctx, inputs, rows, views); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -409,7 +410,7 @@ func (f *Feed) FillViewsTo(ctx context.Context, inputs []Tensor, rows, views []i
 	return nil
 }
 
-func (f *Feed) fillTo(ctx context.Context, inputs []Tensor, rows, views []int) error {
+func (f *Feed) fillTo(ctx context.Context, inputs []tensor.View, rows, views []int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -463,7 +464,7 @@ func (f *Feed) checkView(view int) error {
 
 // check checks the shape of an input for n rows, the longest of which has that
 // many tokens, and returns what fills it.
-func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, []item) error, error) {
+func (f *Feed) check(t *tensor.View, n, longest int) (func(context.Context, *tensor.View, []item) error, error) {
 	var want []int64 // -1: tokens
 	fill := f.fillCut
 	floats := true
@@ -482,7 +483,7 @@ func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, 
 			fill = f.fillPixels
 		} else {
 			want, floats = []int64{0, -1}, false
-			fill = func(_ context.Context, t *Tensor, items []item) error {
+			fill = func(_ context.Context, t *tensor.View, items []item) error {
 				return f.fillTokens(t, items, f.spec.Inputs[k].Role)
 			}
 		}
@@ -512,7 +513,7 @@ func (f *Feed) check(t *Tensor, n, longest int) (func(context.Context, *Tensor, 
 }
 
 // fillTokens fills an input of a text with the given role.
-func (f *Feed) fillTokens(t *Tensor, items []item, role string) error {
+func (f *Feed) fillTokens(t *tensor.View, items []item, role string) error {
 	w := f.workers[0]
 	texts := w.batch.(*textBatch)
 	n := int(t.Shape[1])
@@ -544,7 +545,7 @@ func places(items []item) (needed []item, places map[item][]int) {
 }
 
 // fillPixels fills an input with images.
-func (f *Feed) fillPixels(ctx context.Context, t *Tensor, items []item) error {
+func (f *Feed) fillPixels(ctx context.Context, t *tensor.View, items []item) error {
 	needed, places := places(items)
 	each := len(t.F32) / max(1, len(items))
 	return f.sideBySide(ctx, len(needed), func(w *feedWorker, i int) error {
@@ -626,7 +627,7 @@ func (f *Feed) holding(it item) kept {
 }
 
 // fillCut fills the cut's tensor.
-func (f *Feed) fillCut(ctx context.Context, t *Tensor, items []item) error {
+func (f *Feed) fillCut(ctx context.Context, t *tensor.View, items []item) error {
 	each := len(t.F32) / max(1, len(items))
 	if f.cached != nil {
 		if err := f.fillCached(t.F32, items, each); err != nil {
@@ -764,7 +765,7 @@ func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[
 	}
 	n := len(good) * each
 	w.values = slices.Grow(w.values[:0], n)[:n]
-	if err := w.infer(ctx, inputs, []Tensor{{Name: f.cut, Shape: shape, F32: w.values}}); err != nil {
+	if err := w.infer(ctx, inputs, []tensor.View{{Name: f.cut, Shape: shape, F32: w.values}}); err != nil {
 		return err
 	}
 	for i, j := range good {

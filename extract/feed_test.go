@@ -15,6 +15,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // seen is a backbone that remembers what it is given for each sample, by the
@@ -22,17 +23,17 @@ import (
 type seen struct {
 	fake
 	mu  sync.Mutex
-	all map[float32][]extract.Tensor
+	all map[float32][]tensor.View
 }
 
-func (s *seen) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+func (s *seen) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	if err := s.fake.Run(ctx, inputs, outputs); err != nil {
 		return err
 	}
 	if outputs[0].Shape[0] != 1 {
 		return nil
 	}
-	var copies []extract.Tensor
+	var copies []tensor.View
 	for _, in := range inputs {
 		in.F32, in.I64 = slices.Clone(in.F32), slices.Clone(in.I64)
 		copies = append(copies, in)
@@ -40,7 +41,7 @@ func (s *seen) Run(ctx context.Context, inputs, outputs []extract.Tensor) error 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all == nil {
-		s.all = make(map[float32][]extract.Tensor)
+		s.all = make(map[float32][]tensor.View)
 	}
 	s.all[outputs[0].F32[0]] = copies
 	return nil
@@ -51,7 +52,7 @@ type set struct {
 	ids  []string
 	keys []cache.Key
 	rows [][]float32
-	fed  [][]extract.Tensor // what the backbone was given, one sample at a time
+	fed  [][]tensor.View // what the backbone was given, one sample at a time
 }
 
 func extracted(t *testing.T, c *cache.Cache, spec *models.Spec, path string) *set {
@@ -102,8 +103,8 @@ func emoji(t *testing.T, n int) string {
 
 var pixels = []int64{3, 32, 32}
 
-func pixelInput(n int) []extract.Tensor {
-	return []extract.Tensor{{Name: "pixel_values", Shape: append([]int64{int64(n)}, pixels...), F32: make([]float32, n*3*32*32)}}
+func pixelInput(n int) []tensor.View {
+	return []tensor.View{{Name: "pixel_values", Shape: append([]int64{int64(n)}, pixels...), F32: make([]float32, n*3*32*32)}}
 }
 
 // Without a cut the network is fed the very values that the backbone was.
@@ -157,10 +158,10 @@ func texts(t *testing.T) string {
 	return write(t, "texts.txt", "a cat\nthe quick brown fox jumps over the lazy dog\na dog\nbirds of a feather flock together, they say\na cat\none\n")
 }
 
-func textInputs(n, tokens int, small bool) []extract.Tensor {
-	var all []extract.Tensor
+func textInputs(n, tokens int, small bool) []tensor.View {
+	var all []tensor.View
 	for _, in := range []string{"input_ids", "attention_mask", "token_type_ids"} {
-		t := extract.Tensor{Name: in, Shape: []int64{int64(n), int64(tokens)}}
+		t := tensor.View{Name: in, Shape: []int64{int64(n), int64(tokens)}}
 		if small {
 			t.I32 = slices.Repeat([]int32{7}, n*tokens)
 		} else {
@@ -211,8 +212,8 @@ func TestFeedTokens(t *testing.T) {
 
 const layer = "layer"
 
-func cutInput(n, tokens int) []extract.Tensor {
-	return []extract.Tensor{{Name: layer, Shape: []int64{int64(n), int64(tokens), fakeDim}, F32: slices.Repeat([]float32{7}, n*tokens*fakeDim)}}
+func cutInput(n, tokens int) []tensor.View {
+	return []tensor.View{{Name: layer, Shape: []int64{int64(n), int64(tokens), fakeDim}, F32: slices.Repeat([]float32{7}, n*tokens*fakeDim)}}
 }
 
 // The values of a text at a cut are those of its own tokens, whatever it is
@@ -310,7 +311,7 @@ func TestFeedCached(t *testing.T) {
 	}
 	rows := []int{5, 6, 0, 0, 3}
 	for _, f := range []*extract.Feed{cached, computed} {
-		in := []extract.Tensor{{Name: layer, Shape: []int64{5, 2, 3, 4}, F32: make([]float32, 5*24)}}
+		in := []tensor.View{{Name: layer, Shape: []int64{5, 2, 3, 4}, F32: make([]float32, 5*24)}}
 		if err := f.FillTo(t.Context(), in, rows); err != nil {
 			t.Fatal(err)
 		}
@@ -371,7 +372,7 @@ func TestFeedStale(t *testing.T) {
 		}
 		in := pixelInput(2)
 		if o != nil {
-			in = []extract.Tensor{{Name: layer, Shape: []int64{2, 24}, F32: make([]float32, 48)}}
+			in = []tensor.View{{Name: layer, Shape: []int64{2, 24}, F32: make([]float32, 48)}}
 		}
 		if err := f.FillTo(t.Context(), in, []int{2, 0}); err == nil || !strings.Contains(err.Error(), "emoji/00.png: its content has changed") {
 			t.Errorf("an image that has changed: %v", err)
@@ -421,7 +422,7 @@ func TestFeedRefuses(t *testing.T) {
 	short := cutInput(2, 20)
 	short[0].F32 = short[0].F32[1:]
 	for _, tc := range []struct {
-		in   []extract.Tensor
+		in   []tensor.View
 		rows []int
 		want string
 	}{
@@ -430,8 +431,8 @@ func TestFeedRefuses(t *testing.T) {
 		{cutInput(1, 20), []int{6}, "row 6: there are 6"},
 		{cutInput(1, 20), []int{-1}, "row -1"},
 		{short, []int{0, 1}, "values of the right type"},
-		{[]extract.Tensor{{Name: "no such", Shape: []int64{1}}}, []int{0}, "input no such"},
-		{[]extract.Tensor{{Name: "input_ids", Shape: []int64{1, 9}, F32: make([]float32, 9)}}, []int{0}, "0 values of the right type"},
+		{[]tensor.View{{Name: "no such", Shape: []int64{1}}}, []int{0}, "input no such"},
+		{[]tensor.View{{Name: "input_ids", Shape: []int64{1, 9}, F32: make([]float32, 9)}}, []int{0}, "0 values of the right type"},
 	} {
 		if err := f.FillTo(t.Context(), tc.in, tc.rows); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%v, want …%s…", err, tc.want)

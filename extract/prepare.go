@@ -9,6 +9,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/extract/text"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // A modality knows how one kind of sample becomes the backbone's input.
@@ -25,7 +26,7 @@ type modality interface {
 type batch interface {
 	// fill prepares jobs and returns those that are good, in the order of the
 	// rows of inputs. tokens is the padded length, 0 where there are none.
-	fill(jobs []*job) (good []*job, inputs []Tensor, tokens int)
+	fill(jobs []*job) (good []*job, inputs []tensor.View, tokens int)
 }
 
 // newModality returns the modality of spec. batchSize 0 means the default; no
@@ -40,13 +41,13 @@ func newModality(spec *models.Spec, batchSize, most int, stats *Stats) (modality
 		if batchSize == 0 {
 			batchSize = defaultImageBatch
 		}
-		return &images{spec: spec, pre: p, size: min(batchSize, most), decoding: newBudget(decodeBytes)}, nil
+		return &images{spec: spec, feeds: spec.Feeds(), pre: p, size: min(batchSize, most), decoding: newBudget(decodeBytes)}, nil
 	case models.Text:
 		t, err := text.New(spec.Text)
 		if err != nil {
 			return nil, err
 		}
-		return &texts{spec: spec, tok: t, size: batchSize, most: most, stats: stats}, nil
+		return &texts{feeds: spec.Feeds(), tok: t, size: batchSize, most: most, stats: stats}, nil
 	}
 	return nil, fmt.Errorf("extract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 }
@@ -68,6 +69,7 @@ const (
 // images prepares image files.
 type images struct {
 	spec     *models.Spec
+	feeds    []models.Input
 	pre      *image.Preprocessor
 	size     int
 	decoding *budget
@@ -99,7 +101,7 @@ type imageBatch struct {
 	good   []*job
 }
 
-func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
+func (b *imageBatch) fill(jobs []*job) ([]*job, []tensor.View, int) {
 	start := time.Now()
 	b.good = b.good[:0]
 	if n := len(jobs) * b.each; len(b.pixels) < n {
@@ -117,7 +119,7 @@ func (b *imageBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
 		b.good = append(b.good, j)
 	}
 	b.stats.Stages.Decode.add(start)
-	return b.good, []Tensor{{Name: b.spec.Inputs[0].Name, Shape: b.shape(len(b.good)), F32: b.pixels[:len(b.good)*b.each]}}, 0
+	return b.good, []tensor.View{{Name: b.feeds[0].Name, Shape: b.shape(len(b.good)), F32: b.pixels[:len(b.good)*b.each]}}, 0
 }
 
 // decode calls do, which decodes content, within the budget.
@@ -145,7 +147,7 @@ var errNoTokens = errors.New("the text has no tokens")
 
 // texts prepares texts.
 type texts struct {
-	spec  *models.Spec
+	feeds []models.Input
 	tok   *text.Tokenizer
 	size  int // texts in a batch, 0: by tokens
 	most  int // and not more
@@ -204,22 +206,22 @@ type textBatch struct {
 	types   []int32   // of one text
 }
 
-func (b *textBatch) fill(jobs []*job) ([]*job, []Tensor, int) {
+func (b *textBatch) fill(jobs []*job) ([]*job, []tensor.View, int) {
 	tokens := 0
 	for _, j := range jobs {
 		tokens = max(tokens, len(j.ids))
 	}
 	if b.columns == nil {
-		b.columns = make([][]int64, len(b.spec.Inputs))
+		b.columns = make([][]int64, len(b.feeds))
 	}
-	inputs := make([]Tensor, len(b.spec.Inputs))
-	for i, in := range b.spec.Inputs {
+	inputs := make([]tensor.View, len(b.feeds))
+	for i, in := range b.feeds {
 		column := slices.Grow(b.columns[i][:0], len(jobs)*tokens)[:len(jobs)*tokens]
 		b.columns[i] = column
 		for r, j := range jobs {
 			b.fillRow(column[r*tokens:(r+1)*tokens], j.ids, in.Role)
 		}
-		inputs[i] = Tensor{Name: in.Name, Shape: []int64{int64(len(jobs)), int64(tokens)}}
+		inputs[i] = tensor.View{Name: in.Name, Shape: []int64{int64(len(jobs)), int64(tokens)}}
 		if in.DType == "i32" {
 			inputs[i].I32 = make([]int32, len(column))
 			for k, v := range column {

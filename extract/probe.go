@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // probeBatch is how many samples are in a batch of probes.
@@ -19,8 +20,8 @@ const probeBatch = 8
 // Probe is a batch of made-up samples, prepared as a backbone's input contract
 // says: what two ways of computing the same can be compared on where there are no samples.
 type Probe struct {
-	Inputs []Tensor // of the backbone, in its order
-	tokens []int    // each sample's own, 0 for an image
+	Inputs []tensor.View // of the backbone, in its order
+	tokens []int         // each sample's own, 0 for an image
 	padded int
 }
 
@@ -31,7 +32,9 @@ func (p *Probe) N() int { return len(p.tokens) }
 // texts of few words and of many, in batches of texts of unequal length. A
 // backbone that is known to compute over its batch gets one sample at a time.
 func Probes(spec *models.Spec, n int) ([]*Probe, error) {
-	m, err := newModality(spec, probeBatch, probeBatch, new(Stats))
+	whole := *spec // a model made of the whole backbone may read what no tap needs
+	whole.Weights.Pruned = nil
+	m, err := newModality(&whole, probeBatch, probeBatch, new(Stats))
 	if err != nil {
 		return nil, err
 	}
@@ -113,18 +116,22 @@ func (p *Probe) Embed(ctx context.Context, spec *models.Spec, backbone Backbone)
 		return nil, fmt.Errorf("extract: backbone %s: it has no tap", spec.Name)
 	}
 	tap := spec.Taps[0]
-	outputs := make([]Tensor, len(spec.Taps))
+	outputs := make([]tensor.View, len(spec.Taps))
 	each := 0
 	for i, t := range spec.Taps {
 		shape, n, err := tapShape(t, p.N(), p.padded)
 		if err != nil {
 			return nil, fmt.Errorf("extract: backbone %s: %w", spec.Name, err)
 		}
-		if outputs[i] = (Tensor{Name: t.Output, Shape: shape, F32: make([]float32, p.N()*n)}); i == 0 {
+		if outputs[i] = (tensor.View{Name: t.Output, Shape: shape, F32: make([]float32, p.N()*n)}); i == 0 {
 			each = n
 		}
 	}
-	if err := backbone.Run(ctx, p.Inputs, outputs); err != nil {
+	var inputs []tensor.View
+	for _, in := range spec.Feeds() {
+		inputs = append(inputs, p.Inputs[slices.IndexFunc(p.Inputs, func(v tensor.View) bool { return v.Name == in.Name })])
+	}
+	if err := backbone.Run(ctx, inputs, outputs); err != nil {
 		return nil, fmt.Errorf("extract: backbone %s: %w", spec.Name, err)
 	}
 	rows := make([]float32, p.N()*tap.Dim)

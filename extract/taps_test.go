@@ -9,6 +9,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // tapped returns spec with taps of other outputs beside its own.
@@ -150,7 +151,7 @@ type counting struct {
 	names []string
 }
 
-func (c *counting) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+func (c *counting) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	c.names = nil
 	for _, o := range outputs {
 		c.names = append(c.names, o.Name)

@@ -10,6 +10,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // view is a view of one row.
@@ -96,7 +97,7 @@ func TestFeedViewsAtACut(t *testing.T) {
 		row := make([]float32, 24)
 		in, _ := flatOf(1)
 		in[0].F32 = pixels
-		if err := new(fake).Run(t.Context(), in, []extract.Tensor{{Name: layer, Shape: []int64{1, 2, 3, 4}, F32: row}}); err != nil {
+		if err := new(fake).Run(t.Context(), in, []tensor.View{{Name: layer, Shape: []int64{1, 2, 3, 4}, F32: row}}); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, row)
@@ -183,6 +184,6 @@ func TestFeedViewsAtACut(t *testing.T) {
 }
 
 // flatOf returns the input and the output of a backbone with a flat tap.
-func flatOf(n int) (in, out []extract.Tensor) {
-	return pixelInput(n), []extract.Tensor{{Name: layer, Shape: []int64{int64(n), 2, 3, 4}, F32: slices.Repeat([]float32{7}, n*24)}}
+func flatOf(n int) (in, out []tensor.View) {
+	return pixelInput(n), []tensor.View{{Name: layer, Shape: []int64{int64(n), 2, 3, 4}, F32: slices.Repeat([]float32{7}, n*24)}}
 }

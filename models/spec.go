@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,7 +23,7 @@ type Spec struct {
 	Name     string   // as the user gave it: a built-in name or a path
 	Modality Modality // which of Image and Text is set
 	Weights  Weights
-	Inputs   []Input // the graph's inputs, in the graph's order
+	Inputs   []Input // the graph's inputs, in the graph's order; see Feeds
 	Taps     []Tap   // at least one; one forward pass gives them all
 
 	// BatchDependent names the operators of the graph that are known to compute
@@ -40,14 +41,41 @@ type Spec struct {
 	Overruled []string // what the folder's files say that another file overrules, one sentence each
 }
 
+// Model returns the ONNX file that the runtime gets: Weights.Pruned if there is
+// one, else Weights.Data.
+func (s *Spec) Model() []byte {
+	if s.Weights.Pruned != nil {
+		return s.Weights.Pruned
+	}
+	return s.Weights.Data
+}
+
+// Feeds returns the inputs of the graph that the runtime gets, in the order of
+// Inputs: all of them, but for those that no tap needs.
+func (s *Spec) Feeds() []Input {
+	if s.Weights.Pruned == nil {
+		return s.Inputs
+	}
+	var feeds []Input
+	for _, in := range s.Inputs {
+		if slices.Contains(s.Weights.Read, in.Name) {
+			feeds = append(feeds, in)
+		}
+	}
+	return feeds
+}
+
 // Weights are the bytes of a model and their digest. The runtime gets exactly
 // Data, or Pruned if there are taps of which not all of Data is needed. A model
 // with external data names its files; they lie in Dir and are digested too.
 type Weights struct {
-	Path     string // for messages
-	Data     []byte // the ONNX file
-	SHA256   string // hex digest of Data
-	Pruned   []byte // Data without what no tap needs; nil: Data as it is
+	Path   string // for messages
+	Data   []byte // the ONNX file
+	SHA256 string // hex digest of Data
+	Pruned []byte // Data without what no tap needs; nil: Data as it is
+	// Read lists the inputs that Pruned reads: the part of a graph up to a tap
+	// may leave some out. It is meaningless without Pruned.
+	Read     []string
 	Dir      string // folder of External, "" if there is none
 	External []ExternalFile
 }

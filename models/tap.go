@@ -64,8 +64,13 @@ func (s *Spec) SetTaps(names []string) error {
 			return fmt.Errorf("models: %s: the taps %s and %s are the same", s.Name, names[at], names[i])
 		}
 	}
-	if s.Weights.Pruned, err = onnx.Encode(pruned); err != nil {
+	data, err := onnx.Encode(pruned)
+	if err != nil {
 		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+	}
+	s.Weights.Pruned, s.Weights.Read = data, nil
+	for _, in := range pruned.GetGraph().GetInput() {
+		s.Weights.Read = append(s.Weights.Read, in.GetName())
 	}
 	s.Taps = taps
 	return nil

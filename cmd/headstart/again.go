@@ -11,6 +11,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // again reads the samples of a feature set once more, to embed them in other
@@ -40,7 +41,7 @@ func (a *again) reading() (*source.Source, error) {
 
 // embed puts the embeddings at the taps of spec into the cache, as far as they are
 // not there. A cache that cannot be written is errUnwritable.
-func (a *again) embed(ctx context.Context, spec *models.Spec, backbone *session) error {
+func (a *again) embed(ctx context.Context, spec *models.Spec, backbone *runtime.Lazy) error {
 	src, err := a.reading()
 	if err != nil {
 		return err

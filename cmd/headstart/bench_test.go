@@ -22,6 +22,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // recorder is a backbone that keeps a copy of every batch that it runs.
@@ -32,13 +33,13 @@ type recorder struct {
 }
 
 type recorded struct {
-	inputs, outputs []extract.Tensor
+	inputs, outputs []tensor.View
 }
 
-func (r *recorder) Run(ctx context.Context, inputs, outputs []extract.Tensor) error {
+func (r *recorder) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	var b recorded
 	for _, t := range outputs {
-		b.outputs = append(b.outputs, extract.Tensor{Name: t.Name, Shape: t.Shape})
+		b.outputs = append(b.outputs, tensor.View{Name: t.Name, Shape: t.Shape})
 	}
 	for _, t := range inputs {
 		t.F32, t.I64 = slices.Clone(t.F32), slices.Clone(t.I64)
@@ -66,7 +67,7 @@ func bare(b *testing.B, backbone extract.Backbone, batches []recorded, threads i
 				if cap(out) < n {
 					out = make([]float32, n)
 				}
-				outputs := []extract.Tensor{{Name: batch.outputs[0].Name, Shape: batch.outputs[0].Shape, F32: out[:n]}}
+				outputs := []tensor.View{{Name: batch.outputs[0].Name, Shape: batch.outputs[0].Shape, F32: out[:n]}}
 				if err := backbone.Run(b.Context(), batch.inputs, outputs); err != nil {
 					b.Error(err)
 				}

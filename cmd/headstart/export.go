@@ -17,7 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // exportSamples is how many samples a model is checked on.
@@ -133,7 +133,9 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if check.Batches, err = exportBatches(ctx, spec, reference, f.Model, check.Inputs); err != nil {
 		return err
 	}
-	check.Library = reference.opened
+	if check.Library, err = reference.Library(); err != nil {
+		return err
+	}
 	w, err := export.Write(ctx, o.out, fused, external, check)
 	if err != nil {
 		return err
@@ -291,8 +293,8 @@ func exportBatches(ctx context.Context, spec *models.Spec, backbone extract.Back
 			return nil, err
 		}
 		for _, name := range inputs {
-			t := p.Inputs[slices.IndexFunc(p.Inputs, func(t extract.Tensor) bool { return t.Name == name })]
-			b.Inputs = append(b.Inputs, runtime.Tensor{Shape: t.Shape, F32: t.F32, I64: t.I64, I32: t.I32})
+			t := p.Inputs[slices.IndexFunc(p.Inputs, func(t tensor.View) bool { return t.Name == name })]
+			b.Inputs = append(b.Inputs, t)
 		}
 		batches = append(batches, b)
 	}

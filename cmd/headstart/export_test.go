@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // tailOf makes, of a head on all of its backbone's own features, one whose tail from cut on was trained.
@@ -137,7 +138,7 @@ func TestExport(t *testing.T) {
 		defer s.Close()
 		shape := []int64{1, 4} // [CLS] red apple [SEP]
 		out := make([]float32, 2)
-		if err := s.Run(t.Context(), []runtime.Tensor{{Shape: shape, I64: []int64{101, 2417, 6207, 102}}, {Shape: shape, I64: []int64{1, 1, 1, 1}}, {Shape: shape, I64: make([]int64, 4)}}, []runtime.Tensor{{Shape: []int64{1, 2}, F32: out}}); err != nil {
+		if err := s.Run(t.Context(), []tensor.View{{Shape: shape, I64: []int64{101, 2417, 6207, 102}}, {Shape: shape, I64: []int64{1, 1, 1, 1}}, {Shape: shape, I64: make([]int64, 4)}}, []tensor.View{{Shape: []int64{1, 2}, F32: out}}); err != nil {
 			t.Fatal(err)
 		}
 		p.put("one.txt", []byte("red apple\n"))

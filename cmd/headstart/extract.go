@@ -15,6 +15,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 type extractOptions struct {
@@ -206,7 +207,7 @@ type plan struct {
 }
 
 // dryRun says what runExtract would do, and leaves nothing behind.
-func dryRun(ctx context.Context, o *extractOptions, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, env *env) error {
+func dryRun(ctx context.Context, o *extractOptions, spec *models.Spec, backbone *runtime.Lazy, store *cache.Cache, src *source.Source, env *env) error {
 	stats := new(extract.Stats)
 	p, err := extract.Survey(ctx, spec, backbone, store, src, stats, &extract.Settings{Threads: o.threads, BatchSize: o.batch})
 	if err != nil {

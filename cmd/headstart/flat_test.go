@@ -15,6 +15,8 @@ import (
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
+	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // near tells whether two slices are equal up to the rounding of another order
@@ -114,7 +116,7 @@ func opened(t *testing.T, name string) (*cache.Cache, *features.Set, *source.Sou
 }
 
 // builtinBackbone returns a built-in backbone as change makes it, in the runtime.
-func builtinBackbone(t *testing.T, name string, change func(*models.Spec) error) (*models.Spec, *session) {
+func builtinBackbone(t *testing.T, name string, change func(*models.Spec) error) (*models.Spec, *runtime.Lazy) {
 	t.Helper()
 	spec, err := models.Resolve(name, builtin.FS())
 	if err == nil {
@@ -159,7 +161,7 @@ func TestFeedIsWhatExtractComputes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := []extract.Tensor{{Name: "Add_6", Shape: []int64{5, 192, 7, 7}, F32: make([]float32, 5*d)}}
+		in := []tensor.View{{Name: "Add_6", Shape: []int64{5, 192, 7, 7}, F32: make([]float32, 5*d)}}
 		if err := f.FillTo(t.Context(), in, rows); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +181,7 @@ func TestFeedIsWhatExtractComputes(t *testing.T) {
 		t.Fatal(err)
 	}
 	const tokens = 40
-	in := []extract.Tensor{
+	in := []tensor.View{
 		{Name: layer4, Shape: []int64{5, tokens, 384}, F32: make([]float32, 5*tokens*384)},
 		{Name: "attention_mask", Shape: []int64{5, tokens}, I64: make([]int64, 5*tokens)},
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/retrain"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // retraining is what train-head --tail does: with each seed it fits a head,
@@ -295,13 +296,9 @@ type fed struct{ *extract.Feed }
 
 var _ retrain.Samples = fed{}
 
-// FillTo passes on tensors with the same memory.
-func (f fed) FillTo(ctx context.Context, inputs []retrain.Tensor, rows, views []int) error {
-	same := make([]extract.Tensor, len(inputs))
-	for i, t := range inputs {
-		same[i] = extract.Tensor{Name: t.Name, Shape: t.Shape, F32: t.F32, I64: t.I64, I32: t.I32}
-	}
-	return f.Feed.FillViewsTo(ctx, same, rows, views)
+// FillTo fills inputs with views of rows.
+func (f fed) FillTo(ctx context.Context, inputs []tensor.View, rows, views []int) error {
+	return f.Feed.FillViewsTo(ctx, inputs, rows, views)
 }
 
 // fingerprint is the digest of all that decides how a training goes.
@@ -388,7 +385,7 @@ func (r *retraining) whyNotCached(t *tail) string {
 
 // activations puts the activations at a cut into the cache, as far as they are
 // not there, and returns a reader of them; nil if the cache cannot be written.
-func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *session) (extract.Rows, error) {
+func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *runtime.Lazy) (extract.Rows, error) {
 	space, err := extract.Space(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // sampling is how samples are read and embedded: the flags that extract and
@@ -203,7 +204,7 @@ func badLimit(flag string, n int64) (int64, error) {
 // run sends the source through the backbone, with progress on standard error
 // and the notes that a run gives once. A nil store holds nothing and keeps
 // nothing; unwritable is asked whether to go on if the store cannot be written.
-func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *session, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, unwritable func(error) error, env *env) error {
+func (s *sampling) run(ctx context.Context, command string, c *common, spec *models.Spec, backbone *runtime.Lazy, store *cache.Cache, src *source.Source, sink extract.Sink, stats *extract.Stats, embeddings bool, unwritable func(error) error, env *env) error {
 	var stat *cache.StatCache
 	if store != nil {
 		stat = store.StatCache(string(spec.Modality))
@@ -218,7 +219,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	})
 	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
-		Provenance: backbone.provenance(), StatCache: stat,
+		Provenance: backbone.Provenance(), StatCache: stat,
 		Unwritable: func(reason error) error {
 			kept = false
 			return unwritable(reason)

@@ -99,3 +99,18 @@ func TestTaps(t *testing.T) {
 	p.fails(t, "extract --text name --tap nosuch emoji.csv", exitFailed, "nosuch", "headstart inspect all-minilm-l6-v2")
 	p.fails(t, "extract --text name --tap "+layer4+":gap emoji.csv", exitFailed, "gap", "mean, cls")
 }
+
+// The part of a text backbone up to its first layer reads no mask, so none is
+// fed: as features, and as what leads to a tail.
+func TestATapThatReadsNoMask(t *testing.T) {
+	p := newPlace(t)
+	p.table("emoji.csv", "image,name,label,group", p.samples(0, 8, "symbols", "food-and-drink"))
+	const first = "/m/embeddings/LayerNorm/LayerNormalization_output_0"
+	p.one(t, "extract --text name --tap "+first+" --out first.features emoji.csv").wantNumbers(t, map[string]float64{"computed": 16, "backbone_rows": 16})
+	p.do(t, "train-head --l2 0.1 --by none --cv 2 first.features")
+	p.do(t, "predict first.head.onnx --text name emoji.csv")
+	p.do(t, "export first.head.onnx --out whole")
+	p.do(t, "extract --text name --out names.features emoji.csv")
+	p.do(t, "train-head --l2 0.1 --tail last:6 --epochs 1 --by none --out deep.head.onnx names.features")
+	p.do(t, "predict deep.head.onnx --text name emoji.csv")
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // ONNX Runtime computes from the file what the head computes.
@@ -37,8 +38,8 @@ func TestRuntime(t *testing.T) {
 		logits, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
 		shape := []int64{n, int64(e.classes)}
 		err = s.Run(context.Background(),
-			[]runtime.Tensor{{Shape: []int64{n, int64(e.features)}, F32: x}},
-			[]runtime.Tensor{{Shape: shape, F32: logits}, {Shape: shape, F32: p}})
+			[]tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}},
+			[]tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // session runs a model.
@@ -79,14 +80,14 @@ func TestTailRuntime(t *testing.T) {
 					mask[i] = 1
 				}
 			}
-			in := []runtime.Tensor{{Shape: []int64{n, tokens, wide}, F32: cut}}
+			in := []tensor.View{{Shape: []int64{n, tokens, wide}, F32: cut}}
 			if len(inputs) > 1 {
-				in = append(in, runtime.Tensor{Shape: []int64{n, tokens}, I64: mask})
+				in = append(in, tensor.View{Shape: []int64{n, tokens}, I64: mask})
 			}
 			c := len(f.Model.Classes)
 			logits, p := make([]float32, n*c), make([]float32, n*c)
 			shape := []int64{n, int64(c)}
-			if err := s.Run(context.Background(), in, []runtime.Tensor{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
+			if err := s.Run(context.Background(), in, []tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
 				t.Fatal(err)
 			}
 
@@ -184,11 +185,11 @@ func TestTailOfBackbones(t *testing.T) {
 		}
 
 		const n = 2
-		in := map[string]runtime.Tensor{}
+		in := map[string]tensor.View{}
 		mask := []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}
 		shape := []int64{n, int64(b.d)}
 		if b.tokens == 0 {
-			in["pixel_values"] = runtime.Tensor{Shape: []int64{n, 3, 224, 224}, F32: values(9, n*3*224*224)}
+			in["pixel_values"] = tensor.View{Shape: []int64{n, 3, 224, 224}, F32: values(9, n*3*224*224)}
 		} else {
 			shape = []int64{n, int64(b.tokens), int64(b.d)}
 			for i, name := range []string{"input_ids", "attention_mask", "token_type_ids"} {
@@ -196,10 +197,10 @@ func TestTailOfBackbones(t *testing.T) {
 				for j := range ids {
 					ids[j] = []int64{int64(1000 + 37*j), mask[j], 0}[i]
 				}
-				in[name] = runtime.Tensor{Shape: []int64{n, int64(b.tokens)}, I64: ids}
+				in[name] = tensor.View{Shape: []int64{n, int64(b.tokens)}, I64: ids}
 			}
 		}
-		feed := func(inputs []string) (tensors []runtime.Tensor) {
+		feed := func(inputs []string) (tensors []tensor.View) {
 			for _, name := range inputs {
 				tensors = append(tensors, in[name])
 			}
@@ -222,8 +223,8 @@ func TestTailOfBackbones(t *testing.T) {
 				}
 				at, size = append(at, d), size*d
 			}
-			x := runtime.Tensor{Shape: at, F32: make([]float32, size)}
-			if err := s.Run(t.Context(), feed(inputs), []runtime.Tensor{x}); err != nil {
+			x := tensor.View{Shape: at, F32: make([]float32, size)}
+			if err := s.Run(t.Context(), feed(inputs), []tensor.View{x}); err != nil {
 				t.Fatal(err)
 			}
 			in[b.cut] = x
@@ -235,7 +236,7 @@ func TestTailOfBackbones(t *testing.T) {
 		s, inputs := session(t, l, built, "logits", "probabilities")
 		c := len(mdl.Classes)
 		logits, p := make([]float32, n*c), make([]float32, n*c)
-		if err := s.Run(t.Context(), feed(inputs), []runtime.Tensor{{Shape: []int64{n, int64(c)}, F32: logits}, {Shape: []int64{n, int64(c)}, F32: p}}); err != nil {
+		if err := s.Run(t.Context(), feed(inputs), []tensor.View{{Shape: []int64{n, int64(c)}, F32: logits}, {Shape: []int64{n, int64(c)}, F32: p}}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -244,8 +245,8 @@ func TestTailOfBackbones(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, inputs = session(t, l, whole, b.features)
-		out := runtime.Tensor{Shape: shape, F32: make([]float32, n*b.d*max(b.tokens, 1))}
-		if err := s.Run(t.Context(), feed(inputs), []runtime.Tensor{out}); err != nil {
+		out := tensor.View{Shape: shape, F32: make([]float32, n*b.d*max(b.tokens, 1))}
+		if err := s.Run(t.Context(), feed(inputs), []tensor.View{out}); err != nil {
 			t.Fatal(err)
 		}
 		rows := out.F32

@@ -21,6 +21,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 func library(t testing.TB) *runtime.Library {
@@ -75,9 +76,9 @@ func head(classes, d int) *export.Head {
 }
 
 // texts are token ids of two texts of unequal length, with masks.
-func texts() []runtime.Tensor {
+func texts() []tensor.View {
 	shape := []int64{2, 6}
-	return []runtime.Tensor{
+	return []tensor.View{
 		{Shape: shape, I64: []int64{101, 2054, 2003, 2023, 2187, 102, 101, 3899, 102, 0, 0, 0}},
 		{Shape: shape, I64: []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0}},
 		{Shape: shape, I64: make([]int64, 12)},
@@ -85,7 +86,7 @@ func texts() []runtime.Tensor {
 }
 
 // run runs a model on inputs and returns an output of n values.
-func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, inputs []string, in []runtime.Tensor, output string, shape ...int64) []float32 {
+func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, inputs []string, in []tensor.View, output string, shape ...int64) []float32 {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
@@ -101,7 +102,7 @@ func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, inputs []string, in
 		n *= d
 	}
 	out := make([]float32, n)
-	if err := s.Run(context.Background(), in, []runtime.Tensor{{Shape: shape, F32: out}}); err != nil {
+	if err := s.Run(context.Background(), in, []tensor.View{{Shape: shape, F32: out}}); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -16,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // Names of the files in a folder.
@@ -51,8 +52,8 @@ func (e *DifferentError) Unwrap() error { return ErrDifferent }
 
 // Batch is samples with the probabilities that they have.
 type Batch struct {
-	Inputs        []runtime.Tensor // in the order of Check.Inputs
-	Probabilities []float64        // n×C
+	Inputs        []tensor.View // in the order of Check.Inputs
+	Probabilities []float64     // n×C
 }
 
 // Check says how a model is checked before it gets its place.
@@ -199,7 +200,7 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 		}
 		shape := []int64{int64(n), int64(c.Classes)}
 		logits, p := make([]float32, len(b.Probabilities)), make([]float32, len(b.Probabilities))
-		if err := s.Run(ctx, b.Inputs, []runtime.Tensor{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
+		if err := s.Run(ctx, b.Inputs, []tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
 		for i, v := range p {

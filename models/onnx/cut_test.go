@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // network makes a model of nodes written "out… = Op in…"; all weights w…, of

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // bypassed returns a model that is made of x through a layer e and a block h to z, with

@@ -10,7 +10,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // sized gives the open dimensions of a model's inputs a size.
@@ -92,12 +92,12 @@ func TestDetachComputesTheSame(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					in := map[string]runtime.Tensor{}
+					in := map[string]tensor.View{}
 					for _, name := range g.Inputs {
 						in[name] = feed(g.Types[name], g.Shapes[name])
 					}
 					want := compute(t, l, whole, g, in, c.Tensor, output)
-					fed := map[string]runtime.Tensor{c.Tensor: {Shape: g.Shapes[c.Tensor], F32: want[0]}}
+					fed := map[string]tensor.View{c.Tensor: {Shape: g.Shapes[c.Tensor], F32: want[0]}}
 					for _, name := range side {
 						fed[name] = in[name]
 					}

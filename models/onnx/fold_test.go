@@ -4,8 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // What is computed from a weight stays, what is computed from numbers does not,

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // quick calls f and fails if it takes more than 100 ms of processor time, the

@@ -12,10 +12,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 func read(t testing.TB, name string) []byte {

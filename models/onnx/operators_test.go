@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // program makes a model of bytes: each node's operator, inputs and attributes

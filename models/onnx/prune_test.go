@@ -5,9 +5,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // What is pruned or appended to keeps its versions, and the fields that the

@@ -13,8 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // referenceModels names the folder that testdata/reference.py fills with the

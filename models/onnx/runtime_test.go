@@ -18,6 +18,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 func library(t testing.TB) *runtime.Library {
@@ -56,14 +57,14 @@ func decode(t testing.TB, path string) *pb.ModelProto {
 
 // run runs a model on tensors by name and returns the outputs, float32 or int64,
 // of the given shapes.
-func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, in map[string]runtime.Tensor, outputs []string, out []runtime.Tensor) error {
+func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, in map[string]tensor.View, outputs []string, out []tensor.View) error {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
 		return err
 	}
 	o := &runtime.Options{Outputs: outputs}
-	var tensors []runtime.Tensor
+	var tensors []tensor.View
 	for name, x := range in {
 		o.Inputs, tensors = append(o.Inputs, name), append(tensors, x)
 	}
@@ -77,13 +78,13 @@ func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, in map[string]runti
 
 // feed makes a tensor: floats around 0, or integers that are indices into
 // anything with at least two rows.
-func feed(elem pb.TensorProto_DataType, shape []int64) runtime.Tensor {
+func feed(elem pb.TensorProto_DataType, shape []int64) tensor.View {
 	n := int64(1)
 	for _, d := range shape {
 		n *= d
 	}
 	r := rand.New(rand.NewPCG(1, uint64(n)))
-	x := runtime.Tensor{Shape: shape}
+	x := tensor.View{Shape: shape}
 	switch elem {
 	case pb.TensorProto_INT64:
 		x.I64 = make([]int64, n)
@@ -130,7 +131,7 @@ func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string
 		t.Fatal(err)
 	}
 	m.Graph.Output = nil
-	in := map[string]runtime.Tensor{}
+	in := map[string]tensor.View{}
 	for _, name := range g.Inputs {
 		in[name] = feed(g.Types[name], g.Shapes[name])
 	}
@@ -140,7 +141,7 @@ func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string
 	}
 	var checks []check
 	var outputs []string
-	var out []runtime.Tensor
+	var out []tensor.View
 	add := func(node ...*pb.NodeProto) { m.Graph.Node = append(m.Graph.Node, node...) }
 	m.Graph.Initializer = append(m.Graph.Initializer,
 		&pb.TensorProto{Name: proto.String("check:seven"), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: []int64{7}},
@@ -158,7 +159,7 @@ func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string
 		add(onnx.Node("Shape", []string{name}, []string{o + "x"}), onnx.Node("Concat", []string{o + "x", "check:seven"}, []string{o}, onnx.IntAttribute("axis", 0)))
 		rank := int64(len(g.Shapes[name])) + 1
 		m.Graph.Output = append(m.Graph.Output, onnx.TensorValue(o, pb.TensorProto_INT64, onnx.Dim{Size: -1}))
-		checks, outputs, out = append(checks, check{name, o, false}), append(outputs, o), append(out, runtime.Tensor{Shape: []int64{rank}, I64: make([]int64, rank)})
+		checks, outputs, out = append(checks, check{name, o, false}), append(outputs, o), append(out, tensor.View{Shape: []int64{rank}, I64: make([]int64, rank)})
 		c := g.Constants[name]
 		n := int64(1)
 		for _, d := range g.Shapes[name] {
@@ -168,7 +169,7 @@ func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string
 			continue
 		}
 		o = fmt.Sprintf("check:value%d", i)
-		to, x := pb.TensorProto_INT64, runtime.Tensor{Shape: []int64{n}}
+		to, x := pb.TensorProto_INT64, tensor.View{Shape: []int64{n}}
 		if c.F32 != nil {
 			to, x.F32 = pb.TensorProto_FLOAT, make([]float32, n)
 		} else {

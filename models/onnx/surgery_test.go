@@ -19,6 +19,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 var builtin = map[string]string{
@@ -36,7 +37,7 @@ func distance(a, b []float32) float64 {
 }
 
 // empty makes a tensor that an output of g fits into.
-func empty(g *onnx.Graph, name string) runtime.Tensor {
+func empty(g *onnx.Graph, name string) tensor.View {
 	x := feed(g.Types[name], g.Shapes[name])
 	clear(x.F32)
 	return x
@@ -44,9 +45,9 @@ func empty(g *onnx.Graph, name string) runtime.Tensor {
 
 // compute runs a model and returns its float outputs, which have the shapes and
 // types that g says.
-func compute(t testing.TB, l *runtime.Library, m *pb.ModelProto, g *onnx.Graph, in map[string]runtime.Tensor, outputs ...string) [][]float32 {
+func compute(t testing.TB, l *runtime.Library, m *pb.ModelProto, g *onnx.Graph, in map[string]tensor.View, outputs ...string) [][]float32 {
 	t.Helper()
-	var out []runtime.Tensor
+	var out []tensor.View
 	for _, name := range outputs {
 		out = append(out, empty(g, name))
 	}
@@ -91,7 +92,7 @@ func TestCutComputesTheSame(t *testing.T) {
 			if g, err = onnx.Fold(m, fix(t, m, 17)); err != nil {
 				t.Fatal(err)
 			}
-			in := map[string]runtime.Tensor{}
+			in := map[string]tensor.View{}
 			for _, name := range g.Inputs {
 				in[name] = feed(g.Types[name], g.Shapes[name])
 			}
@@ -120,11 +121,11 @@ func TestCutComputesTheSame(t *testing.T) {
 				if !slices.Equal(part.Shapes[c.Tensor], c.Shape) {
 					t.Errorf("cut at %s: shape %v before, %v after pruning", c.Tensor, c.Shape, part.Shapes[c.Tensor])
 				}
-				fed := map[string]runtime.Tensor{}
+				fed := map[string]tensor.View{}
 				for _, name := range part.Inputs {
 					fed[name] = in[name]
 				}
-				x := runtime.Tensor{Shape: c.Shape, F32: compute(t, l, head, g, fed, c.Tensor)[0]}
+				x := tensor.View{Shape: c.Shape, F32: compute(t, l, head, g, fed, c.Tensor)[0]}
 				tail, err := onnx.Tail(g, c.Tensor)
 				if err != nil {
 					t.Fatal(err)
@@ -132,7 +133,7 @@ func TestCutComputesTheSame(t *testing.T) {
 				if !slices.Equal(tail.Inputs, append([]string{c.Tensor}, c.Side...)) {
 					t.Errorf("cut at %s: the tail has inputs %v, the cut says %v", c.Tensor, tail.Inputs, c.Side)
 				}
-				fed = map[string]runtime.Tensor{c.Tensor: x}
+				fed = map[string]tensor.View{c.Tensor: x}
 				for _, name := range c.Side {
 					fed[name] = in[name]
 				}
@@ -194,7 +195,7 @@ func TestTailBesideItsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]runtime.Tensor{"x": feed(pb.TensorProto_FLOAT, g.Shapes["x"])}
+	in := map[string]tensor.View{"x": feed(pb.TensorProto_FLOAT, g.Shapes["x"])}
 	want := compute(t, l, m, g, in, "norm")[0]
 	tail, err := onnx.Tail(g, "mean")
 	if err != nil {
@@ -204,7 +205,7 @@ func TestTailBesideItsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in["mean"] = runtime.Tensor{Shape: []int64{2, 1}, F32: []float32{10, 100}}
+	in["mean"] = tensor.View{Shape: []int64{2, 1}, F32: []float32{10, 100}}
 	have := compute(t, l, rest, g, in, "y", "norm")
 	if !slices.Equal(have[0], []float32{10, -20, 5, 30, 100, -200, 50, 300}) {
 		t.Errorf("y is %v", have[0])
@@ -222,7 +223,7 @@ func TestPruneSeveralTaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]runtime.Tensor{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
+	in := map[string]tensor.View{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
 	taps := []string{"Add_3", "Conv_0", "Add_5"}
 	pruned, err := onnx.Prune(m, taps...)
 	if err != nil {
@@ -326,7 +327,7 @@ func TestWriteBack(t *testing.T) {
 			}
 		}
 	}
-	in := map[string]runtime.Tensor{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
+	in := map[string]tensor.View{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
 	model, err := again.Model(8)
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +392,7 @@ func TestAppend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]runtime.Tensor{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
+	in := map[string]tensor.View{"pixel_values": feed(pb.TensorProto_FLOAT, g.Shapes["pixel_values"])}
 	out := compute(t, l, fused, g, in, "features", "Clip_0_1")
 	for row := range 2 {
 		var p [3]float64
@@ -475,7 +476,7 @@ func TestExternalData(t *testing.T) {
 	}
 	defer session.Close()
 	out := empty(g, "features")
-	if err := session.Run(t.Context(), []runtime.Tensor{x}, []runtime.Tensor{out}); err != nil {
+	if err := session.Run(t.Context(), []tensor.View{x}, []tensor.View{out}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -498,7 +499,7 @@ func TestExternalData(t *testing.T) {
 	if again, err := onnx.Encode(m); err != nil || !bytes.Equal(want, again) {
 		t.Errorf("the model is another one: %v", err)
 	}
-	if d := distance(out.F32, compute(t, l, m, g, map[string]runtime.Tensor{"pixel_values": x}, "features")[0]); !(d <= 1e-6) {
+	if d := distance(out.F32, compute(t, l, m, g, map[string]tensor.View{"pixel_values": x}, "features")[0]); !(d <= 1e-6) {
 		t.Errorf("with its weights in a file the model computes something else: %g", d)
 	}
 
@@ -547,7 +548,7 @@ func benchmarkPruned(b *testing.B, l *runtime.Library, name, half string) {
 	}
 	type pass struct {
 		s       *runtime.Session
-		in, out []runtime.Tensor
+		in, out []tensor.View
 	}
 	var passes []pass
 	for _, output := range []string{half, g.Outputs[0]} {
@@ -565,7 +566,7 @@ func benchmarkPruned(b *testing.B, l *runtime.Library, name, half string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		x := pass{out: []runtime.Tensor{empty(g, output)}}
+		x := pass{out: []tensor.View{empty(g, output)}}
 		for _, in := range p.Graph.Input {
 			o.Inputs = append(o.Inputs, in.GetName())
 			x.in = append(x.in, feed(g.Types[in.GetName()], g.Shapes[in.GetName()]))

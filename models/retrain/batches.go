@@ -8,17 +8,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-)
 
-// Tensor is a view of memory that a batch is written to: one of F32, I64 and I32
-// is set, row-major, and holds as many elements as Shape says.
-type Tensor struct {
-	Name  string
-	Shape []int64
-	F32   []float32
-	I64   []int64
-	I32   []int32
-}
+	"github.com/headstart-ml/headstart/models/tensor"
+)
 
 // Samples is what is fed, by rows of the data set, in any order. It is called
 // from one goroutine.
@@ -31,7 +23,7 @@ type Samples interface {
 	// asked for up to Data.Views, in training alone. The inputs are those of
 	// grad.Program.Inputs: the cut's activations first, then what else the network
 	// behind the cut reads, such as masks.
-	FillTo(ctx context.Context, inputs []Tensor, rows, views []int) error
+	FillTo(ctx context.Context, inputs []tensor.View, rows, views []int) error
 }
 
 // Data is what is trained on.

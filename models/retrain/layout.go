@@ -11,6 +11,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // Layouts of what lies behind the cut, see grad.Options.Block.
@@ -32,7 +33,7 @@ func blockSize(l *runtime.Library) (int64, error) {
 	}
 	defer s.Close()
 	shape := make([]int64, 4)
-	err = s.Run(context.Background(), []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}}, []runtime.Tensor{{Shape: []int64{4}, I64: shape}})
+	err = s.Run(context.Background(), []tensor.View{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}}, []tensor.View{{Shape: []int64{4}, I64: shape}})
 	if err != nil || shape[1] != 8 && shape[1] != 16 {
 		return 0, nil
 	}

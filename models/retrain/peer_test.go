@@ -24,6 +24,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // job is what a peer is told to do.
@@ -43,8 +44,8 @@ type peer struct {
 	library  *runtime.Library
 	session  *runtime.Session
 	program  *grad.Program
-	in, out  [][]runtime.Tensor // of each replica
-	w, m, v  [][]float32        // of each weight
+	in, out  [][]tensor.View // of each replica
+	w, m, v  [][]float32     // of each weight
 	steps    int
 	replicas int
 }
@@ -121,15 +122,15 @@ func block(l *runtime.Library) (int64, error) {
 	}
 	defer s.Close()
 	shape := make([]int64, 4)
-	err = s.Run(context.Background(), []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}},
-		[]runtime.Tensor{{Shape: []int64{4}, I64: shape}})
+	err = s.Run(context.Background(), []tensor.View{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}},
+		[]tensor.View{{Shape: []int64{4}, I64: shape}})
 	return shape[1], err
 }
 
 // fill makes what is fed and fetched.
 func (p *peer) fill(j *job) error {
 	samples := append(append([]grad.Input{}, p.program.Inputs...), p.program.Target)
-	p.in, p.out = make([][]runtime.Tensor, p.replicas), make([][]runtime.Tensor, p.replicas)
+	p.in, p.out = make([][]tensor.View, p.replicas), make([][]tensor.View, p.replicas)
 	for _, x := range samples {
 		n := volume(x.Dims)
 		f32, i64, err := read(j.Values[x.Name], n*p.replicas, x.Type == pb.TensorProto_INT64)
@@ -137,7 +138,7 @@ func (p *peer) fill(j *job) error {
 			return fmt.Errorf("%s: %w", x.Name, err)
 		}
 		for r := range p.replicas {
-			t := runtime.Tensor{Shape: x.Dims}
+			t := tensor.View{Shape: x.Dims}
 			if i64 != nil {
 				t.I64 = i64[r*n : (r+1)*n]
 			} else {
@@ -148,7 +149,7 @@ func (p *peer) fill(j *job) error {
 	}
 	for r := range p.replicas {
 		K := p.program.Target.Dims
-		p.out[r] = []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: K, F32: make([]float32, volume(K))}}
+		p.out[r] = []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: K, F32: make([]float32, volume(K))}}
 	}
 	for _, w := range p.program.Weights {
 		src := w.Values
@@ -164,8 +165,8 @@ func (p *peer) fill(j *job) error {
 		p.m = append(p.m, make([]float32, len(values)))
 		p.v = append(p.v, make([]float32, len(values)))
 		for r := range p.replicas {
-			p.in[r] = append(p.in[r], runtime.Tensor{Shape: w.Dims, F32: values})
-			p.out[r] = append(p.out[r], runtime.Tensor{Shape: w.Dims, F32: make([]float32, len(values))})
+			p.in[r] = append(p.in[r], tensor.View{Shape: w.Dims, F32: values})
+			p.out[r] = append(p.out[r], tensor.View{Shape: w.Dims, F32: make([]float32, len(values))})
 		}
 	}
 	return nil

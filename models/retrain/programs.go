@@ -9,6 +9,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // programs are the graphs of one training, one for each number of tokens. All of
@@ -38,11 +39,11 @@ type program struct {
 	stepModel, forwardModel []byte
 	names                   []string // inputs of both: samples, target, weights
 	outputs                 []string // of a step: loss, logits, gradients; the first two are those of forward
-	samples                 []Tensor
+	samples                 []tensor.View
 	target                  []float32
-	feed                    []runtime.Tensor
+	feed                    []tensor.View
 	loss, logits            []float32
-	into                    [2][]runtime.Tensor // outputs with gradients in gradients, and in more
+	into                    [2][]tensor.View // outputs with gradients in gradients, and in more
 
 	convolves                 bool // somewhere behind the cut
 	stepMemory, forwardMemory int64
@@ -75,7 +76,7 @@ func (ps *programs) at(tokens int) (*program, error) {
 		return nil, fmt.Errorf("retrain: %w", err)
 	}
 	for _, in := range built.Inputs {
-		p.samples = append(p.samples, Tensor{Name: in.Name, Shape: in.Dims})
+		p.samples = append(p.samples, tensor.View{Name: in.Name, Shape: in.Dims})
 		switch in.Type { // the memory comes with the first session; here stands of which type it is
 		case pb.TensorProto_FLOAT:
 			p.samples[len(p.samples)-1].F32 = []float32{}
@@ -140,21 +141,21 @@ func (ps *programs) memory(p *program) {
 		default:
 			x.I32 = make([]int32, n)
 		}
-		p.feed = append(p.feed, runtime.Tensor{Shape: x.Shape, F32: x.F32, I64: x.I64, I32: x.I32})
+		p.feed = append(p.feed, tensor.View{Shape: x.Shape, F32: x.F32, I64: x.I64, I32: x.I32})
 	}
 	rows := []int64{int64(ps.n), int64(ps.classes)}
 	p.target, p.loss, p.logits = make([]float32, product(rows)), make([]float32, 1), make([]float32, product(rows))
-	p.feed = append(p.feed, runtime.Tensor{Shape: rows, F32: p.target})
+	p.feed = append(p.feed, tensor.View{Shape: rows, F32: p.target})
 	for k, to := range [][]float32{ps.gradients, ps.more} {
-		p.into[k] = []runtime.Tensor{{Shape: []int64{1}, F32: p.loss}, {Shape: rows, F32: p.logits}}
+		p.into[k] = []tensor.View{{Shape: []int64{1}, F32: p.loss}, {Shape: rows, F32: p.logits}}
 		for i, v := range ps.views {
 			if to != nil {
-				p.into[k] = append(p.into[k], runtime.Tensor{Shape: ps.weights[i].Dims, F32: to[v.from:v.to]})
+				p.into[k] = append(p.into[k], tensor.View{Shape: ps.weights[i].Dims, F32: to[v.from:v.to]})
 			}
 		}
 	}
 	for i, v := range ps.views {
-		p.feed = append(p.feed, runtime.Tensor{Shape: ps.weights[i].Dims, F32: ps.values[v.from:v.to]})
+		p.feed = append(p.feed, tensor.View{Shape: ps.weights[i].Dims, F32: ps.values[v.from:v.to]})
 	}
 }
 

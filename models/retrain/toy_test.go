@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 var openLibrary = sync.OnceValues(func() (*runtime.Library, error) {
@@ -44,7 +45,7 @@ type rows [][]float32
 
 func (r rows) Tokens(int) int { return 0 }
 
-func (r rows) FillTo(ctx context.Context, inputs []Tensor, numbers, _ []int) error {
+func (r rows) FillTo(ctx context.Context, inputs []tensor.View, numbers, _ []int) error {
 	if len(inputs) != 1 || int(inputs[0].Shape[0]) != len(numbers) {
 		return fmt.Errorf("%d inputs for %d rows", len(inputs), len(numbers))
 	}
@@ -65,7 +66,7 @@ type texts struct {
 
 func (s *texts) Tokens(row int) int { return len(s.ids[row]) }
 
-func (s *texts) FillTo(ctx context.Context, inputs []Tensor, numbers, _ []int) error {
+func (s *texts) FillTo(ctx context.Context, inputs []tensor.View, numbers, _ []int) error {
 	for _, in := range inputs {
 		length := int(in.Shape[1])
 		for k, n := range numbers {

@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // encoded returns a model's bytes.
@@ -416,7 +417,7 @@ type failing struct{ err error }
 
 func (f failing) Tokens(int) int { return 0 }
 
-func (f failing) FillTo(context.Context, []Tensor, []int, []int) error {
+func (f failing) FillTo(context.Context, []tensor.View, []int, []int) error {
 	return fmt.Errorf("%w", f.err)
 }
 

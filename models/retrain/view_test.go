@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // views are samples of which each has several: view v adds v/4 to every value.
@@ -17,7 +19,7 @@ type views struct {
 	plain [2]int // how often views nil was asked for: with training rows alone, and others
 }
 
-func (s *views) FillTo(ctx context.Context, inputs []Tensor, numbers, views []int) error {
+func (s *views) FillTo(ctx context.Context, inputs []tensor.View, numbers, views []int) error {
 	if views != nil && len(views) != len(numbers) {
 		return fmt.Errorf("%d views of %d rows", len(views), len(numbers))
 	}

@@ -13,13 +13,13 @@
 //		Outputs: []string{"features"},
 //	})
 //	defer s.Close()
-//	x := runtime.Tensor{Shape: []int64{n, 3, 224, 224}, F32: pixels}
-//	y := runtime.Tensor{Shape: []int64{n, 1280}, F32: features}
-//	err = s.Run(ctx, []runtime.Tensor{x}, []runtime.Tensor{y})
+//	x := tensor.View{Shape: []int64{n, 3, 224, 224}, F32: pixels}
+//	y := tensor.View{Shape: []int64{n, 1280}, F32: features}
+//	err = s.Run(ctx, []tensor.View{x}, []tensor.View{y})
 //
 // # Memory
 //
-// A [Tensor] is a view of a Go slice. ONNX Runtime reads inputs from and
+// A [tensor.View] is a view of a Go slice. ONNX Runtime reads inputs from and
 // writes outputs to that very memory; nothing is copied. Run pins the slices
 // (runtime.Pinner) while C holds their addresses and lets go of them before
 // it returns, so a caller may allocate once and use the same slices for batch

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 func TestLibraryIsSharedAndCounted(t *testing.T) {
@@ -35,7 +37,7 @@ func TestLibraryIsSharedAndCounted(t *testing.T) {
 		t.Errorf("a session of a closed library: %v", err)
 	}
 	x, y := []float32{1, 2, 3}, make([]float32, 3)
-	in, out := []Tensor{{Shape: []int64{1, 3}, F32: x}}, []Tensor{{Shape: []int64{1, 3}, F32: y}}
+	in, out := []tensor.View{{Shape: []int64{1, 3}, F32: x}}, []tensor.View{{Shape: []int64{1, 3}, F32: y}}
 	if err := s.Run(t.Context(), in, out); err != nil {
 		t.Errorf("a session outlives its library: %v", err)
 	}

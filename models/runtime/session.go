@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // ErrClosed is what calls on a closed library or session return.
@@ -117,7 +119,7 @@ func newSession(model []byte, o *Options) (*ort.DynamicAdvancedSession, error) {
 // Run runs the model once. inputs and outputs belong to the names in Options,
 // in their order; outputs must have the shapes that the model gives. When ctx
 // ends, Run stops the model, waits for it and returns ctx's error.
-func (s *Session) Run(ctx context.Context, inputs, outputs []Tensor) error {
+func (s *Session) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("runtime: %s: %w", s.name, err)
 	}
@@ -185,10 +187,10 @@ func (s *Session) Close() error {
 
 // values wraps the tensors ts. What it returns must be destroyed even if
 // there is an error.
-func values(ts []Tensor, names []string, pin *goruntime.Pinner) ([]ort.Value, error) {
+func values(ts []tensor.View, names []string, pin *goruntime.Pinner) ([]ort.Value, error) {
 	vs := make([]ort.Value, 0, len(ts))
 	for i := range ts {
-		v, err := ts[i].value(pin)
+		v, err := value(&ts[i], pin)
 		if err != nil {
 			return vs, fmt.Errorf("%s: %w", names[i], err)
 		}

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // library opens the library that the machine has: the one in the module's lib
@@ -89,12 +91,12 @@ var texts = [3][]int64{
 
 // runMiniLM runs the first n of the two texts and returns n×6×384 values.
 func runMiniLM(ctx context.Context, s *Session, n int) ([]float32, error) {
-	in := make([]Tensor, 3)
+	in := make([]tensor.View, 3)
 	for i := range in {
-		in[i] = Tensor{Shape: []int64{int64(n), 6}, I64: texts[i][:n*6]}
+		in[i] = tensor.View{Shape: []int64{int64(n), 6}, I64: texts[i][:n*6]}
 	}
 	out := make([]float32, n*6*384)
-	return out, s.Run(ctx, in, []Tensor{{Shape: []int64{int64(n), 6, 384}, F32: out}})
+	return out, s.Run(ctx, in, []tensor.View{{Shape: []int64{int64(n), 6, 384}, F32: out}})
 }
 
 func goldenMiniLM(t testing.TB) []float32 {
@@ -170,7 +172,7 @@ func TestSeveralSessions(t *testing.T) {
 	a, b := session(t, l, read(t, "testdata", "add.onnx"), &Options{Inputs: []string{"x"}, Outputs: []string{"z", "y"}}), minilm(t, l)
 	x, y, z := []float32{1, 2, 3, 4, 5, 6}, make([]float32, 6), make([]float32, 6)
 	shape := []int64{2, 3}
-	if err := a.Run(t.Context(), []Tensor{{Shape: shape, F32: x}}, []Tensor{{Shape: shape, F32: z}, {Shape: shape, F32: y}}); err != nil {
+	if err := a.Run(t.Context(), []tensor.View{{Shape: shape, F32: x}}, []tensor.View{{Shape: shape, F32: z}, {Shape: shape, F32: y}}); err != nil {
 		t.Fatal(err)
 	}
 	if d := far(y, []float32{2, 12, 103, 5, 15, 106}); d != 0 {
@@ -194,8 +196,8 @@ func TestIntegers(t *testing.T) {
 	s := session(t, library(t), read(t, "testdata", "integers.onnx"), &Options{Inputs: []string{"a", "b"}, Outputs: []string{"y"}, Threads: 2})
 	y := make([]float32, 3)
 	err := s.Run(t.Context(),
-		[]Tensor{{Shape: []int64{3}, I32: []int32{1, -2, 3}}, {Shape: []int64{3}, I64: []int64{10, 20, -30}}},
-		[]Tensor{{Shape: []int64{3}, F32: y}})
+		[]tensor.View{{Shape: []int64{3}, I32: []int32{1, -2, 3}}, {Shape: []int64{3}, I64: []int64{10, 20, -30}}},
+		[]tensor.View{{Shape: []int64{3}, F32: y}})
 	if err != nil || far(y, []float32{11, 18, -27}) != 0 {
 		t.Errorf("y = %v, %v", y, err)
 	}
@@ -206,7 +208,7 @@ func TestExternalData(t *testing.T) {
 	model := read(t, "testdata", "external.onnx")
 	s := session(t, l, model, &Options{Inputs: xy.Inputs, Outputs: xy.Outputs, Folder: "testdata"})
 	x, y := make([]float32, 4096), make([]float32, 4096)
-	if err := s.Run(t.Context(), []Tensor{{Shape: []int64{1, 4096}, F32: x}}, []Tensor{{Shape: []int64{1, 4096}, F32: y}}); err != nil {
+	if err := s.Run(t.Context(), []tensor.View{{Shape: []int64{1, 4096}, F32: x}}, []tensor.View{{Shape: []int64{1, 4096}, F32: y}}); err != nil {
 		t.Fatal(err)
 	}
 	if y[0] != 0 || y[4095] != 4095 {
@@ -252,31 +254,31 @@ func TestRunErrors(t *testing.T) {
 	l := library(t)
 	add := read(t, "testdata", "add.onnx")
 	s := session(t, l, add, xy)
-	f := func(shape ...int64) []Tensor {
+	f := func(shape ...int64) []tensor.View {
 		n := int64(1)
 		for _, d := range shape {
 			n *= d
 		}
-		return []Tensor{{Shape: shape, F32: make([]float32, max(n, 1))}}
+		return []tensor.View{{Shape: shape, F32: make([]float32, max(n, 1))}}
 	}
 	for _, test := range []struct {
 		name    string
-		in, out []Tensor
+		in, out []tensor.View
 		want    string
 	}{
 		{"too few", nil, f(2, 3), "0 inputs and 1 outputs, not 1 and 1"},
 		{"wrong width", f(2, 4), f(2, 3), "dimensions"},
 		{"wrong rank", f(2, 3, 1), f(2, 3), "rank"},
 		{"wrong output", f(2, 3), f(3, 3), "shape"},
-		{"wrong input type", []Tensor{{Shape: []int64{1, 3}, I64: make([]int64, 3)}}, f(1, 3), "data type"},
-		{"wrong output type", f(1, 3), []Tensor{{Shape: []int64{1, 3}, I32: make([]int32, 3)}}, "y"},
-		{"nothing set", []Tensor{{Shape: []int64{1, 3}}}, f(1, 3), "input x: 0 of F32, I64 and I32 are set"},
-		{"two set", []Tensor{{Shape: []int64{1}, F32: make([]float32, 1), I64: make([]int64, 1)}}, f(1, 3), "2 of F32"},
-		{"too short", []Tensor{{Shape: []int64{2, 3}, F32: make([]float32, 5)}}, f(2, 3), "asks for 6 elements, the slice has 5"},
-		{"no shape", []Tensor{{F32: make([]float32, 5)}}, f(2, 3), "no dimensions"},
+		{"wrong input type", []tensor.View{{Shape: []int64{1, 3}, I64: make([]int64, 3)}}, f(1, 3), "data type"},
+		{"wrong output type", f(1, 3), []tensor.View{{Shape: []int64{1, 3}, I32: make([]int32, 3)}}, "y"},
+		{"nothing set", []tensor.View{{Shape: []int64{1, 3}}}, f(1, 3), "input x: 0 of F32, I64 and I32 are set"},
+		{"two set", []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1), I64: make([]int64, 1)}}, f(1, 3), "2 of F32"},
+		{"too short", []tensor.View{{Shape: []int64{2, 3}, F32: make([]float32, 5)}}, f(2, 3), "asks for 6 elements, the slice has 5"},
+		{"no shape", []tensor.View{{F32: make([]float32, 5)}}, f(2, 3), "no dimensions"},
 		{"empty", f(0, 3), f(1, 3), "below 1"},
 		{"negative", f(-1, 3), f(1, 3), "below 1"},
-		{"overflow", []Tensor{{Shape: []int64{1 << 40, 1 << 40}, F32: make([]float32, 5)}}, f(2, 3), "overflows"},
+		{"overflow", []tensor.View{{Shape: []int64{1 << 40, 1 << 40}, F32: make([]float32, 5)}}, f(2, 3), "overflows"},
 	} {
 		err := s.Run(t.Context(), test.in, test.out)
 		if err == nil {
@@ -310,8 +312,8 @@ func TestCancel(t *testing.T) {
 	s := session(t, l, read(t, "testdata", "slow.onnx"), xy)
 	const n = 20000 // 1,000 products of n×64 with 64×64: several seconds
 	x, y := make([]float32, n*64), make([]float32, n*64)
-	in := []Tensor{{Shape: []int64{n, 64}, F32: x}}
-	out := []Tensor{{Shape: []int64{n, 64}, F32: y}}
+	in := []tensor.View{{Shape: []int64{n, 64}, F32: x}}
+	out := []tensor.View{{Shape: []int64{n, 64}, F32: y}}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -333,7 +335,7 @@ func TestCancel(t *testing.T) {
 	}
 	// The session and another one work on.
 	x[0] = 1
-	if err := s.Run(t.Context(), []Tensor{{Shape: []int64{1, 64}, F32: x[:64]}}, []Tensor{{Shape: []int64{1, 64}, F32: y[:64]}}); err != nil {
+	if err := s.Run(t.Context(), []tensor.View{{Shape: []int64{1, 64}, F32: x[:64]}}, []tensor.View{{Shape: []int64{1, 64}, F32: y[:64]}}); err != nil {
 		t.Fatal(err)
 	}
 	if y[0] != 1 { // an even number of mirrorings
@@ -350,7 +352,7 @@ func TestCancelAtAnyMoment(t *testing.T) {
 	x, y := make([]float32, 3), make([]float32, 3)
 	for i := range 300 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*500*time.Nanosecond)
-		err := s.Run(ctx, []Tensor{{Shape: []int64{1, 3}, F32: x}}, []Tensor{{Shape: []int64{1, 3}, F32: y}})
+		err := s.Run(ctx, []tensor.View{{Shape: []int64{1, 3}, F32: x}}, []tensor.View{{Shape: []int64{1, 3}, F32: y}})
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
@@ -367,7 +369,7 @@ func TestNoLeak(t *testing.T) {
 	shape := []int64{n, 3}
 	run := func() {
 		// Slices of its own each time: what stays pinned shows.
-		in, out := []Tensor{{Shape: shape, F32: make([]float32, n*3)}}, []Tensor{{Shape: shape, F32: make([]float32, n*3)}}
+		in, out := []tensor.View{{Shape: shape, F32: make([]float32, n*3)}}, []tensor.View{{Shape: shape, F32: make([]float32, n*3)}}
 		if err := s.Run(t.Context(), in, out); err != nil {
 			t.Fatal(err)
 		}
@@ -432,7 +434,7 @@ func resident() int {
 func BenchmarkWrap(b *testing.B) {
 	library(b)
 	ids, hidden := make([]int64, 8*64), make([]float32, 8*64*384)
-	ts := []Tensor{
+	ts := []tensor.View{
 		{Shape: []int64{8, 64}, I64: ids}, {Shape: []int64{8, 64}, I64: ids}, {Shape: []int64{8, 64}, I64: ids},
 		{Shape: []int64{8, 64, 384}, F32: hidden},
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 func cpu() time.Duration {
@@ -57,17 +58,17 @@ func BenchmarkStep(b *testing.B) {
 				}
 				defer s.Close()
 				values := p.feed()
-				var in []runtime.Tensor
+				var in []tensor.View
 				for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
-					in = append(in, tensor(b, x, values))
+					in = append(in, view(b, x, values))
 				}
-				out := []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
+				out := []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
 				for _, w := range p.Weights {
-					x := tensor(b, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
+					x := view(b, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
 					packed := make([]float32, product(w.Dims))
 					w.Pack(packed, x.F32)
-					in = append(in, runtime.Tensor{Shape: w.Dims, F32: packed})
-					out = append(out, runtime.Tensor{Shape: w.Dims, F32: make([]float32, len(packed))})
+					in = append(in, tensor.View{Shape: w.Dims, F32: packed})
+					out = append(out, tensor.View{Shape: w.Dims, F32: make([]float32, len(packed))})
 				}
 				for range 2 { // pages of the arena
 					if err := s.Run(context.Background(), in, out); err != nil {

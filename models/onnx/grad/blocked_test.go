@@ -12,6 +12,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // blockSize asks the runtime how many channels its blocks have; 0 if it has none.
@@ -27,8 +28,8 @@ func blockSize(t testing.TB) int64 {
 	}
 	defer s.Close()
 	shape := make([]int64, 4)
-	err = s.Run(context.Background(), []runtime.Tensor{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}},
-		[]runtime.Tensor{{Shape: []int64{4}, I64: shape}})
+	err = s.Run(context.Background(), []tensor.View{{Shape: []int64{1, 8, 1, 1}, F32: make([]float32, 8)}},
+		[]tensor.View{{Shape: []int64{4}, I64: shape}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // program is what is built in the tests of a step's memory.
@@ -77,21 +78,21 @@ func (c program) runs(t *testing.T) {
 	}
 	defer s.Close()
 	values := p.feed()
-	var in []runtime.Tensor
+	var in []tensor.View
 	for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
-		in = append(in, tensor(t, x, values))
+		in = append(in, view(t, x, values))
 	}
-	out := []runtime.Tensor{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
+	out := []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
 	for _, w := range p.Weights {
-		x := tensor(t, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
+		x := view(t, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
 		packed := make([]float32, product(w.Dims))
 		w.Pack(packed, x.F32)
-		in = append(in, runtime.Tensor{Shape: w.Dims, F32: packed})
+		in = append(in, tensor.View{Shape: w.Dims, F32: packed})
 		g := make([]float32, len(packed))
 		for i := range g {
 			g[i] = 1
 		}
-		out = append(out, runtime.Tensor{Shape: w.Dims, F32: g})
+		out = append(out, tensor.View{Shape: w.Dims, F32: g})
 	}
 	debug.SetGCPercent(-1) // Go's heap stays as it is
 	debug.FreeOSMemory()

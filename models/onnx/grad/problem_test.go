@@ -16,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 var openLibrary = sync.OnceValues(func() (*runtime.Library, error) {
@@ -247,18 +248,18 @@ func runOn(t testing.TB, p *Program, values map[string]*array, threads int) *ste
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var in, out []runtime.Tensor
+	var in, out []tensor.View
 	for _, x := range p.Inputs {
-		in = append(in, tensor(t, x, values))
+		in = append(in, view(t, x, values))
 	}
-	in = append(in, tensor(t, p.Target, values))
+	in = append(in, view(t, p.Target, values))
 	r := &step{logits: make([]float32, product(p.Target.Dims)), dW: map[string][]float32{}}
 	loss := make([]float32, 1)
-	out = append(out, runtime.Tensor{Shape: []int64{1}, F32: loss}, runtime.Tensor{Shape: p.Target.Dims, F32: r.logits})
+	out = append(out, tensor.View{Shape: []int64{1}, F32: loss}, tensor.View{Shape: p.Target.Dims, F32: r.logits})
 	for _, w := range p.Weights {
-		in = append(in, tensor(t, Input{w.Name, pb.TensorProto_FLOAT, w.Dims}, values))
+		in = append(in, view(t, Input{w.Name, pb.TensorProto_FLOAT, w.Dims}, values))
 		r.dW[w.Name] = make([]float32, product(w.Dims))
-		out = append(out, runtime.Tensor{Shape: w.Dims, F32: r.dW[w.Name]})
+		out = append(out, tensor.View{Shape: w.Dims, F32: r.dW[w.Name]})
 	}
 	if err := s.Run(context.Background(), in, out); err != nil {
 		t.Fatal(err)
@@ -372,18 +373,18 @@ func execute(t testing.TB, m *pb.ModelProto, inputs []Input, out string, dims []
 		t.Fatal(err)
 	}
 	var names []string
-	var in []runtime.Tensor
+	var in []tensor.View
 	for _, x := range inputs {
 		names = append(names, x.Name)
-		in = append(in, tensor(t, x, values))
+		in = append(in, view(t, x, values))
 	}
 	s, err := library(t).NewSession(data, &runtime.Options{Inputs: names, Outputs: []string{out}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	y := runtime.Tensor{Shape: dims, F32: make([]float32, product(dims))}
-	if err := s.Run(context.Background(), in, []runtime.Tensor{y}); err != nil {
+	y := tensor.View{Shape: dims, F32: make([]float32, product(dims))}
+	if err := s.Run(context.Background(), in, []tensor.View{y}); err != nil {
 		t.Fatal(err)
 	}
 	a := newArray(dims...)
@@ -393,14 +394,14 @@ func execute(t testing.TB, m *pb.ModelProto, inputs []Input, out string, dims []
 	return a
 }
 
-// tensor returns what the runtime is fed for an input.
-func tensor(t testing.TB, in Input, values map[string]*array) runtime.Tensor {
+// view returns what the runtime is fed for an input.
+func view(t testing.TB, in Input, values map[string]*array) tensor.View {
 	t.Helper()
 	x := values[in.Name]
 	if x == nil || !slices.Equal(x.dims, in.Dims) {
 		t.Fatalf("input %s has shape %v, not %v", in.Name, in.Dims, x)
 	}
-	f := runtime.Tensor{Shape: in.Dims}
+	f := tensor.View{Shape: in.Dims}
 	if in.Type == pb.TensorProto_INT64 {
 		f.I64 = ints(x)
 		return f

@@ -19,6 +19,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 func library(t testing.TB) *runtime.Library {
@@ -180,7 +181,7 @@ func TestAppendComputes(t *testing.T) {
 					t.Errorf("%s: outputs %v", name, s.Outputs)
 				}
 				x := some(int(lay.shape[0]) * int(elements(lay.shape[1:])))
-				in := map[string]runtime.Tensor{"x": {Shape: lay.shape, F32: x}}
+				in := map[string]tensor.View{"x": {Shape: lay.shape, F32: x}}
 				if h.Mask != "" && pooling != "cls" {
 					mask := make([]int64, 15)
 					for i := range mask {
@@ -188,7 +189,7 @@ func TestAppendComputes(t *testing.T) {
 							mask[i] = 1
 						}
 					}
-					in["m"] = runtime.Tensor{Shape: []int64{3, 5}, I64: mask}
+					in["m"] = tensor.View{Shape: []int64{3, 5}, I64: mask}
 				}
 				positions := int(elements(lay.shape[1:])) / d
 				at := func(n, p, c int) float64 { return float64(x[(n*positions+p)*d+c]) }
@@ -260,14 +261,14 @@ func elements(dims []int64) int64 {
 }
 
 // run returns the two outputs of a model, of n values each.
-func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]runtime.Tensor, n int) [2][]float32 {
+func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]tensor.View, n int) [2][]float32 {
 	t.Helper()
 	data, err := onnx.Encode(m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := &runtime.Options{Outputs: []string{"logits", "probabilities"}}
-	var tensors []runtime.Tensor
+	var tensors []tensor.View
 	for name, x := range in {
 		o.Inputs, tensors = append(o.Inputs, name), append(tensors, x)
 	}
@@ -278,7 +279,7 @@ func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]runti
 	defer s.Close()
 	out := [2][]float32{make([]float32, n), make([]float32, n)}
 	shape := []int64{3, int64(n / 3)}
-	if err := s.Run(context.Background(), tensors, []runtime.Tensor{{Shape: shape, F32: out[0]}, {Shape: shape, F32: out[1]}}); err != nil {
+	if err := s.Run(context.Background(), tensors, []tensor.View{{Shape: shape, F32: out[0]}, {Shape: shape, F32: out[1]}}); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -291,7 +292,7 @@ func TestNormalizeZeros(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	have := run(t, library(t), fused, map[string]runtime.Tensor{"x": {Shape: []int64{3, d}, F32: make([]float32, 3*d)}}, 6)
+	have := run(t, library(t), fused, map[string]tensor.View{"x": {Shape: []int64{3, d}, F32: make([]float32, 3*d)}}, 6)
 	if have[0][0] != 1 || have[0][1] != 3 || math.Abs(float64(have[1][1])-1/(1+math.Exp(-1))) > 1e-6 {
 		t.Errorf("%v", have)
 	}
