@@ -1,14 +1,11 @@
 package image
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"image/color"
-	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 )
 
 // The limits of an image file. They are checked before anything is allocated
@@ -28,69 +25,75 @@ type picture struct {
 	row func(dst []byte, y int)
 }
 
-// header is what the first bytes of a file say.
-type header struct {
-	format string // "png" or "jpeg"
-	w, h   int    // pixels
-	// inks says that a JPEG has four components.
-	inks bool
+// Header is what an image file says about itself before its pixels are
+// decoded.
+type Header struct {
+	Format        *Format
+	Width, Height int // pixels, as stored
+
+	content []byte
+	inks    bool // a JPEG of four components
 }
 
-// readHeader recognises the format and checks the limits.
-func readHeader(content []byte) (header, error) {
+// Orientation returns the EXIF orientation: 1 for an image that is stored as it
+// is seen, which is so too where the file says nothing or nonsense, and up to 8.
+// From 5 on, width and height change places.
+func (hd *Header) Orientation() int { return orientation(hd.Format.exif(hd.content)) }
+
+// ReadHeader recognises an image file and checks the limits. It allocates next
+// to nothing. It fails for empty files, formats that are not read, images over
+// the limits, and files too short for the pixels that they claim.
+func ReadHeader(content []byte) (Header, error) {
 	if len(content) == 0 {
-		return header{}, errors.New("image: the file is empty")
+		return Header{}, errors.New("image: the file is empty")
 	}
 	if len(content) > MaxBytes {
-		return header{}, fmt.Errorf("image: the file has %d bytes; the limit is %d MiB", len(content), MaxBytes>>20)
+		return Header{}, fmt.Errorf("image: the file has %d bytes; the limit is %d MiB", len(content), MaxBytes>>20)
 	}
-	var hd header
-	var least int // bytes that the claimed pixels take at the very least
-	switch {
-	case bytes.HasPrefix(content, []byte(pngSignature)):
-		hd.format = "png"
-		c, err := png.DecodeConfig(bytes.NewReader(content))
-		if err != nil {
-			return header{}, decodeError(hd.format, err)
-		}
-		hd.w, hd.h = c.Width, c.Height
-		least = leastPNG(content, hd.w, hd.h)
-	case bytes.HasPrefix(content, []byte("\xff\xd8")):
-		hd.format = "jpeg"
-		c, err := jpeg.DecodeConfig(bytes.NewReader(content))
-		if err != nil {
-			return header{}, decodeError(hd.format, err)
-		}
-		hd.w, hd.h = c.Width, c.Height
-		hd.inks = c.ColorModel == color.CMYKModel
-		least = leastJPEG(hd.w, hd.h)
-	default:
-		return header{}, unread(content)
+	hd := Header{Format: Recognise(content), content: content}
+	if hd.Format == nil {
+		n := min(len(content), 8)
+		return Header{}, fmt.Errorf("image: not an image: the file begins with % x, which is neither %s", content[:n], strings.ReplaceAll(readable(), " or ", " nor "))
 	}
-	switch {
-	case hd.w < 1 || hd.h < 1:
-		return header{}, fmt.Errorf("image: %s: the header claims %d×%d pixels", hd.format, hd.w, hd.h)
-	case hd.w > MaxSide || hd.h > MaxSide:
-		return header{}, fmt.Errorf("image: %s: the header claims %d×%d pixels; the limit of a side is %d", hd.format, hd.w, hd.h, MaxSide)
-	case hd.w*hd.h > MaxPixels:
-		return header{}, fmt.Errorf("image: %s: the header claims %d×%d = %d pixels; the limit is %d", hd.format, hd.w, hd.h, hd.w*hd.h, MaxPixels)
+	if hd.Format.header == nil {
+		return Header{}, fmt.Errorf("image: %s files are not read; convert the file to %s", hd.Format.Name, readable())
+	}
+	least, err := hd.Format.header(&hd)
+	if err != nil {
+		return Header{}, err
+	}
+	name := hd.name()
+	switch w, h := hd.Width, hd.Height; {
+	case w < 1 || h < 1:
+		return Header{}, fmt.Errorf("image: %s: the header claims %d×%d pixels", name, w, h)
+	case w > MaxSide || h > MaxSide:
+		return Header{}, fmt.Errorf("image: %s: the header claims %d×%d pixels; the limit of a side is %d", name, w, h, MaxSide)
+	case w*h > MaxPixels:
+		return Header{}, fmt.Errorf("image: %s: the header claims %d×%d = %d pixels; the limit is %d", name, w, h, w*h, MaxPixels)
 	case least > len(content):
-		return header{}, fmt.Errorf("image: %s: truncated: %d bytes cannot hold the %d×%d pixels that the header claims", hd.format, len(content), hd.w, hd.h)
+		return Header{}, fmt.Errorf("image: %s: truncated: %d bytes cannot hold the %d×%d pixels that the header claims", name, len(content), w, h)
 	}
 	return hd, nil
 }
 
+// name returns the format's name as errors have it.
+func (hd *Header) name() string { return strings.ToLower(hd.Format.Name) }
+
 // decode decodes content as it is stored. The picture's rows are valid until
 // s is used again.
 func (p *Preprocessor) decode(content []byte, s *scratch) (picture, error) {
-	hd, err := readHeader(content)
+	hd, err := ReadHeader(content)
 	if err != nil {
 		return picture{}, err
 	}
-	if hd.format == "png" {
-		return p.decodePNG(content)
+	img, err := hd.Format.decode(&hd)
+	if err != nil {
+		return picture{}, err
 	}
-	return p.decodeJPEG(content, hd, s)
+	pic, err := hd.Format.rows(p, img, &hd, s)
+	pic.w, pic.h = img.Bounds().Dx(), img.Bounds().Dy()
+	pic.orientation = hd.Orientation()
+	return pic, err
 }
 
 // decodeError puts the place in front of a decoder's error.
@@ -106,59 +109,4 @@ func decodeError(format string, err error) error {
 		return fmt.Errorf("image: %w", err)
 	}
 	return fmt.Errorf("image: %s: %w", format, err)
-}
-
-// unread says why a file that is neither PNG nor JPEG is refused.
-func unread(content []byte) error {
-	if name := foreign(content); name != "" {
-		return fmt.Errorf("image: %s files are not read; convert the file to PNG or JPEG", name)
-	}
-	n := min(len(content), 8)
-	return fmt.Errorf("image: not an image: the file begins with % x, which is neither PNG nor JPEG", content[:n])
-}
-
-// foreign names the format of an image file that is not read, or "".
-func foreign(b []byte) string {
-	at := func(offset int, s string) bool {
-		return len(b) >= offset+len(s) && string(b[offset:offset+len(s)]) == s
-	}
-	switch {
-	case at(0, "GIF87a"), at(0, "GIF89a"):
-		return "GIF"
-	case at(0, "RIFF") && at(8, "WEBP"):
-		return "WebP"
-	case at(0, "BM") && len(b) >= 18 && isDIB(binary.LittleEndian.Uint32(b[14:])):
-		return "BMP"
-	case at(0, "II*\x00"), at(0, "MM\x00*"), at(0, "II+\x00"), at(0, "MM\x00+"):
-		return "TIFF"
-	case at(4, "ftyp"):
-		for _, brand := range []string{"avif", "avis"} {
-			if at(8, brand) {
-				return "AVIF"
-			}
-		}
-		for _, brand := range []string{"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"} {
-			if at(8, brand) {
-				return "HEIC"
-			}
-		}
-	case at(0, "\x00\x00\x00\x0cJXL \r\n\x87\n"), at(0, "\xff\x0a"):
-		return "JPEG XL"
-	case at(0, "\x00\x00\x00\x0cjP  \r\n\x87\n"), at(0, "\xff\x4f\xff\x51"):
-		return "JPEG 2000"
-	case at(0, "\x00\x00\x01\x00"):
-		return "ICO"
-	case at(0, "8BPS"):
-		return "PSD"
-	}
-	return ""
-}
-
-// isDIB tells whether n is the size of a known BMP header.
-func isDIB(n uint32) bool {
-	switch n {
-	case 12, 16, 40, 52, 56, 64, 108, 124:
-		return true
-	}
-	return false
 }

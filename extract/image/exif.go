@@ -2,14 +2,14 @@ package image
 
 import "encoding/binary"
 
-// upright is the EXIF orientation of an image that is stored as it is seen.
-const upright = 1
+// asStored is the EXIF orientation of an image that is stored as it is seen.
+const asStored = 1
 
 const exifPrefix = "Exif\x00\x00"
 
 // orientation returns the value of the orientation tag (0x0112) in the first
 // directory of an EXIF block (EXIF 2.3, 4.5; TIFF 6.0, section 2). Blocks that
-// are missing, broken or say nonsense mean upright.
+// are missing, broken or say nonsense mean asStored.
 //
 // What is broken is decided as in Pillow (TiffImagePlugin.py,
 // ImageFileDirectory_v2.load): entries of unknown types are skipped; an entry
@@ -20,7 +20,7 @@ func orientation(exif []byte) int {
 		exif = exif[6:]
 	}
 	if len(exif) < 8 {
-		return upright
+		return asStored
 	}
 	var order binary.ByteOrder
 	switch string(exif[:4]) {
@@ -29,13 +29,13 @@ func orientation(exif []byte) int {
 	case "MM\x00*", "MM*\x00", "MM\x00+":
 		order = binary.BigEndian
 	default:
-		return upright
+		return asStored
 	}
 	at := uint64(order.Uint32(exif[4:]))
 	if at+2 > uint64(len(exif)) {
-		return upright
+		return asStored
 	}
-	found := uint32(upright)
+	found := uint32(asStored)
 	entries := exif[at+2:]
 	for n := order.Uint16(exif[at:]); n > 0 && len(entries) >= 12; n-- {
 		entry := entries[:12]
@@ -57,7 +57,7 @@ func orientation(exif []byte) int {
 		}
 	}
 	if found < 1 || found > 8 {
-		return upright
+		return asStored
 	}
 	return int(found)
 }
@@ -81,30 +81,36 @@ func integer(value []byte, kind uint16, order binary.ByteOrder) uint32 {
 	return 0
 }
 
+// upright returns where the stored pixel (x, y) of a w×h image belongs in the
+// upright one, in pixels from its first: at base + x·dx + y·dy (EXIF 2.3, 4.6.4,
+// Orientation).
+func upright(orientation, w, h int) (base, dx, dy int) {
+	switch orientation {
+	case 2: // mirrored
+		return w - 1, -1, w
+	case 3: // upside down
+		return w*h - 1, -1, -w
+	case 4: // mirrored and upside down
+		return w * (h - 1), 1, -w
+	case 5: // transposed
+		return 0, h, 1
+	case 6: // to be turned clockwise
+		return h - 1, h, -1
+	case 7: // transposed along the other diagonal
+		return w*h - 1, -h, -1
+	case 8: // to be turned anticlockwise
+		return h * (w - 1), -h, 1
+	}
+	return 0, 1, w
+}
+
+// sideways says whether width and height change places.
+func sideways(orientation int) bool { return orientation >= 5 }
+
 // turn makes the picture upright, in memory of s.
 func (pic *picture) turn(s *scratch) {
 	w, h := pic.w, pic.h
-	// The stored pixel (x, y) belongs at base + x·dx + y·dy, in pixels
-	// (EXIF 2.3, 4.6.4, Orientation).
-	var base, dx, dy int
-	switch pic.orientation {
-	case 2: // mirrored
-		base, dx, dy = w-1, -1, w
-	case 3: // upside down
-		base, dx, dy = w*h-1, -1, -w
-	case 4: // mirrored and upside down
-		base, dx, dy = w*(h-1), 1, -w
-	case 5: // transposed
-		base, dx, dy = 0, h, 1
-	case 6: // to be turned clockwise
-		base, dx, dy = h-1, h, -1
-	case 7: // transposed along the other diagonal
-		base, dx, dy = w*h-1, -h, -1
-	case 8: // to be turned anticlockwise
-		base, dx, dy = h*(w-1), -h, 1
-	default:
-		return
-	}
+	base, dx, dy := upright(pic.orientation, w, h)
 	s.upright = grow(s.upright, 3*w*h)
 	out := s.upright
 	s.rows[0] = grow(s.rows[0], 3*w)
@@ -117,9 +123,9 @@ func (pic *picture) turn(s *scratch) {
 			at += dx
 		}
 	}
-	if pic.orientation >= 5 {
+	if sideways(pic.orientation) {
 		w, h = h, w
 	}
-	pic.w, pic.h, pic.orientation = w, h, upright
+	pic.w, pic.h, pic.orientation = w, h, asStored
 	pic.row = func(dst []byte, y int) { copy(dst, out[3*w*y:3*w*(y+1)]) }
 }

@@ -98,8 +98,8 @@ func (p *Preprocessor) Size() (w, h int) { return p.w, p.h }
 // CropTo and To hold up to 18 bytes a pixel meanwhile (a progressive JPEG that
 // is turned; with four components 27), 4 to 7 for most files.
 func (p *Preprocessor) Pixels(content []byte) (w, h int, err error) {
-	hd, err := readHeader(content)
-	return hd.w, hd.h, err
+	hd, err := ReadHeader(content)
+	return hd.Width, hd.Height, err
 }
 
 // CropTo decodes content and writes its crop to dst: w·h·3 levels, rows from
@@ -170,7 +170,7 @@ func (p *Preprocessor) crop(dst []byte, content []byte, v View, s *scratch) (not
 	if err != nil {
 		return Notes{}, err
 	}
-	if p.turn && pic.orientation != upright {
+	if p.turn && pic.orientation != asStored {
 		pic.turn(s)
 		pic.notes.Turned = true
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"image/color"
 	"image/jpeg"
 	"io"
 )
@@ -52,35 +53,57 @@ func jpegSegments(content []byte) (exif []byte, adobe bool) {
 // file without one as CMYK, and Pillow takes all inks as inverted.
 const adobeCMYK = "\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
-// decodeJPEG decodes a JPEG. The samples are the decoder's; chroma upsampling
-// and colour conversion are libjpeg's.
-func (p *Preprocessor) decodeJPEG(content []byte, hd header, s *scratch) (picture, error) {
-	exif, adobe := jpegSegments(content)
+// jpegHeader is JPEG's Format.header.
+func jpegHeader(hd *Header) (least int, err error) {
+	c, err := jpeg.DecodeConfig(bytes.NewReader(hd.content))
+	if err != nil {
+		return 0, decodeError("jpeg", err)
+	}
+	hd.Width, hd.Height = c.Width, c.Height
+	hd.inks = c.ColorModel == color.CMYKModel
+	return leastJPEG(c.Width, c.Height), nil
+}
+
+// jpegEXIF is JPEG's Format.exif.
+func jpegEXIF(content []byte) []byte {
+	exif, _ := jpegSegments(content)
+	return exif
+}
+
+// decodeJPEG is JPEG's Format.decode.
+func decodeJPEG(hd *Header) (image.Image, error) {
+	content := hd.content
 	var r io.Reader = bytes.NewReader(content)
-	if hd.inks && !adobe {
+	if _, adobe := jpegSegments(content); hd.inks && !adobe {
 		r = io.MultiReader(bytes.NewReader(content[:2]), bytes.NewReader([]byte(adobeCMYK)), bytes.NewReader(content[2:]))
 	}
 	img, err := jpeg.Decode(r)
 	if err != nil {
-		return picture{}, decodeError("jpeg", err)
+		return nil, decodeError("jpeg", err)
 	}
-	size := img.Bounds().Size()
-	pic := picture{w: size.X, h: size.Y, orientation: orientation(exif)}
+	return img, nil
+}
+
+// rowsOfJPEG is JPEG's Format.rows. The samples are the decoder's; chroma
+// upsampling and colour conversion are libjpeg's.
+func (p *Preprocessor) rowsOfJPEG(img image.Image, _ *Header, s *scratch) (picture, error) {
+	var pic picture
+	width := img.Bounds().Dx()
 	switch img := img.(type) {
 	case *image.Gray:
-		pic.row = func(dst []byte, y int) { expandGrey(dst, img.Pix[y*img.Stride:][:pic.w]) }
+		pic.row = func(dst []byte, y int) { expandGrey(dst, img.Pix[y*img.Stride:][:width]) }
 	case *image.RGBA: // stored as RGB
 		pic.row = func(dst []byte, y int) { dropAlpha(dst, img.Pix[y*img.Stride:]) }
 	case *image.CMYK:
 		pic.row = func(dst []byte, y int) { cmykToRGB(dst, img.Pix[y*img.Stride:]) }
 	case *image.YCbCr:
-		cb, cr := grow(s.chroma[0], pic.w), grow(s.chroma[1], pic.w)
+		cb, cr := grow(s.chroma[0], width), grow(s.chroma[1], width)
 		s.chroma = [2][]byte{cb, cr}
 		up := upsampler(img)
 		pic.row = func(dst []byte, y int) {
 			up(cb, img.Cb, y)
 			up(cr, img.Cr, y)
-			ycbcrToRGB(dst, img.Y[y*img.YStride:][:pic.w], cb, cr)
+			ycbcrToRGB(dst, img.Y[y*img.YStride:][:width], cb, cr)
 		}
 	default:
 		return picture{}, fmt.Errorf("image: jpeg: the decoder gave an unknown kind of image, %T", img)

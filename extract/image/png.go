@@ -64,22 +64,42 @@ func pngChunks(content []byte) (transparency, exif []byte) {
 	return transparency, exif
 }
 
-// decodePNG decodes a PNG. Colours under transparent pixels are kept as they
-// are stored.
-func (p *Preprocessor) decodePNG(content []byte) (picture, error) {
-	img, err := png.Decode(bytes.NewReader(content))
+// pngHeader is PNG's Format.header.
+func pngHeader(hd *Header) (least int, err error) {
+	c, err := png.DecodeConfig(bytes.NewReader(hd.content))
 	if err != nil {
-		return picture{}, decodeError("png", err)
+		return 0, decodeError("png", err)
 	}
-	size := img.Bounds().Size()
-	pic := picture{w: size.X, h: size.Y}
-	transparency, exif := pngChunks(content)
-	pic.orientation = orientation(exif)
-	depth, colourType := pngIHDR(content)
+	hd.Width, hd.Height = c.Width, c.Height
+	return leastPNG(hd.content, c.Width, c.Height), nil
+}
+
+// pngEXIF is PNG's Format.exif.
+func pngEXIF(content []byte) []byte {
+	_, exif := pngChunks(content)
+	return exif
+}
+
+// decodePNG is PNG's Format.decode.
+func decodePNG(hd *Header) (image.Image, error) {
+	img, err := png.Decode(bytes.NewReader(hd.content))
+	if err != nil {
+		return nil, decodeError("png", err)
+	}
+	return img, nil
+}
+
+// rowsOfPNG is PNG's Format.rows. Colours under transparent pixels are kept as
+// they are stored.
+func (p *Preprocessor) rowsOfPNG(img image.Image, hd *Header, _ *scratch) (picture, error) {
+	var pic picture
+	width := img.Bounds().Dx()
+	transparency, _ := pngChunks(hd.content)
+	depth, colourType := pngIHDR(hd.content)
 
 	switch img := img.(type) {
 	case *image.Gray:
-		pic.row = func(dst []byte, y int) { expandGrey(dst, img.Pix[y*img.Stride:][:pic.w]) }
+		pic.row = func(dst []byte, y int) { expandGrey(dst, img.Pix[y*img.Stride:][:width]) }
 	case *image.Gray16:
 		pic.notes.Grey16 = true
 		pic.row = func(dst []byte, y int) { p.expandGrey16(dst, img.Pix[y*img.Stride:], 2) }
@@ -92,7 +112,7 @@ func (p *Preprocessor) decodePNG(content []byte) (picture, error) {
 		pic.notes.Alpha = paletteMatters(img, palette)
 		table := p.backdrop.palette(palette)
 		pic.row = func(dst []byte, y int) {
-			for x, i := range img.Pix[y*img.Stride:][:pic.w] {
+			for x, i := range img.Pix[y*img.Stride:][:width] {
 				copy(dst[3*x:3*x+3], table[i][:])
 			}
 		}

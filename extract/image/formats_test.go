@@ -1,0 +1,59 @@
+package image
+
+import (
+	"strings"
+	"testing"
+)
+
+// begin is how a file of each format begins. A format without an entry fails.
+var begin = map[string][]string{
+	"PNG": {pngSignature}, "JPEG": {"\xff\xd8\xff\xe0"}, "GIF": {"GIF87a", "GIF89a"}, "WebP": {"RIFF\x10\x00\x00\x00WEBPVP8 "},
+	"BMP":  {"BM\x40\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"},
+	"TIFF": {"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"}, "AVIF": {"\x00\x00\x00\x18ftypavif"}, "HEIC": {"\x00\x00\x00\x18ftypheic", "\x00\x00\x00\x18ftypmif1"},
+	"JPEG XL": {"\xff\x0a", "\x00\x00\x00\x0cJXL \r\n\x87\n"}, "JPEG 2000": {"\xff\x4f\xff\x51"}, "ICO": {"\x00\x00\x01\x00"}, "PSD": {"8BPS\x00\x01"},
+}
+
+// Walks the table: each format is recognised and no other takes its files; it
+// is read with all four functions, or refused by name with none.
+func TestFormats(t *testing.T) {
+	if len(begin) != len(Formats) {
+		t.Errorf("%d begins of files for %d formats", len(begin), len(Formats))
+	}
+	endings := map[string]string{}
+	for _, f := range Formats {
+		if len(begin[f.Name]) == 0 {
+			t.Errorf("%s: the test has no file of it", f.Name)
+		}
+		for _, b := range begin[f.Name] {
+			content := []byte(b + strings.Repeat("\x00", 32))
+			for _, g := range Formats {
+				if g.magic(content) != (g == f) {
+					t.Errorf("%s says %v to a file of %s", g.Name, f != g, f.Name)
+				}
+			}
+			for n := range len(b) { // less than the whole begin is no other format's
+				if g := Recognise(content[:n]); g != nil && g != f {
+					t.Errorf("%d bytes of %s are taken for %s", n, f.Name, g.Name)
+				}
+			}
+			_, err := ReadHeader(content)
+			if refused := err != nil && strings.Contains(err.Error(), f.Name+" files are not read"); err == nil || refused != (f.header == nil) {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+		}
+		for _, e := range f.Endings {
+			if e != strings.ToLower(e) || !strings.HasPrefix(e, ".") || endings[e] != "" {
+				t.Errorf("%s: ending %q, which %s has", f.Name, e, endings[e])
+			}
+			endings[e] = f.Name
+		}
+		if read := f.header != nil; (f.exif != nil) != read || (f.decode != nil) != read || (f.rows != nil) != read {
+			t.Errorf("%s has some of the four functions", f.Name)
+		}
+	}
+	for _, text := range []string{"", "BMW is a car, this is a text", "RIFF\x10\x00\x00\x00WAVEfmt ", "\x00\x00\x00\x18ftypmp42", "image,label\n", "8BPS,a,b\n"} {
+		if f := Recognise([]byte(text)); f != nil {
+			t.Errorf("%q is taken for %s", text, f.Name)
+		}
+	}
+}
