@@ -341,3 +341,37 @@ func TestStatCacheConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestStatCacheOfOlderVersions reads the stat caches that earlier versions
+// wrote of testdata/older/samples.
+func TestStatCacheOfOlderVersions(t *testing.T) {
+	const folder = "../testdata/older"
+	files, err := filepath.Glob(folder + "/*/cache/stat/image")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, path := range files {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := parseStat(content)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if n := len(table.ends); n != 30 {
+			t.Errorf("%s: %d entries", path, n)
+		}
+		for i := range table.ends {
+			_, sample, _ := strings.Cut(string(table.path(i)), "/headstart-older/")
+			content, err := os.ReadFile(filepath.Join(folder, sample))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := table.record(i); r.key != KeyOf("image", content) || r.size != int64(len(content)) {
+				t.Errorf("%s: the entry of %s has key %v and size %d", path, sample, r.key, r.size)
+			}
+		}
+	}
+}
