@@ -16,7 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -93,8 +93,8 @@ func (r *rowsOf) BlockTo(dst []float32, lo, hi int) error {
 func trained(t *testing.T, dir, path string) []float64 {
 	t.Helper()
 	table, x := gathered(t, dir, path)
-	result, err := head.Train(t.Context(), &head.Data{Rows: &rowsOf{table.N(), fakeDim, x}, Labels: table.Labels, IDs: table.IDs},
-		&head.Settings{L2: 0.1, CV: 2, Calibrate: "none", Threads: 1})
+	result, err := experiment.Train(t.Context(), &experiment.Data{Rows: &rowsOf{table.N(), fakeDim, x}, Labels: table.Labels, IDs: table.IDs},
+		&experiment.Settings{L2: 0.1, CV: 2, Calibrate: "none", Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

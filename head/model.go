@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -91,17 +92,69 @@ func (m *Model) ProbabilitiesTo(dst []float64, x []float32, n int) error {
 		return fmt.Errorf("head: probabilities: room for %d values, %d rows of %d classes need %d", len(dst), n, c, n*c)
 	}
 	if i := notFinite(x); i >= 0 {
-		return fmt.Errorf("head: probabilities: row %d: feature %d: %w", i/d, i%d, errNotFinite)
+		return fmt.Errorf("head: probabilities: row %d: feature %d: %w", i/d, i%d, ErrNotFinite)
 	}
 	m.LogitsTo(dst, x, n)
 	for i := range n {
-		softmaxTo(dst[i*c:(i+1)*c], dst[i*c:(i+1)*c], m.Temperature)
+		SoftmaxTo(dst[i*c:(i+1)*c], dst[i*c:(i+1)*c], m.Temperature)
 	}
 	return nil
 }
 
-// errNotFinite is the cause of errors about features.
-var errNotFinite = errors.New("not a finite number")
+// steady is the deviation, as a share of the largest one, under which a feature has no weight in Steady.
+const steady = 0x1p-20
+
+// Steady returns weights (C×D) and biases (C) to start gradient descent from: those of m, but for features that vary a million times less than others,
+// as dead units of a backbone do. Standardised they are as good as any, and get weights as much larger, to which a small step of the layers below is a leap; here they
+// count with their mean alone.
+func (m *Model) Steady() (weight, bias []float32) {
+	weight, bias = make([]float32, len(m.Weight)), make([]float32, len(m.Bias))
+	least := steady * slices.Max(m.Scale)
+	for c, b := range m.Bias {
+		for j, s := range m.Scale {
+			at := c*m.D + j
+			if s < least {
+				b += m.Weight[at] * m.Mean[j]
+			} else {
+				weight[at] = float32(m.Weight[at])
+			}
+		}
+		bias[c] = float32(b)
+	}
+	return weight, bias
+}
+
+// Trained returns m with weights (C×D) and biases (C) that gradient descent has come to from those of Steady, and with that temperature.
+// There is no standardisation in them.
+func (m *Model) Trained(weight, bias []float32, temperature float64) *Model {
+	out := *m
+	out.Weight, out.Bias = make([]float64, len(weight)), make([]float64, len(bias))
+	for i, v := range weight {
+		out.Weight[i] = float64(v)
+	}
+	for i, v := range bias {
+		out.Bias[i] = float64(v)
+	}
+	out.Mean, out.Scale = make([]float64, m.D), slices.Repeat([]float64{1}, m.D)
+	out.Temperature = temperature
+	return &out
+}
+
+// OfLogits returns what is left of m where its logits are the features: its classes and its temperature.
+func (m *Model) OfLogits() *Model {
+	c := len(m.Classes)
+	out := &Model{
+		Kind: m.Kind, Classes: m.Classes, D: c, Weight: make([]float64, c*c), Bias: make([]float64, c),
+		Mean: make([]float64, c), Scale: slices.Repeat([]float64{1}, c), Temperature: m.Temperature,
+	}
+	for i := range c {
+		out.Weight[i*c+i] = 1
+	}
+	return out
+}
+
+// ErrNotFinite is wrapped by errors about features that are NaN or infinite.
+var ErrNotFinite = errors.New("not a finite number")
 
 // notFinite returns the place of the first NaN or infinity in x, −1 if there is none.
 func notFinite(x []float32) int {
@@ -121,8 +174,8 @@ func normalize(x []float64) {
 	}
 }
 
-// softmaxTo writes softmax(z/t) into p, which may be z.
-func softmaxTo(p, z []float64, t float64) {
+// SoftmaxTo writes softmax(z/t) into p, both of length C; p may be z.
+func SoftmaxTo(p, z []float64, t float64) {
 	top := math.Inf(-1)
 	for _, v := range z {
 		top = math.Max(top, v)

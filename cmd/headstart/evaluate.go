@@ -11,6 +11,7 @@ import (
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 type evaluateOptions struct {
@@ -26,14 +27,14 @@ type evaluateOptions struct {
 
 // evaluation is what `evaluate --json` prints.
 type evaluation struct {
-	Head      string        `json:"head"`
-	N         int           `json:"n"`      // rows that the head was not fitted on
-	Fitted    int           `json:"fitted"` // rows that it was fitted on
-	Unlabeled int           `json:"unlabelled"`
-	Ignored   int           `json:"ignored"` // rows of classes that the head does not know
-	Unmatched int           `json:"unmatched"`
-	Metrics   *head.Metrics `json:"metrics,omitempty"`
-	Seen      *head.Metrics `json:"fitted_metrics,omitempty"` // with --all
+	Head      string           `json:"head"`
+	N         int              `json:"n"`      // rows that the head was not fitted on
+	Fitted    int              `json:"fitted"` // rows that it was fitted on
+	Unlabeled int              `json:"unlabelled"`
+	Ignored   int              `json:"ignored"` // rows of classes that the head does not know
+	Unmatched int              `json:"unmatched"`
+	Metrics   *measure.Metrics `json:"metrics,omitempty"`
+	Seen      *measure.Metrics `json:"fitted_metrics,omitempty"` // with --all
 }
 
 func evaluateCommand(e *env) *command {
@@ -166,10 +167,10 @@ func (o *evaluateOptions) sort(f *file.File, j *joined, out *evaluation) (fresh,
 
 // measure predicts rows, given by number in ascending order, and takes the
 // metrics.
-func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined, rows []int) (*head.Metrics, error) {
+func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined, rows []int) (*measure.Metrics, error) {
 	d, c := m.D, len(m.Classes)
-	p := make([]float64, len(rows)*c)
-	labels := make([]int, len(rows))
+	p := make([]float64, c)
+	outcomes := make([]measure.Outcome, 0, len(rows))
 	const block = 1024 // rows of the matrix that are gathered at once
 	x := make([]float32, block*d)
 	for k := 0; k < len(rows); {
@@ -183,13 +184,14 @@ func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined,
 		}
 		for ; k < len(rows) && rows[k] < hi; k++ {
 			i := rows[k]
-			if err := m.ProbabilitiesTo(p[k*c:(k+1)*c], x[(i-lo)*d:(i-lo+1)*d], 1); err != nil {
+			if err := m.ProbabilitiesTo(p, x[(i-lo)*d:(i-lo+1)*d], 1); err != nil {
 				return nil, fmt.Errorf("sample %s: %w", j.table.IDs[i], err)
 			}
-			labels[k] = slices.Index(m.Classes, j.table.Labels[i])
+			label, _ := slices.BinarySearch(m.Classes, j.table.Labels[i])
+			outcomes = append(outcomes, measure.NewOutcome(p, label))
 		}
 	}
-	s := &head.EvaluateSettings{Seed: o.seed, Threads: o.threads}
+	s := &measure.Settings{Seed: o.seed, Threads: o.threads}
 	if o.by != "none" && j.table.Groups != nil {
 		for _, i := range rows {
 			unit := j.table.Groups[i]
@@ -201,7 +203,7 @@ func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined,
 	} else if o.by == "group" {
 		return nil, usagef("--by group: the samples have no groups")
 	}
-	return head.Evaluate(p, labels, m.Classes, s)
+	return measure.Evaluate(outcomes, m.Classes, s)
 }
 
 // print writes the evaluation for a person.

@@ -18,7 +18,7 @@ import (
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -26,7 +26,7 @@ import (
 const shownMistakes = 24
 
 // writeReport draws the page of a trained head.
-func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined, r *head.Result, e *env) error {
+func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined, r *experiment.Result, e *env) error {
 	mistakes, rows := worstMistakes(j, r.Predictions, r.Classes)
 	if err := showSamples(ctx, o, j, mistakes, rows); err != nil {
 		if ctx.Err() != nil {
@@ -51,7 +51,7 @@ func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined
 
 // worstMistakes returns the samples that were predicted wrongly with the
 // greatest probability, worst first, and their rows in j.
-func worstMistakes(j *joined, p *head.Predictions, classes []string) (mistakes []report.Mistake, rows []int) {
+func worstMistakes(j *joined, p *experiment.Predictions, classes []string) (mistakes []report.Mistake, rows []int) {
 	if p == nil {
 		return nil, nil
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/retrain"
@@ -54,9 +55,9 @@ type outcome struct {
 // attempt is what one way to train came to with one seed.
 type attempt struct {
 	name   string
-	tail   *tail           // nil: a head alone
-	result *head.Result    // measured on validation and test part
-	run    *retrain.Result // nil for a head alone
+	tail   *tail              // nil: a head alone
+	result *experiment.Result // measured on validation and test part
+	run    *retrain.Result    // nil for a head alone
 	took   time.Duration
 }
 
@@ -121,7 +122,7 @@ func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 		r.asked = []*tail{one}
 	}
 	if r.Split == nil && !slices.ContainsFunc(r.j.table.Splits, func(s string) bool { return s != "" }) {
-		r.Split = &head.Split{Train: 0.6, Validation: 0.2, Test: 0.2}
+		r.Split = &experiment.Split{Train: 0.6, Validation: 0.2, Test: 0.2}
 	}
 	r.NoRefit = true // the validation part says when to stop
 	location, err := runtime.Find(r.runtime)
@@ -202,7 +203,7 @@ func (r *retraining) fitHead(ctx context.Context, name string, j *joined, seed u
 	s.Seed, s.Repeat = seed, 1
 	meter := startStepMeter(r.env, &r.common, "train-head", "fits")
 	s.Progress = meter.step
-	result, err := head.Train(ctx, j.data(), &s)
+	result, err := experiment.Train(ctx, j.data(), &s)
 	meter.stop()
 	if err != nil {
 		return nil, err
@@ -231,7 +232,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 		BatchSize: r.batch, Epochs: r.epochs, Patience: r.patience, LearningRate: r.rate, WeightDecay: orNone(r.weightDecay), LayerDecay: r.layerDecay,
 		Warmup: orNone(r.warmup), Clip: orNone(r.clip), LabelSmoothing: r.smoothing, Threads: r.threads, Memory: r.memory, Seed: seed, Keep: true,
 		Score: func(logits []float64) float64 {
-			return head.Score(metric, logits, truth, len(plain.result.Model.Classes))
+			return measure.OfLogits(metric, logits, truth, len(plain.result.Model.Classes))
 		},
 	}
 	start := new(retrain.Head)
@@ -268,7 +269,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	}
 	settings := r.Settings
 	settings.Seed = seed
-	a.result, err = head.Measure(r.j.data(), &settings, plain.result.Classes, plain.result.Parts, logits)
+	a.result, err = experiment.Measure(r.j.data(), &settings, plain.result.Classes, plain.result.Parts, logits)
 	return a, err
 }
 
@@ -281,13 +282,13 @@ func orNone(v float64) float64 {
 }
 
 // data is what the tail is trained on.
-func (r *retraining) data(feed *extract.Feed, plain *head.Result) *retrain.Data {
+func (r *retraining) data(feed *extract.Feed, plain *experiment.Result) *retrain.Data {
 	all := make([]int, r.j.table.N())
 	for i := range all {
 		all[i] = i
 	}
 	return &retrain.Data{
-		Samples: fed{feed}, Parts: plain.Parts, Views: r.augment, Labels: plain.LabelsOf(r.j.table.Labels, all), Weights: head.Weigh(r.j.data(), &r.Settings, plain),
+		Samples: fed{feed}, Parts: plain.Parts, Views: r.augment, Labels: plain.LabelsOf(r.j.table.Labels, all), Weights: experiment.Weigh(r.j.data(), &r.Settings, plain),
 	}
 }
 
@@ -486,13 +487,13 @@ func (r *retraining) choose(tried []*attempt) (*attempt, error) {
 		}
 		return last, nil
 	}
-	var all []head.Contender
+	var all []measure.Score
 	for _, a := range tried {
-		c, err := a.result.Metrics.Validation.Contender(r.Metric)
+		c, err := a.result.Metrics.Validation.Score(r.Metric)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, c)
 	}
-	return tried[max(head.Choose(all), 0)], nil
+	return tried[max(experiment.Choose(all), 0)], nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models/retrain"
 )
@@ -115,7 +116,11 @@ func (r *retraining) removeCheckpoints() error {
 
 // attach puts the retrained weights into a head file.
 func (r *retraining) attach(f *file.File, a *attempt, start *head.Model) {
-	f.Model = start.Trained(a.run.Head.Weight, a.run.Head.Bias, a.result.Calibration)
+	temperature := 1.0
+	if c := a.result.Calibration; c != nil {
+		temperature = c.Temperature
+	}
+	f.Model = start.Trained(a.run.Head.Weight, a.run.Head.Bias, temperature)
 	network := r.tails.network(a.tail)
 	f.Model.L2Normalize = f.Model.L2Normalize || network.Normalize
 	f.Tail = &file.Tail{
@@ -125,8 +130,8 @@ func (r *retraining) attach(f *file.File, a *attempt, start *head.Model) {
 }
 
 // comparison lists the ways that were tried with the first seed, over all seeds.
-func (r *retraining) comparison(seeds []*outcome) (*head.Comparison, error) {
-	c := &head.Comparison{Metric: r.Metric, Rule: "better", Chosen: seeds[0].chosen.name}
+func (r *retraining) comparison(seeds []*outcome) (*experiment.Comparison, error) {
+	c := &experiment.Comparison{Metric: r.Metric, Rule: "better", Chosen: seeds[0].chosen.name}
 	if r.tail == "auto" {
 		c.Rule = "one-standard-error"
 	}
@@ -147,7 +152,7 @@ func (r *retraining) comparison(seeds []*outcome) (*head.Comparison, error) {
 		c.Ways = append(c.Ways, *way)
 	}
 	if len(seeds) > 1 {
-		c.Choice = &head.Way{Name: r.tail}
+		c.Choice = &experiment.Way{Name: r.tail}
 	}
 	for _, s := range seeds {
 		c.Seeds = append(c.Seeds, s.seed)
@@ -162,12 +167,12 @@ func (r *retraining) comparison(seeds []*outcome) (*head.Comparison, error) {
 }
 
 // way is what an attempt came to, without the metrics of its parts.
-func (r *retraining) way(a *attempt) (*head.Way, error) {
-	c, err := a.result.Metrics.Validation.Contender(r.Metric)
+func (r *retraining) way(a *attempt) (*experiment.Way, error) {
+	c, err := a.result.Metrics.Validation.Score(r.Metric)
 	if err != nil {
 		return nil, err
 	}
-	w := &head.Way{Name: a.name, Score: c.Score, SE: c.SE, Parameters: a.parameters()}
+	w := &experiment.Way{Name: a.name, Score: c.Value, SE: c.SE, Parameters: a.parameters()}
 	if a.tail != nil {
 		w.Cut, w.Best, w.Epochs, w.Status = a.tail.cut, a.run.Best, len(a.run.Epochs)-1, a.run.Status
 	}
@@ -197,7 +202,7 @@ func costs(tried []*attempt) []time.Duration {
 
 // retrainSummary is what train-head --json adds with --tail.
 type retrainSummary struct {
-	head.Comparison
+	experiment.Comparison
 	Cut        string          `json:"cut"`
 	Weights    int             `json:"weights"` // tensors of the backbone that were changed
 	Parameters int64           `json:"parameters"`

@@ -17,7 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 )
 
@@ -31,7 +31,7 @@ type training struct {
 }
 
 // newHeadFile puts together what is written beside a fitted model.
-func newHeadFile(o *trainOptions, j *joined, r *head.Result) (*file.File, error) {
+func newHeadFile(o *trainOptions, j *joined, r *experiment.Result) (*file.File, error) {
 	t := training{
 		Groups:    o.By == "group" || o.By == "auto" && j.table.Groups != nil,
 		Unmatched: j.table.Unmatched, Flags: o.facts(),
@@ -189,7 +189,7 @@ func spacesOf(f *file.File) []json.RawMessage {
 
 // reportOf is what report draws of a head that was read from a file.
 func reportOf(name string, f *file.File) (*report.Head, error) {
-	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &head.Result{Head: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2}}
+	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Head: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2}}
 	if f.Metrics != nil {
 		if err := json.Unmarshal(f.Metrics, h.Result); err != nil {
 			return nil, fmt.Errorf("%s: metrics: %w", name, err)

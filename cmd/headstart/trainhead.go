@@ -16,13 +16,14 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 type trainOptions struct {
 	common
-	head.Settings
+	experiment.Settings
 	out         string
 	report      string
 	root        string
@@ -46,27 +47,27 @@ type trainOptions struct {
 
 // trainSummary is what `train-head --json` prints.
 type trainSummary struct {
-	Head        string              `json:"head"`
-	Type        string              `json:"type"`
-	Classes     []string            `json:"classes"`
-	N           head.Counts         `json:"n"`
-	Dim         int                 `json:"dim"`
-	L2          float64             `json:"l2"`
-	Fit         fitSummary          `json:"fit"`
-	Selection   []head.Candidate    `json:"selection"`
-	Metrics     head.Tests          `json:"metrics"`
-	Baseline    baselineSummary     `json:"baseline"`
-	PerClass    []head.ClassMetrics `json:"per_class"`
-	Calibration *head.Calibration   `json:"calibration,omitempty"`
-	Spread      *head.Spread        `json:"spread,omitempty"`
-	Warnings    []head.Warning      `json:"warnings,omitempty"`
-	Unmatched   int                 `json:"unmatched"`
-	Report      string              `json:"report,omitempty"`
-	Tail        *retrainSummary     `json:"tail,omitempty"`
+	Head        string                 `json:"head"`
+	Type        string                 `json:"type"`
+	Classes     []string               `json:"classes"`
+	N           experiment.Counts      `json:"n"`
+	Dim         int                    `json:"dim"`
+	L2          float64                `json:"l2"`
+	Fit         fitSummary             `json:"fit"`
+	Selection   []experiment.Candidate `json:"selection"`
+	Metrics     experiment.Tests       `json:"metrics"`
+	Baseline    baselineSummary        `json:"baseline"`
+	PerClass    []measure.ClassMetrics `json:"per_class"`
+	Calibration *measure.Calibration   `json:"calibration,omitempty"`
+	Spread      *experiment.Spread     `json:"spread,omitempty"`
+	Warnings    []experiment.Warning   `json:"warnings,omitempty"`
+	Unmatched   int                    `json:"unmatched"`
+	Report      string                 `json:"report,omitempty"`
+	Tail        *retrainSummary        `json:"tail,omitempty"`
 }
 
 type fitSummary struct {
-	head.Fit
+	experiment.Fit
 	Seconds float64 `json:"seconds"`
 }
 
@@ -152,7 +153,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	o := &trainOptions{
 		common: *c, out: ctx.String("out"), report: ctx.String("report"), root: ctx.String("root"),
 		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
-		Settings: head.Settings{
+		Settings: experiment.Settings{
 			Head: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
 			Metric: ctx.String("metric"), CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
 			NoStandardize: ctx.String("standardize") == "false", L2Normalize: ctx.Bool("l2-normalize"), NoRefit: ctx.String("refit") == "false",
@@ -218,8 +219,8 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 
 // parseSplit reads train=0.6,validation=0.2,test=0.2; a part that is left out
 // has no share.
-func parseSplit(s string) (*head.Split, error) {
-	out := new(head.Split)
+func parseSplit(s string) (*experiment.Split, error) {
+	out := new(experiment.Split)
 	parts := map[string]*float64{"train": &out.Train, "validation": &out.Validation, "test": &out.Test}
 	for item := range strings.SplitSeq(s, ",") {
 		name, value, ok := strings.Cut(item, "=")
@@ -281,12 +282,12 @@ func joinSets(sets []*features.Set, paths []string, c *cache.Cache) (*joined, er
 }
 
 // data is what head takes, for the rows of j.
-func (j *joined) data() *head.Data {
+func (j *joined) data() *experiment.Data {
 	keys := make([][32]byte, len(j.table.Keys))
 	for i, k := range j.table.Keys {
 		keys[i] = k
 	}
-	d := &head.Data{
+	d := &experiment.Data{
 		Rows: j.matrix, Labels: j.table.Labels, IDs: j.table.IDs, Keys: keys,
 		Groups: j.table.Groups, Splits: j.table.Splits, Weights: j.table.Weights,
 	}
@@ -343,7 +344,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	start := time.Now()
 	fits := startStepMeter(e, &o.common, "train-head", "fits")
 	o.Progress = fits.step
-	result, err := head.Train(ctx, j.data(), &o.Settings)
+	result, err := experiment.Train(ctx, j.data(), &o.Settings)
 	fits.stop()
 	if err != nil {
 		return err
@@ -379,7 +380,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 
 // tested returns the metrics of the rows that were held out, nil if there are
 // none.
-func tested(t *head.Tests) *head.Metrics {
+func tested(t *experiment.Tests) *measure.Metrics {
 	switch {
 	case t.CV != nil:
 		return t.CV
@@ -389,7 +390,7 @@ func tested(t *head.Tests) *head.Metrics {
 	return t.Validation
 }
 
-func newTrainSummary(out, report string, j *joined, r *head.Result, took time.Duration) *trainSummary {
+func newTrainSummary(out, report string, j *joined, r *experiment.Result, took time.Duration) *trainSummary {
 	s := &trainSummary{
 		Head: out, Type: r.Head, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,

@@ -5,7 +5,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // compared is what a head alone was compared with. Where the metric is a log-loss,
@@ -23,7 +24,7 @@ type comparedLine struct {
 }
 
 // newCompared returns nil if there was nothing to compare.
-func newCompared(c *head.Comparison) *compared {
+func newCompared(c *experiment.Comparison) *compared {
 	if c == nil {
 		return nil
 	}
@@ -58,7 +59,7 @@ var rules = map[string]string{
 }
 
 // varied is a metric, times sign, with its spread over seeds.
-func varied(v *head.Variation, sign float64) string {
+func varied(v *measure.Variation, sign float64) string {
 	switch len(v.Values) {
 	case 0:
 		return "–"
@@ -71,7 +72,7 @@ func varied(v *head.Variation, sign float64) string {
 // ComparedTo writes what a head alone was compared with: the metric of each part
 // for each way to train, as the mean and the standard deviation over seeds. costs
 // holds how long each way took; nil: not said.
-func ComparedTo(w io.Writer, c *head.Comparison, costs []time.Duration, s *Style) error {
+func ComparedTo(w io.Writer, c *experiment.Comparison, costs []time.Duration, s *Style) error {
 	v := newCompared(c)
 	if v == nil {
 		return nil

@@ -5,25 +5,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // sampleComparison is what --tail auto adds, with two seeds.
-func sampleComparison(metric string) *head.Comparison {
-	v := func(a, b float64) head.Variation {
-		return head.Variation{Values: []float64{a, b}, Mean: (a + b) / 2, SD: 0.01}
+func sampleComparison(metric string) *experiment.Comparison {
+	v := func(a, b float64) measure.Variation {
+		return measure.Variation{Values: []float64{a, b}, Mean: (a + b) / 2, SD: 0.01}
 	}
 	sign := 1.0
 	if metric == "log-loss" {
 		sign = -1
 	}
-	return &head.Comparison{
+	return &experiment.Comparison{
 		Metric: metric, Rule: "one-standard-error", Chosen: "last:1", Seeds: []uint64{0, 1},
-		Ways: []head.Way{
+		Ways: []experiment.Way{
 			{Name: "head", Parameters: 2565, Score: sign * 0.5, SE: 0.0123, Train: v(sign*0.7, sign*0.7), Validation: v(sign*0.5, sign*0.52), Test: v(sign*0.4, sign*0.44)},
-			{Name: "last:1", Cut: "add_7", Parameters: 1028165, Score: sign * 0.6, SE: 0.0111, Validation: head.Variation{Values: []float64{sign * 0.6}, Mean: sign * 0.6}, Epochs: 7, Best: 4, Status: "patience"},
+			{Name: "last:1", Cut: "add_7", Parameters: 1028165, Score: sign * 0.6, SE: 0.0111, Validation: measure.Variation{Values: []float64{sign * 0.6}, Mean: sign * 0.6}, Epochs: 7, Best: 4, Status: "patience"},
 		},
-		Choice: &head.Way{Name: "auto", Validation: v(sign*0.6, sign*0.52)},
+		Choice: &experiment.Way{Name: "auto", Validation: v(sign*0.6, sign*0.52)},
 	}
 }
 

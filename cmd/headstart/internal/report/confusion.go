@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 const (
@@ -40,7 +40,7 @@ type confusionCell struct{ Text, Kind, Title string }
 type confusedPair struct{ Label, Predicted, Count, Share string }
 
 // newConfusion returns nil without a matrix.
-func newConfusion(m *head.Metrics) *confusion {
+func newConfusion(m *measure.Metrics) *confusion {
 	if m == nil || len(m.Confusion) == 0 {
 		return nil
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 func TestTicksAreRound(t *testing.T) {
@@ -86,14 +87,14 @@ func TestConfusionOfManyClassesShowsThoseMostConfused(t *testing.T) {
 func TestSelectionWithoutACurve(t *testing.T) {
 	p := samplePage(threeClasses)
 	for name, c := range map[string]struct {
-		candidates []head.Candidate
+		candidates []experiment.Candidate
 		lines      int // -1: no section
 	}{
 		"nothing":      {nil, -1},
-		"one":          {[]head.Candidate{{Head: "softmax", L2: 1}}, -1},
-		"without λ":    {[]head.Candidate{{Head: "ncm"}, {Head: "knn"}}, 2},
-		"one λ":        {[]head.Candidate{{Head: "softmax", L2: 1}, {Head: "ncm"}}, 2},
-		"not a number": {[]head.Candidate{{Head: "softmax", L2: 1, Score: math.NaN()}, {Head: "softmax", L2: 2}}, 2},
+		"one":          {[]experiment.Candidate{{Head: "softmax", L2: 1}}, -1},
+		"without λ":    {[]experiment.Candidate{{Head: "ncm"}, {Head: "knn"}}, 2},
+		"one λ":        {[]experiment.Candidate{{Head: "softmax", L2: 1}, {Head: "ncm"}}, 2},
+		"not a number": {[]experiment.Candidate{{Head: "softmax", L2: 1, Score: math.NaN()}, {Head: "softmax", L2: 2}}, 2},
 	} {
 		p.Result.Selection = c.candidates
 		v := newSelection(p)
@@ -103,7 +104,7 @@ func TestSelectionWithoutACurve(t *testing.T) {
 		page(t, p)
 	}
 	// Equal scores without a spread are still drawn.
-	p.Result.Selection = []head.Candidate{{Head: "softmax", L2: 1, Score: 1}, {Head: "softmax", L2: 2, Score: 1}}
+	p.Result.Selection = []experiment.Candidate{{Head: "softmax", L2: 1, Score: 1}, {Head: "softmax", L2: 2, Score: 1}}
 	if v := newSelection(p); len(v.Curves) != 1 || v.Curves[0].Line != "68,136 456,136" || v.Chosen != nil {
 		t.Errorf("%+v", v)
 	}
@@ -111,7 +112,7 @@ func TestSelectionWithoutACurve(t *testing.T) {
 		t.Error("NaN is drawn")
 	}
 	// Several curves are named.
-	p.Result.Selection = append(p.Result.Selection, head.Candidate{Head: "ridge", L2: 1, Score: 0.9}, head.Candidate{Head: "ridge", L2: 2, Score: 0.8})
+	p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Head: "ridge", L2: 1, Score: 0.9}, experiment.Candidate{Head: "ridge", L2: 2, Score: 0.8})
 	if html := page(t, p); !strings.Contains(html, `dy="-8">softmax</text>`) || !strings.Contains(html, `dy="-8">ridge</text>`) {
 		t.Error("curves without a name")
 	}
@@ -131,7 +132,7 @@ func TestReliabilitySkipsEmptyBins(t *testing.T) {
 	if b := v.Bins[0]; b != (binLine{"0.13–0.20", "128", "0.167", "0.177", "+0.010"}) {
 		t.Errorf("%+v", b)
 	}
-	p.Result.Metrics.CV.Reliability = make([]head.Bin, 15)
+	p.Result.Metrics.CV.Reliability = make([]measure.Bin, 15)
 	if v := newReliability(p); v != nil {
 		t.Errorf("a curve without rows: %+v", v)
 	}

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // Head is a trained head with what was found out about it. The page and all
@@ -16,7 +17,7 @@ type Head struct {
 	Features []Features
 	// Result is what training found out; of a head that was read from a file,
 	// what the file says. Parts that are zero are not drawn.
-	Result *head.Result
+	Result *experiment.Result
 	// Groups says that whole groups stayed together in splits and folds.
 	Groups bool
 	// Unmatched is the number of samples that were left out since not every
@@ -36,7 +37,7 @@ type Features struct {
 
 // tested returns the metrics of rows that were held out and which rows these
 // are, "cross-validation", "test part" or "validation part"; nil without any.
-func (h *Head) tested() (m *head.Metrics, rows string) {
+func (h *Head) tested() (m *measure.Metrics, rows string) {
 	t := &h.Result.Metrics
 	switch {
 	case t.CV != nil:

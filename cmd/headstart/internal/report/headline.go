@@ -3,7 +3,7 @@ package report
 import (
 	"fmt"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // headline is the accuracy beside that of the majority class, as bars from 0 to 1.
@@ -41,7 +41,7 @@ func newHeadline(h *Head) *headline {
 	v.X = x.ticks(5)
 	for i, b := range []struct {
 		name string
-		head.Estimate
+		measure.Estimate
 	}{{"this head", m.Accuracy}, {"majority class", m.Baseline}} {
 		top := float64(v.Top + 4 + 56*i)
 		v.Bars = append(v.Bars, bar{

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // count writes n with a comma between thousands.
@@ -54,7 +54,7 @@ func short(v float64, n int) string {
 }
 
 // interval writes the 95 % interval of an estimate.
-func interval(e head.Estimate) string { return decimal(e.Low) + "–" + decimal(e.High) }
+func interval(e measure.Estimate) string { return decimal(e.Low) + "–" + decimal(e.High) }
 
 // pixels writes a coordinate of a drawing.
 func pixels(v float64) string {

@@ -8,7 +8,8 @@ import (
 	"html/template"
 	"io"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // Page is what the page of a trained head shows.
@@ -23,7 +24,7 @@ type Page struct {
 	Metric string
 	// Before holds the bins of the reliability curve without the temperature;
 	// nil: only the curve with it is drawn.
-	Before []head.Bin
+	Before []measure.Bin
 	// Mistakes are drawn in the order given, worst first.
 	Mistakes []Mistake
 	// Settings lists what was set, by flag or by default.
@@ -52,7 +53,7 @@ type view struct {
 	Metrics     []metricView
 	Interval    string // how intervals were made
 	Spread      *spreadView
-	Warnings    []head.Warning
+	Warnings    []experiment.Warning
 	Compared    *compared
 	Selection   *selection
 	Metric      string
@@ -224,7 +225,7 @@ func clean(facts []Fact) []Fact {
 }
 
 // intervalWords says how the intervals were made.
-func intervalWords(m *head.Metrics) string {
+func intervalWords(m *measure.Metrics) string {
 	switch m.Interval {
 	case "wilson":
 		return "Intervals are 95 %: Wilson's score interval for the accuracies, the bootstrap for the others."
@@ -236,7 +237,7 @@ func intervalWords(m *head.Metrics) string {
 	return "Intervals are 95 %."
 }
 
-func newSpread(s *head.Spread) *spreadView {
+func newSpread(s *experiment.Spread) *spreadView {
 	v := new(spreadView)
 	for _, seed := range s.Seeds {
 		v.Seeds = append(v.Seeds, fmt.Sprint(seed))
@@ -246,7 +247,7 @@ func newSpread(s *head.Spread) *spreadView {
 	}
 	for _, m := range []struct {
 		name string
-		head.Variation
+		measure.Variation
 	}{{"accuracy", s.Accuracy}, {"macro-F1", s.MacroF1}, {"log-loss", s.LogLoss}, {"ECE", s.ECE}, {"Brier", s.Brier}} {
 		row := spreadRow{Name: m.name, Mean: decimal(m.Mean), SD: decimal(m.SD)}
 		for _, x := range m.Values {

@@ -13,7 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -181,9 +182,9 @@ func TestPageEscapesWhatIsForeign(t *testing.T) {
 		p.Settings = append(p.Settings, Fact{s, s})
 		p.Facts = append(p.Facts, Fact{s, s})
 		p.Features = append(p.Features, Features{s, s, s, i})
-		p.Result.Warnings = append(p.Result.Warnings, head.Warning{Message: s})
-		p.Result.Selection = append(p.Result.Selection, head.Candidate{Head: s, L2: 0.01 * float64(i+1)}, head.Candidate{Head: s})
-		p.Result.Folds = append(p.Result.Folds, head.Choice{Head: s})
+		p.Result.Warnings = append(p.Result.Warnings, experiment.Warning{Message: s})
+		p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Head: s, L2: 0.01 * float64(i+1)}, experiment.Candidate{Head: s})
+		p.Result.Folds = append(p.Result.Folds, experiment.Choice{Head: s})
 	}
 	p.Result.Head, p.Result.Fit.Status, p.Result.Calibration.Fitted, p.Metric = hostileClasses[0], hostileClasses[1], hostileClasses[0], hostileClasses[1]
 	for _, s := range hostileClasses {
@@ -204,7 +205,7 @@ func TestPageEscapesWhatIsForeign(t *testing.T) {
 }
 
 func TestPageOfAHeadThatWasNotTested(t *testing.T) {
-	html := page(t, &Page{Head: Head{Name: "a", Result: &head.Result{Head: "ncm", Classes: threeClasses, Dim: 4}}})
+	html := page(t, &Page{Head: Head{Name: "a", Result: &experiment.Result{Head: "ncm", Classes: threeClasses, Dim: 4}}})
 	for _, not := range []string{`id="result"`, `id="classes"`, `id="confusion"`, `id="calibration"`, `id="mistakes"`, `id="choice"`, `id="warnings"`} {
 		if strings.Contains(html, not) {
 			t.Errorf("the page has %s", not)
@@ -218,8 +219,8 @@ func TestPageOfAHeadThatWasNotTested(t *testing.T) {
 func TestPageOfASplit(t *testing.T) {
 	p := samplePage(threeClasses)
 	r := p.Result
-	r.N = head.Counts{Train: 1000, Validation: 300, Test: 200, Unassigned: 7}
-	r.Metrics.Test, r.Metrics.CV, r.Metrics.Validation, r.Folds = r.Metrics.CV, nil, &head.Metrics{}, nil
+	r.N = experiment.Counts{Train: 1000, Validation: 300, Test: 200, Unassigned: 7}
+	r.Metrics.Test, r.Metrics.CV, r.Metrics.Validation, r.Folds = r.Metrics.CV, nil, &measure.Metrics{}, nil
 	r.Metrics.Test.Interval = "wilson"
 	p.Groups, p.Unmatched, p.Before, p.Title = false, 2, nil, "My head"
 	r.Calibration.Fitted, r.Calibration.Measured = "validation", "validation"
@@ -238,9 +239,9 @@ func TestPageOfASplit(t *testing.T) {
 }
 
 func TestPageRefusesMetricsThatDoNotFit(t *testing.T) {
-	for name, spoil := range map[string]func(*head.Metrics){
-		"classes": func(m *head.Metrics) { m.PerClass = m.PerClass[:2] },
-		"columns": func(m *head.Metrics) { m.Confusion[1] = m.Confusion[1][:2] },
+	for name, spoil := range map[string]func(*measure.Metrics){
+		"classes": func(m *measure.Metrics) { m.PerClass = m.PerClass[:2] },
+		"columns": func(m *measure.Metrics) { m.Confusion[1] = m.Confusion[1][:2] },
 	} {
 		p := samplePage(threeClasses)
 		spoil(p.Result.Metrics.CV)

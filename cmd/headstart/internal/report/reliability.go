@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // reliability is the drawing of how often predictions of a probability are right.
@@ -73,7 +73,7 @@ func newReliability(p *Page) *reliability {
 
 // reliabilityLine returns the curve of bins and their points, whose area goes
 // with the number of rows.
-func reliabilityLine(bins []head.Bin, x, y *axis) (string, []point) {
+func reliabilityLine(bins []measure.Bin, x, y *axis) (string, []point) {
 	most := 0
 	for _, b := range bins {
 		most = max(most, b.Rows)
@@ -94,7 +94,7 @@ func reliabilityLine(bins []head.Bin, x, y *axis) (string, []point) {
 	return path(line...), points
 }
 
-func binLines(bins []head.Bin) []binLine {
+func binLines(bins []measure.Bin) []binLine {
 	var all []binLine
 	for _, b := range bins {
 		if b.Rows > 0 {

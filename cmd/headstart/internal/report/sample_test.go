@@ -4,20 +4,21 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // sampleMetrics returns metrics with a made-up confusion matrix. Class k has
 // 10 rows or more, of which some are taken for the next class and a few others.
-func sampleMetrics(classes []string) *head.Metrics {
+func sampleMetrics(classes []string) *measure.Metrics {
 	c := len(classes)
-	m := &head.Metrics{
-		Accuracy: head.Estimate{Value: 0.614, Low: 0.58, High: 0.647},
-		MacroF1:  head.Estimate{Value: 0.521, Low: 0.49, High: 0.552},
-		LogLoss:  head.Estimate{Value: 1.212, Low: 1.105, High: 1.332},
-		ECE:      head.Estimate{Value: 0.0412, Low: 0.031, High: 0.0649},
-		Brier:    head.Estimate{Value: 0.538, Low: 0.501, High: 0.5762},
-		Baseline: head.Estimate{Value: 0.203, Low: 0.15, High: 0.261},
+	m := &measure.Metrics{
+		Accuracy: measure.Estimate{Value: 0.614, Low: 0.58, High: 0.647},
+		MacroF1:  measure.Estimate{Value: 0.521, Low: 0.49, High: 0.552},
+		LogLoss:  measure.Estimate{Value: 1.212, Low: 1.105, High: 1.332},
+		ECE:      measure.Estimate{Value: 0.0412, Low: 0.031, High: 0.0649},
+		Brier:    measure.Estimate{Value: 0.538, Low: 0.501, High: 0.5762},
+		Baseline: measure.Estimate{Value: 0.203, Low: 0.15, High: 0.261},
 		Interval: "bootstrap-groups",
 	}
 	m.Confusion = make([][]int, c)
@@ -38,12 +39,12 @@ func sampleMetrics(classes []string) *head.Metrics {
 			support += k
 		}
 		p, r := float64(row[i])/float64(predicted[i]), float64(row[i])/float64(support)
-		m.PerClass = append(m.PerClass, head.ClassMetrics{
+		m.PerClass = append(m.PerClass, measure.ClassMetrics{
 			Class: classes[i], Precision: p, Recall: r, F1: 2 * p * r / (p + r), Support: support, Predicted: predicted[i],
 		})
 	}
 	for i := range 15 {
-		b := head.Bin{Low: float64(i) / 15, High: float64(i+1) / 15}
+		b := measure.Bin{Low: float64(i) / 15, High: float64(i+1) / 15}
 		if i > 1 {
 			b.Rows = 20 + (i-8)*(i-8)*3
 			b.Confidence = (b.Low + b.High) / 2
@@ -57,25 +58,25 @@ func sampleMetrics(classes []string) *head.Metrics {
 // samplePage returns a page of a head that was tested by cross-validation.
 func samplePage(classes []string) *Page {
 	m := sampleMetrics(classes)
-	r := &head.Result{
-		Head: "softmax", Classes: classes, N: head.Counts{Train: m.Rows, Unlabelled: 3}, Dim: 1664, L2: 0.0373,
-		Fit:     head.Fit{Objective: 0.81234567, Passes: 34, Gap: 5e-5, Status: "converged"},
-		Metrics: head.Tests{CV: m},
-		Calibration: &head.Calibration{
+	r := &experiment.Result{
+		Head: "softmax", Classes: classes, N: experiment.Counts{Train: m.Rows, Unlabelled: 3}, Dim: 1664, L2: 0.0373,
+		Fit:     experiment.Fit{Objective: 0.81234567, Passes: 34, Gap: 5e-5, Status: "converged"},
+		Metrics: experiment.Tests{CV: m},
+		Calibration: &measure.Calibration{
 			Temperature: 1.3127, Fitted: "out-of-fold", Measured: "cv",
-			Before: head.CalibrationError{LogLoss: 1.402, ECE: 0.091, Brier: 0.551},
-			After:  head.CalibrationError{LogLoss: 1.212, ECE: 0.0412, Brier: 0.538},
+			Before: measure.CalibrationError{LogLoss: 1.402, ECE: 0.091, Brier: 0.551},
+			After:  measure.CalibrationError{LogLoss: 1.212, ECE: 0.0412, Brier: 0.538},
 		},
-		Warnings: []head.Warning{{Kind: "unlabelled", Count: 3, Message: "3 rows have no label and were skipped"}},
+		Warnings: []experiment.Warning{{Kind: "unlabelled", Count: 3, Message: "3 rows have no label and were skipped"}},
 	}
 	for i, l2 := range []float64{10, 1, 0.1, r.L2, 0.001, 1e-4, 1e-5, 1e-6} {
-		r.Selection = append(r.Selection, head.Candidate{Head: "softmax", L2: l2, Score: 0.62 - 0.012*float64((i-3)*(i-3)), SE: 0.011 + 0.002*float64(i%3)})
+		r.Selection = append(r.Selection, experiment.Candidate{Head: "softmax", L2: l2, Score: 0.62 - 0.012*float64((i-3)*(i-3)), SE: 0.011 + 0.002*float64(i%3)})
 	}
-	r.Selection = append(r.Selection, head.Candidate{Head: "ncm", Score: 0.51, SE: 0.012})
+	r.Selection = append(r.Selection, experiment.Candidate{Head: "ncm", Score: 0.51, SE: 0.012})
 	for i := range 3 {
-		r.Folds = append(r.Folds, head.Choice{Head: "softmax", L2: r.L2, Temperature: 1.2 + 0.05*float64(i), Fit: head.Fit{Status: "converged"}})
+		r.Folds = append(r.Folds, experiment.Choice{Head: "softmax", L2: r.L2, Temperature: 1.2 + 0.05*float64(i), Fit: experiment.Fit{Status: "converged"}})
 	}
-	var before []head.Bin
+	var before []measure.Bin
 	for _, b := range m.Reliability {
 		b.Accuracy *= 0.8
 		before = append(before, b)
@@ -100,9 +101,9 @@ func samplePage(classes []string) *Page {
 }
 
 // sampleSpread is what --repeat adds.
-func sampleSpread() *head.Spread {
-	v := head.Variation{Values: []float64{0.61, 0.63}, Mean: 0.62, SD: 0.01 * math.Sqrt2}
-	return &head.Spread{Seeds: []uint64{0, 1}, L2: []float64{0.1, 1e-6}, Accuracy: v, MacroF1: v, LogLoss: v, ECE: v, Brier: v}
+func sampleSpread() *experiment.Spread {
+	v := measure.Variation{Values: []float64{0.61, 0.63}, Mean: 0.62, SD: 0.01 * math.Sqrt2}
+	return &experiment.Spread{Seeds: []uint64{0, 1}, L2: []float64{0.1, 1e-6}, Accuracy: v, MacroF1: v, LogLoss: v, ECE: v, Brier: v}
 }
 
 // threeClasses are those of the goldens.

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/experiment"
 )
 
 // selection is the drawing of what was compared to choose a head and its λ.
@@ -45,7 +45,7 @@ func newSelection(p *Page) *selection {
 	}
 	metric := cmp.Or(p.Metric, "accuracy")
 	v := new(selection)
-	chosen := func(c head.Candidate) bool { return c.Head == r.Head && c.L2 == r.L2 }
+	chosen := func(c experiment.Candidate) bool { return c.Head == r.Head && c.L2 == r.L2 }
 	lo, hi := math.Inf(1), math.Inf(-1)
 	weak, strong := math.Inf(1), math.Inf(-1)
 	var kinds []string // that have λ, in the order of the path
@@ -85,13 +85,13 @@ func newSelection(p *Page) *selection {
 	v.X, v.Y = x.ticks(8), y.ticks(6)
 	for _, kind := range kinds {
 		var c curve
-		var along []head.Candidate
+		var along []experiment.Candidate
 		for _, s := range r.Selection {
 			if s.Head == kind && s.L2 > 0 {
 				along = append(along, s)
 			}
 		}
-		slices.SortStableFunc(along, func(a, b head.Candidate) int { return cmp.Compare(a.L2, b.L2) })
+		slices.SortStableFunc(along, func(a, b experiment.Candidate) int { return cmp.Compare(a.L2, b.L2) })
 		var line, upper, lower []float64
 		for _, s := range along {
 			at := x.at(s.L2)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // SummaryTo writes all that is known of a head: sizes, choice, metrics with their
@@ -92,7 +92,7 @@ func (h *Head) featureTable() *Table {
 }
 
 // MetricsTo writes metrics under a heading, with a line a class.
-func MetricsTo(w io.Writer, heading string, m *head.Metrics, s *Style) error {
+func MetricsTo(w io.Writer, heading string, m *measure.Metrics, s *Style) error {
 	var b strings.Builder
 	printMetrics(&b, heading, m, s)
 	printClasses(&b, m.PerClass, s)
@@ -100,7 +100,7 @@ func MetricsTo(w io.Writer, heading string, m *head.Metrics, s *Style) error {
 	return err
 }
 
-func printMetrics(b *strings.Builder, heading string, m *head.Metrics, s *Style) {
+func printMetrics(b *strings.Builder, heading string, m *measure.Metrics, s *Style) {
 	b.WriteString("\n" + s.heading(plain(heading)) + "\n")
 	t := &Table{Columns: []Column{{}, {Name: "value", Right: true}, {Name: "95 % interval"}}}
 	for _, l := range metricLines(m) {
@@ -115,11 +115,11 @@ func printMetrics(b *strings.Builder, heading string, m *head.Metrics, s *Style)
 // metricLine is a metric with its name and what it means.
 type metricLine struct {
 	name, means string
-	head.Estimate
+	measure.Estimate
 }
 
 // metricLines lists the metrics of m in the order in which they are shown.
-func metricLines(m *head.Metrics) []metricLine {
+func metricLines(m *measure.Metrics) []metricLine {
 	return []metricLine{
 		{"accuracy", "share of samples whose most probable class is theirs", m.Accuracy},
 		{"macro-F1", "mean of F1 over the classes, rare ones as important as frequent ones", m.MacroF1},
@@ -130,7 +130,7 @@ func metricLines(m *head.Metrics) []metricLine {
 }
 
 // calibrationTable shows what the temperature changed.
-func calibrationTable(c *head.Calibration) *Table {
+func calibrationTable(c *measure.Calibration) *Table {
 	return &Table{
 		Columns: []Column{{}, {Name: "before", Right: true}, {Name: "after", Right: true}},
 		Rows: [][]string{
@@ -143,7 +143,7 @@ func calibrationTable(c *head.Calibration) *Table {
 
 // printClasses writes a line a class, in the order of the classes. Of very many
 // it keeps those with the lowest F1.
-func printClasses(b *strings.Builder, classes []head.ClassMetrics, s *Style) {
+func printClasses(b *strings.Builder, classes []measure.ClassMetrics, s *Style) {
 	if len(classes) == 0 {
 		return
 	}
@@ -152,7 +152,7 @@ func printClasses(b *strings.Builder, classes []head.ClassMetrics, s *Style) {
 	if n < len(classes) {
 		fmt.Fprintf(b, "The %s of %s classes with the lowest F1:\n", count(n), count(len(classes)))
 		classes = slices.Clone(classes)
-		slices.SortStableFunc(classes, func(x, y head.ClassMetrics) int { return cmp.Compare(x.F1, y.F1) })
+		slices.SortStableFunc(classes, func(x, y measure.ClassMetrics) int { return cmp.Compare(x.F1, y.F1) })
 		classes = classes[:n]
 	}
 	t := &Table{Columns: []Column{

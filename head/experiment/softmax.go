@@ -1,0 +1,255 @@
+package experiment
+
+import (
+	"context"
+	"math"
+	"sync"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+const (
+	// maxLanes is the number of lanes that the rows of a large fit are cut into; a lane is summed up by one goroutine.
+	maxLanes = 8
+	// laneRows is how many rows a lane has at least, if the rows are enough for it.
+	laneRows = 512
+	// flushRows is how many rows' products are summed up in float32 before they go to float64.
+	flushRows = 4 * block
+	// panel is the number of columns that gradients are updated in at a time: C×128 float32 stay in the first-level cache for a few classes.
+	panel = 128
+	// classPanel bounds the classes of a product. gonum's gemm starts goroutines of its own for a destination of more than three tiles of 64×64.
+	classPanel = 64
+)
+
+// objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² over standardised rows, with its gradient. Its memory is used again in each evaluation, which are one at a time.
+type objective struct {
+	x       *matrix
+	rows    []int     // ascending; N of them
+	labels  []int32   // N, class of each row
+	weight  []float64 // N, adding up to N; nil: all 1
+	classes int       // C
+	moments *moments
+	lambda  float64
+	threads int // goroutines of one evaluation
+
+	curvature float64 // mean of p(1−p) over rows and classes at the last evaluation
+
+	w32   []float32 // C×D, weights for shifted rows
+	b     []float64 // C, intercepts for shifted rows
+	lanes []*lane
+}
+
+// lane sums up the loss and its gradient over some of the rows.
+type lane struct {
+	buf  []float32 // block×D
+	row  []float64 // D
+	z    []float32 // block×C: logits, then residuals
+	p    []float64 // C
+	g32  []float32 // C×D
+	g    []float64 // C×D
+	gb   []float64 // C
+	loss float64
+	pq   float64 // Σ p(1−p)
+	err  error
+}
+
+func newLane(c, d int) *lane {
+	return &lane{
+		buf: make([]float32, block*d), row: make([]float64, d),
+		z: make([]float32, block*c), p: make([]float64, c),
+		g32: make([]float32, c*d), g: make([]float64, c*d), gb: make([]float64, c),
+	}
+}
+
+// laneCount returns the number of lanes for n rows. It depends on nothing else, and so do the bits of the sums.
+func laneCount(n int) int { return min(max(n/laneRows, 1), maxLanes) }
+
+// evaluate returns the objective at weights w (C×D) and intercepts b (C) for standardised rows, and writes its gradient into dw and db.
+func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float64, error) {
+	c, d, n := o.classes, o.x.d, len(o.rows)
+	o.load(w, b)
+	if o.lanes == nil {
+		for range laneCount(n) {
+			o.lanes = append(o.lanes, newLane(c, d))
+		}
+	}
+	k := len(o.lanes)
+	threads := min(max(o.threads, 1), k)
+	var wg sync.WaitGroup
+	for t := range threads {
+		work := func() {
+			for l := t; l < k; l += threads {
+				o.lanes[l].err = o.sum(ctx, o.lanes[l], n*l/k, n*(l+1)/k)
+			}
+		}
+		if threads == 1 {
+			work()
+			break
+		}
+		wg.Go(work)
+	}
+	wg.Wait()
+	loss, pq := 0.0, 0.0
+	clear(dw)
+	clear(db)
+	for _, l := range o.lanes {
+		if l.err != nil {
+			return 0, l.err
+		}
+		loss += l.loss
+		pq += l.pq
+		for i, v := range l.g {
+			dw[i] += v
+		}
+		for i, v := range l.gb {
+			db[i] += v
+		}
+	}
+
+	// From sums over shifted rows to the mean over standardised rows, x' = (x−m)/s: dW' = (dW − db·mᵀ)/s.
+	inv := 1 / float64(n)
+	o.curvature = pq * inv / float64(c)
+	square := 0.0
+	for i := range c {
+		db[i] *= inv
+		wi, dwi := w[i*d:(i+1)*d], dw[i*d:(i+1)*d]
+		for j, v := range wi {
+			dwi[j] = (dwi[j]*inv-db[i]*o.moments.mean[j])/o.moments.scale[j] + o.lambda*v
+			square += v * v
+		}
+	}
+	return loss*inv + o.lambda/2*square, nil
+}
+
+// load turns weights and intercepts for standardised rows into those for shifted rows.
+func (o *objective) load(w, b []float64) {
+	c, d := o.classes, o.x.d
+	if o.w32 == nil {
+		o.w32, o.b = make([]float32, c*d), make([]float64, c)
+	}
+	for i := range c {
+		shift := 0.0
+		for j, v := range w[i*d : (i+1)*d] {
+			v32 := float32(v / o.moments.scale[j])
+			o.w32[i*d+j] = v32
+			shift += float64(v32) * o.moments.mean[j]
+		}
+		o.b[i] = b[i] - shift
+	}
+}
+
+// sum adds up loss and gradient over the rows at lo to hi.
+func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
+	c, d := o.classes, o.x.d
+	l.loss, l.pq = 0, 0
+	clear(l.g)
+	clear(l.g32)
+	clear(l.gb)
+	flush := 0
+	for ; lo < hi; lo += block {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		top := min(lo+block, hi)
+		x, err := l.logits(o, o.rows[lo:top])
+		if err != nil {
+			return err
+		}
+		for i := lo; i < top; i++ {
+			z := l.z[(i-lo)*c : (i-lo+1)*c]
+			y, w := o.labels[i], 1.0
+			if o.weight != nil {
+				w = o.weight[i]
+			}
+			// CE = ln Σ exp(z_c − max) − (z_y − max); dz = w·(softmax(z) − onehot(y))
+			for k, v := range z {
+				l.p[k] = float64(v) + o.b[k]
+			}
+			zy := l.p[y]
+			l.loss += w * (softmaxLogTo(l.p) - zy)
+			for _, p := range l.p {
+				l.pq += w * p * (1 - p)
+			}
+			l.p[y]--
+			for k, v := range l.p {
+				l.gb[k] += w * v
+				z[k] = float32(w * v)
+			}
+		}
+		// G += RᵀX, where R is rows×C and X is rows×D
+		n := top - lo
+		for k := 0; k < c; k += classPanel {
+			kw := min(classPanel, c-k)
+			r := blas32.General{Rows: n, Cols: kw, Stride: c, Data: l.z[k:]}
+			for j := 0; j < d; j += panel {
+				jw := min(panel, d-j)
+				blas32.Gemm(blas.Trans, blas.NoTrans, 1, r,
+					blas32.General{Rows: n, Cols: jw, Stride: d, Data: x[j:]}, 1,
+					blas32.General{Rows: kw, Cols: jw, Stride: d, Data: l.g32[k*d+j:]})
+			}
+		}
+		if flush += n; flush >= flushRows || top == hi {
+			for i, v := range l.g32 {
+				l.g[i] += float64(v)
+			}
+			clear(l.g32)
+			flush = 0
+		}
+	}
+	return nil
+}
+
+// logits computes the logits without intercepts of rows (at most block) into l.z, len(rows)×C, and returns the rows.
+func (l *lane) logits(o *objective, rows []int) ([]float32, error) {
+	x, err := o.x.rowsTo(l.buf, rows, l.row)
+	if err != nil {
+		return nil, err
+	}
+	c, d, n := o.classes, o.x.d, len(rows)
+	for k := 0; k < c; k += panel { // Z = X·Wᵀ
+		kw := min(panel, c-k)
+		blas32.Gemm(blas.NoTrans, blas.Trans, 1,
+			blas32.General{Rows: n, Cols: d, Stride: d, Data: x},
+			blas32.General{Rows: kw, Cols: d, Stride: d, Data: o.w32[k*d:]}, 0,
+			blas32.General{Rows: n, Cols: kw, Stride: c, Data: l.z[k:]})
+	}
+	return x, nil
+}
+
+// logitsTo writes the logits of rows (ascending) at weights w and intercepts b for standardised rows into dst, len(rows)×C.
+func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, w, b []float64) error {
+	o.load(w, b)
+	c := o.classes
+	l := &lane{buf: make([]float32, block*o.x.d), row: make([]float64, o.x.d), z: make([]float32, block*c)}
+	for lo := 0; lo < len(rows); lo += block {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		top := min(lo+block, len(rows))
+		if _, err := l.logits(o, rows[lo:top]); err != nil {
+			return err
+		}
+		for i := range dst[lo*c : top*c] {
+			dst[lo*c+i] = float64(l.z[i]) + o.b[i%c]
+		}
+	}
+	return nil
+}
+
+// softmaxLogTo replaces logits z by softmax(z) and returns ln Σ exp(z).
+func softmaxLogTo(z []float64) float64 {
+	top := math.Inf(-1)
+	for _, v := range z {
+		top = max(top, v)
+	}
+	sum := 0.0
+	for i, v := range z {
+		z[i] = math.Exp(v - top)
+		sum += z[i]
+	}
+	for i := range z {
+		z[i] /= sum
+	}
+	return top + math.Log(sum)
+}

@@ -1,0 +1,90 @@
+package measure
+
+import "math"
+
+// Temperature returns T > 0 for which softmax(logits/T) has the least negative
+// log-likelihood (Guo et al., ICML 2017). logits is n×c, labels are the classes of
+// the n rows; a class that the model does not know has logit −∞, and rows of such
+// a class do not count. Where no T > 0 is best, since all rows are right by
+// themselves, it is 1; where a uniform distribution is best it is 10⁶.
+func Temperature(logits []float64, labels []int, c int) float64 {
+	// The likelihood is concave in s = 1/T: find the zero of its slope, by Newton
+	// steps inside a bracket that bisection keeps shrinking.
+	const least, most = 1e-6, 1e3
+	slope := func(s float64) (g, h float64) { // Σ (E z − z_y) and Σ Var z
+		for i, y := range labels {
+			z := logits[i*c : (i+1)*c]
+			if math.IsInf(z[y], -1) {
+				continue
+			}
+			top := math.Inf(-1)
+			for _, v := range z {
+				top = max(top, v)
+			}
+			var sum, first, second float64 // of exp(s(z−top)), and times z−top, (z−top)²
+			for _, v := range z {
+				if u := v - top; !math.IsInf(u, -1) {
+					e := math.Exp(s * u)
+					sum += e
+					first += e * u
+					second += e * u * u
+				}
+			}
+			mean := first / sum
+			g += mean - (z[y] - top)
+			h += second/sum - mean*mean
+		}
+		return g, h
+	}
+	if g, _ := slope(most); g <= 0 {
+		return 1
+	}
+	if g, _ := slope(least); g >= 0 {
+		return 1 / least
+	}
+	low, high, s := least, most, 1.0
+	for range 200 {
+		g, h := slope(s)
+		if g < 0 {
+			low = s
+		} else {
+			high = s
+		}
+		next := s - g/h
+		if !(next > low && next < high) {
+			next = math.Sqrt(low * high)
+		}
+		if math.Abs(next-s) <= 1e-12*s {
+			return 1 / next
+		}
+		s = next
+	}
+	return 1 / s
+}
+
+// Calibration tells what a temperature did to probabilities.
+type Calibration struct {
+	Temperature float64 `json:"temperature"`
+	// Fitted says which logits the temperature was fitted on: "validation" or
+	// "out-of-fold".
+	Fitted string `json:"fitted"`
+	// Measured says which predictions Before and After were measured on: "cv" or
+	// "test", rows that the temperature has not seen, or else what Fitted says.
+	Measured string `json:"measured"`
+	// Before is with temperature 1, After with the temperature that was fitted.
+	Before CalibrationError `json:"before"`
+	After  CalibrationError `json:"after"`
+}
+
+// CalibrationError holds the metrics that a temperature changes.
+type CalibrationError struct {
+	LogLoss float64 `json:"log_loss"`
+	ECE     float64 `json:"ece"`
+	Brier   float64 `json:"brier"`
+}
+
+// CalibrationErrorOf returns that of outcomes of that many classes.
+func CalibrationErrorOf(outcomes []Outcome, classes int) CalibrationError {
+	v := ValuesOf(outcomes, classes)
+	return CalibrationError{LogLoss: v.LogLoss, ECE: v.ECE, Brier: v.Brier}
+}
