@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // The files of a folder that Resolve reads.
@@ -53,7 +55,7 @@ func Resolve(name string, builtin fs.FS) (*Spec, error) {
 		return nil, fmt.Errorf("models: %s: neither a built-in backbone (%s) nor a folder nor an .onnx file", name, names(known))
 	}
 	if info.IsDir() {
-		f := &folder{fsys: os.DirFS(name), place: name}
+		f := &folder{fsys: draft.FS(name), place: name}
 		weights, err := f.weights()
 		if err != nil {
 			return nil, err
@@ -133,7 +135,7 @@ func around(name string) (*folder, string, error) {
 		dir = "."
 	}
 	dir = filepath.Clean(dir)
-	f := &folder{fsys: os.DirFS(dir), place: dir}
+	f := &folder{fsys: draft.FS(dir), place: dir}
 	kind, err := f.contract()
 	if err != nil {
 		return nil, "", err
@@ -150,7 +152,7 @@ func around(name string) (*folder, string, error) {
 		if !filepath.IsAbs(dir) {
 			up = filepath.Join(dir, "..")
 		}
-		return &folder{fsys: os.DirFS(up), place: up}, "onnx/" + base, nil
+		return &folder{fsys: draft.FS(up), place: up}, "onnx/" + base, nil
 	}
 	return f, base, nil
 }

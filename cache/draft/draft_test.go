@@ -15,6 +15,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/fstest"
 )
 
 // in returns the names in a folder.
@@ -291,6 +292,26 @@ func TestReadRegular(t *testing.T) {
 		if b, err := ReadRegular("/proc/self/status"); err != nil || len(b) < 100 {
 			t.Errorf("%d bytes, %v", len(b), err)
 		}
+	}
+}
+
+// The folder is as os.DirFS has it, but for what is no regular file.
+func TestFS(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "a"), "A")
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "sub", "b"), "B")
+	if err := fstest.TestFS(FS(dir), "a", "sub/b"); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, err := FS(dir).Open("fifo")
+	if e, ok := errors.AsType[*fs.PathError](err); !ok || e.Path != "fifo" || !errors.Is(err, ErrIrregular) {
+		t.Error(err)
 	}
 }
 

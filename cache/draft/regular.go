@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -90,4 +91,35 @@ func Kind(m fs.FileMode) string {
 		return "a file"
 	}
 	return "a device"
+}
+
+// FS is os.DirFS, but opens folders and regular files only, as OpenRegular
+// does.
+func FS(dir string) fs.FS { return folderFS{os.DirFS(dir), dir} }
+
+type folderFS struct {
+	all fs.FS
+	dir string
+}
+
+var (
+	_ fs.StatFS    = folderFS{}
+	_ fs.ReadDirFS = folderFS{}
+)
+
+func (f folderFS) Stat(name string) (fs.FileInfo, error)      { return fs.Stat(f.all, name) }
+func (f folderFS) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.all, name) }
+
+func (f folderFS) Open(name string) (fs.File, error) {
+	if info, err := fs.Stat(f.all, name); err != nil || info.IsDir() {
+		return f.all.Open(name)
+	}
+	file, err := OpenRegular(filepath.Join(f.dir, filepath.FromSlash(name)))
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Path = name
+	}
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
 }

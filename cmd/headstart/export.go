@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
@@ -271,7 +272,7 @@ func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]
 	if beside {
 		spec.Weights.Dir = dir
 	}
-	spec.Weights.Data, err = os.ReadFile(filepath.Join(dir, export.ModelFile))
+	spec.Weights.Data, err = draft.ReadRegular(filepath.Join(dir, export.ModelFile))
 	return err
 }
 

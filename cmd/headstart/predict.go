@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
@@ -145,16 +145,9 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 
 // isFeatureSet tells feature sets from sources by their content.
 func isFeatureSet(path string) bool {
-	info, err := os.Stat(path)
+	f, err := draft.OpenRegular(path) // to look into a pipe would be to take from it
 	if err != nil {
 		return strings.HasSuffix(path, ".features")
-	}
-	if !info.Mode().IsRegular() {
-		return false // to look into a pipe would be to take from it
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false
 	}
 	defer f.Close()
 	magic := make([]byte, 4)

@@ -117,7 +117,7 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 func rereading(meta *features.Meta, root string) (paths []string, read *source.Options) {
 	read = &source.Options{
 		Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
-		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
+		Recorded: true, Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
 	}
 	paths = slices.Clone(meta.Source)
 	if root == "" {

@@ -204,6 +204,30 @@ func TestFilesAreWrittenThroughOneDoor(t *testing.T) {
 	}
 }
 
+// readers are the only other files that open files by a name. Whoever reads a
+// file elsewhere goes through cache/draft, which waits for no FIFO.
+var readers = []string{
+	"cache/cache.go", "cache/disk.go", "cache/draft/", "testdata/smaller.go",
+	"cmd/headstart/doctor.go",  // opens the file that it has made
+	"extract/source/dir.go",    // looks at a file's kind once it has it open, not waiting
+	"extract/source/stream.go", // a person may give a pipe as a table
+}
+
+// TestFilesAreOpenedThroughOneDoor looks for what opens files. Files in an
+// os.Root are opened by methods, each with O_NONBLOCK.
+func TestFilesAreOpenedThroughOneDoor(t *testing.T) {
+	for path, file := range goFiles(t) {
+		if slices.ContainsFunc(readers, func(d string) bool { return strings.HasPrefix(path, d) }) {
+			continue
+		}
+		for _, use := range usesOf(file, "os") {
+			if slices.Contains([]string{"Open", "OpenFile", "ReadFile", "DirFS"}, use) {
+				t.Errorf("%s uses os.%s, which waits for ever where a FIFO lies; cache/draft looks at the kind first", path, use)
+			}
+		}
+	}
+}
+
 // goFiles parses the Go files of the repository that are no tests.
 func goFiles(t *testing.T) map[string]*ast.File {
 	t.Helper()

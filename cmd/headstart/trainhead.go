@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/experiment"
@@ -239,7 +239,7 @@ func parseSplit(s string) (*experiment.Split, error) {
 
 // readWeights reads a JSON object of weights by class.
 func readWeights(path string) (map[string]float64, error) {
-	content, err := os.ReadFile(path)
+	content, err := draft.ReadRegular(path)
 	if err != nil {
 		return nil, usagef("--class-weight %s: it is none, balanced or a file: %v", path, err)
 	}

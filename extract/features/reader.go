@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // Read reads the feature set at path. Whatever the file holds, the memory that
@@ -48,16 +47,15 @@ type file struct {
 
 // with opens the feature set at path for the length of a call.
 func with(path string, do func(*file) error) error {
-	// Not blocking: path could be a named pipe.
-	r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	r, err := draft.OpenRegular(path)
+	if errors.Is(err, draft.ErrIrregular) {
+		return fmt.Errorf("features: %s: %w", path, errNoParquet)
+	}
 	if err != nil {
 		return fmt.Errorf("features: %w", err)
 	}
 	defer r.Close()
 	info, err := r.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNoParquet
-	}
 	if err == nil {
 		err = read(r, info.Size(), do)
 	}

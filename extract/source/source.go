@@ -34,6 +34,11 @@ type Options struct {
 	// directory for a table on the standard input.
 	Root string
 
+	// Recorded says that the paths are those of an earlier run, so that a FIFO
+	// is refused: nobody need be there who writes into it. By default the
+	// caller knows, and it is read.
+	Recorded bool
+
 	// Stdin is what the source "-" reads. The default, nil, is os.Stdin.
 	Stdin io.Reader
 }
@@ -161,6 +166,9 @@ func (s *Source) openPart(path string, several bool) (*part, error) {
 		return nil, fmt.Errorf("source: %s: %w", path, cause(err))
 	}
 	p.again = info.Mode().IsRegular() || info.IsDir()
+	if s.opts.Recorded && !p.again {
+		return nil, fmt.Errorf("source: %s: %w", path, regular(info))
+	}
 	if p.base, err = baseOf(path, info.IsDir()); err != nil {
 		return nil, fmt.Errorf("source: %s: %w", path, err)
 	}

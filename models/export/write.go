@@ -179,7 +179,7 @@ func create(path string, fill func(w io.Writer) error) error {
 
 // run runs the model in a folder on the batches, and notes in w what comes of it.
 func (c *Check) run(ctx context.Context, dir string, w *Written) error {
-	data, err := os.ReadFile(filepath.Join(dir, ModelFile))
+	data, err := draft.ReadRegular(filepath.Join(dir, ModelFile))
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}

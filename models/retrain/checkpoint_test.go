@@ -12,7 +12,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // timeless returns a result without what differs from run to run.
@@ -335,6 +337,31 @@ func TestTheDraftOfAKilledTrainingIsRemoved(t *testing.T) {
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 			t.Errorf("%v, %v", entries, err)
+		}
+	}
+}
+
+// What is no regular file is neither waited for nor replaced.
+func TestACheckpointIsARegularFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.ckpt")
+	if err := syscall.Mkfifo(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 2)
+	go func() {
+		_, _, err := openCheckpoint(path, "", "")
+		done <- err
+		done <- tryCheckpoint(path)
+	}()
+	for range 2 {
+		select {
+		case err := <-done:
+			if err == nil || !strings.Contains(err.Error(), "a FIFO") || !strings.Contains(err.Error(), "another") {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("it waits")
 		}
 	}
 }

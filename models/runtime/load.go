@@ -38,6 +38,8 @@ import (
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // Minimum is the oldest version of ONNX Runtime that fits: the first one that
@@ -70,6 +72,13 @@ type probed struct {
 // ends: code that has threads must not be unmapped under them.
 func load(path string) probed {
 	p := probed{path: path}
+	// To load a FIFO would wait for somebody to write into it.
+	if strings.Contains(path, "/") {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			p.err = fmt.Errorf("%w: it is %s", ErrNotLibrary, draft.Kind(info.Mode()))
+			return p
+		}
+	}
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 
