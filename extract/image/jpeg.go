@@ -8,44 +8,154 @@ import (
 	"image/color"
 	"image/jpeg"
 	"io"
+	"iter"
 )
 
 // leastJPEG returns a lower bound of the size of a JPEG of w×h pixels: each
 // block of 8×8 luma samples has a code of at least one bit (ITU-T T.81, F.1.2.1).
 func leastJPEG(w, h int) int { return (w + 7) / 8 * ((h + 7) / 8) / 8 }
 
-// jpegSegments returns the EXIF block (several APP1 segments are joined) and
-// whether there is an Adobe segment (APP14). It reads up to the first scan.
-func jpegSegments(content []byte) (exif []byte, adobe bool) {
-	const (
-		scan  = 0xda
-		app1  = 0xe1
-		app14 = 0xee
-	)
-	for b := content[2:]; len(b) >= 4; {
-		if b[0] != 0xff || b[1] == 0xff { // stray or fill bytes
-			b = b[1:]
-			continue
+// Markers (ITU-T T.81, B.1.1.3).
+const (
+	markSOF2  = 0xc2 // frame header of a progressive image
+	markEOI   = 0xd9
+	markSOS   = 0xda // scan header
+	markAPP1  = 0xe1
+	markAPP14 = 0xee
+)
+
+// jpegSegments yields the marker segments of a JPEG, scan headers among them,
+// up to the end of the image. What lies between them (the coded samples, fill
+// bytes, stray bytes) is passed over.
+func jpegSegments(content []byte) iter.Seq2[byte, []byte] {
+	return func(yield func(marker byte, data []byte) bool) {
+		for b := content[2:]; len(b) >= 4; {
+			if b[0] != 0xff {
+				next := bytes.IndexByte(b, 0xff)
+				if next < 0 {
+					return
+				}
+				b = b[next:]
+				continue
+			}
+			marker := b[1]
+			switch {
+			case marker == 0xff: // a fill byte
+				b = b[1:]
+				continue
+			case marker == 0 || marker == 0x01 || 0xd0 <= marker && marker <= 0xd8: // no segment follows
+				b = b[2:]
+				continue
+			}
+			n := int(binary.BigEndian.Uint16(b[2:]))
+			if marker == markEOI || n < 2 || 2+n > len(b) || !yield(marker, b[4:2+n]) {
+				return
+			}
+			b = b[2+n:]
 		}
-		marker := b[1]
-		if marker == 0 || marker == 0x01 || 0xd0 <= marker && marker <= 0xd8 { // no segment follows
-			b = b[2:]
-			continue
-		}
-		n := int(binary.BigEndian.Uint16(b[2:]))
-		if marker == scan || n < 2 || 2+n > len(b) {
+	}
+}
+
+// jpegEXIF is JPEG's Format.exif. Several APP1 segments are joined.
+func jpegEXIF(content []byte) []byte {
+	var exif []byte
+	for marker, data := range jpegSegments(content) {
+		if marker == markSOS {
 			break
 		}
-		data := b[4 : 2+n]
-		switch {
-		case marker == app1 && bytes.HasPrefix(data, []byte(exifPrefix)):
+		if marker == markAPP1 && bytes.HasPrefix(data, []byte(exifPrefix)) {
 			exif = append(exif, data[len(exifPrefix):]...)
-		case marker == app14 && len(data) >= 12 && bytes.HasPrefix(data, []byte("Adobe")):
-			adobe = true
 		}
-		b = b[2+n:]
 	}
-	return exif, adobe
+	return exif
+}
+
+// hasAdobe says whether there is an Adobe segment.
+func hasAdobe(content []byte) bool {
+	for marker, data := range jpegSegments(content) {
+		if marker == markSOS {
+			break
+		}
+		if marker == markAPP14 && len(data) >= 12 && bytes.HasPrefix(data, []byte("Adobe")) {
+			return true
+		}
+	}
+	return false
+}
+
+// How often the scans of a progressive JPEG may come to its blocks. A scan of a
+// few bytes can come to each block of the image, so a small file could hold a
+// core for minutes. Encoders come to a block 6 times, in 10 scans of a colour
+// image. Any file may do so blockVisits times and, besides, byteVisits times for
+// each of its bytes, as a photograph in many scans does; mostVisits in all are
+// 100 scans of each component of 64 MP, 4:2:0.
+const (
+	blockVisits = 16
+	byteVisits  = 32
+	mostVisits  = 150_000_000
+)
+
+// visits is the work that the scans of a progressive JPEG ask for.
+type visits struct {
+	scans  int
+	blocks int // of 8×8 samples, all components
+	all    int // blocks that the scans come to, added up
+}
+
+// countVisits returns the visits of a JPEG, none if it is not progressive.
+func countVisits(content []byte) visits {
+	var v visits
+	var blocks map[byte]int // of each component
+	for marker, data := range jpegSegments(content) {
+		switch {
+		case marker == markSOF2 && blocks == nil:
+			if blocks = jpegBlocks(data); blocks == nil {
+				return v // the decoder refuses it
+			}
+			for _, n := range blocks {
+				v.blocks += n
+			}
+		case marker == markSOS && blocks == nil:
+			return v
+		case marker == markSOS && len(data) > 0:
+			v.scans++
+			for i := 1; i < len(data) && i < 1+2*int(data[0]); i += 2 {
+				v.all += blocks[data[i]]
+			}
+		}
+	}
+	return v
+}
+
+// jpegBlocks returns the number of blocks of each component of a frame header
+// (ITU-T T.81, B.2.2), by its identifier.
+func jpegBlocks(frame []byte) map[byte]int {
+	if len(frame) < 6 {
+		return nil
+	}
+	h, w := int(binary.BigEndian.Uint16(frame[1:])), int(binary.BigEndian.Uint16(frame[3:]))
+	factors := map[byte][2]int{}
+	across, down := 1, 1 // the greatest factors
+	for c := frame[6:]; len(c) >= 3; c = c[3:] {
+		f := [2]int{int(c[1] >> 4), int(c[1] & 15)}
+		factors[c[0]] = f
+		across, down = max(across, f[0]), max(down, f[1])
+	}
+	units := (w + 8*across - 1) / (8 * across) * ((h + 8*down - 1) / (8 * down))
+	blocks := map[byte]int{}
+	for id, f := range factors {
+		blocks[id] = units * f[0] * f[1]
+	}
+	return blocks
+}
+
+// tooMany says why a file of so many bytes is refused, if it is.
+func (v *visits) tooMany(bytes int) error {
+	if limit := min(blockVisits*v.blocks+byteVisits*bytes, mostVisits); v.all > limit {
+		return fmt.Errorf("image: jpeg: %d scans come to %d blocks; the limit for an image of %d blocks in %d bytes is %d; save it again with fewer scans",
+			v.scans, v.all, v.blocks, bytes, limit)
+	}
+	return nil
 }
 
 // adobeCMYK is an APP14 segment that says "no transform" (Adobe Technical Note
@@ -61,20 +171,15 @@ func jpegHeader(hd *Header) (least int, err error) {
 	}
 	hd.Width, hd.Height = c.Width, c.Height
 	hd.inks = c.ColorModel == color.CMYKModel
-	return leastJPEG(c.Width, c.Height), nil
-}
-
-// jpegEXIF is JPEG's Format.exif.
-func jpegEXIF(content []byte) []byte {
-	exif, _ := jpegSegments(content)
-	return exif
+	v := countVisits(hd.content)
+	return leastJPEG(c.Width, c.Height), v.tooMany(len(hd.content))
 }
 
 // decodeJPEG is JPEG's Format.decode.
 func decodeJPEG(hd *Header) (image.Image, error) {
 	content := hd.content
 	var r io.Reader = bytes.NewReader(content)
-	if _, adobe := jpegSegments(content); hd.inks && !adobe {
+	if hd.inks && !hasAdobe(content) {
 		r = io.MultiReader(bytes.NewReader(content[:2]), bytes.NewReader([]byte(adobeCMYK)), bytes.NewReader(content[2:]))
 	}
 	img, err := jpeg.Decode(r)
