@@ -3,15 +3,23 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // retrainable is a place with NAME.features of some of the emoji for each of the
@@ -147,10 +155,94 @@ func TestRetrainingGoesOn(t *testing.T) {
 		t.Errorf("exit %d: %s", code, said)
 	}
 	if !bytes.Equal(p.read("x.head.onnx"), undisturbed) {
-		t.Error("the head differs from that of a run that was not disturbed")
+		t.Errorf("the head differs from that of a run that was not disturbed: %s", headsDiffer(t, p.read("x.head.onnx"), undisturbed))
 	}
 	if left := existing(t); len(left) > 0 {
 		t.Errorf("a success leaves %v", left)
+	}
+}
+
+// headsDiffer says in what two head files differ: fields of JSON by their
+// paths, weights by their names and by how much.
+func headsDiffer(t *testing.T, got, want []byte) string {
+	t.Helper()
+	var files [2]*file.File
+	for i, data := range [][]byte{got, want} {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.head.onnx", i))
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if files[i], err = file.Read(path); err != nil {
+			return err.Error()
+		}
+	}
+	a, b := files[0], files[1]
+	var said []string
+	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	for _, part := range []struct {
+		name string
+		a, b any
+	}{{"model", a.Model, b.Model}, {"spaces", a.Spaces, b.Spaces}, {"rows", a.Fitted, b.Fitted}, {"data", a.Data, b.Data}, {"versions", a.Versions, b.Versions}, {"date", a.Created, b.Created}} {
+		if !reflect.DeepEqual(part.a, part.b) {
+			say("%s", part.name)
+		}
+	}
+	if a.Tail != nil && b.Tail != nil {
+		ours := map[string]*pb.TensorProto{}
+		for _, w := range a.Tail.Backbone.GetGraph().GetInitializer() {
+			ours[w.GetName()] = w
+		}
+		for _, w := range b.Tail.Backbone.GetGraph().GetInitializer() {
+			x, y := ours[w.GetName()].GetRawData(), w.GetRawData()
+			if bytes.Equal(x, y) {
+				continue
+			}
+			most := 0.0
+			for i := 0; i+4 <= min(len(x), len(y)); i += 4 {
+				at := func(v []byte) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(v[i:]))) }
+				most = max(most, math.Abs(at(x)-at(y)))
+			}
+			say("weight %s by at most %g", w.GetName(), most)
+		}
+	}
+	for _, text := range []struct {
+		name string
+		a, b json.RawMessage
+	}{{"settings", a.Settings, b.Settings}, {"metrics", a.Metrics, b.Metrics}} {
+		var x, y any
+		if json.Unmarshal(text.a, &x) != nil || json.Unmarshal(text.b, &y) != nil {
+			say("%s are no JSON", text.name)
+			continue
+		}
+		jsonDiffers(text.name, x, y, say)
+	}
+	if len(said) > 12 {
+		said = append(said[:12], fmt.Sprintf("and %d more", len(said)-12))
+	}
+	return strings.Join(said, "; ")
+}
+
+// jsonDiffers says the paths at which two decoded texts differ.
+func jsonDiffers(path string, a, b any, say func(string, ...any)) {
+	switch x := a.(type) {
+	case map[string]any:
+		if y, ok := b.(map[string]any); ok {
+			for _, key := range slices.Sorted(maps.Keys(x)) {
+				jsonDiffers(path+"."+key, x[key], y[key], say)
+			}
+			return
+		}
+	case []any:
+		if y, ok := b.([]any); ok && len(x) == len(y) {
+			for i := range x {
+				jsonDiffers(fmt.Sprintf("%s[%d]", path, i), x[i], y[i], say)
+			}
+			return
+		}
+	}
+	if !reflect.DeepEqual(a, b) {
+		say("%s: %v, not %v", path, a, b)
 	}
 }
 

@@ -30,8 +30,11 @@
 //
 // # Layouts
 //
-// Where there are convolutions, one step is run in the plain layout and one in
-// the runtime's own blocks. If both compute the same, the faster one is taken.
+// Convolutions are trained in the plain layout or in the runtime's own blocks,
+// whichever costs less by a rule that depends on the graph, its shapes and the
+// processor alone (grad.Program.Cost). No clock takes part: the same training
+// gives the same bits at any load of the machine. Before blocks are used, one step
+// is run in both layouts, and they must compute the same.
 //
 // # Checkpoints
 //

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/grad"
@@ -67,20 +66,6 @@ func (ps *programs) try(ctx context.Context, d *Data, b batch) (*trial, error) {
 	return t, nil
 }
 
-// measure returns the seconds that a batch takes which has been run before: the
-// first run pays for the memory.
-func (ps *programs) measure(ctx context.Context, d *Data, b batch) (float64, error) {
-	best := math.Inf(1)
-	for range 2 {
-		began := time.Now()
-		if _, _, err := ps.step(ctx, d, b, 0, 1, false); err != nil {
-			return 0, err
-		}
-		best = min(best, time.Since(began).Seconds())
-	}
-	return best, nil
-}
-
 // outputsDiffer tells in which way loss and logits differ from those of the plain
 // layout, "" if they are the same.
 func (t *trial) outputsDiffer(plain *trial) string {
@@ -134,16 +119,13 @@ func off(v, want []float32, floor float64) float64 {
 	return d / math.Max(magnitude(want), floor)
 }
 
-// compare runs a batch with programs in the plain layout and in blocks. It
-// returns the seconds of a step of each, or the reason for which blocks are not
-// to be used. Sessions are closed again, since two would take the memory of both.
-func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (seconds [2]float64, reason string, err error) {
-	both := func(b batch, measure bool) (trials [2]*trial, failed string, err error) {
+// compare runs a batch with programs in the plain layout and in blocks, and
+// returns the reason for which blocks are not to be used, "" if they compute the
+// same. Sessions are closed again, since two would take the memory of both.
+func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (reason string, err error) {
+	both := func(b batch) (trials [2]*trial, failed string, err error) {
 		for i, ps := range layouts {
 			trials[i], err = ps.try(ctx, d, b)
-			if err == nil && measure {
-				seconds[i], err = ps.measure(ctx, d, b)
-			}
 			if err != nil && i == 1 && ctx.Err() == nil {
 				failed, err = fmt.Sprintf("blocks do not run: %v", err), nil
 			}
@@ -153,9 +135,9 @@ func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (secon
 		}
 		return trials, "", nil
 	}
-	trials, reason, err := both(b, true)
+	trials, reason, err := both(b)
 	if reason != "" || err != nil {
-		return seconds, reason, err
+		return reason, err
 	}
 	if reason = trials[1].outputsDiffer(trials[0]); reason == "" {
 		reason = trials[1].gradientsDiffer(trials[0])
@@ -165,10 +147,10 @@ func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (secon
 			if reason == "" {
 				break
 			}
-			one, failed, err := both(batch{rows: []int{row}, tokens: b.tokens}, false)
+			one, failed, err := both(batch{rows: []int{row}, tokens: b.tokens})
 			switch {
 			case failed != "" || err != nil:
-				return seconds, failed, err
+				return failed, err
 			case one[1].outputsDiffer(one[0]) == "" && one[1].gradientsDiffer(one[0]) == "":
 				reason = ""
 			}
@@ -177,13 +159,15 @@ func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (secon
 	if reason != "" {
 		reason = "blocks compute something else: " + reason
 	}
-	return seconds, reason, nil
+	return reason, nil
 }
 
 // lay returns bound programs in the layout to train in, with the weights of the
 // start, and the reason. ps are in the plain layout; b is a batch to compare
-// with. Of the two layouts the faster one is taken, but blocks only if they
-// compute what the plain layout does.
+// with. The layout is the one that costs less by grad's rule, which depends on
+// graph, shapes and processor alone: a clock would let the load of the machine
+// decide which bits a training gives. Blocks are used only if they compute what
+// the plain layout does. forced is a layout to use whatever it costs, or "".
 func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divided bool, forced string) (*programs, string, error) {
 	p, err := ps.at(b.tokens)
 	if err != nil {
@@ -208,26 +192,29 @@ func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divid
 		return ps, "the runtime has no blocks on this machine", nil
 	}
 	other := newPrograms(ps.library, ps.net, ps.classes, ps.threads, ps.n, block)
-	if _, err := other.at(b.tokens); err != nil {
+	q, err := other.at(b.tokens)
+	if err != nil {
 		if forced == blocked {
 			return nil, "", err
 		}
 		return ps, fmt.Sprintf("blocks do not run: %v", err), nil
 	}
+	costs := [2]float64{p.cost(block), q.cost(block)}
+	if forced == "" && costs[1] >= costs[0] {
+		return ps, fmt.Sprintf("by the operators and their sizes, a step in blocks takes %.2f times as long", costs[1]/costs[0]), nil
+	}
 	other.begin(start, divided)
 	if forced == blocked {
 		return other, "it was asked for", nil
 	}
-	seconds, reason, err := compare(ctx, [2]*programs{ps, other}, d, b)
+	reason, err := compare(ctx, [2]*programs{ps, other}, d, b)
 	switch {
 	case err != nil:
 		return nil, "", err
 	case reason != "":
 		return ps, reason, nil
-	case seconds[1] >= seconds[0]:
-		return ps, fmt.Sprintf("a step takes %.2g ms, in blocks %.2g ms", 1e3*seconds[0], 1e3*seconds[1]), nil
 	}
-	return other, fmt.Sprintf("a step takes %.2g ms, in the plain layout %.2g ms", 1e3*seconds[1], 1e3*seconds[0]), nil
+	return other, fmt.Sprintf("by the operators and their sizes, a step in the plain layout takes %.2f times as long", costs[0]/costs[1]), nil
 }
 
 // errNoBlocks is what a training that is to use blocks stops with where there

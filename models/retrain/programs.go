@@ -45,7 +45,8 @@ type program struct {
 	loss, logits            []float32
 	into                    [2][]tensor.View // outputs with gradients in gradients, and in more
 
-	convolves                 bool // somewhere behind the cut
+	convolves                 bool                      // somewhere behind the cut
+	cost                      func(block int64) float64 // of a step, see grad.Program.Cost
 	stepMemory, forwardMemory int64
 }
 
@@ -67,6 +68,7 @@ func (ps *programs) at(tokens int) (*program, error) {
 		return nil, err
 	}
 	p := &program{names: built.InputNames(), outputs: built.OutputNames()}
+	p.cost = built.Cost
 	p.stepMemory, p.forwardMemory = built.Memory(), forwardMemory(built, g)
 	p.convolves = slices.ContainsFunc(built.Forward.GetGraph().GetNode(), func(n *pb.NodeProto) bool { return n.GetOpType() == "Conv" })
 	if p.stepModel, err = onnx.Encode(built.Step); err != nil {

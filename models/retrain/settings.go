@@ -65,7 +65,7 @@ type Settings struct {
 	Progress func(Progress)
 
 	// For tests:
-	layout string // "plain" or "blocked": not measured
+	layout string // "plain" or "blocked", whatever it costs
 	eager  bool   // a checkpoint after each step
 }
 

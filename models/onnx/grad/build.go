@@ -70,7 +70,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	p.Weights = b.leaves(train, d)
 	p.inputs(g, t, o)
 	p.Step = b.model("step", p, p.OutputNames())
-	p.live = b.live(p.Step)
+	p.live, p.work = b.live(p.Step), b.workOf(p.Step)
 	p.Forward = b.model("forward", p, []string{p.Loss, p.Logits})
 	return p, nil
 }

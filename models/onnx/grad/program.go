@@ -53,6 +53,7 @@ type Program struct {
 	Logits string // an output N×K
 
 	live int64 // bytes of Step's tensors at their peak, see Memory
+	work work  // of Step, see Cost
 }
 
 // Input is a tensor that is fed.
