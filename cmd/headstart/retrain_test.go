@@ -266,21 +266,33 @@ func TestAugment(t *testing.T) {
 	p.fails(t, train+"--augment 1 --tail last:1 names.features", exitUsage, "--augment 1: only images have views", "names.features")
 }
 
-// TestATrainingWithViewsGoesOn stops a training behind a cut again and again, and
-// goes on with a feed that holds nothing: it ends with the same weights.
-func TestATrainingWithViewsGoesOn(t *testing.T) {
-	folder, err := filepath.Abs("testdata/backbones/vit")
+// TestATrainingBehindACutGoesOn stops a training behind a cut again and again,
+// and goes on with a feed that holds nothing: it ends with the same weights, of
+// images with views and of texts alike. What is in memory decides nothing.
+func TestATrainingBehindACutGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		backbone string
+		views    int
+	}{{"vit", 2}, {"distilbert", 0}} {
+		t.Run(c.backbone, func(t *testing.T) { goesOnBehindACut(t, c.backbone, c.views) })
+	}
+}
+
+func goesOnBehindACut(t *testing.T, name string, views int) {
+	folder, err := filepath.Abs("testdata/backbones/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPlace(t)
-	p.emojiOf(t, folder, "vit.features")
-	c, set, _ := opened(t, "vit.features")
+	p := retrainable(t, name)
+	features := name + ".features"
+	c, set, _ := opened(t, features)
 	spec, err := models.Resolve(folder, builtin.FS())
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Image.Alpha = "white"
+	if spec.Image != nil {
+		spec.Image.Alpha = "white"
+	}
 	tails, err := newTails(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +301,7 @@ func TestATrainingWithViewsGoesOn(t *testing.T) {
 	if err != nil || tail.cut == "" {
 		t.Fatalf("%+v, %v", tail, err)
 	}
-	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: 2, dtype: "f32", memory: 1 << 30, features: []string{"vit.features"}}
+	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: views, dtype: "f32", memory: 1 << 30, features: []string{features}}
 	j, err := openFeatures(o.features, c)
 	if err != nil {
 		t.Fatal(err)
@@ -313,7 +325,7 @@ func TestATrainingWithViewsGoesOn(t *testing.T) {
 		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
 		r := &retraining{
 			trainOptions: o, env: e, j: j, spec: spec, tails: tails, feeds: map[string]*extract.Feed{},
-			again: &again{&o.common, "train-head", j.sets[0], "vit.features", "", store, e},
+			again: &again{&o.common, "train-head", j.sets[0], features, p.emoji, store, e},
 		}
 		defer r.close()
 		location, err := runtime.Find("")
@@ -335,7 +347,7 @@ func TestATrainingWithViewsGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		if computed := feed.Cost().Computed; result.Status != "interrupted" && computed == 0 {
-			t.Error("no view was computed")
+			t.Error("nothing was computed")
 		}
 		return result
 	}
