@@ -13,6 +13,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
@@ -31,7 +32,7 @@ func lines(t *testing.T, before []string, lo, hi int) string {
 // rowsOf counts the sealed rows of spec in a cache.
 func rowsIn(t *testing.T, c *cache.Cache, spec *models.Spec) int {
 	t.Helper()
-	space, err := extract.Space(spec, spec.Taps[0])
+	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestDriftIsStopped(t *testing.T) {
 		if n := rowsIn(t, store(t, dir), spec); n != 20 || stats.Computed.Load() != 0 {
 			t.Errorf("the cache has %d rows after the run, want the 20 that it had", n)
 		}
-		space, _ := extract.Space(spec, spec.Taps[0])
+		space, _ := contract.SpaceOf(spec, spec.Taps[0])
 		if drift.Space != space.Fingerprint() || drift.Checked != 8 || drift.Limit != 0.9999 || !(drift.Cosine < 0.9999) {
 			t.Errorf("%+v", drift)
 		}
@@ -534,7 +535,7 @@ func TestRecompute(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := store(t, dir)
-	space, _ := extract.Space(spec, spec.Taps[0])
+	space, _ := contract.SpaceOf(spec, spec.Taps[0])
 	reader, err := c.Reader(space)
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
@@ -291,7 +292,7 @@ func flatSpec() *models.Spec {
 func TestFeedCached(t *testing.T) {
 	spec, path, c := flatSpec(), emoji(t, 6), store(t, t.TempDir())
 	s := extracted(t, c, spec, path)
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
@@ -22,7 +23,7 @@ import (
 
 // newRecord begins a feature set of what a fake backbone gives.
 func newRecord(path string, spec *models.Spec) (*extract.Record, error) {
-	space, err := extract.Space(spec, spec.Taps[0])
+	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +203,7 @@ func TestSeveralProcessesShareACache(t *testing.T) {
 			by[key]++
 		}
 	}
-	space, err := extract.Space(spec, spec.Taps[0])
+	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -24,7 +25,7 @@ type tap struct {
 }
 
 func newTaps(spec *models.Spec) (*taps, error) {
-	spaces, err := Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		return nil, err
 	}

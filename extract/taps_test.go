@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
@@ -27,7 +28,7 @@ func tapped(spec *models.Spec, outputs ...string) *models.Spec {
 // tapRows returns the rows of keys in the space of each tap.
 func tapRows(t *testing.T, c *cache.Cache, spec *models.Spec, keys []cache.Key) (all [][]float32, held []int) {
 	t.Helper()
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestDriftOfOneTap(t *testing.T) {
 	}
 	other := tapped(spec)
 	other.Taps[1].Output = "a'"
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
@@ -102,7 +103,7 @@ func TestFeedViewsAtACut(t *testing.T) {
 		}
 		want = append(want, row)
 	}
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
@@ -64,7 +65,7 @@ func (a *again) gone(missing int) error {
 // joined returns the set in the spaces of spec's taps. What the cache lacks of them
 // is computed; a cache that cannot be written is an error then.
 func (a *again) joined(ctx context.Context, spec *models.Spec) (*joined, error) {
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		return nil, err
 	}

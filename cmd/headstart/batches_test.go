@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // backboneFolder writes an image backbone of 8 values into the folder name:

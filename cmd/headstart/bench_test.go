@@ -20,6 +20,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
@@ -269,7 +270,7 @@ func madeUpRows(b *testing.B, dir string, contents [][]byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	space, err := extract.Space(spec, spec.Taps[0])
+	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 
@@ -13,6 +11,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 )
 
 func cacheCommand(e *env) *command {
@@ -181,32 +180,9 @@ func short(fingerprint string) string { return fingerprint[:min(12, len(fingerpr
 
 // describe says in a line what a space's embeddings are.
 func describe(s *cache.Space) string {
-	var id struct {
-		Model        struct{ SHA256 string }
-		Output, Pool string
-		Post         string
-		Prep         struct {
-			Impl, Alpha string
-			MaxLen      int `json:"max_len"`
-			Resize      struct{ Filter string }
-			Crop        struct{ W, H int }
-		}
-	}
-	if err := json.Unmarshal(s.JSON(), &id); err != nil {
+	d, err := contract.Describe(s.JSON())
+	if err != nil {
 		return err.Error()
 	}
-	out := fmt.Sprintf("model %.12s, %s, pooling %s", id.Model.SHA256, id.Output, id.Pool)
-	if id.Post != "" {
-		out += ", " + id.Post
-	}
-	switch p := &id.Prep; {
-	case strings.HasPrefix(p.Impl, "image/"):
-		out += fmt.Sprintf("; images %d×%d, %s, alpha %s", p.Crop.W, p.Crop.H, p.Resize.Filter, p.Alpha)
-	case strings.HasPrefix(p.Impl, "text/"):
-		out += fmt.Sprintf("; texts of at most %d tokens", p.MaxLen)
-	}
-	if s.DType() == "f16" {
-		out += "; float16"
-	}
-	return out
+	return d.String()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 // verifySeed drives which samples --recompute takes.
@@ -294,20 +297,11 @@ func drawn(set *features.Set, reader *cache.Reader, k int) map[string]cache.Key 
 // specOf resolves the backbone of a feature set, as it was for one of its
 // spaces.
 func specOf(meta *features.Meta, space *cache.Space) (*models.Spec, error) {
-	s := sampling{backbone: meta.Backbone, taps: []string{tapOf(space.JSON())}, dtype: space.DType(), alpha: meta.Reading["alpha"], exif: meta.Reading["exif"], grey16: meta.Reading["grey16"]}
-	spec, err := s.resolve(models.Modality(meta.Modality))
-	if err != nil {
-		return nil, err
+	spec, err := contract.Recall(meta.Backbone, []json.RawMessage{space.JSON()}, builtin.FS())
+	if d, ok := errors.AsType[*contract.DifferenceError](err); ok {
+		return nil, fmt.Errorf("the backbone %s is another one now, so its rows cannot be computed again: %s is %s in the set and %s here", meta.Backbone, d.Field, d.Was, d.Is)
 	}
-	now, err := extract.Space(spec, spec.Taps[0])
-	if err != nil {
-		return nil, err
-	}
-	if ds := space.Diff(now); len(ds) > 0 {
-		d := ds[0]
-		return nil, fmt.Errorf("the backbone %s is another one now, so its rows cannot be computed again: %s is %s in the set and %s here", spec.Name, d.Field, d.A, d.B)
-	}
-	return spec, nil
+	return spec, err
 }
 
 // conclude prints what was found.

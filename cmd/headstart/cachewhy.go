@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
@@ -173,7 +173,7 @@ func askSource(ctx context.Context, s *sampling, paths []string, e *env) ([]ques
 	if err != nil {
 		return nil, err
 	}
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -389,12 +389,12 @@ func backboneOf(sha256 string) string {
 
 // inWords describes a space, with its backbone's name if that is known.
 func inWords(s *cache.Space) string {
-	var id struct{ Model struct{ SHA256 string } }
-	if err := json.Unmarshal(s.JSON(), &id); err != nil {
+	d, err := contract.Describe(s.JSON())
+	if err != nil {
 		return err.Error()
 	}
-	if name := backboneOf(id.Model.SHA256); name != "" {
-		return name + ", " + describe(s)
+	if name := backboneOf(d.Model); name != "" {
+		return name + ", " + d.String()
 	}
-	return describe(s)
+	return d.String()
 }

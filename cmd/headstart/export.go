@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
@@ -79,18 +80,21 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	if len(f.Spaces) > 1 && oneBackbone(spacesOf(f)) {
+	if len(f.Spaces) > 1 && contract.OneBackbone(spacesOf(f)) {
 		return fmt.Errorf("%s takes %d taps of the backbone, and a model can be made only where the features are one tap; predict takes samples all the same", o.head, len(f.Spaces))
 	}
 	if len(f.Spaces) > 1 {
 		return fmt.Errorf("%s takes %d feature sets; only a head on one is a model with its backbone", o.head, len(f.Spaces))
 	}
 	reading := &sampling{backbone: o.backbone}
-	m, err := modalityOf(f.Spaces[0].JSON)
+	d, err := contract.Describe(f.Spaces[0].JSON)
+	if err == nil && d.Modality == "" {
+		err = errors.New("the head's space does not tell whether its samples are images or texts")
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.head, err)
 	}
-	spec, err := reading.contract(o.head, f, m)
+	spec, err := reading.recall(o.head, f, d.Modality)
 	if err != nil {
 		return err
 	}
@@ -161,26 +165,6 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "run on %d samples that were made up, it gives the probabilities of backbone and head, to within %.1g\n", w.Samples, w.MaxDifference)
 	return nil
-}
-
-// modalityOf tells by a space what its samples are.
-func modalityOf(space json.RawMessage) (models.Modality, error) {
-	var id struct {
-		Prep struct {
-			Tokenizer string `json:"tokenizer_sha256"`
-			Layout    string
-		}
-	}
-	if err := json.Unmarshal(space, &id); err != nil {
-		return "", fmt.Errorf("the head's space: %w", err)
-	}
-	switch {
-	case id.Prep.Tokenizer != "":
-		return models.Text, nil
-	case id.Prep.Layout != "":
-		return models.Image, nil
-	}
-	return "", fmt.Errorf("the head's space does not tell whether its samples are images or texts")
 }
 
 // takeTail gives spec the tap that the tail of a head ends in, if it has one.

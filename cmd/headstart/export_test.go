@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -289,13 +288,4 @@ func TestExportExternalData(t *testing.T) {
 		t.Error(err)
 	}
 	p.fails(t, "export tail.head.onnx --out model", exitFailed, "not empty")
-}
-
-// A space tells what its samples are.
-func TestModalityOf(t *testing.T) {
-	for space, want := range map[string]string{`{"prep":{"tokenizer_sha256":"00"}}`: "text", `{"prep":{"layout":"nchw"}}`: "image", `{}`: "", `{"prep":1}`: ""} {
-		if have, err := modalityOf(json.RawMessage(space)); string(have) != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %s %v", space, have, err)
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
@@ -102,7 +103,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if err != nil {
 		return err
 	}
-	spaces, err := extract.Spaces(spec)
+	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		return err
 	}

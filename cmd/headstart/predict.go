@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,13 +14,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 type predictOptions struct {
@@ -121,7 +123,7 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 		sum, err = predictFeatures(ctx, o, f, e)
 	case sets > 0:
 		return usagef("give either feature sets or sources of samples, not both")
-	case len(f.Spaces) > 1 && !oneBackbone(spacesOf(f)):
+	case len(f.Spaces) > 1 && !contract.OneBackbone(spacesOf(f)):
 		return fmt.Errorf("%s takes %d feature sets; extract them first:\n%s\nthen: headstart predict %s %s",
 			o.head, len(f.Spaces), extractCommands(f), o.head, strings.Join(setNames(f), " "))
 	default:
@@ -239,7 +241,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		return nil, err
 	}
 	defer src.Close()
-	spec, err := o.contract(o.head, f, src.Modality())
+	spec, err := o.recall(o.head, f, src.Modality())
 	if err != nil {
 		return nil, err
 	}
@@ -305,65 +307,75 @@ func (s *predictSink) Take(rows []extract.Row) error {
 	return s.table.flush()
 }
 
-// contract returns the backbone of a head, for samples of modality m, with the input contract and the
-// taps that the head's features had. If those are of several spaces, the spaces differ in their taps alone.
-func (s *sampling) contract(headFile string, f *file.File, m models.Modality) (*models.Spec, error) {
-	if s.backbone == "" {
-		s.backbone = f.Spaces[0].Backbone
+// recall returns the backbone of a head, for samples of modality m, with the
+// input contract and the taps that the head's features had.
+func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*models.Spec, error) {
+	name := s.backbone
+	if name == "" {
+		name = f.Spaces[0].Backbone
 	}
-	if err := s.adopt(spacesOf(f)); err != nil {
+	d, err := contract.Describe(f.Spaces[0].JSON)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", headFile, err)
+	}
+	if d.Modality != m {
+		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, d.Modality, m)
+	}
+	if err := s.agree(f); err != nil {
 		return nil, err
 	}
-	spec, err := s.resolve(m)
-	if err != nil && s.backbone == f.Spaces[0].Backbone {
+	spec, err := contract.Recall(name, spacesOf(f), builtin.FS())
+	if m, ok := errors.AsType[*contract.ModalityError](err); ok {
+		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, m.Takes, m.Have)
+	}
+	if d, ok := errors.AsType[*contract.DifferenceError](err); ok {
+		return nil, fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, d.Field, d.Was, d.Is)
+	}
+	if err != nil && name == f.Spaces[0].Backbone {
 		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
 	}
-	if err != nil {
-		return nil, err
-	}
-	spaces, err := extract.Spaces(spec)
-	if err != nil {
-		return nil, err
-	}
-	for i, space := range spaces {
-		if err := sameSpace(headFile, f.Spaces[i].JSON, space); err != nil {
-			return nil, err
-		}
-	}
-	return spec, nil
+	return spec, err
 }
 
-// adopt takes the taps, the dtype and the image policies over from the spaces that a head was fitted
-// on, which differ in their taps alone. A flag that says otherwise is an error.
-func (s *sampling) adopt(spaces []json.RawMessage) error {
-	var taps []string
-	for _, space := range spaces {
-		taps = append(taps, tapOf(space))
+// agree is an error if a flag says otherwise than the spaces that a head was
+// fitted on, which differ in their taps alone.
+func (s *sampling) agree(f *file.File) error {
+	taps, err := tapsOf(f)
+	if err != nil {
+		return err
 	}
-	if len(s.taps) > 0 && !slices.Equal(s.taps, taps) {
-		return usagef("--tap %s: the head was fitted on features of %s; leave the flag out", strings.Join(s.taps, " --tap "), strings.Join(taps, ", "))
+	if len(s.choice.Taps) > 0 && !slices.Equal(s.choice.Taps, taps) {
+		return usagef("--tap %s: the head was fitted on features of %s; leave the flag out", strings.Join(s.choice.Taps, " --tap "), strings.Join(taps, ", "))
 	}
-	s.taps = taps
-	var id struct {
-		DType string
-		Prep  struct{ Alpha, EXIF, Grey16 string }
+	d, err := contract.Describe(f.Spaces[0].JSON)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(spaces[0], &id); err != nil {
-		return fmt.Errorf("the head's space: %w", err)
-	}
-	for _, p := range []struct {
-		flag  string
-		given *string
-		fixed string
-	}{{"dtype", &s.dtype, id.DType}, {"alpha", &s.alpha, id.Prep.Alpha}, {"exif", &s.exif, id.Prep.EXIF}, {"grey16", &s.grey16, id.Prep.Grey16}} {
-		if *p.given != "" && p.fixed != "" && *p.given != p.fixed {
-			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", p.flag, *p.given, p.fixed)
-		}
-		if p.fixed != "" { // an image has them all, a text has the dtype alone
-			*p.given = p.fixed
+	fixed := append(d.Image.List(), contract.Policy{Name: "dtype", Value: d.DType})
+	for _, given := range append(s.choice.Image.List(), contract.Policy{Name: "dtype", Value: s.choice.DType}) {
+		i := slices.IndexFunc(fixed, func(p contract.Policy) bool { return p.Name == given.Name })
+		switch {
+		case given.Value == "":
+		case i < 0:
+			return usagef("--%s is for images; the source holds %ss", given.Name, d.Modality)
+		case fixed[i].Value != "" && fixed[i].Value != given.Value:
+			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", given.Name, given.Value, fixed[i].Value)
 		}
 	}
 	return nil
+}
+
+// tapsOf lists the taps of a head's features, as --tap takes them.
+func tapsOf(f *file.File) ([]string, error) {
+	var taps []string
+	for _, space := range f.Spaces {
+		d, err := contract.Describe(space.JSON)
+		if err != nil {
+			return nil, err
+		}
+		taps = append(taps, d.Tap())
+	}
+	return taps, nil
 }
 
 // checkSpaces compares the spaces of features with those that a head was fitted
@@ -371,30 +383,16 @@ func (s *sampling) adopt(spaces []json.RawMessage) error {
 // says how to extract those.
 func checkSpaces(headFile string, f *file.File, j *joined) error {
 	err := features.CheckSpaces(spacesOf(f), j.sets...)
-	if err == nil || len(j.sets) != 1 || len(f.Spaces) < 2 || !oneBackbone(slices.Concat(spacesOf(f), j.spaces())) {
+	if err == nil || len(j.sets) != 1 || len(f.Spaces) < 2 || !contract.OneBackbone(slices.Concat(spacesOf(f), j.spaces())) {
 		return err
 	}
 	meta := j.sets[0].Meta
 	meta.Reading = maps.Clone(meta.Reading)
-	var taps []string
-	for _, space := range f.Spaces {
-		taps = append(taps, tapOf(space.JSON))
+	taps, terr := tapsOf(f)
+	if terr != nil {
+		return terr
 	}
 	meta.Reading["tap"] = strings.Join(taps, "\n")
 	name := strings.TrimSuffix(filepath.Base(headFile), ".head.onnx") + "+taps.features"
 	return fmt.Errorf("%s takes %d taps of the backbone; extract them:\n  %s\nand give it %s", headFile, len(f.Spaces), meta.Command(name), name)
-}
-
-// sameSpace is nil if samples would be embedded as those that the head was
-// fitted on were.
-func sameSpace(headFile string, want json.RawMessage, got *cache.Space) error {
-	space, err := cache.ParseSpace(want)
-	if err != nil {
-		return fmt.Errorf("%s: %w", headFile, err)
-	}
-	if diff := space.Diff(got); len(diff) > 0 {
-		d := diff[0]
-		return fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, d.Field, d.A, d.B)
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
@@ -387,7 +388,7 @@ func (r *retraining) whyNotCached(t *tail) string {
 // activations puts the activations at a cut into the cache, as far as they are
 // not there, and returns a reader of them; nil if the cache cannot be written.
 func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *runtime.Lazy) (extract.Rows, error) {
-	space, err := extract.Space(spec, spec.Taps[0])
+	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
 	}

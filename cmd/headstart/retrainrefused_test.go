@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 // TestGraphsThatCannotBeRetrained takes backbones whose graphs stand in the way:

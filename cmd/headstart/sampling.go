@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
@@ -21,11 +23,7 @@ import (
 type sampling struct {
 	backbone string
 	source   source.Options
-	taps     []string // none: the backbone's own
-	dtype    string
-	alpha    string
-	exif     string
-	grey16   string
+	choice   contract.Choice
 	batch    int
 	maxBad   string
 	given    []string // flags that stand on the command line or in the environment
@@ -79,7 +77,10 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
 			Stdin: ctx.App.Reader,
 		},
-		taps: ctx.StringSlice("tap"), dtype: ctx.String("dtype"), alpha: ctx.String("alpha"), exif: ctx.String("exif"), grey16: ctx.String("grey16"),
+		choice: contract.Choice{
+			Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype"),
+			Image: contract.Policies{Alpha: ctx.String("alpha"), EXIF: ctx.String("exif"), Grey16: ctx.String("grey16")},
+		},
 		batch: ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
 	}
 	if ctx.IsSet("batch-size") && s.batch < 1 {
@@ -88,18 +89,18 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	if err := oneOf("format", s.source.Format, source.Formats...); err != nil {
 		return nil, err
 	}
-	if s.dtype != "" {
-		if err := oneOf("dtype", s.dtype, "f32", "f16"); err != nil {
-			return nil, err
+	for _, f := range []struct {
+		name, value string
+		choices     []string
+	}{
+		{"dtype", s.choice.DType, contract.DTypes},
+		{"exif", s.choice.Image.EXIF, []string{"apply", "ignore"}},
+		{"grey16", s.choice.Image.Grey16, []string{"clip", "scale"}},
+	} {
+		if f.value == "" {
+			continue
 		}
-	}
-	if s.exif != "" {
-		if err := oneOf("exif", s.exif, "apply", "ignore"); err != nil {
-			return nil, err
-		}
-	}
-	if s.grey16 != "" {
-		if err := oneOf("grey16", s.grey16, "clip", "scale"); err != nil {
+		if err := oneOf(f.name, f.value, f.choices...); err != nil {
 			return nil, err
 		}
 	}
@@ -115,20 +116,12 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	return s, err
 }
 
-// defaultBackbone names the built-in backbone of a modality.
-func defaultBackbone(m models.Modality) string {
-	if m == models.Text {
-		return "all-minilm-l6-v2"
-	}
-	return "efficientnet-lite0"
-}
-
 // resolve finds the backbone for samples of modality m and applies the flags
 // that belong to its input contract.
 func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	name := s.backbone
 	if name == "" {
-		name = defaultBackbone(m)
+		name = contract.DefaultBackbone(m)
 	}
 	spec, err := models.Resolve(name, builtin.FS())
 	if err != nil {
@@ -137,49 +130,25 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if spec.Modality != m {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
 	}
-	if len(s.taps) > 0 && !s.ownTap(spec) {
-		if err := spec.SetTaps(s.taps); err != nil {
-			return nil, err
-		}
+	err = s.choice.Apply(spec)
+	if policy, ok := errors.AsType[*contract.PolicyError](err); ok {
+		return nil, usagef("--%s is for images; the source holds %ss", policy.Policy, m)
 	}
-	if s.dtype != "" {
-		for i := range spec.Taps {
-			spec.Taps[i].DType = s.dtype
-		}
-	}
-	if spec.Image == nil {
-		for flag, value := range map[string]string{"alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
-			if value != "" {
-				return nil, usagef("--%s is for images; the source holds texts", flag)
-			}
-		}
-		return spec, nil
-	}
-	for value, field := range map[*string]*string{&s.alpha: &spec.Image.Alpha, &s.exif: &spec.Image.EXIF, &s.grey16: &spec.Image.Grey16} {
-		if *value != "" {
-			*field = *value
-		}
-	}
-	return spec, nil
-}
-
-// ownTap tells whether the taps that are asked for are the backbone's own.
-func (s *sampling) ownTap(spec *models.Spec) bool {
-	own := spec.Taps[0]
-	return len(s.taps) == 1 && len(spec.Taps) == 1 && s.taps[0] == own.Output+":"+own.Pooling
+	return spec, err
 }
 
 // reading says how the samples were read, by flag, so that the same command
 // can be given again.
 func (s *sampling) reading(src *source.Source) map[string]string {
 	out := src.Describe()
-	for flag, value := range map[string]string{"dtype": s.dtype, "alpha": s.alpha, "exif": s.exif, "grey16": s.grey16} {
-		if value != "" {
-			out[flag] = value
-		}
+	if s.choice.DType != "" {
+		out["dtype"] = s.choice.DType
 	}
-	if len(s.taps) > 0 {
-		out["tap"] = strings.Join(s.taps, "\n")
+	for _, p := range s.choice.Image.List() {
+		out[p.Name] = p.Value
+	}
+	if len(s.choice.Taps) > 0 {
+		out["tap"] = strings.Join(s.choice.Taps, "\n")
 	}
 	return out
 }

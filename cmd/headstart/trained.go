@@ -12,11 +12,11 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 )
@@ -45,8 +45,12 @@ func newHeadFile(o *trainOptions, j *joined, r *experiment.Result) (*file.File, 
 				return nil, fmt.Errorf("%s: %w", o.features[k], err)
 			}
 			f.Spaces = append(f.Spaces, file.Space{JSON: raw, Backbone: set.Meta.Backbone})
+			d, err := contract.Describe(raw)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", o.features[k], err)
+			}
 			t.Features = append(t.Features, report.Features{
-				Name: o.features[k], Backbone: set.Meta.Backbone, Tap: tapOf(raw), Dim: space.Dim(),
+				Name: o.features[k], Backbone: set.Meta.Backbone, Tap: d.Tap(), Dim: space.Dim(),
 			})
 		}
 	}
@@ -103,15 +107,6 @@ func (j *joined) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// tapOf names a space's tap with its pooling.
-func tapOf(space json.RawMessage) string {
-	var id struct{ Output, Pool string }
-	if err := json.Unmarshal(space, &id); err != nil {
-		return ""
-	}
-	return id.Output + ":" + id.Pool
-}
-
 // checkReplace says whether a head may take the place of the file at path: if
 // there is none, or a head on features of the same sources and spaces. One that
 // --tail auto has put on more taps of the one space is on the same.
@@ -122,7 +117,7 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 		return nil
 	case err != nil:
 		return fmt.Errorf("%s is there already and is not a head that could be replaced (%w); name another file with --out", path, err)
-	case len(spaces) == 1 && len(f.Spaces) > 1 && oneBackbone(spacesOf(f)):
+	case len(spaces) == 1 && len(f.Spaces) > 1 && contract.OneBackbone(spacesOf(f)):
 		f.Spaces = f.Spaces[:1]
 	case len(f.Spaces) != len(spaces):
 		return fmt.Errorf("%s is there already, a head of %d feature sets, not of %d; name another file with --out", path, len(f.Spaces), len(spaces))
@@ -154,28 +149,6 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 		return fmt.Errorf("%s is there already, a head on samples of %s and not of %s; name another file with --out", path, t.Sources, sources)
 	}
 	return nil
-}
-
-// oneBackbone tells whether spaces differ in their taps alone, so that one forward
-// pass gives them all.
-func oneBackbone(spaces []json.RawMessage) bool {
-	first, err := cache.ParseSpace(spaces[0])
-	for _, raw := range spaces {
-		if err != nil {
-			return false
-		}
-		var other *cache.Space
-		if other, err = cache.ParseSpace(raw); err != nil {
-			return false
-		}
-		for _, d := range first.Diff(other) {
-			field, _, _ := strings.Cut(d.Field, ".")
-			if !slices.Contains([]string{"output", "pool", "dim", "shape", "post"}, field) {
-				return false
-			}
-		}
-	}
-	return err == nil
 }
 
 // spacesOf lists space.json of a head's columns.

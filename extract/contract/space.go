@@ -1,4 +1,4 @@
-package extract
+package contract
 
 import (
 	"fmt"
@@ -9,14 +9,14 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// Spaces returns the space of each tap of spec.
-func Spaces(spec *models.Spec) ([]*cache.Space, error) {
+// SpacesOf returns the space of each tap of spec.
+func SpacesOf(spec *models.Spec) ([]*cache.Space, error) {
 	if len(spec.Taps) == 0 {
-		return nil, fmt.Errorf("extract: backbone %s: it has no tap", spec.Name)
+		return nil, fmt.Errorf("contract: backbone %s: it has no tap", spec.Name)
 	}
 	spaces := make([]*cache.Space, len(spec.Taps))
 	for i, tap := range spec.Taps {
-		s, err := Space(spec, tap)
+		s, err := SpaceOf(spec, tap)
 		if err != nil {
 			return nil, err
 		}
@@ -25,10 +25,10 @@ func Spaces(spec *models.Spec) ([]*cache.Space, error) {
 	return spaces, nil
 }
 
-// Space returns the identity of the embeddings that a tap of spec gives:
+// SpaceOf returns the identity of the embeddings that a tap of spec gives:
 // everything that makes two of its vectors comparable, and nothing (batch size,
 // threads, paths, times) that does not.
-func Space(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
+func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 	model := map[string]any{"sha256": spec.Weights.SHA256}
 	if len(spec.Weights.External) > 0 {
 		var external []any
@@ -47,7 +47,7 @@ func Space(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 		prep = spec.Text.Prep()
 		prep["impl"] = text.Impl
 	default:
-		return nil, fmt.Errorf("extract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
+		return nil, fmt.Errorf("contract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 	}
 	dtype := tap.DType
 	if dtype == "" {
@@ -68,7 +68,7 @@ func Space(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 			n *= int(d)
 		}
 		if len(tap.Shape) < 2 || n != tap.Dim {
-			return nil, fmt.Errorf("extract: backbone %s: tap %s: %d values are not all those of a tensor of shape %v", spec.Name, tap.Output, tap.Dim, tap.Shape)
+			return nil, fmt.Errorf("contract: backbone %s: tap %s: %d values are not all those of a tensor of shape %v", spec.Name, tap.Output, tap.Dim, tap.Shape)
 		}
 		identity["shape"] = tap.Shape[1:]
 	}

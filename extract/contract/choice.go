@@ -1,0 +1,107 @@
+package contract
+
+import (
+	"fmt"
+
+	"github.com/headstart-ml/headstart/models"
+)
+
+// DefaultBackbone names the built-in backbone that is used for samples of a
+// modality if none is named.
+func DefaultBackbone(m models.Modality) string {
+	if m == models.Text {
+		return "all-minilm-l6-v2"
+	}
+	return "efficientnet-lite0"
+}
+
+// DTypes lists how a value of an embedding can be kept, the default first.
+var DTypes = []string{"f32", "f16"}
+
+// Choice is what a user may choose of a backbone's contract. An empty field
+// leaves what the backbone has.
+type Choice struct {
+	Taps  []string // each TENSOR or TENSOR:POOLING
+	DType string   // how embeddings are kept, one of DTypes
+	Image Policies // of an image backbone
+}
+
+// Policies say what happens to images of which there is more than one reading;
+// see models.ImageSpec for the values.
+type Policies struct {
+	Alpha  string // transparency
+	EXIF   string // the orientation tag
+	Grey16 string // 16-bit grey
+}
+
+// A Policy is one of Policies, by its name in a space.
+type Policy struct{ Name, Value string }
+
+// List returns those that are set.
+func (p Policies) List() []Policy {
+	var all []Policy
+	for _, one := range []Policy{{"alpha", p.Alpha}, {"exif", p.EXIF}, {"grey16", p.Grey16}} {
+		if one.Value != "" {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// PolicyError says that a policy for images was chosen for a backbone that
+// takes none.
+type PolicyError struct {
+	Backbone string
+	Policy   string // "alpha", "exif" or "grey16"
+	Takes    models.Modality
+}
+
+func (e *PolicyError) Error() string {
+	return fmt.Sprintf("contract: backbone %s: %s is for images, and it takes %ss", e.Backbone, e.Policy, e.Takes)
+}
+
+// Apply changes spec as c says. An error of SetTaps is as it is; a policy that
+// does not fit is a *PolicyError.
+func (c *Choice) Apply(spec *models.Spec) error {
+	if len(c.Taps) > 0 && !own(spec, c.Taps) {
+		if err := spec.SetTaps(c.Taps); err != nil {
+			return err
+		}
+	}
+	if c.DType != "" {
+		taps := make([]models.Tap, len(spec.Taps))
+		for i, t := range spec.Taps {
+			t.DType = c.DType
+			taps[i] = t
+		}
+		spec.Taps = taps
+	}
+	policies := c.Image.List()
+	if len(policies) == 0 {
+		return nil
+	}
+	if spec.Image == nil {
+		return &PolicyError{spec.Name, policies[0].Name, spec.Modality}
+	}
+	image := *spec.Image
+	for _, p := range []struct {
+		to   *string
+		from string
+	}{{&image.Alpha, c.Image.Alpha}, {&image.EXIF, c.Image.EXIF}, {&image.Grey16, c.Image.Grey16}} {
+		if p.from != "" {
+			*p.to = p.from
+		}
+	}
+	spec.Image = &image
+	return nil
+}
+
+// own tells whether the taps that are asked for are the backbone's own, whose
+// graph is run as it is.
+func own(spec *models.Spec, taps []string) bool {
+	t := spec.Taps[0]
+	return len(taps) == 1 && len(spec.Taps) == 1 && taps[0] == t.Output+":"+t.Pooling
+}
+
+// TapName writes a tap as Choice.Taps takes it.
+func TapName(t models.Tap) string { return t.Output + ":" + t.Pooling }

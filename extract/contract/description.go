@@ -1,0 +1,84 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/headstart-ml/headstart/models"
+)
+
+// Description is what a space says of its embeddings, in words and numbers. It
+// is not all of a space: two that differ may have the same description.
+type Description struct {
+	Model    string // SHA-256 of the ONNX file, hex
+	Output   string // the tensor that is tapped
+	Pooling  string
+	Post     string // what is done to a pooled vector last, "" or "l2"
+	Dim      int
+	DType    string          // how a value is kept
+	Modality models.Modality // of the samples, "" if the space does not tell
+	MaxLen   int             // tokens of a text, special ones included
+	Image    Policies        // of images
+	Width    int             // of what the backbone gets of an image, pixels
+	Height   int
+	Filter   string // of resizing an image
+}
+
+// Describe reads space.json of a space.
+func Describe(space json.RawMessage) (*Description, error) {
+	var id struct {
+		Model                     struct{ SHA256 string }
+		Output, Pool, Post, DType string
+		Dim                       int
+		Prep                      struct {
+			Impl, Alpha, EXIF, Grey16, Layout string
+			Tokenizer                         string `json:"tokenizer_sha256"`
+			MaxLen                            int    `json:"max_len"`
+			Resize                            struct {
+				W, H   int
+				Filter string
+			}
+			Crop struct{ W, H int }
+		}
+	}
+	if err := json.Unmarshal(space, &id); err != nil {
+		return nil, fmt.Errorf("contract: space: %w", err)
+	}
+	p := &id.Prep
+	d := &Description{
+		Model: id.Model.SHA256, Output: id.Output, Pooling: id.Pool, Post: id.Post, Dim: id.Dim, DType: id.DType,
+		MaxLen: p.MaxLen, Image: Policies{p.Alpha, p.EXIF, p.Grey16}, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
+	}
+	if d.Width == 0 {
+		d.Width, d.Height = p.Resize.W, p.Resize.H
+	}
+	switch {
+	case p.Tokenizer != "" || strings.HasPrefix(p.Impl, "text/"):
+		d.Modality = models.Text
+	case p.Layout != "" || strings.HasPrefix(p.Impl, "image/"):
+		d.Modality = models.Image
+	}
+	return d, nil
+}
+
+// Tap names the tap with its pooling, as Choice.Taps takes it.
+func (d *Description) Tap() string { return d.Output + ":" + d.Pooling }
+
+// String says in a line what the embeddings are.
+func (d *Description) String() string {
+	out := fmt.Sprintf("model %.12s, %s, pooling %s", d.Model, d.Output, d.Pooling)
+	if d.Post != "" {
+		out += ", " + d.Post
+	}
+	switch d.Modality {
+	case models.Image:
+		out += fmt.Sprintf("; images %d×%d, %s, alpha %s", d.Width, d.Height, d.Filter, d.Image.Alpha)
+	case models.Text:
+		out += fmt.Sprintf("; texts of at most %d tokens", d.MaxLen)
+	}
+	if d.DType == "f16" {
+		out += "; float16"
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// DifferenceError says that a backbone does not give embeddings of a space any
+// more: it is another one now, or this program prepares samples in another way.
+type DifferenceError struct {
+	Backbone string
+	Space    int    // the number of the space, from 0
+	Field    string // of the space's identity, such as "prep.alpha"
+	Was      string // in the space, "" if it is absent
+	Is       string // now, "" if it is absent
+}
+
+func (e *DifferenceError) Error() string {
+	return fmt.Sprintf("contract: backbone %s: %s is %s in the space, and %s now", e.Backbone, e.Field, e.Was, e.Is)
+}
+
+// ModalityError says that a backbone takes other samples than there are.
+type ModalityError struct {
+	Backbone    string
+	Takes, Have models.Modality
+}
+
+func (e *ModalityError) Error() string {
+	return fmt.Sprintf("contract: backbone %s: it takes %ss, not %ss", e.Backbone, e.Takes, e.Have)
+}
+
+// Recall resolves a backbone with the contract that spaces record, one a tap:
+// the taps, how they are kept, and the policies for images. spaces differ in
+// their taps alone, see OneBackbone. builtin holds the built-in backbones; with
+// nil there are none. If the backbone does not give embeddings of these spaces,
+// the error is a *DifferenceError, or a *ModalityError if it takes other
+// samples.
+func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.Spec, error) {
+	if !OneBackbone(spaces) {
+		return nil, fmt.Errorf("contract: backbone %s: the %d spaces are not those of taps of one backbone", backbone, len(spaces))
+	}
+	spec, err := models.Resolve(backbone, builtin)
+	if err != nil {
+		return nil, err
+	}
+	d, err := Describe(spaces[0])
+	if err != nil {
+		return nil, err
+	}
+	if d.Modality != spec.Modality {
+		return nil, &ModalityError{backbone, spec.Modality, d.Modality}
+	}
+	c, err := chosen(spaces)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Apply(spec); err != nil {
+		return nil, err
+	}
+	now, err := SpacesOf(spec)
+	if err != nil {
+		return nil, err
+	}
+	for i, raw := range spaces {
+		was, err := cache.ParseSpace(raw)
+		if err != nil {
+			return nil, fmt.Errorf("contract: space: %w", err)
+		}
+		if ds := was.Diff(now[i]); len(ds) > 0 {
+			return nil, &DifferenceError{spec.Name, i, ds[0].Field, ds[0].A, ds[0].B}
+		}
+	}
+	return spec, nil
+}
+
+// chosen is the choice that spaces record.
+func chosen(spaces []json.RawMessage) (*Choice, error) {
+	c := new(Choice)
+	for _, raw := range spaces {
+		d, err := Describe(raw)
+		if err != nil {
+			return nil, err
+		}
+		c.Taps = append(c.Taps, d.Tap())
+		c.DType, c.Image = d.DType, d.Image
+	}
+	return c, nil
+}
+
+// OneBackbone tells whether spaces, at least one, differ in their taps alone,
+// so that one forward pass gives embeddings of them all.
+func OneBackbone(spaces []json.RawMessage) bool {
+	if len(spaces) == 0 {
+		return false
+	}
+	first, err := cache.ParseSpace(spaces[0])
+	for _, raw := range spaces {
+		if err != nil {
+			return false
+		}
+		var other *cache.Space
+		if other, err = cache.ParseSpace(raw); err != nil {
+			return false
+		}
+		for _, d := range first.Diff(other) {
+			field, _, _ := strings.Cut(d.Field, ".")
+			if !slices.Contains([]string{"output", "pool", "dim", "shape", "post"}, field) {
+				return false
+			}
+		}
+	}
+	return err == nil
+}
