@@ -2,7 +2,8 @@
 # fetch.sh DIR puts the ONNX Runtime library into DIR: from the official wheel
 # with pip (no matching Python is needed), or, where there is no pip, from the
 # official npm package. The archive's SHA-256 must stand in checksums.txt. It
-# does nothing if DIR has the library already.
+# does nothing if DIR has the library already, with the SHA-256 that stands
+# there too; another file of that name is replaced.
 set -eu
 
 wheel=1.32.0
@@ -43,14 +44,30 @@ versioned() {
 	esac
 }
 
-# The library is moved to its name when it is complete, so its name says that
-# it is there.
-for v in $wheel $npm; do
-	if [ -f "$dir/$(versioned "$v")" ] && [ -e "$dir/$plain" ]; then
-		say "$1/$(versioned "$v") is there"
-		exit 0
+# wanted NAME: the SHA-256 that checksums.txt has for NAME.
+wanted() { awk -v name="$1" '$2 == name { print $1 }' "$here/checksums.txt"; }
+
+# digest FILE: its SHA-256.
+digest() {
+	if command -v sha256sum >/dev/null; then
+		sum=$(sha256sum <"$1")
+	else
+		sum=$(shasum -a 256 <"$1")
 	fi
-done
+	echo "${sum%% *}"
+}
+
+# What is loaded is the file that the plain name leads to.
+if [ -f "$dir/$plain" ]; then
+	got=$(digest "$dir/$plain")
+	for place in "$tag/$(versioned $wheel)" "$node/$(versioned $npm)"; do
+		if [ -f "$dir/${place##*/}" ] && [ "$got" = "$(wanted "$place")" ]; then
+			say "$1/${place##*/} is there"
+			exit 0
+		fi
+	done
+	say "$1/$plain is another file than the official library (its SHA-256 is $got); it is fetched again"
+fi
 
 tmp=$(mktemp -d "$dir/.fetch.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
@@ -60,14 +77,9 @@ trap 'exit 143' TERM
 # check ARCHIVE dies unless the digest of ARCHIVE is the one in checksums.txt.
 check() {
 	name=$(basename "$1")
-	want=$(awk -v name="$name" '$2 == name { print $1 }' "$here/checksums.txt")
+	want=$(wanted "$name")
 	[ -n "$want" ] || die "$name: it has no digest in $here/checksums.txt; nothing was installed"
-	if command -v sha256sum >/dev/null; then
-		got=$(sha256sum "$1")
-	else
-		got=$(shasum -a 256 "$1")
-	fi
-	got=${got%% *}
+	got=$(digest "$1")
 	[ "$got" = "$want" ] || die "$name: its SHA-256 is $got, not $want; nothing was installed"
 }
 

@@ -90,7 +90,6 @@ func versions(t *testing.T) (wheel, npm string) {
 func (f *fetching) wheel() (name string, content []byte) {
 	f.t.Helper()
 	version, _ := versions(f.t)
-	tag := map[string]string{"linux/amd64": "manylinux_2_28_x86_64", "linux/arm64": "manylinux_2_28_aarch64", "darwin/arm64": "macosx_14_0_arm64"}[goruntime.GOOS+"/"+goruntime.GOARCH]
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	for _, name := range []string{"onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt", "onnxruntime/capi/" + versionedName(version)} {
@@ -105,7 +104,7 @@ func (f *fetching) wheel() (name string, content []byte) {
 	if err := w.Close(); err != nil {
 		f.t.Fatal(err)
 	}
-	return "onnxruntime-" + version + "-cp312-cp312-" + tag + ".whl", b.Bytes()
+	return "onnxruntime-" + version + "-cp312-cp312-" + wheelTag + ".whl", b.Bytes()
 }
 
 func (f *fetching) npmPackage() (name string, content []byte) {
@@ -136,10 +135,27 @@ func (f *fetching) npmPackage() (name string, content []byte) {
 	return "onnxruntime-node-" + version + ".tgz", b.Bytes()
 }
 
-// know gives the archive's digest to fetch.sh, as checksums.txt has it.
+// know gives the digests of an archive and of the library in it to fetch.sh, as
+// checksums.txt has them.
 func (f *fetching) know(name string, content []byte) {
-	f.write("checksums.txt", fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(content), name))
+	wheel, npm := versions(f.t)
+	arch := map[string]string{"amd64": "x64", "arm64": "arm64"}[goruntime.GOARCH]
+	place, library := wheelTag+"/"+versionedName(wheel), "onnxruntime/capi/"+versionedName(wheel)
+	if strings.HasSuffix(name, ".tgz") {
+		library = "package/bin/napi-v6/" + goruntime.GOOS + "/" + arch + "/libonnxruntime.so.1"
+		if goruntime.GOOS == "darwin" {
+			library = filepath.Dir(library) + "/" + versionedName(npm)
+		}
+		place = goruntime.GOOS + "/" + arch + "/" + versionedName(npm)
+	}
+	f.write("checksums.txt", fmt.Appendf(nil, "%x  %s\n%x  %s\n",
+		sha256.Sum256(content), name, sha256.Sum256([]byte(library)), place))
 }
+
+// wheelTag is what a wheel for this machine has in its name.
+var wheelTag = map[string]string{
+	"linux/amd64": "manylinux_2_28_x86_64", "linux/arm64": "manylinux_2_28_aarch64", "darwin/arm64": "macosx_14_0_arm64",
+}[goruntime.GOOS+"/"+goruntime.GOARCH]
 
 // pip makes a pip that "downloads" the archive: it copies it to --dest.
 func (f *fetching) pip(name string, content []byte) {
@@ -191,6 +207,13 @@ func TestFetchWheel(t *testing.T) {
 	if said, _, err := f.run(); err != nil || !strings.Contains(said, "is there") || len(read(t, f.dir, "calls")) != calls {
 		t.Errorf("a second time: %v, %s", err, said)
 	}
+
+	// A file that has its name alone is not taken for the library.
+	f.write("lib/"+versionedName(version), []byte("something else"))
+	if said, _, err := f.run(); err != nil || !strings.Contains(said, "is another file than the official library") {
+		t.Errorf("where another file is: %v, %s", err, said)
+	}
+	checkLibrary(t, f, version)
 }
 
 func TestFetchNpm(t *testing.T) {
@@ -208,6 +231,9 @@ func TestFetchNpm(t *testing.T) {
 	}
 	_, version := versions(t)
 	checkLibrary(t, f, version)
+	if said, _, err := f.run(); err != nil || !strings.Contains(said, "is there") {
+		t.Errorf("a second time: %v, %s", err, said)
+	}
 
 	// A pip that cannot download is said, then npm is asked.
 	f = newFetching(t)
@@ -270,6 +296,12 @@ func TestChecksums(t *testing.T) {
 		"onnxruntime-" + wheel + "-cp312-cp312-manylinux_2_28_aarch64.whl",
 		"onnxruntime-" + wheel + "-cp312-cp312-macosx_14_0_arm64.whl",
 		"onnxruntime-node-" + npm + ".tgz",
+		"manylinux_2_28_x86_64/libonnxruntime.so." + wheel,
+		"manylinux_2_28_aarch64/libonnxruntime.so." + wheel,
+		"macosx_14_0_arm64/libonnxruntime." + wheel + ".dylib",
+		"linux/x64/libonnxruntime.so." + npm,
+		"linux/arm64/libonnxruntime.so." + npm,
+		"darwin/arm64/libonnxruntime." + npm + ".dylib",
 	} {
 		if !regexp.MustCompile(`(?m)^[0-9a-f]{64}  ` + regexp.QuoteMeta(name) + `$`).MatchString(sums) {
 			t.Errorf("no digest for %s", name)
