@@ -96,7 +96,7 @@ func Create(dir string, o *Options) (*Cache, error) {
 	return c, nil
 }
 
-// found makes what a cache consists of, unless it is there.
+// found creates what a cache consists of, unless it is there.
 func (c *Cache) found() error {
 	err := c.checkFormat()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,8 +105,13 @@ func (c *Cache) found() error {
 			return err
 		}
 		for _, n := range names {
-			// Another process may be founding the same cache.
-			if n != formatName && n != spacesDir && !isTemporary(n) {
+			// Another process may be creating the same cache, or somebody may
+			// have removed it while a writer was at work.
+			ours, err := c.ours(n)
+			if err != nil {
+				return err
+			}
+			if !ours {
 				return fmt.Errorf("%w: there is no %s but there is %s; name an empty directory or a cache", ErrFormat, formatName, n)
 			}
 		}
@@ -123,6 +128,33 @@ func (c *Cache) found() error {
 		return err
 	}
 	return c.mkdir(spacesDir)
+}
+
+// ours tells whether an entry of the directory is one that caches have. What
+// is in the trash is removed, so it must look like what discard puts there.
+func (c *Cache) ours(name string) (bool, error) {
+	switch name {
+	case formatName:
+		return true, nil
+	case spacesDir, statDir, quarantineDir, trashDir:
+	default:
+		return isTemporary(name), nil
+	}
+	fi, err := c.disk.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil // it is gone already
+	}
+	if err != nil || !fi.IsDir() {
+		return false, err
+	}
+	if name != trashDir {
+		return true, nil
+	}
+	names, err := c.list(name)
+	return !slices.ContainsFunc(names, func(n string) bool {
+		id, _, ok := strings.Cut(n, "-")
+		return !ok || !isHex(id, 32)
+	}), err
 }
 
 // mkdir makes a directory, unless it is there, and its entry durable: whoever

@@ -166,7 +166,7 @@ func (w *wal) append(buf []byte, keys []Key, values []byte) (_ []byte, fatal boo
 // is an error, and then nothing is written.
 func (w *Writer) Append(keys []Key, rows []float32) error {
 	if err := w.add(keys, rows); err != nil {
-		return fmt.Errorf("cache: %s: space %s: append: %w", w.c.dir, w.space, err)
+		return fmt.Errorf("cache: %s: space %s: append: %w", w.c.dir, w.space, w.c.removed(err))
 	}
 	return nil
 }
@@ -258,9 +258,19 @@ func (w *Writer) Close() error {
 		w.wal.file.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("cache: %s: space %s: close: %w", w.c.dir, w.space, err)
+		return fmt.Errorf("cache: %s: space %s: close: %w", w.c.dir, w.space, w.c.removed(err))
 	}
 	return nil
+}
+
+// removed says of an error that a file is missing if the whole cache is.
+func (c *Cache) removed(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, e := c.disk.Lstat(formatName); errors.Is(e, fs.ErrNotExist) {
+			return fmt.Errorf("the cache was removed while it was written to; the next writer creates it again: %w", err)
+		}
+	}
+	return err
 }
 
 // Abandon closes the writer at once and leaves its WAL to the next writer of
