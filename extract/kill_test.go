@@ -231,6 +231,48 @@ func TestKilledRunsLoseOnlyWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// TestAKilledRunLeavesNothingForEver kills an extraction while it writes a
+// feature set: the next one for the same name removes what it has left.
+func TestAKilledRunLeavesNothingForEver(t *testing.T) {
+	dir, out := filepath.Join(t.TempDir(), "cache"), t.TempDir()
+	table := crowdTable(t, "texts.csv", 0, 400)
+	start := func(delay time.Duration) *exec.Cmd {
+		cmd := childCommand(dir, table, delay)
+		cmd.Env = append(cmd.Env, childOut+"="+filepath.Join(out, "x.features"))
+		return cmd
+	}
+	names := func() (all []string) {
+		entries, err := os.ReadDir(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			all = append(all, e.Name())
+		}
+		return all
+	}
+	killed := start(20 * time.Millisecond)
+	pipe, err := killed.StdoutPipe()
+	if err == nil {
+		err = killed.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(pipe).Peek(1); err != nil { // it is at work
+		t.Fatal(err)
+	}
+	killed.Process.Kill()
+	killed.Wait()
+	if left := names(); len(left) != 1 || !strings.HasPrefix(left[0], ".x.features.") {
+		t.Fatalf("the killed run left %q: that shows nothing", left)
+	}
+	most(t, start(0))
+	if left := names(); len(left) != 1 || left[0] != "x.features" {
+		t.Errorf("the next run left %q", left)
+	}
+}
+
 // TestMemoryDoesNotGrowWithTheInput embeds 100,000 short texts.
 func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	var table strings.Builder
