@@ -209,6 +209,9 @@ func (r *run) canaryJobs() ([]canaryJob, error) {
 			continue // this run computed it, or it cannot be compared
 		}
 		content, err := c.sample.Read(maxContent)
+		if failed := failure(c.sample, err); failed != nil {
+			return nil, failed
+		}
 		if err != nil || cache.KeyOf(string(r.spec.Modality), content) != c.key {
 			continue
 		}

@@ -295,6 +295,9 @@ func (f *Feed) find(ctx context.Context, src Source, ids []string) error {
 		tokens := make([][]int32, len(samples))
 		err := f.sideBySide(ctx, len(samples), func(_ *feedWorker, k int) error {
 			text, err := samples[k].Read(maxContent)
+			if failed := failure(samples[k], err); failed != nil {
+				return failed
+			}
 			if err != nil || cache.KeyOf(string(f.spec.Modality), text) != f.contents[f.at[at[k]]].key {
 				changed[at[k]] = true
 				return nil

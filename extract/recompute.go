@@ -62,6 +62,9 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, reader
 		delete(left, s.ID)
 		again := Recomputed{ID: s.ID, Key: key}
 		content, err := s.Read(maxContent)
+		if failed := failure(s, err); failed != nil {
+			return failed
+		}
 		if err == nil && cache.KeyOf(string(spec.Modality), content) != key {
 			err = errChanged
 		}

@@ -1,6 +1,8 @@
 package extract
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,7 @@ type entry struct {
 	hinted  bool   // key comes from the stat cache, content has not been read
 	job     *job
 	bad     string
+	failed  error // of the machine: it ends the run
 	// duplicate says that another sample of this run brought the content.
 	duplicate bool
 }
@@ -144,6 +147,9 @@ func (r *run) identify(e *entry) {
 func (r *run) read(e *entry) {
 	e.hinted = false
 	content, info, err := e.sample.ReadInfo(maxContent)
+	if e.failed = failure(e.sample, err); e.failed != nil {
+		return
+	}
 	switch {
 	case err != nil:
 		e.bad = err.Error()
@@ -159,8 +165,20 @@ func (r *run) read(e *entry) {
 	}
 }
 
+// failure returns an error for a sample that could not be read because the
+// machine failed, and nil for one that could be read or is bad.
+func failure(s *source.Sample, err error) error {
+	if m, ok := errors.AsType[*source.MachineError](err); ok {
+		return fmt.Errorf("extract: %s: %w", placeOf(s), m)
+	}
+	return nil
+}
+
 // look asks the cache for the keys of rows and makes jobs of what is missing.
 func (r *run) look(w *window, rows []entry) error {
+	if err := firstFailure(rows); err != nil {
+		return err
+	}
 	missing, err := r.missing(rows)
 	if err != nil {
 		return err
@@ -182,6 +200,9 @@ func (r *run) look(w *window, rows []entry) error {
 		for k, i := range unread {
 			rows[i] = again[k]
 		}
+		if err := firstFailure(again); err != nil {
+			return err
+		}
 		if missing, err = r.missing(rows); err != nil {
 			return err
 		}
@@ -195,6 +216,16 @@ func (r *run) look(w *window, rows []entry) error {
 		e.job = &job{key: e.key, content: e.content, window: w}
 		r.pending[e.key] = e.job
 		w.jobs = append(w.jobs, e.job)
+	}
+	return nil
+}
+
+// firstFailure returns the failure of the first row that has one.
+func firstFailure(rows []entry) error {
+	for i := range rows {
+		if rows[i].failed != nil {
+			return rows[i].failed
+		}
 	}
 	return nil
 }

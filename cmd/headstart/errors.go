@@ -7,10 +7,12 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/source"
 )
 
 // The exit codes. They are part of the contract with scripts.
@@ -93,6 +95,18 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailed
 }
 
+// remedy says what to do about a failure of the machine.
+func remedy(errno syscall.Errno) string {
+	do := "see to the disk or the server that the samples are on (dmesg says more)"
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE:
+		do = "raise the limit of open files (ulimit -n 4096)"
+	case syscall.ENOMEM, syscall.ENOBUFS:
+		do = "free memory, or take fewer --threads"
+	}
+	return do + ", then run the same again: what was computed is in the cache"
+}
+
 // conclude prints err, if there is one, and returns the exit code for it.
 func conclude(ctx context.Context, w io.Writer, err error) int {
 	code := exitCode(ctx, err)
@@ -109,6 +123,10 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	switch code {
 	case exitInterrupted:
 		text = "interrupted"
+	case exitFailed:
+		if m, ok := errors.AsType[*source.MachineError](err); ok {
+			text += "\n" + remedy(m.Errno)
+		}
 	case exitUsage:
 		help := "headstart help"
 		if ce != nil {

@@ -103,8 +103,12 @@ func (d *dir) escapes() error {
 	return fmt.Errorf("leads out of the folder %s, and no path may", d.name)
 }
 
-// reason turns an error of the file system into the reason for a bad sample.
+// reason turns an error of the file system into the reason for a bad sample,
+// or a *MachineError.
 func (d *dir) reason(err error) error {
+	if m := machine(err); m != nil {
+		return m
+	}
 	cause := err
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		cause = path.Err

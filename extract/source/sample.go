@@ -31,7 +31,8 @@ func Bytes(id string, content []byte) *Sample {
 // Read returns the sample's bytes: an image file's content, or a text, which
 // the caller must not change. More than limit bytes are an error (and are not
 // read). An error is the reason why this sample is bad, in words that do not
-// repeat its path. Read may be called from several goroutines.
+// repeat its path, or a *MachineError, which does not make it bad. Read may be
+// called from several goroutines.
 func (s *Sample) Read(limit int64) ([]byte, error) {
 	content, _, err := s.ReadInfo(limit)
 	return content, err
