@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -99,7 +100,7 @@ func trained(t *testing.T, dir, path string) []float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return result.Model.Weight
+	return result.Head.Model.(*head.Affine).Weight
 }
 
 // TestSeveralProcessesShareACache starts extractions of sources that overlap,

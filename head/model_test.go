@@ -7,33 +7,43 @@ import (
 	"testing"
 )
 
-func TestModelCheck(t *testing.T) {
-	good := func() *Model {
-		return &Model{Kind: "softmax", Classes: []string{"a", "b"}, D: 2, Weight: make([]float64, 4), Bias: make([]float64, 2), Mean: make([]float64, 2), Scale: []float64{1, 1}, Temperature: 1}
+// affine returns a head of kind softmax with two classes.
+func affine(a *Affine) *Head {
+	return &Head{Kind: "softmax", Classes: []string{"a", "b"}, Model: a, Temperature: 1}
+}
+
+func TestHeadCheck(t *testing.T) {
+	good := func() (*Head, *Affine) {
+		a := &Affine{Weight: make([]float64, 4), Bias: make([]float64, 2), Mean: make([]float64, 2), Scale: []float64{1, 1}}
+		return affine(a), a
 	}
-	if err := good().Check(); err != nil {
-		t.Fatal(err)
+	if h, _ := good(); h.Check() != nil {
+		t.Fatal(h.Check())
 	}
 	for _, c := range []struct {
-		set  func(m *Model)
+		set  func(h *Head, a *Affine)
 		want string
 	}{
-		{func(m *Model) { m.Kind = "tree" }, `unknown kind "tree"`},
-		{func(m *Model) { m.Classes = m.Classes[:1] }, "1 classes"},
-		{func(m *Model) { m.D = 0 }, "0 features"},
-		{func(m *Model) { m.Weight = m.Weight[1:] }, "weight: 3 values"},
-		{func(m *Model) { m.Bias = nil }, "bias: 0 values"},
-		{func(m *Model) { m.Scale = nil }, "0 scales"},
-		{func(m *Model) { m.Temperature = 0 }, "temperature 0"},
-		{func(m *Model) { m.Weight[3] = math.NaN() }, "weight: value 3 is NaN"},
+		{func(h *Head, a *Affine) { h.Kind = "tree" }, `unknown kind "tree"`},
+		{func(h *Head, a *Affine) { h.Task = 7 }, "task 7"},
+		{func(h *Head, a *Affine) { h.Classes = h.Classes[:1] }, "1 classes"},
+		{func(h *Head, a *Affine) { h.Classes = append(h.Classes, "c") }, "2 scores for 3 classes"},
+		{func(h *Head, a *Affine) { h.Model = nil }, "no model"},
+		{func(h *Head, a *Affine) { h.Model = Scores(0) }, "0 of them"},
+		{func(h *Head, a *Affine) { a.Mean = nil }, "0 features"},
+		{func(h *Head, a *Affine) { a.Weight = a.Weight[1:] }, "weight: 3 values"},
+		{func(h *Head, a *Affine) { a.Bias = nil }, "weight: 4 values for 0 scores"},
+		{func(h *Head, a *Affine) { a.Scale = nil }, "0 scales"},
+		{func(h *Head, a *Affine) { h.Temperature = 0 }, "temperature 0"},
+		{func(h *Head, a *Affine) { a.Weight[3] = math.NaN() }, "weight: value 3 is NaN"},
 	} {
-		m := good()
-		c.set(m)
-		if err := m.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+		h, a := good()
+		c.set(h, a)
+		if err := h.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
 	}
-	m := good()
+	m, _ := good()
 	for _, c := range []struct {
 		dst, x int
 		n      int
@@ -49,40 +59,38 @@ func TestModelCheck(t *testing.T) {
 }
 
 func TestSteady(t *testing.T) {
-	m := &Model{D: 3, Weight: []float64{1, 4e9, 2, 3, -1e9, 5}, Bias: []float64{1, 2}, Mean: []float64{7, 2e-9, 8}, Scale: []float64{0.5, 1e-9, 2}}
-	w, b := m.Steady()
+	a := &Affine{Weight: []float64{1, 4e9, 2, 3, -1e9, 5}, Bias: []float64{1, 2}, Mean: []float64{7, 2e-9, 8}, Scale: []float64{0.5, 1e-9, 2}}
+	w, b := a.Steady()
 	if !slices.Equal(w, []float32{1, 0, 2, 3, 0, 5}) || !slices.Equal(b, []float32{9, 0}) {
 		t.Errorf("weights %v, biases %v", w, b)
 	}
-	if m.Weight[1] != 4e9 || m.Bias[0] != 1 {
+	if a.Weight[1] != 4e9 || a.Bias[0] != 1 {
 		t.Error("the model has changed")
 	}
 }
 
-// TestTrained checks that a model with new weights and one of its logits say the
-// same.
-func TestTrained(t *testing.T) {
-	m := &Model{Kind: "softmax", Classes: []string{"a", "b"}, D: 2, Weight: []float64{1, 2, 3, 4}, Bias: []float64{0, 0}, Mean: []float64{5, 5}, Scale: []float64{3, 3}, Temperature: 9}
-	n := m.Trained([]float32{1, -1, 0.5, 2}, []float32{0.5, -0.5}, 2)
-	if err := n.Check(); err != nil {
+// The softmax of the logits are the probabilities, the temperature included, and a
+// head of its own logits gives the same.
+func TestLogitsCarryTheTemperature(t *testing.T) {
+	h := affine(NewAffine([]float32{1, -1, 0.5, 2}, []float32{0.5, -0.5}))
+	h.Temperature = 2
+	if err := h.Check(); err != nil {
 		t.Fatal(err)
 	}
-	if m.Weight[1] != 2 || m.Mean[0] != 5 {
-		t.Error("the model has changed")
-	}
-	var p, q [2]float64
+	var p, q, z, soft [2]float64
 	x := []float32{2, 1}
-	if err := n.ProbabilitiesTo(p[:], x, 1); err != nil {
+	if err := h.ProbabilitiesTo(p[:], x, 1); err != nil {
 		t.Fatal(err)
 	}
-	logits := []float32{1.5, 2.5}
-	if err := n.OfLogits().ProbabilitiesTo(q[:], logits, 1); err != nil {
+	h.LogitsTo(z[:], x, 1)
+	if z != [2]float64{0.75, 1.25} {
+		t.Errorf("logits %v", z)
+	}
+	SoftmaxTo(soft[:], z[:], 1)
+	if err := h.OfLogits().ProbabilitiesTo(q[:], []float32{0.75, 1.25}, 1); err != nil {
 		t.Fatal(err)
 	}
-	if want := 1 / (1 + math.Exp(-0.5)); p != q || math.Abs(p[1]-want) > 1e-12 {
-		t.Errorf("%v and %v, not %v", p, q, want)
-	}
-	if n := m.Trained(make([]float32, 4), make([]float32, 2), 1); n.Temperature != 1 {
-		t.Errorf("temperature %v without calibration", n.Temperature)
+	if want := 1 / (1 + math.Exp(-0.5)); math.Abs(p[1]-want) > 1e-12 || math.Abs(q[1]-want) > 1e-12 || math.Abs(soft[1]-want) > 1e-12 {
+		t.Errorf("%v, %v and %v, not %v", p, soft, q, want)
 	}
 }

@@ -82,9 +82,9 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if o.root != "" && f.Tail == nil {
 		return usagef("--root says where the samples are; %s has no retrained layers, so that none are read", o.head)
 	}
-	open, model := openCache, f.Model
+	open, model := openCache, f.Head
 	if f.Tail != nil {
-		open, model = cacheToFill, f.Model.OfLogits()
+		open, model = cacheToFill, f.OfLogits()
 	}
 	store, err := open(&o.common)
 	if err != nil {
@@ -144,7 +144,7 @@ func (o *evaluateOptions) sort(f *file.File, j *joined, out *evaluation) (fresh,
 		switch {
 		case label == "":
 			out.Unlabeled++
-		case !slices.Contains(f.Model.Classes, label):
+		case !slices.Contains(f.Head.Classes, label):
 			unknown[label]++
 			out.Ignored++
 		case f.Fitted != nil && f.Fitted.Seen(j.table.Keys[i]):
@@ -167,8 +167,8 @@ func (o *evaluateOptions) sort(f *file.File, j *joined, out *evaluation) (fresh,
 
 // measure predicts rows, given by number in ascending order, and takes the
 // metrics.
-func (o *evaluateOptions) measure(ctx context.Context, m *head.Model, j *joined, rows []int) (*measure.Metrics, error) {
-	d, c := m.D, len(m.Classes)
+func (o *evaluateOptions) measure(ctx context.Context, m *head.Head, j *joined, rows []int) (*measure.Metrics, error) {
+	d, c := m.D(), len(m.Classes)
 	p := make([]float64, c)
 	outcomes := make([]measure.Outcome, 0, len(rows))
 	const block = 1024 // rows of the matrix that are gathered at once

@@ -124,7 +124,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 			return err
 		}
 	}
-	check := &export.Check{Classes: len(f.Model.Classes)}
+	check := &export.Check{Classes: len(f.Head.Classes)}
 	for _, in := range fused.GetGraph().GetInput() {
 		if slices.ContainsFunc(spec.Inputs, func(x models.Input) bool { return x.Name == in.GetName() }) {
 			check.Inputs = append(check.Inputs, in.GetName())
@@ -135,7 +135,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		return err
 	}
 	defer reference.Close()
-	if check.Batches, err = exportBatches(ctx, spec, reference, f.Model, check.Inputs); err != nil {
+	if check.Batches, err = exportBatches(ctx, spec, reference, f.Head, check.Inputs); err != nil {
 		return err
 	}
 	if check.Library, err = reference.Library(); err != nil {
@@ -159,7 +159,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		}
 		size += info.Size()
 	}
-	fmt.Fprintf(e.stdout, "%s: %d classes, %s\n", w.Model, len(f.Model.Classes), bytesOf(uint64(size)))
+	fmt.Fprintf(e.stdout, "%s: %d classes, %s\n", w.Model, len(f.Head.Classes), bytesOf(uint64(size)))
 	if w.Data != "" {
 		fmt.Fprintf(e.stdout, "%s: its weights\n", w.Data)
 	}
@@ -184,8 +184,8 @@ func takeTail(spec *models.Spec, f *file.File) error {
 	}
 	tap := &spec.Taps[0]
 	tap.Post = "" // the head's own normalisation
-	if tap.Dim != f.Model.D || tap.ChannelsLast && pooling == "gap" {
-		return fmt.Errorf("its tail ends in %s, of which the backbone makes %d values and the head takes %d", t.Features, tap.Dim, f.Model.D)
+	if tap.Dim != f.Head.D() || tap.ChannelsLast && pooling == "gap" {
+		return fmt.Errorf("its tail ends in %s, of which the backbone makes %d values and the head takes %d", t.Features, tap.Dim, f.Head.D())
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func exportHead(spec *models.Spec, f *file.File) (*export.Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &export.Head{Head: *layers, Classes: f.Model.Classes}
+	h := &export.Head{Head: *layers, Classes: f.Head.Classes}
 	tap := spec.Taps[0]
 	h.Features, h.Pooling, h.Post = tap.Output, tap.Pooling, tap.Post
 	switch {
@@ -262,7 +262,7 @@ func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]
 
 // exportBatches makes samples up and computes their probabilities by way of the backbone, its pooling
 // and the head, each by itself.
-func exportBatches(ctx context.Context, spec *models.Spec, backbone extract.Backbone, m *head.Model, inputs []string) ([]export.Batch, error) {
+func exportBatches(ctx context.Context, spec *models.Spec, backbone extract.Backbone, m *head.Head, inputs []string) ([]export.Batch, error) {
 	probes, err := extract.Probes(spec, exportSamples)
 	if err != nil {
 		return nil, err

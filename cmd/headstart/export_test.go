@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/runtime"
@@ -45,9 +46,10 @@ func tailOf(t *testing.T, from, to, model, cut, features, pooling, mask string) 
 		}
 		weights[x.GetName()] = v.F32
 	}
-	f.Model.L2Normalize = mask != ""
-	for i := range f.Model.Mean {
-		f.Model.Mean[i], f.Model.Scale[i] = 0, 1
+	affine := f.Head.Model.(*head.Affine)
+	affine.Normalize = mask != ""
+	for i := range affine.Mean {
+		affine.Mean[i], affine.Scale[i] = 0, 1
 	}
 	f.Tail = &file.Tail{Backbone: m, Cut: cut, Features: features, Pooling: pooling, Mask: mask, Normalize: mask != "", Weights: weights}
 	if err := file.Write(to, f); err != nil {
@@ -130,14 +132,14 @@ func TestExport(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		s, err := l.NewSession(p.read("names-model/model.onnx"), &runtime.Options{Inputs: []string{"input_ids", "attention_mask", "token_type_ids"}, Outputs: []string{"probabilities"}})
+		s, err := l.NewSession(p.read("names-model/model.onnx"), &runtime.Options{Inputs: []string{"input_ids", "attention_mask", "token_type_ids"}, Outputs: []string{"probabilities", "logits"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		shape := []int64{1, 4} // [CLS] red apple [SEP]
-		out := make([]float32, 2)
-		if err := s.Run(t.Context(), []tensor.View{{Shape: shape, I64: []int64{101, 2417, 6207, 102}}, {Shape: shape, I64: []int64{1, 1, 1, 1}}, {Shape: shape, I64: make([]int64, 4)}}, []tensor.View{{Shape: []int64{1, 2}, F32: out}}); err != nil {
+		out, logits := make([]float32, 2), make([]float32, 2)
+		if err := s.Run(t.Context(), []tensor.View{{Shape: shape, I64: []int64{101, 2417, 6207, 102}}, {Shape: shape, I64: []int64{1, 1, 1, 1}}, {Shape: shape, I64: make([]int64, 4)}}, []tensor.View{{Shape: []int64{1, 2}, F32: out}, {Shape: []int64{1, 2}, F32: logits}}); err != nil {
 			t.Fatal(err)
 		}
 		p.put("one.txt", []byte("red apple\n"))
@@ -152,6 +154,10 @@ func TestExport(t *testing.T) {
 		}
 		if math.Abs(food-float64(out[0])) > 1e-5 || math.Abs(symbols-float64(out[1])) > 1e-5 {
 			t.Errorf("the model says %v, predict %q", out, one)
+		}
+		// What clients do who take the logits.
+		if p := 1 / (1 + math.Exp(float64(logits[1]-logits[0]))); math.Abs(food-p) > 1e-5 {
+			t.Errorf("the softmax of the logits %v is %v, predict says %q", logits, p, one)
 		}
 	})
 

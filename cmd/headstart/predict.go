@@ -182,9 +182,9 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 			return nil, usagef("--%s says how samples are read; a feature set has been read already", flag)
 		}
 	}
-	open, model := openCache, f.Model
+	open, model := openCache, f.Head
 	if f.Tail != nil {
-		open, model = cacheToFill, f.Model.OfLogits()
+		open, model = cacheToFill, f.OfLogits()
 	}
 	store, err := open(&o.common)
 	if err != nil {
@@ -245,9 +245,9 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	if err != nil {
 		return nil, err
 	}
-	model := f.Model
+	model := f.Head
 	if f.Tail != nil {
-		model = f.Model.OfLogits()
+		model = f.OfLogits()
 		if spec, err = withTail(spec, f); err != nil {
 			return nil, err
 		}

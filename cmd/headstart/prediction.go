@@ -16,7 +16,7 @@ import (
 // predictions writes a row a sample, as CSV or as JSON lines, in the order in
 // which it is given them.
 type predictions struct {
-	model *head.Model
+	model *head.Head
 	top   int  // classes a row, from the most probable on
 	all   bool // a column a class as well
 	bad   bool // there is a column for errors
@@ -33,7 +33,7 @@ type predictions struct {
 
 // newPredictions begins a table in the format to, "csv" or "jsonl", at path,
 // or on stdout if path is "". bad says that samples may have errors.
-func newPredictions(m *head.Model, to, path string, stdout io.Writer, top int, all, bad bool) (*predictions, error) {
+func newPredictions(m *head.Head, to, path string, stdout io.Writer, top int, all, bad bool) (*predictions, error) {
 	p := &predictions{model: m, top: min(top, len(m.Classes)), all: all, bad: bad, path: path, probabilities: make([]float64, len(m.Classes))}
 	for i := range m.Classes {
 		p.order = append(p.order, i)

@@ -233,11 +233,11 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 		BatchSize: r.batch, Epochs: r.epochs, Patience: r.patience, LearningRate: r.rate, WeightDecay: orNone(r.weightDecay), LayerDecay: r.layerDecay,
 		Warmup: orNone(r.warmup), Clip: orNone(r.clip), LabelSmoothing: r.smoothing, Threads: r.threads, Memory: r.memory, Seed: seed, Keep: true,
 		Score: func(logits []float64) float64 {
-			return measure.OfLogits(metric, logits, truth, len(plain.result.Model.Classes))
+			return measure.OfLogits(metric, logits, truth, len(plain.result.Head.Classes))
 		},
 	}
 	start := new(retrain.Head)
-	start.Weight, start.Bias = plain.result.Model.Steady()
+	start.Weight, start.Bias = affine(plain.result.Head).Steady()
 	if s.Fingerprint, err = r.fingerprint(t, d, start, s); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (r *retraining) finish(ctx context.Context, seeds []*outcome, took time.Dur
 		return err
 	}
 	if best.tail != nil {
-		r.attach(f, best, first.tried[0].result.Model)
+		r.attach(f, best, first.tried[0].result.Head)
 	}
 	if err := file.Write(r.out, f); err != nil {
 		return err
@@ -115,16 +115,19 @@ func (r *retraining) removeCheckpoints() error {
 }
 
 // attach puts the retrained weights into a head file.
-func (r *retraining) attach(f *file.File, a *attempt, start *head.Model) {
+func (r *retraining) attach(f *file.File, a *attempt, start *head.Head) {
 	temperature := 1.0
 	if c := a.result.Calibration; c != nil {
 		temperature = c.Temperature
 	}
-	f.Model = start.Trained(a.run.Head.Weight, a.run.Head.Bias, temperature)
 	network := r.tails.network(a.tail)
-	f.Model.L2Normalize = f.Model.L2Normalize || network.Normalize
+	model := head.NewAffine(a.run.Head.Weight, a.run.Head.Bias)
+	model.Normalize = affine(start).Normalize || network.Normalize
+	own := *start
+	own.Model, own.Temperature = model, temperature
+	f.Head = &own
 	f.Tail = &file.Tail{
-		Cut: network.Cut, Features: network.Features, Pooling: network.Pooling, Mask: network.Mask, Normalize: f.Model.L2Normalize,
+		Cut: network.Cut, Features: network.Features, Pooling: network.Pooling, Mask: network.Mask, Normalize: model.Normalize,
 		Weights: a.run.Weights, Backbone: network.Model,
 	}
 }
@@ -182,7 +185,7 @@ func (r *retraining) way(a *attempt) (*experiment.Way, error) {
 // parameters is how many were trained.
 func (a *attempt) parameters() int64 {
 	if a.tail == nil {
-		return int64(len(a.result.Model.Weight) + len(a.result.Model.Bias))
+		return int64(len(affine(a.result.Head).Weight) + len(affine(a.result.Head).Bias))
 	}
 	n := int64(len(a.run.Head.Weight) + len(a.run.Head.Bias))
 	for _, v := range a.run.Weights {
@@ -227,3 +230,6 @@ func newRetrainSummary(out, page string, j *joined, first *outcome, took time.Du
 	}
 	return s
 }
+
+// affine is the model of a head that layers of a backbone are trained with.
+func affine(h *head.Head) *head.Affine { return h.Model.(*head.Affine) }

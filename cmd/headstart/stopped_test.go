@@ -183,7 +183,7 @@ func headsDiffer(t *testing.T, got, want []byte) string {
 	for _, part := range []struct {
 		name string
 		a, b any
-	}{{"model", a.Model, b.Model}, {"spaces", a.Spaces, b.Spaces}, {"rows", a.Fitted, b.Fitted}, {"data", a.Data, b.Data}, {"versions", a.Versions, b.Versions}, {"date", a.Created, b.Created}} {
+	}{{"model", a.Head, b.Head}, {"spaces", a.Spaces, b.Spaces}, {"rows", a.Fitted, b.Fitted}, {"data", a.Data, b.Data}, {"versions", a.Versions, b.Versions}, {"date", a.Created, b.Created}} {
 		if !reflect.DeepEqual(part.a, part.b) {
 			say("%s", part.name)
 		}

@@ -28,6 +28,7 @@ func withTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 		return nil, err
 	}
 	h.Provenance = nil // the same weights are the same model
+	h.BareLogits = f.BareLogits
 	fused, err := export.Fuse(backbone, h)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func withTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 	}
 	digest := sha256.Sum256(data)
 	own.Weights = models.Weights{Path: spec.Weights.Path, Data: data, SHA256: hex.EncodeToString(digest[:])}
-	c := len(f.Model.Classes)
+	c := len(f.Head.Classes)
 	own.Taps = []models.Tap{{Output: "logits", Pooling: "none", Shape: []int64{-1, int64(c)}, Dim: c}}
 	return &own, nil
 }

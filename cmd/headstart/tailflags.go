@@ -34,8 +34,8 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 			return usagef("--tail and --%s do not go together: one validation part says when to stop; --split and --repeat say how to test", name)
 		}
 	}
-	if o.Head != "softmax" {
-		return usagef("--tail and --head %s do not go together: retraining starts from a softmax head", o.Head)
+	if o.Kind != "softmax" {
+		return usagef("--tail and --head %s do not go together: retraining starts from a softmax head", o.Kind)
 	}
 	o.dtype, o.epochs, o.batch, o.patience = ctx.String("dtype"), ctx.Int("epochs"), ctx.Int("batch-size"), ctx.Int("patience")
 	o.rate, o.weightDecay, o.layerDecay = ctx.Float64("lr"), ctx.Float64("weight-decay"), ctx.Float64("layer-decay")

@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 )
@@ -36,7 +37,7 @@ func newHeadFile(o *trainOptions, j *joined, r *experiment.Result) (*file.File, 
 		Groups:    o.By == "group" || o.By == "auto" && j.table.Groups != nil,
 		Unmatched: j.table.Unmatched, Flags: o.facts(),
 	}
-	f := &file.File{Model: r.Model, Data: j.digest(), Versions: map[string]string{"headstart": version()}}
+	f := &file.File{Head: r.Head, Data: j.digest(), Versions: map[string]string{"headstart": version()}}
 	t.Sources = j.sources()
 	for k, set := range j.sets {
 		for _, raw := range set.Meta.Spaces {
@@ -162,7 +163,7 @@ func spacesOf(f *file.File) []json.RawMessage {
 
 // reportOf is what report draws of a head that was read from a file.
 func reportOf(name string, f *file.File) (*report.Head, error) {
-	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Head: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2}}
+	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Kind: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2)}}
 	if f.Metrics != nil {
 		if err := json.Unmarshal(f.Metrics, h.Result); err != nil {
 			return nil, fmt.Errorf("%s: metrics: %w", name, err)
@@ -229,7 +230,7 @@ type headSpace struct {
 
 func newHeadSummary(name string, f *file.File) *headSummary {
 	s := &headSummary{
-		Head: name, Type: f.Model.Kind, Classes: f.Model.Classes, Dim: f.Model.D, L2: f.Model.L2,
+		Head: name, Type: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2),
 		Data: f.Data, Settings: f.Settings, Result: f.Metrics, Versions: f.Versions, Created: f.Created,
 	}
 	for _, space := range f.Spaces {

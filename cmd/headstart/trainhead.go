@@ -154,7 +154,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		common: *c, out: ctx.String("out"), report: ctx.String("report"), root: ctx.String("root"),
 		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
 		Settings: experiment.Settings{
-			Head: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
+			Kind: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
 			Metric: ctx.String("metric"), CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
 			NoStandardize: ctx.String("standardize") == "false", L2Normalize: ctx.Bool("l2-normalize"), NoRefit: ctx.String("refit") == "false",
 			Calibrate: ctx.String("calibrate"), Seed: ctx.Uint64("seed"), Repeat: ctx.Int("repeat"), Threads: c.threads,
@@ -392,7 +392,7 @@ func tested(t *experiment.Tests) *measure.Metrics {
 
 func newTrainSummary(out, report string, j *joined, r *experiment.Result, took time.Duration) *trainSummary {
 	s := &trainSummary{
-		Head: out, Type: r.Head, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
+		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,
 		Calibration: r.Calibration, Spread: r.Spread, Warnings: r.Warnings, Unmatched: j.table.Unmatched, Report: report,
 	}

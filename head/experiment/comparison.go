@@ -60,11 +60,11 @@ func (w *Way) Add(metric string, t *Tests) error {
 	return nil
 }
 
-// LabelsOf returns the class of each of rows, as its index in r.Model.Classes; −1 for a class that the model does not know, and for none.
+// LabelsOf returns the class of each of rows, as its index in r.Head.Classes; −1 for a class that the model does not know, and for none.
 func (r *Result) LabelsOf(labels []string, rows []int) []int {
 	y := make([]int, len(rows))
 	for i, row := range rows {
-		k, ok := slices.BinarySearch(r.Model.Classes, labels[row])
+		k, ok := slices.BinarySearch(r.Head.Classes, labels[row])
 		if !ok {
 			k = -1
 		}
@@ -73,14 +73,14 @@ func (r *Result) LabelsOf(labels []string, rows []int) []int {
 	return y
 }
 
-// Widen turns logits for r.Model.Classes into logits for r.Classes, −∞ for a class that the model does not know.
+// Widen turns logits for r.Head.Classes into logits for r.Classes, −∞ for a class that the model does not know.
 func (r *Result) Widen(logits []float64) []float64 {
-	from, to := len(r.Model.Classes), len(r.Classes)
+	from, to := len(r.Head.Classes), len(r.Classes)
 	if from == to || logits == nil {
 		return logits
 	}
 	wide := slices.Repeat([]float64{math.Inf(-1)}, len(logits)/from*to)
-	for k, name := range r.Model.Classes {
+	for k, name := range r.Head.Classes {
 		c, _ := slices.BinarySearch(r.Classes, name)
 		for i := range len(logits) / from {
 			wide[i*to+c] = logits[i*from+k]

@@ -9,7 +9,7 @@ import (
 )
 
 func TestLogitsOfFewerClasses(t *testing.T) {
-	r := &Result{Classes: []string{"a", "b", "c"}, Model: &head.Model{Classes: []string{"a", "c"}}}
+	r := &Result{Classes: []string{"a", "b", "c"}, Head: &head.Head{Classes: []string{"a", "c"}}}
 	if y := r.LabelsOf([]string{"c", "b", "a", ""}, []int{0, 1, 2, 3}); !slices.Equal(y, []int{1, -1, 0, -1}) {
 		t.Errorf("labels %v", y)
 	}

@@ -43,7 +43,7 @@ func TestSoftmaxGolden(t *testing.T) {
 		x := d.Rows.(*dense)
 		p := make([]float64, len(r.Classes))
 		for i, row := range r.Predictions.Rows {
-			if err := r.Model.ProbabilitiesTo(p, x.row(row), 1); err != nil {
+			if err := r.Head.ProbabilitiesTo(p, x.row(row), 1); err != nil {
 				t.Fatal(err)
 			}
 			for k, v := range p {
@@ -88,19 +88,19 @@ func TestObjectiveGolden(t *testing.T) {
 
 func TestNearestCentroidGolden(t *testing.T) {
 	d, g := small(t)
-	r := train(t, d, &Settings{Head: "ncm", Calibrate: "none"})
+	r := train(t, d, &Settings{Kind: "ncm", Calibrate: "none"})
 	x := d.Rows.(*dense)
 	c := len(r.Classes)
 	z := make([]float64, c)
 	for i, row := range r.Predictions.Rows {
-		r.Model.LogitsTo(z, x.row(row), 1)
+		r.Head.LogitsTo(z, x.row(row), 1)
 		best := 0
 		for k, v := range z {
 			if v > z[best] {
 				best = k
 			}
 		}
-		if got := r.Model.Classes[best]; got != g.NearestCentroid[i] {
+		if got := r.Head.Classes[best]; got != g.NearestCentroid[i] {
 			t.Errorf("row %d: %q, scikit-learn says %q", row, got, g.NearestCentroid[i])
 		}
 	}

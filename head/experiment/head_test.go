@@ -12,6 +12,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/headstart-ml/headstart/head"
 )
 
 // dense is a matrix in memory, n×d.
@@ -145,3 +147,6 @@ func warning(t *testing.T, r *Result, kind string) Warning {
 	}
 	return r.Warnings[i]
 }
+
+// affine returns the model of the head in r.
+func affine(r *Result) *head.Affine { return r.Head.Model.(*head.Affine) }

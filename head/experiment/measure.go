@@ -18,7 +18,7 @@ var partNames = [3]string{"training part", "validation part", "test part"}
 // part of which they are not known: of the test part there is then no report, and without the validation part the temperature is 1. −∞ is the logit of a class that the
 // model does not know. Of s, By, Calibrate, Seed and Threads count.
 //
-// In the result, Head is "softmax", Model is nil and Fitted is the training part. Errors: parts that overlap, are not ascending, or hold rows that the data do not have,
+// In the result, Kind is "softmax", Head is nil and Fitted is the training part. Errors: parts that overlap, are not ascending, or hold rows that the data do not have,
 // that have no label or one that is not in classes; an empty training part; logits of another length, or that are not numbers.
 func Measure(d *Data, s *Settings, classes []string, parts [3][]int, logits [3][]float64) (*Result, error) {
 	if s == nil {
@@ -30,7 +30,7 @@ func Measure(d *Data, s *Settings, classes []string, parts [3][]int, logits [3][
 	if d == nil {
 		return nil, fmt.Errorf("head: data: none are given")
 	}
-	r := &Result{Head: "softmax", Classes: slices.Clone(classes), Selection: []Candidate{}}
+	r := &Result{Kind: "softmax", Classes: slices.Clone(classes), Selection: []Candidate{}}
 	n := len(d.Labels)
 	if d.Rows != nil {
 		n, r.Dim = d.Rows.N(), d.Rows.D()

@@ -57,18 +57,18 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 				}
 				logits[p] = make([]float64, len(part)*c)
 				for i, r := range part {
-					want.Model.LogitsTo(logits[p][i*c:(i+1)*c], x.row(r), 1)
+					want.Head.Model.ScoresTo(logits[p][i*c:(i+1)*c], x.row(r), 1)
 				}
 			}
 			have, err := Measure(d, s, want.Classes, want.Parts, logits)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if have.Model != nil || have.Metrics.Train == nil || have.Metrics.Validation == nil || (have.Metrics.Test == nil) != (name == "no test") {
+			if have.Head != nil || have.Metrics.Train == nil || have.Metrics.Validation == nil || (have.Metrics.Test == nil) != (name == "no test") {
 				t.Fatalf("%+v", have)
 			}
 			if have.Calibration != nil {
-				near(t, "temperature", have.Calibration.Temperature, want.Model.Temperature, 1e-6)
+				near(t, "temperature", have.Calibration.Temperature, want.Head.Temperature, 1e-6)
 			}
 			// The logits are computed in another way, so that all but counts is only nearly equal.
 			for what, m := range map[string][2]*measure.Metrics{

@@ -7,12 +7,12 @@ import (
 
 // Result is what Train found out. It is plain data, and deterministic: no times are in it.
 type Result struct {
-	// Head is the kind of head that was chosen.
-	Head string `json:"type"`
-	// Model is the head that was fitted in the end; nil only in what Measure returns.
-	Model *head.Model `json:"-"`
+	// Kind is that of the head that was chosen.
+	Kind string `json:"type"`
+	// Head is what was fitted in the end; nil only in what Measure returns.
+	Head *head.Head `json:"-"`
 	// Classes holds all classes of the rows that take part, sorted by bytes. Metrics and Predictions go by their index. A class that is in
-	// no row that the model was fitted on is missing in Model.Classes.
+	// no row that the model was fitted on is missing in Head.Classes.
 	Classes []string `json:"classes"`
 	// N counts rows.
 	N Counts `json:"n"`
@@ -20,7 +20,7 @@ type Result struct {
 	Dim int `json:"dim"`
 	// L2 is the chosen λ; 0 for ncm.
 	L2 float64 `json:"l2"`
-	// Fit tells how the fit of Model went.
+	// Fit tells how the fit of Head went.
 	Fit Fit `json:"fit"`
 	// Selection holds what was compared to choose the head and its λ, in the order of the path; empty where there was nothing to choose
 	// or calibrate. Points of the path that were not fitted are missing (Warning "path-stopped" says so).
@@ -31,7 +31,7 @@ type Result struct {
 	Calibration *measure.Calibration `json:"calibration,omitempty"`
 	// Predictions holds the probabilities behind Metrics.CV, else Metrics.Test, else Metrics.Validation; nil if there is none of them.
 	Predictions *Predictions `json:"-"`
-	// Fitted holds the numbers of the rows that Model was fitted on, ascending.
+	// Fitted holds the numbers of the rows that Head was fitted on, ascending.
 	Fitted []int `json:"-"`
 	// Parts holds the numbers of the rows of the training, the validation and the test part, ascending, of the first seed; with CV they are nil.
 	Parts [3][]int `json:"-"`
@@ -69,7 +69,7 @@ type Fit struct {
 
 // Candidate is a head with its λ that took part in the selection.
 type Candidate struct {
-	Head string  `json:"head"`
+	Kind string  `json:"head"`
 	L2   float64 `json:"l2"` // 0 for ncm
 	// Score is the metric of the pooled out-of-fold predictions. A log-loss is better when it is lower.
 	Score float64 `json:"score"`
@@ -79,7 +79,7 @@ type Candidate struct {
 
 // Choice is what the selection inside one fold came to.
 type Choice struct {
-	Head        string  `json:"head"`
+	Kind        string  `json:"head"`
 	L2          float64 `json:"l2"`
 	Temperature float64 `json:"temperature"`
 	Fit         Fit     `json:"fit"`

@@ -63,7 +63,7 @@ type candidate struct {
 // run is what the procedures of one seed share.
 type run struct {
 	*table
-	heads     []string
+	kinds     []string
 	lambdas   []float64
 	metric    string
 	tolerance float64
@@ -121,8 +121,8 @@ func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 	var prepare []func() error
 	for _, p := range procedures {
 		if p.folds == nil {
-			c := &candidate{Candidate: Candidate{Head: r.heads[0]}}
-			if c.Head == "softmax" {
+			c := &candidate{Candidate: Candidate{Kind: r.kinds[0]}}
+			if c.Kind == "softmax" {
 				c.L2 = r.lambdas[0]
 			}
 			p.best = c
@@ -141,7 +141,7 @@ func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 	if err := parallel(ctx, len(prepare), r.threads, func(i int) error { return prepare[i]() }); err != nil {
 		return err
 	}
-	for _, kind := range r.heads { // ncm comes first, so that ties go to it
+	for _, kind := range r.kinds { // ncm comes first, so that ties go to it
 		var err error
 		if kind == "ncm" {
 			err = r.tryMeans(ctx, procedures, all)
@@ -186,7 +186,7 @@ func (r *run) tryMeans(ctx context.Context, procedures []*procedure, fits []*fol
 	}
 	for _, p := range procedures {
 		if p.folds != nil {
-			p.consider(r, &candidate{Candidate: Candidate{Head: "ncm"}})
+			p.consider(r, &candidate{Candidate: Candidate{Kind: "ncm"}})
 		}
 	}
 	return nil
@@ -238,7 +238,7 @@ func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
 			if p.folds == nil || p.left {
 				continue
 			}
-			p.consider(r, &candidate{Candidate: Candidate{Head: "softmax", L2: lambda}})
+			p.consider(r, &candidate{Candidate: Candidate{Kind: "softmax", L2: lambda}})
 			if rest := len(way) + len(r.lambdas) - i - 1; rest > 0 && p.stale(r.metric) {
 				p.left = true
 				r.progress.add(rest * len(p.fits))
@@ -282,7 +282,7 @@ func (p *procedure) consider(r *run, c *candidate) {
 		}
 	}
 	t := 1.0
-	if c.Head == "ncm" {
+	if c.Kind == "ncm" {
 		// Squared distances have no scale of probabilities of their own.
 		t = measure.Temperature(logits, labels, k)
 	}
@@ -303,7 +303,7 @@ func (p *procedure) consider(r *run, c *candidate) {
 	p.tried = append(p.tried, c)
 	if p.best == nil || better(r.metric, c.Score, p.best.Score) {
 		c.logits = logits
-		if c.Head == "softmax" {
+		if c.Kind == "softmax" {
 			c.start = p.mean(k, r.x.d)
 		}
 		p.best = c
@@ -324,7 +324,7 @@ func (p *procedure) stale(metric string) bool {
 	var path []*candidate
 	score, loss := 0, 0 // where they were best
 	for _, c := range p.tried {
-		if c.Head != "softmax" {
+		if c.Kind != "softmax" {
 			continue
 		}
 		path = append(path, c)
@@ -363,7 +363,7 @@ func (p *procedure) mean(c, d int) *solution {
 type fitted struct {
 	*problem
 	*solution
-	head   string
+	kind   string
 	lambda float64
 }
 
@@ -375,7 +375,7 @@ func (r *run) fit(ctx context.Context, procedures []*procedure, rows [][]int) ([
 		p := procedures[i]
 		b, err := r.problem(ctx, rows[i], p.place)
 		if err == nil {
-			out[i] = &fitted{problem: b, head: p.best.Head, lambda: p.best.L2, solution: p.best.start.of(b.present, r.x.d)}
+			out[i] = &fitted{problem: b, kind: p.best.Kind, lambda: p.best.L2, solution: p.best.start.of(b.present, r.x.d)}
 		}
 		return err
 	})

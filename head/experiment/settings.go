@@ -2,8 +2,8 @@ package experiment
 
 // Settings says how Train works. The zero value, and nil, mean the defaults.
 type Settings struct {
-	// Head is the kind of head: "softmax" (default ""), "ncm", or "auto", which compares all of them on Metric.
-	Head string
+	// Kind is the kind of head: "softmax" (default ""), "ncm", or "auto", which compares all of them on Metric.
+	Kind string
 	// L2 is λ of the softmax head, > 0. The default 0 chooses it on a path of L2Points strengths from 10 to 1e-6, evenly spaced in
 	// logarithm, by cross-validation with Folds folds inside the training part.
 	L2 float64

@@ -120,10 +120,10 @@ func TestManyClasses(t *testing.T) {
 	p := make([]float64, c)
 	wrong := 0
 	for i := range n {
-		if err := r.Model.ProbabilitiesTo(p, data.Rows.(*dense).row(i), 1); err != nil {
+		if err := r.Head.ProbabilitiesTo(p, data.Rows.(*dense).row(i), 1); err != nil {
 			t.Fatal(err)
 		}
-		if r.Model.Classes[floats.MaxIdx(p)] != data.Labels[i] {
+		if r.Head.Classes[floats.MaxIdx(p)] != data.Labels[i] {
 			wrong++
 		}
 	}

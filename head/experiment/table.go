@@ -101,12 +101,16 @@ func (p *problem) logits(ctx context.Context, s *solution, rows []int, classes i
 	return z, nil
 }
 
-// model folds the standardisation of a solution into its weights.
-func (p *problem) model(t *table, kind string, s *solution, lambda, temperature float64) *head.Model {
+// head folds the standardisation of a solution into its weights.
+func (p *problem) head(t *table, kind string, s *solution, lambda, temperature float64) *head.Head {
 	d := t.x.d
-	m := &head.Model{
-		Kind: kind, D: d, Temperature: temperature, L2: lambda, L2Normalize: t.x.normalize,
-		Weight: make([]float64, p.classes*d), Bias: slices.Clone(s.b), Mean: make([]float64, d), Scale: make([]float64, d),
+	m := &head.Affine{
+		Normalize: t.x.normalize,
+		Weight:    make([]float64, p.classes*d), Bias: slices.Clone(s.b), Mean: make([]float64, d), Scale: make([]float64, d),
+	}
+	h := &head.Head{Kind: kind, Model: m, Temperature: temperature}
+	if kind == "softmax" {
+		h.Params = head.Params{{Name: head.L2, Value: lambda}}
 	}
 	for j := range d {
 		m.Scale[j] = t.x.spread[j] * p.moments.scale[j]
@@ -115,12 +119,12 @@ func (p *problem) model(t *table, kind string, s *solution, lambda, temperature 
 		}
 	}
 	for k, c := range p.present {
-		m.Classes = append(m.Classes, t.classes[c])
+		h.Classes = append(h.Classes, t.classes[c])
 		for j := range d {
 			w := s.w[k*d+j] / m.Scale[j]
 			m.Weight[k*d+j] = w
 			m.Bias[k] -= w * (t.x.center[j] + t.x.spread[j]*p.moments.mean[j])
 		}
 	}
-	return m
+	return h
 }

@@ -83,7 +83,7 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: %s %q is none of %s", name, value, strings.Join(allowed, ", "))
 	}
 	for _, err := range []error{
-		oneOf("head", s.Head, "softmax", "ncm", "auto"),
+		oneOf("head", s.Kind, "softmax", "ncm", "auto"),
 		oneOf("metric", s.Metric, "accuracy", "macro-f1", "log-loss"),
 		oneOf("by", s.By, "auto", "group", "none"),
 		oneOf("class weight", s.ClassWeight, "none", "balanced", "map"),
@@ -160,7 +160,7 @@ type training struct {
 	data   *Data
 	result *Result
 
-	heads    []string
+	kinds    []string
 	lambdas  []float64
 	units    []*unit // without hashes: those depend on the seed
 	grouped  bool    // groups stay together
@@ -263,13 +263,13 @@ func (t *training) prepare(ctx context.Context) error {
 	}
 	t.dataWarnings(useSplits)
 
-	switch t.Head {
+	switch t.Kind {
 	case "auto":
-		t.heads = []string{"ncm", "softmax"}
+		t.kinds = []string{"ncm", "softmax"}
 	case "":
-		t.heads = []string{"softmax"}
+		t.kinds = []string{"softmax"}
 	default:
-		t.heads = []string{t.Head}
+		t.kinds = []string{t.Kind}
 	}
 	t.lambdas = []float64{t.L2}
 	if t.L2 == 0 {
@@ -283,7 +283,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if x.x, err = newMatrix(ctx, d.Rows, x.used, t.L2Normalize, x.standardize, memory, d.id); err != nil {
 		return err
 	}
-	if slices.Contains(t.heads, "softmax") {
+	if slices.Contains(t.kinds, "softmax") {
 		if d := x.x.d; d > maxFeatures {
 			return fmt.Errorf("head: data: rows of %d features; a softmax head is fitted on at most %d: take a pooled tap, or fewer feature sets", d, maxFeatures)
 		}
@@ -366,7 +366,7 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 	}
 
 	calibrate := t.Calibrate != "none"
-	if len(t.heads) > 1 || len(t.lambdas) > 1 && t.heads[0] == "softmax" || calibrate && len(o.parts[1]) == 0 {
+	if len(t.kinds) > 1 || len(t.lambdas) > 1 && t.kinds[0] == "softmax" || calibrate && len(o.parts[1]) == 0 {
 		for _, p := range procedures {
 			if err := t.dealInner(p, units); err != nil {
 				return nil, err
@@ -376,7 +376,7 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 	refit := len(o.parts[1]) > 0 && !t.NoRefit
 	if t.progress == nil {
 		perFold := 0
-		for _, h := range t.heads {
+		for _, h := range t.kinds {
 			perFold++
 			if h == "softmax" {
 				perFold += len(t.lambdas) - 1
@@ -392,7 +392,7 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 		t.progress = &progress{report: t.Settings.Progress, total: total * max(t.Repeat, 1)}
 	}
 	r := &run{
-		table: t.table, heads: t.heads, lambdas: t.lambdas, metric: orDefault(t.Metric, "accuracy"),
+		table: t.table, kinds: t.kinds, lambdas: t.lambdas, metric: orDefault(t.Metric, "accuracy"),
 		tolerance: orDefault(t.Tolerance, defaultTolerance), threads: threadsOr(t.Threads), cov: t.cov, progress: t.progress,
 	}
 	if err := r.choose(ctx, procedures); err != nil {
@@ -450,7 +450,7 @@ func (t *training) once(ctx context.Context, seed uint64) (*trial, error) {
 		both := slices.Concat(o.parts[0], o.parts[1])
 		slices.Sort(both)
 		o.chosen.place = "training and validation part"
-		if o.chosen.best.start == nil && o.final.head == "softmax" {
+		if o.chosen.best.start == nil && o.final.kind == "softmax" {
 			o.chosen.best.start = o.final.widen(c, t.x.d)
 		}
 		if fits, err = r.fit(ctx, procedures, [][]int{both}); err != nil {
@@ -538,8 +538,8 @@ func softmaxRows(z []float64, c int, temp float64) []float64 {
 // report fills in the result from the first seed.
 func (t *training) report(o *trial) error {
 	r := t.result
-	r.Head, r.L2, r.Fit = o.final.head, o.final.lambda, o.final.fit
-	r.Model = o.final.model(t.table, r.Head, o.final.solution, r.L2, o.t)
+	r.Kind, r.L2, r.Fit = o.final.kind, o.final.lambda, o.final.fit
+	r.Head = o.final.head(t.table, r.Kind, o.final.solution, r.L2, o.t)
 	fitted := slices.Clone(o.parts[0])
 	if !t.NoRefit {
 		fitted = append(fitted, o.parts[1]...)
@@ -550,7 +550,7 @@ func (t *training) report(o *trial) error {
 		r.Selection = append(r.Selection, c.Candidate)
 	}
 	for f, p := range o.tests {
-		r.Folds = append(r.Folds, Choice{Head: p.best.Head, L2: p.best.L2, Temperature: o.ts[f], Fit: o.fits[f].fit})
+		r.Folds = append(r.Folds, Choice{Kind: p.best.Kind, L2: p.best.L2, Temperature: o.ts[f], Fit: o.fits[f].fit})
 	}
 	if err := t.measure(o, fitted); err != nil {
 		return err

@@ -23,12 +23,12 @@ func TestHeads(t *testing.T) {
 			d := blobs(240, 12, 4, 4, 2)
 			x := d.Rows.(*dense)
 			for _, s := range []*Settings{{}, {L2Normalize: true}, {NoStandardize: true}, {Split: &Split{0.5, 0.25, 0.25}}} {
-				s.Head, s.L2Points, s.Folds = head, 4, 3
+				s.Kind, s.L2Points, s.Folds = head, 4, 3
 				r := train(t, d, s)
-				if head != "auto" && (r.Head != head || r.Model.Kind != head) || r.Head == "auto" {
-					t.Errorf("head %q, model of kind %q", r.Head, r.Model.Kind)
+				if head != "auto" && (r.Kind != head || r.Head.Kind != head) || r.Kind == "auto" {
+					t.Errorf("kind %q, head of kind %q", r.Kind, r.Head.Kind)
 				}
-				if err := r.Model.Check(); err != nil {
+				if err := r.Head.Check(); err != nil {
 					t.Error(err)
 				}
 				m := r.Metrics.CV
@@ -45,11 +45,11 @@ func TestHeads(t *testing.T) {
 				// A prediction does not depend on how rows are batched.
 				c := len(r.Classes)
 				all, one, some := make([]float64, x.N()*c), make([]float64, c), make([]float64, 7*c)
-				if err := r.Model.ProbabilitiesTo(all, x.values, x.N()); err != nil {
+				if err := r.Head.ProbabilitiesTo(all, x.values, x.N()); err != nil {
 					t.Fatal(err)
 				}
 				for i := range x.N() {
-					if err := r.Model.ProbabilitiesTo(one, x.row(i), 1); err != nil {
+					if err := r.Head.ProbabilitiesTo(one, x.row(i), 1); err != nil {
 						t.Fatal(err)
 					}
 					if !slices.Equal(one, all[i*c:(i+1)*c]) {
@@ -57,7 +57,7 @@ func TestHeads(t *testing.T) {
 					}
 					near(t, "sum of probabilities", floats.Sum(one), 1, 1e-12)
 				}
-				if err := r.Model.ProbabilitiesTo(some, x.values[5*x.d:12*x.d], 7); err != nil {
+				if err := r.Head.ProbabilitiesTo(some, x.values[5*x.d:12*x.d], 7); err != nil {
 					t.Fatal(err)
 				}
 				if !slices.Equal(some, all[5*c:12*c]) {
@@ -69,7 +69,7 @@ func TestHeads(t *testing.T) {
 					for j := range scaled {
 						scaled[j] *= 64
 					}
-					if err := r.Model.ProbabilitiesTo(one, scaled, 1); err != nil {
+					if err := r.Head.ProbabilitiesTo(one, scaled, 1); err != nil {
 						t.Fatal(err)
 					}
 					near(t, "probability of a scaled row", one[0], all[0], 1e-9)
@@ -84,7 +84,7 @@ func TestDeterminism(t *testing.T) {
 	d := linked(300, 8)
 	var first *Result
 	for _, s := range []Settings{{}, {Threads: 1}, {Threads: 3}, {Memory: 1}} {
-		s.Head, s.L2Points, s.Folds, s.CV, s.Repeat, s.ClassWeight = "auto", 5, 3, 3, 2, "balanced"
+		s.Kind, s.L2Points, s.Folds, s.CV, s.Repeat, s.ClassWeight = "auto", 5, 3, 3, 2, "balanced"
 		r := train(t, d, &s)
 		if first == nil {
 			first = r
@@ -94,7 +94,7 @@ func TestDeterminism(t *testing.T) {
 			t.Errorf("threads %d, memory %d: another result", s.Threads, s.Memory)
 		}
 	}
-	other := train(t, d, &Settings{Head: "auto", L2Points: 5, Folds: 3, CV: 3, ClassWeight: "balanced", Seed: 1})
+	other := train(t, d, &Settings{Kind: "auto", L2Points: 5, Folds: 3, CV: 3, ClassWeight: "balanced", Seed: 1})
 	if reflect.DeepEqual(other.Predictions.Probabilities, first.Predictions.Probabilities) {
 		t.Error("the seed changes nothing")
 	}
@@ -114,7 +114,7 @@ func TestHonest(t *testing.T) {
 		d.Labels[i] = []string{"heads", "tails"}[rng.IntN(2)]
 	}
 	for _, head := range []string{"softmax", "ncm"} {
-		r := train(t, d, &Settings{Head: head, L2Points: 8, Folds: 3, CV: 5})
+		r := train(t, d, &Settings{Kind: head, L2Points: 8, Folds: 3, CV: 5})
 		// One standard deviation is 0.025.
 		if a := r.Metrics.CV.Accuracy; a.Value < 0.4 || a.Value > 0.6 || a.Low > 0.5 || a.High < 0.5 {
 			t.Errorf("%s: accuracy %+v on random labels", head, a)
@@ -143,21 +143,21 @@ func TestWeights(t *testing.T) {
 	same := func(what string, a, b *Result) {
 		t.Helper()
 		near(t, what+": objective", a.Fit.Objective, b.Fit.Objective, 1e-7)
-		for i, w := range a.Model.Weight {
-			near(t, what+": weight", w, b.Model.Weight[i], 1e-4)
+		for i, w := range affine(a).Weight {
+			near(t, what+": weight", w, affine(b).Weight[i], 1e-4)
 		}
 	}
 	all := Split{Train: 1}
 	s := Settings{L2: 0.05, Tolerance: 1e-10, Split: &all, Calibrate: "none"}
 	for _, head := range []string{"softmax", "ncm"} {
-		s.Head = head
+		s.Kind = head
 		weighted := *d
 		for i := range d.Labels {
 			weighted.Weights = append(weighted.Weights, 0.5*float64(i%4))
 		}
 		same(head+", rows", train(t, &weighted, &s), train(t, repeat(func(i int) int { return i % 4 }), &s))
 	}
-	s.Head = ""
+	s.Kind = ""
 
 	s.NoStandardize = true // class weights do not take part in the standardisation
 	mapped := s
@@ -178,7 +178,7 @@ func TestStandardization(t *testing.T) {
 		x.row(i)[3] = x.row(i)[3]*1e-3 + 5
 	}
 	r := train(t, d, &Settings{L2: 0.1, Calibrate: "none", CV: 2})
-	if m := r.Model; m.Scale[2] != 1 || math.Abs(m.Mean[2]-7.3) > 1e-6 || m.Weight[2] != 0 {
+	if m := affine(r); m.Scale[2] != 1 || math.Abs(m.Mean[2]-7.3) > 1e-6 || m.Weight[2] != 0 {
 		t.Errorf("constant feature: mean %v, scale %v, weight %v", m.Mean[2], m.Scale[2], m.Weight[2])
 	}
 	var mean, square float64
@@ -188,10 +188,10 @@ func TestStandardization(t *testing.T) {
 	for i := range 100 {
 		square += math.Pow(float64(x.row(i)[3])-mean, 2) / 100
 	}
-	near(t, "mean", r.Model.Mean[3], mean, 1e-9)
-	near(t, "scale", r.Model.Scale[3]/math.Sqrt(square), 1, 1e-7) // measured on rows that were rounded to float32
+	near(t, "mean", affine(r).Mean[3], mean, 1e-9)
+	near(t, "scale", affine(r).Scale[3]/math.Sqrt(square), 1, 1e-7) // measured on rows that were rounded to float32
 	r = train(t, d, &Settings{L2: 0.1, Calibrate: "none", CV: 2, NoStandardize: true})
-	if m := r.Model; m.Mean[3] != 0 || m.Scale[3] != 1 {
+	if m := affine(r); m.Mean[3] != 0 || m.Scale[3] != 1 {
 		t.Errorf("not standardised: mean %v, scale %v", m.Mean[3], m.Scale[3])
 	}
 }
@@ -211,7 +211,7 @@ func TestNothingToLearn(t *testing.T) {
 			t.Errorf("%q: %+v", cycle, r.Fit)
 		}
 		p := make([]float64, len(r.Classes))
-		if err := r.Model.ProbabilitiesTo(p, []float32{4, -1}, 1); err != nil {
+		if err := r.Head.ProbabilitiesTo(p, []float32{4, -1}, 1); err != nil {
 			t.Fatal(err)
 		}
 		for k, c := range r.Metrics.CV.PerClass {
@@ -241,7 +241,7 @@ func TestParts(t *testing.T) {
 	if r.Metrics.Validation == nil || r.Metrics.CV != nil || r.Metrics.Test.Interval != "wilson" || r.Metrics.Test.Rows != 18 {
 		t.Errorf("metrics %+v", r.Metrics)
 	}
-	if r.Calibration.Fitted != "validation" || r.Calibration.Measured != "test" || r.Calibration.Temperature != r.Model.Temperature {
+	if r.Calibration.Fitted != "validation" || r.Calibration.Measured != "test" || r.Calibration.Temperature != r.Head.Temperature {
 		t.Errorf("calibration %+v", *r.Calibration)
 	}
 	if w := warning(t, r, "unassigned"); w.Count != 18 {
@@ -292,8 +292,8 @@ func TestDefaultTest(t *testing.T) {
 func TestSelection(t *testing.T) {
 	d := blobs(150, 40, 3, 2.5, 5)
 	for _, metric := range []string{"accuracy", "macro-f1", "log-loss"} {
-		r := train(t, d, &Settings{Head: "auto", Metric: metric, L2Points: 15, Folds: 3, CV: 2})
-		if r.Selection[0].Head != "ncm" || math.Abs(r.Selection[1].L2-10) > 1e-9 || len(r.Selection) < 8 {
+		r := train(t, d, &Settings{Kind: "auto", Metric: metric, L2Points: 15, Folds: 3, CV: 2})
+		if r.Selection[0].Kind != "ncm" || math.Abs(r.Selection[1].L2-10) > 1e-9 || len(r.Selection) < 8 {
 			t.Fatalf("%s: candidates %+v", metric, r.Selection)
 		}
 		best := slices.MaxFunc(r.Selection, func(a, b Candidate) int { // the first of equal ones
@@ -304,8 +304,8 @@ func TestSelection(t *testing.T) {
 			}
 			return -1
 		})
-		if best.Head != r.Head || best.L2 != r.L2 {
-			t.Errorf("%s: chose %s with λ = %g, the best was %+v", metric, r.Head, r.L2, best)
+		if best.Kind != r.Kind || best.L2 != r.L2 {
+			t.Errorf("%s: chose %s with λ = %g, the best was %+v", metric, r.Kind, r.L2, best)
 		}
 		for _, c := range r.Selection {
 			if !(c.SE >= 0 && c.SE < 0.5) {
@@ -328,10 +328,10 @@ func TestSelection(t *testing.T) {
 // TestPathIsLeft: after a factor of ten without a better log-loss or a clearly better score.
 func TestPathIsLeft(t *testing.T) {
 	path := func(step float64, scores, losses []float64) int {
-		p := &procedure{tried: []*candidate{{Candidate: Candidate{Head: "ncm", Score: 1}}}}
+		p := &procedure{tried: []*candidate{{Candidate: Candidate{Kind: "ncm", Score: 1}}}}
 		l2 := 10.0
 		for i := range scores {
-			p.tried = append(p.tried, &candidate{Candidate: Candidate{Head: "softmax", L2: l2, Score: scores[i], SE: 0.02}, loss: losses[i]})
+			p.tried = append(p.tried, &candidate{Candidate: Candidate{Kind: "softmax", L2: l2, Score: scores[i], SE: 0.02}, loss: losses[i]})
 			if p.stale("accuracy") {
 				return i
 			}
@@ -389,7 +389,7 @@ func TestWarnings(t *testing.T) {
 	if p := r.Predictions.Probabilities[60*4 : 61*4]; p[u] != 0 {
 		t.Errorf("probabilities of the unicorn: %v", p)
 	}
-	if !slices.Contains(r.Model.Classes, "unicorn") {
+	if !slices.Contains(r.Head.Classes, "unicorn") {
 		t.Error("the head does not know the unicorn")
 	}
 
@@ -406,8 +406,8 @@ func TestWarnings(t *testing.T) {
 	if w := warning(t, r, "leak"); w.Count != 1 {
 		t.Errorf("%+v", w)
 	}
-	if slices.Contains(r.Model.Classes, "unicorn") || !slices.Contains(r.Classes, "unicorn") || r.Metrics.Test.PerClass[u].Recall != 0 {
-		t.Errorf("classes of the head %q, of the data %q", r.Model.Classes, r.Classes)
+	if slices.Contains(r.Head.Classes, "unicorn") || !slices.Contains(r.Classes, "unicorn") || r.Metrics.Test.PerClass[u].Recall != 0 {
+		t.Errorf("classes of the head %q, of the data %q", r.Head.Classes, r.Classes)
 	}
 
 	// Fewer units than folds, by default.
@@ -481,7 +481,7 @@ func TestErrors(t *testing.T) {
 		{"L2", func(d *Data, s *Settings) { s.L2 = -1 }, "L2 is -1"},
 		{"NaN L2", func(d *Data, s *Settings) { s.L2 = math.NaN() }, "L2 is NaN"},
 		{"tolerance", func(d *Data, s *Settings) { s.Tolerance = 2 }, "tolerance 2"},
-		{"head", func(d *Data, s *Settings) { s.Head = "knn" }, `head "knn" is none of softmax, ncm, auto`},
+		{"head", func(d *Data, s *Settings) { s.Kind = "knn" }, `head "knn" is none of softmax, ncm, auto`},
 		{"metric", func(d *Data, s *Settings) { s.Metric = "r2" }, `metric "r2"`},
 		{"threads", func(d *Data, s *Settings) { s.Threads = -1 }, "threads -1"},
 		{"class weights", func(d *Data, s *Settings) { s.ClassWeights = map[string]float64{"class 0": 1} }, `weights go with "map"`},
@@ -552,7 +552,7 @@ func TestCancel(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	for _, s := range []*Settings{
-		{Head: "auto", L2Points: 12, Folds: 3, CV: 3},
+		{Kind: "auto", L2Points: 12, Folds: 3, CV: 3},
 		{Split: &Split{0.6, 0.2, 0.2}, L2Points: 3, Folds: 2, Repeat: 2},
 		{L2: 0.1, Calibrate: "none", CV: 4},
 		{L2: 0.01, CV: 4},

@@ -129,7 +129,7 @@ func (t *training) placeWarnings(o *trial) {
 
 // choiceWarnings tells what is odd about what was chosen and fitted with the first seed.
 func (t *training) choiceWarnings(o *trial) {
-	if best := o.chosen.best; best.Head == "softmax" && len(t.lambdas) > 1 {
+	if best := o.chosen.best; best.Kind == "softmax" && len(t.lambdas) > 1 {
 		switch best.L2 {
 		case t.lambdas[0]:
 			t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen λ = %g is the strongest of the path; a stronger one may be better", best.L2)})

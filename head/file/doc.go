@@ -1,18 +1,18 @@
 // Package file reads and writes head files.
 //
-// A head file (NAME.head.onnx) is an ONNX model that any ONNX runtime can run. There
-// are two layouts: that of a head on features, format 1, and that of a head with a
-// tail, format 2.
+// A head file (NAME.head.onnx) is an ONNX model that any ONNX runtime can run. Two
+// layouts are written: that of a head on features, format 3, and that of a head
+// with a tail, format 4.
 //
 // # A head on features
 //
-//	features f32[N,D] → logits f32[N,C], probabilities f32[N,C]
+//	features f32[batch,D] → logits f32[batch,C], probabilities f32[batch,C]
 //
 // in operator set 17, IR version 9. The graph is
 //
 //	rows          = features, or each row divided by its Euclidean length
-//	logits        = (rows − center)·weightᵀ + bias
-//	probabilities = softmax(logits / temperature)
+//	logits        = ((rows − center)·weightᵀ + bias) / temperature
+//	probabilities = softmax(logits)
 //
 // The scale of standardised features is folded into weight. Their mean is
 // subtracted first, as center: features that vary little around a large mean
@@ -20,72 +20,96 @@
 //
 // # A head with a tail
 //
-// Where layers of the backbone were trained with the head, the file has them too: the
-// part of the backbone from a tensor, the cut, to the features, as the backbone
-// stores it, in its operator set and IR version:
+// Where layers of the backbone were trained with the head, the file has them too:
+// the part of the backbone from a tensor, the cut, to the features, as the
+// backbone stores it, in its operator set and IR version:
 //
 //	cut f32[…], side inputs → logits f32[batch,C], probabilities f32[batch,C]
 //
 // The side inputs are those of the backbone that the part needs beside the cut:
-// masks, positions. Weights that were trained are initialisers, or Constant nodes, under
-// the names and in the types that they have in the backbone, and all others
-// too. The last nodes are the head: pooling, rows divided by their length if
+// masks, positions. Weights that were trained are initialisers, or Constant nodes,
+// under the names and in the types that they have in the backbone, and so are all
+// others. The last nodes are the head: pooling, rows divided by their length if
 // normalize says so, and
 //
-//	logits        = rows·weightᵀ + bias
-//	probabilities = softmax(logits / temperature)
+//	logits        = (rows·weightᵀ + bias) / temperature
+//	probabilities = softmax(logits)
 //
-// with names of their own where the backbone has tensors of these names, but for
-// the outputs: there the backbone's tensor gets another name, which renamed tells. The frozen part before the cut is
-// not in the file; metadata headstart.space.0 has the digest of the backbone.
+// with names of their own where the backbone has tensors of these names. The
+// outputs keep theirs: there the backbone's tensor gets another name, which renamed
+// tells. The frozen part before the cut is not in the file; metadata
+// headstart.space.0 has the digest of the backbone.
 //
-// For a transformer of six layers of which the last was trained (C = 3, D = 384) that is
+// For a transformer of six layers of which the last was trained (C = 3, D = 384)
+// that is
 //
-//	inputs        /m/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0 f32[batch,sequence,384]
-//	              attention_mask i64[batch,sequence]
-//	nodes         what makes the mask of attention_mask; layer 5, up to last_hidden_state
-//	              Cast, Reshape → mask[batch,1,sequence]; ReduceSum, Max, Div → shares; MatMul, Reshape → pooled[batch,384]
-//	              ReduceL2, Max, Div → row_rows; Gemm → logits; Div → scaled; Softmax → probabilities
-//	initialisers  those of layer 5; mask_shape, one, pooled_shape, row_tiny, weight f32[3,384], bias f32[3], temperature f32[1]
-//	metadata      headstart.format  2
-//	              headstart.tail    {"cut":"/m/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0",
-//	                                 "features":"last_hidden_state","pooling":"mean","mask":"attention_mask","normalize":true,
-//	                                 "weights":["m.encoder.layer.5.attention.output.dense.bias", …]}
+//	inputs        /m/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0
+//	              f32[batch,sequence,384]; attention_mask i64[batch,sequence]
+//	nodes         what makes the mask of attention_mask; layer 5, up to
+//	              last_hidden_state
+//	              Cast, Reshape → mask[batch,1,sequence]
+//	              ReduceSum, Max, Div → shares; MatMul, Reshape → pooled[batch,384]
+//	              ReduceL2, Max, Div → row_rows
+//	              Gemm → scores; Div → logits; Softmax → probabilities
+//	initialisers  those of layer 5; mask_shape, one, pooled_shape, row_tiny,
+//	              weight f32[3,384], bias f32[3], temperature f32[1]
+//	metadata      headstart.format  4
+//	              headstart.tail    {"cut":"/m/encoder/layer.4/…","features":
+//	              "last_hidden_state","pooling":"mean","mask":"attention_mask",
+//	              "normalize":true,"weights":[
+//	              "m.encoder.layer.5.attention.output.dense.bias", …]}
 //
 // # What else is in it
 //
 // The model's metadata_props carry what headstart needs to know about the head,
 // as strings, in this order:
 //
-//	headstart.format           version of the layout: 1, or 2 with a tail
+//	headstart.format           version of the layout: 3, or 4 with a tail
 //	headstart.head             kind of head: softmax, ncm
-//	headstart.classes          JSON list of the classes, in the order of the columns, sorted by bytes
-//	headstart.space.0          space.json of the first columns of features, verbatim
+//	headstart.classes          JSON list of the classes, in the order of the
+//	                           columns, sorted by bytes
+//	headstart.space.0          space.json of the first columns, verbatim
 //	headstart.backbone.0       the backbone of that space, as the user gave it
 //	headstart.space.1, …       the same for the columns after them
 //	headstart.standardization  JSON {"mean":[D numbers],"scale":[D numbers]}
-//	headstart.tail             JSON of a tail: {"cut":…,"features":…,"pooling":…,"mask":…,"normalize":…,"weights":[names],"renamed":{…}}
+//	headstart.tail             JSON of a tail: {"cut":…,"features":…,"pooling":…,
+//	                           "mask":…,"normalize":…,"weights":[names],
+//	                           "renamed":{…}}
 //	headstart.temperature      a number, also in the graph
-//	headstart.l2               λ of the fit
+//	headstart.l2               λ of the fit; 0: it has none
 //	headstart.l2_normalize     true or false, also in the graph
-//	headstart.fitted           JSON {"n":rows,"ids":digest,"keys":base64}; see Fitted
+//	headstart.fitted           JSON {"n":rows,"ids":digest,"keys":base64}; see
+//	                           Fitted
 //	headstart.settings         JSON, how the head was trained
 //	headstart.data             digest of the data set
 //	headstart.metrics          JSON, how well it did
 //	headstart.versions         JSON object, names of programs and their versions
 //	headstart.created          date, RFC 3339
 //
-// With a tail there is one space, that of the features which the backbone gave before
-// the training, and neither standardization nor l2_normalize; without one there is no tail. In it, cut "" means the
-// inputs of the backbone, pooling is "", "cls", "mean" (over mask) or "gap", weights lists, sorted
-// by bytes, the names in the backbone of what was trained, and renamed is left out where it is empty.
+// With a tail there is one space, that of the features which the backbone gave
+// before the training, and neither standardization nor l2_normalize; without one
+// there is no tail. In it, cut "" means the inputs of the backbone, pooling is "",
+// "cls", "mean" (over mask) or "gap", weights lists, sorted by bytes, the names in
+// the backbone of what was trained, and renamed is left out where it is empty.
 //
 // The last five may be missing. Times of a run are never in it: the same head
 // gives the same bytes, the date apart.
 //
+// # Older layouts
+//
+// Formats 1 (on features) and 2 (with a tail) are read, and not written any more.
+// In them logits are before the temperature:
+//
+//	logits        = (rows − center)·weightᵀ + bias
+//	probabilities = softmax(logits / temperature)
+//
+// so that the softmax of their logits are not their probabilities. Programs that
+// know only these refuse the newer ones instead of dividing twice.
+//
 // # Reading
 //
-// Read takes no head but the one that Write makes of the same numbers, so that
-// what a runtime computes from the file is what Model computes, of the features
-// that a tail gives. What is in a tail is looked at as a backbone's model is (onnx.Walk).
+// Read takes no head but the one that Write makes of the same numbers, or made in
+// an older layout, so that what a runtime computes from the file is what Head
+// computes, of the features that a tail gives. What is in a tail is looked at as a
+// backbone's model is (onnx.Walk).
 package file

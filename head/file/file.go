@@ -13,11 +13,11 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
-// Versions of the layout of head files that this package reads and writes. A program that
-// knows the first alone refuses the other.
+// Versions of the layout of head files that this package writes. It reads older
+// ones, too; a program that knows only those refuses these.
 const (
-	Version     = 1 // of a head on features
-	TailVersion = 2 // of a head with a tail
+	Version     = 3 // of a head on features
+	TailVersion = 4 // of a head with a tail
 )
 
 // ErrNotHead is wrapped by Read's error for a file that is no head file at all.
@@ -25,15 +25,20 @@ var ErrNotHead = errors.New("not a head file")
 
 // File is a head with what belongs to it.
 type File struct {
-	Model  *head.Model
-	Spaces []Space // where the features come from, in the order of the columns; their lengths add up to Model.D
-	Fitted *Fitted // the rows that the head was fitted on
+	Head   *head.Head // its model is a *head.Affine
+	Spaces []Space    // where the features come from, in the order of the columns; their lengths add up to Head.D()
+	Fitted *Fitted    // the rows that the head was fitted on
 
-	// Tail is the part of the backbone that was trained with the head; nil: the head was trained on
-	// features alone. With a tail, Model is of the features that the tail computes, without
-	// a standardisation, and Spaces holds one space: that of the
-	// features which the backbone gave before the training.
+	// Tail is the part of the backbone that was trained with the head; nil: the
+	// head was trained on features alone. With a tail, Head is of the features that
+	// the tail computes, without a standardisation, and Spaces holds one space: that
+	// of the features which the backbone gave before the training.
 	Tail *Tail
+
+	// BareLogits says that the file was read in a layout whose logits are without
+	// the temperature, as were logits that a cache keeps of its tail. Write makes
+	// no such files.
+	BareLogits bool
 
 	Settings json.RawMessage   // how the head was trained; nil: not known
 	Data     string            // digest of the data set, hex; "": not known
@@ -46,6 +51,16 @@ type File struct {
 type Space struct {
 	JSON     json.RawMessage // space.json, verbatim
 	Backbone string          // a name or path, as the user gave it
+}
+
+// OfLogits returns the head for features that are the logits of f with its tail,
+// as a cache keeps them.
+func (f *File) OfLogits() *head.Head {
+	h := f.Head.OfLogits()
+	if f.BareLogits {
+		h.Temperature = f.Head.Temperature
+	}
+	return h
 }
 
 // Write writes a head file: whole or not at all. The weights are rounded to
@@ -61,7 +76,7 @@ func Write(path string, f *File) error {
 	return nil
 }
 
-// Read reads a head file. Its Model computes in float64 what the file's graph
+// Read reads a head file. Its Head computes in float64 what the file's graph
 // computes in float32.
 func Read(path string) (*File, error) {
 	data, err := load(path)

@@ -41,9 +41,10 @@ func normal(r *rand.Rand) float64 {
 // means of very different sizes.
 func example(kind string, classes, features int, normalize bool) *File {
 	r := rand.New(rand.NewPCG(uint64(classes), uint64(features)))
-	m := &head.Model{Kind: kind, D: features, Temperature: 1.37, L2Normalize: normalize}
+	m := &head.Affine{Normalize: normalize}
+	h := &head.Head{Kind: kind, Model: m, Temperature: 1.37}
 	for c := range classes {
-		m.Classes = append(m.Classes, fmt.Sprintf("class %02d <ü>", c))
+		h.Classes = append(h.Classes, fmt.Sprintf("class %02d <ü>", c))
 		m.Bias = append(m.Bias, normal(r))
 	}
 	for range features {
@@ -55,7 +56,7 @@ func example(kind string, classes, features int, normalize bool) *File {
 		m.Mean = append(m.Mean, 20*s*normal(r))
 	}
 	if kind == "softmax" {
-		m.L2 = 1. / 300
+		h.Params = head.Params{{Name: head.L2, Value: 1. / 300}}
 	}
 	for c := range classes {
 		for j := range features {
@@ -66,7 +67,7 @@ func example(kind string, classes, features int, normalize bool) *File {
 	}
 	first := features / 3
 	f := &File{
-		Model: m,
+		Head: h,
 		Spaces: []Space{
 			{json.RawMessage(fmt.Sprintf(`{"dim":%d,"dtype":"f32","model":{"sha256":"aa"}}`, first)), "efficientnet-lite0"},
 			{json.RawMessage(fmt.Sprintf(`{"dim":%d,"dtype":"f32","z":"spaces and order are kept" }`, features-first)), "./models/größe.onnx"},
@@ -92,22 +93,23 @@ func example(kind string, classes, features int, normalize bool) *File {
 
 // rows returns n rows of features as they would come for the head, the first
 // two of them zeros and means.
-func rows(m *head.Model, n int) []float32 {
+func rows(h *head.Head, n int) []float32 {
+	m, d := h.Model.(*head.Affine), h.D()
 	r := rand.New(rand.NewPCG(1, 2))
-	x := make([]float32, n*m.D)
+	x := make([]float32, n*d)
 	for i := range x {
-		x[i] = float32(m.Mean[i%m.D] + m.Scale[i%m.D]*normal(r))
+		x[i] = float32(m.Mean[i%d] + m.Scale[i%d]*normal(r))
 	}
-	clear(x[:m.D])
-	for j := range m.D {
-		x[m.D+j] = float32(m.Mean[j])
+	clear(x[:d])
+	for j := range d {
+		x[d+j] = float32(m.Mean[j])
 	}
 	return x
 }
 
-func probabilities(t testing.TB, m *head.Model, x []float32) []float64 {
+func probabilities(t testing.TB, m *head.Head, x []float32) []float64 {
 	t.Helper()
-	n := len(x) / m.D
+	n := len(x) / m.D()
 	p := make([]float64, n*len(m.Classes))
 	if err := m.ProbabilitiesTo(p, x, n); err != nil {
 		t.Fatal(err)
@@ -152,13 +154,13 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The weights are rounded, and nothing else.
-		for i, w := range f.Model.Weight {
-			if g.Model.Weight[i] != float64(float32(w)) {
-				t.Fatalf("%v: weight %d is %v, was %v", e, i, g.Model.Weight[i], w)
+		for i, w := range affine(f).Weight {
+			if affine(g).Weight[i] != float64(float32(w)) {
+				t.Fatalf("%v: weight %d is %v, was %v", e, i, affine(g).Weight[i], w)
 			}
 		}
-		x := rows(f.Model, 50)
-		if d := largest(probabilities(t, f.Model, x), probabilities(t, g.Model, x)); d > 1e-6 {
+		x := rows(f.Head, 50)
+		if d := largest(probabilities(t, f.Head, x), probabilities(t, g.Head, x)); d > 1e-6 {
 			t.Errorf("%v: probabilities differ by %g", e, d)
 		}
 		if err := Write(path, g); err != nil {
@@ -167,9 +169,9 @@ func TestRoundTrip(t *testing.T) {
 		if second, err := os.ReadFile(path); err != nil || !bytes.Equal(first, second) {
 			t.Errorf("%v: the file of what was read differs: %v", e, err)
 		}
-		g.Model.Weight, g.Model.Bias = f.Model.Weight, f.Model.Bias
+		affine(g).Weight, affine(g).Bias = affine(f).Weight, affine(f).Bias
 		if !reflect.DeepEqual(f, g) {
-			t.Errorf("%v: have %+v %+v\nwant %+v %+v", e, g, g.Model, f, f.Model)
+			t.Errorf("%v: have %+v %+v\nwant %+v %+v", e, g, g.Head, f, f.Head)
 		}
 	}
 }
@@ -217,11 +219,11 @@ func TestGolden(t *testing.T) {
 		if err := json.Unmarshal(text, &want); err != nil {
 			t.Fatal(err)
 		}
-		if d := largest(probabilities(t, g.Model, want.Features), want.Probabilities); !(d <= 1e-6) || len(want.Probabilities) < 40 {
+		if d := largest(probabilities(t, g.Head, want.Features), want.Probabilities); !(d <= 1e-6) || len(want.Probabilities) < 40 {
 			t.Errorf("%s: probabilities differ by %g from those of ONNX Runtime", name, d)
 		}
-		if !slices.Equal(want.Classes, g.Model.Classes) {
-			t.Errorf("%s: classes %q", name, g.Model.Classes)
+		if !slices.Equal(want.Classes, g.Head.Classes) {
+			t.Errorf("%s: classes %q", name, g.Head.Classes)
 		}
 	}
 }
@@ -267,16 +269,16 @@ func TestWriteRefuses(t *testing.T) {
 		edit func(f *File)
 		want string
 	}{
-		{"no model", func(f *File) { f.Model = nil }, "there is no model"},
-		{"weights", func(f *File) { f.Model.Weight = f.Model.Weight[1:] }, "weight: 47 values"},
-		{"kind", func(f *File) { f.Model.Kind = "knn" }, "unknown kind"},
-		{"infinite weight", func(f *File) { f.Model.Weight[3] = math.Inf(1) }, "weight"},
-		{"weight over float32", func(f *File) { f.Model.Weight[3] = 1e300 }, "weight 1e+300 is too large for float32"},
-		{"mean over float32", func(f *File) { f.Model.Mean[3] = 1e300 }, "too large for float32"},
-		{"temperature under float32", func(f *File) { f.Model.Temperature = 1e-300 }, "too small for float32"},
-		{"temperature over float32", func(f *File) { f.Model.Temperature = 1e300 }, "too large for float32"},
-		{"classes twice", func(f *File) { f.Model.Classes[1] = f.Model.Classes[0] }, "not in the order"},
-		{"class in Latin 1", func(f *File) { f.Model.Classes[3] = "gr\xfcn" }, "not UTF-8"},
+		{"no model", func(f *File) { f.Head = nil }, "there is no head"},
+		{"weights", func(f *File) { affine(f).Weight = affine(f).Weight[1:] }, "weight: 47 values"},
+		{"kind", func(f *File) { f.Head.Kind = "knn" }, "unknown kind"},
+		{"infinite weight", func(f *File) { affine(f).Weight[3] = math.Inf(1) }, "weight"},
+		{"weight over float32", func(f *File) { affine(f).Weight[3] = 1e300 }, "weight 1e+300 is too large for float32"},
+		{"mean over float32", func(f *File) { affine(f).Mean[3] = 1e300 }, "too large for float32"},
+		{"temperature under float32", func(f *File) { f.Head.Temperature = 1e-300 }, "too small for float32"},
+		{"temperature over float32", func(f *File) { f.Head.Temperature = 1e300 }, "too large for float32"},
+		{"classes twice", func(f *File) { f.Head.Classes[1] = f.Head.Classes[0] }, "not in the order"},
+		{"class in Latin 1", func(f *File) { f.Head.Classes[3] = "gr\xfcn" }, "not UTF-8"},
 		{"no spaces", func(f *File) { f.Spaces = nil }, "the spaces have 0 features, the head 12"},
 		{"space missing", func(f *File) { f.Spaces = f.Spaces[:1] }, "the spaces have 4 features, the head 12"},
 		{"space without dim", func(f *File) { f.Spaces[0].JSON = json.RawMessage("{}") }, "space 0: dim 0"},
@@ -290,7 +292,7 @@ func TestWriteRefuses(t *testing.T) {
 		{"data", func(f *File) { f.Data = "xyz" }, "data: "},
 		{"created", func(f *File) { f.Created = "yesterday" }, "created: "},
 		{"versions", func(f *File) { f.Versions["x"] = "\xff" }, "versions: "},
-		{"l2", func(f *File) { f.Model.L2 = math.NaN() }, "l2 is NaN"},
+		{"l2", func(f *File) { f.Head.Params[0].Value = math.NaN() }, "l2 is NaN"},
 	} {
 		dir := t.TempDir()
 		f := example("softmax", 4, 12, false)
@@ -341,6 +343,48 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// affine returns the model of the head of f.
+func affine(f *File) *head.Affine { return f.Head.Model.(*head.Affine) }
+
+// Files of the older layouts, whose logits are without the temperature, are read as
+// they were meant, and what is written of them is in the new layout.
+func TestOlderLayouts(t *testing.T) {
+	for name, f := range map[string]*File{
+		"softmax": example("softmax", 4, 12, false), "normalized": example("ncm", 4, 12, true), "tail": tailed("mean", true),
+	} {
+		path := filepath.Join("testdata", "bare", name+".head.onnx")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old, err := Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := onnx.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := m.MetadataProps[0].GetValue(); v != "1" && v != "2" {
+			t.Errorf("%s: format %s", name, v)
+		}
+		first, err := encode(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := encode(old)
+		if err != nil || !bytes.Equal(first, again) {
+			t.Errorf("%s: what was read is not the head that was written then: %v", name, err)
+		}
+		// Divided once: were a file of the new layout read as one of the old, or
+		// the other way round, probabilities would differ.
+		x := rows(f.Head, 20)
+		if d := largest(probabilities(t, f.Head, x), probabilities(t, old.Head, x)); d > 1e-6 {
+			t.Errorf("%s: probabilities differ by %g", name, d)
+		}
+	}
+}
+
 // change returns the bytes of the example after an edit of the model.
 func change(t testing.TB, edit func(m *pb.ModelProto, meta map[string]*pb.StringStringEntryProto)) []byte {
 	t.Helper()
@@ -385,8 +429,11 @@ func TestReadRefuses(t *testing.T) {
 		want string
 	}{
 		{"another model", func(m *pb.ModelProto, _ meta) { m.MetadataProps = nil }, "not a head file: it is an ONNX model without headstart's metadata"},
-		{"newer format", set("format", "3"), `format version "3"; this version of headstart reads 1 and 2`},
-		{"format of a tail", set("format", "2"), "metadata headstart.tail is missing"},
+		{"newer format", set("format", "5"), `format version "5"; this version of headstart reads 1 to 4`},
+		{"no number of a format", set("format", "x"), `format version "x"; this version of headstart reads 1 to 4`},
+		{"format of a tail", set("format", "4"), "metadata headstart.tail is missing"},
+		{"older format", set("format", "1"), other}, // its logits would be without the temperature
+		{"older format of a tail", set("format", "2"), "metadata headstart.tail is missing"},
 		{"metadata twice", func(m *pb.ModelProto, _ meta) { m.MetadataProps = append(m.MetadataProps, m.MetadataProps[2]) }, `"headstart.classes" stands twice`},
 		{"no classes", drop("classes"), "metadata headstart.classes is missing"},
 		{"no space", drop("space.0"), "metadata headstart.space.0 is missing"},
@@ -400,7 +447,7 @@ func TestReadRefuses(t *testing.T) {
 		{"classes out of order", set("classes", `["b","a","c","d"]`), "not in the order"},
 		{"space without dim", set("space.0", `{}`), "space 0: dim 0"},
 		{"standardization", set("standardization", `{"mean":[1],"scale":[1]}`), "48 values for 4 classes and 1 features"},
-		{"no standardization", set("standardization", `{}`), "48 values for 4 classes and 0 features"},
+		{"no standardization", set("standardization", `{}`), "4 classes and 0 features do not go into"},
 		{"another mean", set("standardization", `{"mean":[0,0,0,0,0,0,0,0,0,0,0,0],"scale":[0,0,0,0,0,0,0,0,0,0,0,0]}`), other},
 		{"number over float64", set("temperature", "1e999"), "headstart.temperature: "},
 		{"temperature", set("temperature", "2"), other},
@@ -490,10 +537,10 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := h.Model.Check(); err != nil {
+		if err := h.Head.Check(); err != nil {
 			t.Fatal(err)
 		}
-		if p := probabilities(t, h.Model, make([]float32, h.Model.D)); len(p) != len(h.Model.Classes) {
+		if p := probabilities(t, h.Head, make([]float32, h.Head.D())); len(p) != len(h.Head.Classes) {
 			t.Errorf("%d probabilities", len(p))
 		}
 		again, err := encode(h)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,13 +11,10 @@ import (
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 const (
-	irVersion = 9
-	opset     = 17
 	producer  = "headstart"
 	props     = "headstart." // what the names of the metadata start with
 	maxSpaces = 1 << 10
@@ -45,23 +41,21 @@ func Build(f *File) (*pb.ModelProto, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	m := f.Model
+	h, m := f.Head, f.Head.Model.(*head.Affine)
 	var out *pb.ModelProto
 	var tail *tailJSON
 	if f.Tail != nil {
 		var err error
-		if out, tail, err = f.Tail.model(m); err != nil {
+		if out, tail, err = f.Tail.model(h); err != nil {
 			return nil, err
 		}
 	} else {
-		p, err := parametersOf(m)
+		p, err := parametersOf(h)
 		if err != nil {
 			return nil, err
 		}
-		out = &pb.ModelProto{
-			IrVersion:   new(int64(irVersion)),
-			Graph:       p.graph(),
-			OpsetImport: []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
+		if out, err = p.model(); err != nil {
+			return nil, err
 		}
 	}
 	out.ProducerName = new(string(producer))
@@ -80,8 +74,8 @@ func Build(f *File) (*pb.ModelProto, error) {
 		return nil
 	}
 	put("format", strconv.Itoa(f.version()))
-	put("head", m.Kind)
-	if err := putJSON("classes", m.Classes); err != nil {
+	put("head", h.Kind)
+	if err := putJSON("classes", h.Classes); err != nil {
 		return nil, err
 	}
 	for i, s := range f.Spaces {
@@ -95,10 +89,10 @@ func Build(f *File) (*pb.ModelProto, error) {
 	} else if err := putJSON("standardization", standardization{m.Mean, m.Scale}); err != nil {
 		return nil, err
 	}
-	put("temperature", number(m.Temperature))
-	put("l2", number(m.L2))
+	put("temperature", number(h.Temperature))
+	put("l2", number(h.Params.Value(head.L2)))
 	if tail == nil {
-		put("l2_normalize", strconv.FormatBool(m.L2Normalize))
+		put("l2_normalize", strconv.FormatBool(m.Normalize))
 	}
 	if err := putJSON("fitted", f.Fitted); err != nil {
 		return nil, err
@@ -154,28 +148,32 @@ func decode(data []byte) (*File, error) {
 		}
 		meta[key] = e.GetValue()
 	}
-	switch v, ok := meta["format"]; {
-	case !ok:
+	text, ok := meta["format"]
+	if !ok {
 		return nil, fmt.Errorf("%w: it is an ONNX model without headstart's metadata", ErrNotHead)
-	case v != strconv.Itoa(Version) && v != strconv.Itoa(TailVersion):
-		return nil, fmt.Errorf("format version %.20q; this version of headstart reads %d and %d", v, Version, TailVersion)
 	}
-	withTail := meta["format"] == strconv.Itoa(TailVersion)
+	version, err := strconv.Atoi(text)
+	if err != nil || version < bareVersion || version > TailVersion {
+		return nil, fmt.Errorf("format version %.20q; this version of headstart reads %d to %d", text, bareVersion, TailVersion)
+	}
+	withTail := version == TailVersion || version == bareTailVersion
 	r := reader{meta: meta}
-	f := &File{Model: new(head.Model), Fitted: new(Fitted)}
-	model := f.Model
+	model := new(head.Affine)
+	f := &File{Head: &head.Head{Model: model}, Fitted: new(Fitted), BareLogits: version <= bareTailVersion}
+	h := f.Head
 	var std standardization
-	r.text("head", &model.Kind)
-	r.json("classes", &model.Classes)
+	r.text("head", &h.Kind)
+	r.json("classes", &h.Classes)
 	var tail string
 	if withTail {
 		r.text("tail", &tail)
 	} else {
 		r.json("standardization", &std)
-		r.json("l2_normalize", &model.L2Normalize)
+		r.json("l2_normalize", &model.Normalize)
 	}
-	r.json("temperature", &model.Temperature)
-	r.json("l2", &model.L2)
+	var l2 float64
+	r.json("temperature", &h.Temperature)
+	r.json("l2", &l2)
 	r.json("fitted", f.Fitted)
 	for i := range maxSpaces {
 		n := strconv.Itoa(i)
@@ -202,18 +200,24 @@ func decode(data []byte) (*File, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	if kind := head.KindOf(h.Kind); kind != nil {
+		h.Task = kind.Task
+	}
+	if l2 != 0 {
+		h.Params = head.Params{{Name: head.L2, Value: l2}}
+	}
+	g := &graphReader{ModelProto: m, size: len(data), bare: f.BareLogits}
 	if withTail {
 		var space struct{ Dim int }
 		if err := json.Unmarshal(f.Spaces[0].JSON, &space); err != nil {
 			return nil, fmt.Errorf("space 0: %w", err)
 		}
-		model.D = space.Dim
-		if f.Tail, err = readTail(tail, m, model, len(data)); err != nil {
+		if f.Tail, err = readTail(tail, g, h, space.Dim); err != nil {
 			return nil, err
 		}
 	} else {
 		model.Mean, model.Scale = std.Mean, std.Scale
-		if err := readGraph(m, model); err != nil {
+		if err := g.readHead(h); err != nil {
 			return nil, err
 		}
 	}
@@ -249,42 +253,45 @@ func (r *reader) json(key string, dst any) {
 
 // check tells what is wrong with f, its weights apart from their number.
 func (f *File) check() error {
-	if f.Model == nil {
-		return fmt.Errorf("there is no model")
+	if f.Head == nil {
+		return fmt.Errorf("there is no head")
 	}
-	if err := f.Model.Check(); err != nil {
+	if err := f.Head.Check(); err != nil {
 		return err
 	}
-	for i, c := range f.Model.Classes {
+	if _, ok := f.Head.Model.(*head.Affine); !ok {
+		return fmt.Errorf("a model of type %T has no layout", f.Head.Model)
+	}
+	for i, c := range f.Head.Classes {
 		if !utf8.ValidString(c) {
 			return fmt.Errorf("class %.80q is not UTF-8", c)
 		}
-		if i > 0 && f.Model.Classes[i-1] >= c {
-			return fmt.Errorf("classes %.80q and %.80q are not in the order of their bytes", f.Model.Classes[i-1], c)
+		if i > 0 && f.Head.Classes[i-1] >= c {
+			return fmt.Errorf("classes %.80q and %.80q are not in the order of their bytes", f.Head.Classes[i-1], c)
 		}
 	}
 	if len(f.Spaces) > maxSpaces {
 		return fmt.Errorf("%d spaces, more than %d", len(f.Spaces), maxSpaces)
 	}
-	sum := 0
+	d, sum := f.Head.D(), 0
 	for i, s := range f.Spaces {
 		var space struct{ Dim int }
 		if err := json.Unmarshal(s.JSON, &space); err != nil {
 			return fmt.Errorf("space %d: %w", i, err)
 		}
-		if space.Dim < 1 || space.Dim > f.Model.D-sum {
-			return fmt.Errorf("space %d: dim %d does not fit a head of %d features", i, space.Dim, f.Model.D)
+		if space.Dim < 1 || space.Dim > d-sum {
+			return fmt.Errorf("space %d: dim %d does not fit a head of %d features", i, space.Dim, d)
 		}
 		sum += space.Dim
 		if s.Backbone == "" || !utf8.ValidString(s.Backbone) || !utf8.Valid(s.JSON) {
 			return fmt.Errorf("space %d: backbone %.80q: empty, or not UTF-8", i, s.Backbone)
 		}
 	}
-	if sum != f.Model.D {
-		return fmt.Errorf("the spaces have %d features, the head %d", sum, f.Model.D)
+	if sum != d {
+		return fmt.Errorf("the spaces have %d features, the head %d", sum, d)
 	}
 	if f.Tail != nil {
-		if err := f.Tail.check(f.Model); err != nil {
+		if err := f.Tail.check(f.Head); err != nil {
 			return err
 		}
 		if len(f.Spaces) != 1 {
@@ -318,159 +325,8 @@ func (f *File) check() error {
 			return fmt.Errorf("created: %.80q is not a date of RFC 3339", f.Created)
 		}
 	}
-	if m := f.Model; m.L2 < 0 || m.L2-m.L2 != 0 {
-		return fmt.Errorf("l2 is %v", m.L2)
-	}
-	return nil
-}
-
-// parameters are the numbers of a graph, as it holds them.
-type parameters struct {
-	classes, features int
-	weight            []float32 // classes × features
-	bias              []float32 // classes
-	center            []float32 // features
-	temperature       float32
-	normalize         bool
-}
-
-// parametersOf rounds the numbers of a model to float32.
-func parametersOf(m *head.Model) (*parameters, error) {
-	p := &parameters{
-		classes: len(m.Classes), features: m.D,
-		weight: make([]float32, len(m.Weight)), bias: make([]float32, len(m.Bias)), center: make([]float32, m.D),
-		temperature: float32(m.Temperature), normalize: m.L2Normalize,
-	}
-	var err error
-	round := func(what string, x float64) float32 {
-		y := float32(x)
-		if y-y != 0 && err == nil {
-			err = fmt.Errorf("%s %v is too large for float32", what, x)
-		}
-		return y
-	}
-	for i, x := range m.Weight {
-		p.weight[i] = round("weight", x)
-	}
-	for i, x := range m.Mean {
-		p.center[i] = round("mean", x)
-	}
-	for c, x := range m.Bias {
-		p.bias[c] = round("bias", x+moved(m.Weight[c*m.D:(c+1)*m.D], p.center))
-	}
-	if round("temperature", m.Temperature); p.temperature <= 0 {
-		return nil, fmt.Errorf("temperature %v is too small for float32", m.Temperature)
-	}
-	return p, err
-}
-
-// Head returns the head of f as its graph has it, rounded to float32. Without a tail it
-// does not say which tensor the features are, nor how they are pooled.
-func Head(f *File) (*layer.Head, error) {
-	if err := f.check(); err != nil {
-		return nil, fmt.Errorf("head/file: %w", err)
-	}
-	p, err := parametersOf(f.Model)
-	if err != nil {
-		return nil, fmt.Errorf("head/file: %w", err)
-	}
-	if f.Tail != nil {
-		h := f.Tail.layer(p)
-		h.Features, h.Mask = f.Tail.Features, f.Tail.Mask
-		return h, nil
-	}
-	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature}, nil
-}
-
-// moved returns w·center, by which the bias of a class changes when features
-// are taken relative to the center.
-func moved[T float32 | float64](w []T, center []float32) float64 {
-	sum := 0.0
-	for i, x := range center {
-		sum += float64(float64(w[i]) * float64(x)) // rounded before it is added: the same bits on every platform
-	}
-	return sum
-}
-
-// graph returns the graph of the head; the package's comment has it as a
-// formula.
-func (p *parameters) graph() *pb.GraphProto {
-	batch := onnx.Dim{Size: -1, Name: "N"}
-	c, d := int64(p.classes), int64(p.features)
-	g := &pb.GraphProto{
-		Name:  new("head"),
-		Input: []*pb.ValueInfoProto{onnx.TensorValue("features", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: d})},
-		Output: []*pb.ValueInfoProto{
-			onnx.TensorValue("logits", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
-			onnx.TensorValue("probabilities", pb.TensorProto_FLOAT, batch, onnx.Dim{Size: c}),
-		},
-	}
-	node := func(opType string, inputs []string, output string, attributes ...*pb.AttributeProto) {
-		g.Node = append(g.Node, onnx.Node(opType, inputs, []string{output}, attributes...))
-	}
-	rows := "features"
-	if p.normalize {
-		// A row of zeros has length 0 and stays one.
-		node("ReduceL2", []string{rows}, "length", onnx.IntsAttribute("axes", 1), onnx.IntAttribute("keepdims", 1))
-		node("Max", []string{"length", "tiny"}, "divisor")
-		node("Div", []string{rows, "divisor"}, "rows")
-		rows = "rows"
-		const smallest = 0x1p-126 // the smallest normal float32
-		g.Initializer = append(g.Initializer, onnx.FloatTensor("tiny", []float32{smallest}))
-	}
-	node("Sub", []string{rows, "center"}, "centered")
-	node("Gemm", []string{"centered", "weight", "bias"}, "logits", onnx.IntAttribute("transB", 1))
-	node("Div", []string{"logits", "temperature"}, "scaled")
-	node("Softmax", []string{"scaled"}, "probabilities", onnx.IntAttribute("axis", -1))
-	g.Initializer = append(g.Initializer,
-		onnx.FloatTensor("center", p.center, d),
-		onnx.FloatTensor("weight", p.weight, c, d),
-		onnx.FloatTensor("bias", p.bias, c),
-		onnx.FloatTensor("temperature", []float32{p.temperature}),
-	)
-	return g
-}
-
-// readGraph reads the numbers of the graph into model, whose other fields are
-// set, and refuses a graph that differs from the one that Write makes.
-func readGraph(m *pb.ModelProto, model *head.Model) error {
-	if len(m.GetFunctions()) > 0 || len(m.GetOpsetImport()) != 1 || m.OpsetImport[0].GetDomain() != "" || m.OpsetImport[0].GetVersion() != opset {
-		return fmt.Errorf("the model has functions, or its operator set is not %d alone", opset)
-	}
-	p := &parameters{classes: len(model.Classes), features: len(model.Mean), temperature: float32(model.Temperature), normalize: model.L2Normalize}
-	tensor := func(name string, n int) ([]float32, error) {
-		i := slices.IndexFunc(m.Graph.GetInitializer(), func(t *pb.TensorProto) bool { return t.GetName() == name })
-		if i < 0 {
-			return nil, fmt.Errorf("the graph has no initializer %q", name)
-		}
-		v, err := onnx.Floats(m.Graph.Initializer[i])
-		if err == nil && len(v) != n {
-			err = fmt.Errorf("initializer %q has %d values for %d classes and %d features", name, len(v), p.classes, p.features)
-		}
-		return v, err
-	}
-	var err error
-	if p.weight, err = tensor("weight", p.classes*p.features); err != nil {
-		return err
-	}
-	if p.bias, err = tensor("bias", p.classes); err != nil {
-		return err
-	}
-	p.center = make([]float32, p.features)
-	for i, x := range model.Mean {
-		p.center[i] = float32(x)
-	}
-	if !onnx.Equal(p.graph(), m.Graph) {
-		return fmt.Errorf("the graph is not the one of a head with this metadata; another program has changed the file")
-	}
-	model.D = p.features
-	model.Weight = make([]float64, len(p.weight))
-	for i, x := range p.weight {
-		model.Weight[i] = float64(x)
-	}
-	model.Bias = make([]float64, p.classes)
-	for c, x := range p.bias {
-		model.Bias[c] = float64(x) - moved(p.weight[c*p.features:(c+1)*p.features], p.center)
+	if l2 := f.Head.Params.Value(head.L2); l2 < 0 || l2-l2 != 0 {
+		return fmt.Errorf("l2 is %v", l2)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/models/runtime"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
@@ -34,7 +35,7 @@ func TestRuntime(t *testing.T) {
 			t.Fatal(err)
 		}
 		const n = 200
-		x := rows(f.Model, n)
+		x := rows(f.Head, n)
 		logits, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
 		shape := []int64{n, int64(e.classes)}
 		err = s.Run(context.Background(),
@@ -46,15 +47,26 @@ func TestRuntime(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if d := largest(probabilities(t, f.Model, x), p); !(d <= 1e-5) {
+		if d := largest(probabilities(t, f.Head, x), p); !(d <= 1e-5) {
 			t.Errorf("%v: probabilities differ by %g", e, d)
 		} else {
 			t.Logf("%v: probabilities differ by at most %.2g", e, d)
 		}
 		want := make([]float64, n*e.classes)
-		f.Model.LogitsTo(want, x, n)
+		f.Head.LogitsTo(want, x, n)
 		if d := largest(want, logits); !(d <= 1e-4) {
 			t.Errorf("%v: logits differ by %g", e, d)
+		}
+		// What clients do: the softmax of the logits are the probabilities.
+		soft := make([]float64, e.classes)
+		for i := range n {
+			for k := range soft {
+				soft[k] = float64(logits[i*e.classes+k])
+			}
+			head.SoftmaxTo(soft, soft, 1)
+			if d := largest(soft, p[i*e.classes:(i+1)*e.classes]); !(d <= 1e-5) {
+				t.Fatalf("%v: row %d: the softmax of the logits differs from the probabilities by %g", e, i, d)
+			}
 		}
 	}
 }

@@ -28,7 +28,7 @@ type Tail struct {
 	// is, N×D, "cls" the first of N×S×D, "mean" the mean of N×S×D over the tokens that Mask, an
 	// input of the backbone N×S, counts, "gap" the mean of N×D×… over space.
 	Features, Pooling, Mask string
-	// Normalize divides each row of the features by its length. It is Model.L2Normalize.
+	// Normalize divides each row of the features by its length. It is the model's Normalize, too.
 	Normalize bool
 	// Weights holds the new values of the weights that were trained, by the names under which
 	// the backbone stores them, in its shapes. They are rounded to the types in which it does.
@@ -59,7 +59,8 @@ func (t *Tail) Parameters() int64 {
 }
 
 // check tells what is wrong with a tail, its backbone apart.
-func (t *Tail) check(m *head.Model) error {
+func (t *Tail) check(h *head.Head) error {
+	m := h.Model.(*head.Affine)
 	switch {
 	case t.Features == "":
 		return fmt.Errorf("tail: no features are named")
@@ -69,8 +70,8 @@ func (t *Tail) check(m *head.Model) error {
 		return fmt.Errorf("tail: mask %.80q with pooling %q; \"mean\" takes one, and nothing else", t.Mask, t.Pooling)
 	case len(t.Weights) == 0:
 		return fmt.Errorf("tail: no weights; a head without is no tail")
-	case t.Normalize != m.L2Normalize:
-		return fmt.Errorf("tail: normalize is %v and the model's L2Normalize %v", t.Normalize, m.L2Normalize)
+	case t.Normalize != m.Normalize:
+		return fmt.Errorf("tail: normalize is %v and the model's Normalize %v", t.Normalize, m.Normalize)
 	}
 	if slices.ContainsFunc(m.Mean, func(x float64) bool { return x != 0 }) || slices.ContainsFunc(m.Scale, func(x float64) bool { return x != 1 }) {
 		return fmt.Errorf("tail: the model has a standardisation; it has none that could be told apart from its weights")
@@ -109,15 +110,15 @@ func (t *Tail) named(name string) string {
 
 // model returns the tail with its weights and the head behind it, as a model
 // without metadata, and fills in what stands about it in the metadata.
-func (t *Tail) model(m *head.Model) (*pb.ModelProto, *tailJSON, error) {
+func (t *Tail) model(h *head.Head) (*pb.ModelProto, *tailJSON, error) {
 	if t.Backbone.GetGraph() == nil {
 		return nil, nil, fmt.Errorf("tail: there is no backbone to take it from")
 	}
-	p, err := parametersOf(m)
+	p, err := parametersOf(h)
 	if err != nil {
 		return nil, nil, err
 	}
-	part, err := t.part(m.D)
+	part, err := t.part(h.D())
 	if err != nil {
 		return nil, nil, fmt.Errorf("tail: %w", err)
 	}
@@ -207,9 +208,9 @@ func sizes(dims []onnx.Dim) []int64 {
 	return all
 }
 
-// readTail reads what model, whose graph begins at a cut, says of itself in text, and the
-// numbers of its head into m, of which classes and D are known. size is that of the file.
-func readTail(text string, model *pb.ModelProto, m *head.Model, size int) (*Tail, error) {
+// readTail reads what g, whose graph begins at a cut, says of itself in text, and
+// the numbers of a head of d features into h, whose classes are known.
+func readTail(text string, g *graphReader, h *head.Head, d int) (*Tail, error) {
 	var j tailJSON
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return nil, fmt.Errorf("metadata %stail: %w", props, err)
@@ -220,7 +221,7 @@ func readTail(text string, model *pb.ModelProto, m *head.Model, size int) (*Tail
 			return nil, fmt.Errorf("tail: tensor %.80q has another name without a reason", name)
 		}
 	}
-	sum, err := onnx.Walk(model)
+	sum, err := onnx.Walk(g.ModelProto)
 	switch {
 	case err != nil:
 		return nil, err
@@ -229,21 +230,23 @@ func readTail(text string, model *pb.ModelProto, m *head.Model, size int) (*Tail
 	case len(sum.Inputs) == 0 || t.Cut != "" && (sum.Inputs[0].Name != t.Cut || sum.Inputs[0].Elem != pb.TensorProto_FLOAT):
 		return nil, fmt.Errorf("the first input of the graph is not %.80q, of float32", t.Cut)
 	}
-	c := len(m.Classes)
-	if c == 0 || m.D < 1 || m.D > size/4/c {
-		return nil, fmt.Errorf("%d classes and %d features do not go into %d bytes", c, m.D, size)
+	c := len(h.Classes)
+	if err := g.fits(c, d); err != nil {
+		return nil, err
 	}
-	part, h, err := layer.Split(model, t.layer(&parameters{weight: make([]float32, c*m.D), bias: make([]float32, c), temperature: 1}))
+	like := t.layer(&parameters{weight: make([]float32, c*d), bias: make([]float32, c), temperature: 1})
+	like.BareLogits = g.bare
+	part, found, err := layer.Split(g.ModelProto, like)
 	if err != nil {
 		return nil, err
 	}
-	if h.Temperature != float32(m.Temperature) {
-		return nil, fmt.Errorf("the temperature is %v in the graph and %v in the metadata; another program has changed the file", h.Temperature, m.Temperature)
+	if found.Temperature != float32(h.Temperature) {
+		return nil, fmt.Errorf("the temperature is %v in the graph and %v in the metadata; another program has changed the file", found.Temperature, h.Temperature)
 	}
 	t.Backbone, t.detached = part, true
-	m.L2Normalize = t.Normalize
-	m.Weight, m.Bias = doubles(h.Weight), doubles(h.Bias)
-	m.Mean, m.Scale = make([]float64, m.D), slices.Repeat([]float64{1}, m.D)
+	m := head.NewAffine(found.Weight, found.Bias)
+	m.Normalize = t.Normalize
+	h.Model = m
 	for i, name := range j.Weights {
 		if i > 0 && j.Weights[i-1] >= name {
 			return nil, fmt.Errorf("weights %.80q and %.80q are not in the order of their bytes", j.Weights[i-1], name)
@@ -255,13 +258,4 @@ func readTail(text string, model *pb.ModelProto, m *head.Model, size int) (*Tail
 		t.Weights[name] = v.F32
 	}
 	return t, nil
-}
-
-// doubles returns numbers as float64.
-func doubles(x []float32) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = float64(v)
-	}
-	return y
 }

@@ -84,7 +84,7 @@ func TestTailRuntime(t *testing.T) {
 			if len(inputs) > 1 {
 				in = append(in, tensor.View{Shape: []int64{n, tokens}, I64: mask})
 			}
-			c := len(f.Model.Classes)
+			c := len(f.Head.Classes)
 			logits, p := make([]float32, n*c), make([]float32, n*c)
 			shape := []int64{n, int64(c)}
 			if err := s.Run(context.Background(), in, []tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
@@ -115,11 +115,11 @@ func TestTailRuntime(t *testing.T) {
 					rows[i*features+d] = float32(v)
 				}
 			}
-			if d := largest(probabilities(t, g.Model, rows), p); !(d <= 1e-5) {
+			if d := largest(probabilities(t, g.Head, rows), p); !(d <= 1e-5) {
 				t.Errorf("operator set %d, %s: probabilities differ by %g", opset, pooling, d)
 			}
 			want := make([]float64, n*c)
-			g.Model.LogitsTo(want, rows, n)
+			g.Head.LogitsTo(want, rows, n)
 			if d := largest(want, logits); !(d <= 1e-4) {
 				t.Errorf("operator set %d, %s: logits differ by %g", opset, pooling, d)
 			}
@@ -148,15 +148,14 @@ func TestTailOfBackbones(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := tailed("cls", b.mask != "")
-		mdl := f.Model
-		mdl.D = b.d
+		mdl := affine(f)
 		mdl.Mean, mdl.Scale = make([]float64, b.d), slices.Repeat([]float64{1}, b.d)
 		mdl.Weight = nil
 		for _, x := range values(4, 3*b.d) {
 			mdl.Weight = append(mdl.Weight, float64(x)/10)
 		}
 		f.Spaces[0].JSON = fmt.Appendf(nil, `{"dim":%d}`, b.d)
-		f.Tail = &Tail{Backbone: m, Cut: b.cut, Features: b.features, Pooling: b.pooling, Mask: b.mask, Normalize: mdl.L2Normalize, Weights: map[string][]float32{}}
+		f.Tail = &Tail{Backbone: m, Cut: b.cut, Features: b.features, Pooling: b.pooling, Mask: b.mask, Normalize: mdl.Normalize, Weights: map[string][]float32{}}
 		part, err := onnx.Detach(m, b.cut, b.features)
 		if err != nil {
 			t.Fatal(err)
@@ -234,7 +233,7 @@ func TestTailOfBackbones(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, inputs := session(t, l, built, "logits", "probabilities")
-		c := len(mdl.Classes)
+		c := len(mdl.Bias)
 		logits, p := make([]float32, n*c), make([]float32, n*c)
 		if err := s.Run(t.Context(), feed(inputs), []tensor.View{{Shape: []int64{n, int64(c)}, F32: logits}, {Shape: []int64{n, int64(c)}, F32: p}}); err != nil {
 			t.Fatal(err)
@@ -265,7 +264,7 @@ func TestTailOfBackbones(t *testing.T) {
 				}
 			}
 		}
-		if d := largest(probabilities(t, g.Model, rows), p); !(d <= 1e-5) {
+		if d := largest(probabilities(t, g.Head, rows), p); !(d <= 1e-5) {
 			t.Errorf("%s cut at %q: probabilities differ by %g", b.path, b.cut, d)
 		} else {
 			t.Logf("%s cut at %q: %d parameters, probabilities differ by at most %.2g", b.path, b.cut, g.Tail.Parameters(), d)

@@ -82,12 +82,12 @@ func small(opset int64) *pb.ModelProto {
 // tailed returns a head with a tail of the small backbone.
 func tailed(pooling string, normalize bool) *File {
 	f := example("softmax", 3, features, normalize)
-	f.Model.Mean, f.Model.Scale = make([]float64, features), slices.Repeat([]float64{1}, features)
-	for i := range f.Model.Weight {
-		f.Model.Weight[i] = float64(float32(math.Sin(float64(i))))
+	affine(f).Mean, affine(f).Scale = make([]float64, features), slices.Repeat([]float64{1}, features)
+	for i := range affine(f).Weight {
+		affine(f).Weight[i] = float64(float32(math.Sin(float64(i))))
 	}
-	for i := range f.Model.Bias {
-		f.Model.Bias[i] = float64(float32(math.Cos(float64(i))))
+	for i := range affine(f).Bias {
+		affine(f).Bias[i] = float64(float32(math.Cos(float64(i))))
 	}
 	f.Spaces = f.Spaces[:1]
 	f.Spaces[0].JSON = json.RawMessage(fmt.Sprintf(`{"dim":%d,"dtype":"f32","model":{"sha256":"aa"}}`, features))
@@ -129,8 +129,8 @@ func TestTailRoundTrip(t *testing.T) {
 			if second, err := encode(g); err != nil || !bytes.Equal(first, second) {
 				t.Errorf("%q, cut %q: the file of what was read differs: %v", pooling, cut, err)
 			}
-			if !reflect.DeepEqual(f.Model, g.Model) {
-				t.Errorf("model %+v, want %+v", g.Model, f.Model)
+			if !reflect.DeepEqual(f.Head, g.Head) {
+				t.Errorf("model %+v, want %+v", g.Head, f.Head)
 			}
 			want := map[string][]float32{"w1": slices.Repeat([]float32{0.099975586}, wide*wide), "weight": f.Tail.Weights["weight"]} // 0.1 in float16
 			if !reflect.DeepEqual(g.Tail.Weights, want) || g.Tail.Parameters() != wide*(wide+features) {
@@ -169,7 +169,7 @@ func TestTailRoundTrip(t *testing.T) {
 			if !slices.Equal(in, wanted) || !slices.Equal(out, []string{"logits", "probabilities"}) || len(s.Inputs[0].Shape) != 3 || s.Inputs[0].Shape[1].Name != "tokens" {
 				t.Errorf("inputs %v, outputs %v", s.Inputs, s.Outputs)
 			}
-			if m.GetIrVersion() != 8 || s.Opsets[0].Version != 17 || m.MetadataProps[0].GetValue() != "2" {
+			if m.GetIrVersion() != 8 || s.Opsets[0].Version != 17 || m.MetadataProps[0].GetValue() != "4" {
 				t.Errorf("IR version %d, operator sets %v, format %s", m.GetIrVersion(), s.Opsets, m.MetadataProps[0].GetValue())
 			}
 			if cut == "cut" && slices.ContainsFunc(m.Graph.Initializer, func(x *pb.TensorProto) bool { return x.GetName() == "w0" }) {
@@ -227,7 +227,7 @@ func TestWriteRefusesTails(t *testing.T) {
 		"too large for FLOAT16":                 func(f *File) { f.Tail.Weights["w1"][0] = 1e6 },
 		`weight "w1": value 2 is NaN`:           func(f *File) { f.Tail.Weights["w1"][2] = float32(math.NaN()) },
 		"normalize is false":                    func(f *File) { f.Tail.Normalize = false },
-		"a standardisation":                     func(f *File) { f.Model.Mean[0] = 1 },
+		"a standardisation":                     func(f *File) { affine(f).Mean[0] = 1 },
 		"2 spaces":                              func(f *File) { f.Spaces = []Space{{[]byte(`{"dim":2}`), "x"}, {[]byte(`{"dim":3}`), "x"}} },
 		`of which pooling "" does not`:          func(f *File) { f.Tail.Pooling, f.Tail.Mask = "", "" },
 		"does not make rows of 5 values":        func(f *File) { f.Tail.Features = "relu" },
@@ -316,7 +316,8 @@ func TestReadRefusesTails(t *testing.T) {
 			m.MetadataProps = slices.DeleteFunc(m.MetadataProps, func(e *pb.StringStringEntryProto) bool { return e.GetKey() == props+"tail" })
 		}, "metadata headstart.tail is missing"},
 		{"a tail that is no JSON", meta("tail", "{"), "headstart.tail: "},
-		{"another format", meta("format", "1"), "headstart.standardization is missing"},
+		{"another format", meta("format", "3"), "headstart.standardization is missing"},
+		{"an older format", meta("format", "2"), other}, // its logits would be without the temperature
 		{"no weights", tail(func(j *tailJSON) { j.Weights = nil }), "no weights"},
 		{"weights out of order", tail(func(j *tailJSON) { slices.Reverse(j.Weights) }), "not in the order"},
 		{"weights twice", tail(func(j *tailJSON) { j.Weights[1] = "w1" }), "not in the order"},

@@ -206,7 +206,7 @@ func TestFuse(t *testing.T) {
 	for _, e := range fused.MetadataProps {
 		meta[e.GetKey()] = e.GetValue()
 	}
-	if len(meta) != 4 || meta["headstart.classes"] != `["class 0 \u003cü\u003e","class 1 \u003cü\u003e","class 2 \u003cü\u003e"]` || meta["headstart.temperature"] != "1.25" || meta["headstart.backbone"] != "all-minilm-l6-v2" {
+	if len(meta) != 4 || meta["headstart.classes"] != `["class 0 \u003cü\u003e","class 1 \u003cü\u003e","class 2 \u003cü\u003e"]` || meta["headstart.logits_temperature"] != "1.25" || meta["headstart.backbone"] != "all-minilm-l6-v2" {
 		t.Errorf("metadata %v", meta)
 	}
 	changed, err := onnx.Rewrite(m, h.Weights)

@@ -22,26 +22,30 @@ const props = "headstart."
 type Head struct {
 	layer.Head
 	Classes []string // of the columns
-	// Weights holds new values of the backbone's weights, by the names under which it stores them; nil: none
-	// were trained.
+	// Weights holds new values of the backbone's weights, by the names under which
+	// it stores them; nil: none were trained.
 	Weights map[string][]float32
-	// Provenance says where backbone and head come from: more metadata, by name. Its names are not "classes"
-	// and "temperature".
+	// Provenance says where backbone and head come from: more metadata, by name.
+	// Its names are not "classes", "temperature" and "logits_temperature".
 	Provenance map[string]string
 }
 
 // Fuse returns the backbone, its external data read in, with h behind it. What
-// only its own outputs needed is left out, but no input. The metadata are headstart.classes, a JSON list, headstart.temperature, and
-// those of Provenance, all strings. The backbone is not changed, and shared as far as it can be.
+// only its own outputs needed is left out, but no input. The metadata are
+// headstart.classes, a JSON list, headstart.logits_temperature, by which the logits
+// are divided already (headstart.temperature, by which they are to be divided, of a
+// head with BareLogits), and those of Provenance, all strings. The backbone is not
+// changed, and shared as far as it can be.
 //
 // Errors: what layer.Append and onnx.Rewrite refuse, a number of classes that
-// does not fit, values that are in an external file, names and texts that are not UTF-8.
+// does not fit, values that are in an external file, names and texts that are not
+// UTF-8.
 func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	if len(h.Classes) != len(h.Bias) {
 		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), len(h.Bias))
 	}
 	for name, text := range h.Provenance {
-		if name == "classes" || name == "temperature" || !utf8.ValidString(name) || !utf8.ValidString(text) {
+		if slices.Contains([]string{"classes", "temperature", "logits_temperature"}, name) || !utf8.ValidString(name) || !utf8.ValidString(text) {
 			return nil, fmt.Errorf("export: metadata %.80q: %.80q: the name is taken, or it is not UTF-8", name, text)
 		}
 	}
@@ -77,7 +81,11 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 		out.MetadataProps = append(out.MetadataProps, &pb.StringStringEntryProto{Key: proto.String(props + key), Value: proto.String(value)})
 	}
 	put("classes", string(classes))
-	put("temperature", strconv.FormatFloat(float64(h.Temperature), 'g', -1, 32))
+	temperature := "logits_temperature"
+	if h.BareLogits {
+		temperature = "temperature"
+	}
+	put(temperature, strconv.FormatFloat(float64(h.Temperature), 'g', -1, 32))
 	for _, name := range slices.Sorted(maps.Keys(h.Provenance)) {
 		put(name, h.Provenance[name])
 	}

@@ -33,9 +33,13 @@ func (h *Head) graph(opset, ir int64) *pb.GraphProto {
 		rows = b.node("Sub", "centered", rows, b.floats("center", h.Center, d))
 	}
 	const transposed = "transB"
-	b.add(onnx.Node("Gemm", []string{rows, b.floats("weight", h.Weight, c, d), b.floats("bias", h.Bias, c)}, []string{Logits}, onnx.IntAttribute(transposed, 1)))
-	scaled := b.node("Div", "scaled", Logits, b.floats("temperature", []float32{h.Temperature}))
-	b.add(onnx.Node("Softmax", []string{scaled}, []string{Probabilities}, onnx.IntAttribute("axis", 1)))
+	scores, logits := "scores", Logits
+	if h.BareLogits {
+		scores, logits = Logits, "scaled"
+	}
+	b.add(onnx.Node("Gemm", []string{rows, b.floats("weight", h.Weight, c, d), b.floats("bias", h.Bias, c)}, []string{scores}, onnx.IntAttribute(transposed, 1)))
+	b.node("Div", logits, scores, b.floats("temperature", []float32{h.Temperature}))
+	b.add(onnx.Node("Softmax", []string{logits}, []string{Probabilities}, onnx.IntAttribute("axis", 1)))
 	for _, name := range []string{Logits, Probabilities} {
 		b.Output = append(b.Output, onnx.TensorValue(name, pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: c}))
 	}

@@ -12,8 +12,8 @@ import (
 
 // Names of the outputs.
 const (
-	Logits        = "logits"        // f32[batch,C]
-	Probabilities = "probabilities" // f32[batch,C]
+	Logits        = "logits"        // f32[batch,C], the temperature included
+	Probabilities = "probabilities" // f32[batch,C], the softmax of Logits
 )
 
 // Head is what is put behind a tensor.
@@ -41,6 +41,9 @@ type Head struct {
 	Weight      []float32 // C×D
 	Bias        []float32 // C
 	Temperature float32
+	// BareLogits says that Logits are what Temperature has not divided yet, as
+	// files of older layouts have them. Probabilities are the same.
+	BareLogits bool
 }
 
 // d is the number of features.

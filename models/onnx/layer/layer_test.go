@@ -146,7 +146,7 @@ func TestAppendComputes(t *testing.T) {
 				if pooling == "meanstd" {
 					n = 2 * d
 				}
-				h := &layer.Head{Features: "logits", Pooling: pooling, Weight: some(c * n), Bias: some(c), Temperature: 0.7}
+				h := &layer.Head{Features: "logits", Pooling: pooling, Weight: some(c * n), Bias: some(c), Temperature: 0.7, BareLogits: k%2 > 0}
 				lay.edit(h)
 				switch k % 3 {
 				case 0:
@@ -217,6 +217,9 @@ func TestAppendComputes(t *testing.T) {
 						}
 						p[k] = math.Exp(z[k] / 0.7)
 						sum += p[k]
+						if !h.BareLogits {
+							z[k] /= 0.7 // the softmax of the logits are the probabilities
+						}
 					}
 					for k := range z {
 						if a, b := math.Abs(z[k]-float64(have[0][i*c+k])), math.Abs(p[k]/sum-float64(have[1][i*c+k])); !(a < 2e-5 && b < 1e-5) {
@@ -242,10 +245,14 @@ func TestAppendComputes(t *testing.T) {
 				if len(rest.Graph.Node) != 1 || rest.Graph.Output[0].GetName() != "logits_1" {
 					t.Errorf("%s: Split leaves %v", name, rest.Graph)
 				}
-				other := like
-				other.Normalize = !like.Normalize
-				if _, _, err := layer.Split(fused, &other); err == nil {
-					t.Errorf("%s: Split finds another head", name)
+				for _, other := range []func(h *layer.Head){
+					func(h *layer.Head) { h.Normalize = !h.Normalize }, func(h *layer.Head) { h.BareLogits = !h.BareLogits },
+				} {
+					h := like
+					other(&h)
+					if _, _, err := layer.Split(fused, &h); err == nil {
+						t.Errorf("%s: Split finds another head", name)
+					}
 				}
 			}
 		}
@@ -293,7 +300,7 @@ func TestNormalizeZeros(t *testing.T) {
 		t.Fatal(err)
 	}
 	have := run(t, library(t), fused, map[string]tensor.View{"x": {Shape: []int64{3, d}, F32: make([]float32, 3*d)}}, 6)
-	if have[0][0] != 1 || have[0][1] != 3 || math.Abs(float64(have[1][1])-1/(1+math.Exp(-1))) > 1e-6 {
+	if have[0][0] != 0.5 || have[0][1] != 1.5 || math.Abs(float64(have[1][1])-1/(1+math.Exp(-1))) > 1e-6 {
 		t.Errorf("%v", have)
 	}
 }

@@ -27,7 +27,7 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 			}
 			return "–"
 		}
-		row := []string{h.Name, r.Head, "–", "–", "–", "–", "–", "–", l2, positive(r.Dim), positive(r.N.Train + r.N.Validation + r.N.Test), "–"}
+		row := []string{h.Name, r.Kind, "–", "–", "–", "–", "–", "–", l2, positive(r.Dim), positive(r.N.Train + r.N.Validation + r.N.Test), "–"}
 		if h.Retrained != "" {
 			row[1] += ", retrained"
 		}

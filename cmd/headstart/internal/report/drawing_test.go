@@ -91,10 +91,10 @@ func TestSelectionWithoutACurve(t *testing.T) {
 		lines      int // -1: no section
 	}{
 		"nothing":      {nil, -1},
-		"one":          {[]experiment.Candidate{{Head: "softmax", L2: 1}}, -1},
-		"without λ":    {[]experiment.Candidate{{Head: "ncm"}, {Head: "knn"}}, 2},
-		"one λ":        {[]experiment.Candidate{{Head: "softmax", L2: 1}, {Head: "ncm"}}, 2},
-		"not a number": {[]experiment.Candidate{{Head: "softmax", L2: 1, Score: math.NaN()}, {Head: "softmax", L2: 2}}, 2},
+		"one":          {[]experiment.Candidate{{Kind: "softmax", L2: 1}}, -1},
+		"without λ":    {[]experiment.Candidate{{Kind: "ncm"}, {Kind: "knn"}}, 2},
+		"one λ":        {[]experiment.Candidate{{Kind: "softmax", L2: 1}, {Kind: "ncm"}}, 2},
+		"not a number": {[]experiment.Candidate{{Kind: "softmax", L2: 1, Score: math.NaN()}, {Kind: "softmax", L2: 2}}, 2},
 	} {
 		p.Result.Selection = c.candidates
 		v := newSelection(p)
@@ -104,7 +104,7 @@ func TestSelectionWithoutACurve(t *testing.T) {
 		page(t, p)
 	}
 	// Equal scores without a spread are still drawn.
-	p.Result.Selection = []experiment.Candidate{{Head: "softmax", L2: 1, Score: 1}, {Head: "softmax", L2: 2, Score: 1}}
+	p.Result.Selection = []experiment.Candidate{{Kind: "softmax", L2: 1, Score: 1}, {Kind: "softmax", L2: 2, Score: 1}}
 	if v := newSelection(p); len(v.Curves) != 1 || v.Curves[0].Line != "68,136 456,136" || v.Chosen != nil {
 		t.Errorf("%+v", v)
 	}
@@ -112,7 +112,7 @@ func TestSelectionWithoutACurve(t *testing.T) {
 		t.Error("NaN is drawn")
 	}
 	// Several curves are named.
-	p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Head: "ridge", L2: 1, Score: 0.9}, experiment.Candidate{Head: "ridge", L2: 2, Score: 0.8})
+	p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Kind: "ridge", L2: 1, Score: 0.9}, experiment.Candidate{Kind: "ridge", L2: 2, Score: 0.8})
 	if html := page(t, p); !strings.Contains(html, `dy="-8">softmax</text>`) || !strings.Contains(html, `dy="-8">ridge</text>`) {
 		t.Error("curves without a name")
 	}

@@ -125,7 +125,7 @@ func (h *Head) fit() string {
 // kind names the head and its strength of regularisation.
 func (h *Head) kind() string {
 	if h.Result.L2 > 0 {
-		return h.Result.Head + ", λ = " + strength(h.Result.L2)
+		return h.Result.Kind + ", λ = " + strength(h.Result.L2)
 	}
-	return h.Result.Head
+	return h.Result.Kind
 }

@@ -164,7 +164,7 @@ func newView(p *Page) (*view, error) {
 		if f.L2 > 0 {
 			l2 = strength(f.L2)
 		}
-		v.Folds = append(v.Folds, foldLine{count(i + 1), plain(f.Head), l2, decimal(f.Temperature), plain(f.Fit.Status)})
+		v.Folds = append(v.Folds, foldLine{count(i + 1), plain(f.Kind), l2, decimal(f.Temperature), plain(f.Fit.Status)})
 	}
 	if s := r.Spread; s != nil {
 		v.Spread = newSpread(s)
@@ -182,7 +182,7 @@ func newView(p *Page) (*view, error) {
 // lead is the sentence under the title.
 func (p *Page) lead() string {
 	r := p.Result
-	s := fmt.Sprintf("A %s head", r.Head)
+	s := fmt.Sprintf("A %s head", r.Kind)
 	if r.Dim > 0 {
 		s += fmt.Sprintf(" on %s features", count(r.Dim))
 	}

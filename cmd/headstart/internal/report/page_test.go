@@ -183,10 +183,10 @@ func TestPageEscapesWhatIsForeign(t *testing.T) {
 		p.Facts = append(p.Facts, Fact{s, s})
 		p.Features = append(p.Features, Features{s, s, s, i})
 		p.Result.Warnings = append(p.Result.Warnings, experiment.Warning{Message: s})
-		p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Head: s, L2: 0.01 * float64(i+1)}, experiment.Candidate{Head: s})
-		p.Result.Folds = append(p.Result.Folds, experiment.Choice{Head: s})
+		p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Kind: s, L2: 0.01 * float64(i+1)}, experiment.Candidate{Kind: s})
+		p.Result.Folds = append(p.Result.Folds, experiment.Choice{Kind: s})
 	}
-	p.Result.Head, p.Result.Fit.Status, p.Result.Calibration.Fitted, p.Metric = hostileClasses[0], hostileClasses[1], hostileClasses[0], hostileClasses[1]
+	p.Result.Kind, p.Result.Fit.Status, p.Result.Calibration.Fitted, p.Metric = hostileClasses[0], hostileClasses[1], hostileClasses[0], hostileClasses[1]
 	for _, s := range hostileClasses {
 		p.Title = s
 		html := page(t, p)
@@ -205,7 +205,7 @@ func TestPageEscapesWhatIsForeign(t *testing.T) {
 }
 
 func TestPageOfAHeadThatWasNotTested(t *testing.T) {
-	html := page(t, &Page{Head: Head{Name: "a", Result: &experiment.Result{Head: "ncm", Classes: threeClasses, Dim: 4}}})
+	html := page(t, &Page{Head: Head{Name: "a", Result: &experiment.Result{Kind: "ncm", Classes: threeClasses, Dim: 4}}})
 	for _, not := range []string{`id="result"`, `id="classes"`, `id="confusion"`, `id="calibration"`, `id="mistakes"`, `id="choice"`, `id="warnings"`} {
 		if strings.Contains(html, not) {
 			t.Errorf("the page has %s", not)

@@ -59,7 +59,7 @@ func sampleMetrics(classes []string) *measure.Metrics {
 func samplePage(classes []string) *Page {
 	m := sampleMetrics(classes)
 	r := &experiment.Result{
-		Head: "softmax", Classes: classes, N: experiment.Counts{Train: m.Rows, Unlabelled: 3}, Dim: 1664, L2: 0.0373,
+		Kind: "softmax", Classes: classes, N: experiment.Counts{Train: m.Rows, Unlabelled: 3}, Dim: 1664, L2: 0.0373,
 		Fit:     experiment.Fit{Objective: 0.81234567, Passes: 34, Gap: 5e-5, Status: "converged"},
 		Metrics: experiment.Tests{CV: m},
 		Calibration: &measure.Calibration{
@@ -70,11 +70,11 @@ func samplePage(classes []string) *Page {
 		Warnings: []experiment.Warning{{Kind: "unlabelled", Count: 3, Message: "3 rows have no label and were skipped"}},
 	}
 	for i, l2 := range []float64{10, 1, 0.1, r.L2, 0.001, 1e-4, 1e-5, 1e-6} {
-		r.Selection = append(r.Selection, experiment.Candidate{Head: "softmax", L2: l2, Score: 0.62 - 0.012*float64((i-3)*(i-3)), SE: 0.011 + 0.002*float64(i%3)})
+		r.Selection = append(r.Selection, experiment.Candidate{Kind: "softmax", L2: l2, Score: 0.62 - 0.012*float64((i-3)*(i-3)), SE: 0.011 + 0.002*float64(i%3)})
 	}
-	r.Selection = append(r.Selection, experiment.Candidate{Head: "ncm", Score: 0.51, SE: 0.012})
+	r.Selection = append(r.Selection, experiment.Candidate{Kind: "ncm", Score: 0.51, SE: 0.012})
 	for i := range 3 {
-		r.Folds = append(r.Folds, experiment.Choice{Head: "softmax", L2: r.L2, Temperature: 1.2 + 0.05*float64(i), Fit: experiment.Fit{Status: "converged"}})
+		r.Folds = append(r.Folds, experiment.Choice{Kind: "softmax", L2: r.L2, Temperature: 1.2 + 0.05*float64(i), Fit: experiment.Fit{Status: "converged"}})
 	}
 	var before []measure.Bin
 	for _, b := range m.Reliability {

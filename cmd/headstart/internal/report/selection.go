@@ -45,18 +45,18 @@ func newSelection(p *Page) *selection {
 	}
 	metric := cmp.Or(p.Metric, "accuracy")
 	v := new(selection)
-	chosen := func(c experiment.Candidate) bool { return c.Head == r.Head && c.L2 == r.L2 }
+	chosen := func(c experiment.Candidate) bool { return c.Kind == r.Kind && c.L2 == r.L2 }
 	lo, hi := math.Inf(1), math.Inf(-1)
 	weak, strong := math.Inf(1), math.Inf(-1)
 	var kinds []string // that have λ, in the order of the path
 	for _, c := range r.Selection {
-		line := selectionLine{Head: plain(c.Head), L2: "–", Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
+		line := selectionLine{Head: plain(c.Kind), L2: "–", Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
 		lo, hi = min(lo, c.Score-c.SE), max(hi, c.Score+c.SE)
 		if c.L2 > 0 {
 			line.L2 = strength(c.L2)
 			weak, strong = min(weak, c.L2), max(strong, c.L2)
-			if !slices.Contains(kinds, c.Head) {
-				kinds = append(kinds, c.Head)
+			if !slices.Contains(kinds, c.Kind) {
+				kinds = append(kinds, c.Kind)
 			}
 		}
 		v.Lines = append(v.Lines, line)
@@ -87,7 +87,7 @@ func newSelection(p *Page) *selection {
 		var c curve
 		var along []experiment.Candidate
 		for _, s := range r.Selection {
-			if s.Head == kind && s.L2 > 0 {
+			if s.Kind == kind && s.L2 > 0 {
 				along = append(along, s)
 			}
 		}
@@ -98,7 +98,7 @@ func newSelection(p *Page) *selection {
 			line = append(line, at, y.at(s.Score))
 			upper = append(upper, at, y.at(s.Score+s.SE))
 			lower = append(lower, y.at(s.Score-s.SE), at) // turned round below
-			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s, λ = %s: %s ± %s", plain(s.Head), strength(s.L2), decimal(s.Score), decimal(s.SE))}
+			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s, λ = %s: %s ± %s", plain(s.Kind), strength(s.L2), decimal(s.Score), decimal(s.SE))}
 			c.Points = append(c.Points, pt)
 			if chosen(s) {
 				v.Chosen = &pt
@@ -123,8 +123,8 @@ func newSelection(p *Page) *selection {
 		}
 		top, bottom := y.at(s.Score+s.SE), y.at(s.Score-s.SE)
 		v.Levels = append(v.Levels, level{
-			Head: plain(s.Head), Y: pixels(y.at(s.Score)), TextY: pixels(y.at(s.Score) - 5), Low: pixels(top), Height: pixels(bottom - top),
-			Text: fmt.Sprintf("%s: %s ± %s", plain(s.Head), decimal(s.Score), decimal(s.SE)),
+			Head: plain(s.Kind), Y: pixels(y.at(s.Score)), TextY: pixels(y.at(s.Score) - 5), Low: pixels(top), Height: pixels(bottom - top),
+			Text: fmt.Sprintf("%s: %s ± %s", plain(s.Kind), decimal(s.Score), decimal(s.SE)),
 		})
 	}
 	return v

@@ -101,7 +101,7 @@ func TestSummaryColoursOnlyIfAsked(t *testing.T) {
 
 func TestSummaryOfAHeadThatWasNotTested(t *testing.T) {
 	var b strings.Builder
-	if err := SummaryTo(&b, &Head{Name: "a.head.onnx", Result: &experiment.Result{Head: "ncm", Classes: threeClasses, Dim: 4}, Features: []Features{{Backbone: "b", Tap: "t", Dim: 4}}}, 0, nil); err != nil {
+	if err := SummaryTo(&b, &Head{Name: "a.head.onnx", Result: &experiment.Result{Kind: "ncm", Classes: threeClasses, Dim: 4}, Features: []Features{{Backbone: "b", Tap: "t", Dim: 4}}}, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "a.head.onnx\n  head      ncm\n  classes   3\n  features  4\n\n  backbone  tap  features\n  b         t           4\n\nNot tested: no sample was held out.\n"
@@ -131,10 +131,10 @@ func TestManyClassesAreCutToTheWorst(t *testing.T) {
 
 func TestComparisonGolden(t *testing.T) {
 	a, b := samplePage(threeClasses), samplePage(threeClasses)
-	b.Name, b.Groups, b.Result.Head, b.Result.L2 = "names.head.onnx", false, "ncm", 0
+	b.Name, b.Groups, b.Result.Kind, b.Result.L2 = "names.head.onnx", false, "ncm", 0
 	b.Result.N = experiment.Counts{Train: 3000, Validation: 1000, Test: 1000}
 	b.Result.Metrics.Test, b.Result.Metrics.CV = b.Result.Metrics.CV, nil
-	none := &Head{Name: "untested.head.onnx", Result: &experiment.Result{Head: "softmax", L2: 1e-6, Dim: 7}}
+	none := &Head{Name: "untested.head.onnx", Result: &experiment.Result{Kind: "softmax", L2: 1e-6, Dim: 7}}
 	var out bytes.Buffer
 	if err := ComparisonTo(&out, []*Head{&a.Head, &b.Head, none}, nil); err != nil {
 		t.Fatal(err)

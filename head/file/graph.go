@@ -1,0 +1,184 @@
+package file
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+)
+
+const (
+	irVersion    = 9
+	opset        = 17
+	featuresName = "features" // the input of a head on features
+)
+
+// parameters are the numbers of a graph, as it holds them.
+type parameters struct {
+	weight      []float32 // C×D
+	bias        []float32 // C
+	center      []float32 // D
+	temperature float32
+	normalize   bool
+}
+
+// parametersOf rounds the numbers of a head, whose model is affine, to float32.
+func parametersOf(h *head.Head) (*parameters, error) {
+	m := h.Model.(*head.Affine)
+	d := len(m.Mean)
+	p := &parameters{
+		weight: make([]float32, len(m.Weight)), bias: make([]float32, len(m.Bias)), center: make([]float32, d),
+		temperature: float32(h.Temperature), normalize: m.Normalize,
+	}
+	var err error
+	round := func(what string, x float64) float32 {
+		y := float32(x)
+		if y-y != 0 && err == nil {
+			err = fmt.Errorf("%s %v is too large for float32", what, x)
+		}
+		return y
+	}
+	for i, x := range m.Weight {
+		p.weight[i] = round("weight", x)
+	}
+	for i, x := range m.Mean {
+		p.center[i] = round("mean", x)
+	}
+	for c, x := range m.Bias {
+		p.bias[c] = round("bias", x+moved(m.Weight[c*d:(c+1)*d], p.center))
+	}
+	if round("temperature", h.Temperature); p.temperature <= 0 {
+		return nil, fmt.Errorf("temperature %v is too small for float32", h.Temperature)
+	}
+	return p, err
+}
+
+// moved returns w·center, by which the bias of a class changes when features are
+// taken relative to the center.
+func moved[T float32 | float64](w []T, center []float32) float64 {
+	sum := 0.0
+	for i, x := range center {
+		sum += float64(float64(w[i]) * float64(x)) // rounded before it is added: the same bits on every platform
+	}
+	return sum
+}
+
+// Head returns the head of f as its graph has it, rounded to float32. Without a
+// tail it does not say which tensor the features are, nor how they are pooled.
+func Head(f *File) (*layer.Head, error) {
+	if err := f.check(); err != nil {
+		return nil, fmt.Errorf("head/file: %w", err)
+	}
+	p, err := parametersOf(f.Head)
+	if err != nil {
+		return nil, fmt.Errorf("head/file: %w", err)
+	}
+	if f.Tail != nil {
+		h := f.Tail.layer(p)
+		h.Features, h.Mask = f.Tail.Features, f.Tail.Mask
+		return h, nil
+	}
+	return p.layer(), nil
+}
+
+// layer describes the head as what is put behind a tensor.
+func (p *parameters) layer() *layer.Head {
+	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature}
+}
+
+// model returns a head on features as a model without metadata; the package's
+// comment has its graph as a formula.
+func (p *parameters) model() (*pb.ModelProto, error) {
+	d := int64(len(p.center))
+	h := p.layer()
+	h.Features = featuresName
+	m, _, err := layer.Append(&pb.ModelProto{
+		IrVersion:   new(int64(irVersion)),
+		OpsetImport: []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(int64(opset))}},
+		Graph: &pb.GraphProto{
+			Name:  new("head"),
+			Input: []*pb.ValueInfoProto{onnx.TensorValue(featuresName, pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: d})},
+		},
+	}, h)
+	return m, err
+}
+
+// graphReader reads the numbers of a head out of a model.
+type graphReader struct {
+	*pb.ModelProto
+	size int  // of the file
+	bare bool // the layout is one in which logits are without the temperature
+}
+
+// fits tells whether a head of c classes and d features can be in the file.
+func (g *graphReader) fits(c, d int) error {
+	if c == 0 || d < 1 || d > g.size/4/c {
+		return fmt.Errorf("%d classes and %d features do not go into %d bytes", c, d, g.size)
+	}
+	return nil
+}
+
+// readHead reads the numbers of a head on features into h, whose other fields are
+// set, and refuses a graph that differs from the one that Write makes or, in an
+// older layout, made.
+func (g *graphReader) readHead(h *head.Head) error {
+	m := h.Model.(*head.Affine)
+	c, d := len(h.Classes), len(m.Mean)
+	if len(g.GetFunctions()) > 0 || len(g.GetOpsetImport()) != 1 || g.OpsetImport[0].GetDomain() != "" || g.OpsetImport[0].GetVersion() != opset {
+		return fmt.Errorf("the model has functions, or its operator set is not %d alone", opset)
+	}
+	if err := g.fits(c, d); err != nil {
+		return err
+	}
+	tensor := func(name string, n int) ([]float32, error) {
+		i := slices.IndexFunc(g.Graph.GetInitializer(), func(t *pb.TensorProto) bool { return t.GetName() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("the graph has no initializer %q", name)
+		}
+		v, err := onnx.Floats(g.Graph.Initializer[i])
+		if err == nil && len(v) != n {
+			err = fmt.Errorf("initializer %q has %d values for %d classes and %d features", name, len(v), c, d)
+		}
+		return v, err
+	}
+	p := &parameters{temperature: float32(h.Temperature), normalize: m.Normalize, center: make([]float32, d)}
+	for i, x := range m.Mean {
+		p.center[i] = float32(x)
+	}
+	var err error
+	if p.weight, err = tensor("weight", c*d); err != nil {
+		return err
+	}
+	if p.bias, err = tensor("bias", c); err != nil {
+		return err
+	}
+	errOther := fmt.Errorf("the graph is not the one of a head with this metadata; another program has changed the file")
+	want := p.bareGraph()
+	if !g.bare {
+		made, err := p.model()
+		if err != nil {
+			return fmt.Errorf("%w: %w", errOther, err)
+		}
+		want = made.Graph
+	}
+	if !onnx.Equal(want, g.Graph) {
+		return errOther
+	}
+	m.Weight, m.Bias = doubles(p.weight), make([]float64, c)
+	for k, x := range p.bias {
+		m.Bias[k] = float64(x) - moved(p.weight[k*d:(k+1)*d], p.center)
+	}
+	return nil
+}
+
+// doubles returns numbers as float64.
+func doubles(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
