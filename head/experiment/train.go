@@ -580,22 +580,11 @@ func (t *training) measure(o *trial, fitted []int) error {
 			}
 		}
 	}
-	evaluate := func(rows []int, p []float64, trained []int) (*measure.Metrics, error) {
+	evaluate := func(rows []int, p []float64) (*measure.Metrics, error) {
 		s := &measure.Settings{Pooled: t.cv > 0, Seed: t.Seed, Threads: t.Threads}
 		if t.grouped {
 			for _, row := range rows {
 				s.Units = append(s.Units, place[row])
-			}
-		}
-		if t.cv == 0 {
-			count := make([]int, c)
-			for _, row := range trained {
-				count[t.labels[row]]++
-			}
-			for k, n := range count {
-				if s.Majority == 0 || n > count[s.Majority-1] {
-					s.Majority = k + 1
-				}
 			}
 		}
 		outcomes, err := measure.Outcomes(nil, p, t.labelsOf(rows), c)
@@ -612,13 +601,13 @@ func (t *training) measure(o *trial, fitted []int) error {
 	}
 	var err error
 	if o.trained != nil {
-		if r.Metrics.Train, err = evaluate(o.parts[0], o.trained, o.parts[0]); err != nil {
+		if r.Metrics.Train, err = evaluate(o.parts[0], o.trained); err != nil {
 			return err
 		}
 	}
 	k := &measure.Calibration{Temperature: o.t, Fitted: "out-of-fold"}
 	if len(o.validated) > 0 {
-		if r.Metrics.Validation, err = evaluate(o.validated, o.validation, o.parts[0]); err != nil {
+		if r.Metrics.Validation, err = evaluate(o.validated, o.validation); err != nil {
 			return err
 		}
 		k.Fitted, k.Measured = "validation", "validation"
@@ -631,7 +620,7 @@ func (t *training) measure(o *trial, fitted []int) error {
 		k.After = calibration(o.chosen.train, softmaxRows(z, c, o.t))
 	}
 	if len(o.tested) > 0 {
-		m, err := evaluate(o.tested, o.test, fitted)
+		m, err := evaluate(o.tested, o.test)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,8 @@ type Metrics struct {
 	ECE Estimate `json:"ece"`
 	// Brier is the mean of Σ_c (p_c − y_c)², between 0 and 2 (Brier 1950).
 	Brier Estimate `json:"brier"`
-	// Baseline is the accuracy of always answering the most frequent class.
+	// Baseline is the accuracy of always answering the class that is the most
+	// frequent one of these rows (the first of equal ones).
 	Baseline Estimate `json:"baseline"`
 	// Interval says how the interval of Accuracy was made: "wilson", "bootstrap"
 	// or "bootstrap-groups". The others are always of the bootstrap.
@@ -76,9 +77,6 @@ type Settings struct {
 	// belong together (Units): Wilson's would count each as an observation of
 	// its own. Else it is Wilson's.
 	Pooled bool
-	// Majority is 1 + the index of the class that the baseline answers. The
-	// default 0 means the most frequent class of the rows themselves.
-	Majority int
 	// Resamples is the number of draws of the bootstrap. The default 0 means
 	// 1000.
 	Resamples int
@@ -102,24 +100,20 @@ func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, erro
 		return nil, fmt.Errorf("head/measure: evaluate: no rows")
 	case s.Units != nil && len(s.Units) != n:
 		return nil, fmt.Errorf("head/measure: evaluate: %d units for %d rows", len(s.Units), n)
-	case s.Majority < 0 || s.Majority > c:
-		return nil, fmt.Errorf("head/measure: evaluate: majority class %d of %d", s.Majority-1, c)
 	}
 	for i, o := range outcomes {
 		if y := max(o.Label, o.Predicted); y >= c || min(o.Label, o.Predicted) < 0 {
 			return nil, fmt.Errorf("head/measure: evaluate: row %d: class %d of %d", i, y, c)
 		}
 	}
-	major := s.Majority - 1
-	if major < 0 {
-		count := make([]int, c)
-		for _, o := range outcomes {
-			count[o.Label]++
-		}
-		for k, v := range count {
-			if major < 0 || v > count[major] {
-				major = k
-			}
+	count := make([]int, c)
+	for _, o := range outcomes {
+		count[o.Label]++
+	}
+	major := 0
+	for k, v := range count {
+		if v > count[major] {
+			major = k
 		}
 	}
 

@@ -50,12 +50,12 @@ func TestMetricsByHand(t *testing.T) {
 		t.Errorf("interval %q", m.Interval)
 	}
 	// A sure error costs −ln 2⁻⁵².
-	m, err = evaluate([]float64{1, 0}, []int{1}, []string{"a", "b"}, &Settings{Majority: 1})
+	m, err = evaluate([]float64{1, 0}, []int{1}, []string{"a", "b"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	near(t, "log-loss of a sure error", m.LogLoss.Value, 36.04365338911715, 1e-12)
-	near(t, "baseline of another class", m.Baseline.Value, 0, 0)
+	near(t, "baseline of one row", m.Baseline.Value, 1, 0)
 }
 
 func TestEvaluateErrors(t *testing.T) {
@@ -74,7 +74,6 @@ func TestEvaluateErrors(t *testing.T) {
 		{[]float64{1.5, -0.5}, []int{0}, two, nil, "not between 0 and 1"},
 		{[]float64{0.5, 0.4}, []int{0}, two, nil, "add up to 0.9"},
 		{[]float64{1, 0}, []int{0}, two, &Settings{Units: []string{"x", "y"}}, "2 units for 1 rows"},
-		{[]float64{1, 0}, []int{0}, two, &Settings{Majority: 3}, "majority class 2 of 2"},
 	} {
 		if _, err := evaluate(c.p, c.labels, c.classes, c.s); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
