@@ -22,6 +22,8 @@ type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
+	mark string // around what a printer passes on as it is
+
 	stdoutIsTerminal bool
 	stderrIsTerminal bool
 	stderrWidth      func() int // columns, when stderr is a terminal
@@ -50,9 +52,10 @@ func (e *env) note(format string, a ...any) {
 // newEnv returns the environment of a process with these streams.
 func newEnv(stdin io.Reader, stdout, stderr *os.File) *env {
 	dumb := os.Getenv("TERM") == "dumb"
-	return &env{
+	terminal := term.IsTerminal(int(stdout.Fd()))
+	e := &env{
 		stdin:  stdin,
-		stdout: stdout, stdoutIsTerminal: !dumb && term.IsTerminal(int(stdout.Fd())),
+		stdout: stdout, stdoutIsTerminal: !dumb && terminal,
 		stderr: stderr, stderrIsTerminal: !dumb && term.IsTerminal(int(stderr.Fd())),
 		stderrWidth: func() int {
 			if w, _, err := term.GetSize(int(stderr.Fd())); err == nil && w > 0 {
@@ -61,6 +64,8 @@ func newEnv(stdin io.Reader, stdout, stderr *os.File) *env {
 			return 80
 		},
 	}
+	e.protect(terminal)
+	return e
 }
 
 // command is one of headstart's commands: what is parsed, what its help says
@@ -111,6 +116,7 @@ func program(e *env) *command {
 // run runs a program with the arguments after its name and returns the exit
 // code.
 func run(ctx context.Context, program *command, args []string, e *env) int {
+	defer e.flush()
 	err := dispatch(ctx, program, args, e)
 	return conclude(ctx, e.stderr, err)
 }

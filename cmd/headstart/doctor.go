@@ -137,7 +137,7 @@ func (d *diagnosis) print(c *common, e *env) error {
 		}
 		pad := strings.Repeat(" ", 9-len(mark))
 		if colour {
-			mark = "\x1b[" + sgr + "m" + mark + "\x1b[0m"
+			mark = e.paint(sgr, mark)
 		}
 		fmt.Fprintf(&b, "%-11s%s%s%s\n", what, mark, pad, fmt.Sprintf(format, a...))
 	}

@@ -228,6 +228,22 @@ func TestFilesAreOpenedThroughOneDoor(t *testing.T) {
 	}
 }
 
+// TestOneWayToAPerson looks for what prints past the printers of env.
+func TestOneWayToAPerson(t *testing.T) {
+	for path, file := range goFiles(t) {
+		if path == "cmd/headstart/main.go" || path == "testdata/smaller.go" {
+			continue
+		}
+		for pkg, names := range map[string][]string{"os": {"Stdout", "Stderr"}, "fmt": {"Print", "Printf", "Println"}, "log": {"Print", "Printf", "Println", "Fatal"}} {
+			for _, use := range usesOf(file, pkg) {
+				if slices.Contains(names, use) {
+					t.Errorf("%s uses %s.%s; a person is told through env", path, pkg, use)
+				}
+			}
+		}
+	}
+}
+
 // goFiles parses the Go files of the repository that are no tests.
 func goFiles(t *testing.T) map[string]*ast.File {
 	t.Helper()

@@ -193,7 +193,11 @@ func retrainedOf(f *file.File) string {
 
 // style is how tables are printed.
 func (e *env) style(c *common) *report.Style {
-	return &report.Style{Color: e.stdoutIsTerminal && !c.noColor}
+	s := new(report.Style)
+	if e.stdoutIsTerminal && !c.noColor {
+		s.Heading = func(text string) string { return e.paint("1", text) } // bold
+	}
+	return s
 }
 
 // headSummary is what `inspect HEAD --json` prints.

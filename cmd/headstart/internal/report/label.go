@@ -13,7 +13,7 @@ import (
 func plain(s string) string {
 	ok := true
 	for _, r := range s {
-		if r == utf8.RuneError || controls(r) || r == '\n' || r == '\t' {
+		if r == utf8.RuneError || Controls(r) || r == '\n' || r == '\t' {
 			ok = false
 			break
 		}
@@ -26,9 +26,9 @@ func plain(s string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			b.WriteByte(' ')
-		case controls(r) && r < 0x100:
+		case Controls(r) && r < 0x100:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		case controls(r):
+		case Controls(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r) // RuneError, for what is not UTF-8
@@ -37,10 +37,10 @@ func plain(s string) string {
 	return b.String()
 }
 
-// controls says whether r is a control character, a line or paragraph
+// Controls says whether r is a control character, a line or paragraph
 // separator, or one of the explicit formatting characters of Unicode's
 // bidirectional algorithm (UAX #9, 2.1 to 2.6).
-func controls(r rune) bool {
+func Controls(r rune) bool {
 	switch {
 	case r == '\n' || r == '\t':
 		return false

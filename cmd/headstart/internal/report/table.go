@@ -7,8 +7,9 @@ import (
 
 // Style says how tables are printed. nil means the defaults.
 type Style struct {
-	// Color marks headings with escape sequences of a terminal.
-	Color bool
+	// Heading returns a heading as it is printed, such as with the escape
+	// sequences of a terminal. The default nil is as it is.
+	Heading func(text string) string
 	// Classes is the greatest number of classes of which each is printed. Of more,
 	// those with the lowest F1 are, and it is said. The default 0 means 50.
 	Classes int
@@ -16,10 +17,10 @@ type Style struct {
 
 // heading returns s as a heading.
 func (s *Style) heading(text string) string {
-	if s == nil || !s.Color || text == "" {
+	if s == nil || s.Heading == nil || text == "" {
 		return text
 	}
-	return "\x1b[1m" + text + "\x1b[0m" // bold, SGR 1 of ECMA-48
+	return s.Heading(text)
 }
 
 // classes returns how many classes are printed.

@@ -35,9 +35,12 @@ func TestTableAligns(t *testing.T) {
 	}
 }
 
+// bold is how a terminal is told to print a heading.
+func bold(text string) string { return "\x1b[1m" + text + "\x1b[0m" }
+
 func TestTableWithoutNamesHasNoHeading(t *testing.T) {
 	var b strings.Builder
-	if err := TableTo(&b, &Table{Columns: make([]Column, 2), Rows: [][]string{{"a", "b"}, {"ccc", "d"}}}, &Style{Color: true}); err != nil {
+	if err := TableTo(&b, &Table{Columns: make([]Column, 2), Rows: [][]string{{"a", "b"}, {"ccc", "d"}}}, &Style{Heading: bold}); err != nil {
 		t.Fatal(err)
 	}
 	if b.String() != "a    b\nccc  d\n" {
@@ -79,8 +82,12 @@ func TestSummaryGolden(t *testing.T) {
 func TestSummaryColoursOnlyIfAsked(t *testing.T) {
 	h := &samplePage(hostileClasses).Head
 	for _, colour := range []bool{false, true} {
+		style := new(Style)
+		if colour {
+			style.Heading = bold
+		}
 		var b strings.Builder
-		if err := SummaryTo(&b, h, 0, &Style{Color: colour}); err != nil {
+		if err := SummaryTo(&b, h, 0, style); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(b.String(), "\x1b[1m") != colour {

@@ -12,7 +12,7 @@ import (
 func TestMeterLine(t *testing.T) {
 	e, _, _ := testEnv()
 	start := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
-	m := &meter{env: e, name: "extract", total: 5000, start: start}
+	m := &meter{display: display{env: e}, name: "extract", total: 5000, start: start}
 	for _, test := range []struct {
 		after time.Duration
 		n     tally
@@ -38,7 +38,7 @@ func TestMeterLine(t *testing.T) {
 	if got, want := m.summary(20*time.Second, n), "extract: 5,000 samples in 20 s (250/s): 1,000 cached, 3,999 computed, 1 bad; time: read 10 %, decode 20 %, infer 65 %, write 5 %"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	unknown := &meter{env: e, name: "predict", total: -1, start: start}
+	unknown := &meter{display: display{env: e}, name: "predict", total: -1, start: start}
 	if got, want := unknown.line(start.Add(2*time.Second), tally{samples: 3}), "predict: 3 samples, 1.5/s · 0 cached, 0 computed, 0 bad"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -101,9 +101,10 @@ func TestMeterStreams(t *testing.T) {
 
 func TestMeterPlainLines(t *testing.T) {
 	e, _, stderr := testEnv()
-	m := &meter{env: e, name: "extract", total: 10, start: time.Now(), now: func() tally { return tally{samples: 5} }}
-	m.show(m.start.Add(printEvery))
-	m.show(m.start.Add(2 * printEvery))
+	m := &meter{display: display{env: e}, name: "extract", total: 10, start: time.Now(), now: func() tally { return tally{samples: 5} }}
+	for i := range time.Duration(2) {
+		m.show(m.line(m.start.Add((i+1)*printEvery), m.now()))
+	}
 	if s := stderr.String(); strings.Count(s, "\n") != 2 || !strings.HasPrefix(s, "extract: 5 of 10 samples, 0.5") || strings.ContainsAny(s, "\r\x1b") {
 		t.Errorf("%q", s)
 	}

@@ -5,7 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/models/retrain"
 )
 
 const (
@@ -14,6 +15,40 @@ const (
 	rateWindow  = 15 * time.Second       // over which the present rate is taken
 )
 
+// display is how each meter shows its line on stderr: it is redrawn on a
+// terminal, printed now and then elsewhere, and not shown with --quiet.
+type display struct {
+	env   *env
+	quiet bool
+	drawn bool // there is a line on the terminal
+}
+
+// every is the time between two lines.
+func (d *display) every() time.Duration {
+	if d.env.stderrIsTerminal {
+		return redrawEvery
+	}
+	return printEvery
+}
+
+// show shows a line.
+func (d *display) show(line string) {
+	if !d.env.stderrIsTerminal {
+		fmt.Fprintln(d.env.stderr, line)
+		return
+	}
+	d.env.redraw(line)
+	d.drawn = true
+}
+
+// clear takes the line off the terminal.
+func (d *display) clear() {
+	if d.drawn {
+		d.env.redraw("")
+		d.drawn = false
+	}
+}
+
 // tally is how far a run has come.
 type tally struct {
 	samples                    int64 // finished, in whatever way
@@ -21,18 +56,15 @@ type tally struct {
 	read, decode, infer, write float64 // seconds, added up over goroutines
 }
 
-// meter shows on stderr how a run goes on: a line that is redrawn on a
-// terminal, a line now and then elsewhere, nothing with --quiet.
+// meter shows how a run over samples goes on.
 type meter struct {
-	env   *env
+	display
 	name  string // of the command
 	total int    // samples; negative: not known
 	now   func() tally
-	quiet bool
 
 	start time.Time
 	past  []mark // of the last rateWindow, oldest first
-	drawn bool   // there is a line on the terminal
 
 	quit chan struct{}
 	done sync.WaitGroup
@@ -47,40 +79,23 @@ type mark struct {
 // startMeter begins to show what now returns, which must be safe to call from
 // another goroutine. A negative total means that it is not known.
 func startMeter(e *env, c *common, name string, total int, now func() tally) *meter {
-	m := &meter{env: e, name: name, total: total, now: now, quiet: c.quiet, start: time.Now(), quit: make(chan struct{})}
+	m := &meter{display: display{env: e, quiet: c.quiet}, name: name, total: total, now: now, start: time.Now(), quit: make(chan struct{})}
 	if m.quiet {
 		return m
 	}
-	every := printEvery
-	if e.stderrIsTerminal {
-		every = redrawEvery
-	}
 	m.done.Go(func() {
-		tick := time.NewTicker(every)
+		tick := time.NewTicker(m.every())
 		defer tick.Stop()
 		for {
 			select {
 			case <-m.quit:
 				return
 			case t := <-tick.C:
-				m.show(t)
+				m.show(m.line(t, m.now()))
 			}
 		}
 	})
 	return m
-}
-
-// show writes the line of the moment t.
-func (m *meter) show(t time.Time) {
-	line := m.line(t, m.now())
-	if !m.env.stderrIsTerminal {
-		fmt.Fprintln(m.env.stderr, line)
-		return
-	}
-	// Carriage return, the line, clear what is left of the one before
-	// (ECMA-48, EL).
-	fmt.Fprint(m.env.stderr, "\r"+cut(line, m.env.stderrWidth()-1)+"\x1b[K")
-	m.drawn = true
 }
 
 // stop ends the showing with a line that sums up the run.
@@ -90,9 +105,7 @@ func (m *meter) stop() {
 	}
 	close(m.quit)
 	m.done.Wait()
-	if m.drawn {
-		fmt.Fprint(m.env.stderr, "\r\x1b[K")
-	}
+	m.clear()
 	fmt.Fprintln(m.env.stderr, m.summary(time.Since(m.start), m.now()))
 }
 
@@ -165,49 +178,84 @@ func (n *tally) shares() string {
 		100*n.read/sum, 100*n.decode/sum, 100*n.infer/sum, 100*n.write/sum)
 }
 
-// count writes n with commas between thousands.
-func count(n int64) string {
-	s := fmt.Sprint(n)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for i := len(s) - 3; i > first; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+// stepMeter shows how many of a run's steps are done.
+type stepMeter struct {
+	name  string // of the command
+	what  string // steps are: "fits", "rows"
+	start time.Time
+
+	mu sync.Mutex
+	display
+	shown time.Time // when the last line was
 }
 
-// speed writes a rate with two digits that mean something.
-func speed(r float64) string {
-	switch {
-	case r >= 10:
-		return count(int64(r + 0.5))
-	case r >= 1:
-		return fmt.Sprintf("%.1f", r)
-	}
-	return fmt.Sprintf("%.2g", r)
+func startStepMeter(e *env, c *common, name, what string) *stepMeter {
+	now := time.Now()
+	return &stepMeter{name: name, what: what, start: now, display: display{env: e, quiet: c.quiet}, shown: now}
 }
 
-// span writes seconds as a person would: 0.4 s, 12 s, 3 min 20 s, 2 h 5 min.
-func span(seconds float64) string {
-	s := int64(seconds + 0.5)
-	switch {
-	case seconds < 9.95:
-		return fmt.Sprintf("%.1f s", seconds)
-	case s < 60:
-		return fmt.Sprintf("%d s", s)
-	case s < 3600:
-		return fmt.Sprintf("%d min %d s", s/60, s%60)
+// step is called when so many of all steps are done.
+func (m *stepMeter) step(done, total int) {
+	line := fmt.Sprintf("%s: %s of %s %s", m.name, count(int64(done)), count(int64(total)), m.what)
+	if took := time.Since(m.start).Seconds(); done > 0 && done < total {
+		line += fmt.Sprintf(", %s left", span(took/float64(done)*float64(total-done)))
 	}
-	return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
+	m.line(line)
 }
 
-// cut shortens a line to so many columns.
-func cut(line string, columns int) string {
-	if utf8.RuneCountInString(line) <= columns {
-		return line
+// line shows a line if it is time for one.
+func (m *stepMeter) line(line string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if m.quiet || now.Sub(m.shown) < m.every() {
+		return
 	}
-	r := []rune(line)
-	return string(r[:max(columns-1, 0)]) + "…"
+	m.shown = now
+	m.show(line)
+}
+
+// stop takes the line off the terminal.
+func (m *stepMeter) stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.clear()
+}
+
+// tailMeter shows how far retraining is.
+type tailMeter struct {
+	*stepMeter
+	tail string
+	from int            // the step that it began at: not 0 where it goes on from a checkpoint; -1: not known yet
+	last *retrain.Epoch // that is over
+	best float64        // score
+}
+
+func startTailMeter(e *env, c *common, tail string) *tailMeter {
+	return &tailMeter{stepMeter: startStepMeter(e, c, "train-head", ""), tail: tail, from: -1}
+}
+
+// step is called after each step and each epoch.
+func (m *tailMeter) step(p retrain.Progress) { m.line(m.describe(p, time.Now())) }
+
+// describe says how far retraining is. The time left is what the steps of this run
+// would take: those before a checkpoint cost nothing.
+func (m *tailMeter) describe(p retrain.Progress, now time.Time) string {
+	if m.from < 0 {
+		m.from, m.start = p.Step, now
+	}
+	if p.Done != nil {
+		if m.last == nil || p.Done.Score > m.best {
+			m.best = p.Done.Score
+		}
+		m.last = p.Done
+	}
+	line := fmt.Sprintf("train-head: --tail %s: epoch %d of %d, step %s of %s, loss %.3g", m.tail, p.Epoch, p.Epochs, count(int64(p.Step)), count(int64(p.Steps)), p.Loss)
+	if m.last != nil {
+		line += fmt.Sprintf(", validation %.4g (best %.4g)", m.last.Score, m.best)
+	}
+	if took := now.Sub(m.start).Seconds(); p.Step > m.from && p.Step < p.Steps {
+		line += fmt.Sprintf(", at most %s left", span(took/float64(p.Step-m.from)*float64(p.Steps-p.Step)))
+	}
+	return line
 }
