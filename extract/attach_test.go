@@ -21,10 +21,10 @@ func TestWhatCannotBeKeptIsComputedAllTheSame(t *testing.T) {
 	half := write(t, "texts.txt", strings.Join(lines[:250], "\n"))
 	all := write(t, "texts.txt", strings.Join(append(lines, lines[400:]...), "\n"))
 	spec, dir := textSpec(t), t.TempDir()
-	if _, _, err := embed(t, dir, spec, new(fake), nil, nil, half); err != nil {
+	if _, _, err := runOver(t, dir, spec, new(fake), nil, nil, half); err != nil {
 		t.Fatal(err)
 	}
-	want, _, err := embed(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, all)
+	want, _, err := runOver(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 )
 
@@ -77,7 +78,7 @@ func (e *DriftError) Error() string {
 
 // canaryJob is a sample that is embedded again.
 type canaryJob struct {
-	*job
+	*embed.Job
 	name string
 	row  []float32 // in the cache
 }
@@ -92,15 +93,15 @@ func (r *run) canary() error {
 	if err != nil || len(jobs) == 0 {
 		return err
 	}
-	plain := make([]*job, len(jobs))
+	plain := make([]*embed.Job, len(jobs))
 	for i, c := range jobs {
-		plain[i] = c.job
+		plain[i] = c.Job
 	}
-	batches := r.modality.plan(plain)
-	if k.batching == alone {
-		batches = singly(batches)
+	batches := r.modality.Plan(plain)
+	if k.batching == embed.Alone {
+		batches = embed.Singly(batches)
 	}
-	rows, err := k.embedder.again(r.ctx, batches)
+	rows, err := r.again(batches)
 	if err != nil {
 		return err
 	}
@@ -108,24 +109,24 @@ func (r *run) canary() error {
 	if checked == 0 {
 		return nil // none can be prepared any more; later ones may tell
 	}
-	if slices.ContainsFunc(batches, func(b []*job) bool { return len(b) > 1 }) {
+	if slices.ContainsFunc(batches, func(b []*embed.Job) bool { return len(b) > 1 }) {
 		suspect := slices.ContainsFunc(jobs, func(c canaryJob) bool {
-			row, ok := rows[c.job]
-			return ok && (!r.taps.alike(row, c.row) || r.taps.differ(row, c.row))
+			row, ok := rows[c.Job]
+			return ok && (!r.taps.alike(row, c.row) || k.embedder.Differ(row, c.row))
 		})
 		if !suspect {
-			k.batching = together
+			k.batching = embed.Together
 		} else {
-			single, err := k.embedder.again(r.ctx, singly(batches))
+			single, err := r.again(embed.Singly(batches))
 			if err != nil {
 				return err
 			}
 			byOne, _ := r.taps.worst(jobs, single)
-			if r.taps.differAny(plain, rows, single) || worst.drifted() && !byOne.drifted() {
+			if slices.ContainsFunc(plain, func(j *embed.Job) bool { return k.embedder.Differ(rows[j], single[j]) }) || worst.drifted() && !byOne.drifted() {
 				r.dependent(nil)
 				worst = byOne
 			} else {
-				k.batching = together
+				k.batching = embed.Together
 			}
 		}
 	}
@@ -151,10 +152,10 @@ func (l likeness) drifted() bool { return l.cosine < MinCosine(l.space) }
 
 // worst returns the sample and tap whose embedding is least like the one in
 // the cache, and how many samples have a row.
-func (t *taps) worst(jobs []canaryJob, rows map[*job][]float32) (worst likeness, checked int) {
+func (t *taps) worst(jobs []canaryJob, rows map[*embed.Job][]float32) (worst likeness, checked int) {
 	worst = likeness{"", t.all[0].space, 1}
 	for _, c := range jobs {
-		row, ok := rows[c.job]
+		row, ok := rows[c.Job]
 		if !ok {
 			continue
 		}
@@ -173,7 +174,7 @@ func (t *taps) part(row []float32, i int) []float32 {
 	if row == nil {
 		return nil
 	}
-	return row[t.all[i].from:t.all[i].to]
+	return row[t.all[i].From:t.all[i].To]
 }
 
 // alike tells whether the embeddings of every tap are similar enough.
@@ -208,14 +209,14 @@ func (r *run) canaryJobs() ([]canaryJob, error) {
 		if row == nil || !finite(row) {
 			continue // this run computed it, or it cannot be compared
 		}
-		content, err := c.sample.Read(maxContent)
+		content, err := c.sample.Read(source.MaxContent)
 		if failed := failure(c.sample, err); failed != nil {
 			return nil, failed
 		}
 		if err != nil || cache.KeyOf(string(r.spec.Modality), content) != c.key {
 			continue
 		}
-		jobs = append(jobs, canaryJob{&job{key: c.key, content: content}, placeOf(c.sample), row})
+		jobs = append(jobs, canaryJob{&embed.Job{Key: c.key, Content: content}, c.sample.Place(), row})
 	}
 	return jobs, nil
 }
@@ -224,12 +225,4 @@ func finite(row []float32) bool {
 	return !slices.ContainsFunc(row, func(v float32) bool {
 		return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0)
 	})
-}
-
-// placeOf names a sample in a message.
-func placeOf(s *source.Sample) string {
-	if s.Path != "" {
-		return s.Path
-	}
-	return s.ID
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 )
 
@@ -23,7 +24,7 @@ const (
 // does not depend on its batch (independence.go). What finds nothing to
 // compute checks nothing.
 type checks struct {
-	embedder *embedder // nil until something has to be computed
+	embedder *embed.Embedder // nil until something has to be computed
 
 	// old has the rows of earlier runs, until some have been compared; nil
 	// after that, or if there are none.
@@ -32,7 +33,7 @@ type checks struct {
 	candidates []candidate
 	random     *rand.Rand
 
-	batching batching
+	batching embed.Batches
 }
 
 // candidate is a cached sample that may be embedded again.
@@ -40,15 +41,6 @@ type candidate struct {
 	sample *source.Sample
 	key    cache.Key
 }
-
-// batching says how samples go through the backbone.
-type batching int
-
-const (
-	undecided batching = iota // one at a time, which is never wrong
-	together                  // in batches: a row does not depend on them
-	alone                     // one at a time: it does
-)
 
 func newChecks(held *readers) checks {
 	k := checks{random: rand.New(rand.NewPCG(0, 0))}
@@ -87,8 +79,8 @@ func (k *checks) note(w *window) {
 func (r *run) check(w *window) error {
 	k := &r.checks
 	if k.embedder == nil {
-		e := checker(r.spec, r.taps, r.backbone, r.modality, r.stats)
-		if !e.takes(w.batches) {
+		e := checker(r)
+		if !e.Takes(w.batches) {
 			return nil
 		}
 		k.embedder = e
@@ -106,32 +98,25 @@ func (r *run) check(w *window) error {
 			return err
 		}
 	}
-	if k.batching == undecided {
+	if k.batching == embed.Undecided {
 		return r.independence(w.batches)
 	}
 	return nil
 }
 
-// takes tells whether a sample of the batches can be prepared. If none can,
-// nothing is going to be computed.
-func (e *embedder) takes(batches [][]*job) bool {
-	for _, jobs := range batches {
-		for _, j := range jobs {
-			if good, _, _ := e.batch.fill([]*job{{key: j.key, content: j.content, ids: j.ids}}); len(good) > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // dependent makes the run go on one sample at a time, and says so. The
 // operators that are to blame are nil if it was seen by their results only.
 func (r *run) dependent(operators []string) {
-	r.checks.batching = alone
+	r.checks.batching = embed.Alone
 	if r.settings.OneByOne != nil {
 		r.settings.OneByOne(operators)
 	}
+}
+
+// again embeds jobs in these batches for a check.
+func (r *run) again(batches [][]*embed.Job) (map[*embed.Job][]float32, error) {
+	rows, err := r.checks.embedder.Again(r.ctx, batches)
+	return rows, wrap(r.ctx, err)
 }
 
 // lookAhead reads further windows until there are enough candidates.

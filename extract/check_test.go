@@ -58,7 +58,7 @@ func reversed(v float32) float32 { return v*v - 20 }
 func TestDriftIsStopped(t *testing.T) {
 	spec, dir := textSpec(t), t.TempDir()
 	old := &extract.Settings{Provenance: map[string]string{"runtime": "old 1.0", "provider": "cpu"}}
-	if _, _, err := embed(t, dir, spec, new(fake), old, nil, lines(t, nil, 0, 20)); err != nil {
+	if _, _, err := runOver(t, dir, spec, new(fake), old, nil, lines(t, nil, 0, 20)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ batch, checks int }{
@@ -66,7 +66,7 @@ func TestDriftIsStopped(t *testing.T) {
 		{1, 8},
 	} {
 		now := &extract.Settings{BatchSize: c.batch, Provenance: map[string]string{"runtime": "new 2.0"}}
-		_, stats, err := embed(t, dir, spec, &fake{wreck: reversed}, now, nil, lines(t, nil, 0, 25))
+		_, stats, err := runOver(t, dir, spec, &fake{wreck: reversed}, now, nil, lines(t, nil, 0, 25))
 		drift, ok := errors.AsType[*extract.DriftError](err)
 		if !ok {
 			t.Fatalf("batches of %d: the error is %v", c.batch, err)
@@ -93,13 +93,13 @@ func TestDriftIsStopped(t *testing.T) {
 	}
 
 	// With what computed the rows before, it goes on.
-	_, stats, err := embed(t, dir, spec, new(fake), old, nil, lines(t, nil, 0, 25))
+	_, stats, err := runOver(t, dir, spec, new(fake), old, nil, lines(t, nil, 0, 25))
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantChecks(t, "the old runtime again", stats, 5, 8)
 	// What is of another length only is the same direction: no drift.
-	_, stats, err = embed(t, dir, spec, &fake{wreck: func(v float32) float32 { return 2 * v }}, old, nil, lines(t, nil, 0, 26))
+	_, stats, err = runOver(t, dir, spec, &fake{wreck: func(v float32) float32 { return 2 * v }}, old, nil, lines(t, nil, 0, 26))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,19 +115,19 @@ func TestNothingToComputeChecksNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "apple.png"), apple, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := embed(t, dir, imageSpec(), new(fake), nil, nil, root); err != nil {
+	if _, _, err := runOver(t, dir, imageSpec(), new(fake), nil, nil, root); err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("the backbone was called")
 	calls := &fake{fail: func(int64) error { return broken }}
-	if _, _, err := embed(t, dir, imageSpec(), calls, nil, nil, root); err != nil {
+	if _, _, err := runOver(t, dir, imageSpec(), calls, nil, nil, root); err != nil {
 		t.Error(err)
 	}
 	// A bad sample is missing from the cache in every run.
 	if err := os.WriteFile(filepath.Join(root, "bad.png"), apple[:100], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, stats, err := embed(t, dir, imageSpec(), calls, nil, nil, root)
+	_, stats, err := runOver(t, dir, imageSpec(), calls, nil, nil, root)
 	if err != nil || stats.Bad.Load() != 1 {
 		t.Errorf("%d bad, %v", stats.Bad.Load(), err)
 	}
@@ -147,7 +147,7 @@ func TestCanaryIsLookedForAhead(t *testing.T) {
 		together int64 // check rows of the test of independence
 	}{{1, true, 0}, {3, true, 0}, {6, false, 8}} {
 		spec, dir := textSpec(t), t.TempDir()
-		if _, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 20)); err != nil {
+		if _, _, err := runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 20)); err != nil {
 			t.Fatal(err)
 		}
 		n := c.windows * window
@@ -158,7 +158,7 @@ func TestCanaryIsLookedForAhead(t *testing.T) {
 		path := write(t, "texts.txt", strings.Join(append(texts, cached...), "\n"))
 		what := fmt.Sprintf("%d windows of new texts", c.windows)
 
-		_, stats, err := embed(t, dir, spec, &fake{wreck: reversed}, &extract.Settings{BatchSize: 64}, nil, path)
+		_, stats, err := runOver(t, dir, spec, &fake{wreck: reversed}, &extract.Settings{BatchSize: 64}, nil, path)
 		if _, ok := errors.AsType[*extract.DriftError](err); !ok {
 			t.Fatalf("%s: the error is %v", what, err)
 		}
@@ -167,7 +167,7 @@ func TestCanaryIsLookedForAhead(t *testing.T) {
 			if n := rowsIn(t, store(t, dir), spec); n != 20 {
 				t.Errorf("%s: the cache has %d rows after the run", what, n)
 			}
-			_, stats, err = embed(t, dir, spec, new(fake), &extract.Settings{BatchSize: 64}, nil, path)
+			_, stats, err = runOver(t, dir, spec, new(fake), &extract.Settings{BatchSize: 64}, nil, path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func TestCanaryIsLookedForAhead(t *testing.T) {
 
 func TestALateCanaryThatAgrees(t *testing.T) {
 	spec, dir := textSpec(t), t.TempDir()
-	if _, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 3)); err != nil {
+	if _, _, err := runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 3)); err != nil {
 		t.Fatal(err)
 	}
 	var texts []string
@@ -191,7 +191,7 @@ func TestALateCanaryThatAgrees(t *testing.T) {
 		texts = append(texts, fmt.Sprintf("new text %d", i))
 	}
 	texts = append(texts, "text number 0", "text number 1", "text number 2")
-	_, stats, err := embed(t, dir, spec, new(fake), nil, nil, write(t, "texts.txt", strings.Join(texts, "\n")))
+	_, stats, err := runOver(t, dir, spec, new(fake), nil, nil, write(t, "texts.txt", strings.Join(texts, "\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func (s *slow) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 
 func TestWhatIsOnItsWayIsNotKeptAfterDrift(t *testing.T) {
 	spec, dir := textSpec(t), t.TempDir()
-	if _, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 3)); err != nil {
+	if _, _, err := runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 3)); err != nil {
 		t.Fatal(err)
 	}
 	var texts []string
@@ -319,25 +319,25 @@ func TestCanaryIsWhatWasEmbedded(t *testing.T) {
 func TestZeroVectorsAreCompared(t *testing.T) {
 	spec, dir := textSpec(t), t.TempDir()
 	zero := func(float32) float32 { return 0 }
-	if _, _, err := embed(t, dir, spec, &fake{wreck: zero}, nil, nil, lines(t, nil, 0, 20)); err != nil {
+	if _, _, err := runOver(t, dir, spec, &fake{wreck: zero}, nil, nil, lines(t, nil, 0, 20)); err != nil {
 		t.Fatal(err)
 	}
-	_, stats, err := embed(t, dir, spec, &fake{wreck: zero}, nil, nil, lines(t, nil, 0, 21))
+	_, stats, err := runOver(t, dir, spec, &fake{wreck: zero}, nil, nil, lines(t, nil, 0, 21))
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantChecks(t, "zero again", stats, 1, 8)
-	_, _, err = embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 22))
+	_, _, err = runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 22))
 	if drift, ok := errors.AsType[*extract.DriftError](err); !ok || drift.Cosine != 0 {
 		t.Errorf("the error is %v", err)
 	}
 	// No row at all is another one, too.
 	spec.Weights.SHA256 = strings.Repeat("4", 64)
-	if _, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 20)); err != nil {
+	if _, _, err := runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 20)); err != nil {
 		t.Fatal(err)
 	}
 	nan := func(v float32) float32 { return (v - v) / (v - v) }
-	_, _, err = embed(t, dir, spec, &fake{wreck: nan}, nil, nil, lines(t, nil, 0, 22))
+	_, _, err = runOver(t, dir, spec, &fake{wreck: nan}, nil, nil, lines(t, nil, 0, 22))
 	if drift, ok := errors.AsType[*extract.DriftError](err); !ok || drift.Cosine != 0 {
 		t.Errorf("the error is %v", err)
 	}
@@ -362,7 +362,7 @@ func TestABackboneThatDependsOnItsBatchIsRunOneByOne(t *testing.T) {
 		texts[i] = fmt.Sprintf("sentence %d %s", i, strings.Repeat("and more ", i%5))
 	}
 	few, all := write(t, "texts.txt", strings.Join(texts[:20], "\n")), write(t, "texts.txt", strings.Join(texts, "\n"))
-	want, _, err := embed(t, t.TempDir(), textSpec(t), new(fake), &extract.Settings{Embeddings: true}, nil, all)
+	want, _, err := runOver(t, t.TempDir(), textSpec(t), new(fake), &extract.Settings{Embeddings: true}, nil, all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +374,7 @@ func TestABackboneThatDependsOnItsBatchIsRunOneByOne(t *testing.T) {
 			checks, alone int64 // with batches, with one sample each
 		}{{few, 20, 8, 0}, {all, 10, 16, 8}} {
 			var o told
-			got, stats, err := embed(t, dir, textSpec(t), &fake{mix: 0.5}, o.settings(batch), nil, run.path)
+			got, stats, err := runOver(t, dir, textSpec(t), &fake{mix: 0.5}, o.settings(batch), nil, run.path)
 			if err != nil {
 				t.Fatalf("batches of %d: %v", batch, err)
 			}
@@ -402,7 +402,7 @@ func TestASlightDependenceOnTheBatchIsSeen(t *testing.T) {
 	for i, path := range []string{lines(t, nil, 0, 20), lines(t, nil, 0, 30)} {
 		var o told
 		backbone := &fake{mix: 0.02}
-		if _, _, err := embed(t, dir, textSpec(t), backbone, o.settings(4), nil, path); err != nil {
+		if _, _, err := runOver(t, dir, textSpec(t), backbone, o.settings(4), nil, path); err != nil {
 			t.Fatal(err)
 		}
 		if o.times != 1 {
@@ -411,7 +411,7 @@ func TestASlightDependenceOnTheBatchIsSeen(t *testing.T) {
 	}
 	// Rounding is none.
 	var o told
-	if _, _, err := embed(t, t.TempDir(), textSpec(t), &fake{mix: 1e-5}, o.settings(4), nil, lines(t, nil, 0, 20)); err != nil || o.times != 0 {
+	if _, _, err := runOver(t, t.TempDir(), textSpec(t), &fake{mix: 1e-5}, o.settings(4), nil, lines(t, nil, 0, 20)); err != nil || o.times != 0 {
 		t.Errorf("told %d times, %v", o.times, err)
 	}
 }
@@ -430,7 +430,7 @@ func TestAGraphThatSaysSoIsRunOneByOne(t *testing.T) {
 	} {
 		var o told
 		backbone := &fake{mix: 0.5}
-		_, stats, err := embed(t, dir, spec, backbone, o.settings(7), nil, c.path)
+		_, stats, err := runOver(t, dir, spec, backbone, o.settings(7), nil, c.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -456,11 +456,11 @@ func TestAGraphThatSaysSoIsRunOneByOne(t *testing.T) {
 // One cached sample says nothing of batches, so new ones do.
 func TestOneCanaryDoesNotDecideAboutBatches(t *testing.T) {
 	dir := t.TempDir()
-	if _, _, err := embed(t, dir, textSpec(t), &fake{mix: 0.5}, nil, nil, lines(t, nil, 0, 1)); err != nil {
+	if _, _, err := runOver(t, dir, textSpec(t), &fake{mix: 0.5}, nil, nil, lines(t, nil, 0, 1)); err != nil {
 		t.Fatal(err)
 	}
 	var o told
-	_, stats, err := embed(t, dir, textSpec(t), &fake{mix: 0.5}, o.settings(7), nil, lines(t, nil, 0, 20))
+	_, stats, err := runOver(t, dir, textSpec(t), &fake{mix: 0.5}, o.settings(7), nil, lines(t, nil, 0, 20))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +491,7 @@ func TestUndecidedSamplesAreRunOneByOne(t *testing.T) {
 	}
 	var o told
 	backbone := &fake{mix: 0.5}
-	_, stats, err := embed(t, t.TempDir(), imageSpec(), backbone, o.settings(5), nil, root)
+	_, stats, err := runOver(t, t.TempDir(), imageSpec(), backbone, o.settings(5), nil, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -506,7 +506,7 @@ func TestBatchesAreRunWhereTheyDoNoHarm(t *testing.T) {
 	dir := t.TempDir()
 	for i, path := range []string{lines(t, nil, 0, 30), lines(t, nil, 0, 60)} {
 		backbone := new(fake)
-		if _, _, err := embed(t, dir, textSpec(t), backbone, &extract.Settings{BatchSize: 10}, nil, path); err != nil {
+		if _, _, err := runOver(t, dir, textSpec(t), backbone, &extract.Settings{BatchSize: 10}, nil, path); err != nil {
 			t.Fatal(err)
 		}
 		if n := backbone.largest.Load(); n != 10 {
@@ -530,7 +530,7 @@ func TestMinCosine(t *testing.T) {
 
 func TestRecompute(t *testing.T) {
 	spec, dir := textSpec(t), t.TempDir()
-	out, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 20))
+	out, _, err := runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 20))
 	if err != nil {
 		t.Fatal(err)
 	}

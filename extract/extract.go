@@ -26,6 +26,7 @@ package extract
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"runtime"
@@ -33,6 +34,7 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -98,7 +100,6 @@ const (
 	imageWindow  = 256      // most images in a window
 	windowBytes  = 32 << 20 // a window is closed when its contents reach this
 	windowsAhead = 2        // windows prepared beside the one being finished
-	maxContent   = 64 << 20 // largest content of one sample
 	// pendingBytes bounds what is remembered of the jobs of this run; then the
 	// writer seals, and the sealed segments answer instead.
 	pendingBytes = 256 << 20
@@ -115,7 +116,7 @@ const (
 // as it goes; nil is allowed. When ctx ends, what is durable stays, and Run
 // returns ctx's error within the time of one batch. If the backbone does not
 // give the rows any more that the cache has, the error is a *DriftError.
-func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
+func Run(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
 	if settings == nil {
 		settings = new(Settings)
 	}
@@ -126,7 +127,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 	if err != nil {
 		return err
 	}
-	m, err := newModality(spec, settings.BatchSize, taps.atMost(math.MaxInt, batchBytes), stats)
+	m, err := newModality(spec, settings, taps, stats)
 	if err != nil {
 		return err
 	}
@@ -142,11 +143,11 @@ func Run(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cac
 		cache: c, taps: taps, writers: writers, readers: readers,
 		src: src, sink: sink,
 		checks:  newChecks(readers),
-		pending: make(map[cache.Key]*job),
-		batches: make(chan []*job),
+		pending: make(map[cache.Key]*embed.Job),
+		batches: make(chan batch),
 		results: make(chan result, 2*settings.workers()),
 		windows: make(chan *window, windowsAhead),
-		flight:  newBudget(flightBytes),
+		flight:  embed.NewBudget(flightBytes),
 	}
 	err = r.loop()
 	r.release()
@@ -169,8 +170,8 @@ type run struct {
 	cancel context.CancelCauseFunc
 
 	spec     *models.Spec
-	backbone Backbone
-	modality modality
+	backbone embed.Backbone
+	modality embed.Modality
 	settings *Settings
 	stats    *Stats
 
@@ -186,32 +187,27 @@ type run struct {
 	checks checks
 	ahead  []*window // read already, not yet on their way
 
-	pending map[cache.Key]*job // jobs of this run that the reader does not know
+	pending map[cache.Key]*embed.Job // jobs of this run that the reader does not know
 
-	batches chan []*job
+	batches chan batch
 	results chan result
 	windows chan *window
-	flight  *budget     // of the rows in results
-	keys    []cache.Key // memory of the writer
+	flight  *embed.Budget // of the rows in results
+	keys    []cache.Key   // memory of the writer
 	rows    []float32
 	last    *window // the newest window
 	largest int64   // size of the largest content so far
 }
 
-// job is one distinct content that has to be embedded.
-type job struct {
-	key     cache.Key
-	content []byte
-	ids     []int32   // tokens of a text
-	view    int       // of an image; 0: as it is
-	row     []float32 // once computed
-	bad     string    // why it could not be
-	window  *window
+// batch is what one worker embeds at once.
+type batch struct {
+	jobs   []*embed.Job
+	window *window // that the jobs are of
 }
 
 // result is one batch's vectors on their way to the cache.
 type result struct {
-	jobs []*job
+	batch
 	rows []float32 // len(jobs)×dim
 	held int64     // bytes of run.flight
 }
@@ -239,6 +235,29 @@ func (r *run) loop() error {
 	return nil
 }
 
+// newModality returns what prepares the samples of a run.
+func newModality(spec *models.Spec, settings *Settings, t *taps, stats *Stats) (embed.Modality, error) {
+	m, err := embed.NewModality(spec, embed.Batching{Size: settings.BatchSize, Most: t.atMost(math.MaxInt, batchBytes)}, &stats.Stats)
+	if err != nil {
+		return nil, fmt.Errorf("extract: %w", err)
+	}
+	return m, nil
+}
+
+// checker returns an embedder for self-checks: its rows are check rows, and
+// what is remarkable about its samples is not counted a second time.
+func checker(r *run) *embed.Embedder {
+	return embed.New(r.spec, r.modality, r.backbone, &r.stats.Stats, &embed.Options{Rows: &r.stats.CheckRows, Round: r.taps.round, Recounted: true})
+}
+
+// wrap says of an error of embedding where it comes from, unless ctx has ended.
+func wrap(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("extract: %w", err)
+}
+
 // guard ends the run when a stage fails.
 func (r *run) guard(stage func() error) {
 	if err := stage(); err != nil {
@@ -257,8 +276,8 @@ func (r *run) produce() error {
 			return err
 		}
 		batches := w.batches
-		if r.checks.batching != together {
-			batches = singly(batches)
+		if r.checks.batching != embed.Together {
+			batches = embed.Singly(batches)
 		}
 		w.expect(batches)
 		r.last = w
@@ -269,7 +288,7 @@ func (r *run) produce() error {
 		}
 		for _, b := range batches {
 			select {
-			case r.batches <- b:
+			case r.batches <- batch{b, w}:
 			case <-r.ctx.Done():
 				return r.ctx.Err()
 			}
@@ -305,7 +324,7 @@ func (r *run) readWindow() (*window, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.batches = r.modality.plan(w.jobs)
+	w.batches = r.modality.Plan(w.jobs)
 	r.checks.note(w)
 	return w, nil
 }
@@ -365,17 +384,17 @@ func (r *run) closeReaders() {
 
 // work is one worker: it prepares batches, runs the backbone and pools.
 func (r *run) work() error {
-	e := r.worker()
-	for jobs := range r.batches {
+	e := embed.New(r.spec, r.modality, r.backbone, &r.stats.Stats, &embed.Options{Rows: &r.stats.BackboneRows, Round: r.taps.round})
+	for b := range r.batches {
 		if r.ctx.Err() != nil {
 			continue
 		}
-		_, rows, err := e.embed(r.ctx, jobs)
+		_, rows, err := e.Embed(r.ctx, b.jobs)
 		if err != nil {
-			return err
+			return wrap(r.ctx, err)
 		}
-		held := r.flight.take(4 * int64(len(rows)))
-		r.results <- result{jobs, rows, held}
+		held := r.flight.Take(4 * int64(len(rows)))
+		r.results <- result{b, rows, held}
 	}
 	return nil
 }
@@ -407,7 +426,7 @@ func (r *run) write() {
 			}
 		}
 		for _, g := range group {
-			r.flight.give(g.held)
+			r.flight.Give(g.held)
 		}
 	}
 }
@@ -420,8 +439,8 @@ func (r *run) writeGroup(group []result) error {
 	}
 	for _, g := range group {
 		for _, j := range g.jobs {
-			if j.bad == "" {
-				keys = append(keys, j.key)
+			if j.Bad == "" {
+				keys = append(keys, j.Key)
 			}
 		}
 		if len(group) > 1 {
@@ -438,7 +457,7 @@ func (r *run) writeGroup(group []result) error {
 	}
 	for _, g := range group {
 		for _, j := range g.jobs {
-			j.done(r.settings.Embeddings)
+			g.window.done(j, r.settings.Embeddings)
 		}
 	}
 	return nil
@@ -462,7 +481,7 @@ func (r *run) emit() error {
 
 // append makes rows durable, unless nothing is kept, and says so.
 func (r *run) append(keys []cache.Key, rows []float32) error {
-	defer r.stats.Stages.Write.add(time.Now())
+	defer r.stats.Stages.Write.Add(time.Now())
 	if r.writers != nil {
 		if err := r.writers.append(keys, rows, r.readers); err != nil {
 			return err

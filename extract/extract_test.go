@@ -18,8 +18,8 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// embed runs src through a fake backbone into the cache in dir.
-func embed(t *testing.T, dir string, spec *models.Spec, backbone *fake, settings *extract.Settings, opts *source.Options, paths ...string) (*sink, *extract.Stats, error) {
+// runOver runs src through a fake backbone into the cache in dir.
+func runOver(t *testing.T, dir string, spec *models.Spec, backbone *fake, settings *extract.Settings, opts *source.Options, paths ...string) (*sink, *extract.Stats, error) {
 	t.Helper()
 	out, stats := new(sink), new(extract.Stats)
 	err := extract.Run(t.Context(), spec, backbone, store(t, dir), open(t, opts, paths...), out, stats, settings)
@@ -42,7 +42,7 @@ func TestEverySampleReachesTheSinkInOrder(t *testing.T) {
 	backbone := new(fake)
 	settings := &extract.Settings{Threads: 3, Embeddings: true}
 	dir := t.TempDir()
-	first, stats, err := embed(t, dir, textSpec(t), backbone, settings, nil, path)
+	first, stats, err := runOver(t, dir, textSpec(t), backbone, settings, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestEverySampleReachesTheSinkInOrder(t *testing.T) {
 		t.Errorf("%d computed, %d duplicates; want %d and %d", computed, duplicates, 9000-9-899, 899)
 	}
 
-	second, stats, err := embed(t, dir, textSpec(t), backbone, settings, nil, path)
+	second, stats, err := runOver(t, dir, textSpec(t), backbone, settings, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +97,11 @@ func TestBatchingChangesNoVector(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("sentence %d %s", i, strings.Repeat("and more ", i%17)))
 	}
 	path := write(t, "texts.txt", strings.Join(lines, "\n"))
-	one, _, err := embed(t, t.TempDir(), textSpec(t), new(fake), &extract.Settings{Threads: 1, BatchSize: 1, Embeddings: true}, nil, path)
+	one, _, err := runOver(t, t.TempDir(), textSpec(t), new(fake), &extract.Settings{Threads: 1, BatchSize: 1, Embeddings: true}, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	many, _, err := embed(t, t.TempDir(), textSpec(t), new(fake), &extract.Settings{Threads: 4, BatchSize: 32, Embeddings: true}, nil, path)
+	many, _, err := runOver(t, t.TempDir(), textSpec(t), new(fake), &extract.Settings{Threads: 4, BatchSize: 32, Embeddings: true}, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestOnlyNewContentsAreComputed(t *testing.T) {
 	var checks int64 // of the last run
 	rows := func() int64 {
 		t.Helper()
-		_, stats, err := embed(t, dir, imageSpec(), new(fake), &extract.Settings{StatCache: stat}, nil, root)
+		_, stats, err := runOver(t, dir, imageSpec(), new(fake), &extract.Settings{StatCache: stat}, nil, root)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestBadImagesAreNamedAndTheRunGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, stats, err := embed(t, t.TempDir(), imageSpec(), new(fake), nil, nil, root)
+	out, stats, err := runOver(t, t.TempDir(), imageSpec(), new(fake), nil, nil, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestBadImagesAreNamedAndTheRunGoesOn(t *testing.T) {
 func TestAVectorThatIsNotFiniteIsBad(t *testing.T) {
 	path := write(t, "texts.txt", "one\ntwo\n")
 	spec := textSpec(t)
-	_, stats, err := embed(t, t.TempDir(), spec, &fake{wreck: func(float32) float32 { return float32(math.NaN()) }}, nil, nil, path)
+	_, stats, err := runOver(t, t.TempDir(), spec, &fake{wreck: func(float32) float32 { return float32(math.NaN()) }}, nil, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestAVectorThatIsNotFiniteIsBad(t *testing.T) {
 		t.Errorf("NaN: %d bad, %d computed", stats.Bad.Load(), stats.Computed.Load())
 	}
 	spec.Taps[0].Post = "l2"
-	out, stats, err := embed(t, t.TempDir(), spec, &fake{wreck: func(float32) float32 { return 0 }}, nil, nil, path)
+	out, stats, err := runOver(t, t.TempDir(), spec, &fake{wreck: func(float32) float32 { return 0 }}, nil, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestAVectorThatIsNotFiniteIsBad(t *testing.T) {
 func TestAFailingBackboneEndsTheRun(t *testing.T) {
 	path := write(t, "texts.txt", strings.Repeat("a text\nanother\nand one more\n", 400))
 	broken := errors.New("out of memory")
-	_, _, err := embed(t, t.TempDir(), textSpec(t), &fake{fail: func(int64) error { return broken }}, nil, nil, path)
+	_, _, err := runOver(t, t.TempDir(), textSpec(t), &fake{fail: func(int64) error { return broken }}, nil, nil, path)
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "fake-text") {
 		t.Errorf("the error is %v", err)
 	}
@@ -262,7 +262,7 @@ func TestCancelKeepsWhatIsAcknowledged(t *testing.T) {
 		t.Fatalf("the error is %v", err)
 	}
 	again := new(fake)
-	_, stats, err := embed(t, dir, textSpec(t), again, nil, nil, path)
+	_, stats, err := runOver(t, dir, textSpec(t), again, nil, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
@@ -36,7 +37,7 @@ type fake struct {
 	largest atomic.Int64 // samples in the largest batch
 }
 
-var _ extract.Backbone = (*fake)(nil)
+var _ embed.Backbone = (*fake)(nil)
 
 func (f *fake) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 	call := f.calls.Add(1)

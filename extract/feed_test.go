@@ -15,6 +15,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
@@ -121,7 +122,7 @@ func TestFeedPixels(t *testing.T) {
 			decoded [2]int64 // after an epoch, after two
 			held    int64
 		}{{0, [2]int64{9, 9}, 9}, {-1, [2]int64{9, 18}, 0}, {4 * 3 * 32 * 32, [2]int64{9, 14}, 4}} {
-			f, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &extract.FeedOptions{Memory: tc.memory, Threads: 3})
+			f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &feed.Options{Memory: tc.memory, Threads: 3})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +177,7 @@ func textInputs(n, tokens int, small bool) []tensor.View {
 func TestFeedTokens(t *testing.T) {
 	spec, path := textSpec(t), texts(t)
 	s := extracted(t, nil, spec, path)
-	f, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, nil)
+	f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +241,7 @@ func TestFeedComputesTexts(t *testing.T) {
 		spec := textSpec(t)
 		spec.BatchDependent = tc.dependent
 		s := extracted(t, nil, spec, path)
-		f, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &extract.FeedOptions{
+		f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &feed.Options{
 			Cut: layer, Shape: []int64{-1, -1, fakeDim}, Prefix: tc.backbone, Memory: tc.memory, Threads: 2,
 		})
 		if err != nil {
@@ -301,17 +302,17 @@ func TestFeedCached(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	o := &extract.FeedOptions{Cut: layer, Shape: spec.Taps[0].Shape, Cached: reader}
-	cached, err := extract.NewFeed(t.Context(), spec, nil, s.ids, s.keys, o)
+	o := &feed.Options{Cut: layer, Shape: spec.Taps[0].Shape, Cached: reader}
+	cached, err := feed.New(t.Context(), spec, nil, s.ids, s.keys, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	computed, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &extract.FeedOptions{Cut: layer, Shape: o.Shape, Prefix: new(fake)})
+	computed, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &feed.Options{Cut: layer, Shape: o.Shape, Prefix: new(fake)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows := []int{5, 6, 0, 0, 3}
-	for _, f := range []*extract.Feed{cached, computed} {
+	for _, f := range []*feed.Feed{cached, computed} {
 		in := []tensor.View{{Name: layer, Shape: []int64{5, 2, 3, 4}, F32: make([]float32, 5*24)}}
 		if err := f.FillTo(t.Context(), in, rows); err != nil {
 			t.Fatal(err)
@@ -329,7 +330,7 @@ func TestFeedCached(t *testing.T) {
 		t.Errorf("pixels without a source: %v", err)
 	}
 	s.keys[2][0] ^= 1
-	if _, err := extract.NewFeed(t.Context(), spec, nil, s.ids, s.keys, o); err == nil || !strings.Contains(err.Error(), "lacks 1 of 6") {
+	if _, err := feed.New(t.Context(), spec, nil, s.ids, s.keys, o); err == nil || !strings.Contains(err.Error(), "lacks 1 of 6") {
 		t.Errorf("a key that the cache does not have: %v", err)
 	}
 }
@@ -339,8 +340,8 @@ func TestFeedStale(t *testing.T) {
 	spec, path := textSpec(t), texts(t)
 	s := extracted(t, nil, spec, path)
 	after := write(t, "texts.txt", "a cat\nanother fox\na dog\nbirds\n")
-	_, err := extract.NewFeed(t.Context(), spec, open(t, nil, after), s.ids, s.keys, nil)
-	stale, ok := errors.AsType[*extract.StaleError](err)
+	_, err := feed.New(t.Context(), spec, open(t, nil, after), s.ids, s.keys, nil)
+	stale, ok := errors.AsType[*feed.StaleError](err)
 	if !ok || stale.Rows != 6 || !slices.Equal(stale.Gone, []string{"texts#5", "texts#6"}) || !slices.Equal(stale.Changed, []string{"texts#2", "texts#4"}) {
 		t.Fatalf("%v", err)
 	}
@@ -354,13 +355,13 @@ func TestFeedStale(t *testing.T) {
 	if err := os.Remove(filepath.Join(folder, "01.png")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = extract.NewFeed(t.Context(), images, open(t, nil, folder), s.ids, s.keys, nil)
-	if stale, ok := errors.AsType[*extract.StaleError](err); !ok || !slices.Equal(stale.Gone, s.ids[1:2]) {
+	_, err = feed.New(t.Context(), images, open(t, nil, folder), s.ids, s.keys, nil)
+	if stale, ok := errors.AsType[*feed.StaleError](err); !ok || !slices.Equal(stale.Gone, s.ids[1:2]) {
 		t.Errorf("%v", err)
 	}
 	s.ids, s.keys = slices.Delete(s.ids, 1, 2), slices.Delete(s.keys, 1, 2)
-	for _, o := range []*extract.FeedOptions{nil, {Cut: layer, Shape: []int64{-1, 24}, Prefix: new(fake)}} {
-		f, err := extract.NewFeed(t.Context(), images, open(t, nil, folder), s.ids, s.keys, o)
+	for _, o := range []*feed.Options{nil, {Cut: layer, Shape: []int64{-1, 24}, Prefix: new(fake)}} {
+		f, err := feed.New(t.Context(), images, open(t, nil, folder), s.ids, s.keys, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -386,40 +387,40 @@ func TestFeedRefuses(t *testing.T) {
 	s := extracted(t, nil, spec, path)
 	tokens := []int64{-1, -1, fakeDim}
 	for _, tc := range []struct {
-		o    extract.FeedOptions
+		o    feed.Options
 		want string
 	}{
-		{extract.FeedOptions{Shape: tokens}, "there is no cut"},
-		{extract.FeedOptions{Cut: layer, Shape: tokens}, "either the backbone up to it or cached rows"},
-		{extract.FeedOptions{Cut: layer, Shape: []int64{-1}, Prefix: new(fake)}, "shape [-1]"},
-		{extract.FeedOptions{Cut: layer, Shape: []int64{2, 3}, Prefix: new(fake)}, "must be -1"},
-		{extract.FeedOptions{Cut: layer, Shape: []int64{-1, 3, -1}, Prefix: new(fake)}, "dimension 2 is not fixed"},
-		{extract.FeedOptions{Cut: layer, Shape: []int64{-1, 1 << 30, 1 << 30}, Prefix: new(fake)}, "too large"},
+		{feed.Options{Shape: tokens}, "there is no cut"},
+		{feed.Options{Cut: layer, Shape: tokens}, "either the backbone up to it or cached rows"},
+		{feed.Options{Cut: layer, Shape: []int64{-1}, Prefix: new(fake)}, "shape [-1]"},
+		{feed.Options{Cut: layer, Shape: []int64{2, 3}, Prefix: new(fake)}, "must be -1"},
+		{feed.Options{Cut: layer, Shape: []int64{-1, 3, -1}, Prefix: new(fake)}, "dimension 2 is not fixed"},
+		{feed.Options{Cut: layer, Shape: []int64{-1, 1 << 30, 1 << 30}, Prefix: new(fake)}, "too large"},
 	} {
-		if _, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &tc.o); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &tc.o); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%v, want …%s…", err, tc.want)
 		}
 	}
-	if _, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids[1:], s.keys, nil); err == nil {
+	if _, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids[1:], s.keys, nil); err == nil {
 		t.Error("5 ids and 6 keys are taken")
 	}
-	if _, err := extract.NewFeed(t.Context(), spec, nil, s.ids, s.keys, nil); err == nil || !strings.Contains(err.Error(), "no source") {
+	if _, err := feed.New(t.Context(), spec, nil, s.ids, s.keys, nil); err == nil || !strings.Contains(err.Error(), "no source") {
 		t.Errorf("no source: %v", err)
 	}
 	twice := slices.Clone(s.ids)
 	twice[1] = twice[0]
-	if _, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), twice, s.keys, nil); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := feed.New(t.Context(), spec, open(t, nil, path), twice, s.keys, nil); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("an id twice: %v", err)
 	}
 
-	feed := func(b *fake) *extract.Feed {
-		f, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &extract.FeedOptions{Cut: layer, Shape: tokens, Prefix: b, Memory: -1})
+	feeding := func(b *fake) *feed.Feed {
+		f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &feed.Options{Cut: layer, Shape: tokens, Prefix: b, Memory: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return f
 	}
-	f := feed(new(fake))
+	f := feeding(new(fake))
 	short := cutInput(2, 20)
 	short[0].F32 = short[0].F32[1:]
 	for _, tc := range []struct {
@@ -441,21 +442,21 @@ func TestFeedRefuses(t *testing.T) {
 	}
 
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
-		err := feed(&fake{wreck: func(float32) float32 { return float32(bad) }}).FillTo(t.Context(), cutInput(1, 20), []int{2})
+		err := feeding(&fake{wreck: func(float32) float32 { return float32(bad) }}).FillTo(t.Context(), cutInput(1, 20), []int{2})
 		if err == nil || !strings.Contains(err.Error(), "texts.txt:3: the backbone gave a value that is not finite") {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
 	broken := errors.New("out of memory")
-	if err := feed(&fake{fail: func(int64) error { return broken }}).FillTo(t.Context(), cutInput(2, 20), []int{2, 1}); !errors.Is(err, broken) {
+	if err := feeding(&fake{fail: func(int64) error { return broken }}).FillTo(t.Context(), cutInput(2, 20), []int{2, 1}); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err := feed(&fake{fail: func(int64) error { cancel(); return nil }}).FillTo(ctx, cutInput(3, 20), []int{2, 1, 0})
+	err := feeding(&fake{fail: func(int64) error { cancel(); return nil }}).FillTo(ctx, cutInput(3, 20), []int{2, 1, 0})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if _, err := extract.NewFeed(ctx, spec, open(t, nil, path), s.ids, s.keys, nil); !errors.Is(err, context.Canceled) {
+	if _, err := feed.New(ctx, spec, open(t, nil, path), s.ids, s.keys, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

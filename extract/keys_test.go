@@ -27,7 +27,7 @@ func TestKeysAreThoseOfARun(t *testing.T) {
 		}
 	}
 	path := write(t, "texts.txt", strings.Join(lines, "\n")+"\n")
-	out, _, err := embed(t, t.TempDir(), textSpec(t), new(fake), nil, nil, path)
+	out, _, err := runOver(t, t.TempDir(), textSpec(t), new(fake), nil, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -205,7 +205,7 @@ func TestKilledRunsLoseOnlyWhatIsInFlight(t *testing.T) {
 	// The end, undisturbed: what was acknowledged is there and is not computed
 	// again.
 	spec := textSpec(t)
-	out, stats, err := embed(t, dir, spec, new(fake), &extract.Settings{Embeddings: true}, nil, path)
+	out, stats, err := runOver(t, dir, spec, new(fake), &extract.Settings{Embeddings: true}, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestKilledRunsLoseOnlyWhatIsInFlight(t *testing.T) {
 	if lost := int64(texts-len(acknowledged)) - computed; lost > inFlight {
 		t.Errorf("%d rows were durable but not acknowledged, more than can be in flight (%d)", lost, inFlight)
 	}
-	clean, _, err := embed(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, path)
+	clean, _, err := runOver(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,11 @@ package extract
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -24,7 +24,7 @@ type Plan struct {
 // lacks; a nil cache lacks everything. To tell how long that would take it
 // sends a few of the missing samples through backbone, counted in stats as
 // check rows, and keeps nothing.
-func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.Cache, src Source, stats *Stats, settings *Settings) (*Plan, error) {
+func Survey(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cache.Cache, src Source, stats *Stats, settings *Settings) (*Plan, error) {
 	if settings == nil {
 		settings = new(Settings)
 	}
@@ -35,7 +35,7 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 	if err != nil {
 		return nil, err
 	}
-	m, err := newModality(spec, settings.BatchSize, taps.atMost(math.MaxInt, batchBytes), stats)
+	m, err := newModality(spec, settings, taps, stats)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +48,11 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 	}
 	r := &run{
 		ctx: ctx, spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
-		cache: c, taps: taps, readers: held, src: src, pending: make(map[cache.Key]*job),
+		cache: c, taps: taps, readers: held, src: src, pending: make(map[cache.Key]*embed.Job),
 	}
 	p := new(Plan)
-	var trial [][]*job
-	keep := map[*job]bool{} // jobs of the trial, whose contents are still needed
+	var trial [][]*embed.Job
+	keep := map[*embed.Job]bool{} // jobs of the trial, whose contents are still needed
 	for !r.srcDone {
 		w, err := r.nextWindow()
 		if err != nil {
@@ -73,7 +73,7 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 		if trial == nil && len(w.jobs) > 0 {
 			// Batches of texts are sorted by length: those in the middle stand
 			// for the rest.
-			trial = m.plan(w.jobs)
+			trial = m.Plan(w.jobs)
 			middle := len(trial) / 2
 			trial = trial[middle:min(middle+3, len(trial))]
 			for _, j := range slices.Concat(trial...) {
@@ -81,9 +81,8 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 			}
 		}
 		for _, j := range w.jobs {
-			j.window = nil
 			if !keep[j] {
-				j.content, j.ids = nil, nil
+				j.Content, j.IDs = nil, nil
 			}
 		}
 	}
@@ -97,23 +96,23 @@ func Survey(ctx context.Context, spec *models.Spec, backbone Backbone, c *cache.
 
 // time returns the seconds that one sample of the batches takes on one worker.
 // The first batch is run once more than it is timed: it pays for loading.
-func (r *run) time(batches [][]*job) (float64, error) {
+func (r *run) time(batches [][]*embed.Job) (float64, error) {
 	if len(batches) == 0 {
 		return 0, nil
 	}
 	if len(r.spec.BatchDependent) > 0 {
-		batches = singly(batches)
+		batches = embed.Singly(batches)
 	}
-	e := checker(r.spec, r.taps, r.backbone, r.modality, r.stats)
+	e := checker(r)
 	var start time.Time
 	rows := 0
 	for i, jobs := range append(batches[:1:1], batches...) {
 		if i == 1 {
 			start = time.Now()
 		}
-		good, _, err := e.embed(r.ctx, jobs)
+		good, _, err := e.Embed(r.ctx, jobs)
 		if err != nil {
-			return 0, err
+			return 0, wrap(r.ctx, err)
 		}
 		if i > 0 {
 			rows += len(good)

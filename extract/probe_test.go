@@ -7,18 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/models"
 )
 
 // Probes are the same each time, of unequal lengths, and as the contract says.
 func TestProbes(t *testing.T) {
 	for _, spec := range []*models.Spec{textSpec(t), imageSpec()} {
-		probes, err := extract.Probes(spec, 20)
+		probes, err := embed.Probes(spec, 20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := extract.Probes(spec, 20)
+		again, err := embed.Probes(spec, 20)
 		if err != nil || !reflect.DeepEqual(probes, again) {
 			t.Errorf("%s: other samples the second time: %v", spec.Name, err)
 		}
@@ -48,17 +48,17 @@ func TestProbes(t *testing.T) {
 			t.Error("the images are all the same")
 		}
 		spec.BatchDependent = []string{"DynamicQuantizeLinear"}
-		if probes, err = extract.Probes(spec, 3); err != nil || len(probes) != 3 || probes[0].N() != 1 {
+		if probes, err = embed.Probes(spec, 3); err != nil || len(probes) != 3 || probes[0].N() != 1 {
 			t.Errorf("%s: %d batches: %v", spec.Name, len(probes), err)
 		}
 		if _, err := probes[0].Embed(t.Context(), spec, &fake{wreck: func(float32) float32 { return float32(math.NaN()) }}); err == nil || !strings.Contains(err.Error(), "made-up sample 0: the backbone gave a value that is not finite") {
 			t.Errorf("%s: %v", spec.Name, err)
 		}
-		if _, err := extract.Probes(spec, 0); err == nil {
+		if _, err := embed.Probes(spec, 0); err == nil {
 			t.Errorf("%s: no samples are taken", spec.Name)
 		}
 		spec.Modality = "smell"
-		if _, err := extract.Probes(spec, 1); err == nil {
+		if _, err := embed.Probes(spec, 1); err == nil {
 			t.Error("an unknown modality is taken")
 		}
 		spec.Taps = nil

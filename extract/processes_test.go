@@ -112,7 +112,7 @@ func TestSeveralProcessesShareACache(t *testing.T) {
 	dir, spec := filepath.Join(t.TempDir(), "cache"), textSpec(t)
 
 	// What an undisturbed run gives, by key.
-	clean, _, err := embed(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, crowdTable(t, "all.csv", 0, texts))
+	clean, _, err := runOver(t, t.TempDir(), spec, new(fake), &extract.Settings{Embeddings: true}, nil, crowdTable(t, "all.csv", 0, texts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestSeveralProcessesShareACache(t *testing.T) {
 	}
 
 	// What any of them has sealed, everybody sees.
-	_, stats, err := embed(t, dir, spec, new(fake), nil, nil, crowdTable(t, "all.csv", 0, texts))
+	_, stats, err := runOver(t, dir, spec, new(fake), nil, nil, crowdTable(t, "all.csv", 0, texts))
 	if err != nil {
 		t.Fatal(err)
 	}

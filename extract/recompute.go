@@ -3,11 +3,14 @@ package extract
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/embed"
+	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -29,20 +32,20 @@ type Recomputed struct {
 // in src, in its order, then the others. A sample that cannot be read, or
 // whose key is another one now, is not embedded. The rows are counted in stats
 // as check rows; nil is allowed.
-func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, reader *cache.Reader, src Source, wanted map[string]cache.Key, stats *Stats, report func(Recomputed)) error {
+func Recompute(ctx context.Context, spec *models.Spec, backbone embed.Backbone, reader *cache.Reader, src Source, wanted map[string]cache.Key, stats *Stats, report func(Recomputed)) error {
 	if stats == nil {
 		stats = new(Stats)
-	}
-	m, err := newModality(spec, 1, 1, stats)
-	if err != nil {
-		return err
 	}
 	taps, err := newTaps(spec)
 	if err != nil {
 		return err
 	}
+	m, err := embed.NewModality(spec, embed.Batching{Size: 1}, &stats.Stats)
+	if err != nil {
+		return fmt.Errorf("extract: %w", err)
+	}
 	held := &readers{taps, []*cache.Reader{reader}}
-	e := checker(spec, taps, backbone, m, stats)
+	e := checker(&run{spec: spec, taps: taps, backbone: backbone, modality: m, stats: stats})
 	left := maps.Clone(wanted)
 	for len(left) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -61,7 +64,7 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, reader
 		}
 		delete(left, s.ID)
 		again := Recomputed{ID: s.ID, Key: key}
-		content, err := s.Read(maxContent)
+		content, err := s.Read(source.MaxContent)
 		if failed := failure(s, err); failed != nil {
 			return failed
 		}
@@ -87,10 +90,10 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone Backbone, reader
 			report(again)
 			continue
 		}
-		j := &job{key: key, content: content}
-		rows, err := e.again(ctx, m.plan([]*job{j}))
+		j := &embed.Job{Key: key, Content: content}
+		rows, err := e.Again(ctx, m.Plan([]*embed.Job{j}))
 		if err != nil {
-			return err
+			return wrap(ctx, err)
 		}
 		again.Cosine = cosine(rows[j], want)
 		report(again)

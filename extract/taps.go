@@ -6,22 +6,20 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/models"
 )
 
 // taps are the taps of a run with the space of each. A row holds the taps'
 // embeddings side by side, in the order of Spec.Taps.
 type taps struct {
-	all     []tap
-	dim     int // values in a row
-	outputs int // tensors that they are taps of
+	all []tap
+	dim int // values in a row
 }
 
 type tap struct {
-	models.Tap
-	space    *cache.Space
-	output   int // index into Spec.Outputs
-	from, to int // columns of a row
+	embed.Column
+	space *cache.Space
 }
 
 func newTaps(spec *models.Spec) (*taps, error) {
@@ -29,11 +27,10 @@ func newTaps(spec *models.Spec) (*taps, error) {
 	if err != nil {
 		return nil, err
 	}
-	outputs := spec.Outputs()
-	t := &taps{outputs: len(outputs)}
+	columns, dim := embed.ColumnsOf(spec)
+	t := &taps{dim: dim}
 	for i, s := range spaces {
-		t.all = append(t.all, tap{spec.Taps[i], s, slices.Index(outputs, spec.Taps[i].Output), t.dim, t.dim + s.Dim()})
-		t.dim += s.Dim()
+		t.all = append(t.all, tap{columns[i], s})
 	}
 	return t, nil
 }
@@ -48,7 +45,7 @@ func (t *taps) atMost(n int, size int) int {
 func (t *taps) round(row []float32) error {
 	for i := range t.all {
 		tap := &t.all[i]
-		if err := tap.space.Round(row[tap.from:tap.to]); err != nil {
+		if err := tap.space.Round(row[tap.From:tap.To]); err != nil {
 			return err
 		}
 	}
@@ -111,8 +108,8 @@ func (r *readers) rowsTo(dst []float32, keys []cache.Key) error {
 		}
 		tap := &r.taps.all[i]
 		err := one.Each(refs, func(k int, rows []float32) {
-			for ; len(rows) > 0; rows, k = rows[tap.to-tap.from:], k+1 {
-				copy(dst[k*r.dim+tap.from:k*r.dim+tap.to], rows)
+			for ; len(rows) > 0; rows, k = rows[tap.To-tap.From:], k+1 {
+				copy(dst[k*r.dim+tap.From:k*r.dim+tap.To], rows)
 			}
 		})
 		if err != nil {
@@ -190,7 +187,7 @@ func (w *writers) append(keys []cache.Key, rows []float32, have *readers) error 
 		for k, ref := range refs {
 			if !ref.Found() {
 				w.keys = append(w.keys, keys[k])
-				w.rows = append(w.rows, rows[k*w.dim+tap.from:k*w.dim+tap.to]...)
+				w.rows = append(w.rows, rows[k*w.dim+tap.From:k*w.dim+tap.To]...)
 			}
 		}
 		if len(w.keys) == 0 {

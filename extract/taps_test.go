@@ -61,7 +61,7 @@ func TestSeveralTaps(t *testing.T) {
 		for i, name := range []string{"last_hidden_state", "a'", "b''"} {
 			one, dir := tapped(spec), t.TempDir()
 			one.Taps[0].Output = name
-			out, _, err := embed(t, dir, one, new(fake), nil, nil, path)
+			out, _, err := runOver(t, dir, one, new(fake), nil, nil, path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestSeveralTaps(t *testing.T) {
 		}
 
 		three, dir, backbone := tapped(spec, "a'", "b''"), t.TempDir(), new(fake)
-		out, stats, err := embed(t, dir, three, backbone, &extract.Settings{Embeddings: true}, nil, path)
+		out, stats, err := runOver(t, dir, three, backbone, &extract.Settings{Embeddings: true}, nil, path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestSeveralTaps(t *testing.T) {
 		if !slices.Equal(slices.Concat(out.embeddings...), side) {
 			t.Error("the sink's embeddings are not the taps' side by side")
 		}
-		out, stats, err = embed(t, dir, three, backbone, &extract.Settings{Embeddings: true}, nil, path)
+		out, stats, err = runOver(t, dir, three, backbone, &extract.Settings{Embeddings: true}, nil, path)
 		if err != nil || stats.BackboneRows.Load() != 0 || !slices.Equal(slices.Concat(out.embeddings...), side) {
 			t.Errorf("again: %v, %d rows through the backbone", err, stats.BackboneRows.Load())
 		}
@@ -109,12 +109,12 @@ func TestSeveralTaps(t *testing.T) {
 // has of the others is neither lost nor kept twice.
 func TestOneMoreTap(t *testing.T) {
 	spec, dir, path := textSpec(t), t.TempDir(), lines(t, nil, 0, 20)
-	out, _, err := embed(t, dir, spec, new(fake), nil, nil, path)
+	out, _, err := runOver(t, dir, spec, new(fake), nil, nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	more := tapped(spec, "a'")
-	_, stats, err := embed(t, dir, more, new(fake), nil, nil, path)
+	_, stats, err := runOver(t, dir, more, new(fake), nil, nil, path)
 	if err != nil || stats.BackboneRows.Load() != 20 {
 		t.Fatalf("%v, %d rows through the backbone", err, stats.BackboneRows.Load())
 	}
@@ -130,7 +130,7 @@ func TestOneMoreTap(t *testing.T) {
 // Drift is found in whichever tap it is.
 func TestDriftOfOneTap(t *testing.T) {
 	spec, dir := tapped(textSpec(t), "a'"), t.TempDir()
-	if _, _, err := embed(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 10)); err != nil {
+	if _, _, err := runOver(t, dir, spec, new(fake), nil, nil, lines(t, nil, 0, 10)); err != nil {
 		t.Fatal(err)
 	}
 	other := tapped(spec)
@@ -139,7 +139,7 @@ func TestDriftOfOneTap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = embed(t, dir, other, &fake{shift: "a'"}, nil, nil, lines(t, nil, 0, 20))
+	_, _, err = runOver(t, dir, other, &fake{shift: "a'"}, nil, nil, lines(t, nil, 0, 20))
 	drift, ok := errors.AsType[*extract.DriftError](err)
 	if !ok || drift.Space != spaces[1].Fingerprint() {
 		t.Errorf("%v", err)

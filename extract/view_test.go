@@ -8,6 +8,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
@@ -66,7 +67,7 @@ func TestFeedViewsOfPixels(t *testing.T) {
 	}
 	rows, numbers := split(someViews)
 	for _, tc := range []struct{ memory, decoded, held int64 }{{0, 6, 6}, {-1, 12, 0}, {2 * 3 * 32 * 32, 10, 2}} {
-		f, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &extract.FeedOptions{Memory: tc.memory, Threads: 3})
+		f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &feed.Options{Memory: tc.memory, Threads: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,11 +124,11 @@ func TestFeedViewsAtACut(t *testing.T) {
 		{"computed", nil, 0, 6, 6}, {"computed, nothing held", nil, -1, 12, 0},
 	} {
 		backbone := new(fake)
-		o := &extract.FeedOptions{Cut: layer, Shape: spec.Taps[0].Shape, Prefix: backbone, Memory: tc.memory, Threads: 2}
+		o := &feed.Options{Cut: layer, Shape: spec.Taps[0].Shape, Prefix: backbone, Memory: tc.memory, Threads: 2}
 		if tc.cached != nil {
 			o.Cached = tc.cached
 		}
-		f, err := extract.NewFeed(t.Context(), spec, open(t, nil, path), s.ids, s.keys, o)
+		f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,23 +148,23 @@ func TestFeedViewsAtACut(t *testing.T) {
 		}
 	}
 
-	cached := &extract.FeedOptions{Cut: layer, Shape: spec.Taps[0].Shape, Cached: reader}
-	feed := func(src extract.Source) *extract.Feed {
-		f, err := extract.NewFeed(t.Context(), spec, src, s.ids, s.keys, cached)
+	cached := &feed.Options{Cut: layer, Shape: spec.Taps[0].Shape, Cached: reader}
+	feeding := func(src extract.Source) *feed.Feed {
+		f, err := feed.New(t.Context(), spec, src, s.ids, s.keys, cached)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return f
 	}
 	for _, tc := range []struct {
-		feed  *extract.Feed
+		feed  *feed.Feed
 		views []int
 		says  string
 	}{
-		{feed(open(t, nil, path)), []int{0, 1}, "row 3: view 1: it cannot be computed without the backbone up to layer"},
-		{feed(nil), []int{0, 1}, "no source"},
-		{feed(nil), []int{-1, 0}, "row 2: view -1"},
-		{feed(nil), []int{1}, "1 views of 2 rows"},
+		{feeding(open(t, nil, path)), []int{0, 1}, "row 3: view 1: it cannot be computed without the backbone up to layer"},
+		{feeding(nil), []int{0, 1}, "no source"},
+		{feeding(nil), []int{-1, 0}, "row 2: view -1"},
+		{feeding(nil), []int{1}, "1 views of 2 rows"},
 	} {
 		_, in := flatOf(2)
 		if err := tc.feed.FillViewsTo(t.Context(), in, []int{2, 3}, tc.views); err == nil || !strings.Contains(err.Error(), tc.says) {
@@ -175,7 +176,7 @@ func TestFeedViewsAtACut(t *testing.T) {
 	}
 	text, lines := textSpec(t), texts(t)
 	s = extracted(t, nil, text, lines)
-	f, err := extract.NewFeed(t.Context(), text, open(t, nil, lines), s.ids, s.keys, nil)
+	f, err := feed.New(t.Context(), text, open(t, nil, lines), s.ids, s.keys, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,13 @@
 package extract
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -15,9 +15,9 @@ import (
 // window is a run of consecutive samples that travel together.
 type window struct {
 	rows []entry
-	jobs []*job // new contents, in order of first appearance
+	jobs []*embed.Job // new contents, in order of first appearance
 
-	batches [][]*job // of jobs, those left out that are bad
+	batches [][]*embed.Job // of jobs, those left out that are bad
 
 	left     atomic.Int64
 	finished chan struct{} // closed when every job is done
@@ -31,7 +31,7 @@ type entry struct {
 	content []byte
 	path    string // of the sample's file, with a stat cache; "" for texts
 	hinted  bool   // key comes from the stat cache, content has not been read
-	job     *job
+	job     *embed.Job
 	bad     string
 	failed  error // of the machine: it ends the run
 	// duplicate says that another sample of this run brought the content.
@@ -39,7 +39,7 @@ type entry struct {
 }
 
 // expect sets the window to wait for the jobs that are in batches.
-func (w *window) expect(batches [][]*job) {
+func (w *window) expect(batches [][]*embed.Job) {
 	var n int64
 	for _, b := range batches {
 		n += int64(len(b))
@@ -50,14 +50,13 @@ func (w *window) expect(batches [][]*job) {
 	}
 }
 
-// done marks a job as durable or bad and lets go of what it no longer needs.
-func (j *job) done(keepRow bool) {
-	j.content, j.ids = nil, nil
+// done marks a job of w as durable or bad and lets go of what it no longer
+// needs.
+func (w *window) done(j *embed.Job, keepRow bool) {
+	j.Content, j.IDs = nil, nil
 	if !keepRow {
-		j.row = nil
+		j.Row = nil
 	}
-	w := j.window
-	j.window = nil
 	if w.left.Add(-1) == 0 {
 		close(w.finished)
 	}
@@ -119,7 +118,7 @@ func (r *run) sideBySide(rows []entry, f func(*run, *entry)) {
 	var wg sync.WaitGroup
 	for range min(r.settings.workers(), len(rows)) {
 		wg.Go(func() {
-			defer r.stats.Stages.Read.add(time.Now())
+			defer r.stats.Stages.Read.Add(time.Now())
 			for i := next.Add(1) - 1; i < int64(len(rows)); i = next.Add(1) - 1 {
 				f(r, &rows[i])
 			}
@@ -146,7 +145,7 @@ func (r *run) identify(e *entry) {
 // read reads an entry's content and takes its key.
 func (r *run) read(e *entry) {
 	e.hinted = false
-	content, info, err := e.sample.ReadInfo(maxContent)
+	content, info, err := e.sample.ReadInfo(source.MaxContent)
 	if e.failed = failure(e.sample, err); e.failed != nil {
 		return
 	}
@@ -168,8 +167,8 @@ func (r *run) read(e *entry) {
 // failure returns an error for a sample that could not be read because the
 // machine failed, and nil for one that could be read or is bad.
 func failure(s *source.Sample, err error) error {
-	if m, ok := errors.AsType[*source.MachineError](err); ok {
-		return fmt.Errorf("extract: %s: %w", placeOf(s), m)
+	if err = source.Failure(s, err); err != nil {
+		return fmt.Errorf("extract: %w", err)
 	}
 	return nil
 }
@@ -213,7 +212,7 @@ func (r *run) look(w *window, rows []entry) error {
 			e.job, e.duplicate = known, true
 			continue
 		}
-		e.job = &job{key: e.key, content: e.content, window: w}
+		e.job = &embed.Job{Key: e.key, Content: e.content}
 		r.pending[e.key] = e.job
 		w.jobs = append(w.jobs, e.job)
 	}
@@ -261,8 +260,8 @@ func (r *run) finish(w *window) error {
 		e := &w.rows[i]
 		rows[i] = Row{Sample: e.sample, Key: e.key, Bad: e.bad}
 		if e.job != nil {
-			rows[i].Bad = e.job.bad
-			rows[i].Embedding = e.job.row
+			rows[i].Bad = e.job.Bad
+			rows[i].Embedding = e.job.Row
 		}
 	}
 	if r.settings.Embeddings {

@@ -21,6 +21,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
@@ -28,7 +29,7 @@ import (
 
 // recorder is a backbone that keeps a copy of every batch that it runs.
 type recorder struct {
-	extract.Backbone
+	embed.Backbone
 	mu      sync.Mutex
 	batches []recorded
 }
@@ -53,7 +54,7 @@ func (r *recorder) Run(ctx context.Context, inputs, outputs []tensor.View) error
 }
 
 // bare runs batches and nothing else, on as many goroutines as extract uses.
-func bare(b *testing.B, backbone extract.Backbone, batches []recorded, threads int) time.Duration {
+func bare(b *testing.B, backbone embed.Backbone, batches []recorded, threads int) time.Duration {
 	start := time.Now()
 	work := make(chan recorded)
 	var wg sync.WaitGroup
@@ -105,7 +106,7 @@ func benchmarkExtract(b *testing.B, options *source.Options, path string) {
 	}
 	defer backbone.Close()
 	threads := runtime.GOMAXPROCS(0)
-	run := func(bb extract.Backbone) (time.Duration, *extract.Stats) {
+	run := func(bb embed.Backbone) (time.Duration, *extract.Stats) {
 		store, err := cache.Create(b.TempDir(), nil)
 		if err != nil {
 			b.Fatal(err)

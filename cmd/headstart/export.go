@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache/draft"
-	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
@@ -262,8 +262,8 @@ func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]
 
 // exportBatches makes samples up and computes their probabilities by way of the backbone, its pooling
 // and the head, each by itself.
-func exportBatches(ctx context.Context, spec *models.Spec, backbone extract.Backbone, m *head.Head, inputs []string) ([]export.Batch, error) {
-	probes, err := extract.Probes(spec, exportSamples)
+func exportBatches(ctx context.Context, spec *models.Spec, backbone embed.Backbone, m *head.Head, inputs []string) ([]export.Batch, error) {
+	probes, err := embed.Probes(spec, exportSamples)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
@@ -155,9 +156,9 @@ func TestFeedIsWhatExtractComputes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	for _, o := range []*extract.FeedOptions{{Prefix: prefix}, {Cached: reader}} {
+	for _, o := range []*feed.Options{{Prefix: prefix}, {Cached: reader}} {
 		o.Cut, o.Shape = "Add_6", spec.Taps[0].Shape
-		f, err := extract.NewFeed(t.Context(), spec, src, set.IDs, set.Keys, o)
+		f, err := feed.New(t.Context(), spec, src, set.IDs, set.Keys, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +177,7 @@ func TestFeedIsWhatExtractComputes(t *testing.T) {
 	x, d = rowsOf(t, "names.features")
 	_, set, src = opened(t, "names.features")
 	spec, prefix = builtinBackbone(t, "all-minilm-l6-v2", func(s *models.Spec) error { return s.SetTaps([]string{layer4}) })
-	f, err := extract.NewFeed(t.Context(), spec, src, set.IDs, set.Keys, &extract.FeedOptions{Cut: layer4, Shape: spec.Taps[0].Shape, Prefix: prefix})
+	f, err := feed.New(t.Context(), spec, src, set.IDs, set.Keys, &feed.Options{Cut: layer4, Shape: spec.Taps[0].Shape, Prefix: prefix})
 	if err != nil {
 		t.Fatal(err)
 	}

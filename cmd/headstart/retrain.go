@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
-	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
@@ -39,7 +39,7 @@ type retraining struct {
 	taps    *joined // with more taps beside the features; nil without
 	asked   []*tail // to be retrained, from few layers to all
 	library *runtime.Library
-	feeds   map[string]*extract.Feed // by cut
+	feeds   map[string]*feed.Feed // by cut
 	closers []func() error
 
 	checkpoints []string // of what was retrained
@@ -64,7 +64,7 @@ type attempt struct {
 
 // runRetrain is runTrainHead with --tail.
 func runRetrain(ctx context.Context, o *trainOptions, out string, store *cache.Cache, j *joined, e *env) error {
-	r := &retraining{trainOptions: o, env: e, out: out, j: j, feeds: map[string]*extract.Feed{}}
+	r := &retraining{trainOptions: o, env: e, out: out, j: j, feeds: map[string]*feed.Feed{}}
 	defer r.close()
 	if err := r.prepare(ctx, store); err != nil {
 		return err
@@ -283,7 +283,7 @@ func orNone(v float64) float64 {
 }
 
 // data is what the tail is trained on.
-func (r *retraining) data(feed *extract.Feed, plain *experiment.Result) *retrain.Data {
+func (r *retraining) data(feed *feed.Feed, plain *experiment.Result) *retrain.Data {
 	all := make([]int, r.j.table.N())
 	for i := range all {
 		all[i] = i
@@ -294,7 +294,7 @@ func (r *retraining) data(feed *extract.Feed, plain *experiment.Result) *retrain
 }
 
 // fed is a feed as retrain takes it.
-type fed struct{ *extract.Feed }
+type fed struct{ *feed.Feed }
 
 var _ retrain.Samples = fed{}
 
@@ -328,11 +328,11 @@ func (r *retraining) reading() (*source.Source, error) { return r.again.reading(
 func (r *retraining) held() int64 { return r.memory / 2 / int64(max(len(r.asked), 1)) }
 
 // feed gives what the network behind a cut is fed.
-func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
+func (r *retraining) feed(ctx context.Context, t *tail) (*feed.Feed, error) {
 	if f := r.feeds[t.cut]; f != nil {
 		return f, nil
 	}
-	o := &extract.FeedOptions{Cut: t.cut, Shape: t.shape, Threads: r.threads, Memory: r.held()}
+	o := &feed.Options{Cut: t.cut, Shape: t.shape, Threads: r.threads, Memory: r.held()}
 	spec := r.spec
 	if t.cut != "" {
 		cut := *r.spec
@@ -367,7 +367,7 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*extract.Feed, error) {
 		return nil, err
 	}
 	r.closers = append(r.closers, src.Close) // the feed reads samples again and again
-	f, err := extract.NewFeed(ctx, spec, src, r.j.table.IDs, r.j.table.Keys, o)
+	f, err := feed.New(ctx, spec, src, r.j.table.IDs, r.j.table.Keys, o)
 	if err != nil {
 		return nil, err
 	}
@@ -387,7 +387,7 @@ func (r *retraining) whyNotCached(t *tail) string {
 
 // activations puts the activations at a cut into the cache, as far as they are
 // not there, and returns a reader of them; nil if the cache cannot be written.
-func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *runtime.Lazy) (extract.Rows, error) {
+func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *runtime.Lazy) (feed.Rows, error) {
 	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/retrain"
@@ -324,7 +324,7 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	train := func(ctx context.Context, s retrain.Settings) *retrain.Result {
 		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
 		r := &retraining{
-			trainOptions: o, env: e, j: j, spec: spec, tails: tails, feeds: map[string]*extract.Feed{},
+			trainOptions: o, env: e, j: j, spec: spec, tails: tails, feeds: map[string]*feed.Feed{},
 			again: &again{&o.common, "train-head", j.sets[0], features, p.emoji, store, e},
 		}
 		defer r.close()

@@ -21,6 +21,15 @@ func (e *MachineError) Error() string {
 
 func (e *MachineError) Unwrap() error { return e.Err }
 
+// Failure returns an error with the place of s if err, of reading s, is a
+// failure of the machine, and nil if s could be read or is bad.
+func Failure(s *Sample, err error) error {
+	if m, ok := errors.AsType[*MachineError](err); ok {
+		return fmt.Errorf("%s: %w", s.Place(), m)
+	}
+	return nil
+}
+
 // machineErrors are those of open, read and stat that have nothing to do with
 // what is opened and read.
 var machineErrors = []syscall.Errno{

@@ -20,6 +20,18 @@ type Sample struct {
 	content content
 }
 
+// MaxContent is the largest content of a sample that an extraction takes, in
+// bytes: the limit that it gives to Read.
+const MaxContent = 64 << 20
+
+// Place names the sample in a message: its Path, or its ID.
+func (s *Sample) Place() string {
+	if s.Path != "" {
+		return s.Path
+	}
+	return s.ID
+}
+
 // Bytes returns a sample that carries its content in memory: the bytes of an
 // image file, or a text. Its Path is id and its weight 1; the caller may set
 // what else is known of it. The content is not copied: Read returns this very

@@ -1,4 +1,6 @@
-package extract
+// Package feed feeds a network behind a cut with the samples of a feature set,
+// in any order, again and again.
+package feed
 
 import (
 	"context"
@@ -14,11 +16,16 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
-	"github.com/headstart-ml/headstart/extract/image"
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
+
+// Source yields samples in order, then io.EOF.
+type Source interface {
+	Next() (*source.Sample, error)
+}
 
 // Feed gives a network that is retrained behind a cut what it is fed, for rows
 // of a feature set, in any order, again and again. What it gives is what a run
@@ -35,14 +42,16 @@ type Feed struct {
 	cached   Rows
 	refs     []cache.Ref // of each content, in cached
 
-	modality modality
+	modality embed.Modality
 	contents []content
 	at       []int // of a row, in contents
 	sourced  bool  // contents can be read
-	workers  []*feedWorker
-	batching batching
+	prefixed bool  // the backbone up to the cut can be run
+	workers  []*worker
+	batching embed.Batches
 
-	stats   Stats
+	stats   embed.Stats
+	rows    atomic.Int64 // that went through the backbone
 	decoded atomic.Int64
 	room    atomic.Int64 // bytes that may still be held
 	memory  int64
@@ -50,8 +59,8 @@ type Feed struct {
 	held    map[item]kept // what need not be decoded or computed again
 }
 
-// FeedOptions say where the network begins, and what leads there.
-type FeedOptions struct {
+// Options say where the network begins, and what leads there.
+type Options struct {
 	// Cut is the tensor at which the network begins. "" means the backbone's
 	// inputs.
 	Cut string
@@ -61,7 +70,7 @@ type FeedOptions struct {
 	// Prefix runs the backbone up to the cut, on the inputs of the spec, in
 	// their order; it is called from several goroutines. nil if Cut is "", or if
 	// Cached is set and no view is asked for.
-	Prefix Backbone
+	Prefix embed.Backbone
 	// Cached has the values at the cut: those of a tap of it that is flat, or
 	// none where it is samples×values. nil: Prefix computes them, too. Those of
 	// views Prefix always computes.
@@ -81,8 +90,13 @@ type Rows interface {
 
 var _ Rows = (*cache.Reader)(nil)
 
-// defaultFeedMemory is the default of FeedOptions.Memory.
-const defaultFeedMemory = 1 << 30
+const (
+	textWindow = 4096     // texts that are read side by side
+	batchBytes = 32 << 20 // values at the cut of a batch
+)
+
+// defaultMemory is the default of Options.Memory.
+const defaultMemory = 1 << 30
 
 // content is what one or more rows have in common.
 type content struct {
@@ -104,12 +118,11 @@ type kept struct {
 	values []float32 // at the cut
 }
 
-// feedWorker is the memory of one goroutine.
-type feedWorker struct {
-	embedder
-	values []float32 // at the cut, of a batch
-	crop   []uint8
-	row    []int64
+// worker is the memory of one goroutine.
+type worker struct {
+	*embed.Embedder
+	crop []uint8
+	row  []int64
 }
 
 // StaleError says that a feature set and its source do not belong together any
@@ -139,18 +152,18 @@ func (e *StaleError) Error() string {
 		}
 		parts = append(parts, fmt.Sprintf("%d %s %s (%s)", len(p.ids), verb, p.what, names))
 	}
-	return fmt.Sprintf("extract: of %d samples of the feature set, %s; put them back, or extract the source again", e.Rows, strings.Join(parts, " and "))
+	return fmt.Sprintf("feed: of %d samples of the feature set, %s; put them back, or extract the source again", e.Rows, strings.Join(parts, " and "))
 }
 
-// NewFeed makes a Feed for the samples of a feature set, whose row i has the id
+// New makes a Feed for the samples of a feature set, whose row i has the id
 // ids[i] and the key keys[i]. It goes through src, the source that the set was
 // made from, once, and reads texts; images it reads when they are needed, so src
 // must stay open. A sample that is gone, or a text that has changed, is a
 // *StaleError. src may be nil where o.Cached is set and nothing but the cut's
 // tensor is fed. nil options are the defaults.
-func NewFeed(ctx context.Context, spec *models.Spec, src Source, ids []string, keys []cache.Key, o *FeedOptions) (*Feed, error) {
+func New(ctx context.Context, spec *models.Spec, src Source, ids []string, keys []cache.Key, o *Options) (*Feed, error) {
 	if o == nil {
-		o = new(FeedOptions)
+		o = new(Options)
 	}
 	f, err := newFeed(spec, o)
 	if err == nil && len(ids) != len(keys) {
@@ -160,7 +173,7 @@ func NewFeed(ctx context.Context, spec *models.Spec, src Source, ids []string, k
 		err = errors.New("there is no source")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("extract: feed: backbone %s: %w", spec.Name, err)
+		return nil, fmt.Errorf("feed: backbone %s: %w", spec.Name, err)
 	}
 	f.index(ids, keys)
 	if o.Cached != nil {
@@ -170,7 +183,7 @@ func NewFeed(ctx context.Context, spec *models.Spec, src Source, ids []string, k
 		}
 		f.refs = make([]cache.Ref, len(distinct))
 		if n := o.Cached.Locate(distinct, f.refs); n > 0 {
-			return nil, fmt.Errorf("extract: feed: backbone %s: the cache lacks %d of %d rows at %s; extract with that tap computes them", spec.Name, n, len(distinct), f.cut)
+			return nil, fmt.Errorf("feed: backbone %s: the cache lacks %d of %d rows at %s; extract with that tap computes them", spec.Name, n, len(distinct), f.cut)
 		}
 	}
 	if src == nil {
@@ -180,20 +193,20 @@ func NewFeed(ctx context.Context, spec *models.Spec, src Source, ids []string, k
 		if stale, ok := errors.AsType[*StaleError](err); ok {
 			return nil, stale
 		}
-		return nil, fmt.Errorf("extract: feed: %w", err)
+		return nil, fmt.Errorf("feed: %w", err)
 	}
 	f.sourced = true
 	return f, nil
 }
 
 // newFeed checks the options and makes what does not depend on samples.
-func newFeed(spec *models.Spec, o *FeedOptions) (*Feed, error) {
-	f := &Feed{spec: spec, cut: o.Cut, shape: o.Shape, each: 1, cached: o.Cached, memory: o.Memory, held: make(map[item]kept)}
+func newFeed(spec *models.Spec, o *Options) (*Feed, error) {
+	f := &Feed{spec: spec, cut: o.Cut, shape: o.Shape, each: 1, cached: o.Cached, prefixed: o.Prefix != nil, memory: o.Memory, held: make(map[item]kept)}
 	if f.memory == 0 {
-		f.memory = defaultFeedMemory
+		f.memory = defaultMemory
 	}
 	f.room.Store(max(0, f.memory))
-	most := math.MaxInt
+	most := 0
 	switch {
 	case o.Cut == "" && (o.Shape != nil || o.Prefix != nil || o.Cached != nil):
 		return nil, errors.New("there is no cut, so nothing leads to it")
@@ -218,20 +231,20 @@ func newFeed(spec *models.Spec, o *FeedOptions) (*Feed, error) {
 		}
 	}
 	var err error
-	if f.modality, err = newModality(spec, 0, most, &f.stats); err != nil {
+	if f.modality, err = embed.NewModality(spec, embed.Batching{Most: most}, &f.stats); err != nil {
 		return nil, err
 	}
+	prefix := *spec
+	prefix.Taps = []models.Tap{{Output: o.Cut, Shape: o.Shape}}
 	threads := o.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	for range threads {
-		f.workers = append(f.workers, &feedWorker{embedder: embedder{
-			spec: spec, backbone: o.Prefix, batch: f.modality.newBatch(&f.stats), stats: &f.stats, rows: &f.stats.BackboneRows,
-		}})
+		f.workers = append(f.workers, &worker{Embedder: embed.New(&prefix, f.modality, o.Prefix, &f.stats, &embed.Options{Rows: &f.rows})})
 	}
 	if len(spec.BatchDependent) > 0 {
-		f.batching = alone
+		f.batching = embed.Alone
 	}
 	return f, nil
 }
@@ -283,27 +296,27 @@ func (f *Feed) find(ctx context.Context, src Source, ids []string) error {
 				left--
 			}
 		}
-		texts, ok := f.modality.(*texts)
+		texts, ok := f.modality.(*embed.Texts)
 		if !ok {
 			for k, i := range at {
 				if c := &f.contents[f.at[i]]; c.sample == nil {
-					c.sample, c.name = samples[k], placeOf(samples[k])
+					c.sample, c.name = samples[k], samples[k].Place()
 				}
 			}
 			continue
 		}
 		tokens := make([][]int32, len(samples))
-		err := f.sideBySide(ctx, len(samples), func(_ *feedWorker, k int) error {
-			text, err := samples[k].Read(maxContent)
-			if failed := failure(samples[k], err); failed != nil {
+		err := f.sideBySide(ctx, len(samples), func(_ *worker, k int) error {
+			text, err := samples[k].Read(source.MaxContent)
+			if failed := source.Failure(samples[k], err); failed != nil {
 				return failed
 			}
 			if err != nil || cache.KeyOf(string(f.spec.Modality), text) != f.contents[f.at[at[k]]].key {
 				changed[at[k]] = true
 				return nil
 			}
-			if tokens[k], err = texts.tokens(text); err != nil {
-				return fmt.Errorf("%s: %w", placeOf(samples[k]), err)
+			if tokens[k], err = texts.Tokens(text); err != nil {
+				return fmt.Errorf("%s: %w", samples[k].Place(), err)
 			}
 			return nil
 		})
@@ -312,7 +325,7 @@ func (f *Feed) find(ctx context.Context, src Source, ids []string) error {
 		}
 		for k, i := range at {
 			if c := &f.contents[f.at[i]]; c.ids == nil && !changed[i] {
-				c.ids, c.name = tokens[k], placeOf(samples[k])
+				c.ids, c.name = tokens[k], samples[k].Place()
 			}
 		}
 	}
@@ -333,7 +346,7 @@ func (f *Feed) find(ctx context.Context, src Source, ids []string) error {
 
 // sideBySide calls do for 0 ≤ i < n on the workers, and returns the error of the
 // smallest i that had one, after which no more are begun.
-func (f *Feed) sideBySide(ctx context.Context, n int, do func(w *feedWorker, i int) error) error {
+func (f *Feed) sideBySide(ctx context.Context, n int, do func(w *worker, i int) error) error {
 	var (
 		next   atomic.Int64
 		wg     sync.WaitGroup
@@ -383,7 +396,7 @@ type Cost struct {
 func (f *Feed) Cost() Cost {
 	s := &f.stats.Stages
 	return Cost{
-		Computed: f.stats.BackboneRows.Load(), Decoded: f.decoded.Load(),
+		Computed: f.rows.Load(), Decoded: f.decoded.Load(),
 		Seconds: s.Read.Seconds() + s.Decode.Seconds() + s.Infer.Seconds(),
 		Held:    int64(len(f.held)), Bytes: max(0, f.memory) - f.room.Load(),
 	}
@@ -408,7 +421,7 @@ func (f *Feed) FillViewsTo(ctx context.Context, inputs []tensor.View, rows, view
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("extract: feed: %w", err)
+		return fmt.Errorf("feed: %w", err)
 	}
 	return nil
 }
@@ -459,7 +472,7 @@ func (f *Feed) checkView(view int) error {
 		return errors.New("a text has none")
 	case !f.sourced:
 		return errors.New("there is no source that the image could be read from")
-	case f.cut != "" && f.workers[0].backbone == nil:
+	case f.cut != "" && !f.prefixed:
 		return fmt.Errorf("it cannot be computed without the backbone up to %s", f.cut)
 	}
 	return nil
@@ -481,8 +494,8 @@ func (f *Feed) check(t *tensor.View, n, longest int) (func(context.Context, *ten
 		if !f.sourced {
 			return nil, errors.New("there is no source that it could be read from")
 		}
-		if images, ok := f.modality.(*images); ok {
-			want = images.shape(n)
+		if images, ok := f.modality.(*embed.Images); ok {
+			want = images.Shape(n)
 			fill = f.fillPixels
 		} else {
 			want, floats = []int64{0, -1}, false
@@ -518,16 +531,16 @@ func (f *Feed) check(t *tensor.View, n, longest int) (func(context.Context, *ten
 // fillTokens fills an input of a text with the given role.
 func (f *Feed) fillTokens(t *tensor.View, items []item, role string) error {
 	w := f.workers[0]
-	texts := w.batch.(*textBatch)
+	texts := w.Batch().(*embed.TextBatch)
 	n := int(t.Shape[1])
 	for k, it := range items {
 		ids := f.contents[it.content].ids
 		if t.I64 != nil {
-			texts.fillRow(t.I64[k*n:(k+1)*n], ids, role)
+			texts.FillRow(t.I64[k*n:(k+1)*n], ids, role)
 			continue
 		}
 		w.row = slices.Grow(w.row[:0], n)[:n]
-		texts.fillRow(w.row, ids, role)
+		texts.FillRow(w.row, ids, role)
 		for i, v := range w.row {
 			t.I32[k*n+i] = int32(v)
 		}
@@ -551,7 +564,7 @@ func places(items []item) (needed []item, places map[item][]int) {
 func (f *Feed) fillPixels(ctx context.Context, t *tensor.View, items []item) error {
 	needed, places := places(items)
 	each := len(t.F32) / max(1, len(items))
-	return f.sideBySide(ctx, len(needed), func(w *feedWorker, i int) error {
+	return f.sideBySide(ctx, len(needed), func(w *worker, i int) error {
 		to := places[needed[i]]
 		first := t.F32[to[0]*each : (to[0]+1)*each]
 		if err := f.pixelsTo(first, w, needed[i]); err != nil {
@@ -565,8 +578,8 @@ func (f *Feed) fillPixels(ctx context.Context, t *tensor.View, items []item) err
 }
 
 // pixelsTo writes what the backbone gets of an image.
-func (f *Feed) pixelsTo(dst []float32, w *feedWorker, it item) error {
-	b := w.batch.(*imageBatch)
+func (f *Feed) pixelsTo(dst []float32, w *worker, it item) error {
+	b := w.Batch().(*embed.ImageBatch)
 	crop := f.holding(it).crop
 	if crop == nil {
 		c := &f.contents[it.content]
@@ -574,25 +587,22 @@ func (f *Feed) pixelsTo(dst []float32, w *feedWorker, it item) error {
 		if err != nil {
 			return err
 		}
-		defer f.stats.Stages.Decode.add(time.Now())
+		defer f.stats.Stages.Decode.Add(time.Now())
 		w.crop = slices.Grow(w.crop[:0], len(dst))[:len(dst)]
 		crop = w.crop
-		err = b.decode(data, func() (image.Notes, error) {
-			return b.pre.ViewCropTo(crop, data, image.View{Key: c.key, Number: it.view})
-		})
-		if err != nil {
+		if err := b.CropTo(crop, &embed.Job{Key: c.key, Content: data, View: it.view}); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		f.decoded.Add(1)
 		f.hold(it, kept{crop: crop})
 	}
-	return b.pre.ValuesTo(dst, crop)
+	return b.ValuesTo(dst, crop)
 }
 
 // read reads an image, which must have its key.
 func (f *Feed) read(c *content) ([]byte, error) {
-	defer f.stats.Stages.Read.add(time.Now())
-	data, err := c.sample.Read(maxContent)
+	defer f.stats.Stages.Read.Add(time.Now())
+	data, err := c.sample.Read(source.MaxContent)
 	if err == nil && cache.KeyOf(string(f.spec.Modality), data) != c.key {
 		err = errChanged
 	}
@@ -644,8 +654,8 @@ func (f *Feed) fillCut(ctx context.Context, t *tensor.View, items []item) error 
 			clear(row[copy(row, values):])
 		}
 	}
-	var jobs []*job
-	of := make(map[*job]item)
+	var jobs []*embed.Job
+	of := make(map[*embed.Job]item)
 	for _, it := range needed {
 		if it.view == 0 && f.cached != nil {
 			continue
@@ -655,7 +665,7 @@ func (f *Feed) fillCut(ctx context.Context, t *tensor.View, items []item) error 
 			continue
 		}
 		c := &f.contents[it.content]
-		j := &job{key: c.key, ids: c.ids, view: it.view}
+		j := &embed.Job{Key: c.key, IDs: c.ids, View: it.view}
 		jobs = append(jobs, j)
 		of[j] = it
 	}
@@ -663,8 +673,8 @@ func (f *Feed) fillCut(ctx context.Context, t *tensor.View, items []item) error 
 	if err != nil {
 		return err
 	}
-	return f.sideBySide(ctx, len(batches), func(w *feedWorker, i int) error {
-		return f.activate(ctx, w, batches[i], of, func(j *job, values []float32) {
+	return f.sideBySide(ctx, len(batches), func(w *worker, i int) error {
+		return f.activate(ctx, w, batches[i], of, func(j *embed.Job, values []float32) {
 			put(of[j], values)
 			f.hold(of[j], kept{values: values})
 		})
@@ -693,51 +703,47 @@ func (f *Feed) fillCached(dst []float32, items []item, each int) error {
 // batches cuts jobs into batches as a run does: one at a time if the backbone
 // depends on its batch, and where there are views: what else is in a batch goes by
 // what is held, and a training that goes on later holds nothing.
-func (f *Feed) batches(ctx context.Context, jobs []*job, of map[*job]item) ([][]*job, error) {
+func (f *Feed) batches(ctx context.Context, jobs []*embed.Job, of map[*embed.Job]item) ([][]*embed.Job, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	if slices.ContainsFunc(jobs, func(j *job) bool { return j.view != 0 }) {
-		return singly([][]*job{jobs}), nil
+	if slices.ContainsFunc(jobs, func(j *embed.Job) bool { return j.View != 0 }) {
+		return embed.Singly([][]*embed.Job{jobs}), nil
 	}
-	var batches [][]*job
-	if texts, ok := f.modality.(*texts); ok {
-		batches = texts.cut(jobs)
+	var batches [][]*embed.Job
+	if texts, ok := f.modality.(*embed.Texts); ok {
+		batches = texts.Cut(jobs)
 	} else {
-		batches = f.modality.plan(jobs)
+		batches = f.modality.Plan(jobs)
 	}
-	if f.batching == undecided && len(jobs) > 1 {
-		some := make([]*job, min(probes, len(jobs)))
-		for i := range some {
-			some[i] = jobs[i*len(jobs)/len(some)]
-		}
-		if err := f.independence(ctx, some, of); err != nil {
+	if f.batching == embed.Undecided && len(jobs) > 1 {
+		if err := f.independence(ctx, embed.Spread(jobs, embed.Probed), of); err != nil {
 			return nil, err
 		}
 	}
-	if f.batching != together {
-		batches = singly(batches)
+	if f.batching != embed.Together {
+		batches = embed.Singly(batches)
 	}
 	return batches, nil
 }
 
 // independence computes some jobs together and each alone.
-func (f *Feed) independence(ctx context.Context, jobs []*job, of map[*job]item) error {
-	beside := make(map[*job][]float32)
+func (f *Feed) independence(ctx context.Context, jobs []*embed.Job, of map[*embed.Job]item) error {
+	beside := make(map[*embed.Job][]float32)
 	w := f.workers[0]
-	err := f.activate(ctx, w, jobs, of, func(j *job, values []float32) { beside[j] = slices.Clone(values) })
+	err := f.activate(ctx, w, jobs, of, func(j *embed.Job, values []float32) { beside[j] = slices.Clone(values) })
 	differ := false
-	for _, one := range singly([][]*job{jobs}) {
+	for _, one := range embed.Singly([][]*embed.Job{jobs}) {
 		if err == nil {
-			err = f.activate(ctx, w, one, of, func(j *job, values []float32) { differ = differ || apart(values, beside[j]) })
+			err = f.activate(ctx, w, one, of, func(j *embed.Job, values []float32) { differ = differ || embed.Apart(values, beside[j]) })
 		}
 	}
 	if err != nil {
 		return err
 	}
-	f.batching = together
+	f.batching = embed.Together
 	if differ {
-		f.batching = alone
+		f.batching = embed.Alone
 	}
 	return nil
 }
@@ -745,41 +751,39 @@ func (f *Feed) independence(ctx context.Context, jobs []*job, of map[*job]item) 
 // activate runs the backbone up to the cut on a batch and calls take with the
 // values of each job, those of its own tokens; they are take's only until it
 // returns.
-func (f *Feed) activate(ctx context.Context, w *feedWorker, jobs []*job, of map[*job]item, take func(j *job, values []float32)) error {
+func (f *Feed) activate(ctx context.Context, w *worker, jobs []*embed.Job, of map[*embed.Job]item, take func(j *embed.Job, values []float32)) error {
 	if f.spec.Modality == models.Image {
 		for _, j := range jobs {
 			data, err := f.read(&f.contents[of[j].content])
 			if err != nil {
 				return err
 			}
-			j.content = data
+			j.Content = data
 		}
 		f.decoded.Add(int64(len(jobs)))
 	}
-	good, inputs, tokens := w.batch.fill(jobs)
-	for _, j := range jobs {
-		if j.content = nil; j.bad != "" {
-			return fmt.Errorf("%s: %s", f.contents[of[j].content].name, j.bad)
+	err := w.Activations(ctx, jobs, func(j *embed.Job, values []float32) {
+		if !finite(values) {
+			j.Bad = "the backbone gave a value that is not finite"
+			return
 		}
-	}
-	shape, each, err := tapShape(models.Tap{Output: f.cut, Shape: f.shape}, len(good), tokens)
+		take(j, values)
+	})
 	if err != nil {
 		return err
 	}
-	n := len(good) * each
-	w.values = slices.Grow(w.values[:0], n)[:n]
-	if err := w.infer(ctx, inputs, []tensor.View{{Name: f.cut, Shape: shape, F32: w.values}}); err != nil {
-		return err
-	}
-	for i, j := range good {
-		values := w.values[i*each : (i+1)*each]
-		if f.perToken {
-			values = values[:len(j.ids)*f.each]
+	for _, j := range jobs {
+		if j.Content = nil; j.Bad != "" {
+			return fmt.Errorf("%s: %s", f.contents[of[j].content].name, j.Bad)
 		}
-		if !finite(values) {
-			return fmt.Errorf("%s: the backbone gave a value that is not finite", f.contents[of[j].content].name)
-		}
-		take(j, values)
 	}
 	return nil
 }
+
+func finite(row []float32) bool {
+	return !slices.ContainsFunc(row, func(v float32) bool {
+		return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0)
+	})
+}
+
+var errChanged = errors.New("its content has changed")

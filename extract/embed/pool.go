@@ -1,4 +1,4 @@
-package extract
+package embed
 
 import (
 	"fmt"
@@ -51,8 +51,8 @@ const (
 )
 
 // poolTo turns a field into an embedding; dst has a value for each channel, and
-// two for meanstd, first the means, or, flat, all of the field's. The mean over tokens is the one that
-// sentence-transformers takes: weighted by the attention mask, which is one for
+// two for meanstd, first the means, or, flat, all of the field's. The mean over
+// tokens is the one that sentence-transformers takes: weighted by the attention mask, which is one for
 // the sample's own tokens and zero for padding.
 func poolTo(dst []float32, g field, pooling string) error {
 	if pooling == "flat" {
@@ -119,9 +119,9 @@ func finish(row []float32, post string) error {
 	return nil
 }
 
-// tapShape returns the tap's shape for a batch of n samples of the given
+// TapShape returns the tap's shape for a batch of n samples of the given
 // number of tokens, and the number of values that belong to one sample.
-func tapShape(tap models.Tap, n, tokens int) (shape []int64, perSample int, err error) {
+func TapShape(tap models.Tap, n, tokens int) (shape []int64, perSample int, err error) {
 	shape = append([]int64(nil), tap.Shape...)
 	if len(shape) == 0 || shape[0] > 0 {
 		return nil, 0, fmt.Errorf("output %s: its first dimension is fixed, so it takes no batch", tap.Output)

@@ -1,4 +1,4 @@
-package extract
+package embed
 
 import (
 	"bytes"
@@ -18,9 +18,10 @@ import (
 const probeBatch = 8
 
 // Probe is a batch of made-up samples, prepared as a backbone's input contract
-// says: what two ways of computing the same can be compared on where there are no samples.
+// says: what two ways of computing the same can be compared on where there are
+// no samples.
 type Probe struct {
-	Inputs []tensor.View // of the backbone, in its order
+	Inputs []tensor.View // of the whole backbone, in its order
 	tokens []int         // each sample's own, 0 for an image
 	padded int
 }
@@ -28,47 +29,48 @@ type Probe struct {
 // N is the number of samples.
 func (p *Probe) N() int { return len(p.tokens) }
 
-// Probes makes n samples up, the same ones each time: images of spots on a ground of one colour,
-// texts of few words and of many, in batches of texts of unequal length. A
+// Probes makes n samples up, the same ones each time: images of spots on a
+// ground of one colour, texts of few words and of many, in batches of texts of
+// unequal length. A
 // backbone that is known to compute over its batch gets one sample at a time.
 func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 	whole := *spec // a model made of the whole backbone may read what no tap needs
 	whole.Weights.Pruned = nil
-	m, err := newModality(&whole, probeBatch, probeBatch, new(Stats))
+	m, err := NewModality(&whole, Batching{Size: probeBatch}, new(Stats))
 	if err != nil {
 		return nil, err
 	}
-	jobs := make([]*job, n)
+	jobs := make([]*Job, n)
 	for i := range jobs {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
-		jobs[i] = &job{content: madeText(r)}
+		jobs[i] = &Job{Content: madeText(r)}
 		if spec.Modality == models.Image {
-			if jobs[i].content, err = madeImage(r); err != nil {
-				return nil, fmt.Errorf("extract: backbone %s: %w", spec.Name, err)
+			if jobs[i].Content, err = madeImage(r); err != nil {
+				return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 			}
 		}
 	}
-	batches := m.plan(jobs)
+	batches := m.Plan(jobs)
 	if len(spec.BatchDependent) > 0 {
-		batches = singly(batches)
+		batches = Singly(batches)
 	}
 	var probes []*Probe
 	made := 0
 	for _, b := range batches {
-		good, inputs, padded := m.newBatch(new(Stats)).fill(b) // memory of its own
+		good, inputs, padded := m.NewBatch(new(Stats)).Fill(b) // memory of its own
 		p := &Probe{Inputs: inputs, padded: padded}
 		for _, j := range good {
-			p.tokens = append(p.tokens, len(j.ids))
+			p.tokens = append(p.tokens, len(j.IDs))
 		}
 		if made += len(good); len(good) > 0 {
 			probes = append(probes, p)
 		}
 	}
-	if i := slices.IndexFunc(jobs, func(j *job) bool { return j.bad != "" }); i >= 0 {
-		return nil, fmt.Errorf("extract: backbone %s: a made-up sample: %s", spec.Name, jobs[i].bad)
+	if i := slices.IndexFunc(jobs, func(j *Job) bool { return j.Bad != "" }); i >= 0 {
+		return nil, fmt.Errorf("backbone %s: a made-up sample: %s", spec.Name, jobs[i].Bad)
 	}
 	if made == 0 {
-		return nil, fmt.Errorf("extract: backbone %s: no samples", spec.Name)
+		return nil, fmt.Errorf("backbone %s: no samples", spec.Name)
 	}
 	return probes, nil
 }
@@ -109,41 +111,29 @@ func madeImage(r *rand.Rand) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Embed runs a backbone on the probe and returns the embeddings that the first tap of
-// spec gives, N×Dim, not rounded as a cache may keep them.
+// Embed runs a backbone on the probe and returns the embeddings that the first
+// tap of spec gives, N×Dim, not rounded as a cache may keep them.
 func (p *Probe) Embed(ctx context.Context, spec *models.Spec, backbone Backbone) ([]float32, error) {
 	if len(spec.Taps) == 0 {
-		return nil, fmt.Errorf("extract: backbone %s: it has no tap", spec.Name)
-	}
-	tap := spec.Taps[0]
-	outputs := make([]tensor.View, len(spec.Taps))
-	each := 0
-	for i, t := range spec.Taps {
-		shape, n, err := tapShape(t, p.N(), p.padded)
-		if err != nil {
-			return nil, fmt.Errorf("extract: backbone %s: %w", spec.Name, err)
-		}
-		if outputs[i] = (tensor.View{Name: t.Output, Shape: shape, F32: make([]float32, p.N()*n)}); i == 0 {
-			each = n
-		}
+		return nil, fmt.Errorf("backbone %s: it has no tap", spec.Name)
 	}
 	var inputs []tensor.View
 	for _, in := range spec.Feeds() {
 		inputs = append(inputs, p.Inputs[slices.IndexFunc(p.Inputs, func(v tensor.View) bool { return v.Name == in.Name })])
 	}
-	if err := backbone.Run(ctx, inputs, outputs); err != nil {
-		return nil, fmt.Errorf("extract: backbone %s: %w", spec.Name, err)
+	e := &Embedder{name: spec.Name, backbone: backbone, stats: new(Stats)}
+	e.columns, e.dim = ColumnsOf(spec)
+	tensors, err := e.forward(ctx, inputs, p.N(), p.padded)
+	if err != nil {
+		return nil, err
 	}
-	rows := make([]float32, p.N()*tap.Dim)
+	dim := spec.Taps[0].Dim
+	rows, row := make([]float32, 0, p.N()*dim), make([]float32, e.dim)
 	for i, tokens := range p.tokens {
-		row := rows[i*tap.Dim : (i+1)*tap.Dim]
-		err := poolTo(row, fieldOf(&tap, outputs[0].F32[i*each:(i+1)*each], tokens), tap.Pooling)
-		if err == nil {
-			err = finish(row, tap.Post)
+		if err := e.pool(row, tensors, i, tokens); err != nil {
+			return nil, fmt.Errorf("backbone %s: made-up sample %d: %w", spec.Name, i, err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("extract: backbone %s: made-up sample %d: %w", spec.Name, i, err)
-		}
+		rows = append(rows, row[:dim]...)
 	}
 	return rows, nil
 }

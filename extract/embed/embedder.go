@@ -1,0 +1,228 @@
+package embed
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
+)
+
+// Column is a tap and its place in a row, which holds the embeddings of all
+// taps side by side, in the order of Spec.Taps.
+type Column struct {
+	models.Tap
+	Output   int // index of its tensor in Spec.Outputs
+	From, To int // of a row
+}
+
+// ColumnsOf returns the taps of spec with their places in a row, and the length
+// of a row.
+func ColumnsOf(spec *models.Spec) (columns []Column, dim int) {
+	outputs := spec.Outputs()
+	for _, tap := range spec.Taps {
+		columns = append(columns, Column{tap, slices.Index(outputs, tap.Output), dim, dim + tap.Dim})
+		dim += tap.Dim
+	}
+	return columns, dim
+}
+
+// Options say how an Embedder works. nil means the defaults.
+type Options struct {
+	// Rows counts what goes through the backbone; nil: nobody counts.
+	Rows *atomic.Int64
+	// Round sets the values of a row to those that the row will have where it is
+	// kept; nil: they stay as they are.
+	Round func(row []float32) error
+	// Recounted says that the samples were counted in stats already: what is
+	// remarkable about them is not counted again.
+	Recounted bool
+}
+
+// Embedder prepares batches, runs the backbone on them and pools what it gives.
+// It holds the memory of one goroutine.
+type Embedder struct {
+	name     string
+	columns  []Column
+	dim      int
+	backbone Backbone
+	batch    Batch
+	stats    *Stats
+	options  Options
+	out      [][]float32 // of each output, used again
+}
+
+// New returns an embedder of the samples that m prepares, which counts in
+// stats.
+func New(spec *models.Spec, m Modality, backbone Backbone, stats *Stats, o *Options) *Embedder {
+	e := &Embedder{name: spec.Name, backbone: backbone, stats: stats}
+	e.columns, e.dim = ColumnsOf(spec)
+	if o != nil {
+		e.options = *o
+	}
+	if e.options.Recounted {
+		stats = new(Stats)
+	}
+	e.batch = m.NewBatch(stats)
+	return e
+}
+
+// Batch returns the memory for inputs.
+func (e *Embedder) Batch() Batch { return e.batch }
+
+// Takes tells whether a job of the batches can be prepared. If none can,
+// nothing is going to be computed.
+func (e *Embedder) Takes(batches [][]*Job) bool {
+	for _, jobs := range batches {
+		for _, j := range jobs {
+			if good, _, _ := e.batch.Fill([]*Job{{Key: j.Key, Content: j.Content, IDs: j.IDs}}); len(good) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Embed embeds the jobs of one batch. Each job that could be prepared is in
+// good, and has its row, or Bad says why the backbone gave none; the others have
+// their reason in Bad. rows holds the rows one after the other.
+func (e *Embedder) Embed(ctx context.Context, jobs []*Job) (good []*Job, rows []float32, err error) {
+	good, inputs, tokens := e.batch.Fill(jobs)
+	if len(good) == 0 {
+		return nil, nil, nil
+	}
+	tensors, err := e.forward(ctx, inputs, len(good), tokens)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows = make([]float32, 0, len(good)*e.dim)
+	for i, j := range good {
+		n := len(rows)
+		rows = rows[:n+e.dim]
+		if err := e.pool(rows[n:], tensors, i, len(j.IDs)); err != nil {
+			j.Bad = err.Error()
+			rows = rows[:n]
+			continue
+		}
+		j.Row = rows[n:]
+	}
+	return good, rows, nil
+}
+
+// Again embeds jobs in these batches and leaves the jobs as they are. Each job
+// that could be prepared has an entry, which is nil if the backbone gave no row
+// that could be used.
+func (e *Embedder) Again(ctx context.Context, batches [][]*Job) (map[*Job][]float32, error) {
+	rows := make(map[*Job][]float32)
+	for _, jobs := range batches {
+		copies := make([]*Job, len(jobs))
+		original := make(map[*Job]*Job, len(jobs))
+		for i, j := range jobs {
+			copies[i] = &Job{Key: j.Key, Content: j.Content, IDs: j.IDs}
+			original[copies[i]] = j
+		}
+		good, _, err := e.Embed(ctx, copies)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range good {
+			rows[original[c]] = c.Row
+		}
+	}
+	return rows, nil
+}
+
+// Activations runs the backbone on one batch and calls take with what it gives
+// of the first tap, of each job that could be prepared: values that are not
+// pooled, of a text those of its own tokens. They are take's only until it
+// returns. A job that could not be prepared has its reason in Bad.
+func (e *Embedder) Activations(ctx context.Context, jobs []*Job, take func(j *Job, values []float32)) error {
+	good, inputs, tokens := e.batch.Fill(jobs)
+	if len(good) == 0 {
+		return nil
+	}
+	tensors, err := e.forward(ctx, inputs, len(good), tokens)
+	if err != nil {
+		return err
+	}
+	first := &tensors[e.columns[0].Output]
+	for i, j := range good {
+		values := first.of(i)
+		if shape := e.columns[0].Shape; len(shape) > 1 && shape[1] < 0 {
+			values = values[:len(j.IDs)*(first.each/tokens)]
+		}
+		take(j, values)
+	}
+	return nil
+}
+
+// output is what the backbone gives of one tensor.
+type output struct {
+	values []float32
+	each   int // values of one sample
+}
+
+// of returns the values of sample i.
+func (o *output) of(i int) []float32 { return o.values[i*o.each : (i+1)*o.each] }
+
+// forward runs the backbone on n samples, padded to tokens.
+func (e *Embedder) forward(ctx context.Context, inputs []tensor.View, n, tokens int) ([]output, error) {
+	count := 0
+	for i := range e.columns {
+		count = max(count, e.columns[i].Output+1)
+	}
+	if e.out == nil {
+		e.out = make([][]float32, count)
+	}
+	outputs, tensors := make([]tensor.View, count), make([]output, count)
+	for i := range e.columns {
+		c := &e.columns[i]
+		o := c.Output
+		if outputs[o].Shape != nil {
+			continue // another tap has the same tensor
+		}
+		shape, each, err := TapShape(c.Tap, n, tokens)
+		if err != nil {
+			return nil, fmt.Errorf("backbone %s: %w", e.name, err)
+		}
+		if cap(e.out[o]) < n*each {
+			e.out[o] = make([]float32, n*each)
+		}
+		tensors[o] = output{e.out[o][:n*each], each}
+		outputs[o] = tensor.View{Name: c.Tap.Output, Shape: shape, F32: tensors[o].values}
+	}
+	start := time.Now()
+	err := e.backbone.Run(ctx, inputs, outputs)
+	e.stats.Stages.Infer.Add(start)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("backbone %s: %w", e.name, err)
+	}
+	if e.options.Rows != nil {
+		e.options.Rows.Add(int64(n))
+	}
+	return tensors, nil
+}
+
+// pool makes sample i's row, of n tokens, of what the backbone gave.
+func (e *Embedder) pool(row []float32, tensors []output, i, n int) error {
+	for k := range e.columns {
+		c := &e.columns[k]
+		part := row[c.From:c.To]
+		if err := poolTo(part, fieldOf(&c.Tap, tensors[c.Output].of(i), n), c.Pooling); err != nil {
+			return err
+		}
+		if err := finish(part, c.Post); err != nil {
+			return err
+		}
+	}
+	if e.options.Round == nil {
+		return nil
+	}
+	return e.options.Round(row)
+}

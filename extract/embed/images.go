@@ -1,0 +1,126 @@
+package embed
+
+import (
+	"slices"
+	"time"
+
+	"github.com/headstart-ml/headstart/extract/image"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/tensor"
+)
+
+const (
+	// defaultImageBatch keeps a core's caches warm; larger batches are no faster
+	// on a CPU.
+	defaultImageBatch = 4
+
+	// decodeBytes bounds what decoded images may hold at once, apart from one
+	// image that is larger than that.
+	decodeBytes = 1 << 30
+	// pixelBytes is the most that a pixel takes while it is decoded, turned and
+	// resized: a progressive JPEG that lies on its side.
+	pixelBytes = 18
+)
+
+// Images prepares image files.
+type Images struct {
+	spec     *models.Spec
+	feeds    []models.Input
+	pre      *image.Preprocessor
+	size     int
+	decoding *Budget
+}
+
+func newImages(spec *models.Spec, b Batching, _ *Stats) (Modality, error) {
+	p, err := image.New(spec.Image)
+	if err != nil {
+		return nil, err
+	}
+	if b.Size == 0 {
+		b.Size = defaultImageBatch
+	}
+	return &Images{spec: spec, feeds: spec.Feeds(), pre: p, size: b.atMost(b.Size), decoding: NewBudget(decodeBytes)}, nil
+}
+
+// Plan cuts jobs into batches of one size.
+func (m *Images) Plan(jobs []*Job) [][]*Job {
+	return slices.Collect(slices.Chunk(jobs, m.size))
+}
+
+// NewBatch returns an *ImageBatch.
+func (m *Images) NewBatch(stats *Stats) Batch {
+	w, h := m.pre.Size()
+	return &ImageBatch{Images: m, stats: stats, each: 3 * w * h}
+}
+
+// Shape returns that of the input for n images.
+func (m *Images) Shape(n int) []int64 {
+	w, h := m.pre.Size()
+	if m.spec.Image.Layout == "nhwc" {
+		return []int64{int64(n), int64(h), int64(w), 3}
+	}
+	return []int64{int64(n), 3, int64(h), int64(w)}
+}
+
+// ImageBatch is one worker's memory for images.
+type ImageBatch struct {
+	*Images
+	stats  *Stats
+	each   int       // values of one image
+	pixels []float32 // those of the largest batch so far
+	good   []*Job
+}
+
+// Fill decodes jobs, each within the budget of decoded images.
+func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
+	start := time.Now()
+	b.good = b.good[:0]
+	if n := len(jobs) * b.each; len(b.pixels) < n {
+		b.pixels = make([]float32, n)
+	}
+	for _, j := range jobs {
+		n := len(b.good)
+		err := b.decode(j.Content, func() (image.Notes, error) {
+			return b.pre.ViewTo(b.pixels[n*b.each:(n+1)*b.each], j.Content, image.View{Key: j.Key, Number: j.View})
+		})
+		if err != nil {
+			j.Bad = err.Error()
+			continue
+		}
+		b.good = append(b.good, j)
+	}
+	b.stats.Stages.Decode.Add(start)
+	return b.good, []tensor.View{{Name: b.feeds[0].Name, Shape: b.Shape(len(b.good)), F32: b.pixels[:len(b.good)*b.each]}}, 0
+}
+
+// decode calls do, which decodes content, within the budget.
+func (b *ImageBatch) decode(content []byte, do func() (image.Notes, error)) error {
+	w, h, err := b.pre.Pixels(content)
+	if err != nil {
+		return err
+	}
+	held := b.decoding.Take(int64(w) * int64(h) * pixelBytes)
+	defer b.decoding.Give(held)
+	notes, err := do()
+	if err != nil {
+		return err
+	}
+	if notes.Alpha {
+		b.stats.Transparent.Add(1)
+	}
+	if notes.Grey16 {
+		b.stats.Grey16.Add(1)
+	}
+	return nil
+}
+
+// CropTo decodes the content of j and writes its pixels before they are
+// normalised, height×width×3 levels, to dst.
+func (b *ImageBatch) CropTo(dst []uint8, j *Job) error {
+	return b.decode(j.Content, func() (image.Notes, error) {
+		return b.pre.ViewCropTo(dst, j.Content, image.View{Key: j.Key, Number: j.View})
+	})
+}
+
+// ValuesTo writes what the backbone gets of such pixels to dst.
+func (b *ImageBatch) ValuesTo(dst []float32, crop []uint8) error { return b.pre.ValuesTo(dst, crop) }

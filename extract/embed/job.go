@@ -1,0 +1,24 @@
+package embed
+
+// Job is one content on its way to its embedding.
+type Job struct {
+	// Key is the digest of the content. Random views of an image depend on it;
+	// else it may be left out.
+	Key     [32]byte
+	Content []byte
+	IDs     []int32   // tokens of a text, once it was planned
+	View    int       // of an image, see image.View; 0: as it is
+	Row     []float32 // the embedding, once it is computed
+	Bad     string    // why there is none
+}
+
+// Singly cuts batches into batches of one.
+func Singly(batches [][]*Job) [][]*Job {
+	var out [][]*Job
+	for _, jobs := range batches {
+		for i := range jobs {
+			out = append(out, jobs[i:i+1:i+1])
+		}
+	}
+	return out
+}
