@@ -49,6 +49,7 @@ type flow struct {
 	// fed are tensors that depend on what is fed; main are those of them that
 	// weights have worked on.
 	fed, main map[string]bool
+	buffers   map[string]bool // see Graph.Buffers
 	// order numbers the main tensors as they are made, from 0.
 	order map[string]int
 	// first and last use, in that numbering, of inputs, weights and what is made
@@ -57,16 +58,15 @@ type flow struct {
 	end         int // of the output: one more than the last number
 }
 
-// isWeight reports whether a tensor is a stored float tensor of more than one
-// element.
-func (g *Graph) isWeight(name string) bool {
-	t := g.Constants[name]
-	return t != nil && g.Stored[name] != "" && isFloat(t.Type) && total(t.Dims) > 1
+// isWeight reports whether a tensor is a weight: a stored float tensor of more
+// than one element that is no buffer.
+func (w *flow) isWeight(name string) bool {
+	return w.g.isTable(name) && !w.buffers[w.g.Stored[name]]
 }
 
 func newFlow(g *Graph, output string) (*flow, error) {
 	w := &flow{
-		g: g, node: make(map[string]int), used: make([]bool, len(g.Nodes)), fed: make(map[string]bool), main: make(map[string]bool),
+		g: g, node: make(map[string]int), used: make([]bool, len(g.Nodes)), buffers: g.Buffers(),
 		order: make(map[string]int), first: make(map[string]int), last: make(map[string]int),
 	}
 	for i, n := range g.Nodes {
@@ -88,29 +88,13 @@ func newFlow(g *Graph, output string) (*flow, error) {
 			}
 		}
 	}
-	for _, in := range g.Inputs {
-		w.fed[in] = true
-	}
+	w.fed, w.main = g.spread(w.isWeight)
 	for i, n := range g.Nodes {
 		if !w.used[i] {
 			continue
 		}
-		places := learned[n.GetOpType()]
-		var fed, main, weighs bool
-		for k, in := range n.GetInput() {
-			fed, main = fed || w.fed[in], main || w.main[in]
-			if slices.Contains(places, k) && in != "" {
-				_, made := w.node[in]
-				weighs = weighs || g.isWeight(in) || made && !w.fed[in]
-			}
-		}
-		main = main || fed && weighs
 		for _, o := range n.GetOutput() {
-			if o == "" {
-				continue
-			}
-			w.fed[o], w.main[o] = fed, main
-			if main && need[o] {
+			if o != "" && w.main[o] && need[o] {
 				w.order[o] = w.end
 				w.end++
 			}
@@ -163,7 +147,7 @@ func newFlow(g *Graph, output string) (*flow, error) {
 func (w *flow) trained(n *pb.NodeProto) []string {
 	var names []string
 	for k, in := range n.GetInput() {
-		if w.g.isWeight(in) && !(n.GetOpType() == "BatchNormalization" && k >= 3) {
+		if w.isWeight(in) && !(n.GetOpType() == "BatchNormalization" && k >= 3) {
 			names = append(names, in)
 		}
 	}

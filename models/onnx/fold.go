@@ -68,6 +68,7 @@ type folder struct {
 	kept      map[string]*pb.NodeProto // nodes of constants that stay nodes, by output
 	seen      map[string]*array        // what a shape needed of them
 	own       map[string]bool          // operators that the model's functions define
+	within    map[string]bool          // stored tensors that Constant nodes hold
 	work      int64
 }
 
@@ -82,6 +83,7 @@ func fold(m *pb.ModelProto, shapes map[string][]int64) (*folder, error) {
 		kept:      make(map[string]*pb.NodeProto),
 		seen:      make(map[string]*array),
 		own:       make(map[string]bool),
+		within:    make(map[string]bool),
 	}
 	sets, err := opsets(m.GetOpsetImport())
 	if err != nil {
@@ -424,6 +426,7 @@ func (f *folder) constantNode(n *pb.NodeProto) error {
 		var v *array
 		switch a.GetName() {
 		case "value":
+			f.within[n.Output[0]] = true
 			return f.store(n.Output[0], a.GetT())
 		case "value_float":
 			v = &array{value: value{pb.TensorProto_FLOAT, []int64{}}, f: []float64{float64(a.GetF())}}
@@ -539,6 +542,7 @@ func (f *folder) finish() {
 			f.g.Stored[name] = c.name
 		}
 	}
+	f.g.buffers = f.buffersOf()
 }
 
 // values fills in the values of the constants.

@@ -27,6 +27,8 @@ type Graph struct {
 	// inner has the tensors that a branch of an If makes: the model itself can
 	// be neither pruned after them nor cut there.
 	inner map[string]bool
+	// buffers are stored tensors that are no weights; nil if nobody has looked.
+	buffers map[string]bool
 }
 
 // Tensor is the values of a constant, row-major. One of F32, I64, I32 and Bool

@@ -100,7 +100,7 @@ func (w *flow) layerOf(n *pb.NodeProto) string {
 		return l
 	}
 	for _, name := range n.GetInput() {
-		if l := layerIn(name); l != "" && w.g.isWeight(name) {
+		if l := layerIn(name); l != "" && w.isWeight(name) {
 			return l
 		}
 	}

@@ -19,7 +19,7 @@ func Tail(g *Graph, cut string) (*Graph, error) {
 	t := &Graph{
 		Opset: g.Opset, Domains: g.Domains, Outputs: g.Outputs, Inputs: []string{cut},
 		Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64),
-		Types: make(map[string]pb.TensorProto_DataType), Stored: make(map[string]string),
+		Types: make(map[string]pb.TensorProto_DataType), Stored: make(map[string]string), buffers: g.buffers,
 	}
 	need := make(map[string]bool)
 	for _, o := range g.Outputs {

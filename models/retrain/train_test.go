@@ -414,7 +414,7 @@ func TestWhatDoesNotFitIsSaid(t *testing.T) {
 		},
 		"samples: the disk is gone": func(_ *Network, d *Data, _ *Head, _ *Settings) { d.Samples = failing{bad} },
 		"no such file":              func(_ *Network, _ *Data, _ *Head, s *Settings) { s.Checkpoint = t.TempDir() + "/none/x" },
-		"it is no regular file":     func(_ *Network, _ *Data, _ *Head, s *Settings) { s.Checkpoint = t.TempDir() },
+		"not a regular file":        func(_ *Network, _ *Data, _ *Head, s *Settings) { s.Checkpoint = t.TempDir() },
 	} {
 		net, d, head, s := toyNetwork(""), toyData(50, toyInputs), h(), &Settings{Epochs: 1, Threads: 1}
 		change(net, d, head, s)

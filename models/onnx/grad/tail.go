@@ -2,7 +2,6 @@ package grad
 
 import (
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -92,8 +91,7 @@ func reach(g *onnx.Graph, cut, from string) *reached {
 }
 
 // weightInputs says which inputs of an operator are its weights, if they are
-// constants or made of constants alone. What is added, multiplied or
-// concatenated counts if it does not look like a mask.
+// constants or made of constants alone.
 var weightInputs = map[string][]int{
 	"Add":                   {0, 1},
 	"BatchNormalization":    {1, 2}, // the statistics stay
@@ -111,38 +109,27 @@ var weightInputs = map[string][]int{
 }
 
 // findWeights fills in t.weights: float32 tensors of the file of more than one
-// element. In zeros that are concatenated, in numbers that stand for minus
-// infinity and in single numbers there is nothing to learn.
+// element that are no buffers (onnx.Graph.Buffers).
 func (t *tail) findWeights(g *onnx.Graph) {
 	origin := make(map[string][]string) // of what is made of constants alone
+	buffers := g.Buffers()
 	t.weights = make([][]string, len(t.nodes))
 	for i, n := range t.nodes {
-		op := n.GetOpType()
-		places, ok := weightInputs[op]
+		places, ok := weightInputs[n.GetOpType()]
 		var from []string
 		fixed := true
 		for j, name := range n.GetInput() {
 			leaves := origin[name]
 			if c := g.Constants[name]; c != nil {
-				if c.Type == pb.TensorProto_FLOAT && len(c.F32) > 1 && g.Stored[name] != "" {
+				if stored := g.Stored[name]; c.Type == pb.TensorProto_FLOAT && len(c.F32) > 1 && stored != "" && !buffers[stored] {
 					leaves = []string{name}
 				}
 			} else if name != "" && origin[name] == nil {
 				fixed = false
 			}
 			from = append(from, leaves...)
-			if !ok || !standard(n) || places != nil && !slices.Contains(places, j) {
-				continue
-			}
-			for _, leaf := range leaves {
-				v := g.Constants[leaf].F32
-				switch op {
-				case "Add", "Mul", "Concat":
-					if mask(v) || op == "Concat" && !slices.ContainsFunc(v, func(x float32) bool { return x != 0 }) {
-						continue
-					}
-				}
-				t.weights[i] = append(t.weights[i], leaf)
+			if ok && standard(n) && (places == nil || slices.Contains(places, j)) {
+				t.weights[i] = append(t.weights[i], leaves...)
 			}
 		}
 		if fixed {
@@ -151,14 +138,6 @@ func (t *tail) findWeights(g *onnx.Graph) {
 			}
 		}
 	}
-}
-
-// mask tells whether values hold numbers that stand for minus infinity.
-func mask(values []float32) bool {
-	const least = 1e4 // some exporters write -10000
-	return slices.ContainsFunc(values, func(v float32) bool {
-		return !(math.Abs(float64(v)) < least)
-	})
 }
 
 // next returns the first tensor at which the way to the features can be cut of
