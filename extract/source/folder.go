@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,17 +9,36 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/models"
 )
 
-// folder walks a tree of files in the order of their paths.
+// folder walks a tree of files in the order of their paths. Each folder is
+// listed once: by next when it comes there, or by count, which keeps for next
+// what it listed, up to mostKept names.
 type folder struct {
 	dir    *dir
 	base   string
 	prefix string // of ids: "" or BASE/
 	splits bool   // first-level folders are splits
 	words  *words
-	stack  []level
+
+	mu    sync.Mutex // of what next and count share:
+	stack []level
+	files int // in the folders that were listed
+	kept  map[string]listing
+	names int // in kept
+}
+
+// mostKept bounds the names that are kept for next: some 100 MB.
+const mostKept = 1 << 20
+
+// listing is what count keeps of a folder.
+type listing struct {
+	entries []entry
+	dropped bool // they were too many: these are its folders, and next lists it again
 }
 
 // level is one folder on the way to the file that comes next.
@@ -34,18 +54,36 @@ type entry struct {
 	bad  error // why it is a bad sample, if so
 }
 
-func openFolder(path, base, prefix string, words *words) (*folder, error) {
-	d, err := openDir(path)
-	if err != nil {
-		return nil, fmt.Errorf("source: %s: %w", path, cause(err))
+// openImages is the open of the format folder: of a folder, or of an image file
+// by itself.
+func openImages(in *input) (*opened, error) {
+	o := &opened{modality: models.Image, empty: "a folder without files (hidden ones do not count)"}
+	if !in.folder {
+		if !in.again {
+			return nil, fmt.Errorf("source: %s: an image must be a file of its own", in.name)
+		}
+		s, err := newSingle(in.path)
+		if err != nil {
+			return nil, fmt.Errorf("source: %s: %w", in.name, err)
+		}
+		o.reader, o.place = s, func(string, int) string { return in.path }
+		return o, nil
 	}
-	f := &folder{dir: d, base: base, prefix: prefix, words: words}
+	d, err := openDir(in.path)
+	if err != nil {
+		return nil, fmt.Errorf("source: %s: %w", in.path, cause(err))
+	}
+	f := &folder{dir: d, base: in.base, prefix: in.prefix, words: in.words}
 	if err := f.enter(""); err != nil {
 		d.close()
 		return nil, err
 	}
 	f.splits = allSplits(f.stack[0].entries)
-	return f, nil
+	o.reader = f
+	o.place = func(id string, _ int) string {
+		return filepath.Join(in.path, filepath.FromSlash(strings.TrimPrefix(id, in.prefix)))
+	}
+	return o, nil
 }
 
 // allSplits says whether there are folders and all are named as splits are.
@@ -64,14 +102,38 @@ func allSplits(entries []entry) bool {
 	return folders > 0
 }
 
-// enter lists the folder at path and puts it on the stack.
+// enter puts the folder at path on the stack.
 func (f *folder) enter(path string) error {
-	entries, err := f.list(path)
-	if err != nil {
-		return fmt.Errorf("source: %s: %w", filepath.Join(f.dir.name, filepath.FromSlash(path)), f.dir.reason(err))
+	l, listed := f.kept[path]
+	if listed {
+		delete(f.kept, path)
+		f.names -= len(l.entries)
 	}
-	f.stack = append(f.stack, level{path, entries})
+	if !listed || l.dropped {
+		var err error
+		if l.entries, err = f.list(path); err != nil {
+			return fmt.Errorf("source: %s: %w", filepath.Join(f.dir.name, filepath.FromSlash(path)), f.dir.reason(err))
+		}
+	}
+	if !listed {
+		f.files += countFiles(l.entries)
+	}
+	f.stack = append(f.stack, level{path, l.entries})
 	return nil
+}
+
+// isFolder says whether the walk goes into e.
+func (e *entry) isFolder() bool { return e.bad == nil && strings.HasSuffix(e.name, "/") }
+
+// countFiles counts the samples among entries.
+func countFiles(entries []entry) int {
+	n := 0
+	for i := range entries {
+		if !entries[i].isFolder() {
+			n++
+		}
+	}
+	return n
 }
 
 // list returns the entries of the folder at path, sorted bytewise.
@@ -149,6 +211,8 @@ func (f *folder) follow(path, name string) (folder bool, err error) {
 
 // nextFile returns the path of the next file and why it is bad, if so.
 func (f *folder) nextFile() (path string, bad error, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for len(f.stack) > 0 {
 		top := &f.stack[len(f.stack)-1]
 		if len(top.entries) == 0 {
@@ -158,7 +222,7 @@ func (f *folder) nextFile() (path string, bad error, err error) {
 		e := top.entries[0]
 		top.entries = top.entries[1:]
 		path := top.path + e.name
-		if e.bad == nil && strings.HasSuffix(path, "/") {
+		if e.isFolder() {
 			if err := f.enter(path); err != nil {
 				return "", nil, err
 			}
@@ -197,19 +261,54 @@ func (f *folder) next() (*Sample, error) {
 	return s, nil
 }
 
-// count walks the whole tree once more.
-func (f *folder) count() int {
-	again := &folder{dir: f.dir}
-	if again.enter("") != nil {
-		return -1
-	}
-	for n := 0; ; n++ {
-		if _, _, err := again.nextFile(); err == io.EOF {
-			return n
-		} else if err != nil {
+func (f *folder) count(ctx context.Context) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.stack {
+		if l := &f.stack[i]; f.look(ctx, l.path, l.entries) != nil {
 			return -1
 		}
 	}
+	return f.files
+}
+
+// look lists the folders among the entries of the one at path, and all below
+// them, as far as that was not done before.
+func (f *folder) look(ctx context.Context, path string, entries []entry) error {
+	for i := range entries {
+		if !entries[i].isFolder() {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		below := path + entries[i].name
+		if l, listed := f.kept[below]; listed {
+			if err := f.look(ctx, below, l.entries); err != nil {
+				return err
+			}
+			continue
+		}
+		found, err := f.list(below)
+		if err != nil {
+			return err
+		}
+		f.files += countFiles(found)
+		keep := listing{entries: found}
+		if f.names+len(found) > mostKept {
+			keep.entries = slices.DeleteFunc(slices.Clone(found), func(e entry) bool { return !e.isFolder() })
+			keep.dropped = true
+		}
+		if f.kept == nil {
+			f.kept = make(map[string]listing)
+		}
+		f.kept[below] = keep
+		f.names += len(keep.entries)
+		if err := f.look(ctx, below, keep.entries); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *folder) close() error { return f.dir.close() }
@@ -242,5 +341,5 @@ func (f *single) next() (*Sample, error) {
 	return s, nil
 }
 
-func (f *single) count() int   { return 1 }
-func (f *single) close() error { return nil }
+func (f *single) count(context.Context) int { return 1 }
+func (f *single) close() error              { return nil }

@@ -3,15 +3,19 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strconv"
+
+	"github.com/headstart-ml/headstart/models"
 )
 
 // lines reads texts that stand one on a line.
 type lines struct {
-	name string // as given, for messages
+	path string // as given
+	name string // the same, for messages
 	file string // its last element
 	base string
 	in   *stream
@@ -19,13 +23,21 @@ type lines struct {
 	buf  []byte
 }
 
-func newLines(in *stream, path, base string) *lines {
-	in.dropBOM()
-	l := &lines{name: path, file: filepath.Base(path), base: base, in: in}
-	if path == "-" {
-		l.name, l.file = "standard input", "stdin"
+// openLines is the open of the format lines.
+func openLines(in *input) (*opened, error) {
+	stream, err := in.take()
+	if err != nil {
+		return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
 	}
-	return l
+	stream.dropBOM()
+	l := &lines{path: in.path, name: in.name, file: filepath.Base(in.path), base: in.base, in: stream}
+	if in.path == "-" {
+		l.file = "stdin"
+	}
+	return &opened{
+		reader: l, modality: models.Text, empty: "an empty file",
+		place: func(_ string, n int) string { return fmt.Sprintf("%s line %d", l.name, n+1) },
+	}, nil
 }
 
 // read returns the next line without its end, valid until the next call, and
@@ -76,14 +88,6 @@ func (l *lines) next() (*Sample, error) {
 	return s, nil
 }
 
-func (l *lines) count() int {
-	for n := 0; ; n++ {
-		if _, _, err := l.read(); err == io.EOF {
-			return n
-		} else if err != nil {
-			return -1
-		}
-	}
-}
+func (l *lines) count(ctx context.Context) int { return counted(ctx, l.path, countLines) }
 
 func (l *lines) close() error { return l.in.close() }

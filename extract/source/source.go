@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -68,35 +69,18 @@ type Source struct {
 
 // part is one of the data sets of a Source.
 type part struct {
-	path     string // as given
-	name     string // for messages
-	base     string
-	prefix   string // of its files' ids: "" or BASE/
-	format   string
-	modality models.Modality
-	again    bool // it can be read a second time
-	start    int  // samples of the parts before it
-	reader
+	*opened
+	name  string // for messages
+	base  string
+	again bool // it can be read a second time
+	start int  // samples of the parts before it
 }
-
-// reader reads one data set.
-type reader interface {
-	next() (*Sample, error) // io.EOF after the last
-	count() int             // what is to come, reading it up; -1: not known
-	close() error
-}
-
-var (
-	_ reader = (*folder)(nil)
-	_ reader = (*single)(nil)
-	_ reader = (*table)(nil)
-	_ reader = (*lines)(nil)
-)
 
 // Open opens the sources at paths (folders, tables, image files, or "-" for
 // the standard input), which must all be of one modality. Samples come in the
 // order of paths. The caller closes the Source when no Sample of it will be
-// read any more.
+// read any more. Where it cannot know how a source is to be read, the error is
+// an *UnsettledError.
 func Open(paths []string, opts *Options) (*Source, error) {
 	s := &Source{}
 	if opts != nil {
@@ -113,7 +97,8 @@ func Open(paths []string, opts *Options) (*Source, error) {
 }
 
 func (s *Source) open(paths []string) error {
-	if err := checkFormat(s.opts.Format); err != nil {
+	format, err := named(s.opts.Format)
+	if err != nil {
 		return err
 	}
 	if s.opts.Image != "" && s.opts.Text != "" {
@@ -128,7 +113,14 @@ func (s *Source) open(paths []string) error {
 			return errors.New("source: standard input: given twice")
 		}
 		stdin = stdin || path == "-"
-		p, err := s.openPart(path, len(paths) > 1)
+		in, err := s.input(path)
+		if err != nil {
+			return err
+		}
+		if len(paths) > 1 && in.folder {
+			in.prefix = in.base + "/"
+		}
+		p, err := in.open(format)
 		if err != nil {
 			return err
 		}
@@ -136,9 +128,7 @@ func (s *Source) open(paths []string) error {
 		if first := s.parts[0]; p.modality != first.modality {
 			return fmt.Errorf("source: %s holds %ss and %s holds %ss; a run takes one kind", first.name, first.modality, p.name, p.modality)
 		}
-		if t, ok := p.reader.(*table); ok {
-			tables, ids = true, ids || t.id >= 0
-		}
+		tables, ids = tables || p.column != "", ids || p.ids
 	}
 	if roles := s.opts.columns(); len(roles) > 0 && !tables {
 		return fmt.Errorf("source: %s: no table, so it has no %s column %q", s.parts[0].name, roles[0].name, roles[0].column)
@@ -149,14 +139,12 @@ func (s *Source) open(paths []string) error {
 	return nil
 }
 
-func (s *Source) openPart(path string, several bool) (*part, error) {
-	p := &part{path: path, name: path, format: s.opts.Format, modality: models.Image}
-	if p.format == "auto" {
-		p.format = ""
-	}
+// input looks at what stands at path.
+func (s *Source) input(path string) (*input, error) {
+	in := &input{path: path, name: path, opts: &s.opts, words: &s.words}
 	if path == "-" {
-		p.name, p.base = "standard input", "stdin"
-		return p, s.openFile(p)
+		in.name, in.base = "standard input", "stdin"
+		return in, nil
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -165,82 +153,44 @@ func (s *Source) openPart(path string, several bool) (*part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %s: %w", path, cause(err))
 	}
-	p.again = info.Mode().IsRegular() || info.IsDir()
-	if s.opts.Recorded && !p.again {
+	in.folder = info.IsDir()
+	in.again = info.Mode().IsRegular() || in.folder
+	if s.opts.Recorded && !in.again {
 		return nil, fmt.Errorf("source: %s: %w", path, regular(info))
 	}
-	if p.base, err = baseOf(path, info.IsDir()); err != nil {
+	if in.base, err = baseOf(path, in.folder); err != nil {
 		return nil, fmt.Errorf("source: %s: %w", path, err)
 	}
-	if !info.IsDir() {
-		return p, s.openFile(p)
+	return in, nil
+}
+
+// open opens the data set; f is its format, nil if nobody said it.
+func (in *input) open(f *format) (*part, error) {
+	defer in.done()
+	switch {
+	case in.folder && f != nil && f.name != "folder":
+		return nil, fmt.Errorf("source: %s: a folder, where format %s needs a file", in.name, f.name)
+	case in.folder:
+		f = formats[0]
+	case f == nil:
+		head, err := in.peek()
+		if err != nil {
+			return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
+		}
+		f, err = tell(in.path, head, in.opts)
+		if e, ok := errors.AsType[*UnsettledError](err); ok {
+			e.Source = in.name
+			return nil, e
+		}
+		if err != nil {
+			return nil, fmt.Errorf("source: %s: %w", in.name, err)
+		}
 	}
-	if p.format != "" && p.format != "folder" {
-		return nil, fmt.Errorf("source: %s: a folder, where format %s needs a file", path, p.format)
-	}
-	p.format = "folder"
-	if several {
-		p.prefix = p.base + "/"
-	}
-	if p.reader, err = openFolder(path, p.base, p.prefix, &s.words); err != nil {
+	o, err := f.open(in)
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
-}
-
-// openFile opens a part that is no folder.
-func (s *Source) openFile(p *part) error {
-	if p.format == "folder" {
-		return s.openSingle(p)
-	}
-	in, err := openStream(p.path, s.opts.Stdin)
-	if err != nil {
-		return fmt.Errorf("source: %s: %w", p.name, cause(err))
-	}
-	if p.format == "" {
-		head, err := in.Peek(512)
-		if err != nil && err != io.EOF {
-			in.close()
-			return fmt.Errorf("source: %s: %w", p.name, cause(err))
-		}
-		if p.format, err = tell(p.path, head, &s.opts); err != nil {
-			in.close()
-			return fmt.Errorf("source: %s: %w", p.name, err)
-		}
-	}
-	switch p.format {
-	case "folder":
-		in.close()
-		return s.openSingle(p)
-	case "lines":
-		p.modality = models.Text
-		p.reader = newLines(in, p.path, p.base)
-		return nil
-	}
-	t, err := openTable(in, p.path, p.base, comma(p.format), &s.words, &s.opts)
-	if err != nil {
-		return err
-	}
-	p.modality, p.reader = t.modality, t
-	return nil
-}
-
-func (s *Source) openSingle(p *part) (err error) {
-	if !p.again {
-		return fmt.Errorf("source: %s: an image must be a file of its own", p.name)
-	}
-	p.format = "folder"
-	if p.reader, err = newSingle(p.path); err != nil {
-		return fmt.Errorf("source: %s: %w", p.name, err)
-	}
-	return nil
-}
-
-func comma(format string) rune {
-	if format == "tsv" {
-		return '\t'
-	}
-	return ','
+	return &part{opened: o, name: in.name, base: in.base, again: in.again}, nil
 }
 
 // baseOf returns the BASE of the folder or file at path.
@@ -289,7 +239,7 @@ func (s *Source) next() (*Sample, error) {
 		sample, err := p.next()
 		if err == io.EOF {
 			if s.n == p.start {
-				return nil, fmt.Errorf("source: %s: %s", p.name, p.empty())
+				return nil, fmt.Errorf("source: %s: %s", p.name, p.empty)
 			}
 			if s.at++; s.at < len(s.parts) {
 				s.parts[s.at].start = s.n
@@ -310,17 +260,6 @@ func (s *Source) next() (*Sample, error) {
 	return nil, io.EOF
 }
 
-// empty says that a part has no samples.
-func (p *part) empty() string {
-	switch p.format {
-	case "folder":
-		return "a folder without files (hidden ones do not count)"
-	case "lines":
-		return "an empty file"
-	}
-	return "an empty table: it has no records, only a header"
-}
-
 // place says where the n-th sample is.
 func (s *Source) place(id string, n int) string {
 	p := s.parts[0]
@@ -329,51 +268,30 @@ func (s *Source) place(id string, n int) string {
 			p = q
 		}
 	}
-	switch p.reader.(type) {
-	case *folder:
-		return filepath.Join(p.path, filepath.FromSlash(strings.TrimPrefix(id, p.prefix)))
-	case *table:
-		return fmt.Sprintf("%s record %d", p.name, n-p.start+1)
-	case *lines:
-		return fmt.Sprintf("%s line %d", p.name, n-p.start+1)
-	}
-	return p.name
+	return p.place(id, n-p.start)
 }
 
 // Modality says what the samples are: models.Image or models.Text.
 func (s *Source) Modality() models.Modality { return s.parts[0].modality }
 
 // Len returns the number of samples, or -1 where it cannot be known without
-// reading a stream to its end. It lists the folders and reads through the
-// tables, beside what Next reads.
-func (s *Source) Len() int {
+// reading a stream to its end, or ctx ends. It lists the folders that Next has
+// not listed yet, which Next then need not list again, and reads through the
+// files of tables and lines once more, without parsing them. It may be called
+// beside Next.
+func (s *Source) Len(ctx context.Context) int {
 	n := 0
 	for _, p := range s.parts {
 		if !p.again {
 			return -1
 		}
-		k := s.count(p)
+		k := p.count(ctx)
 		if k < 0 {
 			return -1
 		}
 		n += k
 	}
 	return n
-}
-
-func (s *Source) count(p *part) int {
-	if p.format == "folder" {
-		return p.reader.count()
-	}
-	in, err := openStream(p.path, nil)
-	if err != nil {
-		return -1
-	}
-	defer in.close()
-	if p.format == "lines" {
-		return newLines(in, p.path, p.base).count()
-	}
-	return newTable(in, comma(p.format)).count()
 }
 
 // Base returns the BASE of the first source: a folder's name, a file's name
@@ -396,8 +314,8 @@ func (s *Source) Describe() map[string]string {
 		d["root"] = s.opts.Root
 	}
 	for _, p := range s.parts {
-		if t, ok := p.reader.(*table); ok {
-			d[string(t.modality)] = t.header[t.sample]
+		if p.column != "" {
+			d[string(p.modality)] = p.column
 		}
 	}
 	return d

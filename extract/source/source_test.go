@@ -601,8 +601,8 @@ func TestErrors(t *testing.T) {
 		{"x.csv", source.Options{Format: "cvs"}, []string{`"cvs"`, "is it csv?"}},
 		{"x.csv", source.Options{Format: "elephant"}, []string{`"elephant"`, "auto, folder, csv, tsv, lines"}},
 		{"x.csv", source.Options{Image: "a", Text: "b"}, []string{`"a"`, `"b"`, "takes one"}},
-		{"v.csv", none, []string{"--image image or --text text"}},
-		{"names.csv", none, []string{"--image COL or --text COL", `"name", "label"`}},
+		{"v.csv", none, []string{"a column image and a column text"}},
+		{"names.csv", none, []string{"which column is the sample?", `"name", "label"`}},
 		{"names.csv", source.Options{Text: "nmae"}, []string{`no column "nmae"`, `is it "name"?`, `"name", "label"`}},
 		{"x.csv", source.Options{Label: "elephant"}, []string{`no column "elephant"; its one column is "text"`}},
 		{"semi.csv", none, []string{`"image;label"`, "commas do not seem"}},
@@ -635,7 +635,7 @@ func TestErrors(t *testing.T) {
 		{"zip", none, []string{"ZIP files"}},
 		{"wav", none, []string{"WAV files"}},
 		{"UPPER.FEATURES", none, []string{"Parquet files"}},
-		{"words", none, []string{"--format csv, tsv or lines"}},
+		{"words", none, []string{"neither name nor content say"}},
 		{"utf16.csv", none, []string{"UTF-16; save it as UTF-8"}},
 		{"binary", none, []string{"neither an image nor text"}},
 		{"binary.txt", none, []string{"zero bytes"}},
@@ -709,7 +709,7 @@ func TestModalityBaseLenDescribe(t *testing.T) {
 			continue
 		}
 		defer src.Close()
-		got := says{src.Modality(), src.Base(), src.Len(), src.Describe()}
+		got := says{src.Modality(), src.Base(), src.Len(t.Context()), src.Describe()}
 		if !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%q: %+v, want %+v", test.paths, got, test.want)
 		}

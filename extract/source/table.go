@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ const maxName = 4096
 
 // table reads the records of a CSV or TSV file.
 type table struct {
-	name  string // as given, for messages
+	path  string // as given
+	name  string // the same, for messages
 	file  string // its last element
 	base  string
 	comma rune
@@ -63,19 +65,36 @@ func (g *guard) Read(p []byte) (int, error) {
 // readBuffer is how far the CSV reader reads ahead: its buffer's size.
 const readBuffer = 4096
 
-// openTable reads the header of the table in. It takes in over, even if it
-// fails.
-func openTable(in *stream, path, base string, comma rune, words *words, o *Options) (*table, error) {
-	t := newTable(in, comma)
-	t.name, t.file, t.base, t.words = path, filepath.Base(path), base, words
-	if path == "-" {
-		t.name, t.file = "standard input", "stdin"
+// openCSV is the open of the format csv.
+func openCSV(in *input) (*opened, error) { return openTable(in, ',') }
+
+// openTSV is the open of the format tsv.
+func openTSV(in *input) (*opened, error) { return openTable(in, '\t') }
+
+// openTable reads the header of a table.
+func openTable(in *input, comma rune) (*opened, error) {
+	stream, err := in.take()
+	if err != nil {
+		return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
 	}
-	if err := t.open(path, o); err != nil {
+	t := newTable(stream, comma)
+	t.path, t.name, t.file, t.base, t.words = in.path, in.name, filepath.Base(in.path), in.base, in.words
+	if in.path == "-" {
+		t.file = "stdin"
+	}
+	if err := t.open(in.path, in.opts); err != nil {
 		t.close()
-		return nil, fmt.Errorf("source: %s: %w", t.name, err)
+		if e, ok := errors.AsType[*UnsettledError](err); ok {
+			e.Source = in.name
+			return nil, e
+		}
+		return nil, fmt.Errorf("source: %s: %w", in.name, err)
 	}
-	return t, nil
+	return &opened{
+		reader: t, modality: t.modality, column: t.header[t.sample], ids: t.id >= 0,
+		empty: "an empty table: it has no records, only a header",
+		place: func(_ string, n int) string { return fmt.Sprintf("%s record %d", t.name, n+1) },
+	}, nil
 }
 
 func newTable(in *stream, comma rune) *table {
@@ -135,7 +154,7 @@ func (t *table) choose(o *Options) (err error) {
 		t.modality, t.sample = models.Text, -1
 		err = t.named(&t.sample, o.Text)
 	case hasImage == nil && hasText == nil:
-		return fmt.Errorf("it has a column image and a column text; say --image image or --text text")
+		return &UnsettledError{Reason: "it has a column image and a column text, and which of them is the sample is not said", Columns: []string{"image", "text"}}
 	case hasImage == nil:
 		t.modality = models.Image
 		t.sample, err = t.find("image")
@@ -143,7 +162,7 @@ func (t *table) choose(o *Options) (err error) {
 		t.modality = models.Text
 		t.sample, err = t.find("text")
 	default:
-		return fmt.Errorf("which column is the sample? say --image COL or --text COL; %s", t.columns())
+		return &UnsettledError{Reason: "which column is the sample? " + listColumns(t.header), Columns: t.header}
 	}
 	if err != nil {
 		return err
@@ -204,32 +223,9 @@ func (t *table) named(at *int, name string) (err error) {
 		return err
 	}
 	if near, ok := nearest(name, t.header); ok {
-		return fmt.Errorf("no column %q; is it %q? %s", name, near, t.columns())
+		return fmt.Errorf("no column %q; is it %q? %s", name, near, listColumns(t.header))
 	}
-	return fmt.Errorf("no column %q; %s", name, t.columns())
-}
-
-// columns lists the columns, for messages.
-func (t *table) columns() string {
-	const most = 20
-	shown := make([]string, 0, most)
-	for _, c := range t.header[:min(len(t.header), most)] {
-		if len(c) > 60 {
-			c = c[:60] + "…"
-		}
-		shown = append(shown, strconv.Quote(c))
-	}
-	s := "its columns are " + strings.Join(shown, ", ")
-	if len(t.header) == 1 {
-		s = "its one column is " + shown[0]
-		if strings.ContainsAny(t.header[0], ";|\t") {
-			s += ", so commas do not seem to be what separates columns"
-		}
-	}
-	if more := len(t.header) - most; more > 0 {
-		s += fmt.Sprintf(" and %d more", more)
-	}
-	return s
+	return fmt.Errorf("no column %q; %s", name, listColumns(t.header))
 }
 
 func (t *table) next() (*Sample, error) {
@@ -316,16 +312,8 @@ func (t *table) wrong(record []string, err error) error {
 	}
 }
 
-func (t *table) count() int {
-	n := 0
-	for {
-		if _, err := t.read(); err == io.EOF {
-			return n - 1 // the header
-		} else if err != nil {
-			return -1
-		}
-		n++
-	}
+func (t *table) count(ctx context.Context) int {
+	return max(counted(ctx, t.path, countRecords)-1, -1) // the header is no sample
 }
 
 func (t *table) close() error {

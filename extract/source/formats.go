@@ -1,0 +1,190 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/extract/image"
+)
+
+// format is a way in which a data set is stored. One of which open is nil is
+// recognised, and refused by name.
+type format struct {
+	name    string   // what Options.Format says; "": it cannot be said
+	title   string   // in messages
+	endings []string // of file names: in lower case, with the dot, without ".gz"
+	text    bool     // such files hold text
+
+	magic func(head []byte) bool             // whether the first bytes, which no text has, are of this format; nil: never
+	looks func(line []byte, o *Options) bool // whether the first line of a text is of this format; nil: never
+	open  func(in *input) (*opened, error)
+}
+
+// formats are the formats that are known. To read one more is a file that opens
+// it and its entry here.
+var formats = []*format{
+	{name: "folder", title: "folders of images", endings: imageEndings(), magic: func(head []byte) bool { return image.Recognise(head) != nil }, open: openImages},
+	{name: "csv", title: "csv", endings: []string{".csv"}, text: true, looks: looksCSV, open: openCSV},
+	{name: "tsv", title: "tsv", endings: []string{".tsv", ".tab"}, text: true, looks: looksTSV, open: openTSV},
+	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},
+
+	{name: "jsonl", title: "JSON", endings: []string{".jsonl", ".ndjson", ".json"}, looks: looksJSON},
+	{name: "parquet", title: "Parquet", endings: []string{".parquet", ".features"}, magic: begins("PAR1\x15")},
+	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY")},
+	{name: "tar", title: "tar", endings: []string{".tar"}, magic: holds(257, "ustar\x00", "ustar  \x00")},
+	{name: "idx", title: "IDX", magic: begins("\x00\x00\x08\x01", "\x00\x00\x08\x03")},
+	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF")(head) && holds(8, "WAVE")(head) }},
+	{title: "FLAC", endings: []string{".flac"}, magic: begins("fLaC\x00")},
+	{title: "Ogg", magic: begins("OggS\x00")},
+	{title: "ZIP", magic: begins("PK\x03\x04")},
+	{title: "HDF5", magic: begins("\x89HDF\r\n\x1a\n")},
+	{title: "Arrow", magic: begins("ARROW1\x00\x00")},
+	{title: "PDF", magic: begins("%PDF-")},
+	{title: "bzip2", magic: func(head []byte) bool { return begins("BZh")(head) && holds(4, "1AY&SY")(head) }},
+	{title: "xz", magic: begins("\xfd7zXZ\x00")},
+	{title: "Zstandard", magic: begins("\x28\xb5\x2f\xfd")},
+	{title: titleUTF16, magic: begins("\xff\xfe", "\xfe\xff")},
+}
+
+const titleUTF16 = "UTF-16"
+
+// Formats lists what Options.Format may be.
+var Formats = func() []string {
+	names := []string{"auto"}
+	for _, f := range formats {
+		if f.open != nil {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}()
+
+// imageEndings are those of image files. They matter for files that are broken:
+// those are bad samples.
+func imageEndings() []string {
+	var all []string
+	for _, f := range image.Formats {
+		all = append(all, f.Endings...)
+	}
+	return all
+}
+
+// begins returns a magic for files that begin with one of texts.
+func begins(texts ...string) func([]byte) bool { return holds(0, texts...) }
+
+// holds returns a magic for files that have one of texts at that offset.
+func holds(offset int, texts ...string) func([]byte) bool {
+	return func(head []byte) bool {
+		return slices.ContainsFunc(texts, func(s string) bool {
+			return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(s))
+		})
+	}
+}
+
+// reads ends the messages about formats that are not read.
+func reads() string {
+	var titles []string
+	for _, f := range formats {
+		if f.open != nil {
+			titles = append(titles, f.title)
+		}
+	}
+	last := len(titles) - 1
+	return strings.Join(titles[:last], ", ") + " and " + titles[last] + " are read"
+}
+
+// refused says that files of this format are not read.
+func (f *format) refused() error {
+	if f.title == titleUTF16 {
+		return fmt.Errorf("its text is UTF-16; save it as UTF-8")
+	}
+	return fmt.Errorf("%s files: not read by this version; %s", f.title, reads())
+}
+
+// named returns the format that Options.Format says, nil for "auto".
+func named(name string) (*format, error) {
+	if name == "" || name == "auto" {
+		return nil, nil
+	}
+	for _, f := range formats {
+		switch {
+		case f.name != name:
+		case f.open == nil:
+			return nil, fmt.Errorf("source: format %s: not read by this version; %s", name, reads())
+		default:
+			return f, nil
+		}
+	}
+	if near, ok := nearest(name, Formats); ok {
+		return nil, fmt.Errorf("source: format %q: unknown; is it %s?", name, near)
+	}
+	return nil, fmt.Errorf("source: format %q: unknown; one of %s", name, strings.Join(Formats, ", "))
+}
+
+// tell returns the format of a file by its name and its first bytes, which are
+// decompressed. An error does not name the file.
+func tell(name string, head []byte, o *Options) (*format, error) {
+	found := slices.IndexFunc(formats, func(f *format) bool { return f.magic != nil && f.magic(head) })
+	if found < 0 {
+		ending := filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))
+		found = slices.IndexFunc(formats, func(f *format) bool { return slices.Contains(f.endings, ending) })
+		zero := bytes.IndexByte(head, 0) >= 0
+		switch {
+		case found >= 0 && formats[found].text && zero:
+			return nil, fmt.Errorf("it holds zero bytes, so it is no text")
+		case found >= 0:
+		case len(head) == 0:
+			return nil, fmt.Errorf("it is empty")
+		case zero:
+			return nil, fmt.Errorf("it is neither an image nor text")
+		default:
+			line, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
+			line = bytes.TrimSuffix(line, []byte("\r"))
+			found = slices.IndexFunc(formats, func(f *format) bool { return f.looks != nil && f.looks(line, o) })
+		}
+	}
+	switch {
+	case found < 0:
+		return nil, &UnsettledError{Reason: "neither name nor content say whether it is a table or lines of text", Formats: textFormats()}
+	case formats[found].open == nil:
+		return nil, formats[found].refused()
+	}
+	return formats[found], nil
+}
+
+// textFormats names the formats that a text can be read as.
+func textFormats() []string {
+	var names []string
+	for _, f := range formats {
+		if f.text && f.open != nil {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// looksCSV says whether a line is the header of a table whose columns are
+// separated by commas: one of them is the sample's.
+func looksCSV(line []byte, o *Options) bool { return hasSample(line, ",", o) && !looksTSV(line, o) }
+
+// looksTSV is looksCSV for tabs.
+func looksTSV(line []byte, o *Options) bool { return hasSample(line, "\t", o) }
+
+func hasSample(line []byte, comma string, o *Options) bool {
+	for field := range strings.SplitSeq(string(line), comma) {
+		switch field = strings.Trim(field, `"`); field {
+		case "":
+		case "image", "text", o.Image, o.Text:
+			return true
+		}
+	}
+	return false
+}
+
+func looksJSON(line []byte, _ *Options) bool {
+	line = bytes.TrimLeft(line, " \t\r")
+	return len(line) > 0 && (line[0] == '{' || line[0] == '[')
+}

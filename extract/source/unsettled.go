@@ -1,0 +1,47 @@
+package source
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// UnsettledError says that a source can be read in more than one way, so that
+// Options have to say in which.
+type UnsettledError struct {
+	Source  string   // as it was given
+	Reason  string   // why it is not known
+	Formats []string // the formats that it may have; nil: that is known
+	Columns []string // the columns that may hold the samples; nil: that is known
+}
+
+func (e *UnsettledError) Error() string {
+	s := e.Reason
+	if e.Source != "" {
+		s = fmt.Sprintf("source: %s: %s", e.Source, s)
+	}
+	return s
+}
+
+// listColumns lists columns, for messages.
+func listColumns(header []string) string {
+	const most = 20
+	shown := make([]string, 0, most)
+	for _, c := range header[:min(len(header), most)] {
+		if len(c) > 60 {
+			c = c[:60] + "…"
+		}
+		shown = append(shown, strconv.Quote(c))
+	}
+	s := "its columns are " + strings.Join(shown, ", ")
+	if len(header) == 1 {
+		s = "its one column is " + shown[0]
+		if strings.ContainsAny(header[0], ";|\t") {
+			s += ", so commas do not seem to be what separates columns"
+		}
+	}
+	if more := len(header) - most; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
+}
