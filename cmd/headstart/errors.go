@@ -127,6 +127,9 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 		if m, ok := errors.AsType[*source.MachineError](err); ok {
 			text += "\n" + remedy(m.Errno)
 		}
+		if u, ok := errors.AsType[*source.UnsettledError](err); ok {
+			text += "; say " + settle(u)
+		}
 	case exitUsage:
 		help := "headstart help"
 		if ce != nil {
@@ -138,4 +141,12 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	}
 	fmt.Fprintf(w, "headstart: %s%s\n", command, text)
 	return code
+}
+
+// settle returns the flags that say how a source is to be read.
+func settle(e *source.UnsettledError) string {
+	if n := len(e.Formats) - 1; n >= 0 {
+		return "--format " + strings.Join(e.Formats[:n], ", ") + " or " + e.Formats[n]
+	}
+	return "--image COL or --text COL"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -66,7 +67,7 @@ type meter struct {
 	start time.Time
 	past  []mark // of the last rateWindow, oldest first
 
-	quit chan struct{}
+	quit func()
 	done sync.WaitGroup
 }
 
@@ -76,21 +77,30 @@ type mark struct {
 	samples int64
 }
 
-// startMeter begins to show what now returns, which must be safe to call from
-// another goroutine. A negative total means that it is not known.
-func startMeter(e *env, c *common, name string, total int, now func() tally) *meter {
-	m := &meter{display: display{env: e, quiet: c.quiet}, name: name, total: total, now: now, start: time.Now(), quit: make(chan struct{})}
+// startMeter begins to show what now returns. total returns the number of
+// samples, negative if it is not known; it is called once there is a line to
+// show, and should return when its context ends. Both are called from another
+// goroutine.
+func startMeter(e *env, c *common, name string, total func(context.Context) int, now func() tally) *meter {
+	m := &meter{display: display{env: e, quiet: c.quiet}, name: name, total: -1, now: now, start: time.Now(), quit: func() {}}
 	if m.quiet {
 		return m
 	}
+	var over context.Context
+	over, m.quit = context.WithCancel(context.Background())
 	m.done.Go(func() {
 		tick := time.NewTicker(m.every())
 		defer tick.Stop()
-		for {
+		for first := true; ; first = false {
 			select {
-			case <-m.quit:
+			case <-over.Done():
 				return
 			case t := <-tick.C:
+				if first {
+					if m.total = total(over); over.Err() != nil {
+						return
+					}
+				}
 				m.show(m.line(t, m.now()))
 			}
 		}
@@ -103,7 +113,7 @@ func (m *meter) stop() {
 	if m.quiet {
 		return
 	}
-	close(m.quit)
+	m.quit()
 	m.done.Wait()
 	m.clear()
 	fmt.Fprintln(m.env.stderr, m.summary(time.Since(m.start), m.now()))

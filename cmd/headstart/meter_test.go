@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,13 +89,40 @@ func TestMeterStreams(t *testing.T) {
 	} {
 		e, _, stderr := testEnv()
 		e.stderrIsTerminal = test.terminal
-		m := startMeter(e, &common{quiet: test.quiet}, "extract", 100000, now)
+		m := startMeter(e, &common{quiet: test.quiet}, "extract", func(context.Context) int { return 100000 }, now)
 		if test.terminal && !test.quiet {
 			time.Sleep(350 * time.Millisecond)
 		}
 		m.stop()
 		if !test.check(stderr.String()) {
 			t.Errorf("%s: %q", test.name, stderr.String())
+		}
+	}
+}
+
+// Samples are counted for a line that is shown, and not for longer than the run
+// takes.
+func TestMeterCountsForItsLines(t *testing.T) {
+	for _, test := range []struct {
+		terminal, quiet bool
+		want            int32
+	}{{true, true, 0}, {false, false, 0}, {true, false, 1}} {
+		e, _, _ := testEnv()
+		e.stderrIsTerminal = test.terminal
+		var asked atomic.Int32
+		called := make(chan struct{}, 1)
+		m := startMeter(e, &common{quiet: test.quiet}, "extract", func(ctx context.Context) int {
+			asked.Add(1)
+			called <- struct{}{}
+			<-ctx.Done()
+			return -1
+		}, func() tally { return tally{} })
+		if test.want > 0 {
+			<-called
+		}
+		m.stop() // which ends the counting
+		if n := asked.Load(); n != test.want {
+			t.Errorf("terminal %v, quiet %v: counted %d times", test.terminal, test.quiet, n)
 		}
 	}
 }

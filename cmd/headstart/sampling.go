@@ -179,7 +179,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		stat = store.StatCache(string(spec.Modality))
 	}
 	kept := store != nil
-	meter := startMeter(env, c, command, src.Len(), func() tally {
+	meter := startMeter(env, c, command, src.Len, func() tally {
 		return tally{
 			samples: stats.Samples.Load(), cached: stats.Cached.Load(), computed: stats.Computed.Load(), bad: stats.Bad.Load(),
 			read: stats.Stages.Read.Seconds(), decode: stats.Stages.Decode.Seconds(),
