@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
@@ -29,15 +29,14 @@ type again struct {
 
 // reading opens the source that the feature set was extracted from.
 func (a *again) reading() (*source.Source, error) {
-	paths, read := rereading(&a.set.Meta, a.root)
-	if slices.Contains(paths, "-") {
+	src, err := extract.Reread(&a.set.Meta, a.root)
+	if errors.Is(err, extract.ErrStandardInput) {
 		return nil, fmt.Errorf("the samples of %s came from the standard input and cannot be read again; extract them from a file", a.name)
 	}
-	src, err := source.Open(paths, read)
-	if err != nil {
-		return nil, fmt.Errorf("the samples of %s cannot be read again: %w%s", a.name, err, rootHint)
+	if moved, ok := errors.AsType[*extract.MovedError](err); ok {
+		return nil, fmt.Errorf("the samples of %s cannot be read again: %w%s", a.name, moved.Err, rootHint)
 	}
-	return src, nil
+	return src, err
 }
 
 // embed puts the embeddings at the taps of spec into the cache, as far as they are
@@ -64,7 +63,7 @@ func (a *again) gone(missing int) error {
 
 // joined returns the set in the spaces of spec's taps. What the cache lacks of them
 // is computed; a cache that cannot be written is an error then.
-func (a *again) joined(ctx context.Context, spec *models.Spec) (*joined, error) {
+func (a *again) joined(ctx context.Context, spec *models.Spec) (*features.Joined, error) {
 	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		return nil, err
@@ -74,9 +73,11 @@ func (a *again) joined(ctx context.Context, spec *models.Spec) (*joined, error) 
 	for _, s := range spaces {
 		set.Meta.Spaces = append(set.Meta.Spaces, json.RawMessage(s.JSON()))
 	}
-	join := func() (*joined, error) { return joinSets([]*features.Set{&set}, []string{a.name}, a.store) }
+	join := func() (*features.Joined, error) {
+		return features.OpenSets([]*features.Set{&set}, []string{a.name}, a.store)
+	}
 	j, err := join()
-	if len(missingOf(err)) == 0 {
+	if len(features.Missing(err)) == 0 {
 		return j, err
 	}
 	backbone, err := newSession(spec, a.common)
@@ -88,7 +89,7 @@ func (a *again) joined(ctx context.Context, spec *models.Spec) (*joined, error) 
 		return nil, err
 	}
 	j, err = join()
-	if missing := missingOf(err); len(missing) > 0 {
+	if missing := features.Missing(err); len(missing) > 0 {
 		return nil, a.gone(missing[0].Missing)
 	}
 	return j, err

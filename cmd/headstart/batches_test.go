@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -60,13 +61,13 @@ func (p *place) embeddings(name string) []float32 {
 		p.t.Fatal(err)
 	}
 	defer store.Close()
-	j, err := openFeatures([]string{name}, store)
+	j, err := features.Open([]string{name}, store)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer j.matrix.Close()
-	rows := make([]float32, j.matrix.N()*j.matrix.D())
-	if err := j.matrix.BlockTo(rows, 0, j.matrix.N()); err != nil {
+	defer j.Close()
+	rows := make([]float32, j.Matrix.N()*j.Matrix.D())
+	if err := j.Matrix.BlockTo(rows, 0, j.Matrix.N()); err != nil {
 		p.t.Fatal(err)
 	}
 	return rows

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -15,7 +14,6 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 )
@@ -166,7 +164,7 @@ func (v *verification) roots(name string, set *features.Set) error {
 	if err == nil {
 		return m.Close()
 	}
-	missing := missingOf(err)
+	missing := features.Missing(err)
 	if len(missing) == 0 {
 		if _, corrupt := errors.AsType[*cache.CorruptError](err); corrupt && v.first != nil {
 			return nil // the space is refused, which is among the problems already
@@ -178,21 +176,6 @@ func (v *verification) roots(name string, set *features.Set) error {
 		v.missing = append(v.missing, one)
 	}
 	return nil
-}
-
-// missingOf lists what a matrix lacks.
-func missingOf(err error) []*features.MissingError {
-	var all []*features.MissingError
-	errs := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		errs = joined.Unwrap()
-	}
-	for _, err := range errs {
-		if one, ok := errors.AsType[*features.MissingError](err); ok {
-			all = append(all, one)
-		}
-	}
-	return all
 }
 
 // again embeds samples of a feature set again, in each of its spaces.
@@ -226,13 +209,15 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 	if err != nil {
 		return err
 	}
-	paths, read := rereading(&set.Meta, v.root)
-	if slices.Contains(paths, "-") {
+	src, err := extract.Reread(&set.Meta, v.root)
+	if errors.Is(err, extract.ErrStandardInput) {
 		return errors.New("its samples came from the standard input and cannot be read again")
 	}
-	src, err := source.Open(paths, read)
+	if moved, ok := errors.AsType[*extract.MovedError](err); ok {
+		return fmt.Errorf("its samples cannot be read again: %w%s", moved.Err, rootHint)
+	}
 	if err != nil {
-		return fmt.Errorf("its samples cannot be read again: %w%s", err, rootHint)
+		return err
 	}
 	defer src.Close()
 	backbone, err := newSession(spec, &v.common)

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/measure"
@@ -91,25 +92,25 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		return err
 	}
 	defer store.Close()
-	j, err := openFeatures(o.features, store)
+	j, err := features.Open(o.features, store)
 	if err != nil {
 		return err
 	}
-	defer j.matrix.Close()
+	defer j.Close()
 	if err := checkSpaces(o.head, f, j); err != nil {
 		return err
 	}
-	if j.table.Labels == nil {
+	if j.Table.Labels == nil {
 		return fmt.Errorf("%s: no sample has a label", strings.Join(o.features, ", "))
 	}
 	if f.Tail != nil {
-		if j, err = throughTail(ctx, f, &again{&o.common, "evaluate", j.sets[0], o.features[0], o.root, store, e}); err != nil {
+		if j, err = throughTail(ctx, f, &again{&o.common, "evaluate", j.Sets[0], o.features[0], o.root, store, e}); err != nil {
 			return err
 		}
-		defer j.matrix.Close()
+		defer j.Close()
 	}
 
-	out := &evaluation{Head: o.head, Unmatched: j.table.Unmatched}
+	out := &evaluation{Head: o.head, Unmatched: j.Table.Unmatched}
 	fresh, seen, err := o.sort(f, j, out)
 	if err != nil {
 		return err
@@ -138,16 +139,16 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 
 // sort divides the labelled rows of j into those that f was not fitted on and
 // those that it was, and counts what is left out.
-func (o *evaluateOptions) sort(f *file.File, j *joined, out *evaluation) (fresh, seen []int, err error) {
+func (o *evaluateOptions) sort(f *file.File, j *features.Joined, out *evaluation) (fresh, seen []int, err error) {
 	unknown := map[string]int{}
-	for i, label := range j.table.Labels {
+	for i, label := range j.Table.Labels {
 		switch {
 		case label == "":
 			out.Unlabeled++
 		case !slices.Contains(f.Head.Classes, label):
 			unknown[label]++
 			out.Ignored++
-		case f.Fitted != nil && f.Fitted.Seen(j.table.Keys[i]):
+		case f.Fitted != nil && f.Fitted.Seen(j.Table.Keys[i]):
 			seen = append(seen, i)
 		default:
 			fresh = append(fresh, i)
@@ -167,7 +168,7 @@ func (o *evaluateOptions) sort(f *file.File, j *joined, out *evaluation) (fresh,
 
 // measure predicts rows, given by number in ascending order, and takes the
 // metrics.
-func (o *evaluateOptions) measure(ctx context.Context, m *head.Head, j *joined, rows []int) (*measure.Metrics, error) {
+func (o *evaluateOptions) measure(ctx context.Context, m *head.Head, j *features.Joined, rows []int) (*measure.Metrics, error) {
 	d, c := m.D(), len(m.Classes)
 	p := make([]float64, c)
 	outcomes := make([]measure.Outcome, 0, len(rows))
@@ -178,25 +179,25 @@ func (o *evaluateOptions) measure(ctx context.Context, m *head.Head, j *joined, 
 			return nil, err
 		}
 		lo := rows[k]
-		hi := min(lo+block, j.matrix.N())
-		if err := j.matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
+		hi := min(lo+block, j.Matrix.N())
+		if err := j.Matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
 			return nil, err
 		}
 		for ; k < len(rows) && rows[k] < hi; k++ {
 			i := rows[k]
 			if err := m.ProbabilitiesTo(p, x[(i-lo)*d:(i-lo+1)*d], 1); err != nil {
-				return nil, fmt.Errorf("sample %s: %w", j.table.IDs[i], err)
+				return nil, fmt.Errorf("sample %s: %w", j.Table.IDs[i], err)
 			}
-			label, _ := slices.BinarySearch(m.Classes, j.table.Labels[i])
+			label, _ := slices.BinarySearch(m.Classes, j.Table.Labels[i])
 			outcomes = append(outcomes, measure.NewOutcome(p, label))
 		}
 	}
 	s := &measure.Settings{Seed: o.seed, Threads: o.threads}
-	if o.by != "none" && j.table.Groups != nil {
+	if o.by != "none" && j.Table.Groups != nil {
 		for _, i := range rows {
-			unit := j.table.Groups[i]
+			unit := j.Table.Groups[i]
 			if unit == "" {
-				unit = "\x00" + j.table.IDs[i]
+				unit = "\x00" + j.Table.IDs[i]
 			}
 			s.Units = append(s.Units, unit)
 		}

@@ -107,8 +107,7 @@ func opened(t *testing.T, name string) (*cache.Cache, *features.Set, *source.Sou
 	if err != nil {
 		t.Fatal(err)
 	}
-	paths, read := rereading(&set.Meta, "")
-	src, err := source.Open(paths, read)
+	src, err := extract.Reread(&set.Meta, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,19 +191,19 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		return nil, err
 	}
 	defer store.Close()
-	j, err := openFeatures(o.sources, store)
+	j, err := features.Open(o.sources, store)
 	if err != nil {
 		return nil, err
 	}
-	defer j.matrix.Close()
+	defer j.Close()
 	if err := checkSpaces(o.head, f, j); err != nil {
 		return nil, err
 	}
 	if f.Tail != nil {
-		if j, err = throughTail(ctx, f, &again{&o.common, "predict", j.sets[0], o.sources[0], o.source.Root, store, e}); err != nil {
+		if j, err = throughTail(ctx, f, &again{&o.common, "predict", j.Sets[0], o.sources[0], o.source.Root, store, e}); err != nil {
 			return nil, err
 		}
-		defer j.matrix.Close()
+		defer j.Close()
 	}
 	table, err := newPredictions(model, o.to, o.out, e.stdout, o.top, o.probabilities, false)
 	if err != nil {
@@ -211,26 +211,26 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	}
 	defer table.abort()
 	const block = 1024
-	n, d := j.matrix.N(), j.matrix.D()
+	n, d := j.Matrix.N(), j.Matrix.D()
 	x := make([]float32, block*d)
 	for lo := 0; lo < n; lo += block {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		hi := min(lo+block, n)
-		if err := j.matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
+		if err := j.Matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
 			return nil, err
 		}
 		for i := lo; i < hi; i++ {
-			if err := table.add(j.table.IDs[i], x[(i-lo)*d:(i-lo+1)*d]); err != nil {
+			if err := table.add(j.Table.IDs[i], x[(i-lo)*d:(i-lo+1)*d]); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if j.table.Unmatched > 0 {
-		e.note("%d samples are not in every feature set and were left out", j.table.Unmatched)
+	if j.Table.Unmatched > 0 {
+		e.note("%d samples are not in every feature set and were left out", j.Table.Unmatched)
 	}
-	return &predictSummary{Samples: int64(n), Cached: int64(n), Unmatched: j.table.Unmatched}, table.close()
+	return &predictSummary{Samples: int64(n), Cached: int64(n), Unmatched: j.Table.Unmatched}, table.close()
 }
 
 // predictSamples reads, embeds and predicts samples, with the input contract
@@ -381,12 +381,12 @@ func tapsOf(f *file.File) ([]string, error) {
 // checkSpaces compares the spaces of features with those that a head was fitted
 // on. If the head takes more taps of the same backbone than they have, the error
 // says how to extract those.
-func checkSpaces(headFile string, f *file.File, j *joined) error {
-	err := features.CheckSpaces(spacesOf(f), j.sets...)
-	if err == nil || len(j.sets) != 1 || len(f.Spaces) < 2 || !contract.OneBackbone(slices.Concat(spacesOf(f), j.spaces())) {
+func checkSpaces(headFile string, f *file.File, j *features.Joined) error {
+	err := features.CheckSpaces(spacesOf(f), j.Sets...)
+	if err == nil || len(j.Sets) != 1 || len(f.Spaces) < 2 || !contract.OneBackbone(slices.Concat(spacesOf(f), j.Spaces())) {
 		return err
 	}
-	meta := j.sets[0].Meta
+	meta := j.Sets[0].Meta
 	meta.Reading = maps.Clone(meta.Reading)
 	taps, terr := tapsOf(f)
 	if terr != nil {

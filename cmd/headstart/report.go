@@ -7,17 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -26,7 +23,7 @@ import (
 const shownMistakes = 24
 
 // writeReport draws the page of a trained head.
-func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined, r *experiment.Result, e *env) error {
+func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *features.Joined, r *experiment.Result, e *env) error {
 	mistakes, rows := worstMistakes(j, r.Predictions, r.Classes)
 	if err := showSamples(ctx, o, j, mistakes, rows); err != nil {
 		if ctx.Err() != nil {
@@ -51,7 +48,7 @@ func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *joined
 
 // worstMistakes returns the samples that were predicted wrongly with the
 // greatest probability, worst first, and their rows in j.
-func worstMistakes(j *joined, p *experiment.Predictions, classes []string) (mistakes []report.Mistake, rows []int) {
+func worstMistakes(j *features.Joined, p *experiment.Predictions, classes []string) (mistakes []report.Mistake, rows []int) {
 	if p == nil {
 		return nil, nil
 	}
@@ -79,7 +76,7 @@ func worstMistakes(j *joined, p *experiment.Predictions, classes []string) (mist
 	for _, w := range all[:min(len(all), shownMistakes)] {
 		rows = append(rows, w.row)
 		mistakes = append(mistakes, report.Mistake{
-			ID: j.table.IDs[w.row], Label: classes[w.label], Predicted: classes[w.predicted],
+			ID: j.Table.IDs[w.row], Label: classes[w.label], Predicted: classes[w.predicted],
 			Probability: w.probability, LabelProbability: w.own,
 		})
 	}
@@ -88,20 +85,19 @@ func worstMistakes(j *joined, p *experiment.Predictions, classes []string) (mist
 
 // showSamples finds the samples of mistakes in the sources of j's feature sets
 // and puts their pictures and texts in.
-func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []report.Mistake, rows []int) error {
+func showSamples(ctx context.Context, o *trainOptions, j *features.Joined, mistakes []report.Mistake, rows []int) error {
 	var failed error
-	for k, set := range j.sets {
+	for k, set := range j.Sets {
 		wanted := map[string]*shown{}
 		for i, row := range rows {
-			wanted[j.table.IDs[row]] = &shown{mistake: &mistakes[i]}
+			wanted[j.Table.IDs[row]] = &shown{mistake: &mistakes[i]}
 		}
 		for i, id := range set.IDs {
 			if s := wanted[id]; s != nil {
 				s.key = set.Keys[i]
 			}
 		}
-		paths, read := rereading(&set.Meta, o.root)
-		if err := showFrom(ctx, paths, read, wanted); err != nil {
+		if err := showFrom(ctx, &set.Meta, o.root, wanted); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -111,48 +107,22 @@ func showSamples(ctx context.Context, o *trainOptions, j *joined, mistakes []rep
 	return failed
 }
 
-// rereading says how the samples of a feature set are read again. root, if it
-// is not empty, is where they are now: the folder of images, and of a table that is
-// not where it was.
-func rereading(meta *features.Meta, root string) (paths []string, read *source.Options) {
-	read = &source.Options{
-		Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
-		Recorded: true, Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
-	}
-	paths = slices.Clone(meta.Source)
-	if root == "" {
-		return paths, read
-	}
-	image := models.Modality(meta.Modality) == models.Image
-	if image && read.Image != "" {
-		read.Root = root
-	}
-	for i, p := range paths {
-		switch _, err := os.Stat(p); {
-		case image && read.Image == "" && len(paths) == 1: // a folder
-			paths[i] = root
-		case image && read.Image == "":
-			paths[i] = filepath.Join(root, filepath.Base(p))
-		case p != "-" && errors.Is(err, fs.ErrNotExist): // a table or lines, that have moved too
-			paths[i] = filepath.Join(root, filepath.Base(p))
-		}
-	}
-	return paths, read
-}
-
 // shown is a mistake that waits for its sample.
 type shown struct {
 	mistake *report.Mistake
 	key     cache.Key // of the content that was embedded
 }
 
-// showFrom reads the wanted samples from a source. A sample whose content is
+// showFrom reads the wanted samples of a feature set. A sample whose content is
 // another one now is not shown.
-func showFrom(ctx context.Context, paths []string, read *source.Options, wanted map[string]*shown) error {
-	if slices.Contains(paths, "-") {
+func showFrom(ctx context.Context, meta *features.Meta, root string, wanted map[string]*shown) error {
+	src, err := extract.Reread(meta, root)
+	if errors.Is(err, extract.ErrStandardInput) {
 		return errors.New("they came from the standard input")
 	}
-	src, err := source.Open(paths, read)
+	if moved, ok := errors.AsType[*extract.MovedError](err); ok {
+		return moved.Err
+	}
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
@@ -30,14 +31,14 @@ type retraining struct {
 	*trainOptions
 	env   *env
 	out   string
-	j     *joined
+	j     *features.Joined
 	again *again
 	space *cache.Space
 
 	spec    *models.Spec
 	tails   *tails
-	taps    *joined // with more taps beside the features; nil without
-	asked   []*tail // to be retrained, from few layers to all
+	taps    *features.Joined // with more taps beside the features; nil without
+	asked   []*tail          // to be retrained, from few layers to all
 	library *runtime.Library
 	feeds   map[string]*feed.Feed // by cut
 	closers []func() error
@@ -63,7 +64,7 @@ type attempt struct {
 }
 
 // runRetrain is runTrainHead with --tail.
-func runRetrain(ctx context.Context, o *trainOptions, out string, store *cache.Cache, j *joined, e *env) error {
+func runRetrain(ctx context.Context, o *trainOptions, out string, store *cache.Cache, j *features.Joined, e *env) error {
 	r := &retraining{trainOptions: o, env: e, out: out, j: j, feeds: map[string]*feed.Feed{}}
 	defer r.close()
 	if err := r.prepare(ctx, store); err != nil {
@@ -95,10 +96,10 @@ func (r *retraining) close() {
 
 // prepare finds out what is retrained, and from what.
 func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
-	if len(r.j.sets) != 1 || len(r.j.sets[0].Meta.Spaces) != 1 {
+	if len(r.j.Sets) != 1 || len(r.j.Sets[0].Meta.Spaces) != 1 {
 		return usagef("--tail %s: a tail belongs to one backbone: give one feature set of one tap, the output of the backbone", r.tail)
 	}
-	set := r.j.sets[0]
+	set := r.j.Sets[0]
 	r.again = &again{&r.common, "train-head", set, r.features[0], r.root, store, r.env}
 	var err error
 	if r.space, err = cache.ParseSpace(set.Meta.Spaces[0]); err != nil {
@@ -122,7 +123,7 @@ func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 		}
 		r.asked = []*tail{one}
 	}
-	if r.Split == nil && !slices.ContainsFunc(r.j.table.Splits, func(s string) bool { return s != "" }) {
+	if r.Split == nil && !slices.ContainsFunc(r.j.Table.Splits, func(s string) bool { return s != "" }) {
 		r.Split = &experiment.Split{Train: 0.6, Validation: 0.2, Test: 0.2}
 	}
 	r.NoRefit = true // the validation part says when to stop
@@ -198,13 +199,13 @@ func (r *retraining) once(ctx context.Context, seed uint64) (*outcome, error) {
 }
 
 // fitHead fits a head on features alone.
-func (r *retraining) fitHead(ctx context.Context, name string, j *joined, seed uint64) (*attempt, error) {
+func (r *retraining) fitHead(ctx context.Context, name string, j *features.Joined, seed uint64) (*attempt, error) {
 	start := time.Now()
 	s := r.Settings
 	s.Seed, s.Repeat = seed, 1
 	meter := startStepMeter(r.env, &r.common, "train-head", "fits")
 	s.Progress = meter.step
-	result, err := experiment.Train(ctx, j.data(), &s)
+	result, err := experiment.Train(ctx, dataOf(j), &s)
 	meter.stop()
 	if err != nil {
 		return nil, err
@@ -228,7 +229,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	network := r.tails.network(t)
 	network.Normalize = network.Normalize || r.L2Normalize
 	metric := r.Metric
-	truth := plain.result.LabelsOf(r.j.table.Labels, plain.result.Parts[1])
+	truth := plain.result.LabelsOf(r.j.Table.Labels, plain.result.Parts[1])
 	s := &retrain.Settings{
 		BatchSize: r.batch, Epochs: r.epochs, Patience: r.patience, LearningRate: r.rate, WeightDecay: orNone(r.weightDecay), LayerDecay: r.layerDecay,
 		Warmup: orNone(r.warmup), Clip: orNone(r.clip), LabelSmoothing: r.smoothing, Threads: r.threads, Memory: r.memory, Seed: seed, Keep: true,
@@ -270,7 +271,7 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	}
 	settings := r.Settings
 	settings.Seed = seed
-	a.result, err = experiment.Measure(r.j.data(), &settings, plain.result.Classes, plain.result.Parts, logits)
+	a.result, err = experiment.Measure(dataOf(r.j), &settings, plain.result.Classes, plain.result.Parts, logits)
 	return a, err
 }
 
@@ -284,12 +285,12 @@ func orNone(v float64) float64 {
 
 // data is what the tail is trained on.
 func (r *retraining) data(feed *feed.Feed, plain *experiment.Result) *retrain.Data {
-	all := make([]int, r.j.table.N())
+	all := make([]int, r.j.Table.N())
 	for i := range all {
 		all[i] = i
 	}
 	return &retrain.Data{
-		Samples: fed{feed}, Parts: plain.Parts, Views: r.augment, Labels: plain.LabelsOf(r.j.table.Labels, all), Weights: experiment.Weigh(r.j.data(), &r.Settings, plain),
+		Samples: fed{feed}, Parts: plain.Parts, Views: r.augment, Labels: plain.LabelsOf(r.j.Table.Labels, all), Weights: experiment.Weigh(dataOf(r.j), &r.Settings, plain),
 	}
 }
 
@@ -307,7 +308,7 @@ func (f fed) FillTo(ctx context.Context, inputs []tensor.View, rows, views []int
 func (r *retraining) fingerprint(t *tail, d *retrain.Data, start *retrain.Head, s *retrain.Settings) (string, error) {
 	digest := sha256.New()
 	err := json.NewEncoder(digest).Encode(map[string]any{
-		"data": r.j.digest(), "parts": d.Parts, "space": r.space.Fingerprint(), "cut": t.cut, "dtype": r.dtype, "normalize": r.L2Normalize,
+		"data": r.j.Digest(), "parts": d.Parts, "space": r.space.Fingerprint(), "cut": t.cut, "dtype": r.dtype, "normalize": r.L2Normalize,
 		"metric": r.Metric, "batch": s.BatchSize, "epochs": s.Epochs, "patience": s.Patience, "rate": s.LearningRate, "weight decay": s.WeightDecay,
 		"layer decay": s.LayerDecay, "warm-up": s.Warmup, "clip": s.Clip, "label smoothing": s.LabelSmoothing, "seed": s.Seed, "views": d.Views,
 	})
@@ -367,7 +368,7 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*feed.Feed, error) {
 		return nil, err
 	}
 	r.closers = append(r.closers, src.Close) // the feed reads samples again and again
-	f, err := feed.New(ctx, spec, src, r.j.table.IDs, r.j.table.Keys, o)
+	f, err := feed.New(ctx, spec, src, r.j.Table.IDs, r.j.Table.Keys, o)
 	if err != nil {
 		return nil, err
 	}
@@ -422,7 +423,7 @@ func (r *retraining) complete(space *cache.Space) (*cache.Reader, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	lacking, err := reader.Missing(r.j.table.Keys)
+	lacking, err := reader.Missing(r.j.Table.Keys)
 	if err != nil || len(lacking) > 0 {
 		reader.Close()
 		return nil, len(lacking), err
@@ -472,7 +473,7 @@ func (r *retraining) addTaps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.closers = append(r.closers, j.matrix.Close)
+	r.closers = append(r.closers, j.Close)
 	r.taps = j
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
@@ -284,8 +285,8 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 		t.Fatal(err)
 	}
 	p := retrainable(t, name)
-	features := name + ".features"
-	c, set, _ := opened(t, features)
+	table := name + ".features"
+	c, set, _ := opened(t, table)
 	spec, err := models.Resolve(folder, builtin.FS())
 	if err != nil {
 		t.Fatal(err)
@@ -301,12 +302,12 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	if err != nil || tail.cut == "" {
 		t.Fatalf("%+v, %v", tail, err)
 	}
-	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: views, dtype: "f32", memory: 1 << 30, features: []string{features}}
-	j, err := openFeatures(o.features, c)
+	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: views, dtype: "f32", memory: 1 << 30, features: []string{table}}
+	j, err := features.Open(o.features, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.matrix.Close()
+	defer j.Close()
 	classes := map[string]int{}
 	data := &retrain.Data{Views: o.augment}
 	for i, label := range set.Labels {
@@ -325,7 +326,7 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
 		r := &retraining{
 			trainOptions: o, env: e, j: j, spec: spec, tails: tails, feeds: map[string]*feed.Feed{},
-			again: &again{&o.common, "train-head", j.sets[0], features, p.emoji, store, e},
+			again: &again{&o.common, "train-head", j.Sets[0], table, p.emoji, store, e},
 		}
 		defer r.close()
 		location, err := runtime.Find("")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
@@ -217,7 +218,7 @@ type retrainSummary struct {
 	Seconds    []float64       `json:"seconds"` // of each way, with the first seed
 }
 
-func newRetrainSummary(out, page string, j *joined, first *outcome, took time.Duration) *trainSummary {
+func newRetrainSummary(out, page string, j *features.Joined, first *outcome, took time.Duration) *trainSummary {
 	best := first.chosen
 	s := newTrainSummary(out, page, j, best.result, took)
 	s.Tail = &retrainSummary{Comparison: *best.result.Comparison}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
@@ -46,7 +47,7 @@ func withTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 
 // throughTail returns the feature set of a as logits of a head with a tail. What the
 // cache lacks of them is computed from the samples.
-func throughTail(ctx context.Context, f *file.File, a *again) (*joined, error) {
+func throughTail(ctx context.Context, f *file.File, a *again) (*features.Joined, error) {
 	space, err := cache.ParseSpace(a.set.Meta.Spaces[0])
 	if err != nil {
 		return nil, err

@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
@@ -32,14 +30,14 @@ type training struct {
 }
 
 // newHeadFile puts together what is written beside a fitted model.
-func newHeadFile(o *trainOptions, j *joined, r *experiment.Result) (*file.File, error) {
+func newHeadFile(o *trainOptions, j *features.Joined, r *experiment.Result) (*file.File, error) {
 	t := training{
-		Groups:    o.By == "group" || o.By == "auto" && j.table.Groups != nil,
-		Unmatched: j.table.Unmatched, Flags: o.facts(),
+		Groups:    o.By == "group" || o.By == "auto" && j.Table.Groups != nil,
+		Unmatched: j.Table.Unmatched, Flags: o.facts(),
 	}
-	f := &file.File{Head: r.Head, Data: j.digest(), Versions: map[string]string{"headstart": version()}}
-	t.Sources = j.sources()
-	for k, set := range j.sets {
+	f := &file.File{Head: r.Head, Data: j.Digest(), Versions: map[string]string{"headstart": version()}}
+	t.Sources = sourcesOf(j)
+	for k, set := range j.Sets {
 		for _, raw := range set.Meta.Spaces {
 			space, err := cache.ParseSpace(raw)
 			if err != nil {
@@ -58,7 +56,7 @@ func newHeadFile(o *trainOptions, j *joined, r *experiment.Result) (*file.File, 
 	ids := make([]string, len(r.Fitted))
 	keys := make([]cache.Key, len(r.Fitted))
 	for i, row := range r.Fitted {
-		ids[i], keys[i] = j.table.IDs[row], j.table.Keys[row]
+		ids[i], keys[i] = j.Table.IDs[row], j.Table.Keys[row]
 	}
 	var err error
 	if f.Fitted, err = file.NewFitted(ids, keys); err != nil {
@@ -74,11 +72,11 @@ func newHeadFile(o *trainOptions, j *joined, r *experiment.Result) (*file.File, 
 	return f, err
 }
 
-// sources lists, for each feature set, the sources it was extracted from and
+// sourcesOf lists, for each feature set, the sources it was extracted from and
 // the column that was its sample.
-func (j *joined) sources() [][]string {
+func sourcesOf(j *features.Joined) [][]string {
 	var all [][]string
-	for _, set := range j.sets {
+	for _, set := range j.Sets {
 		var one []string
 		for _, p := range set.Meta.Source {
 			one = append(one, filepath.Clean(p))
@@ -91,21 +89,6 @@ func (j *joined) sources() [][]string {
 		all = append(all, one)
 	}
 	return all
-}
-
-// digest is that of the data set: ids, keys and labels, in their order.
-func (j *joined) digest() string {
-	h := sha256.New()
-	put := func(s string) {
-		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
-		h.Write([]byte(s))
-	}
-	for i, id := range j.table.IDs {
-		put(id)
-		h.Write(j.table.Keys[i][:])
-		put(j.table.Labels[i])
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // checkReplace says whether a head may take the place of the file at path: if

@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
@@ -250,46 +249,15 @@ func readWeights(path string) (map[string]float64, error) {
 	return weights, nil
 }
 
-// joined is feature sets that were read and joined.
-type joined struct {
-	sets   []*features.Set
-	table  *features.Table
-	matrix *features.Matrix
-}
-
-// openFeatures reads feature sets, joins them and finds their rows in c.
-func openFeatures(paths []string, c *cache.Cache) (*joined, error) {
-	var sets []*features.Set
-	for _, p := range paths {
-		set, err := features.Read(p)
-		if err != nil {
-			return nil, err
-		}
-		sets = append(sets, set)
-	}
-	return joinSets(sets, paths, c)
-}
-
-// joinSets is openFeatures of sets that were read.
-func joinSets(sets []*features.Set, paths []string, c *cache.Cache) (*joined, error) {
-	j := &joined{sets: sets}
-	var err error
-	if j.table, err = features.Join(sets, paths); err != nil {
-		return nil, err
-	}
-	j.matrix, err = j.table.Matrix(c)
-	return j, err
-}
-
-// data is what head takes, for the rows of j.
-func (j *joined) data() *experiment.Data {
-	keys := make([][32]byte, len(j.table.Keys))
-	for i, k := range j.table.Keys {
+// dataOf is what an experiment takes, for the rows of j.
+func dataOf(j *features.Joined) *experiment.Data {
+	keys := make([][32]byte, len(j.Table.Keys))
+	for i, k := range j.Table.Keys {
 		keys[i] = k
 	}
 	d := &experiment.Data{
-		Rows: j.matrix, Labels: j.table.Labels, IDs: j.table.IDs, Keys: keys,
-		Groups: j.table.Groups, Splits: j.table.Splits, Weights: j.table.Weights,
+		Rows: j.Matrix, Labels: j.Table.Labels, IDs: j.Table.IDs, Keys: keys,
+		Groups: j.Table.Groups, Splits: j.Table.Splits, Weights: slices.Clone(j.Table.Weights),
 	}
 	for i, w := range d.Weights {
 		if w != w { // not given
@@ -297,15 +265,6 @@ func (j *joined) data() *experiment.Data {
 		}
 	}
 	return d
-}
-
-// spaces lists space.json of j's columns.
-func (j *joined) spaces() []json.RawMessage {
-	var all []json.RawMessage
-	for _, s := range j.sets {
-		all = append(all, s.Meta.Spaces...)
-	}
-	return all
 }
 
 func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
@@ -326,15 +285,15 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 	defer store.Close()
-	j, err := openFeatures(o.features, store)
+	j, err := features.Open(o.features, store)
 	if err != nil {
 		return err
 	}
-	defer j.matrix.Close()
-	if j.table.Labels == nil {
+	defer j.Close()
+	if j.Table.Labels == nil {
 		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COLUMN", strings.Join(o.features, ", "))
 	}
-	if err := checkReplace(out, j.spaces(), j.sources()); err != nil {
+	if err := checkReplace(out, j.Spaces(), sourcesOf(j)); err != nil {
 		return err
 	}
 
@@ -344,7 +303,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	start := time.Now()
 	fits := startStepMeter(e, &o.common, "train-head", "fits")
 	o.Progress = fits.step
-	result, err := experiment.Train(ctx, j.data(), &o.Settings)
+	result, err := experiment.Train(ctx, dataOf(j), &o.Settings)
 	fits.stop()
 	if err != nil {
 		return err
@@ -360,8 +319,8 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	for _, w := range result.Warnings {
 		e.note("%s", w.Message)
 	}
-	if j.table.Unmatched > 0 {
-		e.note("%d samples are not in every feature set and were left out", j.table.Unmatched)
+	if j.Table.Unmatched > 0 {
+		e.note("%d samples are not in every feature set and were left out", j.Table.Unmatched)
 	}
 	drawn, err := reportOf(out, f)
 	if err != nil {
@@ -390,11 +349,11 @@ func tested(t *experiment.Tests) *measure.Metrics {
 	return t.Validation
 }
 
-func newTrainSummary(out, report string, j *joined, r *experiment.Result, took time.Duration) *trainSummary {
+func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration) *trainSummary {
 	s := &trainSummary{
 		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,
-		Calibration: r.Calibration, Spread: r.Spread, Warnings: r.Warnings, Unmatched: j.table.Unmatched, Report: report,
+		Calibration: r.Calibration, Spread: r.Spread, Warnings: r.Warnings, Unmatched: j.Table.Unmatched, Report: report,
 	}
 	if m := tested(&r.Metrics); m != nil {
 		s.Baseline.Accuracy = m.Baseline.Value
