@@ -3,7 +3,6 @@ package draft
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -342,47 +341,4 @@ func TestDate(t *testing.T) {
 			t.Errorf("%s: %q, %v", epoch, got, err)
 		}
 	}
-}
-
-func ExampleWrite() {
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "report.html")
-	if err := Write(path, []byte("<p>Done.")); err != nil {
-		fmt.Printf("%s: %v\n", path, err)
-		return
-	}
-	content, err := ReadRegular(path)
-	fmt.Printf("%s %v\n", content, err)
-	// Output: <p>Done. <nil>
-}
-
-func ExampleFile() {
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.RemoveAll(dir)
-	f, err := Create(filepath.Join(dir, "rows.csv"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer f.Discard() // does nothing after Place
-	for i := range 3 {
-		fmt.Fprintf(f, "%d,%d\n", i, i*i) // Place returns the error, if there is one
-	}
-	fmt.Println(f.Place())
-	content, _ := ReadRegular(filepath.Join(dir, "rows.csv"))
-	fmt.Printf("%s", content)
-	// Output:
-	// <nil>
-	// 0,0
-	// 1,1
-	// 2,4
 }

@@ -67,7 +67,7 @@ func (f *File) Place() error {
 	}
 	file := f.file
 	f.file = nil
-	return errors.Join(try("close", file.Close), SyncFolder(filepath.Dir(f.path)))
+	return errors.Join(try("close", file.Close), syncFolder(filepath.Dir(f.path)))
 }
 
 // Discard gives the draft up and leaves nothing of it. After Place it does
@@ -110,9 +110,9 @@ func vacant(path string, kind func(fs.FileMode) bool) error {
 	return nil
 }
 
-// SyncFolder makes names that were given in a folder, or removed from it,
+// syncFolder makes names that were given in a folder, or removed from it,
 // durable.
-func SyncFolder(path string) error {
+func syncFolder(path string) error {
 	return try("sync folder", func() error {
 		d, err := os.Open(path)
 		if err != nil {

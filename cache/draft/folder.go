@@ -58,7 +58,7 @@ func (f *Folder) Place() error {
 	}
 	file := f.file
 	f.file = nil
-	return errors.Join(try("close", file.Close), SyncFolder(filepath.Dir(f.path)))
+	return errors.Join(try("close", file.Close), syncFolder(filepath.Dir(f.path)))
 }
 
 // Discard gives the draft up and removes all that is in it. After Place it
