@@ -282,3 +282,56 @@ func usesOf(f *ast.File, pkg string) []string {
 	})
 	return names
 }
+
+// light are the rooms that a program may want alone, and the modules that come
+// with each, whatever imports them; none needs a C compiler.
+var light = map[string][]string{
+	"cache":            {},
+	"cache/draft":      {},
+	"models/tensor":    {},
+	"head":             {"gonum.org/v1/gonum"},
+	"head/measure":     {"gonum.org/v1/gonum"},
+	"head/file":        {"gonum.org/v1/gonum", "google.golang.org/protobuf"},
+	"models":           {"google.golang.org/protobuf"},
+	"models/onnx":      {"google.golang.org/protobuf"},
+	"extract/image":    {"google.golang.org/protobuf"},
+	"extract/text":     {"google.golang.org/protobuf", "golang.org/x/text"},
+	"extract/source":   {"google.golang.org/protobuf", "golang.org/x/text"},
+	"extract/contract": {"google.golang.org/protobuf", "golang.org/x/text"},
+	"extract/features": nil, // those of a Parquet library
+}
+
+// TestRoomsAlonePullInLittle lists what comes with each room.
+func TestRoomsAlonePullInLittle(t *testing.T) {
+	type dependency struct {
+		ImportPath string
+		Standard   bool
+		CgoFiles   []string
+		Module     *struct{ Path string }
+	}
+	for room, modules := range light {
+		if _, err := os.Stat(filepath.Join("../..", room)); errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: there is no such room", room)
+			continue
+		}
+		cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,CgoFiles,Module", "./"+room)
+		cmd.Dir = "../.."
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v", room, err)
+		}
+		for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+			var p dependency
+			if err := d.Decode(&p); err != nil {
+				t.Fatal(err)
+			}
+			if !p.Standard && len(p.CgoFiles) > 0 {
+				t.Errorf("%s needs cgo: by %s", room, p.ImportPath)
+			}
+			if modules == nil || p.Module == nil || p.Module.Path == module || slices.Contains(modules, p.Module.Path) {
+				continue
+			}
+			t.Errorf("%s pulls in %s", room, p.ImportPath)
+		}
+	}
+}
