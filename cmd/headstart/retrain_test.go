@@ -20,6 +20,9 @@ import (
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
+// perClass is how many emoji of each of five classes layers are retrained on.
+const perClass = 30
+
 // TestRetrainingOfEachFamily retrains layers of backbones that nothing is known
 // of beside their folders, with no flag beside --tail, and takes the result
 // through every command: predict of samples and of features, evaluate, inspect
@@ -31,11 +34,11 @@ func TestRetrainingOfEachFamily(t *testing.T) {
 	}
 	p := newPlace(t)
 	classes := []string{"symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion"}
-	samples := p.samples(0, 30, classes...)
+	samples := p.samples(0, perClass, classes...)
 	for i := range samples {
 		samples[i] = samples[i][:3]
 	}
-	later := p.samples(30, 3, classes...)
+	later := p.samples(perClass, 3, classes...)
 	p.table("emoji.csv", "image,name,label", samples)
 	p.table("later.csv", "image,name,label,group", later)
 	images := "--image image --alpha white --root " + p.emoji
@@ -83,7 +86,7 @@ func (p *place) agree(t *testing.T, name, args, file string) {
 	again := probabilities(t, p.do(t, "predict "+file+all+read+" later.csv"))
 	features := probabilities(t, p.do(t, "predict "+file+all+name+".features"))
 	samples := probabilities(t, p.do(t, "predict "+file+all+read+" emoji.csv"))
-	if len(first) != 15 || len(features) != 150 {
+	if len(first) != 15 || len(features) != 5*perClass {
 		t.Fatalf("%d and %d predictions", len(first), len(features))
 	}
 	for _, x := range []struct {
@@ -99,7 +102,7 @@ func (p *place) agree(t *testing.T, name, args, file string) {
 		}
 	}
 	o := p.one(t, "evaluate --ignore-unknown-classes "+file+" "+name+".features")
-	if n := o["n"].(float64); n < 30 || n > 100 { // validation and test part
+	if n := o["n"].(float64); n < perClass || n > 3*perClass { // validation and test part
 		t.Errorf("evaluated on %v samples", n)
 	}
 	said := p.do(t, "inspect "+file)
@@ -223,7 +226,7 @@ func TestAugment(t *testing.T) {
 	p.emojiOf(t, folder, set)
 	for _, tail := range []string{"half", "all", "auto"} {
 		line := "train-head --l2 0.1 --lr 0.003 --epochs 4 --patience 4 --threads 1 --tail " + tail + " --out " + tail + ".head.onnx " + set
-		code, _, stderr := p.try(t, line+" --augment 2")
+		code, stdout, stderr := p.try(t, line+" --augment 2 --json")
 		if code != exitDone || strings.Count(stderr, "--augment 2: training images are seen as they are and as 2 views; views are decoded") != 1 {
 			t.Fatalf("%s: exit %d, %s", line, code, stderr)
 		}
@@ -233,7 +236,7 @@ func TestAugment(t *testing.T) {
 		if tail == "auto" {
 			continue
 		}
-		o, again, plain := p.one(t, line+" --augment 2"), p.one(t, line+" --augment 2"), p.one(t, line)
+		o, again, plain := objects(t, stdout)[0], p.one(t, line+" --augment 2"), p.one(t, line)
 		history := func(o object) (all []float32) { // of each epoch: the loss, and the log-loss of validation
 			list, _ := o.at("tail.history")
 			for _, e := range list.([]any) {
@@ -385,16 +388,16 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	}
 }
 
-// emojiOf extracts 30 images of each of five classes with a backbone. later.csv
+// emojiOf extracts perClass images of each of five classes with a backbone. later.csv
 // has others.
 func (p *place) emojiOf(t *testing.T, backbone, out string) {
 	t.Helper()
 	classes := []string{"symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion"}
-	samples := p.samples(0, 30, classes...)
+	samples := p.samples(0, perClass, classes...)
 	for i := range samples {
 		samples[i] = samples[i][:3]
 	}
 	p.table("emoji.csv", "image,name,label", samples)
-	p.table("later.csv", "image,name,label,group", p.samples(30, 3, classes...))
+	p.table("later.csv", "image,name,label,group", p.samples(perClass, 3, classes...))
 	p.do(t, "extract --image image --alpha white --root "+p.emoji+" --label label --backbone "+backbone+" --out "+out+" emoji.csv")
 }

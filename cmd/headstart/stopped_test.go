@@ -31,7 +31,7 @@ func retrainable(t *testing.T, names ...string) *place {
 		t.Fatal(err)
 	}
 	p := newPlace(t)
-	samples := p.samples(0, 30, "symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion")
+	samples := p.samples(0, perClass, "symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion")
 	for i := range samples {
 		samples[i] = samples[i][:3]
 	}

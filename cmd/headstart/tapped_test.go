@@ -52,7 +52,7 @@ func TestAHeadOnTapsThatWereCompared(t *testing.T) {
 		}
 		features := probabilities(t, p.do(t, "predict --probabilities --to csv x.head.onnx x+taps.features"))
 		samples := probabilities(t, p.do(t, "predict --probabilities --to csv x.head.onnx"+read+" emoji.csv"))
-		if len(features) != 150 || !maps.EqualFunc(features, samples, slices.Equal) {
+		if len(features) != 5*perClass || !maps.EqualFunc(features, samples, slices.Equal) {
 			t.Errorf("%s: samples and features are predicted otherwise", name)
 		}
 		p.fails(t, "predict x.head.onnx --tap a:mean"+read+" emoji.csv", exitUsage, "--tap a:mean", "leave the flag out")
@@ -85,7 +85,7 @@ func TestSamplesThatMoved(t *testing.T) {
 	}
 	p.do(t, "evaluate --root moved distilbert.head.onnx distilbert.features")
 	p.put("moved/emoji.csv", []byte("image,name,label\nx,y,z\n"))
-	p.fails(t, "evaluate --root moved vit.head.onnx vit.features", exitFailed, "150 of 150 samples", "--root DIR")
+	p.fails(t, "evaluate --root moved vit.head.onnx vit.features", exitFailed, fmt.Sprintf("%d of %[1]d samples", 5*perClass), "--root DIR")
 }
 
 // TestRetrainingWithACacheThatCannotBeWritten checks that activations are computed
