@@ -33,7 +33,8 @@ func (e *MovedError) Unwrap() error { return e.Err }
 // *MovedError.
 func Reread(meta *features.Meta, root string) (*source.Source, error) {
 	read := &source.Options{
-		Format: meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
+		Recorded: true,
+		Format:   meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
 		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
 	}
 	if slices.Contains(meta.Source, "-") {
