@@ -1,6 +1,11 @@
 package text
 
-import "testing"
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+)
 
 // Bytes a second, on one core: MB/s.
 func BenchmarkAppendIDs(b *testing.B) {
@@ -42,6 +47,26 @@ func BenchmarkNew(b *testing.B) {
 	for b.Loop() {
 		if _, err := New(s); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// The time for texts that are made to be slow, with and without added tokens
+// that they nearly spell out.
+func BenchmarkHostile(b *testing.B) {
+	for _, patch := range []map[string]json.RawMessage{nil, {"added_tokens": hostileAdded}} {
+		s := patched(b, patch)
+		s.MaxLen = math.MaxInt
+		tok := build(b, s)
+		for name, text := range hostile() {
+			b.Run(fmt.Sprintf("%s/%d parts replaced", name, len(patch)), func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					if _, err := tok.AppendIDs(nil, text); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

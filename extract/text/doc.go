@@ -9,18 +9,19 @@
 //     contract is put in front.
 //  2. Added tokens that are looked for in the text as it is cut it into parts
 //     (added.go).
-//  3. Each part is normalised (normalizer.go): lower-casing if the contract
-//     asks for it, then BertNormalizer: cleaning, spaces around ideographs,
-//     accents, lower-casing, in this order.
+//  3. Each part is normalised: lower-casing if the contract asks for it, then
+//     what the file says. BertNormalizer (bertnormalizer.go) does cleaning,
+//     spaces around ideographs, accents, lower-casing, in this order.
 //  4. Added tokens that are looked for in the normalised text, in their own
 //     normalised spelling, cut the parts once more.
-//  5. BertPreTokenizer makes words, WordPiece (wordpiece.go) cuts them into
-//     tokens of the vocabulary.
+//  5. The pre-tokenizer (bertpretokenizer.go) makes words, the model
+//     (wordpiece.go) cuts them into tokens of the vocabulary.
 //  6. The end is cut off so that the text's tokens and those of the template
 //     (template.go) are at most MaxLen together.
 //
-// Steps 3 and 5 run as one pass over the text, which stops when step 6 would
-// cut off all that follows.
+// components.go has the tables of what steps 3, 5 and 6 can be. Where 3 and 5
+// are Bert's, they run as one pass over the text (fused.go), which stops when
+// step 6 would cut off all that follows.
 //
 // tables.go holds what steps 3 and 5 know of Unicode. It is generated from the
 // answers of the reference (testdata/generate_tables.py), and a test compares

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"unicode/utf8"
 )
 
@@ -21,15 +20,13 @@ const (
 // A file is what a tokenizer.json says, checked. Its decoder, truncation and
 // padding have no say in ids, except for the padding's id.
 type file struct {
-	steps    steps
-	vocab    map[string]int32
-	unknown  string // unk_token
-	prefix   string // continuing_subword_prefix
-	maxChars int    // max_input_chars_per_word
-	added    []fileToken
-	around   template
-	size     int // number of ids, which are 0 to size−1
-	padID    int32
+	normalizer normalizer // nil: texts stay as they are
+	pre        preTokenizer
+	model      model
+	added      []fileToken
+	around     template
+	size       int // number of ids, which are 0 to size−1
+	padID      int32
 }
 
 // A fileToken is an added token as the file has it.
@@ -119,95 +116,28 @@ func readFile(data []byte) (*file, error) {
 		}
 	}
 	f := &file{}
-	for _, read := range []func(object) error{
-		f.readNormalizer, f.readPreTokenizer, f.readModel, f.readAdded, f.readTemplate, f.readPadding,
-	} {
-		if err := read(top); err != nil {
-			return nil, err
-		}
+	var err error
+	if f.normalizer, err = read(top, "normalizer", normalizerTypes, true); err != nil {
+		return nil, err
 	}
-	return f, nil
-}
-
-// unsupported refuses a component by name.
-func unsupported(top object, component, typ string) error {
-	if typ == "" {
-		typ = "null"
+	if f.pre, err = read(top, "pre_tokenizer", preTokenizerTypes, false); err != nil {
+		return nil, err
 	}
-	return top.errorf("%s %s is not supported yet", component, typ)
-}
-
-func (f *file) readNormalizer(top object) error {
-	typ, o, err := top.component("normalizer")
-	switch {
-	case err != nil:
-		return err
-	case typ == "":
-		return nil
-	case typ != "BertNormalizer":
-		return unsupported(top, "normalizer", typ)
+	if f.model, err = read(top, "model", modelTypes, false); err != nil {
+		return nil, err
 	}
-	err = errors.Join(
-		o.read("clean_text", &f.steps.clean),
-		o.read("handle_chinese_chars", &f.steps.cjk),
-		o.read("lowercase", &f.steps.lower),
-	)
-	f.steps.accents = f.steps.lower
-	if err == nil && o.has("strip_accents") {
-		err = o.read("strip_accents", &f.steps.accents)
+	f.size = f.model.size()
+	if err := f.readAdded(top); err != nil {
+		return nil, err
 	}
-	return err
-}
-
-func (f *file) readPreTokenizer(top object) error {
-	typ, _, err := top.component("pre_tokenizer")
-	if err == nil && typ != "BertPreTokenizer" {
-		err = unsupported(top, "pre_tokenizer", typ)
+	process, err := read(top, "post_processor", postProcessorTypes, true)
+	if err == nil && process != nil {
+		f.around, err = process(f.size)
 	}
-	return err
-}
-
-func (f *file) readModel(top object) error {
-	typ, o, err := top.component("model")
-	switch {
-	case err != nil:
-		return err
-	case typ != "WordPiece":
-		return unsupported(top, "model", typ)
+	if err != nil {
+		return nil, err
 	}
-	var chars uint64
-	var vocab map[string]uint32
-	err = errors.Join(
-		o.read("unk_token", &f.unknown),
-		o.read("continuing_subword_prefix", &f.prefix),
-		o.read("max_input_chars_per_word", &chars),
-		o.read("vocab", &vocab),
-	)
-	switch {
-	case err != nil:
-		return err
-	case chars > maxWordChars:
-		return o.errorf("max_input_chars_per_word %d: the limit is %d", chars, maxWordChars)
-	case len(vocab) == 0:
-		return o.errorf("vocab is empty")
-	case len(vocab) > maxVocab:
-		return o.errorf("vocab: %d tokens: the limit is %d", len(vocab), maxVocab)
-	}
-	f.maxChars = int(chars)
-	f.size = len(vocab)
-	f.vocab = make(map[string]int32, len(vocab))
-	tokens := make([]*string, len(vocab)) // by id
-	for token, id := range vocab {
-		if int64(id) >= int64(len(vocab)) {
-			return o.errorf("vocab: %q has id %d, but %d tokens have the ids 0 to %d", token, id, len(vocab), len(vocab)-1)
-		}
-		if tokens[id] != nil {
-			return o.errorf("vocab: %q and %q both have id %d", min(token, *tokens[id]), max(token, *tokens[id]), id)
-		}
-		tokens[id] = &token
-		f.vocab[token] = int32(id)
-	}
-	return nil
+	return f, f.readPadding(top)
 }
 
 // readAdded gives added tokens the ids that the reference does: the model's
@@ -243,7 +173,7 @@ func (f *file) readAdded(top object) error {
 		known, again := at[t.content]
 		if again {
 			t.id = f.added[known].id
-		} else if id, ok := f.vocab[t.content]; ok {
+		} else if id, ok := f.model.id(t.content); ok {
 			t.id = id
 		} else {
 			t.id = int32(f.size)
@@ -265,132 +195,19 @@ func (f *file) readAdded(top object) error {
 	return nil
 }
 
-// checkID converts an id of the file, which must be there.
-func (f *file) checkID(o object, name string, id uint32) (int32, error) {
-	if int64(id) >= int64(f.size) {
+// checkID converts an id of the file, of which there are size.
+func checkID(o object, name string, id uint32, size int) (int32, error) {
+	if int64(id) >= int64(size) {
 		return 0, o.errorf("%s: no token has id %d", name, id)
 	}
 	return int32(id), nil
-}
-
-func (f *file) readTemplate(top object) error {
-	typ, o, err := top.component("post_processor")
-	if err != nil {
-		return err
-	}
-	switch typ {
-	case "":
-		return nil
-	case "BertProcessing":
-		err := f.readPair(o, "cls", &f.around.before)
-		if err == nil {
-			err = f.readPair(o, "sep", &f.around.after)
-		}
-		f.around.beforeType, f.around.afterType = []int32{0}, []int32{0}
-		return err
-	case "TemplateProcessing":
-		return f.readSingle(o)
-	}
-	return unsupported(top, "post_processor", typ)
-}
-
-// readPair reads a BertProcessing's ["[SEP]", 102].
-func (f *file) readPair(o object, name string, ids *[]int32) error {
-	var pair []json.RawMessage
-	if err := o.read(name, &pair); err != nil {
-		return err
-	}
-	var token string
-	var id uint32
-	if len(pair) != 2 || json.Unmarshal(pair[0], &token) != nil || json.Unmarshal(pair[1], &id) != nil {
-		return o.errorf("%s is not a token and its id", name)
-	}
-	checked, err := f.checkID(o, name, id)
-	*ids = []int32{checked}
-	return err
-}
-
-// readSingle reads a TemplateProcessing's template for one text.
-func (f *file) readSingle(o object) error {
-	var single []map[string]json.RawMessage
-	if err := o.read("single", &single); err != nil {
-		return err
-	}
-	special, err := o.object("special_tokens")
-	if err != nil {
-		return err
-	}
-	t := &f.around
-	texts := 0
-	for i, fields := range single {
-		p := object{fmt.Sprintf("%s: single: piece %d", o.place, i), fields}
-		if len(fields) != 1 || !p.has("SpecialToken") && !p.has("Sequence") {
-			return p.errorf("neither a SpecialToken nor a Sequence")
-		}
-		var name string
-		if p.has("Sequence") {
-			typ, err := p.readPiece("Sequence", &name)
-			if err != nil {
-				return err
-			}
-			if name != "A" {
-				return p.errorf("Sequence %q: one text has A alone", name)
-			}
-			texts++
-			t.textType = typ
-			continue
-		}
-		typ, err := p.readPiece("SpecialToken", &name)
-		if err != nil {
-			return err
-		}
-		token, err := special.object(name)
-		if err != nil {
-			return err
-		}
-		var ids []uint32
-		if err := token.read("ids", &ids); err != nil {
-			return err
-		}
-		for _, id := range ids {
-			checked, err := f.checkID(token, "ids", id)
-			if err != nil {
-				return err
-			}
-			if texts == 0 {
-				t.before, t.beforeType = append(t.before, checked), append(t.beforeType, typ)
-			} else {
-				t.after, t.afterType = append(t.after, checked), append(t.afterType, typ)
-			}
-		}
-	}
-	if texts != 1 {
-		return o.errorf("single: the text stands there %d times: once is supported", texts)
-	}
-	return nil
-}
-
-// readPiece reads one piece of a template: its id and type id.
-func (o object) readPiece(name string, id *string) (int32, error) {
-	in, err := o.object(name)
-	if err != nil {
-		return 0, err
-	}
-	var typ uint32
-	if err := errors.Join(in.read("id", id), in.read("type_id", &typ)); err != nil {
-		return 0, err
-	}
-	if typ > math.MaxInt32 {
-		return 0, in.errorf("type_id %d: the limit is %d", typ, math.MaxInt32)
-	}
-	return int32(typ), nil
 }
 
 // readPadding finds the id that fills up rows: the padding's own, else that of
 // [PAD], else 0. A mask hides it, so that it need only be in the vocabulary.
 func (f *file) readPadding(top object) error {
 	if !top.has("padding") {
-		f.padID = f.vocab["[PAD]"]
+		f.padID, _ = f.model.id("[PAD]")
 		for _, t := range f.added {
 			if t.content == "[PAD]" {
 				f.padID = t.id
@@ -406,7 +223,7 @@ func (f *file) readPadding(top object) error {
 	if err := o.read("pad_id", &id); err != nil {
 		return err
 	}
-	f.padID, err = f.checkID(o, "pad_id", id)
+	f.padID, err = checkID(o, "pad_id", id, f.size)
 	return err
 }
 

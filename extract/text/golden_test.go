@@ -126,7 +126,7 @@ func script(text string) string {
 func TestGolden(t *testing.T) {
 	tok := build(t, spec(t))
 	texts := golden(t)
-	var read scanner
+	var read scratch
 	differ, real, scripts := 0, 0, map[string]int{}
 	for _, g := range texts {
 		if g.Kind == "real" {
@@ -141,7 +141,7 @@ func TestGolden(t *testing.T) {
 				t.Errorf("%s: %.300q\n got %v\nwant %v", g.Kind, g.Text, got, g.IDs)
 			}
 		}
-		if normal := tok.rewrite.appendTo(nil, repair(g.Text), &read); crc32.ChecksumIEEE(normal) != g.Normal {
+		if normal := tok.normalizer.appendTo(nil, repair(g.Text), &read); crc32.ChecksumIEEE(normal) != g.Normal {
 			t.Errorf("%s: %.300q: normalised to %.300q, unlike the reference", g.Kind, g.Text, normal)
 		}
 		types := tok.AppendTypeIDs(nil, len(got))

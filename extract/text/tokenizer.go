@@ -16,11 +16,12 @@ const Impl = "text/1"
 
 // A Tokenizer turns texts into token ids. It is safe for concurrent use.
 type Tokenizer struct {
-	raw        *addedSet   // looked for in the text as it is
-	normalized *addedSet   // looked for in the normalised text
-	rewrite    *normalizer // of a text
-	keep       *normalizer // of a text that is normalised already
-	model      *wordPiece
+	raw        *addedSet // looked for in the text as it is
+	normalized *addedSet // looked for in the normalised text
+	normalizer normalizer
+	pre        preTokenizer
+	model      model
+	fused      *fused // the same three in one pass, where they are Bert's; nil: they are not
 	around     template
 	padID      int32
 	maxLen     int
@@ -48,18 +49,24 @@ func New(spec *models.TextSpec) (*Tokenizer, error) {
 	if !utf8.ValidString(spec.Prefix) {
 		return nil, fmt.Errorf("text: prefix %q is not valid UTF-8", spec.Prefix)
 	}
-	f.steps.lowerFirst = spec.Lowercase
 	t := &Tokenizer{
 		raw:        newAddedSet(),
 		normalized: newAddedSet(),
-		rewrite:    newNormalizer(f.steps),
-		keep:       newNormalizer(steps{}),
-		model:      newWordPiece(f.vocab, f.unknown, f.prefix, f.maxChars),
+		normalizer: f.normalizer,
+		pre:        f.pre,
+		model:      f.model,
 		around:     f.around,
 		padID:      f.padID,
 		maxLen:     min(spec.MaxLen, math.MaxInt/2), // so that sums do not overflow
 		prefix:     spec.Prefix,
 	}
+	if t.normalizer == nil {
+		t.normalizer = newBertNormalizer(steps{}) // of which no part is on
+	}
+	if spec.Lowercase {
+		t.normalizer = lowerFirst(t.normalizer)
+	}
+	t.fused = fuse(t.normalizer, t.pre, t.model)
 	t.scratch.New = func() any { return new(scratch) }
 	return t, t.add(f.added)
 }
@@ -68,12 +75,12 @@ func New(spec *models.TextSpec) (*Tokenizer, error) {
 // text if a token normalises to nothing, and takes one of two tokens by chance
 // if they normalise to the same.
 func (t *Tokenizer) add(tokens []fileToken) error {
-	var s scanner
+	var s scratch
 	for i := range tokens {
 		f := &tokens[i]
 		set, content := t.raw, f.content
 		if f.normalized {
-			set, content = t.normalized, string(t.rewrite.appendTo(nil, f.content, &s))
+			set, content = t.normalized, string(t.normalizer.appendTo(nil, f.content, &s))
 		}
 		if content == "" {
 			return fmt.Errorf("text: tokenizer.json: added_tokens: %q normalises to nothing", f.content)
@@ -131,10 +138,10 @@ func (t *Tokenizer) appendText(dst []int32, text string, limit int, s *scratch) 
 	raw := splitter{set: t.raw, text: text}
 	for len(dst) < limit {
 		before, token := raw.next()
-		if t.normalized.empty() {
-			dst, err = t.appendWords(dst, t.rewrite, before, limit, s)
+		if t.fused != nil && t.normalized.empty() {
+			dst, err = t.fused.appendIDs(dst, before, limit, s)
 		} else {
-			dst, err = t.appendNormalized(dst, before, limit, s)
+			dst, err = t.appendStaged(dst, before, limit, s)
 		}
 		if err != nil || token == nil {
 			return dst, err
@@ -144,104 +151,31 @@ func (t *Tokenizer) appendText(dst []int32, text string, limit int, s *scratch) 
 	return dst, nil
 }
 
-// appendNormalized does what appendText does with a text between added tokens
-// if others have to be looked for once it is normalised.
-func (t *Tokenizer) appendNormalized(dst []int32, text string, limit int, s *scratch) ([]int32, error) {
-	s.normal = t.rewrite.appendTo(s.normal[:0], text, &s.scanner)
-	var err error
+// appendStaged does what appendText does with a text between added tokens, one
+// stage after the other.
+func (t *Tokenizer) appendStaged(dst []int32, text string, limit int, s *scratch) ([]int32, error) {
+	s.normal = t.normalizer.appendTo(s.normal[:0], text, s)
 	normal := splitter{set: t.normalized, text: string(s.normal)}
 	for len(dst) < limit {
 		before, token := normal.next()
-		dst, err = t.appendWords(dst, t.keep, before, limit, s)
-		if err != nil || token == nil {
-			return dst, err
+		s.words = t.pre.appendTo(words{s.words.bytes[:0], s.words.ends[:0]}, before)
+		start := 0
+		for _, end := range s.words.ends {
+			if len(dst) >= limit {
+				break
+			}
+			var err error
+			if dst, err = t.model.appendTo(dst, s.words.bytes[start:end]); err != nil {
+				return dst, err
+			}
+			start = end
+		}
+		if token == nil {
+			break
 		}
 		dst = append(dst, token.id)
 	}
 	return dst, nil
-}
-
-// appendWords normalises text by n, cuts it into words as BertPreTokenizer
-// does (white space removed, each punctuation by itself) and appends the ids
-// of the words until dst has limit ids.
-func (t *Tokenizer) appendWords(dst []int32, n *normalizer, text string, limit int, s *scratch) ([]int32, error) {
-	var err error
-	w := word{bytes: s.word[:0], most: t.model.maxChars}
-	defer func() { s.word = w.bytes }()
-	s.reset(n, text)
-	for len(dst) < limit {
-		var r rune
-		k := space // the end of the text ends its last word
-		more := true
-		if s.idle() && s.pos < len(text) && text[s.pos] < utf8.RuneSelf {
-			s.pos = w.fold(n, text, s.pos)
-			if s.pos == len(text) || text[s.pos] >= utf8.RuneSelf {
-				continue
-			}
-			p := &n.ascii[text[s.pos]]
-			s.pos++
-			r, k = p.r, p.kind
-		} else if r, k, more = s.next(); !more {
-			k = space
-		}
-		switch k {
-		case inWord:
-			w.add(r)
-			continue
-		case dropped:
-			continue
-		}
-		if w.chars > 0 {
-			if dst, err = t.model.appendIDs(dst, w.bytes, w.chars); err != nil {
-				return dst, err
-			}
-			w.clear()
-		}
-		if k != space {
-			w.add(r)
-			if dst, err = t.model.appendIDs(dst, w.bytes, w.chars); err != nil {
-				return dst, err
-			}
-			w.clear()
-		}
-		if !more {
-			break
-		}
-	}
-	return dst, nil
-}
-
-// A word grows by code points. Once it has more than most, only their number
-// is kept.
-type word struct {
-	bytes []byte
-	chars int
-	most  int
-}
-
-func (w *word) clear() { w.bytes, w.chars = w.bytes[:0], 0 }
-
-func (w *word) add(r rune) {
-	w.chars++
-	if w.chars <= w.most {
-		w.bytes = utf8.AppendRune(w.bytes, r)
-	}
-}
-
-// fold adds the ASCII of text from byte i on that goes on with a word and
-// returns where that ends.
-func (w *word) fold(n *normalizer, text string, i int) int {
-	for ; i < len(text); i++ {
-		c := n.fold[text[i]]
-		if c == 0 {
-			break
-		}
-		w.chars++
-		if w.chars <= w.most {
-			w.bytes = append(w.bytes, c)
-		}
-	}
-	return i
 }
 
 // A scratch is the memory of one AppendIDs.
@@ -249,12 +183,13 @@ type scratch struct {
 	scanner
 	word   []byte
 	normal []byte
+	words  words
 }
 
 // put gives scratch memory back, unless an unusual text has blown it up.
 func (t *Tokenizer) put(s *scratch) {
 	const most = 1 << 16
-	if cap(s.queue) <= most && cap(s.sorted) <= most && cap(s.normal) <= most {
+	if cap(s.queue) <= most && cap(s.sorted) <= most && cap(s.normal) <= most && cap(s.words.bytes) <= most && cap(s.words.ends) <= most {
 		s.reset(nil, "")
 		t.scratch.Put(s)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -24,10 +23,7 @@ func TestTruncation(t *testing.T) {
 	for _, g := range golden(t) {
 		all := encode(t, whole, g.Text)
 		for _, tok := range cut {
-			want := all
-			if len(want) > tok.maxLen {
-				want = append(slices.Clone(want[:tok.maxLen-1]), want[len(want)-1])
-			}
+			want := encodeAtMost(all, tok.maxLen)
 			if got := encode(t, tok, g.Text); !slices.Equal(got, want) {
 				t.Fatalf("at most %d: %.300q\n got %v\nwant %v", tok.maxLen, g.Text, got, want)
 			}
@@ -56,11 +52,12 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// Texts of a mebibyte that are made to be slow are not.
-func TestHostile(t *testing.T) {
+// hostile are texts of a mebibyte that are made to be slow. BenchmarkHostile says
+// how fast they are; quadratic time would be minutes for each.
+func hostile() map[string]string {
 	const size = 1 << 20
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
-	texts := map[string]string{
+	return map[string]string{
 		"one word":                     fill("a"),
 		"one word of two bytes":        fill("é"),
 		"words that fail at their end": fill(strings.Repeat("a", 98) + "\u0378 "),
@@ -79,21 +76,20 @@ func TestHostile(t *testing.T) {
 		"special":                      fill("[SEP]"),
 		"not UTF-8":                    fill("\xf0\x9f\x98"),
 	}
-	added := json.RawMessage(`[
-		{"id":30522,"content":"aaaaaaaab","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":false},
-		{"id":30523,"content":"[[[[[[[[]","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}]`)
-	for _, patch := range []map[string]json.RawMessage{nil, {"added_tokens": added}} {
+}
+
+// hostileAdded are added tokens that hostile texts nearly spell out.
+var hostileAdded = json.RawMessage(`[
+	{"id":30522,"content":"aaaaaaaab","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":false},
+	{"id":30523,"content":"[[[[[[[[]","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}]`)
+
+func TestHostile(t *testing.T) {
+	for _, patch := range []map[string]json.RawMessage{nil, {"added_tokens": hostileAdded}} {
 		s := patched(t, patch)
 		s.MaxLen = math.MaxInt // nothing is left unread
 		tok := build(t, s)
-		for name, text := range texts {
-			start := time.Now()
-			ids := encode(t, tok, text)
-			// It takes up to 0.3 s; quadratic time would be minutes.
-			if d := time.Since(start); d > 5*time.Second {
-				t.Errorf("%s, %d parts replaced: %v", name, len(patch), d)
-			}
-			if len(ids) < 2 {
+		for name, text := range hostile() {
+			if ids := encode(t, tok, text); len(ids) < 2 {
 				t.Errorf("%s: %d ids", name, len(ids))
 			}
 		}

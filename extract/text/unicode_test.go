@@ -41,8 +41,8 @@ func TestComponents(t *testing.T) {
 	}
 	// A string's end is marked by a byte that UTF-8 never has.
 	rewritten := func(s steps) func([]byte, rune) []byte {
-		n := newNormalizer(s)
-		var read scanner
+		n := newBertNormalizer(s)
+		var read scratch
 		return func(dst []byte, r rune) []byte {
 			return append(n.appendTo(dst, string(r), &read), 0xFF)
 		}

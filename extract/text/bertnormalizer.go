@@ -1,18 +1,19 @@
 package text
 
 import (
+	"errors"
 	"slices"
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 )
 
-// A normalizer rewrites a text and says at every code point how it separates
-// words. All steps but the reordering of combining marks work on each code
+// A bertNormalizer is the normalizer BertNormalizer, and says at every code
+// point, too, how that separates words. All steps but the reordering of combining marks work on each code
 // point by itself, so a code point's way through all of them is computed once
 // and kept, 256 code points a page, pages made when first needed. It is safe
 // for concurrent use.
-type normalizer struct {
+type bertNormalizer struct {
 	steps steps
 	ascii [utf8.RuneSelf]piece // what an ASCII code point becomes: always one piece
 	fold  [256]byte            // what an ASCII byte that goes on with a word becomes; 0 for every other byte
@@ -62,8 +63,8 @@ type entry struct {
 	kind kind
 }
 
-func newNormalizer(s steps) *normalizer {
-	n := &normalizer{steps: s}
+func newBertNormalizer(s steps) *bertNormalizer {
+	n := &bertNormalizer{steps: s}
 	for c := range rune(utf8.RuneSelf) {
 		p := piece{kind: dropped}
 		if ps := n.become(c); len(ps) == 1 {
@@ -78,7 +79,7 @@ func newNormalizer(s steps) *normalizer {
 }
 
 // lookup returns what r becomes, and its pieces if they are several.
-func (n *normalizer) lookup(r rune) (entry, []piece) {
+func (n *bertNormalizer) lookup(r rune) (entry, []piece) {
 	p := n.pages[r>>pageBits].Load()
 	if p == nil {
 		p = n.newPage(r >> pageBits << pageBits)
@@ -92,7 +93,7 @@ func (n *normalizer) lookup(r rune) (entry, []piece) {
 }
 
 // newPage computes the page that begins at code point lo.
-func (n *normalizer) newPage(lo rune) *page {
+func (n *bertNormalizer) newPage(lo rune) *page {
 	p := &page{}
 	for i := range p.entries {
 		switch ps := n.become(lo + rune(i)); {
@@ -111,7 +112,7 @@ func (n *normalizer) newPage(lo rune) *page {
 }
 
 // become takes r through all steps.
-func (n *normalizer) become(r rune) []piece {
+func (n *bertNormalizer) become(r rune) []piece {
 	var out []piece
 	first := []rune{r}
 	if n.steps.lowerFirst {
@@ -160,20 +161,25 @@ func (n *normalizer) become(r rune) []piece {
 	return out
 }
 
-// kindOf says how a code point of a normalised text separates words: the
-// BertPreTokenizer.
-func kindOf(r rune) kind {
-	switch {
-	case unicode.Is(whitespace, r):
-		return space
-	case unicode.Is(punctuation, r):
-		return isolated
+// readBertNormalizer is the entry of BertNormalizer.
+func readBertNormalizer(o object) (normalizer, error) {
+	var s steps
+	err := errors.Join(
+		o.read("clean_text", &s.clean),
+		o.read("handle_chinese_chars", &s.cjk),
+		o.read("lowercase", &s.lower),
+	)
+	s.accents = s.lower
+	if err == nil && o.has("strip_accents") {
+		err = o.read("strip_accents", &s.accents)
 	}
-	return inWord
+	if err != nil {
+		return nil, err
+	}
+	return newBertNormalizer(s), nil
 }
 
-// appendTo appends the normalised text to dst, using s to read it.
-func (n *normalizer) appendTo(dst []byte, text string, s *scanner) []byte {
+func (n *bertNormalizer) appendTo(dst []byte, text string, s *scratch) []byte {
 	s.reset(n, text)
 	for {
 		r, k, ok := s.next()
@@ -190,10 +196,10 @@ func (n *normalizer) appendTo(dst []byte, text string, s *scanner) []byte {
 	}
 }
 
-// A scanner reads a text as a normalizer rewrites it, one code point at a
+// A scanner reads a text as a bertNormalizer rewrites it, one code point at a
 // time.
 type scanner struct {
-	n      *normalizer
+	n      *bertNormalizer
 	text   string // valid UTF-8
 	pos    int    // bytes of text that are read
 	queue  []piece
@@ -201,7 +207,7 @@ type scanner struct {
 	sorted []piece
 }
 
-func (s *scanner) reset(n *normalizer, text string) {
+func (s *scanner) reset(n *bertNormalizer, text string) {
 	s.n, s.text, s.pos = n, text, 0
 	s.queue, s.head = s.queue[:0], 0
 }
@@ -288,4 +294,25 @@ func (s *scanner) order(run []piece) {
 		run[at[p.class]] = p
 		at[p.class]++
 	}
+}
+
+// lowerFirst returns a normalizer that lower-cases a text before n does its
+// work: what do_lower_case of sentence_bert_config.json asks for.
+func lowerFirst(n normalizer) normalizer {
+	if bert, ok := n.(*bertNormalizer); ok {
+		s := bert.steps
+		s.lowerFirst = true
+		return newBertNormalizer(s)
+	}
+	return lowered{newBertNormalizer(steps{lower: true}), n}
+}
+
+// lowered is a normalizer that gets its text in lower case.
+type lowered struct {
+	lower *bertNormalizer
+	then  normalizer
+}
+
+func (n lowered) appendTo(dst []byte, text string, s *scratch) []byte {
+	return n.then.appendTo(dst, string(n.lower.appendTo(nil, text, s)), s)
 }

@@ -1,0 +1,140 @@
+package text
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ofType is a component of each type, as a tokenizer.json has it.
+var ofType = map[string]string{
+	"normalizer BertNormalizer":         parts()["normalizer"],
+	"pre_tokenizer BertPreTokenizer":    parts()["pre_tokenizer"],
+	"model WordPiece":                   parts()["model"],
+	"post_processor BertProcessing":     `{"type":"BertProcessing","sep":["a",1],"cls":["[UNK]",0]}`,
+	"post_processor TemplateProcessing": `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`,
+}
+
+// Walks the tables: each component that has an entry is read from its JSON.
+func TestComponentTables(t *testing.T) {
+	var known []string
+	for kind, types := range map[string][]string{
+		"normalizer":     slices.Collect(maps.Keys(normalizerTypes)),
+		"pre_tokenizer":  slices.Collect(maps.Keys(preTokenizerTypes)),
+		"model":          slices.Collect(maps.Keys(modelTypes)),
+		"post_processor": slices.Collect(maps.Keys(postProcessorTypes)),
+	} {
+		for _, typ := range types {
+			name := kind + " " + typ
+			known = append(known, name)
+			p := parts()
+			if p[kind] = ofType[name]; p[kind] == "" {
+				t.Errorf("%s: the test has none", name)
+				continue
+			}
+			if _, err := New(small(join(p))); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			p[kind] = strings.Replace(p[kind], typ, typ+"s", 1)
+			if _, err := New(small(join(p))); err == nil || !strings.Contains(err.Error(), name+"s is not supported yet") {
+				t.Errorf("%ss: %v", name, err)
+			}
+		}
+	}
+	if len(known) != len(ofType) {
+		t.Errorf("the tables have %q", known)
+	}
+}
+
+// Components for the test: what a new one has to be.
+type (
+	reversed struct{}
+	atCommas struct{}
+	letters  struct{}
+)
+
+func (reversed) appendTo(dst []byte, text string, _ *scratch) []byte {
+	for i := range len(text) {
+		dst = append(dst, text[len(text)-1-i])
+	}
+	return dst
+}
+
+func (atCommas) appendTo(dst words, text string) words {
+	for word := range strings.SplitSeq(text, ",") {
+		dst.bytes = append(dst.bytes, word...)
+		dst.ends = append(dst.ends, len(dst.bytes))
+	}
+	return dst
+}
+
+func (letters) appendTo(dst []int32, word []byte) ([]int32, error) {
+	for _, c := range bytes.ToLower(word) {
+		dst = append(dst, int32(c-'a'))
+	}
+	return append(dst, 26), nil
+}
+
+func (letters) id(token string) (int32, bool) { return 26, token == "." }
+func (letters) size() int                     { return 27 }
+
+// A component with an entry is used, with the others' work around it: added
+// tokens, truncation, lower case, the template.
+func TestANewComponentIsOneEntry(t *testing.T) {
+	normalizerTypes["Reversed"] = func(object) (normalizer, error) { return reversed{}, nil }
+	preTokenizerTypes["AtCommas"] = func(object) (preTokenizer, error) { return atCommas{}, nil }
+	modelTypes["Letters"] = func(object) (model, error) { return letters{}, nil }
+	postProcessorTypes["End"] = func(object) (postProcessor, error) {
+		return func(size int) (template, error) {
+			return template{after: []int32{int32(size) - 1}, afterType: []int32{5}}, nil
+		}, nil
+	}
+	defer delete(normalizerTypes, "Reversed")
+	defer delete(preTokenizerTypes, "AtCommas")
+	defer delete(modelTypes, "Letters")
+	defer delete(postProcessorTypes, "End")
+	p := parts()
+	p["normalizer"], p["pre_tokenizer"], p["model"], p["post_processor"] = `{"type":"Reversed"}`, `{"type":"AtCommas"}`, `{"type":"Letters"}`, `{"type":"End"}`
+	p["added_tokens"] = `[{"id":27,"content":"|","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
+		{"id":28,"content":"=-","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false}]`
+	s := small(join(p))
+	tok := build(t, s)
+	if tok.fused != nil {
+		t.Fatal("these are not Bert's stages")
+	}
+	for text, want := range map[string][]int32{
+		"ab,c":       {2, 26, 1, 0, 26, 28},
+		"ab|c":       {1, 0, 26, 27, 2, 26, 28},
+		"b=-a":       {0, 26, 28, 1, 26, 28},
+		"abcdefghij": {9, 8, 7, 6, 5, 4, 3, 28},
+	} {
+		ids := encode(t, tok, text)
+		if !slices.Equal(ids, want) {
+			t.Errorf("%q: %v, want %v", text, ids, want)
+		}
+		if types := tok.AppendTypeIDs(nil, len(ids)); types[len(ids)-1] != 5 {
+			t.Errorf("%q: types %v", text, types)
+		}
+	}
+	s.Lowercase = true
+	if got := string(build(t, s).normalizer.appendTo(nil, "AbÉ", new(scratch))); got != "\xa9\xc3ba" {
+		t.Errorf("lower-cased first: %q", got)
+	}
+}
+
+// Bert's stages one after the other give what they give in one pass.
+func TestStagedIsFused(t *testing.T) {
+	staged := build(t, spec(t))
+	if staged.fused == nil {
+		t.Fatal("Bert's stages are not one pass")
+	}
+	staged.fused = nil
+	for _, g := range golden(t) {
+		ids, err := staged.AppendIDs(nil, g.Text)
+		if err != nil || !slices.Equal(ids, g.IDs) {
+			t.Fatalf("%.300q: %v, %v, want %v", g.Text, ids, err, g.IDs)
+		}
+	}
+}
