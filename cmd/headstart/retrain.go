@@ -36,9 +36,9 @@ type retraining struct {
 	space *cache.Space
 
 	spec    *models.Spec
-	tails   *tails
+	places  *retrain.Places
 	taps    *features.Joined // with more taps beside the features; nil without
-	asked   []*tail          // to be retrained, from few layers to all
+	asked   []*retrain.Place // to be retrained, from few layers to all
 	library *runtime.Library
 	feeds   map[string]*feed.Feed // by cut
 	closers []func() error
@@ -57,7 +57,7 @@ type outcome struct {
 // attempt is what one way to train came to with one seed.
 type attempt struct {
 	name   string
-	tail   *tail              // nil: a head alone
+	tail   *retrain.Place     // nil: a head alone
 	result *experiment.Result // measured on validation and test part
 	run    *retrain.Result    // nil for a head alone
 	took   time.Duration
@@ -111,17 +111,17 @@ func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 	if r.augment > 0 && r.spec.Modality != models.Image {
 		return usagef("--augment %d: only images have views; %s is of texts", r.augment, r.features[0])
 	}
-	if r.tails, err = newTails(r.spec); err != nil {
-		return err
+	if r.places, err = retrain.NewPlaces(r.spec); err != nil {
+		return ofTail(err)
 	}
 	if r.tail == "auto" {
-		r.asked = r.tails.candidates()
+		r.asked = r.places.Candidates()
 	} else {
-		one, err := r.tails.named(r.tail)
+		one, err := r.places.Find(r.tail)
 		if err != nil {
-			return err
+			return ofTail(err)
 		}
-		r.asked = []*tail{one}
+		r.asked = []*retrain.Place{one}
 	}
 	if r.Split == nil && !slices.ContainsFunc(r.j.Table.Splits, func(s string) bool { return s != "" }) {
 		r.Split = &experiment.Split{Train: 0.6, Validation: 0.2, Test: 0.2}
@@ -148,7 +148,7 @@ func (r *retraining) sayViews() {
 		return
 	}
 	does := "decoded"
-	if slices.ContainsFunc(r.asked, func(t *tail) bool { return t.cut != "" }) {
+	if slices.ContainsFunc(r.asked, func(t *retrain.Place) bool { return t.Cut != "" }) {
 		does = "decoded and run through the layers that are not retrained"
 	}
 	r.env.note("--augment %d: training images are seen as they are and as %s; views are %s when an epoch needs them, and up to %s of that held in memory", r.augment, counted(r.augment, "view"), does, bytesOf(uint64(r.held())))
@@ -216,17 +216,17 @@ func (r *retraining) fitHead(ctx context.Context, name string, j *features.Joine
 // retrain retrains a tail, starting from the head. With --tail auto a tail that
 // cannot be retrained is left out, with a note: the result is then nil. A training
 // that was stopped before anything was measured is ctx's error.
-func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed uint64) (*attempt, error) {
+func (r *retraining) retrain(ctx context.Context, t *retrain.Place, plain *attempt, seed uint64) (*attempt, error) {
 	began := time.Now()
 	feed, err := r.feed(ctx, t)
 	if err != nil {
-		return nil, t.wrap(err)
+		return nil, fmt.Errorf("--tail %s: %w", t.Name, err)
 	}
 	if r.Repeat <= 1 {
-		defer delete(r.feeds, t.cut) // and with it what it holds in memory
+		defer delete(r.feeds, t.Cut) // and with it what it holds in memory
 	}
 	d := r.data(feed, plain.result)
-	network := r.tails.network(t)
+	network := r.places.Network(t)
 	network.Normalize = network.Normalize || r.L2Normalize
 	metric := r.Metric
 	truth := plain.result.LabelsOf(r.j.Table.Labels, plain.result.Parts[1])
@@ -244,27 +244,27 @@ func (r *retraining) retrain(ctx context.Context, t *tail, plain *attempt, seed 
 	}
 	s.Checkpoint = fmt.Sprintf("%s.%.8s.checkpoint", r.out, s.Fingerprint)
 	r.checkpoints = append(r.checkpoints, s.Checkpoint)
-	meter := startTailMeter(r.env, &r.common, t.name)
+	meter := startTailMeter(r.env, &r.common, t.Name)
 	s.Progress = meter.step
 	run, err := retrain.Train(ctx, r.library, network, d, start, s)
 	meter.stop()
 	if err != nil {
 		if r.tail == "auto" && ctx.Err() == nil && (errors.Is(err, grad.ErrUnsupported) || errors.Is(err, grad.ErrShared) || errors.Is(err, retrain.ErrMemory)) {
-			r.env.note("--tail %s is left out: %v", t.name, err)
+			r.env.note("--tail %s is left out: %v", t.Name, err)
 			return nil, nil
 		}
-		return nil, t.wrap(err)
+		return nil, fmt.Errorf("--tail %s: %w", t.Name, err)
 	}
 	if run.Resumed > 0 {
-		r.env.note("--tail %s went on at step %d of an earlier run, from %s", t.name, run.Resumed, s.Checkpoint)
+		r.env.note("--tail %s went on at step %d of an earlier run, from %s", t.Name, run.Resumed, s.Checkpoint)
 	}
 	switch {
 	case run.Status == "diverged":
-		r.env.note("--tail %s stopped: %s", t.name, run.Problem)
+		r.env.note("--tail %s stopped: %s", t.Name, run.Problem)
 	case run.Status == "interrupted" && len(run.Epochs) == 0:
 		return nil, ctx.Err()
 	}
-	a := &attempt{name: t.name, tail: t, run: run, took: time.Since(began)}
+	a := &attempt{name: t.Name, tail: t, run: run, took: time.Since(began)}
 	logits := run.Logits
 	for k := range logits {
 		logits[k] = plain.result.Widen(logits[k])
@@ -305,10 +305,10 @@ func (f fed) FillTo(ctx context.Context, inputs []tensor.View, rows, views []int
 }
 
 // fingerprint is the digest of all that decides how a training goes.
-func (r *retraining) fingerprint(t *tail, d *retrain.Data, start *retrain.Head, s *retrain.Settings) (string, error) {
+func (r *retraining) fingerprint(t *retrain.Place, d *retrain.Data, start *retrain.Head, s *retrain.Settings) (string, error) {
 	digest := sha256.New()
 	err := json.NewEncoder(digest).Encode(map[string]any{
-		"data": r.j.Digest(), "parts": d.Parts, "space": r.space.Fingerprint(), "cut": t.cut, "dtype": r.dtype, "normalize": r.L2Normalize,
+		"data": r.j.Digest(), "parts": d.Parts, "space": r.space.Fingerprint(), "cut": t.Cut, "dtype": r.dtype, "normalize": r.L2Normalize,
 		"metric": r.Metric, "batch": s.BatchSize, "epochs": s.Epochs, "patience": s.Patience, "rate": s.LearningRate, "weight decay": s.WeightDecay,
 		"layer decay": s.LayerDecay, "warm-up": s.Warmup, "clip": s.Clip, "label smoothing": s.LabelSmoothing, "seed": s.Seed, "views": d.Views,
 	})
@@ -329,20 +329,16 @@ func (r *retraining) reading() (*source.Source, error) { return r.again.reading(
 func (r *retraining) held() int64 { return r.memory / 2 / int64(max(len(r.asked), 1)) }
 
 // feed gives what the network behind a cut is fed.
-func (r *retraining) feed(ctx context.Context, t *tail) (*feed.Feed, error) {
-	if f := r.feeds[t.cut]; f != nil {
+func (r *retraining) feed(ctx context.Context, t *retrain.Place) (*feed.Feed, error) {
+	if f := r.feeds[t.Cut]; f != nil {
 		return f, nil
 	}
-	o := &feed.Options{Cut: t.cut, Shape: t.shape, Threads: r.threads, Memory: r.held()}
+	o := &feed.Options{Cut: t.Cut, Shape: t.Shape, Threads: r.threads, Memory: r.held()}
 	spec := r.spec
-	if t.cut != "" {
+	if t.Cut != "" {
 		cut := *r.spec
 		spec = &cut
-		pooling := t.anyPooling()
-		if t.cacheable() {
-			pooling = "flat"
-		}
-		if err := spec.SetTaps([]string{t.cut + ":" + pooling}); err != nil {
+		if err := spec.SetTaps([]string{t.Cut + ":" + t.Pooling()}); err != nil {
 			return nil, err
 		}
 		spec.Taps[0].DType = r.dtype
@@ -351,7 +347,7 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*feed.Feed, error) {
 			return nil, err
 		}
 		r.closers = append(r.closers, backbone.Close)
-		if t.cacheable() {
+		if t.Cacheable() {
 			if o.Cached, err = r.activations(ctx, t, spec, backbone); err != nil {
 				return nil, err
 			}
@@ -360,7 +356,7 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*feed.Feed, error) {
 			o.Prefix = backbone
 		}
 		if o.Cached == nil {
-			r.env.note("--tail %s: the activations at %s %s; they are computed when they are needed, and up to %s of them held in memory", t.name, t.cut, r.whyNotCached(t), bytesOf(uint64(o.Memory)))
+			r.env.note("--tail %s: the activations at %s %s; they are computed when they are needed, and up to %s of them held in memory", t.Name, t.Cut, r.whyNotCached(t), bytesOf(uint64(o.Memory)))
 		}
 	}
 	src, err := r.reading()
@@ -372,15 +368,15 @@ func (r *retraining) feed(ctx context.Context, t *tail) (*feed.Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.feeds[t.cut] = f
+	r.feeds[t.Cut] = f
 	return f, nil
 }
 
-func (r *retraining) whyNotCached(t *tail) string {
-	if t.cacheable() {
+func (r *retraining) whyNotCached(t *retrain.Place) string {
+	if t.Cacheable() {
 		return "cannot be kept, since the cache cannot be written"
 	}
-	if slices.Contains(t.shape[1:], -1) {
+	if !t.Fixed() {
 		return "have no fixed shape that could be cached"
 	}
 	return "are more than 1,048,576 numbers a sample, too many for the cache"
@@ -388,7 +384,7 @@ func (r *retraining) whyNotCached(t *tail) string {
 
 // activations puts the activations at a cut into the cache, as far as they are
 // not there, and returns a reader of them; nil if the cache cannot be written.
-func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec, backbone *runtime.Lazy) (feed.Rows, error) {
+func (r *retraining) activations(ctx context.Context, t *retrain.Place, spec *models.Spec, backbone *runtime.Lazy) (feed.Rows, error) {
 	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
@@ -398,7 +394,7 @@ func (r *retraining) activations(ctx context.Context, t *tail, spec *models.Spec
 		return nil, err
 	}
 	if reader == nil {
-		r.env.note("--tail %s: the activations of %s samples at %s are computed, %s a sample in the cache", t.name, count(int64(n)), t.cut, bytesOf(rowBytes(space)))
+		r.env.note("--tail %s: the activations of %s samples at %s are computed, %s a sample in the cache", t.Name, count(int64(n)), t.Cut, bytesOf(rowBytes(space)))
 		err := r.again.embed(ctx, spec, backbone)
 		if errors.Is(err, errUnwritable) {
 			return nil, nil
@@ -447,9 +443,10 @@ func (r *retraining) addTaps(ctx context.Context) error {
 	const layers = 3
 	own := r.spec.Taps[0]
 	names := []string{own.Output + ":" + own.Pooling}
-	for _, i := range r.tails.ends[max(len(r.tails.ends)-layers, 0):] {
-		name := r.tails.cuts[i].Tensor
-		if r.spec.Image != nil && len(r.tails.shapes[name]) == 3 {
+	ends := r.places.Ends()
+	for _, end := range ends[max(len(ends)-layers, 0):] {
+		name := end.Cut
+		if r.spec.Image != nil && len(end.Shape) == 3 {
 			name += ":mean" // over the tokens of an image, for which no pooling goes without saying
 		}
 		names = append(names, name)

@@ -297,12 +297,12 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	if spec.Image != nil {
 		spec.Image.Alpha = "white"
 	}
-	tails, err := newTails(spec)
+	places, err := retrain.NewPlaces(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tail, err := tails.named("half")
-	if err != nil || tail.cut == "" {
+	tail, err := places.Find("half")
+	if err != nil || tail.Cut == "" {
 		t.Fatalf("%+v, %v", tail, err)
 	}
 	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: views, dtype: "f32", memory: 1 << 30, features: []string{table}}
@@ -328,7 +328,7 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	train := func(ctx context.Context, s retrain.Settings) *retrain.Result {
 		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
 		r := &retraining{
-			trainOptions: o, env: e, j: j, spec: spec, tails: tails, feeds: map[string]*feed.Feed{},
+			trainOptions: o, env: e, j: j, spec: spec, places: places, feeds: map[string]*feed.Feed{},
 			again: &again{&o.common, "train-head", j.Sets[0], table, p.emoji, store, e},
 		}
 		defer r.close()
@@ -346,7 +346,7 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 		}
 		data.Samples = fed{feed}
 		start := &retrain.Head{Weight: make([]float32, len(classes)*spec.Taps[0].Dim), Bias: make([]float32, len(classes))}
-		result, err := retrain.Train(ctx, r.library, tails.network(tail), data, start, &s)
+		result, err := retrain.Train(ctx, r.library, places.Network(tail), data, start, &s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -121,7 +121,7 @@ func (r *retraining) attach(f *file.File, a *attempt, start *head.Head) {
 	if c := a.result.Calibration; c != nil {
 		temperature = c.Temperature
 	}
-	network := r.tails.network(a.tail)
+	network := r.places.Network(a.tail)
 	model := head.NewAffine(a.run.Head.Weight, a.run.Head.Bias)
 	model.Normalize = affine(start).Normalize || network.Normalize
 	own := *start
@@ -178,7 +178,7 @@ func (r *retraining) way(a *attempt) (*experiment.Way, error) {
 	}
 	w := &experiment.Way{Name: a.name, Score: c.Value, SE: c.SE, Parameters: a.parameters()}
 	if a.tail != nil {
-		w.Cut, w.Best, w.Epochs, w.Status = a.tail.cut, a.run.Best, len(a.run.Epochs)-1, a.run.Status
+		w.Cut, w.Best, w.Epochs, w.Status = a.tail.Cut, a.run.Best, len(a.run.Epochs)-1, a.run.Status
 	}
 	return w, nil
 }
@@ -226,7 +226,7 @@ func newRetrainSummary(out, page string, j *features.Joined, first *outcome, too
 		s.Tail.Seconds = append(s.Tail.Seconds, d.Seconds())
 	}
 	if run := best.run; run != nil {
-		s.Tail.Cut, s.Tail.Weights, s.Tail.Parameters = best.tail.cut, len(run.Weights), best.parameters()
+		s.Tail.Cut, s.Tail.Weights, s.Tail.Parameters = best.tail.Cut, len(run.Weights), best.parameters()
 		s.Tail.Layout, s.Tail.Reason, s.Tail.MicroBatch, s.Tail.Memory, s.Tail.History = run.Layout, run.LayoutReason, run.MicroBatch, run.Memory, run.Epochs
 	}
 	return s

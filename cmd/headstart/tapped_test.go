@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/head/file"
-	"github.com/headstart-ml/headstart/models"
-	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 // TestAHeadOnTapsThatWereCompared takes a head of --tail auto that is on several
@@ -124,36 +122,5 @@ func TestRetrainingWithACacheThatCannotBeWritten(t *testing.T) {
 	}
 	if metrics(kept) != metrics(computed) {
 		t.Errorf("with the cache %s\nwithout it %s", kept, computed)
-	}
-}
-
-// TestEachCutCanBeTapped checks that the graph up to any cut can be run, also where
-// its activations have no place in the cache.
-func TestEachCutCanBeTapped(t *testing.T) {
-	for _, name := range []string{"efficientnet-lite0", "testdata/backbones/vit", "testdata/backbones/resnet", "testdata/backbones/convnext", "testdata/backbones/distilbert"} {
-		spec, err := models.Resolve(name, builtin.FS())
-		if err != nil {
-			t.Fatal(err)
-		}
-		tails, err := newTails(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		large := 0
-		for i, cut := range tails.cuts {
-			one := tails.at(cut.Tensor, cut)
-			if !one.cacheable() {
-				large++
-			} else if name == "efficientnet-lite0" && i%8 > 0 {
-				continue // a large file to read again and again
-			}
-			own := *spec
-			if err := own.SetTaps([]string{one.cut + ":" + one.anyPooling()}); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		if name == "efficientnet-lite0" && large == 0 {
-			t.Errorf("%s has no activations that are too large for the cache", name)
-		}
 	}
 }

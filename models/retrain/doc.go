@@ -1,8 +1,9 @@
-// Package retrain retrains trailing layers of a backbone, or all, together with
-// a head.
+// Package retrain says where a backbone can be cut, and retrains trailing layers of
+// it, or all, together with a head.
 //
-// [Train] takes a [Network], which is a backbone and the tensor at which its
-// trained part begins, [Data], which are fed at that tensor, and a [Head] to
+// [NewPlaces] finds the tensors through which everything flows. [Train] takes a
+// [Network], which is a backbone and the tensor at which its trained part begins
+// (see [Places.Network]), [Data], which are fed at that tensor, and a [Head] to
 // start from. The gradients come from package grad's graphs, run by ONNX Runtime;
 // the optimiser is AdamW:
 //
