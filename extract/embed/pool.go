@@ -95,9 +95,9 @@ func poolTo(dst []float32, g field, pooling string) error {
 	return nil
 }
 
-// finish applies what comes after pooling, in place, and refuses a vector
-// that could not be used: one with a value that is not finite, or, where it is
-// to be normalised, one of length zero.
+// finish applies what comes after pooling, in place, and refuses a vector with a
+// value that is not finite. A vector of length zero stays one when it is
+// normalised, as it does in a graph (models/onnx/layer).
 func finish(row []float32, post string) error {
 	var square float64
 	for _, v := range row {
@@ -106,11 +106,8 @@ func finish(row []float32, post string) error {
 	if math.IsNaN(square) || math.IsInf(square, 0) {
 		return fmt.Errorf("the backbone gave a value that is not finite")
 	}
-	if post != "l2" {
+	if post != "l2" || square == 0 {
 		return nil
-	}
-	if square == 0 {
-		return fmt.Errorf("the backbone gave a vector of length zero, which cannot be normalised")
 	}
 	scale := 1 / math.Sqrt(square)
 	for i, v := range row {

@@ -2,6 +2,8 @@ package onnx
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
@@ -109,6 +111,54 @@ func Append(m *pb.ModelProto, part *pb.GraphProto) (*pb.ModelProto, map[string]s
 		out.Graph.Output = append(out.Graph.Output, v)
 	}
 	return out, names, nil
+}
+
+// Append returns g with the nodes and initialisers of part behind its own. What
+// part stores is no weight. Names are treated as the function Append treats them;
+// the map has the new name of every tensor of part. g and part are not changed.
+func (g *Graph) Append(part *pb.GraphProto) (*Graph, map[string]string, error) {
+	f := &folder{
+		g: &Graph{
+			Opset: g.Opset, Domains: g.Domains, Inputs: g.Inputs, Outputs: g.Outputs, Nodes: slices.Clone(g.Nodes), inner: g.inner, buffers: g.buffers,
+			Constants: maps.Clone(g.Constants), Shapes: maps.Clone(g.Shapes), Types: maps.Clone(g.Types), Stored: g.Stored,
+		},
+		constants: make(map[string]*constant), weights: make(map[string]bool), kept: make(map[string]*pb.NodeProto),
+		seen: make(map[string]*array), own: make(map[string]bool), within: make(map[string]bool),
+	}
+	tensors, names := make(map[string]bool), make(map[string]string)
+	for name := range g.Types {
+		tensors[name] = true
+	}
+	for _, t := range part.GetInitializer() {
+		t = shallow(t)
+		names[t.GetName()] = unique(t.GetName(), tensors)
+		t.Name = proto.String(names[t.GetName()])
+		if err := f.store(t.GetName(), t); err != nil {
+			return nil, nil, fmt.Errorf("onnx: append: initializer %s: %w", quote(t.GetName()), err)
+		}
+		v, err := readTensor(t)
+		if err != nil {
+			return nil, nil, fmt.Errorf("onnx: append: initializer %s: %w", quote(t.GetName()), err)
+		}
+		f.g.Constants[t.GetName()] = v
+	}
+	for _, n := range part.GetNode() {
+		n = shallow(n)
+		n.Input, n.Output = slices.Clone(n.Input), slices.Clone(n.Output)
+		for i, in := range n.Input {
+			if own := names[in]; own != "" {
+				n.Input[i] = own
+			}
+		}
+		for i, o := range n.Output {
+			names[o] = unique(o, tensors)
+			n.Output[i] = names[o]
+		}
+		if err := f.node(n, 0); err != nil {
+			return nil, nil, fmt.Errorf("onnx: append: node %s (%s): %w", quote(n.GetName()), quote(n.GetOpType()), err)
+		}
+	}
+	return f.g, names, nil
 }
 
 // taken adds the names of a graph's tensors and nodes, those of bodies too.

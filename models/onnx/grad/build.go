@@ -38,22 +38,22 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	if err := checkCut(g, o.Cut, features); err != nil {
 		return nil, err
 	}
-	t := newTail(g, o.Cut, features)
+	g, end, err := rows(g, features, o)
+	if err != nil {
+		return nil, err
+	}
+	t := newTail(g, o.Cut, end)
 	b := newBuilder(g)
 	train, err := t.trained(g, o.Train)
 	if err != nil {
 		return nil, err
 	}
 	b.block = o.Block
-	if n, err := b.body(t, o.Cut, features, train); err != nil {
+	if n, err := b.body(t, o.Cut, end, train); err != nil {
 		return nil, unsupported(g, features, n, err)
 	}
-	pooled, err := b.pool(features, o)
-	if err != nil {
-		return nil, err
-	}
 	p := &Program{Loss: b.name("loss"), Logits: b.name("logits")}
-	b.head(p, pooled, int64(o.Classes))
+	b.head(p, end, int64(o.Classes))
 	body := len(b.nodes)
 	dLogits := b.loss(p.Logits, p.Target.Name, p.Loss)
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
@@ -22,37 +23,33 @@ func (b *builder) head(p *Program, features string, classes int64) {
 	b.emit(gemm)
 }
 
-// pool appends what makes the rows that the head reads of the features.
-func (b *builder) pool(features string, o *Options) (string, error) {
-	x, err := b.matrix(features, o.Pooling, o.Mask)
-	if err != nil || !o.Normalize {
-		return x, err
+// rows returns g with what makes the rows that the head reads of the features
+// behind it, and the name of the rows.
+func rows(g *onnx.Graph, features string, o *Options) (*onnx.Graph, string, error) {
+	s := g.Shapes[features]
+	p, ok := layer.Find(o.Pooling)
+	if !ok || !p.Gradient {
+		return nil, "", fmt.Errorf("grad: pooling %s is none of cls, mean and gap", quote(o.Pooling))
 	}
-	return b.div(x, b.unary("Sqrt", b.sum(b.mul(x, x), true, 1))), nil
-}
-
-// matrix appends what makes a matrix of features.
-func (b *builder) matrix(x, pooling, mask string) (string, error) {
-	s := b.shapes[x]
-	rank, ok := map[string]int{"": 2, "cls": 3, "mean": 3, "gap": max(len(s), 3)}[pooling]
-	if !ok {
-		return "", fmt.Errorf("grad: pooling %s is none of cls, mean and gap", quote(pooling))
+	if rank := map[string]int{"none": 2, "cls": 3, "mean": 3, "gap": max(len(s), 3)}[p.Name]; len(s) != rank {
+		return nil, "", fmt.Errorf("grad: features %s have shape %v, which pooling %s does not make a matrix of", quote(features), s, quote(o.Pooling))
 	}
-	if len(s) != rank {
-		return "", fmt.Errorf("grad: features %s have shape %v, which pooling %s does not make a matrix of", quote(x), s, quote(pooling))
-	}
-	switch pooling {
-	case "cls":
-		return b.reshape(b.prefix(x, []int64{1}, []int64{1}), s[0], s[2]), nil
-	case "mean":
-		if !slices.Contains(b.graph.Inputs, mask) || !slices.Equal(b.shapes[mask], s[:2]) {
-			return "", fmt.Errorf("grad: mask %s of features %s is no input of shape %v", quote(mask), quote(x), s[:2])
+	r := &layer.Rows{Features: features, Pooling: o.Pooling, ChannelsFirst: p.Name == "gap", Normalize: o.Normalize}
+	if p.Name == "mean" {
+		if r.Mask = o.Mask; !slices.Contains(g.Inputs, r.Mask) || !slices.Equal(g.Shapes[r.Mask], s[:2]) {
+			return nil, "", fmt.Errorf("grad: mask %s of features %s is no input of shape %v", quote(r.Mask), quote(features), s[:2])
 		}
-		m := b.reshape(b.number(mask), s[0], 1, s[1])
-		share := b.div(m, b.binary("Max", b.sum(m, true, 2), b.scalar(1)))
-		return b.reshape(b.op("MatMul", []int64{s[0], 1, s[2]}, []string{share, x}), s[0], s[2]), nil
-	case "gap":
-		return b.reshape(b.mean(x, sequence(2, int64(rank))...), s[:2]...), nil
 	}
-	return x, nil
+	part, name, err := r.Graph(g.Opset)
+	if err != nil {
+		return nil, "", fmt.Errorf("grad: %w", err)
+	}
+	g, names, err := g.Append(part)
+	if err != nil {
+		return nil, "", fmt.Errorf("grad: %w", err)
+	}
+	if own := names[name]; own != "" {
+		name = own
+	}
+	return g, name, nil
 }

@@ -87,7 +87,10 @@ func reduceSumSquare(b *builder, n *node) ([]string, error) {
 	return n.only(b.mul(b.scale(b.kept(n.dY[0], b.shapes[x], axes), 2), x)), nil
 }
 
-// reduceL2: y = √Σ x²; dX = dY ∘ x / y.
+// smallest is the smallest normal float32.
+const smallest = 0x1p-126
+
+// reduceL2: y = √Σ x²; dX = dY ∘ x / y, and 0 where x is.
 func reduceL2(b *builder, n *node) ([]string, error) {
 	x := n.in[0]
 	xs := b.shapes[x]
@@ -95,7 +98,7 @@ func reduceL2(b *builder, n *node) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.only(b.mul(b.kept(b.div(n.dY[0], n.out[0]), xs, axes), x)), nil
+	return n.only(b.mul(b.kept(b.div(n.dY[0], b.binary("Max", n.out[0], b.scalar(smallest))), xs, axes), x)), nil
 }
 
 // reduceExtreme (ReduceMax, ReduceMin, GlobalMaxPool): the elements that are the

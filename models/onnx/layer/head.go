@@ -2,7 +2,6 @@ package layer
 
 import (
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -49,14 +48,6 @@ type Head struct {
 // d is the number of features.
 func (h *Head) d() int64 { return int64(len(h.Weight) / len(h.Bias)) }
 
-// channels is the number of values at a position.
-func (h *Head) channels() int64 {
-	if h.Pooling == "meanstd" {
-		return h.d() / 2
-	}
-	return h.d()
-}
-
 // mask is the mask, "" if the pooling does without.
 func (h *Head) mask() string {
 	switch h.Pooling {
@@ -69,6 +60,7 @@ func (h *Head) mask() string {
 // check tells what is wrong with h.
 func (h *Head) check() error {
 	c := len(h.Bias)
+	pooling, known := Find(h.Pooling)
 	switch {
 	case h.Features == "":
 		return fmt.Errorf("no features are named")
@@ -78,7 +70,7 @@ func (h *Head) check() error {
 		return fmt.Errorf("a center of %d values for %d features", len(h.Center), h.d())
 	case h.Temperature <= 0 || h.Temperature-h.Temperature != 0:
 		return fmt.Errorf("temperature %v", h.Temperature)
-	case !slices.Contains([]string{"", "none", "cls", "last", "mean", "gap", "max", "gem", "meanstd"}, h.Pooling):
+	case !known || !pooling.Graph:
 		return fmt.Errorf("pooling %.100q is not known", h.Pooling)
 	case h.Pooling == "meanstd" && h.d()%2 != 0:
 		return fmt.Errorf("means and standard deviations of %d values", h.d())

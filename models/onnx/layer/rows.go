@@ -1,0 +1,190 @@
+package layer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+)
+
+// Pooling is a way to make rows of features, and what can be done with it.
+type Pooling struct {
+	Name string // as models.Tap has it
+	// Graph: it can be put into a graph, by this package.
+	Graph bool
+	// Gradient: what lies before it can be trained through it.
+	Gradient bool
+	// Go: extract/embed computes it.
+	Go bool
+}
+
+// Poolings are all ways to make rows of features. What a row of zeros is divided
+// by its length is one answer in all three: a row of zeros, through which nothing
+// flows back but what a length of 1 would let through.
+var Poolings = []Pooling{
+	{Name: "none", Graph: true, Gradient: true, Go: true},
+	{Name: "cls", Graph: true, Gradient: true, Go: true},
+	{Name: "mean", Graph: true, Gradient: true, Go: true},
+	{Name: "gap", Graph: true, Gradient: true, Go: true},
+	{Name: "last", Graph: true, Go: true},
+	{Name: "max", Graph: true, Go: true},
+	{Name: "gem", Graph: true, Go: true},
+	{Name: "meanstd", Graph: true, Go: true},
+	{Name: "flat", Go: true},
+}
+
+// Find returns the pooling of a name; "" is "none". ok is false if there is none.
+func Find(name string) (p Pooling, ok bool) {
+	if name == "" {
+		name = "none"
+	}
+	i := slices.IndexFunc(Poolings, func(p Pooling) bool { return p.Name == name })
+	if i < 0 {
+		return Pooling{}, false
+	}
+	return Poolings[i], true
+}
+
+// Rows is what makes rows N×D of features.
+type Rows struct {
+	Features, Pooling, Mask string // as of Head
+	Space, ChannelsFirst    bool   // likewise
+	// D is how many values a row has. 0 leaves it to the runtime, which takes it
+	// from the features; Space and "meanstd" need it.
+	D int64
+	// Normalize divides rows by their length. The nodes are those for training: a
+	// row of zeros stays one, and what flows back through it is finite.
+	Normalize bool
+}
+
+// Graph returns the nodes that make the rows, for an operator set from 9 on, with
+// names as they come to mind, and the name of the rows. That is Features itself
+// where nothing is to be done.
+func (r *Rows) Graph(opset int64) (part *pb.GraphProto, rows string, err error) {
+	if p, ok := Find(r.Pooling); !ok || !p.Graph {
+		return nil, "", fmt.Errorf("layer: pooling %.100q is not known", r.Pooling)
+	}
+	b := &builder{GraphProto: &pb.GraphProto{}, opset: opset, ir: 9}
+	rows = b.pool(r)
+	if r.Normalize {
+		rows = b.divide(rows)
+	}
+	return b.GraphProto, rows, nil
+}
+
+// rows is what makes rows of the features of a head.
+func (h *Head) rows() *Rows {
+	return &Rows{Features: h.Features, Pooling: h.Pooling, Mask: h.mask(), Space: h.Space, ChannelsFirst: h.ChannelsFirst, D: h.d()}
+}
+
+// smallest is the smallest normal float32. What is shorter counts as zero.
+const smallest = 0x1p-126
+
+// normalize adds the division of rows by their length; a row of zeros stays one.
+func (b *builder) normalize(rows, name string) string {
+	length := b.reduce("ReduceL2", name+"_length", rows, 1, true)
+	divisor := b.node("Max", name+"_divisor", length, b.floats(name+"_tiny", []float32{smallest}))
+	return b.node("Div", name+"_rows", rows, divisor)
+}
+
+// divide is normalize for training. The nodes of normalize, which stand in head
+// files, would divide what flows back through a row of zeros by the smallest
+// number that there is. Here such a row is divided by 1.
+func (b *builder) divide(rows string) string {
+	length := b.reduce("ReduceL2", "length", rows, 1, true)
+	long := b.node("Greater", "long", length, b.floats("tiny", []float32{smallest}))
+	b.add(onnx.Node("Cast", []string{b.node("Not", "zero", long)}, []string{"one_for_zero"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
+	return b.node("Div", "unit_rows", rows, b.node("Max", "divisor", length, "one_for_zero"))
+}
+
+// channels is the number of values at a position, 0 if it is not known.
+func (r *Rows) channels() int64 {
+	if r.Pooling == "meanstd" {
+		return r.D / 2
+	}
+	return r.D
+}
+
+// pool adds what makes rows of the features.
+func (b *builder) pool(r *Rows) string {
+	x := r.Features
+	if r.Pooling == "" || r.Pooling == "none" {
+		return x
+	}
+	axis, d := int64(1), r.channels() // of the positions
+	switch {
+	case r.ChannelsFirst:
+		same := d // 0: that of the features
+		x = b.node("Reshape", "field", x, b.ints("field_shape", 0, same, -1))
+		axis = 2
+	case r.Space:
+		x = b.node("Reshape", "field", x, b.ints("field_shape", 0, -1, d))
+	}
+	row := func(v string) string {
+		to := d
+		if to == 0 {
+			to = -1 // what there is
+		}
+		return b.node("Reshape", "pooled", v, b.ints("pooled_shape", 0, to))
+	}
+	// product returns the sum of positions weighted with w, N×1×positions.
+	product := func(output, w, x string) string { return b.node("MatMul", output, w, x) }
+	mask := r.Mask // as numbers, N×1×positions
+	if mask != "" && r.Pooling != "max" {
+		b.add(onnx.Node("Cast", []string{mask}, []string{"counts"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
+		mask = b.node("Reshape", "mask", "counts", b.ints("mask_shape", 0, 1, -1))
+	}
+	// shares are the mask's, N×1×positions, with sum 1.
+	shares := func() string {
+		n := b.node("Max", "positions", b.reduce("ReduceSum", "counted", mask, 2, true), b.floats("one", []float32{1}))
+		return b.node("Div", "shares", mask, n)
+	}
+	const end = math.MaxInt32 // of every axis
+	switch r.Pooling {
+	case "cls":
+		return row(b.slice("first", x, axis, 0, 1))
+	case "last":
+		if mask == "" {
+			return row(b.slice("last", x, axis, -1, end))
+		}
+		// The last one is where the mask is one more than at its right.
+		next := b.slice("next", mask, 2, 1, end)
+		none := b.node("Sub", "none", b.slice("start", mask, 2, 0, 1), "start")
+		b.add(onnx.Node("Concat", []string{next, none}, []string{"moved"}, onnx.IntAttribute("axis", 2)))
+		return row(product("last", b.node("Sub", "chosen", mask, "moved"), x))
+	case "mean", "gap":
+		if mask == "" {
+			return b.reduce("ReduceMean", "pooled", x, axis, false)
+		}
+		return row(product("mean", shares(), x))
+	case "max":
+		if mask != "" {
+			b.add(onnx.Node("Cast", []string{mask}, []string{"is_open"}, onnx.IntAttribute("to", int64(pb.TensorProto_BOOL))))
+			column := b.node("Reshape", "column", "is_open", b.ints("column_shape", 0, -1, 1))
+			x = b.node("Where", "open", column, x, b.floats("least", []float32{-math.MaxFloat32}))
+		}
+		return b.reduce("ReduceMax", "pooled", x, axis, false)
+	case "gem":
+		v := b.node("Max", "raised", x, b.floats("floor", []float32{1e-6}))
+		cube := b.node("Mul", "cube", b.node("Mul", "square", v, v), v)
+		return b.node("Pow", "pooled", b.reduce("ReduceMean", "cubes", cube, axis, false), b.floats("third", []float32{1. / 3}))
+	default: // meanstd
+		w := ""
+		if mask != "" {
+			w = shares()
+		}
+		over := func(output, x string) string {
+			if w == "" {
+				return b.reduce("ReduceMean", output, x, axis, true)
+			}
+			return product(output, w, x)
+		}
+		mean := over("mean", x)
+		apart := b.node("Sub", "apart", x, mean)
+		std := b.node("Sqrt", "std", over("variance", b.node("Mul", "squares", apart, apart)))
+		b.add(onnx.Node("Concat", []string{mean, std}, []string{"both"}, onnx.IntAttribute("axis", 3-axis)))
+		return b.node("Reshape", "pooled", "both", b.ints("pooled_shape", 0, 2*d))
+	}
+}
