@@ -31,11 +31,11 @@ type Compacted struct {
 // the same rows, with the same provenance, lie in the same bytes, however they
 // came into the cache.
 //
-// A space of less than SegmentBytes becomes one segment. A larger one is divided
-// into 2^k parts by the first k bits of the keys, with the least k that makes
-// them smaller than that in the mean; keys are digests, so the parts are of
-// nearly the same size. Rows of different provenance get segments of their own
-// in each part. A segment that is already as it should be stays.
+// A space of less than SegmentBytes becomes one segment. A larger one is
+// divided into 2^k parts by the first k bits of the keys, with the least k that
+// makes them smaller than that in the mean; keys are digests, so the parts are
+// of nearly the same size. Rows of different provenance get segments of their
+// own in each part. A segment that is already as it should be stays.
 //
 // It needs the space for itself: while another Reader or Writer has it, here
 // or in another process, the error is ErrInUse. Whenever it ends, no row is

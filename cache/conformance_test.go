@@ -410,7 +410,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// putInOrder takes a writer of every space, after which Verify must find nothing.
+// putInOrder takes a writer of every space, after which Verify must find
+// nothing.
 func (h *house) putInOrder() {
 	h.t.Helper()
 	defer func() { h.c.Close() }()

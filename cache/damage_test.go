@@ -275,8 +275,8 @@ func damagedSpaces(t *testing.T) []*Space {
 
 // heal checks that a writer puts right what is wrong with a space of which the
 // keys have been written: what is missing is written again, and then everything
-// is there; after a compaction Verify finds nothing any more. Then it removes the
-// segments.
+// is there; after a compaction Verify finds nothing any more. Then it removes
+// the segments.
 func heal(t *testing.T, c *Cache, s *Space, keys []Key) {
 	t.Helper()
 	write(t, c, s, 1, nil) // moves away what is malformed
@@ -343,8 +343,8 @@ func names(ps []Problem, file string, row int64) bool {
 }
 
 // Any bit of a segment flips: the segment is refused, or the row absent, or
-// nothing has happened. Verify names the file and the row, and writing again what
-// is missing heals it.
+// nothing has happened. Verify names the file and the row, and writing again
+// what is missing heals it.
 func TestSegmentBitFlipsEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, s := range damagedSpaces(t) {
@@ -424,7 +424,8 @@ func TestSegmentBitFlipsEverywhere(t *testing.T) {
 	}
 }
 
-// A segment that ends anywhere before its end is refused as a whole, and healed.
+// A segment that ends anywhere before its end is refused as a whole, and
+// healed.
 func TestSegmentTruncatedEverywhere(t *testing.T) {
 	for _, s := range damagedSpaces(t) {
 		keys := testKeys(0, 12)
@@ -456,9 +457,9 @@ func TestSegmentTruncatedEverywhere(t *testing.T) {
 	}
 }
 
-// A WAL of a dead writer that is damaged anywhere, or ends anywhere: what stands
-// before the damage is recovered, nothing wrong is served, and writing again
-// what is missing heals it.
+// A WAL of a dead writer that is damaged anywhere, or ends anywhere: what
+// stands before the damage is recovered, nothing wrong is served, and writing
+// again what is missing heals it.
 func TestDamagedWALHeals(t *testing.T) {
 	t.Parallel()
 	for _, s := range damagedSpaces(t) {

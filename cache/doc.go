@@ -16,14 +16,18 @@
 //
 // # Layout
 //
-//	FORMAT                        "headstart cache 1\n"; another major version is refused
-//	spaces/FP/space.json          the space's identity; FP is its fingerprint
-//	spaces/FP/lock                flock: shared by readers and writers, exclusive by what deletes
-//	spaces/FP/wal/ID.wal          rows of a writer, which holds its flock; or of one that died
-//	spaces/FP/seg/DIGEST.safetensors   sealed rows, never modified; DIGEST is the file's SHA-256
-//	quarantine/                   malformed files that a writer moved away
-//	trash/                        what is being deleted
-//	stat/KIND                     a StatCache: a hint that may be deleted at any time
+//	FORMAT               "headstart cache 1\n"; another major version is refused
+//	spaces/FP/space.json the space's identity; FP is its fingerprint
+//	spaces/FP/lock       flock: shared by readers and writers, exclusive by
+//	                     what deletes
+//	spaces/FP/wal/ID.wal rows of a writer, which holds its flock; or of a dead
+//	                     one
+//	spaces/FP/seg/DIGEST.safetensors
+//	                     sealed rows, never modified; DIGEST is the file's
+//	                     SHA-256
+//	quarantine/          malformed files that a writer moved away
+//	trash/               what is being deleted
+//	stat/KIND            a StatCache: a hint that may be deleted at any time
 //
 // Files that are being made are called tmp-ID or ID.new and flock'd by their
 // maker; whoever can lock one may delete it. ID is 32 hexadecimal digits.
@@ -71,9 +75,9 @@
 //	offset   bytes  content
 //	0        8      "hsstat/1"
 //	8        8      uint64 number of entries
-//	16       …      entries, ascending by path, each path once: int64 size, int64
-//	                mtime and int64 ctime in ns since 1970, uint64 inode, 32
-//	                bytes key, uint16 length of the path, path
+//	16       …      entries, ascending by path, each path once: int64 size,
+//	                int64 mtime and int64 ctime in ns since 1970, uint64
+//	                inode, 32 bytes key, uint16 length of the path, path
 //	end-4    4      CRC-32/IEEE of all before
 //
 // docs/cache-format.md has an example of each, byte by byte, the order in

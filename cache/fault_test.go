@@ -271,8 +271,8 @@ func TestOrderOfRecovery(t *testing.T) {
 // The k-th operation fails, or it and all later ones do, for every k, reading
 // ones too. That is an error of whatever was asked for, never a panic, and is
 // taken neither for absence nor for damage. Whatever was acknowledged is there
-// afterwards, nothing under its final name is unfinished, and the next run needs
-// nothing but to be started.
+// afterwards, nothing under its final name is unfinished, and the next run
+// needs nothing but to be started.
 func TestEveryOperationFails(t *testing.T) {
 	t.Parallel()
 	causes := []error{syscall.EIO, syscall.ENOSPC, syscall.EINTR}
@@ -298,8 +298,8 @@ func TestEveryOperationFails(t *testing.T) {
 	}
 }
 
-// failing are scenarios that are for this test alone: nothing in them is worth a
-// power failure.
+// failing are scenarios that are for this test alone: nothing in them is worth
+// a power failure.
 var failing = []play{
 	{"reading", []string{"f32", "f16"}, 24, nil, func(g *stage) {
 		c := g.cache(0)
@@ -556,9 +556,9 @@ func TestVanishedSegment(t *testing.T) {
 	}
 }
 
-// What the file system does not tell is an error, not a no: a new file whose name
-// cannot be looked at is not given up, and a WAL that cannot be is not somebody
-// else's.
+// What the file system does not tell is an error, not a no: a new file whose
+// name cannot be looked at is not given up, and a WAL that cannot be is not
+// somebody else's.
 func TestFailedLookIsAnError(t *testing.T) {
 	for _, at := range []string{newSuffix, walSuffix, "/" + lockName} {
 		c, s := newCache(t, unsynced), testSpace(t, 3)

@@ -41,7 +41,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// mountSmall mounts a file system of size MiB at dir; again, it changes its size.
+// mountSmall mounts a file system of size MiB at dir; again, it changes its
+// size.
 func mountSmall(dir string, size int, again bool) error {
 	flags := uintptr(0)
 	if again {

@@ -161,8 +161,8 @@ func TestGCRefusesEditedSpace(t *testing.T) {
 	}
 }
 
-// What an interrupted deletion left in trash/ goes when the cache is next opened
-// for writing.
+// What an interrupted deletion left in trash/ goes when the cache is next
+// opened for writing.
 func TestTrashIsEmptied(t *testing.T) {
 	c, s := newCache(t, unsynced), testSpace(t, 3)
 	write(t, c, s, 10, testKeys(0, 10))

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // forge puts a header in front of data, padded as it must be.
@@ -30,44 +29,45 @@ func forge(header string, data []byte) []byte {
 	return append(b, data...)
 }
 
-// costliest is what the costliest call of quick took so far.
+// costliest is the most that a call of cheap took so far.
 var costliest struct {
-	time  time.Duration // of the processor
-	bytes uint64        // allocated in all
+	pages int64  // of memory that were touched first by it
+	bytes uint64 // allocated in all
 }
 
-// quick calls f and fails if it takes more than 100 ms of processor time or
-// allocates more than 16 MiB in all.
-func quick(t *testing.T, f func()) {
+// cheap calls f and fails if it touches more than 16 MiB of memory for the
+// first time, mapped files among it, or allocates more than 16 MiB in all.
+func cheap(t *testing.T, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := processorTime(t)
+	pages := touched(t)
 	f()
-	took := processorTime(t) - start
+	pages = touched(t) - pages
 	runtime.ReadMemStats(&after)
 	n := after.TotalAlloc - before.TotalAlloc
 	if n > 16<<20 {
 		t.Errorf("%d bytes allocated", n)
 	}
-	costliest.time, costliest.bytes = max(costliest.time, took), max(costliest.bytes, n)
-	if took > 100*time.Millisecond {
-		t.Errorf("took %v", took)
+	costliest.pages, costliest.bytes = max(costliest.pages, pages), max(costliest.bytes, n)
+	if most := int64(16 << 20 / os.Getpagesize()); pages > most {
+		t.Errorf("%d pages of memory touched, more than %d", pages, most)
 	}
 }
 
-// processorTime is what this process has used so far.
-func processorTime(t *testing.T) time.Duration {
+// touched is how many pages this process has touched for the first time so
+// far.
+func touched(t *testing.T) int64 {
 	t.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		t.Fatal(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return u.Minflt + u.Majflt
 }
 
 // Each file that somebody made to do harm is refused by its name and with the
-// cause, at once and without much memory, and nothing else suffers.
+// cause, without reading or allocating much, and nothing else suffers.
 func TestHostileFiles(t *testing.T) {
 	all := 0
 	for _, kind := range []struct {
@@ -93,7 +93,7 @@ func TestHostileFiles(t *testing.T) {
 		t.Logf("%3d %s", n, kind.name)
 		all += n
 	}
-	t.Logf("%3d hostile files; the costliest took %v of the processor, or %d KiB", all, costliest.time, costliest.bytes>>10)
+	t.Logf("%3d hostile files; the costliest touched %d pages, or allocated %d KiB", all, costliest.pages, costliest.bytes>>10)
 	if part := strings.Contains(flag.Lookup("test.run").Value.String(), "/"); all < 60 && !part {
 		t.Errorf("%d hostile files, want 60 at least", all)
 	}
@@ -109,7 +109,7 @@ type hostileFile struct {
 func mergesRest(t *testing.T, src *Cache, s *Space, at string, keys []Key) {
 	t.Helper()
 	dst := newCache(t, unsynced)
-	quick(t, func() {
+	cheap(t, func() {
 		m, err := dst.Merge(context.Background(), src, false)
 		if err != nil {
 			t.Errorf("merge: %v", err)
@@ -234,7 +234,7 @@ func hostileSegments(t *testing.T, s, otherSpace *Space) int {
 			name := fmt.Sprintf("%x%s", sha256.Sum256(tc.b), segmentSuffix)
 			patched(t, c, s, name, tc.b)
 			at := s.segDir() + "/" + name
-			quick(t, func() {
+			cheap(t, func() {
 				r, err := c.Reader(s)
 				if err != nil {
 					t.Fatal(err)
@@ -332,7 +332,7 @@ func hostileWALs(t *testing.T, s *Space) int {
 			if len(ps) != 1 || ps[0].Path != at || !strings.Contains(ps[0].String(), tc.want) {
 				t.Errorf("verify: %v, want …%s…", ps, tc.want)
 			}
-			quick(t, func() {
+			cheap(t, func() {
 				r, err := c.Reader(s)
 				if err != nil {
 					t.Fatal(err)
@@ -406,7 +406,7 @@ func hostileFrames(t *testing.T, s *Space) int {
 					t.Errorf("%s: %v, want …%s…", what, ps, tc.want)
 				}
 			}
-			quick(t, func() {
+			cheap(t, func() {
 				refused("verify", problems(t, c.Dir(), Fast))
 				w, err := c.Writer(s, nil)
 				if err != nil {
@@ -486,7 +486,7 @@ func hostileSpaces(t *testing.T) int {
 					t.Errorf("%s = %v, want a *CorruptError that names %s", what, err, at)
 				}
 			}
-			quick(t, func() {
+			cheap(t, func() {
 				spaces, err := c.Spaces()
 				refused("Spaces", err)
 				if !strings.Contains(err.Error(), tc.want) {
@@ -669,7 +669,7 @@ func irregularFiles(t *testing.T) int {
 					t.Fatal(err)
 				}
 				makeIrregular(t, what, p, put)
-				quick(t, func() {
+				cheap(t, func() {
 					checkRows(t, c, s, keys[:2])
 					r, err := c.Reader(s)
 					if err != nil {
@@ -688,7 +688,7 @@ func irregularFiles(t *testing.T) int {
 					t.Errorf("verify: %v", problems(t, c.Dir(), Fast))
 				}
 				mergesRest(t, c, s, at, keys[:2])
-				quick(t, func() {
+				cheap(t, func() {
 					w, err := c.Writer(s, nil)
 					if err != nil {
 						t.Fatal(err)
@@ -717,7 +717,7 @@ func irregularFiles(t *testing.T) int {
 				write(t, c, s, 4, keys)
 				c.Close()
 				makeIrregular(t, what, filepath.Join(dir, at), put)
-				quick(t, func() {
+				cheap(t, func() {
 					refused := func(what string, err error) {
 						t.Helper()
 						if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "not a regular file but "+kind(what)) {
@@ -771,7 +771,7 @@ func irregularDirectories(t *testing.T) int {
 					t.Fatal(err)
 				}
 				makeIrregular(t, what, filepath.Join(dir, at), put)
-				quick(t, func() {
+				cheap(t, func() {
 					var errs []error
 					o, err := Open(dir, nil)
 					if err != nil {
@@ -854,7 +854,7 @@ func hostileFormats(t *testing.T) int {
 			if err := os.WriteFile(filepath.Join(dir, formatName), tc.b, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			quick(t, func() {
+			cheap(t, func() {
 				_, opened := Open(dir, nil)
 				_, created := Create(dir, nil)
 				for what, err := range map[string]error{"Open": opened, "Create": created} {
@@ -926,14 +926,14 @@ func hostileStatCaches(t *testing.T) int {
 					t.Fatal(err)
 				}
 			}
-			quick(t, func() {
+			cheap(t, func() {
 				if s := c.StatCache("test"); len(s.saved.ends) != 0 {
 					t.Errorf("read: %d entries", len(s.saved.ends))
 				}
 			})
 			file, fi, s := oldFile(t, c, "a", "hello")
 			s.Put(file, fi, Key{1})
-			quick(t, func() {
+			cheap(t, func() {
 				if err := s.Save(); err != nil {
 					t.Error(err)
 				}
@@ -989,7 +989,7 @@ func hostileNames(t *testing.T) int {
 			if err != nil {
 				t.Skip("this file system has no such names:", err)
 			}
-			quick(t, func() {
+			cheap(t, func() {
 				ps := problems(t, c.Dir(), Fast)
 				if hidden := strings.HasPrefix(tc.name, ".") && !strings.HasSuffix(tc.name, segmentSuffix) && !strings.HasSuffix(tc.name, walSuffix); hidden != (len(ps) == 0) {
 					t.Errorf("verify: %v", ps)
@@ -1074,7 +1074,7 @@ func sparseFiles(t *testing.T) int {
 				if err := os.Truncate(p, tc.size); err != nil {
 					t.Skip("this file system has no such files:", err)
 				}
-				quick(t, func() {
+				cheap(t, func() {
 					if r, err := c.Reader(s); err == nil {
 						if r.Rows() != 0 {
 							t.Errorf("%d rows", r.Rows())
@@ -1082,13 +1082,13 @@ func sparseFiles(t *testing.T) int {
 						r.Close()
 					}
 				})
-				quick(t, func() {
+				cheap(t, func() {
 					ps := problems(t, c.Dir(), Full)
 					if tc.want == "" && len(ps) != 0 || tc.want != "" && (len(ps) != 1 || ps[0].Path != tc.at || !strings.Contains(ps[0].String(), tc.want)) {
 						t.Errorf("verify: %v, want …%s…", ps, tc.want)
 					}
 				})
-				quick(t, func() {
+				cheap(t, func() {
 					if w, err := c.Writer(s, nil); err == nil {
 						if err := w.Close(); err != nil {
 							t.Error(err)

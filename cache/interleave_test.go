@@ -71,7 +71,8 @@ func TestSpaceRemovedWhileWaitedFor(t *testing.T) {
 	}
 }
 
-// Two writers come upon the same WAL of a dead one: whoever is second lets it be.
+// Two writers come upon the same WAL of a dead one: whoever is second lets it
+// be.
 func TestWALAdoptedTwice(t *testing.T) {
 	c, s := newCache(t, unsynced), testSpace(t, 3)
 	keys := testKeys(0, 10)

@@ -160,7 +160,8 @@ func (j job) merge(c *Cache) error {
 	return nil
 }
 
-// sourceOf returns where the cache lies that children merge into the one in dir.
+// sourceOf returns where the cache lies that children merge into the one in
+// dir.
 func sourceOf(dir string) string { return dir + "-source" }
 
 // delayed lets creating, locking and renaming wait, so that others come in
@@ -356,9 +357,10 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// Six writers start at the same instant, each slow where it matters, one process
-// recovers again and again, and most are killed soon: nobody takes the WAL of one that is at work for one of a dead
-// writer, and no acknowledged row is lost.
+// Six writers start at the same instant, each slow where it matters, one
+// process recovers again and again, and most are killed soon: nobody takes the
+// WAL of one that is at work for one of a dead writer, and no acknowledged row
+// is lost.
 func TestStartTogether(t *testing.T) {
 	rounds := scaled(200, 15)
 	const writers, each = 6, 240
@@ -437,8 +439,8 @@ func TestProcesses(t *testing.T) {
 }
 
 // A limit of file sizes, met in the header of the WAL, in frames and in the
-// segment, ends a writer with an error; what it had acknowledged is kept and the
-// next run completes.
+// segment, ends a writer with an error; what it had acknowledged is kept and
+// the next run completes.
 func TestFileSizeLimit(t *testing.T) {
 	for _, limit := range []int{60, 2_000, 5_000, 9_000} {
 		t.Run(strconv.Itoa(limit), func(t *testing.T) {

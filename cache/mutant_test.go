@@ -374,7 +374,8 @@ func kill(t *testing.T, goTool string, m mutant, code string) {
 	}
 }
 
-// failure returns the first line that says why a test failed, and contains says.
+// failure returns the first line that says why a test failed, and contains
+// says.
 func failure(out, says string) string {
 	for line := range strings.Lines(out) {
 		at := strings.Contains(line, "_test.go:") && !strings.Contains(line, " operations\n") && !strings.Contains(line, "HEADSTART_SEED")

@@ -119,7 +119,8 @@ func TestNumpyReadsSegments(t *testing.T) {
 	for _, f := range numpyFixtures(t) {
 		c := newCache(t, unsynced)
 		dim := f.space.dim
-		// Row i belongs to the i-th smallest key, and is appended in another order.
+		// Row i belongs to the i-th smallest key, and is appended in another
+		// order.
 		keys := testKeys(0, len(f.rows)/dim)
 		slices.SortFunc(keys, Key.Compare)
 		w, err := c.Writer(f.space, map[string]string{"runtime": "a \"quoted\" ü"})

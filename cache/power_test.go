@@ -460,9 +460,9 @@ func checkUnrecovered(dir string) error {
 }
 
 // recoverAndCheck does what the next run does in a directory that a power
-// failure has left, with a writer for each space, and then checks that every row
-// of promised is there, that no row of all is wrong, that Verify has nothing to
-// say and that nothing is left over.
+// failure has left, with a writer for each space, and then checks that every
+// row of promised is there, that no row of all is wrong, that Verify has
+// nothing to say and that nothing is left over.
 func recoverAndCheck(dir string, spaces []*Space, promised func(*Space) []Key, all []Key, wrap func(disk) disk) error {
 	c, err := Create(dir, &Options{wrap: wrap})
 	if err != nil {
@@ -554,8 +554,8 @@ func checkServed(c *Cache, s *Space, promised, all []Key) error {
 	return nil
 }
 
-// leftover returns an error if a temporary file or a WAL is left in a cache that
-// nobody is using.
+// leftover returns an error if a temporary file or a WAL is left in a cache
+// that nobody is using.
 func leftover(dir string) error {
 	return filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if err != nil {

@@ -275,12 +275,14 @@ const (
 
 // crash returns a state that a power failure after the first k operations may
 // leave: which one is up to seed. What was synced is there. Of file content
-// that was not, each sector is the old one, the new one, zeros or what lay there
-// before; of names, each directory has kept none of the changes, all, the first
-// ones, or some. A sync of a file may, but need not, have made its name durable.
+// that was not, each sector is the old one, the new one, zeros or what lay
+// there before; of names, each directory has kept none of the changes, all, the
+// first ones, or some. A sync of a file may, but need not, have made its name
+// durable.
 func (r *recorder) crash(k int, seed uint64) diskImage {
 	rnd := rand.New(rand.NewPCG(seed, uint64(k)))
-	// The twelve combinations follow each other, so that few seeds have them all.
+	// The twelve combinations follow each other, so that few seeds have them
+	// all.
 	mode := int((seed + uint64(k)) % 12)
 	names, content := survive(mode%4), [...]survive{nothing, everything, some}[mode/4]
 	syncNames := rnd.IntN(2) == 0

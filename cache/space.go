@@ -32,8 +32,8 @@ type Space struct {
 
 // NewSpace makes a space from its identity, which holds strings, integers of
 // magnitude below 2⁵³, and maps and slices of those. Two fields are required:
-// "dim", the number of values in a row, and "dtype", which is "f32" or "f16". The
-// canonical JSON may have 24 KiB.
+// "dim", the number of values in a row, and "dtype", which is "f32" or "f16".
+// The canonical JSON may have 24 KiB.
 func NewSpace(identity map[string]any) (*Space, error) {
 	v, err := normalize("", reflect.ValueOf(identity), 0)
 	if err != nil {

@@ -273,8 +273,8 @@ func (r *statRecord) entry(path string) []byte {
 var errStat = errors.New("damaged")
 
 // parseStat reads what mergeStat makes. The table is a view of b. The checksum
-// is computed, and memory taken, only for a file whose entries are in order: one
-// that is mostly a hole is not read any further than to there.
+// is computed, and memory taken, only for a file whose entries are in order:
+// one that is mostly a hole is not read any further than to there.
 func parseStat(b []byte) (*statTable, error) {
 	if len(b) < statHeader+4 || string(b[:len(statMagic)]) != statMagic {
 		return nil, errStat

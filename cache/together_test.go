@@ -17,8 +17,8 @@ import (
 
 // Two writers, one that compacts, one that collects, one that merges, and
 // readers, for a while, each with the cache opened for itself: no reader meets
-// an error or a wrong row, what is acknowledged and sealed is never missing, and
-// nothing is deleted while somebody reads.
+// an error or a wrong row, what is acknowledged and sealed is never missing,
+// and nothing is deleted while somebody reads.
 func TestTogether(t *testing.T) {
 	d := time.Duration(scaled(60, 3)) * time.Second
 	s := testSpace(t, 8)
@@ -176,8 +176,8 @@ func TestTogether(t *testing.T) {
 }
 
 // What a cache does depends neither on times nor on places: with the times of
-// all files at random, in the past and the future, and in another place, the same
-// rows are found, sealed and healed.
+// all files at random, in the past and the future, and in another place, the
+// same rows are found, sealed and healed.
 func TestTimesDoNotMatter(t *testing.T) {
 	for i := range scaled(20, 4) {
 		c, s := newCache(t, &Options{SegmentBytes: 1000, wrap: unsynced.wrap}), testSpace(t, 8)

@@ -274,8 +274,8 @@ func (c *Cache) removed(err error) error {
 }
 
 // Abandon closes the writer at once and leaves its WAL to the next writer of
-// the space, which seals it: every row that Append has acknowledged stays. After
-// Close it does nothing.
+// the space, which seals it: every row that Append has acknowledged stays.
+// After Close it does nothing.
 func (w *Writer) Abandon() {
 	if w.closed {
 		return

@@ -17,8 +17,8 @@ type embedded struct {
 // is in memory until it is written.
 const embeddedGroup = 32 << 20
 
-// parquetEncoder writes a feature set as a Writer does, with a column embedding more:
-// a list of d float32.
+// parquetEncoder writes a feature set as a Writer does, with a column embedding
+// more: a list of d float32.
 type parquetEncoder struct {
 	set     *Set
 	d       int

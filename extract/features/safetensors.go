@@ -10,8 +10,8 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 )
 
-// safetensorsEncoder writes two tensors, embeddings F32 [n, d] and keys U8 [n, 32]
-// (https://github.com/huggingface/safetensors#format).
+// safetensorsEncoder writes two tensors, embeddings F32 [n, d] and keys U8 [n,
+// 32] (https://github.com/huggingface/safetensors#format).
 type safetensorsEncoder struct {
 	floats
 	keys []cache.Key

@@ -13,7 +13,8 @@ import (
 	"github.com/headstart-ml/headstart/extract/features"
 )
 
-// plainSet makes a set of ids in one space, named model, with keys of their own.
+// plainSet makes a set of ids in one space, named model, with keys of their
+// own.
 func plainSet(t testing.TB, model string, dim int, ids ...string) *features.Set {
 	s := &features.Set{Meta: features.Meta{
 		Spaces: []json.RawMessage{space(t, model, dim).JSON()}, Backbone: model, Modality: "text", Source: []string{model + ".csv"},
