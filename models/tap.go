@@ -10,6 +10,9 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
+// MaxDim is the largest length of an embedding.
+const MaxDim = 1 << 20
+
 // maxTaps is how many taps a Spec may have.
 const maxTaps = 64
 
@@ -210,14 +213,14 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 	case "flat":
 		channels = 1
 		for _, d := range shape[1:] {
-			if d > maxDim || channels*d > maxDim {
-				return fmt.Errorf("its shape %v has more than %d values a sample, too many for an embedding", shape, maxDim)
+			if d > MaxDim || channels*d > MaxDim {
+				return fmt.Errorf("its shape %v has more than %d values a sample, too many for an embedding", shape, MaxDim)
 			}
 			channels *= d
 		}
 	}
-	if channels < 1 || channels > maxDim {
-		return fmt.Errorf("an embedding of %d values, must be 1 to %d", channels, maxDim)
+	if channels < 1 || channels > MaxDim {
+		return fmt.Errorf("an embedding of %d values, must be 1 to %d", channels, MaxDim)
 	}
 	t.Dim = int(channels)
 	t.DType = s.Taps[0].DType

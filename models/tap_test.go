@@ -1,17 +1,21 @@
-package models
+package models_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
-func builtinSpec(t *testing.T, name string) *Spec {
+func builtinSpec(t *testing.T, name string) *models.Spec {
 	t.Helper()
-	s, err := Resolve(name, builtin.FS())
+	s, err := folder.Resolve(name, builtin.FS())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,20 +30,20 @@ func TestSetTaps(t *testing.T) {
 	for _, tc := range []struct {
 		backbone string
 		names    []string
-		want     []Tap
+		want     []models.Tap
 	}{
-		{"all-minilm-l6-v2", []string{minilmLayer4, minilmLayer4 + ":cls", "last_hidden_state", "last_hidden_state:meanstd"}, []Tap{
+		{"all-minilm-l6-v2", []string{minilmLayer4, minilmLayer4 + ":cls", "last_hidden_state", "last_hidden_state:meanstd"}, []models.Tap{
 			{Output: minilmLayer4, Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384},
 			{Output: minilmLayer4, Pooling: "cls", Shape: []int64{-1, -1, 384}, Dim: 384},
 			{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384, Post: "l2"},
 			{Output: "last_hidden_state", Pooling: "meanstd", Shape: []int64{-1, -1, 384}, Dim: 768},
 		}},
-		{"efficientnet-lite0", []string{"Clip_2", "Clip_32:gem", "features"}, []Tap{
+		{"efficientnet-lite0", []string{"Clip_2", "Clip_32:gem", "features"}, []models.Tap{
 			{Output: "Clip_2", Pooling: "gap", Shape: []int64{-1, 96, 112, 112}, Dim: 96},
 			{Output: "Clip_32", Pooling: "gem", Shape: []int64{-1, 1280, 7, 7}, Dim: 1280},
 			{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280},
 		}},
-		{"efficientnet-lite0", []string{"Add_6:flat", "Add_6", "features:flat"}, []Tap{
+		{"efficientnet-lite0", []string{"Add_6:flat", "Add_6", "features:flat"}, []models.Tap{
 			{Output: "Add_6", Pooling: "flat", Shape: []int64{-1, 192, 7, 7}, Dim: 192 * 7 * 7},
 			{Output: "Add_6", Pooling: "gap", Shape: []int64{-1, 192, 7, 7}, Dim: 192},
 			{Output: "features", Pooling: "flat", Shape: []int64{-1, 1280}, Dim: 1280},
@@ -77,7 +81,7 @@ func TestTapsPruneTheGraph(t *testing.T) {
 	if n := len(pruned.Graph.Node); 2*n > len(whole.Graph.Node) || n < 2 {
 		t.Errorf("%d of %d nodes stay", n, len(whole.Graph.Node))
 	}
-	if digest(s.Weights.Data) != s.Weights.SHA256 {
+	if fmt.Sprintf("%x", sha256.Sum256(s.Weights.Data)) != s.Weights.SHA256 {
 		t.Error("the identity is no longer that of the file")
 	}
 }
@@ -106,46 +110,5 @@ func TestSetTapsRefuses(t *testing.T) {
 	}
 	if err := s.SetTaps(nil); err == nil {
 		t.Error("no tap is taken")
-	}
-}
-
-// What keeps every value of a tensor takes any rank, in either layout, but no
-// open dimension beside the batch.
-func TestFlatTaps(t *testing.T) {
-	for _, tc := range []struct {
-		layout string
-		shape  []int64
-		want   string // of the error, "" if there is none
-	}{
-		{"nchw", []int64{-1, 4, 2, 3}, ""},
-		{"nhwc", []int64{-1, 2, 3, 4}, ""},
-		{"nchw", []int64{-1, 6, 4}, ""},
-		{"nchw", []int64{-1, 2, 3, 2, 2}, ""},
-		{"nchw", []int64{-1, 24}, ""},
-		{"", []int64{-1, 4, 6}, ""}, // of a text
-		{"", []int64{-1, -1, 6}, "does not fit"},
-		{"nchw", []int64{-1}, "is none that is pooled"},
-		{"nchw", []int64{-1, 1 << 40, 1 << 40}, "more than 1048576 values"},
-		{"nchw", []int64{-1, 4, 0, 3}, "0 values"},
-	} {
-		s := &Spec{Taps: []Tap{{Output: "own", Pooling: "mean"}}, Text: new(TextSpec)}
-		if tc.layout != "" {
-			s.Image, s.Text = &ImageSpec{Layout: tc.layout}, nil
-		}
-		tap := Tap{Output: "x", Pooling: "flat"}
-		err := s.fillTap(&tap, tc.shape)
-		if tc.want != "" {
-			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%v: %v, want …%s…", tc.shape, err, tc.want)
-			}
-			continue
-		}
-		if want := (Tap{Output: "x", Pooling: "flat", Shape: tc.shape, Dim: 24}); err != nil || !reflect.DeepEqual(tap, want) {
-			t.Errorf("%+v, %v, want %+v", tap, err, want)
-		}
-	}
-	five := Tap{Output: "x"}
-	if err := (&Spec{Taps: []Tap{{}}, Image: new(ImageSpec)}).fillTap(&five, []int64{-1, 2, 3, 2, 2}); err == nil || !strings.Contains(err.Error(), "one of flat") {
-		t.Errorf("no pooling of five dimensions: %v", err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 func cacheWhyCommand(e *env) *command {
@@ -373,7 +373,7 @@ func valueInWords(value string) string {
 // backboneOf names the built-in backbone that has a file of this digest, ""
 // if there is none.
 func backboneOf(sha256 string) string {
-	list, err := models.Builtin(builtin.FS())
+	list, err := folder.Builtin(builtin.FS())
 	if err != nil {
 		return "" // only a name is missing
 	}

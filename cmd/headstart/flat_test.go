@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"github.com/headstart-ml/headstart/models/runtime"
@@ -118,7 +119,7 @@ func opened(t *testing.T, name string) (*cache.Cache, *features.Set, *source.Sou
 // builtinBackbone returns a built-in backbone as change makes it, in the runtime.
 func builtinBackbone(t *testing.T, name string, change func(*models.Spec) error) (*models.Spec, *runtime.Lazy) {
 	t.Helper()
-	spec, err := models.Resolve(name, builtin.FS())
+	spec, err := folder.Resolve(name, builtin.FS())
 	if err == nil {
 		err = change(spec)
 	}

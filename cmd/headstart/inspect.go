@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
@@ -167,7 +168,7 @@ type tapSummary struct {
 }
 
 func newBackboneSummary(name string) (*backboneSummary, error) {
-	spec, err := models.Resolve(name, builtin.FS())
+	spec, err := folder.Resolve(name, builtin.FS())
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 func modelsCommand(e *env) *command {
@@ -26,7 +26,7 @@ func modelsListCommand(e *env) *command {
 		examples: []string{"headstart models list", "headstart models list --json"},
 		flags:    commonFlags("json"),
 		action: func(ctx *cli.Context) error {
-			all, err := models.Builtin(builtin.FS())
+			all, err := folder.Builtin(builtin.FS())
 			if err != nil {
 				return err
 			}

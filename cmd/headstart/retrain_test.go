@@ -14,8 +14,8 @@ import (
 
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/feed"
-	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/retrain"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
@@ -283,14 +283,14 @@ func TestATrainingBehindACutGoesOn(t *testing.T) {
 }
 
 func goesOnBehindACut(t *testing.T, name string, views int) {
-	folder, err := filepath.Abs("testdata/backbones/" + name)
+	path, err := filepath.Abs("testdata/backbones/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := retrainable(t, name)
 	table := name + ".features"
 	c, set, _ := opened(t, table)
-	spec, err := models.Resolve(folder, builtin.FS())
+	spec, err := folder.Resolve(path, builtin.FS())
 	if err != nil {
 		t.Fatal(err)
 	}

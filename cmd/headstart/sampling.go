@@ -15,6 +15,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -123,7 +124,7 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if name == "" {
 		name = contract.DefaultBackbone(m)
 	}
-	spec, err := models.Resolve(name, builtin.FS())
+	spec, err := folder.Resolve(name, builtin.FS())
 	if err != nil {
 		return nil, err
 	}

@@ -10,11 +10,12 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 func resolve(t *testing.T, name string) *models.Spec {
 	t.Helper()
-	spec, err := models.Resolve(name, builtin.FS())
+	spec, err := folder.Resolve(name, builtin.FS())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 // DifferenceError says that a backbone does not give embeddings of a space any
@@ -45,7 +46,7 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	if !OneBackbone(spaces) {
 		return nil, fmt.Errorf("contract: backbone %s: the %d spaces are not those of taps of one backbone", backbone, len(spaces))
 	}
-	spec, err := models.Resolve(backbone, builtin)
+	spec, err := folder.Resolve(backbone, builtin)
 	if err != nil {
 		return nil, err
 	}

@@ -11,5 +11,5 @@ import (
 //go:embed all-minilm-l6-v2 efficientnet-lite0 backbones.json LICENSE NOTICE
 var files embed.FS
 
-// FS returns the folders. models.Resolve and models.Builtin read them.
+// FS returns the folders. folder.Resolve and folder.Builtin read them.
 func FS() fs.FS { return files }

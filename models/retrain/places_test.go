@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 // backbone resolves a built-in backbone, or one of the small ones that cmd's tests
@@ -17,7 +18,7 @@ func backbone(t *testing.T, name string) *models.Spec {
 	if name != "efficientnet-lite0" {
 		name = filepath.Join("../../cmd/headstart/testdata/backbones", name)
 	}
-	spec, err := models.Resolve(name, builtin.FS())
+	spec, err := folder.Resolve(name, builtin.FS())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package models
+package folder
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
@@ -17,12 +18,12 @@ const maxSide = 1 << 14 // pixels of a side of what a backbone gets
 var filters = []string{"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"}
 
 // imageSpec reads the contract of an image backbone into s.
-func (f *folder) imageSpec(s *Spec) error {
+func (f *layout) imageSpec(s *models.Spec) error {
 	config, err := f.optional(configFile)
 	if err != nil {
 		return err
 	}
-	var timm *ImageSpec
+	var timm *models.ImageSpec
 	if config != nil && config.has("pretrained_cfg") {
 		cfg, err := config.sub("pretrained_cfg")
 		if err != nil {
@@ -58,10 +59,10 @@ func (f *folder) imageSpec(s *Spec) error {
 
 // base is what no file of a folder says: how images are read. An orientation
 // tag is applied and transparency dropped, as image pipelines do.
-func base() *ImageSpec {
-	return &ImageSpec{
+func base() *models.ImageSpec {
+	return &models.ImageSpec{
 		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
-		Resize: Resize{Engine: "pillow/1", Order: "hv"},
+		Resize: models.Resize{Engine: "pillow/1", Order: "hv"},
 		Layout: "nchw",
 	}
 }
@@ -80,7 +81,7 @@ var clipKeys = []string{
 
 // clipSpec reads preprocessor_config.json. A key that is missing has the
 // default of the class CLIPImageProcessor of the library transformers.
-func clipSpec(o *object) (*ImageSpec, error) {
+func clipSpec(o *object) (*models.ImageSpec, error) {
 	if err := clipClass(o); err != nil {
 		return nil, err
 	}
@@ -195,11 +196,11 @@ func clipSize(o *object) (mode string, w, h int, err error) {
 }
 
 // clipCrop reads the centre crop; a zero crop is none.
-func clipCrop(o *object) (Crop, error) {
+func clipCrop(o *object) (models.Crop, error) {
 	if on, err := o.flagOr("do_center_crop", true); err != nil || !on {
-		return Crop{}, err
+		return models.Crop{}, err
 	}
-	c := Crop{Width: 224, Height: 224, Offset: "floor"}
+	c := models.Crop{Width: 224, Height: 224, Offset: "floor"}
 	if !o.given("crop_size") {
 		return c, nil
 	}
@@ -222,7 +223,7 @@ func clipCrop(o *object) (Crop, error) {
 }
 
 // clipLevels reads how the levels of a pixel become numbers.
-func clipLevels(o *object, s *ImageSpec) error {
+func clipLevels(o *object, s *models.ImageSpec) error {
 	s.Rescale = 1
 	if on, err := o.flagOr("do_rescale", true); err != nil {
 		return err
@@ -258,7 +259,7 @@ func clipLevels(o *object, s *ImageSpec) error {
 	return checkStd(o, "image_std", s)
 }
 
-func checkStd(o *object, field string, s *ImageSpec) error {
+func checkStd(o *object, field string, s *models.ImageSpec) error {
 	if slices.Min(s.Std[:]) <= 0 {
 		return o.errorf(field, "%s: a deviation is not positive", o.fields[field])
 	}
@@ -267,7 +268,7 @@ func checkStd(o *object, field string, s *ImageSpec) error {
 
 // timmSpec reads pretrained_cfg of the library timm. What decides about pixels
 // must stand there.
-func timmSpec(o *object) (*ImageSpec, error) {
+func timmSpec(o *object) (*models.ImageSpec, error) {
 	s := base()
 	var size []int
 	if err := o.decode("input_size", &size, "[3, height, width]"); err != nil {
@@ -310,7 +311,7 @@ func timmSpec(o *object) (*ImageSpec, error) {
 		return nil, o.errorf("interpolation", "%q is not supported yet by this version: it takes %s", filter, strings.Join(filters, ", "))
 	}
 	s.Resize.Filter = filter
-	s.Crop = Crop{Width: size[2], Height: size[1], Offset: "half-even"}
+	s.Crop = models.Crop{Width: size[2], Height: size[1], Offset: "half-even"}
 	s.Rescale = 1. / 255
 	if s.Mean, err = o.triple("mean"); err != nil {
 		return nil, err
@@ -323,14 +324,14 @@ func timmSpec(o *object) (*ImageSpec, error) {
 
 // contradictions lists where timm's contract says something else than the one
 // that is used.
-func contradictions(used, timm *ImageSpec) []string {
+func contradictions(used, timm *models.ImageSpec) []string {
 	var out []string
 	say := func(field string, used, timm any) {
 		if used != timm {
 			out = append(out, fmt.Sprintf("%s: pretrained_cfg: %s %v does not count: %s says %v", configFile, field, timm, preprocessorFile, used))
 		}
 	}
-	side := func(r Resize) string { return fmt.Sprintf("%s %d×%d", r.Mode, r.Width, r.Height) }
+	side := func(r models.Resize) string { return fmt.Sprintf("%s %d×%d", r.Mode, r.Width, r.Height) }
 	say("resize", side(used.Resize), side(timm.Resize))
 	say("interpolation", used.Resize.Filter, timm.Resize.Filter)
 	say("crop", fmt.Sprintf("%d×%d", used.Crop.Width, used.Crop.Height), fmt.Sprintf("%d×%d", timm.Crop.Width, timm.Crop.Height))
@@ -340,7 +341,7 @@ func contradictions(used, timm *ImageSpec) []string {
 }
 
 // imageGraph compares the graph with the contract and fills in input and tap.
-func imageGraph(s *Spec, sum *onnx.Summary, place string) error {
+func imageGraph(s *models.Spec, sum *onnx.Summary, place string) error {
 	if len(sum.Inputs) != 1 {
 		return fmt.Errorf("models: %s: an image backbone has one input, this graph has %d: %s", place, len(sum.Inputs), list(sum.Inputs))
 	}
@@ -360,7 +361,7 @@ func imageGraph(s *Spec, sum *onnx.Summary, place string) error {
 			return fmt.Errorf("models: %s: input %q is %s, but the folder's files make images of 3×%d×%d", place, in.Name, form(in), h, w)
 		}
 	}
-	s.Inputs = []Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}
+	s.Inputs = []models.Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}
 
 	var fit []onnx.Value
 	for _, v := range sum.Outputs {
@@ -372,7 +373,7 @@ func imageGraph(s *Spec, sum *onnx.Summary, place string) error {
 	case 0:
 		return fmt.Errorf("models: %s: no output is FLOAT[batch,length], one embedding a sample; there are: %s", place, list(sum.Outputs))
 	case 1:
-		return s.tap(fit[0], "none", place)
+		return setTap(s, fit[0], "none", place)
 	}
 	return fmt.Errorf("models: %s: several outputs fit: %s; which of them is the embedding? keep that one alone in the graph", place, list(fit))
 }

@@ -1,4 +1,4 @@
-package models
+package folder
 
 import (
 	"bytes"
@@ -20,18 +20,18 @@ const (
 	maxNesting   = 100       // levels of objects and lists in a JSON file
 )
 
-// folder is a folder in the Hugging Face layout.
-type folder struct {
+// layout is a folder in the Hugging Face layout.
+type layout struct {
 	fsys  fs.FS
 	place string          // for messages: its path, or a built-in name
 	files map[string]File // of a built-in backbone: every file with its digest; nil otherwise
 }
 
 // path returns the place of a file of the folder, for messages.
-func (f *folder) path(name string) string { return path.Join(f.place, name) }
+func (f *layout) path(name string) string { return path.Join(f.place, name) }
 
 // has reports whether the folder has a file of that name.
-func (f *folder) has(name string) (bool, error) {
+func (f *layout) has(name string) (bool, error) {
 	info, err := fs.Stat(f.fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -44,7 +44,7 @@ func (f *folder) has(name string) (bool, error) {
 
 // read returns the content of a file of at most limit bytes. A file of a
 // built-in backbone must have the digest that is on record.
-func (f *folder) read(name string, limit int64) ([]byte, error) {
+func (f *layout) read(name string, limit int64) ([]byte, error) {
 	data, err := readFile(f.fsys, name, limit)
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", f.path(name), err)
@@ -59,7 +59,7 @@ func (f *folder) read(name string, limit int64) ([]byte, error) {
 
 // check compares the digest of a file of a built-in backbone with the one that
 // is on record.
-func (f *folder) check(name, sha256 string) error {
+func (f *layout) check(name, sha256 string) error {
 	want, ok := f.files[name]
 	if !ok {
 		return fmt.Errorf("models: %s: the file is not on record for this built-in backbone", f.path(name))
@@ -124,7 +124,7 @@ type object struct {
 }
 
 // object reads a file that holds one JSON object.
-func (f *folder) object(name string, limit int64) (*object, []byte, error) {
+func (f *layout) object(name string, limit int64) (*object, []byte, error) {
 	data, err := f.read(name, limit)
 	if err != nil {
 		return nil, nil, err
@@ -134,7 +134,7 @@ func (f *folder) object(name string, limit int64) (*object, []byte, error) {
 }
 
 // optional is object for a file that may be missing: then there is no object.
-func (f *folder) optional(name string) (*object, error) {
+func (f *layout) optional(name string) (*object, error) {
 	if ok, err := f.has(name); err != nil || !ok {
 		return nil, err
 	}

@@ -1,16 +1,18 @@
-package models
+package folder
 
 import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/headstart-ml/headstart/models"
 )
 
 // Backbone is the record of a backbone that comes with headstart.
 type Backbone struct {
 	Name     string          `json:"name"`
-	Modality Modality        `json:"modality"`
+	Modality models.Modality `json:"modality"`
 	Dim      int             `json:"dim"`     // length of an embedding
 	About    string          `json:"about"`   // what it is, in one line
 	Licence  string          `json:"licence"` // SPDX identifier
@@ -49,7 +51,7 @@ func Builtin(builtin fs.FS) ([]Backbone, error) {
 		if i > 0 && list[i-1].Name >= b.Name {
 			return nil, fmt.Errorf("models: built-in backbones: %s: %s and %s are not in order", name, list[i-1].Name, b.Name)
 		}
-		if b.Modality != Image && b.Modality != Text {
+		if b.Modality != models.Image && b.Modality != models.Text {
 			return nil, fmt.Errorf("models: built-in backbones: %s: %s: modality %q", name, b.Name, b.Modality)
 		}
 	}

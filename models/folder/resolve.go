@@ -1,4 +1,4 @@
-package models
+package folder
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/models"
 )
 
 // The files of a folder that Resolve reads.
@@ -31,7 +32,7 @@ const (
 // The weights are read and digested, the graph is walked and compared with the
 // rest of the folder. See the package's comment for what is taken and which
 // file decides.
-func Resolve(name string, builtin fs.FS) (*Spec, error) {
+func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
 	var known []Backbone
 	if builtin != nil {
 		var err error
@@ -55,7 +56,7 @@ func Resolve(name string, builtin fs.FS) (*Spec, error) {
 		return nil, fmt.Errorf("models: %s: neither a built-in backbone (%s) nor a folder nor an .onnx file", name, names(known))
 	}
 	if info.IsDir() {
-		f := &folder{fsys: draft.FS(name), place: name}
+		f := &layout{fsys: draft.FS(name), place: name}
 		weights, err := f.weights()
 		if err != nil {
 			return nil, err
@@ -72,12 +73,12 @@ func Resolve(name string, builtin fs.FS) (*Spec, error) {
 	return f.resolve(name, weights, filepath.Dir(name))
 }
 
-func resolveBuiltin(b *Backbone, builtin fs.FS) (*Spec, error) {
+func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
 	fsys, err := fs.Sub(builtin, b.Name)
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", b.Name, err)
 	}
-	f := &folder{fsys: fsys, place: b.Name, files: b.Files}
+	f := &layout{fsys: fsys, place: b.Name, files: b.Files}
 	weights, err := f.weights()
 	if err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func resolveBuiltin(b *Backbone, builtin fs.FS) (*Spec, error) {
 }
 
 // weights returns the path of the graph in a folder.
-func (f *folder) weights() (string, error) {
+func (f *layout) weights() (string, error) {
 	var found []string
 	for _, name := range []string{"onnx/model.onnx", "model.onnx"} {
 		ok, err := f.has(name)
@@ -129,13 +130,13 @@ func (f *folder) weights() (string, error) {
 // around returns the folder that an .onnx file belongs to, and its path there:
 // the folder that it lies in, or, if that one is called onnx and has no
 // contract, the one above.
-func around(name string) (*folder, string, error) {
+func around(name string) (*layout, string, error) {
 	dir, base := filepath.Split(name)
 	if dir == "" {
 		dir = "."
 	}
 	dir = filepath.Clean(dir)
-	f := &folder{fsys: draft.FS(dir), place: dir}
+	f := &layout{fsys: draft.FS(dir), place: dir}
 	kind, err := f.contract()
 	if err != nil {
 		return nil, "", err
@@ -152,7 +153,7 @@ func around(name string) (*folder, string, error) {
 		if !filepath.IsAbs(dir) {
 			up = filepath.Join(dir, "..")
 		}
-		return &folder{fsys: draft.FS(up), place: up}, "onnx/" + base, nil
+		return &layout{fsys: draft.FS(up), place: up}, "onnx/" + base, nil
 	}
 	return f, base, nil
 }
@@ -160,7 +161,7 @@ func around(name string) (*folder, string, error) {
 // contract returns the file that tells the modality of a folder: the first
 // that exists of preprocessor_config.json and timm's config.json for images,
 // tokenizer.json for texts; "" if there is none.
-func (f *folder) contract() (string, error) {
+func (f *layout) contract() (string, error) {
 	image, err := f.has(preprocessorFile)
 	if err != nil {
 		return "", err
@@ -192,21 +193,21 @@ func (f *folder) contract() (string, error) {
 
 // resolve reads the folder's contract and the graph at weights, whose external
 // data lies in dir.
-func (f *folder) resolve(name, weights, dir string) (*Spec, error) {
+func (f *layout) resolve(name, weights, dir string) (*models.Spec, error) {
 	kind, err := f.contract()
 	if err != nil {
 		return nil, err
 	}
-	s := &Spec{Name: name}
+	s := &models.Spec{Name: name}
 	var sentence *sentence
 	switch kind {
 	case "":
 		return nil, fmt.Errorf("models: %s: nothing says what the backbone takes: %s is missing for images, %s for texts", f.place, preprocessorFile, tokenizerFile)
 	case tokenizerFile:
-		s.Modality = Text
+		s.Modality = models.Text
 		sentence, err = f.textSpec(s)
 	default:
-		s.Modality = Image
+		s.Modality = models.Image
 		err = f.imageSpec(s)
 	}
 	if err != nil {
@@ -217,7 +218,7 @@ func (f *folder) resolve(name, weights, dir string) (*Spec, error) {
 		return nil, err
 	}
 	place := f.path(weights)
-	if s.Modality == Text {
+	if s.Modality == models.Text {
 		return s, textGraph(s, sentence, sum, place)
 	}
 	return s, imageGraph(s, sum, place)

@@ -1,4 +1,4 @@
-package models
+package folder
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -25,7 +26,7 @@ type sentence struct {
 }
 
 // textSpec reads the contract of a text backbone into s.
-func (f *folder) textSpec(s *Spec) (*sentence, error) {
+func (f *layout) textSpec(s *models.Spec) (*sentence, error) {
 	tokenizer, data, err := f.object(tokenizerFile, maxTokenizer)
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func (f *folder) textSpec(s *Spec) (*sentence, error) {
 			return nil, err
 		}
 	}
-	t := &TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
+	t := &models.TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
 	s.Text = t
 	if err := f.maxLen(s, tokenizer, config); err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func compareTokenizers(tokenizer, config *object) error {
 // maxLen reads how many tokens a text may have, as the library
 // sentence-transformers does: max_seq_length, else model_max_length, at most
 // max_position_embeddings; what tokenizer.json says does not count.
-func (f *folder) maxLen(s *Spec, tokenizer, config *object) error {
+func (f *layout) maxLen(s *models.Spec, tokenizer, config *object) error {
 	t := s.Text
 	positions := maxTokens
 	model, err := f.optional(configFile)
@@ -213,7 +214,7 @@ func (f *folder) maxLen(s *Spec, tokenizer, config *object) error {
 
 // modules reads pooling and normalisation from modules.json and the pooling
 // module's own file. A folder without modules.json says nothing about them.
-func (f *folder) modules(s *Spec) (*sentence, error) {
+func (f *layout) modules(s *models.Spec) (*sentence, error) {
 	if ok, err := f.has(modulesFile); err != nil {
 		return nil, err
 	} else if !ok {
@@ -310,7 +311,7 @@ func readPooling(o *object, prefix string) (*sentence, error) {
 				return nil, o.errorf(key, "false together with a default prompt is not supported yet by this version")
 			}
 		case key == "word_embedding_dimension" || key == "embedding_dimension":
-			n, err := o.whole(key, maxDim)
+			n, err := o.whole(key, models.MaxDim)
 			if err != nil {
 				return nil, err
 			}
@@ -336,7 +337,7 @@ func readPooling(o *object, prefix string) (*sentence, error) {
 var roles = map[string]string{"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}
 
 // textGraph compares the graph with the contract and fills in inputs and tap.
-func textGraph(s *Spec, p *sentence, sum *onnx.Summary, place string) error {
+func textGraph(s *models.Spec, p *sentence, sum *onnx.Summary, place string) error {
 	have := make(map[string]bool)
 	for _, v := range sum.Inputs {
 		role, ok := roles[v.Name]
@@ -350,7 +351,7 @@ func textGraph(s *Spec, p *sentence, sum *onnx.Summary, place string) error {
 			return err
 		}
 		have[role] = true
-		s.Inputs = append(s.Inputs, Input{Name: v.Name, DType: dtypes[v.Elem], Role: role})
+		s.Inputs = append(s.Inputs, models.Input{Name: v.Name, DType: dtypes[v.Elem], Role: role})
 	}
 	for _, name := range []string{"input_ids", "attention_mask"} {
 		if !have[roles[name]] {
@@ -378,11 +379,11 @@ func textGraph(s *Spec, p *sentence, sum *onnx.Summary, place string) error {
 	}
 	switch {
 	case last != nil && p.pooling != "":
-		if err := s.tap(*last, p.pooling, place); err != nil {
+		if err := setTap(s, *last, p.pooling, place); err != nil {
 			return err
 		}
 	case pooled != nil:
-		if err := s.tap(*pooled, "none", place); err != nil {
+		if err := setTap(s, *pooled, "none", place); err != nil {
 			return err
 		}
 	case last != nil:

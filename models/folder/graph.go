@@ -1,22 +1,23 @@
-package models
+package folder
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // graph reads the weights into s and returns what is in the graph.
-func (f *folder) graph(s *Spec, weights, dir string) (*onnx.Summary, error) {
+func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, error) {
 	place := f.path(weights)
 	// Not f.read: the digest is needed in any case and is computed once.
 	data, err := readFile(f.fsys, weights, onnx.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
-	s.Weights = Weights{Path: place, Data: data, SHA256: digest(data)}
+	s.Weights = models.Weights{Path: place, Data: data, SHA256: digest(data)}
 	if f.files != nil {
 		if err := f.check(weights, s.Weights.SHA256); err != nil {
 			return nil, err
@@ -41,7 +42,7 @@ func (f *folder) graph(s *Spec, weights, dir string) (*onnx.Summary, error) {
 		}
 		s.Weights.Dir = dir
 		for _, x := range files {
-			s.Weights.External = append(s.Weights.External, ExternalFile(x))
+			s.Weights.External = append(s.Weights.External, models.ExternalFile(x))
 		}
 	}
 	return sum, nil
@@ -101,24 +102,21 @@ func free(v onnx.Value, n int, place string) error {
 	return nil
 }
 
-// tap fills in the tap that takes v, a tensor whose last dimension is the
+// setTap fills in the tap that takes v, a tensor whose last dimension is the
 // length of an embedding and whose others are decided by the batch.
-func (s *Spec) tap(v onnx.Value, pooling, place string) error {
+func setTap(s *models.Spec, v onnx.Value, pooling, place string) error {
 	last := len(v.Shape) - 1
 	if err := free(v, last, place); err != nil {
 		return err
 	}
 	dim := v.Shape[last].Size
-	if dim < 1 || dim > maxDim {
-		return fmt.Errorf("models: %s: output %q %s does not declare the length of an embedding as its last dimension (1 to %d)", place, v.Name, form(v), maxDim)
+	if dim < 1 || dim > models.MaxDim {
+		return fmt.Errorf("models: %s: output %q %s does not declare the length of an embedding as its last dimension (1 to %d)", place, v.Name, form(v), models.MaxDim)
 	}
-	t := Tap{Output: v.Name, Pooling: pooling, Dim: int(dim)}
+	t := models.Tap{Output: v.Name, Pooling: pooling, Dim: int(dim)}
 	for _, d := range v.Shape {
 		t.Shape = append(t.Shape, d.Size)
 	}
-	s.Taps = []Tap{t}
+	s.Taps = []models.Tap{t}
 	return nil
 }
-
-// maxDim is the largest length of an embedding.
-const maxDim = 1 << 20

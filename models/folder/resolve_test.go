@@ -1,4 +1,4 @@
-package models
+package folder
 
 import (
 	"encoding/json"
@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
@@ -28,15 +29,15 @@ func TestResolveBuiltin(t *testing.T) {
 	}
 	data := s.Weights.Data
 	s.Weights.Data = nil
-	want := &Spec{
-		Name: "efficientnet-lite0", Modality: Image,
-		Weights: Weights{Path: "efficientnet-lite0/onnx/model.onnx", SHA256: "d6447701b3ced99a55c927c72366e4ffa228b8732135154ad69dd0904395e7d5"},
-		Inputs:  []Input{{"pixel_values", "f32", "pixels"}},
-		Taps:    []Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280}},
-		Image: &ImageSpec{
+	want := &models.Spec{
+		Name: "efficientnet-lite0", Modality: models.Image,
+		Weights: models.Weights{Path: "efficientnet-lite0/onnx/model.onnx", SHA256: "d6447701b3ced99a55c927c72366e4ffa228b8732135154ad69dd0904395e7d5"},
+		Inputs:  []models.Input{{Name: "pixel_values", DType: "f32", Role: "pixels"}},
+		Taps:    []models.Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280}},
+		Image: &models.ImageSpec{
 			EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
-			Resize:  Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
-			Crop:    Crop{Width: 224, Height: 224, Offset: "floor"},
+			Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
+			Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
 			Rescale: 0.00392156862745098, Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Layout: "nchw",
 		},
 		Licence: "Apache-2.0", Source: "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
@@ -56,12 +57,12 @@ func TestResolveBuiltin(t *testing.T) {
 		t.Error("the data are not those that the digests are of")
 	}
 	s.Weights.Data, s.Text.Tokenizer = nil, nil
-	want = &Spec{
-		Name: "all-minilm-l6-v2", Modality: Text,
-		Weights: Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},
-		Inputs:  []Input{{"input_ids", "i64", "ids"}, {"attention_mask", "i64", "mask"}, {"token_type_ids", "i64", "types"}},
-		Taps:    []Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384, Post: "l2"}},
-		Text:    &TextSpec{TokenizerSHA256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", MaxLen: 256, Truncation: "right"},
+	want = &models.Spec{
+		Name: "all-minilm-l6-v2", Modality: models.Text,
+		Weights: models.Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},
+		Inputs:  []models.Input{{Name: "input_ids", DType: "i64", Role: "ids"}, {Name: "attention_mask", DType: "i64", Role: "mask"}, {Name: "token_type_ids", DType: "i64", Role: "types"}},
+		Taps:    []models.Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384, Post: "l2"}},
+		Text:    &models.TextSpec{TokenizerSHA256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", MaxLen: 256, Truncation: "right"},
 		Licence: "Apache-2.0", Source: "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
 		Overruled: []string{
 			"tokenizer_config.json: model_max_length 512 does not count: sentence_bert_config.json says max_seq_length 256",
@@ -270,10 +271,10 @@ var drop = new(int)
 
 // What a folder may leave out, and the forms that it may use.
 func TestResolveFolder(t *testing.T) {
-	clip := ImageSpec{
+	clip := models.ImageSpec{
 		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
-		Resize:  Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
-		Crop:    Crop{Width: 224, Height: 224, Offset: "floor"},
+		Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
+		Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
 		Rescale: 1. / 255,
 		Mean:    [3]float64{0.48145466, 0.4578275, 0.40821073}, Std: [3]float64{0.26862954, 0.26130258, 0.27577711}, Layout: "nchw",
 	}
@@ -283,34 +284,36 @@ func TestResolveFolder(t *testing.T) {
 		name string
 		tree tree
 		edit func(f tree)
-		want func(s *Spec) // changes the clip or text contract to the one that is expected
+		want func(s *models.Spec) // changes the clip or text contract to the one that is expected
 	}{
-		{"class defaults", imageTree(t), nil, func(s *Spec) {}},
+		{"class defaults", imageTree(t), nil, func(s *models.Spec) {}},
 		{"batch-dependent", imageTree(t), func(f tree) {
 			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224)), values(f32("features", 8)), func(m *pb.ModelProto) {
 				m.Graph.Node = []*pb.NodeProto{onnx.Node("DynamicQuantizeLinear", []string{"p"}, []string{"q"})}
 			})
-		}, func(s *Spec) { s.BatchDependent = []string{"DynamicQuantizeLinear"} }},
+		}, func(s *models.Spec) { s.BatchDependent = []string{"DynamicQuantizeLinear"} }},
 		{"defaults of size", imageTree(t), func(f tree) { f.set(pre, "size", drop) },
-			func(s *Spec) { s.Image.Resize.Width, s.Image.Resize.Height = 224, 224 }},
+			func(s *models.Spec) { s.Image.Resize.Width, s.Image.Resize.Height = 224, 224 }},
 		{"numbers, old class name", imageTree(t), func(f tree) {
 			f[pre] = fields{"feature_extractor_type": "CLIPFeatureExtractor", "size": 240, "crop_size": 224, "resample": 2}
-		}, func(s *Spec) {
+		}, func(s *models.Spec) {
 			s.Image.Resize.Width, s.Image.Resize.Height, s.Image.Resize.Filter = 240, 240, "bilinear"
 		}},
 		{"fast, exact, no crop", imageTree(t), func(f tree) {
 			f[pre] = fields{"image_processor_type": "CLIPImageProcessorFast", "size": fields{"height": 224, "width": 224}, "do_center_crop": false,
 				"resample": 1, "data_format": "channels_first", "do_pad": nil, "device": nil, "input_data_format": nil, "do_flip": false}
-		}, func(s *Spec) {
-			s.Image.Resize = Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: 224, Height: 224, Filter: "lanczos"}
-			s.Image.Crop = Crop{}
+		}, func(s *models.Spec) {
+			s.Image.Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: 224, Height: 224, Filter: "lanczos"}
+			s.Image.Crop = models.Crop{}
 		}},
 		{"no rescale, no normalise", imageTree(t), func(f tree) { f.set(pre, "do_rescale", false); f.set(pre, "do_normalize", false) },
-			func(s *Spec) { s.Image.Rescale, s.Image.Mean, s.Image.Std = 1, [3]float64{}, [3]float64{1, 1, 1} }},
+			func(s *models.Spec) {
+				s.Image.Rescale, s.Image.Mean, s.Image.Std = 1, [3]float64{}, [3]float64{1, 1, 1}
+			}},
 		{"timm alone", imageTree(t), func(f tree) { delete(f, pre); f["config.json"] = fields{"pretrained_cfg": cfg} },
-			func(s *Spec) {
+			func(s *models.Spec) {
 				// floor(224/0.9) = 248
-				s.Image.Resize = Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 248, Height: 248, Filter: "bilinear"}
+				s.Image.Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 248, Height: 248, Filter: "bilinear"}
 				s.Image.Crop.Offset = "half-even"
 				s.Image.Mean, s.Image.Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
 				s.Licence, s.Source = "mit", "timm/x"
@@ -320,13 +323,13 @@ func TestResolveFolder(t *testing.T) {
 			delete(c, "crop_pct")
 			delete(f, pre)
 			f["config.json"] = fields{"pretrained_cfg": c}
-		}, func(s *Spec) {
+		}, func(s *models.Spec) {
 			s.Image.Resize.Filter = "bilinear" // 224/0.875 = 256
 			s.Image.Crop.Offset = "half-even"
 			s.Image.Mean, s.Image.Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
 			s.Licence, s.Source = "mit", "timm/x"
 		}},
-		{"timm overruled", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": cfg} }, func(s *Spec) {
+		{"timm overruled", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": cfg} }, func(s *models.Spec) {
 			s.Licence, s.Source = "mit", "timm/x"
 			s.Overruled = []string{
 				"config.json: pretrained_cfg: resize short 248×248 does not count: preprocessor_config.json says short 256×256",
@@ -337,48 +340,48 @@ func TestResolveFolder(t *testing.T) {
 		}},
 		{"dynamic sides, other outputs", imageTree(t), func(f tree) {
 			f["onnx/model.onnx"] = graph(t, values(f32("x", -1, -1, -1)), values(f32("map", 8, 7, 7), f32("features", 8)), nil)
-		}, func(s *Spec) { s.Inputs[0].Name = "x" }},
+		}, func(s *models.Spec) { s.Inputs[0].Name = "x" }},
 		{"initialisers among the inputs", imageTree(t), func(f tree) {
 			f["onnx/model.onnx"] = graph(t, values(f32("pixel_values", 3, 224, 224), onnx.TensorValue("w", pb.TensorProto_FLOAT, onnx.Dim{Size: 2})), values(f32("features", 8)),
 				func(m *pb.ModelProto) {
 					m.Graph.Initializer = []*pb.TensorProto{onnx.FloatTensor("w", []float32{1, 2}, 2)}
 				})
-		}, func(s *Spec) {}},
-		{"text", textTree(t), nil, func(s *Spec) {}},
+		}, func(s *models.Spec) {}},
+		{"text", textTree(t), nil, func(s *models.Spec) {}},
 		{"mean, normalised", textTree(t), func(f tree) {
 			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Normalize", "path": "2_Normalize"})
 			f["1_Pooling/config.json"] = fields{"pooling_mode_mean_tokens": true, "pooling_mode": "mean"}
-		}, func(s *Spec) { s.Taps[0].Pooling, s.Taps[0].Post = "mean", "l2" }},
+		}, func(s *models.Spec) { s.Taps[0].Pooling, s.Taps[0].Post = "mean", "l2" }},
 		{"sentence_bert_config", textTree(t), func(f tree) {
 			f["sentence_bert_config.json"] = fields{"max_seq_length": 64, "do_lower_case": true}
 			f.set("tokenizer.json", "truncation", fields{"max_length": 64, "direction": "Right", "strategy": "LongestFirst"})
-		}, func(s *Spec) {
+		}, func(s *models.Spec) {
 			s.Text.MaxLen, s.Text.Lowercase = 64, true
 			s.Overruled = []string{"tokenizer_config.json: model_max_length 512 does not count: sentence_bert_config.json says max_seq_length 64"}
 		}},
 		{"no limit of the tokenizer", textTree(t), func(f tree) {
 			f.set("tokenizer_config.json", "model_max_length", 1e30)
 			f.set("tokenizer.json", "truncation", fields{"max_length": 128})
-		}, func(s *Spec) {
+		}, func(s *models.Spec) {
 			s.Overruled = []string{"tokenizer.json: truncation.max_length 128 does not count: config.json says max_position_embeddings 512"}
 		}},
-		{"no max_seq_length", textTree(t), func(f tree) { f["sentence_bert_config.json"] = fields{"max_seq_length": nil} }, func(s *Spec) {}},
+		{"no max_seq_length", textTree(t), func(f tree) { f["sentence_bert_config.json"] = fields{"max_seq_length": nil} }, func(s *models.Spec) {}},
 		{"prompt", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: ", "d": ""}, "default_prompt_name": "q"}
-		}, func(s *Spec) { s.Text.Prefix = "query: " }},
+		}, func(s *models.Spec) { s.Text.Prefix = "query: " }},
 		{"prompts without a default", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": nil}
-		}, func(s *Spec) {}},
+		}, func(s *models.Spec) {}},
 		{"sentence_embedding", textTree(t), func(f tree) {
 			delete(f, "modules.json")
 			f["model.onnx"] = graph(t, textInputs(), values(f32("token_embeddings", -1, 8), f32("sentence_embedding", 8)), nil)
-		}, func(s *Spec) {
-			s.Taps = []Tap{{Output: "sentence_embedding", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
+		}, func(s *models.Spec) {
+			s.Taps = []models.Tap{{Output: "sentence_embedding", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
 		}},
 		{"the only token vectors, int32", textTree(t), func(f tree) {
 			in := values(onnx.TensorValue("input_ids", pb.TensorProto_INT32, batch, batch), i64("attention_mask", -1))
 			f["model.onnx"] = graph(t, in, values(f32("pooler_output", 8), f32("hidden", -1, 8)), nil)
-		}, func(s *Spec) { s.Inputs[0].DType, s.Taps[0].Output = "i32", "hidden" }},
+		}, func(s *models.Spec) { s.Inputs[0].DType, s.Taps[0].Output = "i32", "hidden" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.edit != nil {
@@ -390,16 +393,16 @@ func TestResolveFolder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := &Spec{Name: dir, Modality: s.Modality, Weights: s.Weights}
-			if s.Modality == Image {
+			want := &models.Spec{Name: dir, Modality: s.Modality, Weights: s.Weights}
+			if s.Modality == models.Image {
 				image := clip
 				want.Image = &image
-				want.Inputs = []Input{{"pixel_values", "f32", "pixels"}}
-				want.Taps = []Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
+				want.Inputs = []models.Input{{Name: "pixel_values", DType: "f32", Role: "pixels"}}
+				want.Taps = []models.Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
 			} else {
-				want.Text = &TextSpec{Tokenizer: s.Text.Tokenizer, TokenizerSHA256: digest(s.Text.Tokenizer), MaxLen: 512, Truncation: "right"}
-				want.Inputs = []Input{{"input_ids", "i64", "ids"}, {"attention_mask", "i64", "mask"}}
-				want.Taps = []Tap{{Output: "last_hidden_state", Pooling: "cls", Shape: []int64{-1, -1, 8}, Dim: 8}}
+				want.Text = &models.TextSpec{Tokenizer: s.Text.Tokenizer, TokenizerSHA256: digest(s.Text.Tokenizer), MaxLen: 512, Truncation: "right"}
+				want.Inputs = []models.Input{{Name: "input_ids", DType: "i64", Role: "ids"}, {Name: "attention_mask", DType: "i64", Role: "mask"}}
+				want.Taps = []models.Tap{{Output: "last_hidden_state", Pooling: "cls", Shape: []int64{-1, -1, 8}, Dim: 8}}
 			}
 			test.want(want)
 			if !reflect.DeepEqual(s, want) {
@@ -597,7 +600,7 @@ func TestResolveExternal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Weights.Dir != filepath.Join(dir, "onnx") || !slices.Equal(s.Weights.External, []ExternalFile{{"model.onnx_data", 8, digest([]byte("12345678"))}}) {
+	if s.Weights.Dir != filepath.Join(dir, "onnx") || !slices.Equal(s.Weights.External, []models.ExternalFile{{Path: "model.onnx_data", Size: 8, SHA256: digest([]byte("12345678"))}}) {
 		t.Errorf("%q, %v", s.Weights.Dir, s.Weights.External)
 	}
 }

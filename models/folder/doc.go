@@ -1,0 +1,32 @@
+// Package folder resolves backbones. Resolve turns a name, a folder or a file
+// into a complete models.Spec: the weights, the input contract, the tap that is
+// taken as features and its pooling, licence and source. A Spec is either
+// complete and agrees with the ONNX graph, or there is an error that names the
+// file and the field; nothing is guessed.
+//
+// # What is read
+//
+// A backbone is a built-in name, a folder in the Hugging Face layout or an
+// .onnx file in one:
+//
+//	onnx/model.onnx or model.onnx    the graph, with external data beside it
+//	preprocessor_config.json         images: resize, crop, rescale, normalise
+//	config.json                      images: timm's pretrained_cfg; texts: max_position_embeddings
+//	tokenizer.json                   texts: the whole tokenizer
+//	tokenizer_config.json            texts: model_max_length
+//	sentence_bert_config.json        texts: max_seq_length, do_lower_case
+//	config_sentence_transformers.json  texts: the default prompt
+//	modules.json, 1_Pooling/config.json  texts: pooling and normalisation
+//
+// This version takes image processors of CLIP's classes and timm's centre
+// crop, and texts for WordPiece tokenizers of BERT's kind with mean or cls
+// pooling. Everything else is refused by name.
+//
+// # Which file decides
+//
+// preprocessor_config.json overrules timm's pretrained_cfg. For the length of
+// texts sentence_bert_config.json overrules tokenizer_config.json, and both
+// overrule tokenizer.json, as in the library sentence-transformers. What was
+// overruled stands in models.Spec.Overruled. A contradiction without such a rule is
+// an error that quotes both files.
+package folder
