@@ -15,7 +15,10 @@ func attach(c *cache.Cache, t *taps, settings *Settings) (*writers, *readers, er
 		return nil, nil, nil
 	}
 	w, err := openWriters(c, t, settings)
-	if err != nil && settings.Unwritable != nil && Unwritable(err) {
+	if err != nil && Unwritable(err) {
+		if settings.Unwritable == nil {
+			return nil, nil, &UnwritableError{err}
+		}
 		err = settings.Unwritable(err)
 	}
 	if err != nil {
@@ -27,6 +30,12 @@ func attach(c *cache.Cache, t *taps, settings *Settings) (*writers, *readers, er
 	}
 	return w, r, err
 }
+
+// UnwritableError says that a cache cannot be written, which Unwritable holds of.
+type UnwritableError struct{ Err error }
+
+func (e *UnwritableError) Error() string { return e.Err.Error() }
+func (e *UnwritableError) Unwrap() error { return e.Err }
 
 // Unwritable tells whether err, from making or writing a cache, says that this
 // process may not write there, as opposed to a disk that is full or broken.

@@ -50,6 +50,14 @@ type Sink interface {
 	Take(rows []Row) error
 }
 
+// nowhere is the sink of rows that only the cache keeps.
+type nowhere struct{}
+
+var _ Sink = nowhere{}
+
+// Take takes nothing.
+func (nowhere) Take([]Row) error { return nil }
+
 // Row is a finished sample.
 type Row struct {
 	Sample    *source.Sample
@@ -77,7 +85,7 @@ type Settings struct {
 	Damaged func([]cache.Problem)
 	// Unwritable is called with the reason if the cache cannot be written. If it
 	// returns nil, the run goes on, and what is missing is computed and not kept;
-	// else the run ends with its error. nil: it ends with the reason.
+	// else the run ends with its error. nil: it ends with an *UnwritableError.
 	Unwritable func(reason error) error
 	// Acknowledged is called with the keys of rows once they are durable; nil:
 	// nobody is told.
@@ -112,8 +120,8 @@ const (
 )
 
 // Run sends every sample of src through backbone that c does not hold yet, and
-// every sample to sink. A nil c holds nothing and keeps nothing. stats is filled
-// as it goes; nil is allowed. When ctx ends, what is durable stays, and Run
+// every sample to sink. A nil c holds nothing and keeps nothing; a nil sink takes
+// nothing. stats is filled as it goes; nil is allowed. When ctx ends, what is durable stays, and Run
 // returns ctx's error within the time of one batch. If the backbone does not
 // give the rows any more that the cache has, the error is a *DriftError.
 func Run(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
@@ -122,6 +130,9 @@ func Run(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cac
 	}
 	if stats == nil {
 		stats = new(Stats)
+	}
+	if sink == nil {
+		sink = nowhere{}
 	}
 	taps, err := newTaps(spec)
 	if err != nil {

@@ -84,13 +84,10 @@ func createOrOpen(dir string, unwritable func(reason error) error) (*cache.Cache
 	return store, err
 }
 
-// errUnwritable is in the error of unwritable.
-var errUnwritable = errors.New("cannot be written")
-
 // unwritable is the error of a command that cannot do without writing to the
 // cache in dir.
 func unwritable(dir string, reason error) error {
-	return fmt.Errorf("the cache at %s %w (%s); let this user write to it, or name another with --cache", dir, errUnwritable, denial(reason))
+	return fmt.Errorf("the cache at %s cannot be written (%s); let this user write to it, or name another with --cache", dir, denial(reason))
 }
 
 // denial says why extract.Unwritable holds.

@@ -104,8 +104,9 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		return fmt.Errorf("%s: no sample has a label", strings.Join(o.features, ", "))
 	}
 	if f.Tail != nil {
-		if j, err = throughTail(ctx, f, &again{&o.common, "evaluate", j.Sets[0], o.features[0], o.root, store, e}); err != nil {
-			return err
+		r := &rereading{"evaluate", o.features[0], o.root, store}
+		if j, err = throughTail(ctx, f, r.again(j.Sets[0], &o.common, e)); err != nil {
+			return r.advised(err, &o.common)
 		}
 		defer j.Close()
 	}

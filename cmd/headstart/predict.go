@@ -200,8 +200,9 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		return nil, err
 	}
 	if f.Tail != nil {
-		if j, err = throughTail(ctx, f, &again{&o.common, "predict", j.Sets[0], o.sources[0], o.source.Root, store, e}); err != nil {
-			return nil, err
+		r := &rereading{"predict", o.sources[0], o.source.Root, store}
+		if j, err = throughTail(ctx, f, r.again(j.Sets[0], &o.common, e)); err != nil {
+			return nil, r.advised(err, &o.common)
 		}
 		defer j.Close()
 	}

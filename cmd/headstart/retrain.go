@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/feed"
-	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
 	"github.com/headstart-ml/headstart/models"
@@ -29,11 +29,12 @@ import (
 // retrains tails from it, and compares them on validation.
 type retraining struct {
 	*trainOptions
-	env   *env
-	out   string
-	j     *features.Joined
-	again *again
-	space *cache.Space
+	env    *env
+	out    string
+	j      *features.Joined
+	reread *rereading
+	again  *extract.Again
+	space  *cache.Space
 
 	spec    *models.Spec
 	places  *retrain.Places
@@ -100,7 +101,8 @@ func (r *retraining) prepare(ctx context.Context, store *cache.Cache) error {
 		return usagef("--tail %s: a tail belongs to one backbone: give one feature set of one tap, the output of the backbone", r.tail)
 	}
 	set := r.j.Sets[0]
-	r.again = &again{&r.common, "train-head", set, r.features[0], r.root, store, r.env}
+	r.reread = &rereading{"train-head", r.features[0], r.root, store}
+	r.again = r.reread.again(set, &r.common, r.env)
 	var err error
 	if r.space, err = cache.ParseSpace(set.Meta.Spaces[0]); err != nil {
 		return fmt.Errorf("%s: %w", r.features[0], err)
@@ -321,9 +323,6 @@ func (r *retraining) fingerprint(t *retrain.Place, d *retrain.Data, start *retra
 	return hex.EncodeToString(digest.Sum(nil)), err
 }
 
-// reading opens the source that the feature set was extracted from.
-func (r *retraining) reading() (*source.Source, error) { return r.again.reading() }
-
 // held is how many bytes the feed of one tail may hold: half of --memory is for
 // all of them.
 func (r *retraining) held() int64 { return r.memory / 2 / int64(max(len(r.asked), 1)) }
@@ -348,7 +347,7 @@ func (r *retraining) feed(ctx context.Context, t *retrain.Place) (*feed.Feed, er
 		}
 		r.closers = append(r.closers, backbone.Close)
 		if t.Cacheable() {
-			if o.Cached, err = r.activations(ctx, t, spec, backbone); err != nil {
+			if o.Cached, err = r.activations(ctx, t, spec); err != nil {
 				return nil, err
 			}
 		}
@@ -359,9 +358,9 @@ func (r *retraining) feed(ctx context.Context, t *retrain.Place) (*feed.Feed, er
 			r.env.note("--tail %s: the activations at %s %s; they are computed when they are needed, and up to %s of them held in memory", t.Name, t.Cut, r.whyNotCached(t), bytesOf(uint64(o.Memory)))
 		}
 	}
-	src, err := r.reading()
+	src, err := extract.Reread(&r.again.Set.Meta, r.root)
 	if err != nil {
-		return nil, err
+		return nil, r.reread.advised(err, &r.common)
 	}
 	r.closers = append(r.closers, src.Close) // the feed reads samples again and again
 	f, err := feed.New(ctx, spec, src, r.j.Table.IDs, r.j.Table.Keys, o)
@@ -384,7 +383,7 @@ func (r *retraining) whyNotCached(t *retrain.Place) string {
 
 // activations puts the activations at a cut into the cache, as far as they are
 // not there, and returns a reader of them; nil if the cache cannot be written.
-func (r *retraining) activations(ctx context.Context, t *retrain.Place, spec *models.Spec, backbone *runtime.Lazy) (feed.Rows, error) {
+func (r *retraining) activations(ctx context.Context, t *retrain.Place, spec *models.Spec) (feed.Rows, error) {
 	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
 		return nil, err
@@ -395,19 +394,19 @@ func (r *retraining) activations(ctx context.Context, t *retrain.Place, spec *mo
 	}
 	if reader == nil {
 		r.env.note("--tail %s: the activations of %s samples at %s are computed, %s a sample in the cache", t.Name, count(int64(n)), t.Cut, bytesOf(rowBytes(space)))
-		err := r.again.embed(ctx, spec, backbone)
-		if errors.Is(err, errUnwritable) {
+		err := r.again.Embed(ctx, spec)
+		if _, ok := errors.AsType[*extract.UnwritableError](err); ok {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, r.reread.advised(err, &r.common)
 		}
 		if reader, n, err = r.complete(space); err != nil {
 			return nil, err
 		}
 	}
 	if reader == nil {
-		return nil, r.again.gone(n)
+		return nil, r.reread.advised(&extract.GoneError{Set: r.again.Name, Gone: n, N: r.again.Set.N()}, &r.common)
 	}
 	return reader, nil
 }
@@ -415,7 +414,7 @@ func (r *retraining) activations(ctx context.Context, t *retrain.Place, spec *mo
 // complete returns a reader of a space that has rows of all samples; nil, and how
 // many are missing, if it has not.
 func (r *retraining) complete(space *cache.Space) (*cache.Reader, int, error) {
-	reader, err := r.again.store.Reader(space)
+	reader, err := r.again.Cache.Reader(space)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -462,13 +461,13 @@ func (r *retraining) addTaps(ctx context.Context) error {
 	for i := range spec.Taps {
 		spec.Taps[i].DType = own.DType
 	}
-	j, err := r.again.joined(ctx, &spec)
-	if errors.Is(err, errUnwritable) {
-		r.env.note("taps are left out: %v", err)
+	j, err := r.again.Joined(ctx, &spec)
+	if _, ok := errors.AsType[*extract.UnwritableError](err); ok {
+		r.env.note("taps are left out: %v", r.reread.advised(err, &r.common))
 		return nil
 	}
 	if err != nil {
-		return err
+		return r.reread.advised(err, &r.common)
 	}
 	r.closers = append(r.closers, j.Close)
 	r.taps = j

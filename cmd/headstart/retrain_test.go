@@ -327,9 +327,11 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	defer store.Close()
 	train := func(ctx context.Context, s retrain.Settings) *retrain.Result {
 		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
+		o.root = p.emoji
+		reread := &rereading{"train-head", table, p.emoji, store}
 		r := &retraining{
 			trainOptions: o, env: e, j: j, spec: spec, places: places, feeds: map[string]*feed.Feed{},
-			again: &again{&o.common, "train-head", j.Sets[0], table, p.emoji, store, e},
+			reread: reread, again: reread.again(j.Sets[0], &o.common, e),
 		}
 		defer r.close()
 		location, err := runtime.Find("")

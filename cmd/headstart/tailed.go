@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
@@ -47,12 +48,12 @@ func withTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 
 // throughTail returns the feature set of a as logits of a head with a tail. What the
 // cache lacks of them is computed from the samples.
-func throughTail(ctx context.Context, f *file.File, a *again) (*features.Joined, error) {
-	space, err := cache.ParseSpace(a.set.Meta.Spaces[0])
+func throughTail(ctx context.Context, f *file.File, a *extract.Again) (*features.Joined, error) {
+	space, err := cache.ParseSpace(a.Set.Meta.Spaces[0])
 	if err != nil {
 		return nil, err
 	}
-	spec, err := specOf(&a.set.Meta, space)
+	spec, err := specOf(&a.Set.Meta, space)
 	if err != nil {
 		return nil, err
 	}
@@ -60,5 +61,5 @@ func throughTail(ctx context.Context, f *file.File, a *again) (*features.Joined,
 	if err != nil {
 		return nil, err
 	}
-	return a.joined(ctx, own)
+	return a.Joined(ctx, own)
 }
