@@ -19,8 +19,9 @@ type Head struct {
 	// Temperature divides the scores: what comes of it are the logits. 1: not
 	// calibrated.
 	Temperature float64
-	// Params is what was asked of the fit.
+	// Params is what was asked of the fit, Fit how it went.
 	Params Params
+	Fit    Fit
 }
 
 // D is the number of features.

@@ -10,9 +10,9 @@ import (
 
 // TestObjectiveEqualsTheReference extracts the emoji's names, fits heads on
 // them and compares what is minimised with the optimum that scikit-learn finds
-// on the reference's embeddings (head/experiment/testdata/generate.py).
+// on the reference's embeddings (head/fit/testdata/generate.py).
 func TestObjectiveEqualsTheReference(t *testing.T) {
-	raw, err := os.ReadFile("../../head/experiment/testdata/emoji_objective.json")
+	raw, err := os.ReadFile("../../head/fit/testdata/emoji_objective.json")
 	if err != nil {
 		t.Fatal(err)
 	}

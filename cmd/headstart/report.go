@@ -52,32 +52,21 @@ func worstMistakes(j *features.Joined, p *experiment.Predictions, classes []stri
 	if p == nil {
 		return nil, nil
 	}
-	type wrong struct {
-		row, label, predicted int
-		probability, own      float64
-	}
-	var all []wrong
-	c := len(classes)
-	for k, row := range p.Rows {
-		probs := p.Probabilities[k*c : (k+1)*c]
-		best := 0
-		for i, v := range probs {
-			if v > probs[best] {
-				best = i
-			}
-		}
-		if best != p.Labels[k] {
-			all = append(all, wrong{row, p.Labels[k], best, probs[best], probs[p.Labels[k]]})
+	var wrong []int // places in p
+	for k, o := range p.Outcomes {
+		if o.Predicted != o.Label {
+			wrong = append(wrong, k)
 		}
 	}
-	slices.SortFunc(all, func(a, b wrong) int {
-		return cmp.Or(cmp.Compare(b.probability, a.probability), cmp.Compare(a.row, b.row))
+	slices.SortStableFunc(wrong, func(a, b int) int {
+		return cmp.Compare(p.Outcomes[b].Confidence, p.Outcomes[a].Confidence)
 	})
-	for _, w := range all[:min(len(all), shownMistakes)] {
-		rows = append(rows, w.row)
+	for _, k := range wrong[:min(len(wrong), shownMistakes)] {
+		row, o := p.Rows[k], p.Outcomes[k]
+		rows = append(rows, row)
 		mistakes = append(mistakes, report.Mistake{
-			ID: j.Table.IDs[w.row], Label: classes[w.label], Predicted: classes[w.predicted],
-			Probability: w.probability, LabelProbability: w.own,
+			ID: j.Table.IDs[row], Label: classes[o.Label], Predicted: classes[o.Predicted],
+			Probability: o.Confidence, LabelProbability: o.LabelProbability,
 		})
 	}
 	return mistakes, rows

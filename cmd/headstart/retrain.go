@@ -169,7 +169,7 @@ func (r *retraining) once(ctx context.Context, seed uint64) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(plain.result.Parts[1]) == 0 {
+	if len(plain.result.Parts.Validation) == 0 {
 		return nil, usagef("--tail %s: there is no validation part, which says when to stop; give one with --split train=0.6,validation=0.2,test=0.2, or in the data's own splits", r.tail)
 	}
 	r.env.finishing.Store(true)
@@ -227,11 +227,14 @@ func (r *retraining) retrain(ctx context.Context, t *retrain.Place, plain *attem
 	if r.Repeat <= 1 {
 		defer delete(r.feeds, t.Cut) // and with it what it holds in memory
 	}
-	d := r.data(feed, plain.result)
+	d, err := r.data(feed, plain.result)
+	if err != nil {
+		return nil, err
+	}
 	network := r.places.Network(t)
 	network.Normalize = network.Normalize || r.L2Normalize
 	metric := r.Metric
-	truth := plain.result.LabelsOf(r.j.Table.Labels, plain.result.Parts[1])
+	truth := plain.result.LabelsOf(r.j.Table.Labels, plain.result.Parts.Validation)
 	s := &retrain.Settings{
 		BatchSize: r.batch, Epochs: r.epochs, Patience: r.patience, LearningRate: r.rate, WeightDecay: orNone(r.weightDecay), LayerDecay: r.layerDecay,
 		Warmup: orNone(r.warmup), Clip: orNone(r.clip), LabelSmoothing: r.smoothing, Threads: r.threads, Memory: r.memory, Seed: seed, Keep: true,
@@ -273,7 +276,9 @@ func (r *retraining) retrain(ctx context.Context, t *retrain.Place, plain *attem
 	}
 	settings := r.Settings
 	settings.Seed = seed
-	a.result, err = experiment.Measure(dataOf(r.j), &settings, plain.result.Classes, plain.result.Parts, logits)
+	a.result, err = experiment.Measure(dataOf(r.j), &settings, &experiment.Other{
+		Kind: plain.result.Kind, Classes: plain.result.Classes, Parts: plain.result.Parts, Train: logits[0], Validation: logits[1], Test: logits[2],
+	})
 	return a, err
 }
 
@@ -286,14 +291,16 @@ func orNone(v float64) float64 {
 }
 
 // data is what the tail is trained on.
-func (r *retraining) data(feed *feed.Feed, plain *experiment.Result) *retrain.Data {
+func (r *retraining) data(feed *feed.Feed, plain *experiment.Result) (*retrain.Data, error) {
 	all := make([]int, r.j.Table.N())
 	for i := range all {
 		all[i] = i
 	}
+	weights, err := experiment.Weigh(dataOf(r.j), &r.Settings, plain)
 	return &retrain.Data{
-		Samples: fed{feed}, Parts: plain.Parts, Views: r.augment, Labels: plain.LabelsOf(r.j.Table.Labels, all), Weights: experiment.Weigh(dataOf(r.j), &r.Settings, plain),
-	}
+		Samples: fed{feed}, Parts: [3][]int{plain.Parts.Train, plain.Parts.Validation, plain.Parts.Test}, Views: r.augment,
+		Labels: plain.LabelsOf(r.j.Table.Labels, all), Weights: weights,
+	}, err
 }
 
 // fed is a feed as retrain takes it.

@@ -15,6 +15,7 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/measure"
@@ -66,7 +67,7 @@ type trainSummary struct {
 }
 
 type fitSummary struct {
-	experiment.Fit
+	head.Fit
 	Seconds float64 `json:"seconds"`
 }
 

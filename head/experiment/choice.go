@@ -6,12 +6,12 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// Choose returns which model to select from a list that goes from the simplest to
-// the most complex: the first whose score is at least the best one's less that
-// one's standard error (Hastie, Tibshirani and Friedman, The Elements of
-// Statistical Learning, 2nd ed., §7.10). Of several best ones the first counts. A
-// standard error that is no finite number counts as 0. It returns −1 if no score
-// is known.
+// Choose returns which model to select from a list that goes from the simplest
+// to the most complex: the first whose score is at least the best one's less
+// that one's standard error (Hastie, Tibshirani and Friedman, The Elements of
+// Statistical Learning, 2nd ed., §7.10). Of several best ones the first counts.
+// A standard error that is no finite number counts as 0. It returns −1 if no
+// score is known.
 func Choose(candidates []measure.Score) int {
 	known := func(c measure.Score) bool { return c.Value-c.Value == 0 }
 	best := -1

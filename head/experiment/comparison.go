@@ -4,39 +4,49 @@ import (
 	"math"
 	"slices"
 
+	"github.com/headstart-ml/headstart/head/fit"
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// Comparison tells what was compared to decide how much is trained: a head alone, a head on more taps, layers of the backbone together with the head.
+// Comparison tells what was compared to decide how much is trained: a head
+// alone, a head on more taps, layers of the backbone together with the head.
 type Comparison struct {
-	// Metric is what Score and the variations are of: "accuracy", "macro-f1" or "log-loss" (negative, so that higher is always better).
+	// Metric is what Score and the variations are of: "accuracy", "macro-f1" or
+	// "log-loss" (negative, so that higher is always better).
 	Metric string `json:"metric"`
-	// Rule is "one-standard-error", the simplest way within one standard error of the best score, or "better", the tail if it beat the head.
+	// Rule is "one-standard-error", the simplest way within one standard error
+	// of the best score, or "better", the tail if it beat the head.
 	Rule string `json:"rule"`
 	// Chosen is the name of the way that was chosen with the first seed.
 	Chosen string   `json:"chosen"`
 	Seeds  []uint64 `json:"seeds"`
 	// Ways holds what was compared, from the simplest on.
 	Ways []Way `json:"ways"`
-	// Choice is what the way that the rule chose with each seed came to; nil for one seed.
+	// Choice is the result of the way that the rule selected with each seed;
+	// nil for one seed.
 	Choice *Way `json:"choice,omitempty"`
 }
 
 // Way is a way to train.
 type Way struct {
 	Name string `json:"name"`
-	// Cut is the tensor behind which the backbone was retrained; empty for a head alone, and for all layers.
+	// Cut is the tensor behind which the backbone was retrained; empty for a
+	// head alone, and for all layers.
 	Cut string `json:"cut,omitempty"`
-	// Parameters is the number of parameters that were trained, the head's included.
+	// Parameters is the number of parameters that were trained, the head's
+	// included.
 	Parameters int64 `json:"parameters"`
-	// Score is the metric on the validation part with the first seed, SE its standard error.
+	// Score is the metric on the validation part with the first seed, SE its
+	// standard error.
 	Score float64 `json:"score"`
 	SE    float64 `json:"se"`
-	// Train, Validation and Test hold the metric on each part for each seed. Test is empty where no test part was measured.
+	// Train, Validation and Test hold the metric on each part for each seed.
+	// Test is empty where no test part was measured.
 	Train      measure.Variation `json:"train"`
 	Validation measure.Variation `json:"validation"`
 	Test       measure.Variation `json:"test"`
-	// Epochs is how many were trained with the first seed, Best the one that was kept, 0: the start. Status is how it ended.
+	// Epochs is how many were trained with the first seed, Best the one that
+	// was kept, 0: the start. Status is how it ended.
 	Epochs int    `json:"epochs,omitempty"`
 	Best   int    `json:"best,omitempty"`
 	Status string `json:"status,omitempty"`
@@ -60,7 +70,8 @@ func (w *Way) Add(metric string, t *Tests) error {
 	return nil
 }
 
-// LabelsOf returns the class of each of rows, as its index in r.Head.Classes; −1 for a class that the model does not know, and for none.
+// LabelsOf returns the class of each of rows, as its index in r.Head.Classes;
+// −1 for a class that the head does not know, and for none.
 func (r *Result) LabelsOf(labels []string, rows []int) []int {
 	y := make([]int, len(rows))
 	for i, row := range rows {
@@ -73,7 +84,8 @@ func (r *Result) LabelsOf(labels []string, rows []int) []int {
 	return y
 }
 
-// Widen turns logits for r.Head.Classes into logits for r.Classes, −∞ for a class that the model does not know.
+// Widen turns logits for r.Head.Classes into logits for r.Classes, −∞ for a
+// class that the head does not know.
 func (r *Result) Widen(logits []float64) []float64 {
 	from, to := len(r.Head.Classes), len(r.Classes)
 	if from == to || logits == nil {
@@ -89,36 +101,34 @@ func (r *Result) Widen(logits []float64) []float64 {
 	return wide
 }
 
-// Weigh returns the weight of each row of d in a fit to the training part of r, with mean 1 over that part: the row's own weight times that of its
-// class. Rows outside of the part have weight 0.
-func Weigh(d *Data, s *Settings, r *Result) []float64 {
+// Weigh returns the weight of each row of d in a fit to the training part of r,
+// with mean 1 over that part: the row's own weight times that of its class.
+// Rows outside of the part have weight 0. Weights that cannot be scaled are an
+// error.
+func Weigh(d *Data, s *Settings, r *Result) ([]float64, error) {
+	rows := r.Parts.Train
+	own, err := d.rowWeights(rows)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := s.classWeights(r.Classes)
+	if err != nil {
+		return nil, err
+	}
+	labels := make([]int, len(rows))
+	for i, row := range rows {
+		labels[i], _ = slices.BinarySearch(r.Classes, d.Labels[row])
+	}
+	places := make([]int, len(rows))
+	for i := range places {
+		places[i] = i
+	}
+	part := make([]float64, len(rows))
+	w := fit.Weights{Rows: own, Classes: classes, Balanced: s.ClassWeight == "balanced"}
+	w.To(part, places, labels, len(r.Classes))
 	weights := make([]float64, len(d.Labels))
-	total := map[string]float64{} // Σ of the rows' own weights, by class
-	own := func(row int) float64 {
-		if d.Weights == nil {
-			return 1
-		}
-		return d.Weights[row]
+	for i, row := range rows {
+		weights[row] = part[i]
 	}
-	for _, row := range r.Parts[0] {
-		total[d.Labels[row]] += own(row)
-	}
-	sum := 0.0
-	for _, row := range r.Parts[0] {
-		w := own(row)
-		switch s.ClassWeight {
-		case "balanced":
-			if w > 0 {
-				w /= total[d.Labels[row]]
-			}
-		case "map":
-			w *= s.ClassWeights[d.Labels[row]]
-		}
-		weights[row] = w
-		sum += w
-	}
-	for _, row := range r.Parts[0] {
-		weights[row] *= float64(len(r.Parts[0])) / sum
-	}
-	return weights
+	return weights, nil
 }

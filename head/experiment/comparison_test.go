@@ -24,9 +24,13 @@ func TestLogitsOfFewerClasses(t *testing.T) {
 
 func TestWeigh(t *testing.T) {
 	d := &Data{Labels: []string{"a", "a", "a", "b", "b", ""}, Weights: []float64{1, 3, 2, 2, 5, 1}}
-	r := &Result{Parts: [3][]int{{0, 1, 3}, {2, 4}}}
-	near := func(got []float64, want ...float64) {
+	r := &Result{Classes: []string{"a", "b"}, Parts: Parts{Train: []int{0, 1, 3}, Validation: []int{2, 4}}}
+	near := func(set Settings, want ...float64) {
 		t.Helper()
+		got, err := Weigh(d, &set, r)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := range want {
 			if math.Abs(got[i]-want[i]) > 1e-12 {
 				t.Errorf("weights %v, not %v", got, want)
@@ -34,11 +38,11 @@ func TestWeigh(t *testing.T) {
 			}
 		}
 	}
-	near(Weigh(d, &Settings{}, r), 0.5, 1.5, 0, 1, 0, 0)
-	near(Weigh(d, &Settings{ClassWeight: "balanced"}, r), 0.375, 1.125, 0, 1.5, 0, 0) // a: 1/4 and 3/4, b: 1
-	near(Weigh(d, &Settings{ClassWeight: "map", ClassWeights: map[string]float64{"a": 1, "b": 4}}, r), 0.25, 0.75, 0, 2, 0, 0)
+	near(Settings{}, 0.5, 1.5, 0, 1, 0, 0)
+	near(Settings{ClassWeight: "balanced"}, 0.375, 1.125, 0, 1.5, 0, 0) // a: 1/4 and 3/4, b: 1
+	near(Settings{ClassWeight: "map", ClassWeights: map[string]float64{"a": 1, "b": 4}}, 0.25, 0.75, 0, 2, 0, 0)
 	d.Weights = nil
-	near(Weigh(d, &Settings{}, r), 1, 1, 0, 1, 0, 0)
+	near(Settings{}, 1, 1, 0, 1, 0, 0)
 }
 
 func TestWayOverSeeds(t *testing.T) {

@@ -61,7 +61,7 @@ type golden struct {
 // small returns the golden features (600×64) and what scikit-learn says about them. Every third row is in the test part.
 func small(t *testing.T) (*Data, *golden) {
 	t.Helper()
-	f, err := os.Open("testdata/small.f32.gz")
+	f, err := os.Open("../fit/testdata/small.f32.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func small(t *testing.T) (*Data, *golden) {
 	for i := range x.values {
 		x.values[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}
-	text, err := os.ReadFile("testdata/small.json")
+	text, err := os.ReadFile("../fit/testdata/small.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +130,8 @@ func near(t *testing.T, what string, got, want, tol float64) {
 	}
 }
 
-// kinds returns the kinds of the warnings.
-func kinds(r *Result) []string {
+// warned returns the kinds of the warnings.
+func warned(r *Result) []string {
 	var out []string
 	for _, w := range r.Warnings {
 		out = append(out, w.Kind)
@@ -143,7 +143,7 @@ func warning(t *testing.T, r *Result, kind string) Warning {
 	t.Helper()
 	i := slices.IndexFunc(r.Warnings, func(w Warning) bool { return w.Kind == kind })
 	if i < 0 {
-		t.Fatalf("no warning %q among %q", kind, kinds(r))
+		t.Fatalf("no warning %q among %q", kind, warned(r))
 	}
 	return r.Warnings[i]
 }

@@ -12,6 +12,14 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
+// other is a model with these logits of these parts.
+func other(classes []string, parts [3][]int, logits [3][]float64) *Other {
+	return &Other{
+		Kind: "softmax", Classes: classes, Parts: Parts{parts[0], parts[1], parts[2]},
+		Train: logits[0], Validation: logits[1], Test: logits[2],
+	}
+}
+
 // grouped returns data of which groups of three rows stay together.
 func grouped(n int) *Data {
 	d := blobs(n, 6, 3, 2, 5)
@@ -41,17 +49,17 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 				}
 			}
 			want := train(t, d, s)
-			for p, part := range want.Parts {
+			for p, part := range [3][]int{want.Parts.Train, want.Parts.Validation, want.Parts.Test} {
 				if !slices.IsSorted(part) || len(part) != []int{want.N.Train, want.N.Validation, want.N.Test}[p] {
 					t.Fatalf("part %d: %v, N %+v", p, part, want.N)
 				}
 			}
-			if !slices.Equal(want.Parts[0], want.Fitted) {
+			if !slices.Equal(want.Parts.Train, want.Fitted) {
 				t.Error("the training part is not what was fitted")
 			}
 			x, c := d.Rows.(*dense), len(want.Classes)
 			var logits [3][]float64
-			for p, part := range want.Parts {
+			for p, part := range [3][]int{want.Parts.Train, want.Parts.Validation, want.Parts.Test} {
 				if len(part) == 0 {
 					continue
 				}
@@ -60,7 +68,7 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 					want.Head.Model.ScoresTo(logits[p][i*c:(i+1)*c], x.row(r), 1)
 				}
 			}
-			have, err := Measure(d, s, want.Classes, want.Parts, logits)
+			have, err := Measure(d, s, &Other{Kind: want.Kind, Classes: want.Classes, Parts: want.Parts, Train: logits[0], Validation: logits[1], Test: logits[2]})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +94,7 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 					near(t, fmt.Sprint(what, " ", k), e[0].High, e[1].High, 1e-5)
 				}
 			}
-			if h, w := have.Predictions, want.Predictions; h.Part != w.Part || !slices.Equal(h.Rows, w.Rows) || !slices.Equal(h.Labels, w.Labels) {
+			if h, w := have.Predictions, want.Predictions; h.Part != w.Part || !slices.Equal(h.Rows, w.Rows) || len(h.Outcomes) != len(w.Outcomes) || !slices.EqualFunc(h.Outcomes, w.Outcomes, func(a, b measure.Outcome) bool { return a.Label == b.Label && a.Predicted == b.Predicted }) {
 				t.Errorf("predictions of %s, want %s", h.Part, w.Part)
 			}
 			choices := []string{"edge", "path-stopped", "not-converged"}
@@ -109,16 +117,16 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 // Parts are of held-out tests alone, and training metrics of a model that is fitted on the training part.
 func TestPartsOfResult(t *testing.T) {
 	d := blobs(200, 4, 2, 3, 1)
-	if r := train(t, d, &Settings{CV: 3, L2: 0.1, NoRefit: true}); r.Parts[0] != nil || r.Metrics.Train != nil {
+	if r := train(t, d, &Settings{CV: 3, L2: 0.1, NoRefit: true}); r.Parts.Train != nil || r.Metrics.Train != nil {
 		t.Errorf("with cross-validation: parts %v, training metrics %v", r.Parts, r.Metrics.Train)
 	}
 	s := &Settings{Split: &Split{0.6, 0.2, 0.2}, L2: 0.1}
 	r := train(t, d, s)
-	if len(r.Parts[0]) == 0 || r.Metrics.Train != nil {
+	if len(r.Parts.Train) == 0 || r.Metrics.Train != nil {
 		t.Errorf("with a refit: parts %v, training metrics %v", r.Parts, r.Metrics.Train)
 	}
 	s.NoRefit = true
-	if again := train(t, d, s); !reflect.DeepEqual(again.Parts, r.Parts) || again.Metrics.Train.Rows != len(r.Parts[0]) {
+	if again := train(t, d, s); !reflect.DeepEqual(again.Parts, r.Parts) || again.Metrics.Train.Rows != len(r.Parts.Train) {
 		t.Errorf("without: %+v", again.Metrics.Train)
 	}
 }
@@ -128,7 +136,7 @@ func TestMeasureInPart(t *testing.T) {
 	d := &Data{Labels: []string{"a", "b", "a", "b", "b", ""}}
 	parts := [3][]int{{0, 1}, {2, 3}, {4}}
 	z := []float64{3, 1, math.Inf(-1), 1}
-	r, err := Measure(d, nil, []string{"a", "b"}, parts, [3][]float64{nil, nil, {0, 2}})
+	r, err := Measure(d, nil, other([]string{"a", "b"}, parts, [3][]float64{nil, nil, {0, 2}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +144,7 @@ func TestMeasureInPart(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	near(t, "log-loss", r.Metrics.Test.LogLoss.Value, math.Log(1+math.Exp(-2)), 1e-12)
-	if r, err = Measure(d, nil, []string{"a", "b"}, parts, [3][]float64{z, z, nil}); err != nil {
+	if r, err = Measure(d, nil, other([]string{"a", "b"}, parts, [3][]float64{z, z, nil})); err != nil {
 		t.Fatal(err)
 	}
 	if r.Metrics.Test != nil || r.Predictions.Part != "validation" || r.Metrics.Train.Rows != 2 || r.Calibration.Temperature != 1 || r.Calibration.Measured != "validation" {
@@ -177,14 +185,14 @@ func TestMeasureErrors(t *testing.T) {
 		if !strings.Contains(want, `""`) {
 			d.Labels[3] = "b"
 		}
-		if _, err := Measure(d, nil, c.classes, c.parts, c.logits); err == nil || !strings.HasPrefix(err.Error(), "head: ") || !strings.Contains(err.Error(), want) {
+		if _, err := Measure(d, nil, other(c.classes, c.parts, c.logits)); err == nil || !strings.HasPrefix(err.Error(), "head: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("have %v\nwant %s", err, want)
 		}
 	}
-	if _, err := Measure(nil, nil, two, parts, [3][]float64{}); err == nil {
+	if _, err := Measure(nil, nil, other(two, parts, [3][]float64{})); err == nil {
 		t.Error("no data are taken")
 	}
-	if _, err := Measure(&Data{Labels: two, IDs: []string{"x"}}, nil, two, [3][]int{{0, 1}}, [3][]float64{}); err == nil || !strings.Contains(err.Error(), "1 ids for 2 rows") {
+	if _, err := Measure(&Data{Labels: two, IDs: []string{"x"}}, nil, other(two, [3][]int{{0, 1}}, [3][]float64{})); err == nil || !strings.Contains(err.Error(), "1 ids for 2 rows") {
 		t.Errorf("ids: %v", err)
 	}
 }

@@ -5,105 +5,106 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// Result is what Train found out. It is plain data, and deterministic: no times are in it.
+// Result is what Train found out. It is plain data, and deterministic: no times
+// are in it.
 type Result struct {
 	// Kind is that of the head that was chosen.
 	Kind string `json:"type"`
 	// Head is what was fitted in the end; nil only in what Measure returns.
 	Head *head.Head `json:"-"`
-	// Classes holds all classes of the rows that take part, sorted by bytes. Metrics and Predictions go by their index. A class that is in
-	// no row that the model was fitted on is missing in Head.Classes.
+	// Classes holds all classes of the rows that take part, sorted by bytes.
+	// Metrics and Predictions go by their index. A class that is in no row that
+	// the model was fitted on is missing in Head.Classes.
 	Classes []string `json:"classes"`
 	// N counts rows.
 	N Counts `json:"n"`
 	// Dim is the number of features.
 	Dim int `json:"dim"`
-	// L2 is the chosen λ; 0 for ncm.
+	// L2 is the selected λ; 0 for kinds without one.
 	L2 float64 `json:"l2"`
 	// Fit tells how the fit of Head went.
-	Fit Fit `json:"fit"`
-	// Selection holds what was compared to choose the head and its λ, in the order of the path; empty where there was nothing to choose
-	// or calibrate. Points of the path that were not fitted are missing (Warning "path-stopped" says so).
+	Fit head.Fit `json:"fit"`
+	// Selection holds what was compared to choose the head and its λ, in the
+	// order of the path; empty where there was nothing to choose or calibrate.
+	// Points of the path that were not fitted are missing (Warning
+	// "path-stopped" says so).
 	Selection []Candidate `json:"selection"`
 	// Metrics holds the metrics of rows that were held out.
 	Metrics Tests `json:"metrics"`
 	// Calibration is nil if no temperature was fitted.
 	Calibration *measure.Calibration `json:"calibration,omitempty"`
-	// Predictions holds the probabilities behind Metrics.CV, else Metrics.Test, else Metrics.Validation; nil if there is none of them.
+	// Predictions holds what is behind Metrics.CV, else Metrics.Test, else
+	// Metrics.Validation; nil if there is none of them.
 	Predictions *Predictions `json:"-"`
 	// Fitted holds the numbers of the rows that Head was fitted on, ascending.
 	Fitted []int `json:"-"`
-	// Parts holds the numbers of the rows of the training, the validation and the test part, ascending, of the first seed; with CV they are nil.
-	Parts [3][]int `json:"-"`
+	// Parts holds the numbers of the rows of the training, the validation and
+	// the test part, ascending, of the first seed; with CV they are nil.
+	Parts Parts `json:"-"`
 	// Folds holds what was chosen in each fold of CV; nil without.
 	Folds []Choice `json:"folds,omitempty"`
-	// Spread tells how the test metrics vary over Settings.Repeat seeds; nil for one seed.
+	// Spread tells how the test metrics vary over Settings.Repeat seeds; nil
+	// for one seed.
 	Spread *Spread `json:"spread,omitempty"`
 	// Comparison tells what a head alone was compared with; nil: nothing.
 	Comparison *Comparison `json:"comparison,omitempty"`
-	// Warnings tells what a user should know about the data and the choices; empty if there is nothing.
+	// Warnings tells what a user should know about the data and the choices;
+	// empty if there is nothing.
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 
-// Counts counts the rows of each part. With CV, Train counts all rows that take part and the other parts are 0.
+// Counts counts the rows of each part. With CV, Train counts all rows that take
+// part and the other parts are 0.
 type Counts struct {
 	Train      int `json:"train"`
 	Validation int `json:"validation"`
 	Test       int `json:"test"`
-	// Unlabelled and Unassigned rows were left out: they have no label, or no split in data that have splits.
+	// Unlabelled and Unassigned rows were left out: they have no label, or no
+	// split in data that have splits.
 	Unlabelled int `json:"unlabelled"`
 	Unassigned int `json:"unassigned"`
-}
-
-// Fit tells how a fit went.
-type Fit struct {
-	// Objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² of the softmax head; 0 for ncm.
-	Objective float64 `json:"objective"`
-	// Passes is the number of evaluations of objective and gradient, those on the way from stronger λ included; 0 for ncm.
-	Passes int `json:"passes"`
-	// Gap is the estimate of (objective − optimum) / objective.
-	Gap float64 `json:"gap"`
-	// Status is "converged", "stalled" (no step lowers the objective any more, by rounding), "pass-limit" or, for ncm, "closed-form".
-	Status string `json:"status"`
 }
 
 // Candidate is a head with its λ that took part in the selection.
 type Candidate struct {
 	Kind string  `json:"head"`
-	L2   float64 `json:"l2"` // 0 for ncm
-	// Score is the metric of the pooled out-of-fold predictions. A log-loss is better when it is lower.
+	L2   float64 `json:"l2"` // 0 for kinds without one
+	// Score is the metric of the pooled out-of-fold predictions. A log-loss is
+	// better when it is lower.
 	Score float64 `json:"score"`
-	// SE is the standard error of Score: the standard deviation of the folds' scores over √folds.
+	// SE is the standard error of Score: the standard deviation of the folds'
+	// scores over √folds.
 	SE float64 `json:"se"`
 }
 
 // Choice is what the selection inside one fold came to.
 type Choice struct {
-	Kind        string  `json:"head"`
-	L2          float64 `json:"l2"`
-	Temperature float64 `json:"temperature"`
-	Fit         Fit     `json:"fit"`
+	Kind        string   `json:"head"`
+	L2          float64  `json:"l2"`
+	Temperature float64  `json:"temperature"`
+	Fit         head.Fit `json:"fit"`
 }
 
-// Tests holds the metrics of each part that there is: CV, or Validation and Test. Validation was predicted by the model of the training part alone.
+// Tests holds the metrics of each part that there is: CV, or Validation and
+// Test. Validation was predicted by the model of the training part alone.
 type Tests struct {
-	// Train is of the rows that the model was fitted on, to be compared with Validation: with Settings.NoRefit and held-out parts, and from Measure.
+	// Train is of the rows that the model was fitted on, to be compared with
+	// Validation: with Settings.NoRefit and held-out parts, and from Measure.
 	Train      *measure.Metrics `json:"train,omitempty"`
 	Validation *measure.Metrics `json:"validation,omitempty"`
 	Test       *measure.Metrics `json:"test,omitempty"`
 	CV         *measure.Metrics `json:"cv,omitempty"`
 }
 
-// Predictions holds the probabilities of rows that were held out.
+// Predictions holds what was predicted of rows that were held out.
 type Predictions struct {
 	// Part is "cv", "test" or "validation".
 	Part string
 	// Rows holds the numbers of the rows, ascending.
 	Rows []int
-	// Labels holds the index of each row's class in Result.Classes.
-	Labels []int
-	// Probabilities is len(Rows)×len(Result.Classes).
-	Probabilities []float64
+	// Outcomes holds the outcome of each row; its classes are indices of
+	// Result.Classes.
+	Outcomes []measure.Outcome
 }
 
 // Spread tells how the metrics of the tested rows vary over seeds.
@@ -133,7 +134,8 @@ type Spread struct {
 //	not-converged    a fit ended before it reached the tolerance
 type Warning struct {
 	Kind string `json:"kind"`
-	// Place is the part or the folds that the warning is about; empty: all rows.
+	// Place is the part or the folds that the warning is about; empty: all
+	// rows.
 	Place string `json:"place,omitempty"`
 	// Count counts the rows, classes or contents that it is about.
 	Count int `json:"count,omitempty"`

@@ -2,93 +2,402 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"math"
+	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 
-	"github.com/headstart-ml/headstart/head"
-	"github.com/headstart-ml/headstart/head/measure"
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/fit"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
-const (
-	strongest, weakest = 10.0, 1e-6
-	// pathTolerance is the gap at which fits along a path stop: finer than accuracy shows. A coarser Settings.Tolerance stays.
-	pathTolerance = 1e-3
-	// pathFactor ends a path: that factor of λ without a better score or log-loss.
-	pathFactor = 10
-)
+// pathFactor ends a path: that factor of its first parameter without a better score
+// or log-loss.
+const pathFactor = 10
 
-// lambdas returns the path of n strengths, strong to weak, rounded to 12 digits.
-func lambdas(n int) []float64 {
-	path := floats.LogSpan(make([]float64, n), strongest, weakest)
-	for i, l := range path {
-		path[i], _ = strconv.ParseFloat(strconv.FormatFloat(l, 'g', 12, 64), 64)
-	}
-	return path
-}
-
-// procedure selects on the rows of a training part: by the scores of a head's out-of-fold predictions.
+// procedure selects on the rows of a training part, by the scores of out-of-fold
+// predictions.
 type procedure struct {
 	place string  // in messages
 	train []int   // positions, ascending
 	folds [][]int // the rows that each fold holds out; nil: nothing to select, nothing to calibrate on
-	fits  []*foldFit
+	deal  int     // place of its deal: a cell a fold, or one cell
+
+	at       [][]int           // of each fold: places of its rows in train
+	outcomes []measure.Outcome // of the candidate that is tried, by place in train
+	scores   []float64         // the same, len(train)×C; nil where they are not needed
 
 	tried []*candidate // in the order in which they were tried
 	best  *candidate
-	left  bool // the path was left before its end
+	left  []*candidate // those after which a path was left before its end
 }
 
-// foldFit fits the rows of a training part but those that a fold holds out.
-type foldFit struct {
-	*problem
-	held   []int
-	last   *solution
-	logits []float64 // of held
-}
-
-// candidate is a head with its λ.
+// candidate is what was tried in the folds of a procedure.
 type candidate struct {
-	Candidate
-	loss   float64   // log-loss of the out-of-fold predictions
-	logits []float64 // out-of-fold logits of procedure.train, N×C
-	start  *solution // of the training part: the mean of the folds' solutions
+	fit.Candidate
+	record Candidate
+	loss   float64    // log-loss of the out-of-fold predictions
+	last   bool       // it is the last one of a path
+	first  bool       // it is the first one of several
+	scores []float64  // out-of-fold, len(train)×C; nil where they are not needed
+	start  *fit.Start // of the training part: the mean of the folds' solutions
 }
 
 // run is what the procedures of one seed share.
 type run struct {
-	*table
-	kinds     []string
-	lambdas   []float64
-	metric    string
-	tolerance float64
-	threads   int
-	cov       []float64 // upper triangle of the covariance of all rows; nil without softmax
-	progress  *progress
+	*trainer
+	calibrate bool // on out-of-fold scores
 }
 
-// progress counts fits.
-type progress struct {
-	mu          sync.Mutex
-	report      func(done, total int)
-	done, total int
+// grid is what families go through.
+func (r *run) grid() fit.Grid { return fit.Grid{L2: r.L2, Points: r.L2Points} }
+
+// candidates counts those of all families.
+func (r *run) candidates() int {
+	total := 0
+	for _, e := range r.families {
+		_, all := e.Path(r.grid())
+		total += len(all)
+	}
+	return total
 }
 
-func (p *progress) add(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done += n
-	if p.report != nil {
-		p.report(p.done, p.total)
+// deal has the rows measured for the parts that procedures fit: each deals its
+// training rows into a cell a fold, and has a cell more for validation rows, which a
+// second fit adds.
+func (r *run) deal(ctx context.Context, procedures []*procedure, validation []int) error {
+	var deals []fit.Deal
+	for k, p := range procedures {
+		p.deal = k
+		d := fit.Deal{Cell: slices.Repeat([]int{-1}, len(r.used)), Cells: max(len(p.folds), 1) + 1}
+		for _, row := range p.train {
+			d.Cell[row] = 0
+		}
+		p.at = make([][]int, len(p.folds))
+		for f, held := range p.folds {
+			for _, row := range held {
+				d.Cell[row] = f
+				at, _ := slices.BinarySearch(p.train, row)
+				p.at[f] = append(p.at[f], at)
+			}
+		}
+		for _, row := range validation {
+			d.Cell[row] = d.Cells - 1
+		}
+		deals = append(deals, d)
+	}
+	var covariance *fit.Part
+	if r.covariance() {
+		covariance = r.part(procedures[len(procedures)-1])
+	}
+	if err := r.bench.Deal(ctx, deals, covariance); err != nil {
+		return err
+	}
+	return r.bench.Finite()
+}
+
+// part is the training rows of a procedure.
+func (r *run) part(p *procedure) *fit.Part {
+	part := &fit.Part{Name: "head: " + p.place, Deal: p.deal}
+	for c := range max(len(p.folds), 1) {
+		part.Cells = append(part.Cells, c)
+	}
+	if p.best != nil {
+		part.Start = p.best.start
+	}
+	return part
+}
+
+// without returns the rows that are not in held; both are ascending.
+func without(rows, held []int) []int {
+	var out []int
+	for _, r := range rows {
+		if _, ok := slices.BinarySearch(held, r); !ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// choose fills in what each procedure tried and selected. Procedures without folds
+// take the only candidate that there is.
+func (r *run) choose(ctx context.Context, procedures []*procedure) error {
+	var parts []fit.Part
+	for _, p := range procedures {
+		for f := range p.folds {
+			part := fit.Part{Name: fmt.Sprintf("head: %s: inner fold %d of %d", p.place, f+1, len(p.folds)), Deal: p.deal}
+			for c := range p.folds {
+				if c != f {
+					part.Cells = append(part.Cells, c)
+				}
+			}
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) == 0 { // there is one candidate, and all procedures take it
+		_, all := r.families[0].Path(r.grid())
+		for _, p := range procedures {
+			p.best = &candidate{Candidate: all[0]}
+		}
+		return nil
+	}
+	for _, e := range r.families {
+		if err := r.follow(ctx, e, procedures, parts); err != nil {
+			return err
+		}
+	}
+	for _, p := range procedures {
+		p.scores, p.outcomes = nil, nil
+	}
+	return nil
+}
+
+// follow follows a family's path in all folds of all procedures side by side. A
+// procedure leaves the path when scores only get worse.
+func (r *run) follow(ctx context.Context, e *fit.Entry, procedures []*procedure, parts []fit.Part) error {
+	family, candidates := e.Path(r.grid())
+	path, err := family.Begin(ctx, r.bench, parts)
+	if err != nil {
+		return err
+	}
+	scaled := head.KindOf(e.Kind).Scaled
+	in := slices.Repeat([]bool{true}, len(parts))
+	for i := 0; slices.Contains(in, true); i++ {
+		c, err := path.Next(ctx, in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.outOfFold(ctx, path, procedures, in, !scaled || r.calibrate); err != nil {
+			return err
+		}
+		first := 0
+		for _, p := range procedures {
+			these := in[first : first+len(p.folds)]
+			if these[0] {
+				t := &candidate{Candidate: c, first: i == 0 && len(candidates) > 1, last: i == len(candidates)-1 && len(candidates) > 1}
+				if !scaled {
+					p.scale(r.trainer)
+				}
+				p.consider(r, t)
+				if p.best == t {
+					t.keep(p, r.calibrate, path, first)
+				}
+				if rest := len(candidates) - i - 1; rest > 0 && p.stale(orDefault(r.Metric, "accuracy")) {
+					p.left = append(p.left, t)
+					clear(these)
+					r.progress.add(rest * len(p.folds))
+				}
+			}
+			first += len(p.folds)
+		}
+	}
+	return nil
+}
+
+// outOfFold scores the rows that each fold in the path holds out. keep says that the
+// scores are needed, beside the outcomes.
+func (r *run) outOfFold(ctx context.Context, path fit.Path, procedures []*procedure, in []bool, keep bool) error {
+	c := len(r.classes)
+	type task struct {
+		p       *procedure
+		f, part int
+	}
+	var tasks []task
+	part := 0
+	for _, p := range procedures {
+		if in[part] && p.outcomes == nil {
+			p.outcomes = make([]measure.Outcome, len(p.train))
+		}
+		if in[part] && keep && p.scores == nil {
+			p.scores = make([]float64, len(p.train)*c)
+		}
+		for f := range p.folds {
+			if in[part] {
+				tasks = append(tasks, task{p, f, part})
+			}
+			part++
+		}
+	}
+	return parallel(ctx, len(tasks), orDefault(r.Threads, runtime.GOMAXPROCS(0)), func(i int) error {
+		p, held, at := tasks[i].p, tasks[i].p.folds[tasks[i].f], tasks[i].p.at[tasks[i].f]
+		z, probabilities, fitted := make([]float64, scoreRows*c), make([]float64, c), path.Fitted(tasks[i].part)
+		for lo := 0; lo < len(held); lo += scoreRows {
+			rows := held[lo:min(lo+scoreRows, len(held))]
+			if err := fitted.ScoresTo(ctx, z[:len(rows)*c], rows); err != nil {
+				return err
+			}
+			for k, row := range rows {
+				scores, place := z[k*c:(k+1)*c], at[lo+k]
+				if keep {
+					copy(p.scores[place*c:(place+1)*c], scores)
+				}
+				head.SoftmaxTo(probabilities, scores, 1)
+				p.outcomes[place] = measure.NewOutcome(probabilities, r.labels[row])
+			}
+		}
+		return nil
+	})
+}
+
+// scale gives the outcomes the temperature that scores without a scale of
+// probabilities of their own need.
+func (p *procedure) scale(t *trainer) {
+	c := len(t.classes)
+	labels := t.labelsOf(p.train)
+	temperature := measure.Temperature(p.scores, labels, c)
+	probabilities := make([]float64, c)
+	for i, y := range labels {
+		head.SoftmaxTo(probabilities, p.scores[i*c:(i+1)*c], temperature)
+		p.outcomes[i] = measure.NewOutcome(probabilities, y)
 	}
 }
 
-// parallel calls task for 0 to n−1 from at most threads goroutines, and returns the first error in this order.
+// consider scores a candidate by p.outcomes, and makes it the best one if it is.
+func (p *procedure) consider(r *run, c *candidate) {
+	k, metric := len(r.classes), orDefault(r.Metric, "accuracy")
+	scores := make([]float64, len(p.folds))
+	for f, at := range p.at {
+		part := make([]measure.Outcome, len(at))
+		for i, place := range at {
+			part[i] = p.outcomes[place]
+		}
+		scores[f] = measure.ValuesOf(part, k).Of(metric)
+	}
+	all := measure.ValuesOf(p.outcomes, k)
+	c.loss = all.LogLoss
+	c.record = Candidate{
+		Kind: c.Kind, L2: c.Params.Value(head.L2), Score: all.Of(metric), SE: stat.StdErr(stat.StdDev(scores, nil), float64(len(scores))),
+	}
+	p.tried = append(p.tried, c)
+	if p.best == nil || better(metric, c.record.Score, p.best.record.Score) {
+		p.best = c
+	}
+}
+
+// keep takes what is needed of the best candidate: its scores, to calibrate on, and
+// where the fit of the training part begins. first is the first fold of p in path.
+func (c *candidate) keep(p *procedure, calibrate bool, path fit.Path, first int) {
+	if calibrate {
+		for _, other := range p.tried { // its scores are free
+			if other != c && other.scores != nil {
+				c.scores, other.scores = other.scores, nil
+			}
+		}
+		c.scores, p.scores = p.scores, c.scores
+	}
+	var fitted []*fit.Fitted
+	for f := range p.folds {
+		fitted = append(fitted, path.Fitted(first+f))
+	}
+	c.start = fit.MeanStart(fitted)
+	for _, other := range p.tried {
+		if other != c {
+			other.start = nil
+		}
+	}
+}
+
+// temperature calibrates on the out-of-fold scores of what was selected.
+func (p *procedure) temperature(t *trainer) float64 {
+	return measure.Temperature(p.best.scores, t.labelsOf(p.train), len(t.classes))
+}
+
+// better tells whether a is a better score than b.
+func better(metric string, a, b float64) bool {
+	if metric == "log-loss" {
+		return a < b
+	}
+	return a > b
+}
+
+// stale tells whether the path of the last candidate has brought neither a better
+// log-loss nor a score that is better by more than its standard error over the last
+// pathFactor of its first parameter. Smaller gains of the score are chance, and would
+// lead the path far into weak strengths, whose fits take longest.
+func (p *procedure) stale(metric string) bool {
+	var path []*candidate
+	score, loss := 0, 0 // where they were best
+	kind := p.tried[len(p.tried)-1].Kind
+	for _, c := range p.tried {
+		if c.Kind != kind {
+			continue
+		}
+		path = append(path, c)
+		gain := c.record.Score - path[score].record.Score
+		if better(metric, c.record.Score, path[score].record.Score) && math.Abs(gain) > c.record.SE {
+			score = len(path) - 1
+		}
+		if c.loss < path[loss].loss {
+			loss = len(path) - 1
+		}
+	}
+	since, last := path[max(score, loss)], path[len(path)-1]
+	return len(last.Params) > 0 && since.Params[0].Value >= last.Params[0].Value*pathFactor*(1-1e-9)
+}
+
+// fit fits what was selected to the training rows of all procedures, side by side
+// where the same was.
+func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, error) {
+	out := make([]*choice, len(procedures))
+	for i, p := range procedures {
+		if out[i] != nil {
+			continue
+		}
+		var these []int
+		var parts []fit.Part
+		for j := i; j < len(procedures); j++ {
+			if q := procedures[j]; q.best.Kind == p.best.Kind && slices.Equal(q.best.Params, p.best.Params) {
+				these, parts = append(these, j), append(parts, *r.part(q))
+			}
+		}
+		path, err := r.begin(ctx, p.best.Candidate, parts)
+		if err != nil {
+			return nil, err
+		}
+		for k, j := range these {
+			out[j] = &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(k), t: 1}
+		}
+	}
+	return out, nil
+}
+
+// refit fits what was selected to training and validation rows together, from where
+// the fit of the training part ended unless the selection says where to begin.
+func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, error) {
+	p.place = "training and validation part"
+	part := r.part(p)
+	part.Cells = append(part.Cells, max(len(p.folds), 1))
+	if part.Start == nil {
+		part.Start = fit.MeanStart([]*fit.Fitted{last.Fitted})
+	}
+	path, err := r.begin(ctx, p.best.Candidate, []fit.Part{*part})
+	if err != nil {
+		return nil, err
+	}
+	return &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(0), t: 1}, nil
+}
+
+// begin fits one candidate to parts.
+func (r *run) begin(ctx context.Context, c fit.Candidate, parts []fit.Part) (fit.Path, error) {
+	path, err := fit.FamilyOf(c.Kind).One(c).Begin(ctx, r.bench, parts)
+	if err != nil {
+		return nil, err
+	}
+	_, err = path.Next(ctx, nil)
+	return path, err
+}
+
+// parallel calls task for 0 to n−1 from at most threads goroutines, and returns the
+// first error in this order.
 func parallel(ctx context.Context, n, threads int, task func(i int) error) error {
 	errs := make([]error, n)
 	next := make(chan int)
@@ -107,352 +416,5 @@ func parallel(ctx context.Context, n, threads int, task func(i int) error) error
 	}
 	close(next)
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// choose fills in what each procedure tried and chose. Procedures without folds take the only candidate that there is.
-func (r *run) choose(ctx context.Context, procedures []*procedure) error {
-	var all []*foldFit
-	var prepare []func() error
-	for _, p := range procedures {
-		if p.folds == nil {
-			c := &candidate{Candidate: Candidate{Kind: r.kinds[0]}}
-			if c.Kind == "softmax" {
-				c.L2 = r.lambdas[0]
-			}
-			p.best = c
-			continue
-		}
-		for f, held := range p.folds {
-			fit := &foldFit{held: held}
-			p.fits = append(p.fits, fit)
-			all = append(all, fit)
-			prepare = append(prepare, func() (err error) {
-				fit.problem, err = r.problem(ctx, without(p.train, held), fmt.Sprintf("%s: inner fold %d of %d", p.place, f+1, len(p.folds)))
-				return err
-			})
-		}
-	}
-	if err := parallel(ctx, len(prepare), r.threads, func(i int) error { return prepare[i]() }); err != nil {
-		return err
-	}
-	for _, kind := range r.kinds { // ncm comes first, so that ties go to it
-		var err error
-		if kind == "ncm" {
-			err = r.tryMeans(ctx, procedures, all)
-		} else {
-			err = r.tryPath(ctx, procedures)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, p := range procedures {
-		p.fits = nil
-	}
-	return nil
-}
-
-// without returns the rows that are not in held; both are ascending.
-func without(rows, held []int) []int {
-	var out []int
-	for _, r := range rows {
-		if _, ok := slices.BinarySearch(held, r); !ok {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// tryMeans scores nearest class means.
-func (r *run) tryMeans(ctx context.Context, procedures []*procedure, fits []*foldFit) error {
-	err := parallel(ctx, len(fits), r.threads, func(i int) error {
-		f := fits[i]
-		s, err := classMeans(ctx, &f.objective, f.sample)
-		if err != nil {
-			return err
-		}
-		f.logits, err = f.problem.logits(ctx, s, f.held, len(r.classes))
-		r.progress.add(1)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, p := range procedures {
-		if p.folds != nil {
-			p.consider(r, &candidate{Candidate: Candidate{Kind: "ncm"}})
-		}
-	}
-	return nil
-}
-
-// tryPath follows λ from strong to weak in all folds of all procedures side by side, so that one factor serves them all, each fit from where the last one ended.
-// A procedure leaves the path when scores only get worse.
-func (r *run) tryPath(ctx context.Context, procedures []*procedure) error {
-	a := r.uniform()
-	way := r.approach(r.lambdas[0])
-	for i, lambda := range slices.Concat(way, r.lambdas) {
-		var fits []*foldFit
-		for _, p := range procedures {
-			if p.folds != nil && !p.left {
-				fits = append(fits, p.fits...)
-			}
-		}
-		if len(fits) == 0 {
-			return nil
-		}
-		w, err := whiten(ctx, r.cov, r.x.d, a, lambda, r.threads)
-		if err != nil {
-			return err
-		}
-		err = parallel(ctx, len(fits), r.threads, func(k int) error {
-			f := fits[k]
-			f.lambda, f.threads = lambda, max(r.threads/len(fits), 1)
-			s, err := minimize(ctx, &f.objective, w, f.last, max(r.tolerance, pathTolerance))
-			f.last, f.lanes = s, nil
-			if err != nil || i < len(way) {
-				return err
-			}
-			f.logits, err = f.problem.logits(ctx, s, f.held, len(r.classes))
-			r.progress.add(1)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		// The curvature of the loss falls along the path: the next factor is made for that of the last solutions.
-		a = 0
-		for _, f := range fits {
-			a += f.last.curvature / float64(len(fits))
-		}
-		if i < len(way) {
-			continue
-		}
-		for _, p := range procedures {
-			if p.folds == nil || p.left {
-				continue
-			}
-			p.consider(r, &candidate{Candidate: Candidate{Kind: "softmax", L2: lambda}})
-			if rest := len(way) + len(r.lambdas) - i - 1; rest > 0 && p.stale(r.metric) {
-				p.left = true
-				r.progress.add(rest * len(p.fits))
-			}
-		}
-	}
-	return nil
-}
-
-// approach returns the strengths through which a fit from zero comes to lambda: by factors of ten from the mean variance of the features, where the loss is about
-// as curved as it is at zero and the first factor fits. A weak λ right from zero takes several times as many passes.
-func (r *run) approach(lambda float64) []float64 {
-	strong := 0.0
-	for i := range r.x.d {
-		strong += r.cov[i*r.x.d+i] / float64(r.x.d)
-	}
-	var way []float64
-	for ; strong > 3*lambda; strong /= 10 {
-		way = append(way, strong)
-	}
-	return way
-}
-
-// uniform returns the mean of p(1−p) at uniform probabilities, which is where a path starts.
-func (r *run) uniform() float64 {
-	c := float64(len(r.classes))
-	return (1 - 1/c) / c
-}
-
-// consider scores a candidate whose out-of-fold logits are in p.fits, and keeps it if it is the best so far.
-func (p *procedure) consider(r *run, c *candidate) {
-	k := len(r.classes)
-	logits := make([]float64, len(p.train)*k)
-	labels := make([]int, len(p.train))
-	fold := make([]int, len(p.train))
-	for f, fit := range p.fits {
-		for i, row := range fit.held {
-			at, _ := slices.BinarySearch(p.train, row)
-			copy(logits[at*k:(at+1)*k], fit.logits[i*k:(i+1)*k])
-			labels[at], fold[at] = r.labels[row], f
-		}
-	}
-	t := 1.0
-	if c.Kind == "ncm" {
-		// Squared distances have no scale of probabilities of their own.
-		t = measure.Temperature(logits, labels, k)
-	}
-	probabilities := make([]float64, k)
-	outcomes, parts := make([]measure.Outcome, len(labels)), make([][]measure.Outcome, len(p.fits))
-	for i, y := range labels {
-		head.SoftmaxTo(probabilities, logits[i*k:(i+1)*k], t)
-		outcomes[i] = measure.NewOutcome(probabilities, y)
-		parts[fold[i]] = append(parts[fold[i]], outcomes[i])
-	}
-	scores := make([]float64, len(parts))
-	for f, part := range parts {
-		scores[f] = measure.ValuesOf(part, k).Of(r.metric)
-	}
-	all := measure.ValuesOf(outcomes, k)
-	c.Score, c.SE = all.Of(r.metric), stat.StdErr(stat.StdDev(scores, nil), float64(len(scores)))
-	c.loss = all.LogLoss
-	p.tried = append(p.tried, c)
-	if p.best == nil || better(r.metric, c.Score, p.best.Score) {
-		c.logits = logits
-		if c.Kind == "softmax" {
-			c.start = p.mean(k, r.x.d)
-		}
-		p.best = c
-	}
-}
-
-// better tells whether a is a better score than b.
-func better(metric string, a, b float64) bool {
-	if metric == "log-loss" {
-		return a < b
-	}
-	return a > b
-}
-
-// stale tells whether the path has brought neither a better log-loss nor a score that is better by more than its standard error over the last pathFactor of λ. Smaller gains of the
-// score are chance, and would lead the path far into weak strengths, whose fits take longest.
-func (p *procedure) stale(metric string) bool {
-	var path []*candidate
-	score, loss := 0, 0 // where they were best
-	for _, c := range p.tried {
-		if c.Kind != "softmax" {
-			continue
-		}
-		path = append(path, c)
-		gain := c.Score - path[score].Score
-		if better(metric, c.Score, path[score].Score) && math.Abs(gain) > c.SE {
-			score = len(path) - 1
-		}
-		if c.loss < path[loss].loss {
-			loss = len(path) - 1
-		}
-	}
-	since, n := max(score, loss), len(path)-1
-	return path[since].L2 >= path[n].L2*pathFactor*(1-1e-9)
-}
-
-// mean returns the mean of the folds' solutions, class by class over the folds that know the class, for all classes (C×D).
-func (p *procedure) mean(c, d int) *solution {
-	m := &solution{w: make([]float64, c*d), b: make([]float64, c)}
-	known := make([]float64, c)
-	for _, f := range p.fits {
-		for _, k := range f.present {
-			known[k]++
-		}
-		m.curvature += f.last.curvature / float64(len(p.fits))
-	}
-	for _, f := range p.fits {
-		for i, k := range f.present {
-			floats.AddScaled(m.w[k*d:(k+1)*d], 1/known[k], f.last.w[i*d:(i+1)*d])
-			m.b[k] += f.last.b[i] / known[k]
-		}
-	}
-	return m
-}
-
-// fitted is a head that was fitted to a whole part.
-type fitted struct {
-	*problem
-	*solution
-	kind   string
-	lambda float64
-}
-
-// fit fits what was chosen to rows, side by side for all procedures.
-func (r *run) fit(ctx context.Context, procedures []*procedure, rows [][]int) ([]*fitted, error) {
-	out := make([]*fitted, len(procedures))
-	byLambda := map[float64][]int{} // one factor serves all fits of a λ
-	err := parallel(ctx, len(procedures), r.threads, func(i int) error {
-		p := procedures[i]
-		b, err := r.problem(ctx, rows[i], p.place)
-		if err == nil {
-			out[i] = &fitted{problem: b, kind: p.best.Kind, lambda: p.best.L2, solution: p.best.start.of(b.present, r.x.d)}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i, p := range procedures {
-		byLambda[p.best.L2] = append(byLambda[p.best.L2], i)
-	}
-	for _, lambda := range slices.Sorted(maps.Keys(byLambda)) {
-		these := byLambda[lambda]
-		if lambda == 0 { // nearest class means
-			err := parallel(ctx, len(these), r.threads, func(i int) (err error) {
-				f := out[these[i]]
-				f.solution, err = classMeans(ctx, &f.objective, f.sample)
-				r.progress.add(1)
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		way := []float64{lambda}
-		if out[these[0]].solution == nil { // nothing was selected, here nor in the other procedures
-			way = append(r.approach(lambda), lambda)
-		}
-		for step, l := range way {
-			a, tolerance := 0.0, max(r.tolerance, pathTolerance)
-			for _, i := range these {
-				if s := out[i].solution; s != nil {
-					a += s.curvature / float64(len(these))
-				} else {
-					a += r.uniform() / float64(len(these))
-				}
-			}
-			if step == len(way)-1 {
-				tolerance = r.tolerance
-			}
-			w, err := whiten(ctx, r.cov, r.x.d, a, l, r.threads)
-			if err != nil {
-				return nil, err
-			}
-			err = parallel(ctx, len(these), r.threads, func(i int) (err error) {
-				f := out[these[i]]
-				f.objective.lambda, f.threads = l, max(r.threads/len(these), 1)
-				passes := 0
-				if step > 0 {
-					passes = f.fit.Passes
-				}
-				if f.solution, err = minimize(ctx, &f.objective, w, f.solution, tolerance); err != nil {
-					return err
-				}
-				f.fit.Passes += passes
-				f.lanes = nil
-				if step == len(way)-1 {
-					r.progress.add(1)
-				}
-				return nil
-			})
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
-}
-
-// of cuts a solution for all classes down to those that are present.
-func (s *solution) of(present []int, d int) *solution {
-	if s == nil {
-		return nil
-	}
-	cut := &solution{curvature: s.curvature}
-	for _, k := range present {
-		cut.w = append(cut.w, s.w[k*d:(k+1)*d]...)
-		cut.b = append(cut.b, s.b[k])
-	}
-	return cut
+	return errors.Join(errs...)
 }

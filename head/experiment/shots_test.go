@@ -31,9 +31,9 @@ func TestShots(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := map[string]int{}
-	for _, row := range some.Parts[0] {
+	for _, row := range some.Parts.Train {
 		count[data.Labels[row]]++
-		if !slices.Contains(all.Parts[0], row) {
+		if !slices.Contains(all.Parts.Train, row) {
 			t.Errorf("row %d was not in the training part", row)
 		}
 	}
@@ -45,7 +45,7 @@ func TestShots(t *testing.T) {
 	if len(count) != 3 || some.N.Train != 12 || len(some.Fitted) != 12 {
 		t.Errorf("%d classes, %d training rows, fitted on %d", len(count), some.N.Train, len(some.Fitted))
 	}
-	if !slices.Equal(all.Parts[1], some.Parts[1]) || !slices.Equal(all.Parts[2], some.Parts[2]) {
+	if !slices.Equal(all.Parts.Validation, some.Parts.Validation) || !slices.Equal(all.Parts.Test, some.Parts.Test) {
 		t.Error("the other parts have changed")
 	}
 	s.CV, s.Split = 3, nil

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/fit"
 )
 
 // TestHeads is what every head has to meet.
@@ -95,7 +98,7 @@ func TestDeterminism(t *testing.T) {
 		}
 	}
 	other := train(t, d, &Settings{Kind: "auto", L2Points: 5, Folds: 3, CV: 3, ClassWeight: "balanced", Seed: 1})
-	if reflect.DeepEqual(other.Predictions.Probabilities, first.Predictions.Probabilities) {
+	if reflect.DeepEqual(other.Predictions.Outcomes, first.Predictions.Outcomes) {
 		t.Error("the seed changes nothing")
 	}
 	if first.Spread == nil || len(first.Spread.Accuracy.Values) != 2 || !slices.Equal(first.Spread.Seeds, []uint64{0, 1}) {
@@ -235,7 +238,7 @@ func TestParts(t *testing.T) {
 	if len(r.Fitted) != 83 || slices.Contains(r.Fitted, 1) || slices.Contains(r.Fitted, 12) || !slices.Contains(r.Fitted, 9) {
 		t.Errorf("fitted on %v", r.Fitted)
 	}
-	if r.Predictions.Part != "test" || r.Predictions.Rows[0] != 12 || len(r.Predictions.Rows) != 18 || len(r.Predictions.Probabilities) != 54 {
+	if r.Predictions.Part != "test" || r.Predictions.Rows[0] != 12 || len(r.Predictions.Rows) != 18 || len(r.Predictions.Outcomes) != 18 {
 		t.Errorf("predictions of %s, rows %v", r.Predictions.Part, r.Predictions.Rows)
 	}
 	if r.Metrics.Validation == nil || r.Metrics.CV != nil || r.Metrics.Test.Interval != "wilson" || r.Metrics.Test.Rows != 18 {
@@ -251,8 +254,8 @@ func TestParts(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	for i, row := range r.Predictions.Rows {
-		if d.Labels[row] != r.Classes[r.Predictions.Labels[i]] {
-			t.Errorf("row %d has label %d", row, r.Predictions.Labels[i])
+		if d.Labels[row] != r.Classes[r.Predictions.Outcomes[i].Label] {
+			t.Errorf("row %d has label %d", row, r.Predictions.Outcomes[i].Label)
 		}
 	}
 
@@ -328,10 +331,12 @@ func TestSelection(t *testing.T) {
 // TestPathIsLeft: after a factor of ten without a better log-loss or a clearly better score.
 func TestPathIsLeft(t *testing.T) {
 	path := func(step float64, scores, losses []float64) int {
-		p := &procedure{tried: []*candidate{{Candidate: Candidate{Kind: "ncm", Score: 1}}}}
+		p := &procedure{tried: []*candidate{{Candidate: fit.Candidate{Kind: "ncm"}, record: Candidate{Score: 1}}}}
 		l2 := 10.0
 		for i := range scores {
-			p.tried = append(p.tried, &candidate{Candidate: Candidate{Kind: "softmax", L2: l2, Score: scores[i], SE: 0.02}, loss: losses[i]})
+			p.tried = append(p.tried, &candidate{
+				Candidate: fit.Candidate{Kind: "softmax", Params: head.Params{{Name: head.L2, Value: l2}}}, record: Candidate{Score: scores[i], SE: 0.02}, loss: losses[i],
+			})
 			if p.stale("accuracy") {
 				return i
 			}
@@ -386,8 +391,8 @@ func TestWarnings(t *testing.T) {
 	}
 	// The fold that learns without unicorns gives them no probability, and the others sum to 1.
 	u := slices.Index(r.Classes, "unicorn")
-	if p := r.Predictions.Probabilities[60*4 : 61*4]; p[u] != 0 {
-		t.Errorf("probabilities of the unicorn: %v", p)
+	if o := r.Predictions.Outcomes[60]; o.Label != u || o.LabelProbability != 0 || !(o.Confidence > 0) {
+		t.Errorf("outcome of the unicorn: %+v", o)
 	}
 	if !slices.Contains(r.Head.Classes, "unicorn") {
 		t.Error("the head does not know the unicorn")
@@ -416,8 +421,8 @@ func TestWarnings(t *testing.T) {
 		few.Groups = append(few.Groups, fmt.Sprint(i/4))
 	}
 	r = train(t, few, &Settings{L2Points: 2})
-	if n := len(slices.DeleteFunc(kinds(r), func(k string) bool { return k != "fewer-folds" })); n != 2 {
-		t.Errorf("%d warnings of fewer folds: %q", n, kinds(r))
+	if n := len(slices.DeleteFunc(warned(r), func(k string) bool { return k != "fewer-folds" })); n != 2 {
+		t.Errorf("%d warnings of fewer folds: %q", n, warned(r))
 	}
 	if w := warning(t, r, "fewer-folds"); w.Count != 4 || len(r.Folds) != 4 || r.Metrics.CV.Interval != "bootstrap-groups" {
 		t.Errorf("%+v, %d folds, interval %s", w, len(r.Folds), r.Metrics.CV.Interval)
@@ -454,20 +459,20 @@ func TestErrors(t *testing.T) {
 			d.Splits = slices.Repeat([]string{"train"}, 60)
 			s.CV, s.Split = 0, &Split{0.5, 0, 0.5}
 		}, "the data have splits of their own"},
-		{"CV and split", func(d *Data, s *Settings) { s.CV, s.Split = 3, &Split{0.5, 0, 0.5} }, "both CV and Split"},
+		{"CV and split", func(d *Data, s *Settings) { s.CV, s.Split = 3, &Split{0.5, 0, 0.5} }, "both a cross-validation and a split"},
 		{"shares", func(d *Data, s *Settings) { s.CV, s.Split = 0, &Split{0.5, 0.2, 0.5} }, "their sum 1"},
 		{"groups and folds", func(d *Data, s *Settings) {
 			for i := range d.Labels {
 				d.Groups = append(d.Groups, fmt.Sprint(i%3))
 			}
 			s.CV = 5
-		}, "3 units (groups, and rows of equal content) cannot make 5 folds; ask for at most 3"},
+		}, "3 units (groups, and rows of equal content) cannot make 5 folds"},
 		{"inner folds", func(d *Data, s *Settings) {
 			for i := range d.Labels {
 				d.Groups = append(d.Groups, fmt.Sprint(i%3))
 			}
 			s.CV, s.Folds = 3, 3
-		}, "fold 1 of 3: 2 units (groups, and rows of equal content) cannot make 3 folds; set Folds to at most 2"},
+		}, "fold 1 of 3: 2 units (groups, and rows of equal content) cannot make 3 folds"},
 		{"one group", func(d *Data, s *Settings) { d.Groups = slices.Repeat([]string{"x"}, 60) }, "all rows belong together"},
 		{"a class a group", func(d *Data, s *Settings) {
 			d.Groups = slices.Clone(d.Labels)
@@ -477,9 +482,9 @@ func TestErrors(t *testing.T) {
 		{"by group without groups", func(d *Data, s *Settings) { s.By = "group" }, "no row has a group"},
 		{"too many folds", func(d *Data, s *Settings) { s.CV = 61 }, "60 units (rows of equal content) cannot make 61 folds"},
 		{"folds", func(d *Data, s *Settings) { s.Folds = 1 }, "1 folds, at least 2"},
-		{"points", func(d *Data, s *Settings) { s.L2Points = 1 }, "1 points on the L2 path"},
-		{"L2", func(d *Data, s *Settings) { s.L2 = -1 }, "L2 is -1"},
-		{"NaN L2", func(d *Data, s *Settings) { s.L2 = math.NaN() }, "L2 is NaN"},
+		{"points", func(d *Data, s *Settings) { s.L2Points = 1 }, "1 strengths on the path of λ"},
+		{"L2", func(d *Data, s *Settings) { s.L2 = -1 }, "λ is -1"},
+		{"NaN L2", func(d *Data, s *Settings) { s.L2 = math.NaN() }, "λ is NaN"},
 		{"tolerance", func(d *Data, s *Settings) { s.Tolerance = 2 }, "tolerance 2"},
 		{"head", func(d *Data, s *Settings) { s.Kind = "knn" }, `head "knn" is none of softmax, ncm, auto`},
 		{"metric", func(d *Data, s *Settings) { s.Metric = "r2" }, `metric "r2"`},
@@ -487,7 +492,7 @@ func TestErrors(t *testing.T) {
 		{"class weights", func(d *Data, s *Settings) { s.ClassWeights = map[string]float64{"class 0": 1} }, `weights go with "map"`},
 		{"class weight", func(d *Data, s *Settings) {
 			s.ClassWeight, s.ClassWeights = "map", map[string]float64{"class 0": 0}
-		}, `class weight of "class 0" is 0`},
+		}, `class weight of "class 0": weight 0`},
 		{"missing class weight", func(d *Data, s *Settings) {
 			s.ClassWeight, s.ClassWeights = "map", map[string]float64{"class 0": 1}
 		}, `none is given for class "class 1"`},
@@ -572,7 +577,7 @@ func TestProgress(t *testing.T) {
 }
 
 func TestTooManyFeatures(t *testing.T) {
-	d := &Data{Rows: &dense{maxFeatures + 1, make([]float32, 4*(maxFeatures+1))}, Labels: []string{"a", "b", "a", "b"}}
+	d := &Data{Rows: &dense{fit.MaxFeatures + 1, make([]float32, 4*(fit.MaxFeatures+1))}, Labels: []string{"a", "b", "a", "b"}}
 	if _, err := Train(context.Background(), d, &Settings{CV: 2}); err == nil || !strings.Contains(err.Error(), "16385 features") {
 		t.Errorf("error %v", err)
 	}

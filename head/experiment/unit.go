@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
 )
 
 // unit is a set of rows that stay together in every part and fold.
@@ -23,7 +21,8 @@ func (u *unit) draw() float64 {
 	return float64(binary.BigEndian.Uint64(u.hash[:])>>11) / (1 << 53)
 }
 
-// unitsOf puts rows (ascending numbers) of equal content, and with byGroup rows of one group, into units, in the order of their first rows. Groups that share
+// unitsOf puts rows (ascending numbers) of equal content, and with byGroup rows
+// of one group, into units, in the order of their first rows. Groups that share
 // a content become one unit under the name of the first of them by bytes.
 func unitsOf(d *Data, rows []int, byGroup bool) []*unit {
 	parent := make([]int, len(rows)) // positions in rows; a forest of disjoint sets
@@ -95,14 +94,6 @@ func unitsOf(d *Data, rows []int, byGroup bool) []*unit {
 	return units
 }
 
-// id names row r.
-func (d *Data) id(r int) string {
-	if d.IDs != nil {
-		return d.IDs[r]
-	}
-	return strconv.Itoa(r)
-}
-
 // seedUnits draws the units' hashes.
 func seedUnits(units []*unit, seed uint64) []*unit {
 	seeded := make([]*unit, len(units))
@@ -116,8 +107,9 @@ func seedUnits(units []*unit, seed uint64) []*unit {
 	return seeded
 }
 
-// among returns the units cut down to rows for which keep is true; units without such rows are left out.
-func among(units []*unit, keep []bool) []*unit {
+// within returns the units cut down to rows for which keep is true; units
+// without such rows are left out.
+func within(units []*unit, keep []bool) []*unit {
 	var out []*unit
 	for _, u := range units {
 		var rows []int
@@ -133,10 +125,13 @@ func among(units []*unit, keep []bool) []*unit {
 	return out
 }
 
-// deal deals units into k folds, 2 ≤ k ≤ len(units), and returns the rows of each, ascending. Units go from the largest to the smallest, those of one
-// size in the order of their hashes, each to the fold that it lacks most: that with the least Σ_c s_c·f_c/n_c, where s, f and n count
-// the classes of the unit, of the fold and of all rows; then to the fold with the fewest rows. An empty fold lacks most, so that none stays
-// empty. For units of one row this is stratified dealing.
+// deal deals units into k folds, 2 ≤ k ≤ len(units), and returns the rows of
+// each, ascending. Units go from the largest to the smallest, those of one size
+// in the order of their hashes, each to the fold that lacks it most: that with
+// the least Σ_c s_c·f_c/n_c, where s, f and n count the classes of the unit, of
+// the fold and of all rows; then to the fold with the fewest rows. An empty
+// fold lacks most, so that none stays empty. For units of one row this is
+// stratified dealing.
 func deal(units []*unit, k int, labels []int, classes int) [][]int {
 	order := slices.Clone(units)
 	slices.SortFunc(order, func(a, b *unit) int {
@@ -176,26 +171,29 @@ func deal(units []*unit, k int, labels []int, classes int) [][]int {
 	return folds
 }
 
-// hold puts units into training, validation and test part by their draw, and returns the rows of each, ascending.
-func hold(units []*unit, s Split) (parts [3][]int) {
+// hold puts units into training, validation and test part by their draw.
+func hold(units []*unit, s Split) *Parts {
+	parts := new(Parts)
 	for _, u := range units {
-		p, v := 0, u.draw()
+		p, v := trainPart, u.draw()
 		if v >= s.Train && s.Validation > 0 {
-			p = 1
+			p = validationPart
 		}
 		if v >= s.Train+s.Validation && s.Test > 0 {
-			p = 2
+			p = testPart
 		}
-		parts[p] = append(parts[p], u.rows...)
+		to := parts.of(p)
+		*to = append(*to, u.rows...)
 	}
-	for _, rows := range parts {
-		slices.Sort(rows)
+	for p := range testPart + 1 {
+		slices.Sort(*parts.of(p))
 	}
 	return parts
 }
 
-// few returns, of rows, at most shots of each class, ascending: those of the units that come first by their hashes.
-func few(units []*unit, rows []int, shots int, labels []int, classes int) []int {
+// atMost returns, of rows, at most shots of each class, ascending: those of the
+// units that come first by their hashes.
+func atMost(units []*unit, rows []int, shots int, labels []int, classes int) []int {
 	order := slices.Clone(units)
 	slices.SortFunc(order, func(a, b *unit) int {
 		return cmp.Or(bytes.Compare(a.hash[:], b.hash[:]), bytes.Compare(a.name, b.name))
@@ -216,17 +214,4 @@ func few(units []*unit, rows []int, shots int, labels []int, classes int) []int 
 	}
 	slices.Sort(kept)
 	return kept
-}
-
-// partOf returns which part a split's name means: 0 training, 1 validation, 2 test.
-func partOf(name string) (int, error) {
-	switch name {
-	case "train":
-		return 0, nil
-	case "validation", "valid", "val", "dev":
-		return 1, nil
-	case "test":
-		return 2, nil
-	}
-	return 0, fmt.Errorf("split %q is none of train, validation (valid, val, dev) and test", name)
 }

@@ -51,7 +51,7 @@ func TestNothingStraddles(t *testing.T) {
 		for _, s := range []*Settings{{CV: 4, Folds: 3, L2Points: 2}, {Split: &Split{0.5, 0.2, 0.3}, Folds: 2, L2Points: 2}, {CV: 3, Folds: 2, L2Points: 2, By: "none"}} {
 			s.Seed = seed
 			s.Tolerance = 0.1
-			tr := &training{Settings: s, data: d, result: &Result{}}
+			tr := &trainer{Settings: s, data: d, result: &Result{}}
 			if err := tr.prepare(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -92,9 +92,9 @@ func TestNothingStraddles(t *testing.T) {
 					}
 				}
 			} else {
-				check("parts", o.parts[:]...)
+				check("parts", o.parts.Train, o.parts.Validation, o.parts.Test)
 			}
-			check("folds of the choice", o.chosen.folds...)
+			check("folds of the choice", o.whole.folds...)
 		}
 	}
 }
@@ -103,9 +103,9 @@ func TestNothingStraddles(t *testing.T) {
 func TestSplitIsStable(t *testing.T) {
 	split := Split{Train: 0.6, Validation: 0.2, Test: 0.2}
 	parts := func(d *Data) map[string]int {
-		units := seedUnits(unitsOf(d, (&matrix{}).span(0, len(d.Labels)), false), 1)
+		units := seedUnits(unitsOf(d, rowsTo(len(d.Labels)), false), 1)
 		out := map[string]int{}
-		for p, rows := range hold(units, split) {
+		for p, rows := range allOf(hold(units, split)) {
 			for _, r := range rows {
 				out[d.IDs[r]] = p
 			}
@@ -165,4 +165,16 @@ func TestDealIsStratified(t *testing.T) {
 			t.Errorf("%d units in %d folds: a fold with %d rows", k, k, len(f))
 		}
 	}
+}
+
+// allOf lists parts.
+func allOf(p *Parts) [3][]int { return [3][]int{p.Train, p.Validation, p.Test} }
+
+// rowsTo lists rows from 0 to n−1.
+func rowsTo(n int) []int {
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
 }

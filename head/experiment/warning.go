@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/headstart-ml/headstart/head"
 )
 
 // namedAtMost is how many classes or rows a warning names.
 const namedAtMost = 10
 
 // warn notes a warning, with its names cut to namedAtMost.
-func (t *training) warn(w Warning) {
+func (t *trainer) warn(w Warning) {
 	w.Names = w.Names[:min(len(w.Names), namedAtMost)]
 	t.result.Warnings = append(t.result.Warnings, w)
 }
@@ -24,7 +26,7 @@ func list(names []string) string {
 }
 
 // countWarnings tells how many rows were left out.
-func (t *training) countWarnings() {
+func (t *trainer) countWarnings() {
 	if n := t.result.N.Unlabelled; n > 0 {
 		t.warn(Warning{Kind: "unlabelled", Count: n, Message: fmt.Sprintf("%d rows without a label were skipped", n)})
 	}
@@ -33,8 +35,9 @@ func (t *training) countWarnings() {
 	}
 }
 
-// dataWarnings tells what is odd about the data before anything is split or fitted.
-func (t *training) dataWarnings(useSplits bool) {
+// dataWarnings tells what is odd about the data before anything is split or
+// fitted.
+func (t *trainer) dataWarnings(useSplits bool) {
 	count := make([]int, len(t.classes))
 	for _, y := range t.labels {
 		count[y]++
@@ -55,10 +58,10 @@ func (t *training) dataWarnings(useSplits bool) {
 	for i, r := range t.used {
 		byKey[t.data.Keys[r]] = append(byKey[t.data.Keys[r]], i)
 	}
-	part := make([]int, len(t.used))
-	for p, rows := range t.given {
-		for _, i := range rows {
-			part[i] = p
+	in := make([]part, len(t.used))
+	for p := range testPart + 1 {
+		for _, i := range *t.given.of(p) {
+			in[i] = p
 		}
 	}
 	var conflicts, leaks []string
@@ -73,7 +76,7 @@ func (t *training) dataWarnings(useSplits bool) {
 				break
 			}
 		}
-		if useSplits && slices.ContainsFunc(same, func(j int) bool { return part[j] != part[i] }) {
+		if useSplits && slices.ContainsFunc(same, func(j int) bool { return in[j] != in[i] }) {
 			leaks = append(leaks, t.data.id(r))
 		}
 	}
@@ -86,7 +89,7 @@ func (t *training) dataWarnings(useSplits bool) {
 }
 
 // placeWarnings tells what is odd about parts and folds of the first seed.
-func (t *training) placeWarnings(o *trial) {
+func (t *trainer) placeWarnings(o *trial) {
 	absent := func(place string, parts ...[]int) {
 		var names []string
 		for k, name := range t.classes {
@@ -113,41 +116,41 @@ func (t *training) placeWarnings(o *trial) {
 		}
 		absent("training parts of the folds", trained...)
 	} else {
-		for p, place := range partNames {
-			if len(o.parts[p]) > 0 {
-				absent(place, o.parts[p])
+		for p := range testPart + 1 {
+			if rows := *o.parts.of(p); len(rows) > 0 {
+				absent(p.String(), rows)
 			}
 		}
-		if len(o.tested) == 0 {
+		if o.tested == nil {
 			t.warn(Warning{Kind: "no-test", Message: "no row is left to test on"})
 		}
 	}
-	if o.chosen.folds != nil {
-		absent(innerFolds, o.chosen.folds...)
+	if o.whole.folds != nil {
+		absent(innerFolds, o.whole.folds...)
 	}
 }
 
-// choiceWarnings tells what is odd about what was chosen and fitted with the first seed.
-func (t *training) choiceWarnings(o *trial) {
-	if best := o.chosen.best; best.Kind == "softmax" && len(t.lambdas) > 1 {
-		switch best.L2 {
-		case t.lambdas[0]:
-			t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen λ = %g is the strongest of the path; a stronger one may be better", best.L2)})
-		case t.lambdas[len(t.lambdas)-1]:
-			t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen λ = %g is the weakest of the path; a weaker one may be better", best.L2)})
-		}
+// choiceWarnings tells what is odd about what was selected and fitted with the
+// first seed.
+func (t *trainer) choiceWarnings(o *trial) {
+	best := o.whole.best
+	switch {
+	case best.first:
+		t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen λ = %g is the strongest of the path; a stronger one may be better", best.Params[0].Value)})
+	case best.last:
+		t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen λ = %g is the weakest of the path; a weaker one may be better", best.Params[0].Value)})
 	}
-	if o.chosen.left {
-		last := o.chosen.tried[len(o.chosen.tried)-1].L2
-		t.warn(Warning{Kind: "path-stopped", Message: fmt.Sprintf("the path was left at λ = %.3g: over the last factor of %d neither the log-loss became better, nor the score by more than its standard error", last, pathFactor)})
+	for _, c := range o.whole.left {
+		t.warn(Warning{Kind: "path-stopped", Message: fmt.Sprintf("the path was left at λ = %.3g: over the last factor of %d neither the log-loss became better, nor the score by more than its standard error", c.Params[0].Value, pathFactor)})
 	}
+	unfinished := func(f head.Fit) bool { return f.Status == head.Stalled || f.Status == head.PassLimit }
 	var bad []string
-	if f := o.final.fit; f.Status == "stalled" || f.Status == "pass-limit" {
+	if f := o.final.Fit; unfinished(f) {
 		bad = append(bad, fmt.Sprintf("the head (%s at an estimated gap of %.1g)", f.Status, f.Gap))
 	}
 	for i, f := range o.fits {
-		if f.fit.Status == "stalled" || f.fit.Status == "pass-limit" {
-			bad = append(bad, fmt.Sprintf("fold %d (%s at an estimated gap of %.1g)", i+1, f.fit.Status, f.fit.Gap))
+		if unfinished(f.Fit) {
+			bad = append(bad, fmt.Sprintf("fold %d (%s at an estimated gap of %.1g)", i+1, f.Fit.Status, f.Fit.Gap))
 		}
 	}
 	if bad != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
 )
@@ -106,15 +107,14 @@ func (h *Head) sizes() string {
 // fit says how the fit ended.
 func (h *Head) fit() string {
 	f := &h.Result.Fit
-	words := map[string]string{
-		"converged":   "converged",
-		"stalled":     "stopped where rounding allows no further progress",
-		"pass-limit":  "stopped at the limit of passes, before it converged",
-		"closed-form": "closed form",
+	words := map[head.Status]string{
+		head.Stalled:    "stopped where rounding allows no further progress",
+		head.PassLimit:  "stopped at the limit of passes, before it converged",
+		head.ClosedForm: "closed form",
 	}
 	s, ok := words[f.Status]
 	if !ok {
-		s = f.Status
+		s = f.Status.String()
 	}
 	if f.Passes > 0 {
 		s += fmt.Sprintf(", %s passes over the data, objective %s", count(f.Passes), figures(f.Objective))

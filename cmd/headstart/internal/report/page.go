@@ -164,7 +164,7 @@ func newView(p *Page) (*view, error) {
 		if f.L2 > 0 {
 			l2 = strength(f.L2)
 		}
-		v.Folds = append(v.Folds, foldLine{count(i + 1), plain(f.Kind), l2, decimal(f.Temperature), plain(f.Fit.Status)})
+		v.Folds = append(v.Folds, foldLine{count(i + 1), plain(f.Kind), l2, decimal(f.Temperature), plain(f.Fit.Status.String())})
 	}
 	if s := r.Spread; s != nil {
 		v.Spread = newSpread(s)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
 )
@@ -186,7 +187,7 @@ func TestPageEscapesWhatIsForeign(t *testing.T) {
 		p.Result.Selection = append(p.Result.Selection, experiment.Candidate{Kind: s, L2: 0.01 * float64(i+1)}, experiment.Candidate{Kind: s})
 		p.Result.Folds = append(p.Result.Folds, experiment.Choice{Kind: s})
 	}
-	p.Result.Kind, p.Result.Fit.Status, p.Result.Calibration.Fitted, p.Metric = hostileClasses[0], hostileClasses[1], hostileClasses[0], hostileClasses[1]
+	p.Result.Kind, p.Result.Fit.Status, p.Result.Calibration.Fitted, p.Metric = hostileClasses[0], head.Status(hostileClasses[1]), hostileClasses[0], hostileClasses[1]
 	for _, s := range hostileClasses {
 		p.Title = s
 		html := page(t, p)

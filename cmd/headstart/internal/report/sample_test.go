@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
 )
@@ -60,7 +61,7 @@ func samplePage(classes []string) *Page {
 	m := sampleMetrics(classes)
 	r := &experiment.Result{
 		Kind: "softmax", Classes: classes, N: experiment.Counts{Train: m.Rows, Unlabelled: 3}, Dim: 1664, L2: 0.0373,
-		Fit:     experiment.Fit{Objective: 0.81234567, Passes: 34, Gap: 5e-5, Status: "converged"},
+		Fit:     head.Fit{Objective: 0.81234567, Passes: 34, Gap: 5e-5, Status: "converged"},
 		Metrics: experiment.Tests{CV: m},
 		Calibration: &measure.Calibration{
 			Temperature: 1.3127, Fitted: "out-of-fold", Measured: "cv",
@@ -74,7 +75,7 @@ func samplePage(classes []string) *Page {
 	}
 	r.Selection = append(r.Selection, experiment.Candidate{Kind: "ncm", Score: 0.51, SE: 0.012})
 	for i := range 3 {
-		r.Folds = append(r.Folds, experiment.Choice{Kind: "softmax", L2: r.L2, Temperature: 1.2 + 0.05*float64(i), Fit: experiment.Fit{Status: "converged"}})
+		r.Folds = append(r.Folds, experiment.Choice{Kind: "softmax", L2: r.L2, Temperature: 1.2 + 0.05*float64(i), Fit: head.Fit{Status: "converged"}})
 	}
 	var before []measure.Bin
 	for _, b := range m.Reliability {

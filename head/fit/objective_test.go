@@ -1,4 +1,4 @@
-package experiment
+package fit
 
 import (
 	"context"
@@ -10,14 +10,50 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// tableOf prepares all labelled rows of d for a fit, held within memory bytes.
-func tableOf(t *testing.T, d *Data, memory int64, standardize bool) *table {
+// data is labelled rows.
+type data struct {
+	*dense
+	labels  []int
+	classes int
+	weights []float64
+}
+
+// blobs returns n rows of d features around the centres of c classes at a distance
+// of about far.
+func blobs(n, d, c int, far float64, seed uint64) *data {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	centres := make([]float64, c*d)
+	for i := range centres {
+		centres[i] = far * rng.NormFloat64() / math.Sqrt(float64(d))
+	}
+	x := &data{dense: &dense{d: d}, classes: c}
+	for i := range n {
+		k := i % c
+		for j := range d {
+			x.values = append(x.values, float32(centres[k*d+j]+rng.NormFloat64()))
+		}
+		x.labels = append(x.labels, k)
+	}
+	return x
+}
+
+// bench deals the rows of x into two cells, those from at on into the second one.
+func (x *data) bench(t *testing.T, at int, o *Options) *Bench {
 	t.Helper()
-	s := &training{Settings: &Settings{CV: 2, Memory: memory, NoStandardize: !standardize}, data: d, result: &Result{}}
-	if err := s.prepare(context.Background()); err != nil {
+	own := *o
+	own.Weights.Rows = x.weights
+	b, err := NewBench(context.Background(), x.dense, nil, x.labels, x.classes, &own)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return s.table
+	cell := make([]int, x.N())
+	for i := at; i < len(cell); i++ {
+		cell[i] = 1
+	}
+	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}, &Part{Cells: []int{0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // TestGradient compares the gradient with finite differences, with weights and a standardisation of its own.
@@ -26,11 +62,9 @@ func TestGradient(t *testing.T) {
 	ctx := context.Background()
 	data := blobs(n, d, c, 3, 7)
 	for i := range n {
-		data.Weights = append(data.Weights, 0.5+float64(i%3))
+		data.weights = append(data.weights, 0.5+float64(i%3))
 	}
-	tab := tableOf(t, data, 1<<20, true)
-	rows := tab.x.span(0, n-9) // the moments differ from those of all rows
-	p, err := tab.problem(ctx, rows, "test")
+	p, err := data.bench(t, n-9, &Options{}).problem(&Part{Cells: []int{0}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +99,7 @@ func TestGradient(t *testing.T) {
 		for k := range c {
 			z[k] = theta[c*d+k]
 			for j := range d {
-				raw := float64(data.Rows.(*dense).values[r*d+j])
-				mean := tab.x.center[j] + tab.x.spread[j]*p.moments.mean[j]
-				z[k] += theta[k*d+j] * (raw - mean) / (tab.x.spread[j] * p.moments.scale[j])
+				z[k] += theta[k*d+j] * (float64(data.values[r*d+j]) - p.mean[j]) / p.scale[j]
 			}
 		}
 		loss += p.weight[i] * (floats.LogSumExp(z) - z[p.labels[i]])
@@ -83,20 +115,20 @@ func TestLanes(t *testing.T) {
 	var first []float64
 	for _, memory := range []int64{1 << 30, 1} {
 		for _, threads := range []int{1, 2, 5} {
-			tab := tableOf(t, data, memory, true)
-			if (tab.x.held == nil) != (memory == 1) {
+			b := data.bench(t, 3, &Options{Memory: memory})
+			if (b.x.held == nil) != (memory == 1) {
 				t.Fatal("rows are held in memory, or not, against what was asked for")
 			}
-			p, err := tab.problem(ctx, tab.x.span(3, n), "test")
+			p, err := b.problem(&Part{Cells: []int{1}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.lambda, p.threads = 0.1, threads
-			w, b, g := make([]float64, c*d), make([]float64, c), make([]float64, c*d+c+1)
+			w, bias, g := make([]float64, c*d), make([]float64, c), make([]float64, c*d+c+1)
 			for i := range w {
 				w[i] = math.Sin(float64(i))
 			}
-			if g[c*d+c], err = p.evaluate(ctx, w, b, g[:c*d], g[c*d:c*d+c]); err != nil {
+			if g[c*d+c], err = p.evaluate(ctx, w, bias, g[:c*d], g[c*d:c*d+c]); err != nil {
 				t.Fatal(err)
 			}
 			if len(p.lanes) != maxLanes {
@@ -112,53 +144,14 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// TestManyClasses goes through all panels of the products: more classes than a panel, features that are no multiple of one.
-func TestManyClasses(t *testing.T) {
-	const n, d, c = 600, 150, 200
-	data := blobs(n, d, c, 30, 5)
-	r := train(t, data, &Settings{L2: 1e-3, Split: &Split{Train: 1}, Calibrate: "none"})
-	p := make([]float64, c)
-	wrong := 0
-	for i := range n {
-		if err := r.Head.ProbabilitiesTo(p, data.Rows.(*dense).row(i), 1); err != nil {
-			t.Fatal(err)
-		}
-		if r.Head.Classes[floats.MaxIdx(p)] != data.Labels[i] {
-			wrong++
-		}
-	}
-	if wrong > 0 || r.Fit.Status != "converged" {
-		t.Errorf("%d of %d rows that are far apart are wrong after a fit to them: %+v", wrong, n, r.Fit)
-	}
-}
-
-// TestConditioning: features of very different size, without standardisation, and more features than rows.
-func TestConditioning(t *testing.T) {
-	data := blobs(60, 90, 3, 3, 11)
-	x := data.Rows.(*dense)
-	for i := range x.values {
-		x.values[i] = x.values[i]*float32(math.Pow(10, float64(i%x.d%7)-3)) + 100
-	}
-	for _, no := range []bool{false, true} {
-		r := train(t, data, &Settings{L2: 1e-3, NoStandardize: no, Calibrate: "none", CV: 3, Tolerance: 1e-5})
-		if r.Fit.Status != "converged" {
-			t.Errorf("NoStandardize %v: %+v", no, r.Fit)
-		}
-	}
-}
-
 func TestWhitening(t *testing.T) {
 	const n, d, c = 80, 150, 2
 	ctx := context.Background()
-	tab := tableOf(t, blobs(n, d, c, 2, 9), 1<<30, true)
-	cov, err := tab.x.covariance(ctx, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cov := blobs(n, d, c, 2, 9).bench(t, n, &Options{}).cov
 	for i := range d {
-		near(t, "variance of a standardised feature", cov[i*d+i], 1, 1e-6)
+		near(t, "variance of a standardised feature", cov.upper[i*d+i], 1, 1e-6)
 	}
-	p, err := whiten(ctx, cov, d, 0.25, 0.01, 2)
+	p, err := whiten(ctx, cov, 0.25, 0.01, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +169,7 @@ func TestWhitening(t *testing.T) {
 		m := 0.0
 		for i := range d {
 			for j := range d {
-				s := cov[min(i, j)*d+max(i, j)] * 0.25
+				s := cov.upper[min(i, j)*d+max(i, j)] * 0.25
 				if i == j {
 					s += 0.01
 				}

@@ -1,4 +1,4 @@
-package experiment
+package fit
 
 import (
 	"context"
@@ -10,25 +10,35 @@ import (
 )
 
 const (
-	// maxLanes is the number of lanes that the rows of a large fit are cut into; a lane is summed up by one goroutine.
+	// maxLanes is the number of lanes that the rows of a large fit are cut into; a
+	// lane is summed up by one goroutine.
 	maxLanes = 8
 	// laneRows is how many rows a lane has at least, if the rows are enough for it.
 	laneRows = 512
-	// flushRows is how many rows' products are summed up in float32 before they go to float64.
+	// flushRows is how many rows' products are summed up in float32 before they go
+	// to float64.
 	flushRows = 4 * block
-	// panel is the number of columns that gradients are updated in at a time: C×128 float32 stay in the first-level cache for a few classes.
+	// panel is the number of columns that gradients are updated in at a time: C×128
+	// float32 stay in the first-level cache for a few classes.
 	panel = 128
-	// classPanel bounds the classes of a product. gonum's gemm starts goroutines of its own for a destination of more than three tiles of 64×64.
+	// classPanel bounds the classes of a product. gonum's gemm starts goroutines of
+	// its own for a destination of more than three tiles of 64×64.
 	classPanel = 64
 )
 
-// objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² over standardised rows, with its gradient. Its memory is used again in each evaluation, which are one at a time.
+// moments is the standardisation of a fit, for shifted rows: mean and scale (D
+// each).
+type moments struct{ mean, scale []float64 }
+
+// objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² over standardised rows, with its gradient.
+// Its memory is used again in each evaluation, which are one at a time.
 type objective struct {
 	x       *matrix
 	rows    []int     // ascending; N of them
 	labels  []int32   // N, class of each row
 	weight  []float64 // N, adding up to N; nil: all 1
 	classes int       // C
+	shift   *shift
 	moments *moments
 	lambda  float64
 	threads int // goroutines of one evaluation
@@ -43,7 +53,6 @@ type objective struct {
 // lane sums up the loss and its gradient over some of the rows.
 type lane struct {
 	buf  []float32 // block×D
-	row  []float64 // D
 	z    []float32 // block×C: logits, then residuals
 	p    []float64 // C
 	g32  []float32 // C×D
@@ -56,8 +65,8 @@ type lane struct {
 
 func newLane(c, d int) *lane {
 	return &lane{
-		buf: make([]float32, block*d), row: make([]float64, d),
-		z: make([]float32, block*c), p: make([]float64, c),
+		buf: make([]float32, block*d),
+		z:   make([]float32, block*c), p: make([]float64, c),
 		g32: make([]float32, c*d), g: make([]float64, c*d), gb: make([]float64, c),
 	}
 }
@@ -65,7 +74,8 @@ func newLane(c, d int) *lane {
 // laneCount returns the number of lanes for n rows. It depends on nothing else, and so do the bits of the sums.
 func laneCount(n int) int { return min(max(n/laneRows, 1), maxLanes) }
 
-// evaluate returns the objective at weights w (C×D) and intercepts b (C) for standardised rows, and writes its gradient into dw and db.
+// evaluate returns the objective at weights w (C×D) and intercepts b (C) for
+// standardised rows, and writes its gradient into dw and db.
 func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float64, error) {
 	c, d, n := o.classes, o.x.d, len(o.rows)
 	o.load(w, b)
@@ -107,7 +117,8 @@ func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float
 		}
 	}
 
-	// From sums over shifted rows to the mean over standardised rows, x' = (x−m)/s: dW' = (dW − db·mᵀ)/s.
+	// From sums over shifted rows to the mean over standardised rows,
+	// x' = (x−m)/s: dW' = (dW − db·mᵀ)/s.
 	inv := 1 / float64(n)
 	o.curvature = pq * inv / float64(c)
 	square := 0.0
@@ -200,13 +211,16 @@ func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
 	return nil
 }
 
-// logits computes the logits without intercepts of rows (at most block) into l.z, len(rows)×C, and returns the rows.
+// logits computes the logits without intercepts of rows (at most block) into l.z,
+// len(rows)×C, and returns the shifted rows.
 func (l *lane) logits(o *objective, rows []int) ([]float32, error) {
-	x, err := o.x.rowsTo(l.buf, rows, l.row)
+	x, err := o.x.rowsTo(l.buf, rows)
 	if err != nil {
 		return nil, err
 	}
 	c, d, n := o.classes, o.x.d, len(rows)
+	o.shift.to(l.buf, x, n)
+	x = l.buf[:n*d]
 	for k := 0; k < c; k += panel { // Z = X·Wᵀ
 		kw := min(panel, c-k)
 		blas32.Gemm(blas.NoTrans, blas.Trans, 1,
@@ -217,11 +231,11 @@ func (l *lane) logits(o *objective, rows []int) ([]float32, error) {
 	return x, nil
 }
 
-// logitsTo writes the logits of rows (ascending) at weights w and intercepts b for standardised rows into dst, len(rows)×C.
-func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, w, b []float64) error {
-	o.load(w, b)
+// logitsTo writes the logits of rows (ascending) at s, which is loaded, into dst,
+// len(rows)×C.
+func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, s *solution) error {
 	c := o.classes
-	l := &lane{buf: make([]float32, block*o.x.d), row: make([]float64, o.x.d), z: make([]float32, block*c)}
+	l := &lane{buf: make([]float32, block*o.x.d), z: make([]float32, block*c)}
 	for lo := 0; lo < len(rows); lo += block {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -230,8 +244,35 @@ func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, w, 
 		if _, err := l.logits(o, rows[lo:top]); err != nil {
 			return err
 		}
-		for i := range dst[lo*c : top*c] {
-			dst[lo*c+i] = float64(l.z[i]) + o.b[i%c]
+		for i := lo; i < top; i++ {
+			z, row := l.z[(i-lo)*c:(i-lo+1)*c], dst[i*c:(i+1)*c]
+			for k, v := range z {
+				row[k] = float64(v) + o.b[k]
+			}
+			if notFinite(z) >= 0 {
+				if err := o.wideTo(row, rows[i], s); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// wideTo writes the logits of a row that is so far from those of the fit that
+// float32 products overflow. They are computed in float64, or not finite if the row
+// is not.
+func (o *objective) wideTo(dst []float64, row int, s *solution) error {
+	d := o.x.d
+	x, err := o.x.rowsTo(make([]float32, d), []int{row})
+	if err != nil {
+		return err
+	}
+	copy(dst, s.b)
+	for j, v := range x {
+		v := (float64(v)*o.shift.of(j) - float64(o.shift.center[j]) - o.moments.mean[j]) / o.moments.scale[j]
+		for k := range dst {
+			dst[k] += s.w[k*d+j] * v
 		}
 	}
 	return nil

@@ -1,0 +1,120 @@
+package experiment
+
+import (
+	"slices"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
+)
+
+// report fills in the result from the first seed.
+func (t *trainer) report(o *trial) error {
+	r := t.result
+	r.Kind, r.L2, r.Fit = o.final.Kind, o.final.Params.Value(head.L2), o.final.Fit
+	r.Head = &head.Head{
+		Kind: r.Kind, Task: head.KindOf(r.Kind).Task, Model: o.final.Model(), Temperature: o.t, Params: o.final.Params, Fit: r.Fit,
+	}
+	for _, k := range o.final.Classes {
+		r.Head.Classes = append(r.Head.Classes, t.classes[k])
+	}
+	fitted := o.parts.Train
+	if !t.NoRefit {
+		fitted = slices.Concat(o.parts.Train, o.parts.Validation)
+		slices.Sort(fitted)
+	}
+	r.Selection = []Candidate{}
+	for _, c := range o.whole.tried {
+		r.Selection = append(r.Selection, c.record)
+	}
+	for _, f := range o.fits {
+		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Temperature: f.t, Fit: f.Fit})
+	}
+	if err := t.measure(o, fitted); err != nil {
+		return err
+	}
+	if r.Calibration != nil && r.Calibration.Measured == "out-of-fold" {
+		c := len(t.classes)
+		s := new(scored)
+		s.add(o.whole.best.scores, t.labelsOf(o.whole.train), c, o.t)
+		r.Calibration.Before, r.Calibration.After = measure.CalibrationErrorOf(s.raw, c), measure.CalibrationErrorOf(s.calibrated, c)
+	}
+	t.placeWarnings(o)
+	t.choiceWarnings(o)
+	return nil
+}
+
+// measure fills in what is known from predictions: counts, metrics, calibration.
+// fitted are the rows that the head of the test part was fitted on.
+func (t *trainer) measure(o *trial, fitted []int) error {
+	r := t.result
+	r.N.Train, r.N.Validation, r.N.Test = len(o.parts.Train), len(o.parts.Validation), len(o.parts.Test)
+	r.Fitted = t.numbers(fitted)
+	if t.cv == 0 {
+		r.Parts = Parts{t.numbers(o.parts.Train), t.numbers(o.parts.Validation), t.numbers(o.parts.Test)}
+	}
+	var err error
+	if o.trained != nil {
+		if r.Metrics.Train, err = t.evaluate(o.trained); err != nil {
+			return err
+		}
+	}
+	k := &measure.Calibration{Temperature: o.t, Fitted: "out-of-fold", Measured: "out-of-fold"}
+	note := func(part string, s *scored) {
+		c := len(t.classes)
+		k.Measured, k.Before, k.After = part, measure.CalibrationErrorOf(s.raw, c), measure.CalibrationErrorOf(s.calibrated, c)
+		r.Predictions = &Predictions{Part: part, Rows: t.numbers(s.rows), Outcomes: s.calibrated}
+	}
+	if o.validated != nil {
+		if r.Metrics.Validation, err = t.evaluate(o.validated); err != nil {
+			return err
+		}
+		k.Fitted = "validation"
+		note("validation", o.validated)
+	}
+	if o.tested != nil {
+		m, err := t.evaluate(o.tested)
+		if err != nil {
+			return err
+		}
+		if t.cv > 0 {
+			r.Metrics.CV = m
+			note("cv", o.tested)
+		} else {
+			r.Metrics.Test = m
+			note("test", o.tested)
+		}
+	}
+	if t.Calibrate != "none" {
+		r.Calibration = k
+	}
+	return nil
+}
+
+// evaluate measures predictions.
+func (t *trainer) evaluate(s *scored) (*measure.Metrics, error) {
+	settings := &measure.Settings{Pooled: t.cv > 0, Seed: t.Seed, Threads: t.Threads}
+	if t.grouped {
+		place := make([]string, len(t.used)) // of each row: what it is drawn with
+		for _, u := range t.units {
+			for _, row := range u.rows {
+				place[row] = string(u.name)
+			}
+		}
+		for _, row := range s.rows {
+			settings.Units = append(settings.Units, place[row])
+		}
+	}
+	return measure.Evaluate(s.calibrated, t.classes, settings)
+}
+
+// add notes the metrics of one seed's tested rows.
+func (s *Spread) add(seed uint64, o *trial, classes int) {
+	v := measure.ValuesOf(o.tested.calibrated, classes)
+	s.Accuracy.Add(v.Accuracy)
+	s.MacroF1.Add(v.MacroF1)
+	s.LogLoss.Add(v.LogLoss)
+	s.ECE.Add(v.ECE)
+	s.Brier.Add(v.Brier)
+	s.Seeds = append(s.Seeds, seed)
+	s.L2 = append(s.L2, o.final.Params.Value(head.L2))
+}

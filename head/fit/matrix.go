@@ -1,0 +1,175 @@
+package fit
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
+
+	"github.com/headstart-ml/headstart/head"
+)
+
+// block is the number of rows that are multiplied at a time: 64 rows of 1,664
+// features fit into a second-level cache of 512 KiB.
+const block = 64
+
+// matrix holds the rows that take part, n×d, divided by their lengths if normalize
+// says so.
+type matrix struct {
+	src       head.Rows
+	used      []int // number in src of each row
+	d         int
+	normalize bool
+	held      []float32 // all rows, n×d; nil: rows are read from src each time
+}
+
+// hold reads all rows into memory.
+func (x *matrix) hold(ctx context.Context) error {
+	n, d := len(x.used), x.d
+	held := make([]float32, n*d)
+	for lo := 0; lo < n; lo += block {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		hi := min(lo+block, n)
+		if err := x.readTo(held[lo*d:hi*d], span(lo, hi)); err != nil {
+			return err
+		}
+	}
+	x.held = held
+	return nil
+}
+
+// span returns the numbers from lo to hi, hi left out.
+func span(lo, hi int) []int {
+	rows := make([]int, hi-lo)
+	for i := range rows {
+		rows[i] = lo + i
+	}
+	return rows
+}
+
+// readTo reads rows from src into dst (len(rows)×d), runs of neighbours at a time.
+func (x *matrix) readTo(dst []float32, rows []int) error {
+	for i := 0; i < len(rows); {
+		j := i + 1
+		for j < len(rows) && x.used[rows[j]] == x.used[rows[j-1]]+1 {
+			j++
+		}
+		lo, hi := x.used[rows[i]], x.used[rows[j-1]]+1
+		if err := x.src.BlockTo(dst[i*x.d:j*x.d], lo, hi); err != nil {
+			return fmt.Errorf("head: features: rows %d to %d: %w", lo, hi-1, err)
+		}
+		i = j
+	}
+	if x.normalize {
+		row := make([]float64, x.d)
+		for i := range rows {
+			normalizeTo(row, dst[i*x.d:(i+1)*x.d])
+		}
+	}
+	return nil
+}
+
+// rowsTo returns rows, len(rows)×d: a part of what is held if they are neighbours
+// there, else a copy in buf, which has room for them.
+func (x *matrix) rowsTo(buf []float32, rows []int) ([]float32, error) {
+	d := x.d
+	if x.held == nil {
+		buf = buf[:len(rows)*d]
+		return buf, x.readTo(buf, rows)
+	}
+	if first, last := rows[0], rows[len(rows)-1]; last-first+1 == len(rows) {
+		return x.held[first*d : (last+1)*d], nil
+	}
+	for i, r := range rows {
+		copy(buf[i*d:(i+1)*d], x.held[r*d:(r+1)*d])
+	}
+	return buf[:len(rows)*d], nil
+}
+
+// normalizeTo divides row by its Euclidean length; zeros stay. wide is room for as
+// many values.
+func normalizeTo(wide []float64, row []float32) {
+	for j, v := range row {
+		wide[j] = float64(v)
+	}
+	v := blas64.Vector{N: len(wide), Data: wide, Inc: 1}
+	l := blas64.Nrm2(v)
+	if l == 0 {
+		return
+	}
+	for j, v := range wide {
+		row[j] = float32(v * (1 / l))
+	}
+}
+
+// notFinite returns the place of the first NaN or infinity in x, −1 if there is
+// none.
+func notFinite(x []float32) int {
+	for i, v := range x {
+		if v-v != 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// shift is what a fit does to rows before float32 products: it multiplies them with
+// factor and subtracts center, so that features that vary little around a large mean
+// do not cancel.
+type shift struct {
+	center []float32 // D, after factor
+	factor []float32 // D, powers of two; nil: all 1
+}
+
+// newShift returns the shift for features of that mean and scale.
+func newShift(mean, scale []float64) *shift {
+	const least, most = 0x1p-60, 0x1p60 // scales over which float32 products could leave their range
+	s := &shift{center: make([]float32, len(mean))}
+	for j, v := range scale {
+		if v > least && v < most {
+			continue
+		}
+		if s.factor == nil {
+			s.factor = make([]float32, len(mean))
+			for k := range s.factor {
+				s.factor[k] = 1
+			}
+		}
+		s.factor[j] = powerNear(1 / v)
+	}
+	for j, m := range mean {
+		s.center[j] = float32(m * s.of(j))
+	}
+	return s
+}
+
+// powerNear returns a power of two near v > 0 that float32 has.
+func powerNear(v float64) float32 {
+	_, exponent := math.Frexp(v)
+	return float32(math.Ldexp(1, min(max(exponent, -126), 127)))
+}
+
+// of returns the factor of a feature.
+func (s *shift) of(j int) float64 {
+	if s.factor == nil {
+		return 1
+	}
+	return float64(s.factor[j])
+}
+
+// to writes n shifted rows of x into dst, both n×D.
+func (s *shift) to(dst, x []float32, n int) {
+	d := len(s.center)
+	copy(dst, x[:n*d])
+	for i := range n {
+		row := dst[i*d : (i+1)*d]
+		for j, f := range s.factor {
+			row[j] *= f
+		}
+		blas32.Axpy(-1, blas32.Vector{N: d, Data: s.center, Inc: 1}, blas32.Vector{N: d, Data: row, Inc: 1})
+	}
+}
