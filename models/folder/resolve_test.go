@@ -708,7 +708,7 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := clipSpec(o)
+		s, err := processorSpec(o)
 		if err == nil {
 			if w, h := s.Size(); w < 1 || h < 1 || w > maxSide || h > maxSide || slices.Min(s.Std[:]) <= 0 || s.Rescale <= 0 {
 				t.Errorf("contract %+v", s)
