@@ -2,6 +2,7 @@ package embed
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,7 +31,7 @@ type Texts struct {
 func newTexts(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
 	t, err := text.New(spec.Text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 	}
 	return &Texts{feeds: spec.Feeds(), tok: t, batch: b, stats: stats}, nil
 }

@@ -1,5 +1,11 @@
 package text
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // The stages of a tokenizer. Each component of a kind is a type in a file of its
 // own with an entry in the table of its kind.
 
@@ -69,7 +75,7 @@ func read[T any](top object, kind string, table map[string]func(object) (T, erro
 		if typ == "" {
 			typ = "null"
 		}
-		return none, top.errorf("%s %s is not supported yet", kind, typ)
+		return none, top.errorf("%s %s is not supported yet; %s is", kind, typ, strings.Join(slices.Sorted(maps.Keys(table)), " or "))
 	}
 	return component(o)
 }

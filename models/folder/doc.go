@@ -19,14 +19,14 @@
 //	modules.json, 1_Pooling/config.json  texts: pooling and normalisation
 //
 // This version takes image processors of CLIP's classes and timm's centre
-// crop, and texts for WordPiece tokenizers of BERT's kind with mean or cls
-// pooling. Everything else is refused by name.
+// crop, and texts with mean or cls pooling. Everything else is refused by name;
+// the components of a tokenizer are, by who runs it.
 //
 // # Which file decides
 //
 // preprocessor_config.json overrules timm's pretrained_cfg. For the length of
 // texts sentence_bert_config.json overrules tokenizer_config.json, and both
 // overrule tokenizer.json, as in the library sentence-transformers. What was
-// overruled stands in models.Spec.Overruled. A contradiction without such a rule is
-// an error that quotes both files.
+// overruled stands in models.Spec.Overruled. A contradiction without such a rule
+// is an error that quotes both files.
 package folder

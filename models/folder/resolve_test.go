@@ -520,11 +520,6 @@ func TestResolveRefuses(t *testing.T) {
 		{"length unknown", imageTree(t), model(pixels, values(f32("f", -1)), nil), "does not declare the length"},
 		{"length 0", imageTree(t), model(pixels, values(f32("f", 0)), nil), "does not declare the length"},
 		// tokenizer.json and its configuration.
-		{"tokenizer", textTree(t), set(tok, "model", fields{"type": "BPE"}), "tokenizer.json: model: type: BPE is not supported yet by this version, only WordPiece"},
-		{"model without a type", textTree(t), set(tok, "model", fields{}), "tokenizer.json: model: type: the field is missing"},
-		{"normalizer", textTree(t), set(tok, "normalizer", fields{"type": "NFC"}), "normalizer: type: NFC is not"},
-		{"no normalizer", textTree(t), set(tok, "normalizer", nil), "normalizer: null is not an object"},
-		{"pre-tokenizer", textTree(t), set(tok, "pre_tokenizer", fields{"type": "Whitespace"}), "pre_tokenizer: type: Whitespace is not"},
 		{"truncation left", textTree(t), set(tok, "truncation", fields{"direction": "Left", "max_length": 3}), "truncation: direction: Left is not"},
 		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "left"), "truncation_side: left is not"},
 		{"lower case contradicts", textTree(t), set(tokCfg, "do_lower_case", false), "do_lower_case is false, but "},
