@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // Names in a cache.
@@ -81,7 +83,7 @@ func Create(dir string, o *Options) (*Cache, error) {
 	if err := makeDurable(dir); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := draft.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
@@ -223,7 +225,7 @@ func Open(dir string, o *Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %s: %w", dir, err)
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := draft.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}

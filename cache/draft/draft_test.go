@@ -261,6 +261,9 @@ func TestIrregularFiles(t *testing.T) {
 				t.Errorf("%s(%s): %v", name, path, err)
 			}
 		}
+		if err := Write(filepath.Join(path, "x"), nil); kind != "a directory" && !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("Write in %s: %v", path, err)
+		}
 		if err := Write(path, nil); err == nil || !strings.Contains(err.Error(), kind) {
 			t.Errorf("Write(%s): %v", path, err)
 		}
@@ -273,6 +276,19 @@ func TestIrregularFiles(t *testing.T) {
 	}
 	if _, err := OpenRegular(filepath.Join(t.TempDir(), "x")); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// What is no folder is not opened as one.
+func TestIrregularFolders(t *testing.T) {
+	for path, kind := range irregular(t) {
+		_, root := OpenRoot(path)
+		_, read := ReadDir(path)
+		for name, err := range map[string]error{"OpenRoot": root, "ReadDir": read} {
+			if e, ok := errors.AsType[*fs.PathError](err); (kind == "a directory") != (err == nil) || err != nil && (!ok || e.Err != syscall.ENOTDIR || e.Path != path) {
+				t.Errorf("%s(%s): %v", name, path, err)
+			}
+		}
 	}
 }
 

@@ -103,6 +103,9 @@ func vacant(path string, kind func(fs.FileMode) bool) error {
 	if os.IsPathSeparator(path[len(path)-1]) {
 		return errors.New("not the name of a file")
 	}
+	if err := folder(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("in the folder %s: %w", filepath.Dir(path), cause(err))
+	}
 	info, err := os.Stat(path)
 	if err == nil && !kind(info.Mode()) {
 		return fmt.Errorf("there is %s already, which is not replaced; give another name", Kind(info.Mode()))

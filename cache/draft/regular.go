@@ -76,6 +76,31 @@ func regular(path string, info fs.FileInfo) error {
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("%w but %s", ErrIrregular, Kind(info.Mode()))}
 }
 
+// OpenRoot is os.OpenRoot, but does not open what is no folder: it would wait
+// at a FIFO. The error is then as os.OpenRoot has it, syscall.ENOTDIR.
+func OpenRoot(dir string) (*os.Root, error) {
+	if err := folder(dir); err != nil {
+		return nil, err
+	}
+	return os.OpenRoot(dir)
+}
+
+// ReadDir is os.ReadDir, but does not open what is no folder, as OpenRoot.
+func ReadDir(dir string) ([]fs.DirEntry, error) {
+	if err := folder(dir); err != nil {
+		return nil, err
+	}
+	return os.ReadDir(dir)
+}
+
+func folder(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+	}
+	return err
+}
+
 // Kind says what a file with the mode is, with an article: "a FIFO".
 func Kind(m fs.FileMode) string {
 	switch {

@@ -47,17 +47,21 @@ func isDraft(name, base string) bool {
 // Sweep removes the drafts for path that nobody holds.
 func Sweep(path string) error {
 	dir, base := filepath.Split(path)
-	folder, err := os.Open(filepath.Clean(dir)) // "" becomes "."
+	dir = filepath.Clean(dir) // "" becomes "."
+	if err := folder(dir); err != nil {
+		return cause(err)
+	}
+	list, err := os.Open(dir)
 	if err != nil {
 		return cause(err)
 	}
-	defer folder.Close()
+	defer list.Close()
 	var failed error
 	for {
-		names, err := folder.Readdirnames(1024)
+		names, err := list.Readdirnames(1024)
 		for _, name := range names {
 			if isDraft(name, base) {
-				failed = errors.Join(failed, remove(dir+name))
+				failed = errors.Join(failed, remove(filepath.Join(dir, name)))
 			}
 		}
 		if err == io.EOF {

@@ -65,6 +65,12 @@ func TestNothingWaitsForAFIFO(t *testing.T) {
 		{line: "extract --backbone no-tokenizer.json texts.csv", says: []string{"tokenizer.json", "a FIFO"}},
 		{line: "inspect no-config.json", says: []string{"config.json", "a FIFO"}},
 		{line: "models show no-model.onnx", says: []string{"model.onnx", "a FIFO"}},
+		{line: "cache stat --cache lib.so", says: []string{"lib.so", "not a directory"}},
+		{line: "cache merge lib.so other", says: []string{"lib.so", "not a directory"}},
+		{line: "cache merge other lib.so", says: []string{"other"}},
+		{line: "train-head t.features --cache lib.so", says: []string{"lib.so", "not a directory"}},
+		{line: "extract --root lib.so --image text texts.csv", says: []string{"lib.so", "not a directory"}},
+		{line: "export t.head.onnx --out lib.so", says: []string{"lib.so", "not a directory"}},
 		{line: "cache verify gone.features --recompute 4", says: []string{"gone.csv", "named pipe"}},
 		{line: "train-head gone.features --tail last:1 --split train=0.5,validation=0.25,test=0.25", says: []string{"gone.csv", "named pipe"}},
 		{line: "predict t.head.onnx texts.csv", says: []string{"tiny/model.onnx", "a FIFO"}}, // its backbone, in the end

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
@@ -99,7 +100,7 @@ func (r *retraining) removeCheckpoints() error {
 			return err
 		}
 	}
-	entries, err := os.ReadDir(filepath.Dir(r.out))
+	entries, err := draft.ReadDir(filepath.Dir(r.out))
 	if err != nil {
 		return nil // the head is written, and this is but a hint
 	}

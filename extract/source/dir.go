@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // dir is a folder that nothing leads out of: no "..", no absolute path and no
@@ -24,7 +26,7 @@ func openDir(name string) (*dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(name)
+	root, err := draft.OpenRoot(name)
 	if err != nil {
 		return nil, err
 	}

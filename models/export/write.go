@@ -117,7 +117,7 @@ func vacant(dir string) (string, error) {
 	if dir == "" {
 		return "", fmt.Errorf("no folder is named")
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := draft.ReadDir(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if _, err := os.Lstat(dir); err == nil {

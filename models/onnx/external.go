@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
@@ -125,7 +126,7 @@ func CheckExternal(dir string, tensors []ExternalTensor) ([]ExternalFile, error)
 	if len(tensors) == 0 {
 		return nil, nil
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := draft.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: external data: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
@@ -80,7 +81,7 @@ func ReadExternal(m *pb.ModelProto, dir string) error {
 			return err
 		}
 		if root == nil {
-			if root, err = os.OpenRoot(dir); err != nil {
+			if root, err = draft.OpenRoot(dir); err != nil {
 				return err
 			}
 		}
