@@ -71,7 +71,8 @@ var batchOperators = []string{
 // up. It refuses operators of domains other than the standard ones, unless the
 // model defines them itself by a function; tensors whose values do not fit
 // their type and shape; external data that is not a path inside the model's
-// folder; and inputs or outputs without a name of their own.
+// folder; inputs or outputs without a name of their own; and constants that
+// would come to more than a runtime should be asked for (*ConstantsError).
 func Walk(m *pb.ModelProto) (*Summary, error) {
 	w := walker{
 		sum: &Summary{IRVersion: m.GetIrVersion(), Producer: m.GetProducerName()},
@@ -84,6 +85,9 @@ func Walk(m *pb.ModelProto) (*Summary, error) {
 	if err := w.model(m); err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
+	if err := checkComputed(m, w.bytes); err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
 	return w.sum, nil
 }
 
@@ -93,6 +97,8 @@ type walker struct {
 	sum *Summary
 	ops map[operatorID]int
 	own map[operatorID]bool // operators that the model's functions define
+
+	bytes int64 // of stored tensors
 }
 
 func (w *walker) model(m *pb.ModelProto) error {
@@ -309,6 +315,9 @@ func (w *walker) sparse(t *pb.SparseTensorProto) error {
 }
 
 func (w *walker) tensor(t *pb.TensorProto) error {
+	if n, err := elements(t.GetDims()); err == nil {
+		w.bytes += n * max(storages[pb.TensorProto_DataType(t.GetDataType())].bits, 8) / 8
+	}
 	if t.GetDataLocation() != pb.TensorProto_EXTERNAL {
 		return checkValues(t)
 	}

@@ -1,0 +1,331 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+)
+
+const (
+	// freeConstants and growth bound the bytes of what a model computes from its
+	// constants alone: a runtime does that when it loads the model. Masks and
+	// tables of positions have some MB; weights that are cast, transposed or
+	// dequantised have up to eight times the bytes that are stored.
+	freeConstants = 1 << 29
+	growth        = 8
+	// maxCalls bounds the nodes that are looked at, those of bodies and of the
+	// model's own functions once a call.
+	maxCalls = 1 << 22
+)
+
+// ConstantsError says that what a model computes from its constants alone is
+// more than a runtime should be asked for.
+type ConstantsError struct {
+	Node, Operator string // at which it gets too much
+	Bytes          int64  // up to and with that node; -1: it cannot be told, for a Reason
+	Limit          int64
+	Reason         string
+}
+
+func (e *ConstantsError) Error() string {
+	const mega = 1 << 20
+	if e.Bytes < 0 {
+		return fmt.Sprintf("node %s (%s): %s; how much memory the model's constants come to cannot be told, so no runtime is given it", quote(e.Node), quote(e.Operator), e.Reason)
+	}
+	return fmt.Sprintf("node %s (%s): with it, what the model computes from its constants alone takes %d MB, too large for a model that may take %d MB; store the result in the model, or export it without the node",
+		quote(e.Node), quote(e.Operator), e.Bytes/mega, e.Limit/mega)
+}
+
+// computed adds up what a model computes from its constants.
+type computed struct {
+	folder
+	functions map[string]*pb.FunctionProto
+	guessed   map[string]int64 // bytes of constants whose shape is not known
+	bytes     int64
+	limit     int64
+	calls     int
+}
+
+// checkComputed returns a *ConstantsError if what a runtime computes from the
+// constants of m when it loads it is too much. Open dimensions count as 1, so
+// that all that a runtime could see as constant does.
+func checkComputed(m *pb.ModelProto, stored int64) error {
+	c := &computed{functions: make(map[string]*pb.FunctionProto), guessed: make(map[string]int64), limit: freeConstants + growth*stored}
+	c.folder = folder{
+		g: &Graph{
+			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]pb.TensorProto_DataType),
+			Stored: make(map[string]string), Domains: make(map[string]int64), inner: make(map[string]bool), Opset: maxOpset,
+		},
+		constants: make(map[string]*constant), weights: make(map[string]bool), kept: make(map[string]*pb.NodeProto),
+		seen: make(map[string]*array), own: make(map[string]bool), within: make(map[string]bool),
+	}
+	sets, err := opsets(m.GetOpsetImport())
+	if err != nil {
+		return err
+	}
+	for _, s := range sets {
+		if s.Domain == "" {
+			c.g.Opset = s.Version
+		}
+	}
+	for _, f := range m.GetFunctions() {
+		key := operatorKey(f.GetDomain(), f.GetName())
+		c.own[key], c.functions[key] = true, f
+	}
+	for _, v := range m.GetGraph().GetInput() {
+		c.input(v)
+	}
+	return c.graph(m.GetGraph(), 0)
+}
+
+// input makes an input of the graph known, if it is a tensor.
+func (c *computed) input(v *pb.ValueInfoProto) {
+	t := v.GetType().GetTensorType()
+	if t == nil || t.GetShape() == nil {
+		return
+	}
+	dims := []int64{}
+	for _, d := range t.GetShape().GetDim() {
+		size := int64(1)
+		if n, ok := d.GetValue().(*pb.TensorShapeProto_Dimension_DimValue); ok {
+			size = max(n.DimValue, 0)
+		}
+		dims = append(dims, size)
+	}
+	_ = c.define(v.GetName(), value{pb.TensorProto_DataType(t.GetElemType()), dims}) // else it stays unknown
+}
+
+// forget takes away what is known of a tensor.
+func (c *computed) forget(name string) {
+	delete(c.g.Types, name)
+	delete(c.g.Shapes, name)
+	delete(c.constants, name)
+	delete(c.weights, name)
+	delete(c.kept, name)
+	delete(c.seen, name)
+	delete(c.guessed, name)
+}
+
+// graph looks at a graph, whose own names end with it if it is a body.
+func (c *computed) graph(g *pb.GraphProto, depth int) error {
+	var own []string
+	for _, t := range g.GetInitializer() {
+		c.forget(t.GetName()) // an input with a default
+		if c.store(t.GetName(), t) == nil {
+			own = append(own, t.GetName())
+		}
+	}
+	made, err := c.nodes(g.GetNode(), depth)
+	if depth > 0 {
+		for _, name := range append(own, made...) {
+			c.forget(name)
+		}
+	}
+	return err
+}
+
+// nodes looks at nodes and returns the names of what they make.
+func (c *computed) nodes(nodes []*pb.NodeProto, depth int) (made []string, err error) {
+	for _, n := range nodes {
+		c.calls++
+		switch {
+		case depth > maxBodies:
+			return made, c.unknown(n, fmt.Sprintf("a body, or a function of the model's own, is nested more than %d deep", maxBodies))
+		case c.calls > maxCalls:
+			return made, c.unknown(n, fmt.Sprintf("there are more than %d nodes in bodies and functions of the model's own", maxCalls))
+		}
+		if err := c.node(n, depth); err != nil {
+			return made, err
+		}
+		made = append(made, n.GetOutput()...)
+	}
+	return made, nil
+}
+
+// unknown is the error of a node whose constants cannot be told.
+func (c *computed) unknown(n *pb.NodeProto, reason string) error {
+	return &ConstantsError{title(n), n.GetOpType(), -1, c.limit, reason}
+}
+
+// title is what a node is called.
+func title(n *pb.NodeProto) string {
+	if n.GetName() == "" && len(n.GetOutput()) > 0 {
+		return n.GetOutput()[0]
+	}
+	return n.GetName()
+}
+
+func (c *computed) node(n *pb.NodeProto, depth int) error {
+	for _, a := range n.GetAttribute() {
+		for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
+			if body == nil {
+				continue
+			}
+			if err := c.graph(body, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	if f := c.functions[operatorKey(n.GetDomain(), n.GetOpType())]; f != nil {
+		return c.function(n, f, depth)
+	}
+	before := len(c.g.Nodes)
+	err := fmt.Errorf("it has a body")
+	if n.GetOpType() != "If" {
+		err = c.folder.node(n, depth)
+	}
+	c.g.Nodes = c.g.Nodes[:before] // nobody needs them
+	if err != nil {
+		return c.guess(n, err)
+	}
+	guessed := slices.ContainsFunc(n.GetInput(), func(in string) bool { _, ok := c.guessed[in]; return ok }) &&
+		!slices.ContainsFunc(n.GetInput(), func(in string) bool { return in != "" && !c.isConstant(in) })
+	for _, o := range n.GetOutput() {
+		if guessed && o != "" {
+			c.guessed[o] = c.size(o)
+		}
+		if o != "" && c.isConstant(o) && n.GetOpType() != "Constant" {
+			if err := c.add(n, c.size(o)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// size returns the bytes of a tensor whose type and shape, or size, is known.
+func (c *computed) size(name string) int64 {
+	if n, ok := c.guessed[name]; ok {
+		return n
+	}
+	bits := storages[c.g.Types[name]].bits
+	if bits == 0 {
+		bits = 128
+	}
+	return (total(c.g.Shapes[name])*bits + 7) / 8
+}
+
+// isConstant reports whether a tensor depends on constants alone.
+func (c *computed) isConstant(name string) bool {
+	_, guessed := c.guessed[name]
+	return guessed || c.constants[name] != nil || c.kept[name] != nil
+}
+
+// add adds what a node makes.
+func (c *computed) add(n *pb.NodeProto, bytes int64) error {
+	if c.bytes += bytes; c.bytes > c.limit || bytes < 0 {
+		return &ConstantsError{title(n), n.GetOpType(), c.bytes, c.limit, ""}
+	}
+	return nil
+}
+
+// growing are operators whose output can be much larger than their inputs.
+var growing = []string{"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample", "RandomNormal", "RandomUniform"}
+
+// guess bounds what a node makes that cannot be followed, if it is of constants:
+// each output the product of the inputs' sizes.
+func (c *computed) guess(n *pb.NodeProto, reason error) error {
+	for _, o := range n.GetOutput() {
+		c.forget(o)
+	}
+	bytes, any := int64(1), false
+	for _, in := range n.GetInput() {
+		if in == "" {
+			continue
+		}
+		if !c.isConstant(in) {
+			return nil
+		}
+		any = true
+		size := max(c.size(in), 1)
+		if bytes > c.limit/size {
+			bytes = c.limit + 1
+			break
+		}
+		bytes *= size
+	}
+	if slices.Contains(growing, n.GetOpType()) && standard(n.GetDomain()) == "" {
+		return c.unknown(n, reason.Error())
+	}
+	if !any {
+		return nil // what is made of nothing is random, or text
+	}
+	if n.GetOpType() == "Concat" || n.GetOpType() == "Sum" {
+		bytes = 0
+		for _, in := range n.GetInput() {
+			bytes += c.size(in)
+		}
+	}
+	for _, o := range n.GetOutput() {
+		if o == "" {
+			continue
+		}
+		c.guessed[o] = bytes
+		if err := c.add(n, bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// function looks at a call of a function of the model's own. What it is given
+// and gives has other names inside.
+func (c *computed) function(n *pb.NodeProto, f *pb.FunctionProto, depth int) error {
+	prefix := fmt.Sprintf("%s#%d:", f.GetName(), depth)
+	inside := make(map[string]string)
+	for i, formal := range f.GetInput() {
+		if i < len(n.GetInput()) {
+			inside[formal] = n.Input[i]
+		}
+	}
+	var own []string
+	rename := func(names []string) []string {
+		out := slices.Clone(names)
+		for i, name := range out {
+			if name == "" {
+				continue
+			}
+			if _, ok := inside[name]; !ok {
+				inside[name] = prefix + name
+				own = append(own, prefix+name)
+			}
+			out[i] = inside[name]
+		}
+		return out
+	}
+	var nodes []*pb.NodeProto
+	for _, x := range f.GetNode() {
+		y := shallow(x)
+		y.Input, y.Output = rename(x.GetInput()), rename(x.GetOutput())
+		nodes = append(nodes, y)
+	}
+	_, err := c.nodes(nodes, depth+1)
+	if err != nil {
+		return err
+	}
+	for i, formal := range f.GetOutput() {
+		if i >= len(n.GetOutput()) || n.Output[i] == "" {
+			continue
+		}
+		from, to := inside[formal], n.Output[i]
+		c.forget(to)
+		if _, ok := c.g.Types[from]; ok {
+			c.g.Types[to], c.g.Shapes[to] = c.g.Types[from], c.g.Shapes[from]
+		}
+		if k := c.constants[from]; k != nil {
+			c.constants[to] = k
+		}
+		if k := c.kept[from]; k != nil {
+			c.kept[to] = k
+		}
+		c.weights[to] = c.weights[from]
+		if k, ok := c.guessed[from]; ok {
+			c.guessed[to] = k
+		}
+	}
+	for _, name := range own {
+		c.forget(name)
+	}
+	return nil
+}
