@@ -10,9 +10,9 @@ import (
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/measure"
+	"github.com/headstart-ml/headstart/head/predict"
 )
 
 type evaluateOptions struct {
@@ -111,101 +111,38 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		defer j.Close()
 	}
 
-	out := &evaluation{Head: o.head, Unmatched: j.Table.Unmatched}
-	fresh, seen, err := o.sort(f, j, out)
+	together := o.by == "group" || o.by == "auto" && j.Table.Groups != nil
+	if together && j.Table.Groups == nil {
+		return usagef("--by group: the samples have no groups")
+	}
+	got, err := predict.Evaluate(ctx, f, model, j, &predict.EvaluateOptions{Seen: o.all, Together: together, Seed: o.seed, Threads: o.threads})
 	if err != nil {
 		return err
 	}
-	if len(fresh)+len(seen) == 0 {
+	if len(got.Unknown) > 0 && !o.ignore {
+		var list []string
+		for class, n := range got.Unknown {
+			list = append(list, fmt.Sprintf("%s (%d samples)", class, n))
+		}
+		slices.Sort(list)
+		return fmt.Errorf("%s does not know the classes %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
+	}
+	if got.N+got.Fitted == 0 {
 		return fmt.Errorf("%s: no sample has a label of a class that %s knows", strings.Join(o.features, ", "), o.head)
 	}
-	if len(fresh) == 0 && !o.all {
-		return fmt.Errorf("%s was fitted on all %d labelled samples of %s; --all measures it on them all the same", o.head, len(seen), strings.Join(o.features, ", "))
+	if got.N == 0 && !o.all {
+		return fmt.Errorf("%s was fitted on all %d labelled samples of %s; --all measures it on them all the same", o.head, got.Fitted, strings.Join(o.features, ", "))
 	}
-	if len(fresh) > 0 {
-		if out.Metrics, err = o.measure(ctx, model, j, fresh); err != nil {
-			return err
-		}
+	out := &evaluation{
+		Head: o.head, N: got.N, Fitted: got.Fitted, Unlabeled: got.Unlabeled, Unmatched: j.Table.Unmatched, Metrics: got.Fresh, Seen: got.Seen,
 	}
-	if o.all && len(seen) > 0 {
-		if out.Seen, err = o.measure(ctx, model, j, seen); err != nil {
-			return err
-		}
+	for _, n := range got.Unknown {
+		out.Ignored += n
 	}
 	if o.json {
 		return e.printJSON(out)
 	}
 	return out.print(&o.common, e)
-}
-
-// sort divides the labelled rows of j into those that f was not fitted on and
-// those that it was, and counts what is left out.
-func (o *evaluateOptions) sort(f *file.File, j *features.Joined, out *evaluation) (fresh, seen []int, err error) {
-	unknown := map[string]int{}
-	for i, label := range j.Table.Labels {
-		switch {
-		case label == "":
-			out.Unlabeled++
-		case !slices.Contains(f.Head.Classes, label):
-			unknown[label]++
-			out.Ignored++
-		case f.Fitted != nil && f.Fitted.Seen(j.Table.Keys[i]):
-			seen = append(seen, i)
-		default:
-			fresh = append(fresh, i)
-		}
-	}
-	if len(unknown) > 0 && !o.ignore {
-		var list []string
-		for class, n := range unknown {
-			list = append(list, fmt.Sprintf("%s (%d samples)", class, n))
-		}
-		slices.Sort(list)
-		return nil, nil, fmt.Errorf("%s does not know the classes %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
-	}
-	out.N, out.Fitted = len(fresh), len(seen)
-	return fresh, seen, nil
-}
-
-// measure predicts rows, given by number in ascending order, and takes the
-// metrics.
-func (o *evaluateOptions) measure(ctx context.Context, m *head.Head, j *features.Joined, rows []int) (*measure.Metrics, error) {
-	d, c := m.D(), len(m.Classes)
-	p := make([]float64, c)
-	outcomes := make([]measure.Outcome, 0, len(rows))
-	const block = 1024 // rows of the matrix that are gathered at once
-	x := make([]float32, block*d)
-	for k := 0; k < len(rows); {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		lo := rows[k]
-		hi := min(lo+block, j.Matrix.N())
-		if err := j.Matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
-			return nil, err
-		}
-		for ; k < len(rows) && rows[k] < hi; k++ {
-			i := rows[k]
-			if err := m.ProbabilitiesTo(p, x[(i-lo)*d:(i-lo+1)*d], 1); err != nil {
-				return nil, fmt.Errorf("sample %s: %w", j.Table.IDs[i], err)
-			}
-			label, _ := slices.BinarySearch(m.Classes, j.Table.Labels[i])
-			outcomes = append(outcomes, measure.NewOutcome(p, label))
-		}
-	}
-	s := &measure.Settings{Seed: o.seed, Threads: o.threads}
-	if o.by != "none" && j.Table.Groups != nil {
-		for _, i := range rows {
-			unit := j.Table.Groups[i]
-			if unit == "" {
-				unit = "\x00" + j.Table.IDs[i]
-			}
-			s.Units = append(s.Units, unit)
-		}
-	} else if o.by == "group" {
-		return nil, usagef("--by group: the samples have no groups")
-	}
-	return measure.Evaluate(outcomes, m.Classes, s)
 }
 
 // print writes the evaluation for a person.

@@ -5,25 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract/contract"
-	"github.com/headstart-ml/headstart/extract/embed"
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
-	"github.com/headstart-ml/headstart/models"
-	"github.com/headstart-ml/headstart/models/export"
-	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/tensor"
+	"github.com/headstart-ml/headstart/head/predict"
 )
-
-// exportSamples is how many samples a model is checked on.
-const exportSamples = 32
 
 type fuseOptions struct {
 	common
@@ -98,50 +87,9 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := takeTail(spec, f); err != nil {
-		return fmt.Errorf("%s: %w", o.head, err)
-	}
-	backbone, err := wholeModel(spec)
-	if err != nil {
-		return err
-	}
-	h, err := exportHead(spec, f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.head, err)
-	}
-	external := len(spec.Weights.External) > 0
-	fused, err := export.Fuse(backbone, h)
-	if err != nil {
-		return err
-	}
-	if f.Tail != nil { // the samples are to be compared with the backbone that was trained
-		dir, err := os.MkdirTemp("", "headstart-export-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		if err := retrained(spec, backbone, f.Tail.Weights, external, dir); err != nil {
-			return err
-		}
-	}
-	check := &export.Check{Classes: len(f.Head.Classes)}
-	for _, in := range fused.GetGraph().GetInput() {
-		if slices.ContainsFunc(spec.Inputs, func(x models.Input) bool { return x.Name == in.GetName() }) {
-			check.Inputs = append(check.Inputs, in.GetName())
-		}
-	}
-	reference, err := newSession(spec, &o.common)
-	if err != nil {
-		return err
-	}
-	defer reference.Close()
-	if check.Batches, err = exportBatches(ctx, spec, reference, f.Head, check.Inputs); err != nil {
-		return err
-	}
-	if check.Library, err = reference.Library(); err != nil {
-		return err
-	}
-	w, err := export.Write(ctx, o.out, fused, external, check)
+	w, err := predict.Export(ctx, spec, f, &predict.ExportOptions{
+		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Tool: "headstart " + version(),
+	})
 	if err != nil {
 		return err
 	}
@@ -165,123 +113,4 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	}
 	fmt.Fprintf(e.stdout, "run on %d samples that were made up, it gives the probabilities of backbone and head, to within %.1g\n", w.Samples, w.MaxDifference)
 	return nil
-}
-
-// takeTail gives spec the tap that the tail of a head ends in, if it has one.
-func takeTail(spec *models.Spec, f *file.File) error {
-	t := f.Tail
-	if t == nil {
-		return nil
-	}
-	pooling := t.Pooling
-	if pooling == "" {
-		pooling = "none"
-	}
-	if tap := spec.Taps[0]; tap.Output != t.Features || tap.Pooling != pooling {
-		if err := spec.SetTaps([]string{t.Features + ":" + pooling}); err != nil {
-			return err
-		}
-	}
-	tap := &spec.Taps[0]
-	tap.Post = "" // the head's own normalisation
-	if tap.Dim != f.Head.D() || tap.ChannelsLast && pooling == "gap" {
-		return fmt.Errorf("its tail ends in %s, of which the backbone makes %d values and the head takes %d", t.Features, tap.Dim, f.Head.D())
-	}
-	return nil
-}
-
-// wholeModel reads a backbone's model, with what is in files beside it.
-func wholeModel(spec *models.Spec) (*pb.ModelProto, error) {
-	m, err := onnx.Decode(spec.Weights.Data)
-	if err == nil && len(spec.Weights.External) > 0 {
-		err = onnx.ReadExternal(m, spec.Weights.Dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
-	}
-	return m, nil
-}
-
-// exportHead describes the head of f behind the first tap of spec.
-func exportHead(spec *models.Spec, f *file.File) (*export.Head, error) {
-	layers, err := file.Head(f)
-	if err != nil {
-		return nil, err
-	}
-	h := &export.Head{Head: *layers, Classes: f.Head.Classes}
-	tap := spec.Taps[0]
-	h.Features, h.Pooling, h.Post = tap.Output, tap.Pooling, tap.Post
-	switch {
-	case len(tap.Shape) == 4:
-		h.ChannelsFirst, h.Space = !tap.ChannelsLast, tap.ChannelsLast
-	case len(tap.Shape) == 3 && tap.Shape[1] < 0:
-		for _, in := range spec.Inputs {
-			if in.Role == "mask" {
-				h.Mask = in.Name
-			}
-		}
-		if h.Mask == "" && tap.Pooling != "cls" {
-			return nil, fmt.Errorf("the backbone has no input for a mask, so that pooling %q over texts of unequal length cannot be told in a model", tap.Pooling)
-		}
-	}
-	h.Provenance = map[string]string{
-		"backbone": f.Spaces[0].Backbone, "backbone_sha256": spec.Weights.SHA256, "tap": tap.Output + ":" + tap.Pooling, "exported_by": "headstart " + version(),
-	}
-	for name, text := range map[string]string{"backbone_licence": spec.Licence, "backbone_source": spec.Source, "data": f.Data, "created": f.Created} {
-		if text != "" {
-			h.Provenance[name] = text
-		}
-	}
-	if f.Tail != nil {
-		h.Weights = f.Tail.Weights
-		h.Provenance["tail"] = f.Tail.Cut
-		if f.Tail.Cut == "" {
-			h.Provenance["tail"] = "all"
-		}
-	}
-	return h, nil
-}
-
-// retrained puts a backbone with new weights into dir and lets spec run that.
-func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]float32, external bool, dir string) error {
-	changed, err := onnx.Rewrite(backbone, weights)
-	if err != nil {
-		return err
-	}
-	beside, err := export.Save(dir, changed, external)
-	if err != nil {
-		return err
-	}
-	spec.Weights.Pruned, spec.Weights.Dir = nil, ""
-	if beside {
-		spec.Weights.Dir = dir
-	}
-	spec.Weights.Data, err = draft.ReadRegular(filepath.Join(dir, export.ModelFile))
-	return err
-}
-
-// exportBatches makes samples up and computes their probabilities by way of the backbone, its pooling
-// and the head, each by itself.
-func exportBatches(ctx context.Context, spec *models.Spec, backbone embed.Backbone, m *head.Head, inputs []string) ([]export.Batch, error) {
-	probes, err := embed.Probes(spec, exportSamples)
-	if err != nil {
-		return nil, err
-	}
-	var batches []export.Batch
-	for _, p := range probes {
-		rows, err := p.Embed(ctx, spec, backbone)
-		if err != nil {
-			return nil, err
-		}
-		b := export.Batch{Probabilities: make([]float64, p.N()*len(m.Classes))}
-		if err := m.ProbabilitiesTo(b.Probabilities, rows, p.N()); err != nil {
-			return nil, err
-		}
-		for _, name := range inputs {
-			t := p.Inputs[slices.IndexFunc(p.Inputs, func(t tensor.View) bool { return t.Name == name })]
-			b.Inputs = append(b.Inputs, t)
-		}
-		batches = append(batches, b)
-	}
-	return batches, nil
 }

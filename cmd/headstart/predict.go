@@ -19,7 +19,9 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 )
@@ -206,32 +208,19 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		}
 		defer j.Close()
 	}
-	table, err := newPredictions(model, o.to, o.out, e.stdout, o.top, o.probabilities, false)
+	table, err := newPredictions(model.Classes, o.to, o.out, e.stdout, o.top, o.probabilities, false)
 	if err != nil {
 		return nil, err
 	}
 	defer table.abort()
-	const block = 1024
-	n, d := j.Matrix.N(), j.Matrix.D()
-	x := make([]float32, block*d)
-	for lo := 0; lo < n; lo += block {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		hi := min(lo+block, n)
-		if err := j.Matrix.BlockTo(x[:(hi-lo)*d], lo, hi); err != nil {
-			return nil, err
-		}
-		for i := lo; i < hi; i++ {
-			if err := table.add(j.Table.IDs[i], x[(i-lo)*d:(i-lo+1)*d]); err != nil {
-				return nil, err
-			}
-		}
+	err = predict.Features(ctx, model, j, func(lo, hi int, p []float64) error { return table.add(j.Table.IDs[lo:hi], p) })
+	if err != nil {
+		return nil, err
 	}
 	if j.Table.Unmatched > 0 {
 		e.note("%d samples are not in every feature set and were left out", j.Table.Unmatched)
 	}
-	return &predictSummary{Samples: int64(n), Cached: int64(n), Unmatched: j.Table.Unmatched}, table.close()
+	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }
 
 // predictSamples reads, embeds and predicts samples, with the input contract
@@ -249,7 +238,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	model := f.Head
 	if f.Tail != nil {
 		model = f.OfLogits()
-		if spec, err = withTail(spec, f); err != nil {
+		if spec, err = predict.WithTail(spec, f); err != nil {
 			return nil, err
 		}
 	}
@@ -273,13 +262,13 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		return nil, err
 	}
 	defer backbone.Close()
-	table, err := newPredictions(model, o.to, o.out, e.stdout, o.top, o.probabilities, true)
+	table, err := newPredictions(model.Classes, o.to, o.out, e.stdout, o.top, o.probabilities, true)
 	if err != nil {
 		return nil, err
 	}
 	defer table.abort()
 	stats := new(extract.Stats)
-	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table}, stats, true, unkept, e); err != nil {
+	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table: table, model: model}, stats, true, unkept, e); err != nil {
 		return nil, err
 	}
 	return &predictSummary{
@@ -289,23 +278,53 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 }
 
 // predictSink predicts samples as they are embedded.
-type predictSink struct{ table *predictions }
+type predictSink struct {
+	table *predictions
+	model *head.Head
+
+	ids           []string
+	rows          []float32
+	probabilities []float64
+}
 
 var _ extract.Sink = (*predictSink)(nil)
 
+// sinkRows is how many rows are predicted at once.
+const sinkRows = 256
+
 func (s *predictSink) Take(rows []extract.Row) error {
 	for _, row := range rows {
-		var err error
-		if row.Bad != "" {
-			err = s.table.addBad(row.Sample.ID, row.Bad)
-		} else {
-			err = s.table.add(row.Sample.ID, row.Embedding)
+		if row.Bad == "" {
+			s.ids, s.rows = append(s.ids, row.Sample.ID), append(s.rows, row.Embedding...)
 		}
-		if err != nil {
+		if row.Bad != "" || len(s.ids) == sinkRows {
+			if err := s.predict(); err != nil {
+				return err
+			}
+		}
+		if row.Bad == "" {
+			continue
+		}
+		if err := s.table.addBad(row.Sample.ID, row.Bad); err != nil {
 			return err
 		}
 	}
+	if err := s.predict(); err != nil {
+		return err
+	}
 	return s.table.flush()
+}
+
+// predict predicts the rows that wait.
+func (s *predictSink) predict() error {
+	n, k := len(s.ids), len(s.model.Classes)
+	s.probabilities = slices.Grow(s.probabilities[:0], n*k)[:n*k]
+	if err := s.model.ProbabilitiesTo(s.probabilities, s.rows, n); err != nil {
+		return fmt.Errorf("samples %s: %w", strings.Join(s.ids, ", "), err)
+	}
+	err := s.table.add(s.ids, s.probabilities)
+	s.ids, s.rows = s.ids[:0], s.rows[:0]
+	return err
 }
 
 // recall returns the backbone of a head, for samples of modality m, with the
@@ -325,7 +344,7 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 	if err := s.agree(f); err != nil {
 		return nil, err
 	}
-	spec, err := contract.Recall(name, spacesOf(f), builtin.FS())
+	spec, err := predict.Recall(headFile, f, &predict.Options{Backbone: s.backbone, Builtin: builtin.FS()})
 	if m, ok := errors.AsType[*contract.ModalityError](err); ok {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, m.Takes, m.Have)
 	}

@@ -2,42 +2,41 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/headstart-ml/headstart/cache/draft"
-	"github.com/headstart-ml/headstart/head"
 )
 
 // predictions writes a row a sample, as CSV or as JSON lines, in the order in
-// which it is given them.
+// which it is given them. A row of CSV takes no memory of its own.
 type predictions struct {
-	model *head.Head
-	top   int  // classes a row, from the most probable on
-	all   bool // a column a class as well
-	bad   bool // there is a column for errors
+	classes []string
+	quoted  []string // the classes as cells of CSV
+	top     int      // classes a row, from the most probable on
+	all     bool     // a column a class as well
+	bad     bool     // there is a column for errors
 
-	csv  *csv.Writer
-	json *json.Encoder
+	json *json.Encoder // nil: CSV
+	line []byte        // of CSV, used again
 	buf  *bufio.Writer
 	file *draft.File // nil: standard output
 	path string
 
-	probabilities []float64
-	order         []int
+	order []int // of classes, used again
 }
 
-// newPredictions begins a table in the format to, "csv" or "jsonl", at path,
-// or on stdout if path is "". bad says that samples may have errors.
-func newPredictions(m *head.Head, to, path string, stdout io.Writer, top int, all, bad bool) (*predictions, error) {
-	p := &predictions{model: m, top: min(top, len(m.Classes)), all: all, bad: bad, path: path, probabilities: make([]float64, len(m.Classes))}
-	for i := range m.Classes {
-		p.order = append(p.order, i)
-	}
+// newPredictions begins a table of predictions of these classes in the format
+// to, "csv" or "jsonl", at path, or on stdout if path is "". bad says that
+// samples may have errors.
+func newPredictions(classes []string, to, path string, stdout io.Writer, top int, all, bad bool) (*predictions, error) {
+	p := &predictions{classes: classes, top: min(top, len(classes)), all: all, bad: bad, path: path, order: make([]int, len(classes))}
 	w := stdout
 	if path != "" {
 		f, err := draft.Create(path)
@@ -52,20 +51,48 @@ func newPredictions(m *head.Head, to, path string, stdout io.Writer, top int, al
 		p.json.SetEscapeHTML(false)
 		return p, nil
 	}
-	p.csv = csv.NewWriter(p.buf)
-	header := []string{"id", "label", "probability"}
+	for _, c := range classes {
+		p.quoted = append(p.quoted, string(appendCell(nil, c)))
+	}
+	p.line = append(p.line, "id,label,probability"...)
 	for k := 2; k <= p.top; k++ {
-		header = append(header, fmt.Sprintf("label_%d", k), fmt.Sprintf("probability_%d", k))
+		p.line = fmt.Appendf(p.line, ",label_%d,probability_%d", k, k)
 	}
 	if all {
-		for _, c := range m.Classes {
-			header = append(header, "p:"+c)
+		for _, c := range classes {
+			p.line = appendCell(append(p.line, ','), "p:"+c)
 		}
 	}
 	if bad {
-		header = append(header, "error")
+		p.line = append(p.line, ",error"...)
 	}
-	return p, p.csv.Write(header)
+	return p, p.write()
+}
+
+// appendCell appends a cell of CSV to dst as encoding/csv writes it: in quotes
+// where it has a quote, a comma, a line end or leading space, or is \.
+func appendCell(dst []byte, cell string) []byte {
+	first, _ := utf8.DecodeRuneInString(cell)
+	if cell == "" || cell != `\.` && !strings.ContainsAny(cell, ",\"\r\n") && !unicode.IsSpace(first) {
+		return append(dst, cell...)
+	}
+	dst = append(dst, '"')
+	for {
+		i := strings.IndexByte(cell, '"')
+		if i < 0 {
+			return append(append(dst, cell...), '"')
+		}
+		dst = append(append(dst, cell[:i]...), `""`...)
+		cell = cell[i+1:]
+	}
+}
+
+// write ends the line of CSV and writes it.
+func (p *predictions) write() error {
+	p.line = append(p.line, '\n')
+	_, err := p.buf.Write(p.line)
+	p.line = p.line[:0]
+	return err
 }
 
 // ranked is a class with its probability.
@@ -84,13 +111,34 @@ type prediction struct {
 	Error         string             `json:"error,omitempty"`
 }
 
-// add writes the prediction for a sample with features x.
-func (p *predictions) add(id string, x []float32) error {
-	if err := p.model.ProbabilitiesTo(p.probabilities, x, 1); err != nil {
-		return fmt.Errorf("sample %s: %w", id, err)
+// add writes the predictions of samples, whose probabilities are len(ids)×K.
+func (p *predictions) add(ids []string, probabilities []float64) error {
+	k := len(p.classes)
+	for i, id := range ids {
+		if err := p.addOne(id, probabilities[i*k:(i+1)*k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rank puts the most probable classes first in order, at least top of them.
+func (p *predictions) rank(probabilities []float64) {
+	for c := range p.order {
+		p.order[c] = c
+	}
+	if p.top == 1 {
+		best := 0
+		for c, v := range probabilities {
+			if v > probabilities[best] {
+				best = c
+			}
+		}
+		p.order[0] = best
+		return
 	}
 	slices.SortFunc(p.order, func(a, b int) int {
-		switch pa, pb := p.probabilities[a], p.probabilities[b]; {
+		switch pa, pb := probabilities[a], probabilities[b]; {
 		case pa > pb:
 			return -1
 		case pa < pb:
@@ -98,63 +146,69 @@ func (p *predictions) add(id string, x []float32) error {
 		}
 		return a - b
 	})
-	best := p.order[0]
+}
+
+func (p *predictions) addOne(id string, probabilities []float64) error {
+	p.rank(probabilities)
 	if p.json != nil {
-		out := &prediction{ID: id, Label: p.model.Classes[best], Probability: &p.probabilities[best]}
-		if p.top > 1 {
-			for _, c := range p.order[:p.top] {
-				out.Top = append(out.Top, ranked{p.model.Classes[c], p.probabilities[c]})
-			}
-		}
-		if p.all {
-			out.Probabilities = make(map[string]float64, len(p.model.Classes))
-			for c, name := range p.model.Classes {
-				out.Probabilities[name] = p.probabilities[c]
-			}
-		}
-		return p.json.Encode(out)
+		return p.json.Encode(p.object(id, probabilities))
 	}
-	row := []string{id}
+	p.line = appendCell(p.line, id)
 	for _, c := range p.order[:p.top] {
-		row = append(row, p.model.Classes[c], decimal(p.probabilities[c]))
+		p.line = append(append(p.line, ','), p.quoted[c]...)
+		p.line = appendDecimal(append(p.line, ','), probabilities[c])
 	}
 	if p.all {
-		for _, v := range p.probabilities {
-			row = append(row, decimal(v))
+		for _, v := range probabilities {
+			p.line = appendDecimal(append(p.line, ','), v)
 		}
 	}
 	if p.bad {
-		row = append(row, "")
+		p.line = append(p.line, ',')
 	}
-	return p.csv.Write(row)
+	return p.write()
 }
 
-// decimal writes a probability with six digits that mean something.
-func decimal(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+// object is a line of JSON.
+func (p *predictions) object(id string, probabilities []float64) *prediction {
+	best := p.order[0]
+	out := &prediction{ID: id, Label: p.classes[best], Probability: &probabilities[best]}
+	if p.top > 1 {
+		for _, c := range p.order[:p.top] {
+			out.Top = append(out.Top, ranked{p.classes[c], probabilities[c]})
+		}
+	}
+	if p.all {
+		out.Probabilities = make(map[string]float64, len(p.classes))
+		for c, name := range p.classes {
+			out.Probabilities[name] = probabilities[c]
+		}
+	}
+	return out
+}
+
+// appendDecimal appends a probability with six digits that mean something.
+func appendDecimal(dst []byte, v float64) []byte { return strconv.AppendFloat(dst, v, 'g', 6, 64) }
 
 // addBad writes the row of a sample that has no prediction.
 func (p *predictions) addBad(id, reason string) error {
 	if p.json != nil {
 		return p.json.Encode(&prediction{ID: id, Error: reason})
 	}
-	row := make([]string, 1+2*p.top)
-	row[0] = id
+	p.line = appendCell(p.line, id)
+	empty := 2 * p.top
 	if p.all {
-		row = append(row, make([]string, len(p.model.Classes))...)
+		empty += len(p.classes)
 	}
-	return p.csv.Write(append(row, reason))
+	for range empty {
+		p.line = append(p.line, ',')
+	}
+	p.line = appendCell(append(p.line, ','), reason)
+	return p.write()
 }
 
 // flush sends what has been added on its way.
-func (p *predictions) flush() error {
-	if p.csv != nil {
-		p.csv.Flush()
-		if err := p.csv.Error(); err != nil {
-			return err
-		}
-	}
-	return p.buf.Flush()
-}
+func (p *predictions) flush() error { return p.buf.Flush() }
 
 // close finishes the table and puts the file in its place.
 func (p *predictions) close() error {

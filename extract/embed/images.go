@@ -24,7 +24,7 @@ const (
 
 // Images prepares image files.
 type Images struct {
-	spec     *models.Spec
+	layout   string // "nchw" or "nhwc"
 	feeds    []models.Input
 	pre      *image.Preprocessor
 	size     int
@@ -39,13 +39,16 @@ func newImages(spec *models.Spec, b Batching, _ *Stats) (Modality, error) {
 	if b.Size == 0 {
 		b.Size = defaultImageBatch
 	}
-	return &Images{spec: spec, feeds: spec.Feeds(), pre: p, size: b.atMost(b.Size), decoding: NewBudget(decodeBytes)}, nil
+	return &Images{layout: spec.Image.Layout, feeds: spec.Feeds(), pre: p, size: b.atMost(b.Size), decoding: NewBudget(decodeBytes)}, nil
 }
 
 // Plan cuts jobs into batches of one size.
 func (m *Images) Plan(jobs []*Job) [][]*Job {
 	return slices.Collect(slices.Chunk(jobs, m.size))
 }
+
+// Fit returns the size of a batch, or how many jobs there are.
+func (m *Images) Fit(jobs []*Job) int { return min(m.size, len(jobs)) }
 
 // NewBatch returns an *ImageBatch.
 func (m *Images) NewBatch(stats *Stats) Batch {
@@ -56,7 +59,7 @@ func (m *Images) NewBatch(stats *Stats) Batch {
 // Shape returns that of the input for n images.
 func (m *Images) Shape(n int) []int64 {
 	w, h := m.pre.Size()
-	if m.spec.Image.Layout == "nhwc" {
+	if m.layout == "nhwc" {
 		return []int64{int64(n), int64(h), int64(w), 3}
 	}
 	return []int64{int64(n), 3, int64(h), int64(w)}

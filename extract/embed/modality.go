@@ -13,6 +13,9 @@ type Modality interface {
 	// Plan looks at jobs and cuts them into batches. A job that turns out to be
 	// bad gets its reason and is in no batch.
 	Plan(jobs []*Job) (batches [][]*Job)
+	// Fit returns how many of the first of jobs, which were planned, make one
+	// batch; at least one.
+	Fit(jobs []*Job) int
 	// NewBatch returns the memory of one worker, which counts in stats what is
 	// remarkable about samples.
 	NewBatch(stats *Stats) Batch

@@ -69,15 +69,27 @@ func (m *Texts) Cut(jobs []*Job) [][]*Job {
 	slices.SortStableFunc(jobs, func(a, b *Job) int { return len(b.IDs) - len(a.IDs) })
 	var batches [][]*Job
 	for len(jobs) > 0 {
-		n := m.batch.Size
-		if n == 0 {
-			n = min(max(defaultTextTokens/len(jobs[0].IDs), 1), maxTextBatch)
-		}
-		n = min(m.batch.atMost(n), len(jobs))
+		n := m.Fit(jobs)
 		batches = append(batches, jobs[:n:n])
 		jobs = jobs[n:]
 	}
 	return batches
+}
+
+// Fit counts the tokens of a batch of the first jobs, padded to the longest.
+func (m *Texts) Fit(jobs []*Job) int {
+	if m.batch.Size > 0 {
+		return min(m.batch.atMost(m.batch.Size), len(jobs))
+	}
+	longest, n := 0, 0
+	for n < m.batch.atMost(min(maxTextBatch, len(jobs))) {
+		longest = max(longest, len(jobs[n].IDs))
+		if n > 0 && longest*(n+1) > defaultTextTokens {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // NewBatch returns a *TextBatch.

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 )
 
 // Sample is one input of a backbone with what its data set says about it. The
@@ -38,6 +39,17 @@ func (s *Sample) Place() string {
 // slice, which must not change while the sample is in use.
 func Bytes(id string, content []byte) *Sample {
 	return &Sample{ID: id, Path: id, Weight: 1, content: inMemory(content)}
+}
+
+// File returns a sample that is the file at path, with its path as id and the
+// weight 1. The file is opened when it is read.
+func File(path string) *Sample {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return &Sample{ID: path, Path: path, Weight: 1, content: &nowhere{err}}
+	}
+	d := &dir{name: filepath.Dir(path), abs: filepath.Dir(abs)}
+	return &Sample{ID: path, Path: path, Weight: 1, content: &inFile{d, filepath.Base(abs)}}
 }
 
 // Read returns the sample's bytes: an image file's content, or a text, which
