@@ -73,6 +73,13 @@ func New(spec *models.Spec, m Modality, backbone Backbone, stats *Stats, o *Opti
 // Batch returns the memory for inputs.
 func (e *Embedder) Batch() Batch { return e.batch }
 
+// Counting returns e, its memory included, with another counter of rows.
+func (e *Embedder) Counting(rows *atomic.Int64) *Embedder {
+	other := *e
+	other.options.Rows = rows
+	return &other
+}
+
 // Takes tells whether a job of the batches can be prepared. If none can,
 // nothing is going to be computed.
 func (e *Embedder) Takes(batches [][]*Job) bool {

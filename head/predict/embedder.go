@@ -12,6 +12,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -67,7 +68,7 @@ type Embedder struct {
 	batches  atomic.Int64 // embed.Batches
 	deciding sync.Mutex   // held by the worker that decides about batches
 	stats    embed.Stats
-	rows     atomic.Int64
+	rows     atomic.Int64 // through the backbone
 	close    sync.Once
 	closeErr error
 }
@@ -80,7 +81,7 @@ func OpenBackbone(name string, choice *contract.Choice, o *Options) (*Embedder, 
 	if o == nil {
 		o = new(Options)
 	}
-	spec, err := models.Resolve(name, o.Builtin)
+	spec, err := folder.Resolve(name, o.Builtin)
 	if err == nil && choice != nil {
 		err = choice.Apply(spec)
 	}
@@ -149,6 +150,10 @@ func (e *Embedder) Modality() models.Modality { return e.modality }
 
 // Spaces returns the spaces of the embeddings, one a tap.
 func (e *Embedder) Spaces() []*cache.Space { return e.spaces }
+
+// BackboneRows is how many samples went through the backbone so far, those apart
+// that were embedded again to see whether a row depends on its batch.
+func (e *Embedder) BackboneRows() int64 { return e.rows.Load() }
 
 // Embed returns the embeddings of contents, each of length Dim: the bytes of
 // image files, or texts; see Texts. Where some are bad their rows are nil and the
@@ -295,7 +300,7 @@ func (e *Embedder) decide(ctx context.Context, w *embed.Embedder, jobs []*embed.
 		return nil
 	}
 	defer e.deciding.Unlock()
-	decided, err := w.Independence(ctx, embed.Spread(jobs, embed.Probed))
+	decided, err := w.Counting(nil).Independence(ctx, embed.Spread(jobs, embed.Probed))
 	if err == nil {
 		e.batches.Store(int64(decided))
 	}

@@ -206,49 +206,52 @@ type Group struct {
 // OpenAll opens several head files. A sample is run once through a backbone for
 // all of them that it serves; a head with retrained layers has a backbone of its
 // own. The caller closes what is returned.
-func OpenAll(paths []string, o *Options) (g *Group, err error) {
+func OpenAll(paths []string, o *Options) (*Group, error) {
 	if o == nil {
 		o = new(Options)
 	}
 	if len(paths) == 0 {
 		return nil, errors.New("predict: no head is named")
 	}
-	g = new(Group)
-	defer func() {
-		if err != nil {
-			g.Close()
-		}
-	}()
+	g := new(Group)
+	if err := g.openAll(paths, o); err != nil {
+		g.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Group) openAll(paths []string, o *Options) error {
 	var shares []*share
 	for _, path := range paths {
 		f, err := file.Read(path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		p := &Predictor{path: path, head: f.Head}
 		g.all = append(g.all, p)
 		if f.Tail != nil {
 			spec, err := Recall(path, f, o)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if spec, err = WithTail(spec, f); err != nil {
-				return nil, fmt.Errorf("predict: %s: %w", path, err)
+				return fmt.Errorf("predict: %s: %w", path, err)
 			}
 			p.head = f.OfLogits()
 			shares = append(shares, &share{spec: spec, all: []*Predictor{p}})
 			continue
 		}
 		if shares, err = join(shares, p, f, o); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, s := range shares {
 		if err := g.open(s, o); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return g, nil
+	return nil
 }
 
 // share is a backbone and the heads that it serves.
@@ -351,4 +354,13 @@ func (g *Group) Close() error {
 		errs = append(errs, e.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// BackboneRows is how many samples went through backbones so far.
+func (g *Group) BackboneRows() int64 {
+	var n int64
+	for _, e := range g.embedders {
+		n += e.BackboneRows()
+	}
+	return n
 }
