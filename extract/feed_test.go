@@ -16,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/feed"
+	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
@@ -332,6 +333,74 @@ func TestFeedCached(t *testing.T) {
 	s.keys[2][0] ^= 1
 	if _, err := feed.New(t.Context(), spec, nil, s.ids, s.keys, o); err == nil || !strings.Contains(err.Error(), "lacks 1 of 6") {
 		t.Errorf("a key that the cache does not have: %v", err)
+	}
+}
+
+// counted counts the samples that are taken from a source.
+type counted struct {
+	extract.Source
+	samples int
+}
+
+func (c *counted) Next() (*source.Sample, error) {
+	s, err := c.Source.Next()
+	if err == nil {
+		c.samples++
+	}
+	return s, err
+}
+
+// Several feeds share what one pass over the source found.
+func TestFeedsShareWhatWasFound(t *testing.T) {
+	spec, path := textSpec(t), texts(t)
+	s := extracted(t, nil, spec, path)
+	src := &counted{Source: open(t, nil, path)}
+	found, err := feed.Find(t.Context(), spec, src, &feed.Wanted{IDs: s.ids, Keys: s.keys, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := 0
+	for i := range s.ids {
+		longest = max(longest, own.Tokens(i))
+	}
+	want := textInputs(3, longest, false)
+	rows := []int{2, 0, 2}
+	if err := own.FillTo(t.Context(), want, rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []*feed.Options{nil, {Threads: 1}, {Memory: -1}} {
+		f, err := found.Feed(spec, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := textInputs(3, longest, false)
+		if err := f.FillTo(t.Context(), got, rows); err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			if !slices.Equal(got[i].I64, want[i].I64) {
+				t.Errorf("%s is fed something else", want[i].Name)
+			}
+		}
+		if f.N() != len(s.ids) {
+			t.Errorf("%d rows", f.N())
+		}
+	}
+	if src.samples != len(s.ids) {
+		t.Errorf("%d samples were read for %d", src.samples, len(s.ids))
+	}
+	if _, err := found.Feed(spec, &feed.Options{Cut: layer}); err == nil {
+		t.Error("a cut without anything that leads to it")
+	}
+	if _, err := feed.Find(t.Context(), spec, src, &feed.Wanted{IDs: s.ids}); err == nil || !strings.Contains(err.Error(), "0 keys") {
+		t.Errorf("rows without keys: %v", err)
+	}
+	if _, err := feed.Find(t.Context(), spec, src, &feed.Wanted{IDs: s.ids, Keys: s.keys}); err == nil || !strings.Contains(err.Error(), "not in the source any more") {
+		t.Errorf("a source that is at its end: %v", err)
 	}
 }
 

@@ -6,11 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,11 +19,6 @@ import (
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
-
-// Source yields samples in order, then io.EOF.
-type Source interface {
-	Next() (*source.Sample, error)
-}
 
 // Feed gives a network that is retrained behind a cut what it is fed, for rows
 // of a feature set, in any order, again and again. What it gives is what a run
@@ -42,11 +35,9 @@ type Feed struct {
 	cached   Rows
 	refs     []cache.Ref // of each content, in cached
 
+	found    *Contents
 	modality embed.Modality
-	contents []content
-	at       []int // of a row, in contents
-	sourced  bool  // contents can be read
-	prefixed bool  // the backbone up to the cut can be run
+	prefixed bool // the backbone up to the cut can be run
 	workers  []*worker
 	batching embed.Batches
 
@@ -90,25 +81,15 @@ type Rows interface {
 
 var _ Rows = (*cache.Reader)(nil)
 
-const (
-	textWindow = 4096     // texts that are read side by side
-	batchBytes = 32 << 20 // values at the cut of a batch
-)
+// batchBytes is how large the values at the cut of a batch may be.
+const batchBytes = 32 << 20
 
 // defaultMemory is the default of Options.Memory.
 const defaultMemory = 1 << 30
 
-// content is what one or more rows have in common.
-type content struct {
-	key    cache.Key
-	name   string         // of the first row, for messages
-	sample *source.Sample // of an image; nil before it is found
-	ids    []int32        // of a text
-}
-
 // item is what is fed for a row.
 type item struct {
-	content int // in Feed.contents
+	content int // in Contents.all
 	view    int // of an image; 0: as it is
 }
 
@@ -125,42 +106,13 @@ type worker struct {
 	row  []int64
 }
 
-// StaleError says that a feature set and its source do not belong together any
-// more.
-type StaleError struct {
-	Rows    int      // of the feature set
-	Gone    []string // ids that the source does not have
-	Changed []string // ids whose content is another one, or cannot be read
-}
-
-func (e *StaleError) Error() string {
-	var parts []string
-	for _, p := range []struct {
-		ids  []string
-		what string
-	}{{e.Gone, "not in the source any more"}, {e.Changed, "there with another content"}} {
-		if len(p.ids) == 0 {
-			continue
-		}
-		names := strings.Join(p.ids[:min(3, len(p.ids))], ", ")
-		if len(p.ids) > 3 {
-			names += ", …"
-		}
-		verb := "are"
-		if len(p.ids) == 1 {
-			verb = "is"
-		}
-		parts = append(parts, fmt.Sprintf("%d %s %s (%s)", len(p.ids), verb, p.what, names))
-	}
-	return fmt.Sprintf("feed: of %d samples of the feature set, %s; put them back, or extract the source again", e.Rows, strings.Join(parts, " and "))
-}
-
 // New makes a Feed for the samples of a feature set, whose row i has the id
 // ids[i] and the key keys[i]. It goes through src, the source that the set was
 // made from, once, and reads texts; images it reads when they are needed, so src
 // must stay open. A sample that is gone, or a text that has changed, is a
 // *StaleError. src may be nil where o.Cached is set and nothing but the cut's
-// tensor is fed. nil options are the defaults.
+// tensor is fed. nil options are the defaults. Several feeds of one set share
+// what Find returns.
 func New(ctx context.Context, spec *models.Spec, src Source, ids []string, keys []cache.Key, o *Options) (*Feed, error) {
 	if o == nil {
 		o = new(Options)
@@ -175,28 +127,51 @@ func New(ctx context.Context, spec *models.Spec, src Source, ids []string, keys 
 	if err != nil {
 		return nil, fmt.Errorf("feed: backbone %s: %w", spec.Name, err)
 	}
-	f.index(ids, keys)
-	if o.Cached != nil {
-		distinct := make([]cache.Key, len(f.contents))
-		for i := range f.contents {
-			distinct[i] = f.contents[i].key
-		}
-		f.refs = make([]cache.Ref, len(distinct))
-		if n := o.Cached.Locate(distinct, f.refs); n > 0 {
-			return nil, fmt.Errorf("feed: backbone %s: the cache lacks %d of %d rows at %s; extract with that tap computes them", spec.Name, n, len(distinct), f.cut)
-		}
+	c := newContents(spec, f.modality, ids, keys)
+	if err := f.take(c); err != nil {
+		return nil, err
 	}
 	if src == nil {
 		return f, nil
 	}
-	if err := f.find(ctx, src, ids); err != nil {
-		if stale, ok := errors.AsType[*StaleError](err); ok {
-			return nil, stale
-		}
-		return nil, fmt.Errorf("feed: %w", err)
+	if err := c.find(ctx, src, ids, len(f.workers)); err != nil {
+		return nil, err
 	}
-	f.sourced = true
 	return f, nil
+}
+
+// Feed makes a Feed for the samples that were found, which any number of feeds
+// share. spec differs from the one of Find in its taps alone: its graph is that up
+// to the cut, if o has a Prefix. nil options are the defaults.
+func (c *Contents) Feed(spec *models.Spec, o *Options) (*Feed, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	f, err := newFeed(spec, o)
+	if err != nil {
+		return nil, fmt.Errorf("feed: backbone %s: %w", spec.Name, err)
+	}
+	if err := f.take(c); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// take makes c the contents of f, and finds them in the cache.
+func (f *Feed) take(c *Contents) error {
+	f.found = c
+	if f.cached == nil {
+		return nil
+	}
+	distinct := make([]cache.Key, len(c.all))
+	for i := range c.all {
+		distinct[i] = c.all[i].key
+	}
+	f.refs = make([]cache.Ref, len(distinct))
+	if n := f.cached.Locate(distinct, f.refs); n > 0 {
+		return fmt.Errorf("feed: backbone %s: the cache lacks %d of %d rows at %s; extract with that tap computes them", f.spec.Name, n, len(distinct), f.cut)
+	}
+	return nil
 }
 
 // newFeed checks the options and makes what does not depend on samples.
@@ -249,139 +224,17 @@ func newFeed(spec *models.Spec, o *Options) (*Feed, error) {
 	return f, nil
 }
 
-// index makes the contents of rows.
-func (f *Feed) index(ids []string, keys []cache.Key) {
-	seen := make(map[cache.Key]int)
-	f.at = make([]int, len(keys))
-	for i, key := range keys {
-		at, ok := seen[key]
-		if !ok {
-			at = len(f.contents)
-			seen[key] = at
-			f.contents = append(f.contents, content{key: key, name: ids[i]})
-		}
-		f.at[i] = at
-	}
-}
-
-// find goes through the source.
-func (f *Feed) find(ctx context.Context, src Source, ids []string) error {
-	rows := make(map[string]int, len(ids))
-	for i, id := range ids {
-		if _, twice := rows[id]; twice {
-			return fmt.Errorf("id %q is there twice", id)
-		}
-		rows[id] = i
-	}
-	found := make([]bool, len(ids))
-	changed := make([]bool, len(ids))
-	left := len(ids)
-	for end := false; left > 0 && !end; {
-		var samples []*source.Sample
-		var at []int
-		for len(samples) < textWindow && left > 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			s, err := src.Next()
-			if end = err == io.EOF; end {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if i, ok := rows[s.ID]; ok && !found[i] {
-				samples, at = append(samples, s), append(at, i)
-				found[i] = true
-				left--
-			}
-		}
-		texts, ok := f.modality.(*embed.Texts)
-		if !ok {
-			for k, i := range at {
-				if c := &f.contents[f.at[i]]; c.sample == nil {
-					c.sample, c.name = samples[k], samples[k].Place()
-				}
-			}
-			continue
-		}
-		tokens := make([][]int32, len(samples))
-		err := f.sideBySide(ctx, len(samples), func(_ *worker, k int) error {
-			text, err := samples[k].Read(source.MaxContent)
-			if failed := source.Failure(samples[k], err); failed != nil {
-				return failed
-			}
-			if err != nil || cache.KeyOf(string(f.spec.Modality), text) != f.contents[f.at[at[k]]].key {
-				changed[at[k]] = true
-				return nil
-			}
-			if tokens[k], err = texts.Tokens(text); err != nil {
-				return fmt.Errorf("%s: %w", samples[k].Place(), err)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for k, i := range at {
-			if c := &f.contents[f.at[i]]; c.ids == nil && !changed[i] {
-				c.ids, c.name = tokens[k], samples[k].Place()
-			}
-		}
-	}
-	stale := &StaleError{Rows: len(ids)}
-	for i, id := range ids {
-		switch {
-		case !found[i]:
-			stale.Gone = append(stale.Gone, id)
-		case changed[i]:
-			stale.Changed = append(stale.Changed, id)
-		}
-	}
-	if len(stale.Gone)+len(stale.Changed) > 0 {
-		return stale
-	}
-	return nil
-}
-
-// sideBySide calls do for 0 ≤ i < n on the workers, and returns the error of the
-// smallest i that had one, after which no more are begun.
+// sideBySide is the function sideBySide on the workers of f.
 func (f *Feed) sideBySide(ctx context.Context, n int, do func(w *worker, i int) error) error {
-	var (
-		next   atomic.Int64
-		wg     sync.WaitGroup
-		mu     sync.Mutex
-		first  error
-		failed = n
-	)
-	for _, w := range f.workers[:min(n, len(f.workers))] {
-		wg.Go(func() {
-			for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
-				err := ctx.Err()
-				if err == nil {
-					err = do(w, i)
-				}
-				if err != nil {
-					next.Store(int64(n))
-					mu.Lock()
-					if i < failed {
-						first, failed = err, i
-					}
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return first
+	return sideBySide(ctx, len(f.workers), n, func(w, i int) error { return do(f.workers[w], i) })
 }
 
 // N returns the number of rows.
-func (f *Feed) N() int { return len(f.at) }
+func (f *Feed) N() int { return len(f.found.at) }
 
 // Tokens returns the number of tokens of a row before it is padded, 0 for an
 // image.
-func (f *Feed) Tokens(row int) int { return len(f.contents[f.at[row]].ids) }
+func (f *Feed) Tokens(row int) int { return len(f.found.all[f.found.at[row]].ids) }
 
 // Cost is what a Feed has done so far.
 type Cost struct {
@@ -436,10 +289,10 @@ func (f *Feed) fillTo(ctx context.Context, inputs []tensor.View, rows, views []i
 	longest := 0
 	items := make([]item, len(rows))
 	for k, row := range rows {
-		if row < 0 || row >= len(f.at) {
-			return fmt.Errorf("row %d: there are %d", row, len(f.at))
+		if row < 0 || row >= len(f.found.at) {
+			return fmt.Errorf("row %d: there are %d", row, len(f.found.at))
 		}
-		items[k].content = f.at[row]
+		items[k].content = f.found.at[row]
 		if views != nil {
 			items[k].view = views[k]
 		}
@@ -470,7 +323,7 @@ func (f *Feed) checkView(view int) error {
 		return errors.New("they are numbered from 0 on")
 	case f.spec.Modality != models.Image:
 		return errors.New("a text has none")
-	case !f.sourced:
+	case !f.found.sourced:
 		return errors.New("there is no source that the image could be read from")
 	case f.cut != "" && !f.prefixed:
 		return fmt.Errorf("it cannot be computed without the backbone up to %s", f.cut)
@@ -491,7 +344,7 @@ func (f *Feed) check(t *tensor.View, n, longest int) (func(context.Context, *ten
 		if k < 0 {
 			return nil, errors.New("the network has no such input")
 		}
-		if !f.sourced {
+		if !f.found.sourced {
 			return nil, errors.New("there is no source that it could be read from")
 		}
 		if images, ok := f.modality.(*embed.Images); ok {
@@ -534,7 +387,7 @@ func (f *Feed) fillTokens(t *tensor.View, items []item, role string) error {
 	texts := w.Batch().(*embed.TextBatch)
 	n := int(t.Shape[1])
 	for k, it := range items {
-		ids := f.contents[it.content].ids
+		ids := f.found.all[it.content].ids
 		if t.I64 != nil {
 			texts.FillRow(t.I64[k*n:(k+1)*n], ids, role)
 			continue
@@ -582,7 +435,7 @@ func (f *Feed) pixelsTo(dst []float32, w *worker, it item) error {
 	b := w.Batch().(*embed.ImageBatch)
 	crop := f.holding(it).crop
 	if crop == nil {
-		c := &f.contents[it.content]
+		c := &f.found.all[it.content]
 		data, err := f.read(c)
 		if err != nil {
 			return err
@@ -664,7 +517,7 @@ func (f *Feed) fillCut(ctx context.Context, t *tensor.View, items []item) error 
 			put(it, values)
 			continue
 		}
-		c := &f.contents[it.content]
+		c := &f.found.all[it.content]
 		j := &embed.Job{Key: c.key, IDs: c.ids, View: it.view}
 		jobs = append(jobs, j)
 		of[j] = it
@@ -754,7 +607,7 @@ func (f *Feed) independence(ctx context.Context, jobs []*embed.Job, of map[*embe
 func (f *Feed) activate(ctx context.Context, w *worker, jobs []*embed.Job, of map[*embed.Job]item, take func(j *embed.Job, values []float32)) error {
 	if f.spec.Modality == models.Image {
 		for _, j := range jobs {
-			data, err := f.read(&f.contents[of[j].content])
+			data, err := f.read(&f.found.all[of[j].content])
 			if err != nil {
 				return err
 			}
@@ -774,7 +627,7 @@ func (f *Feed) activate(ctx context.Context, w *worker, jobs []*embed.Job, of ma
 	}
 	for _, j := range jobs {
 		if j.Content = nil; j.Bad != "" {
-			return fmt.Errorf("%s: %s", f.contents[of[j].content].name, j.Bad)
+			return fmt.Errorf("%s: %s", f.found.all[of[j].content].name, j.Bad)
 		}
 	}
 	return nil
