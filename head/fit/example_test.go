@@ -1,0 +1,82 @@
+package fit_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/headstart-ml/headstart/head/fit"
+)
+
+// matrix is rows of two features in memory.
+type matrix [][2]float32
+
+func (m matrix) N() int { return len(m) }
+func (m matrix) D() int { return 2 }
+func (m matrix) BlockTo(dst []float32, lo, hi int) error {
+	for i, row := range m[lo:hi] {
+		copy(dst[2*i:], row[:])
+	}
+	return nil
+}
+
+// A softmax head on any matrix.
+func ExampleSoftmax() {
+	x := matrix{{1, 0}, {2, 1}, {1, 1}, {-1, 0}, {-2, 1}, {-1, -1}}
+	y := []string{"right", "right", "right", "left", "left", "left"}
+
+	s := fit.Softmax{L2: 1e-2}
+	h, err := s.Fit(context.Background(), x, y, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	p := make([]float64, 2)
+	if err := h.ProbabilitiesTo(p, []float32{3, 0}, 1); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(h.Classes, h.Fit.Status)
+	fmt.Printf("%.2f\n", p)
+	// Output:
+	// [left right] converged
+	// [0.00 1.00]
+}
+
+// Two strengths of regularisation, fitted in three folds and to all rows, from one
+// pass over the rows that measures all of them.
+func ExampleBench() {
+	ctx := context.Background()
+	x := matrix{{1, 0}, {-2, 1}, {1, 1}, {-1, 0}, {2, 1}, {-1, -1}}
+	b, err := fit.NewBench(ctx, x, nil, []int{1, 0, 1, 0, 1, 0}, 2, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fold := fit.Deal{Cell: []int{0, 0, 1, 1, 2, 2}, Cells: 3}
+	parts := []fit.Part{
+		{Name: "without fold 0", Cells: []int{1, 2}},
+		{Name: "without fold 1", Cells: []int{0, 2}},
+		{Name: "without fold 2", Cells: []int{0, 1}},
+		{Name: "all", Cells: []int{0, 1, 2}},
+	}
+	if err := b.Deal(ctx, []fit.Deal{fold}, &parts[3]); err != nil {
+		log.Fatal(err)
+	}
+	family, candidates := fit.FamilyOf("softmax").Path(fit.Grid{Points: 2})
+	path, err := family.Begin(ctx, b, parts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range candidates {
+		c, err := path.Next(ctx, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		scores := make([]float64, 2*2)
+		if err := path.Fitted(0).ScoresTo(ctx, scores, []int{0, 1}); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(c.Params, scores[1] > scores[0], scores[3] > scores[2])
+	}
+	// Output:
+	// [{l2 10}] true false
+	// [{l2 1e-06}] true false
+}
