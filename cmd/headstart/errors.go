@@ -13,6 +13,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head/experiment"
 )
 
 // The exit codes. They are part of the contract with scripts.
@@ -107,6 +108,41 @@ func remedy(errno syscall.Errno) string {
 	return do + ", then run the same again: what was computed is in the cache"
 }
 
+// advice says what to do about an error of a room that knows facts and no flags; ""
+// if there is none.
+func advice(err error) string {
+	var (
+		labels   *experiment.LabelsError
+		folds    *experiment.FoldsError
+		groups   *experiment.GroupsError
+		splits   *experiment.SplitsError
+		empty    *experiment.EmptyError
+		classes  *experiment.ClassesError
+		features *experiment.FeaturesError
+	)
+	switch {
+	case errors.As(err, &labels):
+		return "extract takes labels from a folder's names or with --label COLUMN"
+	case errors.As(err, &folds) && folds.Units < 2:
+		return "--l2 λ with --calibrate none needs no folds; or give more data"
+	case errors.As(err, &folds) && folds.Test:
+		return fmt.Sprintf("ask for at most --cv %d", folds.Units)
+	case errors.As(err, &folds):
+		return fmt.Sprintf("ask for at most --folds %d", folds.Units)
+	case errors.As(err, &groups):
+		return "use --by auto or --by none, or extract with --group COLUMN"
+	case errors.As(err, &splits):
+		return "leave --split out, or extract without the column of splits"
+	case errors.As(err, &empty):
+		return "use --cv, or another --seed"
+	case errors.As(err, &classes):
+		return "use another --split, or fewer folds with --cv and --folds"
+	case errors.As(err, &features):
+		return "take a pooled tap with extract --tap, or fewer feature sets"
+	}
+	return ""
+}
+
 // conclude prints err, if there is one, and returns the exit code for it.
 func conclude(ctx context.Context, w io.Writer, err error) int {
 	code := exitCode(ctx, err)
@@ -129,6 +165,9 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 		}
 		if u, ok := errors.AsType[*source.UnsettledError](err); ok {
 			text += "; say " + settle(u)
+		}
+		if do := advice(err); do != "" {
+			text += "; " + do
 		}
 	case exitUsage:
 		help := "headstart help"

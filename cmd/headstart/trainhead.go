@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -237,7 +238,8 @@ func parseSplit(s string) (*experiment.Split, error) {
 	return out, nil
 }
 
-// readWeights reads a JSON object of weights by class.
+// readWeights reads a JSON object of weights by class. A class that stands in it
+// twice is an error: neither weight is the one that was meant.
 func readWeights(path string) (map[string]float64, error) {
 	content, err := draft.ReadRegular(path)
 	if err != nil {
@@ -246,6 +248,20 @@ func readWeights(path string) (map[string]float64, error) {
 	var weights map[string]float64
 	if err := json.Unmarshal(content, &weights); err != nil {
 		return nil, fmt.Errorf("%s: weights are a JSON object of numbers by class: %w", path, err)
+	}
+	seen := map[string]bool{}
+	d := json.NewDecoder(bytes.NewReader(content))
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if class, ok := t.(string); ok {
+			if seen[class] {
+				return nil, fmt.Errorf("%s: class %q has two weights", path, class)
+			}
+			seen[class] = true
+		}
 	}
 	return weights, nil
 }

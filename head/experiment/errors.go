@@ -71,7 +71,7 @@ type ClassWeightError struct {
 
 func (e *ClassWeightError) Error() string {
 	if e.Other != "" {
-		return fmt.Sprintf("head: class weights of %q and %q: %v", e.Class, e.Other, e.Err)
+		return fmt.Sprintf("head: class weights of %q and %q: %v", e.Other, e.Class, e.Err)
 	}
 	return fmt.Sprintf("head: class weight of %q: %v", e.Class, e.Err)
 }

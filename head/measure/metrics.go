@@ -88,8 +88,8 @@ type Settings struct {
 }
 
 // Evaluate returns the metrics of outcomes (n), whose labels are indices of
-// classes (C). No outcomes, a number of units that does not fit, and labels out
-// of range are errors.
+// classes (C). No outcomes, a number of units that does not fit, labels out of
+// range, and probabilities that were no numbers are errors.
 func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, error) {
 	if s == nil {
 		s = &Settings{}
@@ -104,6 +104,9 @@ func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, erro
 	for i, o := range outcomes {
 		if y := max(o.Label, o.Predicted); y >= c || min(o.Label, o.Predicted) < 0 {
 			return nil, fmt.Errorf("head/measure: evaluate: row %d: class %d of %d", i, y, c)
+		}
+		if p := o.Confidence + o.LabelProbability + o.brier; !(p >= 0 && p <= math.MaxFloat64) {
+			return nil, fmt.Errorf("head/measure: evaluate: row %d: the probabilities are no numbers", i)
 		}
 	}
 	count := make([]int, c)

@@ -81,6 +81,24 @@ func TestEvaluateErrors(t *testing.T) {
 	}
 }
 
+// Probabilities that are no numbers are refused, wherever they stand, and end no
+// process.
+func TestProbabilitiesThatAreNoNumbers(t *testing.T) {
+	nan := math.NaN()
+	for _, p := range [][]float64{{nan, nan}, {nan, 0.5}, {0.5, nan}, {math.Inf(1), 0}} {
+		for label := range 2 {
+			o := NewOutcome(p, label)
+			ValuesOf([]Outcome{o}, 2)
+			if _, err := Evaluate([]Outcome{o}, []string{"a", "b"}, nil); err == nil || !strings.Contains(err.Error(), "row 0: the probabilities are no numbers") {
+				t.Errorf("%v of class %d: %v", p, label, err)
+			}
+		}
+	}
+	if _, err := Evaluate([]Outcome{{Label: 2}}, []string{"a", "b"}, nil); err == nil || !strings.Contains(err.Error(), "class 2 of 2") {
+		t.Errorf("a class out of range: %v", err)
+	}
+}
+
 // TestBootstrap: intervals hold their values, are the same for any number of threads, are about as wide as Wilson's for single rows, and wider where rows come in groups.
 func TestBootstrap(t *testing.T) {
 	const groups, size = 40, 10

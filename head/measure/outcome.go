@@ -26,7 +26,8 @@ type Outcome struct {
 }
 
 // NewOutcome returns the outcome of probabilities p (C) for a row of class label.
-// It panics if label is no index of p.
+// It panics if label is no index of p. Probabilities that are no numbers make an
+// outcome that Evaluate refuses.
 func NewOutcome(p []float64, label int) Outcome {
 	o := Outcome{Label: label, LabelProbability: p[label]}
 	for k, v := range p {
@@ -41,7 +42,9 @@ func NewOutcome(p []float64, label int) Outcome {
 	}
 	o.Confidence = p[o.Predicted]
 	o.loss = -math.Log(max(o.LabelProbability, minProbability))
-	o.bin = int(min(max(math.Ceil(o.Confidence*reliabilityBins)-1, 0), reliabilityBins-1))
+	if bin := math.Ceil(o.Confidence*reliabilityBins) - 1; bin > 0 { // false of NaN
+		o.bin = int(min(bin, reliabilityBins-1))
+	}
 	return o
 }
 
