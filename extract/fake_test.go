@@ -128,8 +128,8 @@ func textSpec(t testing.TB) *models.Spec {
 			{Name: "attention_mask", DType: "i64", Role: "mask"},
 			{Name: "token_type_ids", DType: "i64", Role: "types"},
 		},
-		Taps: []models.Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, fakeDim}, Dim: fakeDim}},
-		Text: &models.TextSpec{Tokenizer: tokenizer, TokenizerSHA256: strings.Repeat("2", 64), MaxLen: 256, Truncation: "right"},
+		Taps:     []models.Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, fakeDim}, Dim: fakeDim}},
+		Contract: &models.TextSpec{Tokenizer: tokenizer, TokenizerSHA256: strings.Repeat("2", 64), MaxLen: 256, Truncation: "right"},
 	}
 }
 
@@ -139,8 +139,8 @@ func imageSpec() *models.Spec {
 		Weights: models.Weights{SHA256: strings.Repeat("3", 64)},
 		Inputs:  []models.Input{{Name: "pixel_values", DType: "f32", Role: "pixels"}},
 		Taps:    []models.Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, fakeDim}, Dim: fakeDim}},
-		Image: &models.ImageSpec{
-			EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Contract: &models.ImageSpec{
+			Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
 			Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 40, Height: 40, Filter: "bicubic"},
 			Crop:    models.Crop{Width: 32, Height: 32, Offset: "floor"},
 			Rescale: 1.0 / 255, Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Layout: "nchw",

@@ -61,7 +61,7 @@ type set struct {
 func extracted(t *testing.T, c *cache.Cache, spec *models.Spec, path string) *set {
 	t.Helper()
 	out, backbone := new(sink), new(seen)
-	if spec.Text != nil { // a tap that tells texts apart by one value
+	if spec.Modality == models.Text { // a tap that tells texts apart by one value
 		spec = tapped(spec)
 		spec.Taps[0] = models.Tap{Output: "all", Pooling: "none", Shape: []int64{-1, fakeDim}, Dim: fakeDim}
 	}
@@ -114,7 +114,7 @@ func pixelInput(n int) []tensor.View {
 func TestFeedPixels(t *testing.T) {
 	for _, layout := range []string{"nchw", "nhwc"} {
 		spec := imageSpec()
-		spec.Image.Layout = layout
+		spec.Contract.(*models.ImageSpec).Layout = layout
 		spec.Taps[0].Output = layout
 		path := emoji(t, 9)
 		s := extracted(t, nil, spec, path)

@@ -25,9 +25,9 @@ func TestFlatTaps(t *testing.T) {
 		{"nchw", []int64{-1, 1 << 40, 1 << 40}, "more than 1048576 values"},
 		{"nchw", []int64{-1, 4, 0, 3}, "0 values"},
 	} {
-		s := &Spec{Taps: []Tap{{Output: "own", Pooling: "mean"}}, Text: new(TextSpec)}
+		s := &Spec{Taps: []Tap{{Output: "own", Pooling: "mean"}}, Contract: new(TextSpec)}
 		if tc.layout != "" {
-			s.Image, s.Text = &ImageSpec{Layout: tc.layout}, nil
+			s.Contract = &ImageSpec{Layout: tc.layout}
 		}
 		tap := Tap{Output: "x", Pooling: "flat"}
 		err := s.fillTap(&tap, tc.shape)
@@ -42,7 +42,7 @@ func TestFlatTaps(t *testing.T) {
 		}
 	}
 	five := Tap{Output: "x"}
-	if err := (&Spec{Taps: []Tap{{}}, Image: new(ImageSpec)}).fillTap(&five, []int64{-1, 2, 3, 2, 2}); err == nil || !strings.Contains(err.Error(), "one of flat") {
+	if err := (&Spec{Taps: []Tap{{}}, Contract: new(ImageSpec)}).fillTap(&five, []int64{-1, 2, 3, 2, 2}); err == nil || !strings.Contains(err.Error(), "one of flat") {
 		t.Errorf("no pooling of five dimensions: %v", err)
 	}
 }

@@ -1,10 +1,6 @@
 package models
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-)
+import "slices"
 
 // Modality is the kind of sample that a backbone takes.
 type Modality string
@@ -20,8 +16,8 @@ const (
 // Spec has no silent defaults: folder.Resolve fills every field or fails and names
 // what it could not find.
 type Spec struct {
-	Name     string   // as the user gave it: a built-in name or a path
-	Modality Modality // which of Image and Text is set
+	Name     string // as the user gave it: a built-in name or a path
+	Modality Modality
 	Weights  Weights
 	Inputs   []Input // the graph's inputs, in the graph's order; see Feeds
 	Taps     []Tap   // at least one; one forward pass gives them all
@@ -33,8 +29,7 @@ type Spec struct {
 	// seen here.
 	BatchDependent []string
 
-	Image *ImageSpec // for Modality Image
-	Text  *TextSpec  // for Modality Text
+	Contract Contract // how samples become what the graph is fed: *ImageSpec or *TextSpec, by Modality
 
 	Licence   string   // SPDX identifier, "" if unknown
 	Source    string   // where the weights come from, "" if unknown
@@ -117,107 +112,4 @@ type Tap struct {
 	// DType is how a value of the pooled vector is kept: "f32", or "f16" for half
 	// the room. "" means "f32".
 	DType string
-}
-
-// ImageSpec is the input contract of an image backbone. Every field is part
-// of the identity of its embeddings.
-type ImageSpec struct {
-	EXIF    string // "apply" or "ignore": the orientation tag
-	Alpha   string // "drop", "white" or "R,G,B"
-	Grey16  string // "clip" (as Pillow does) or "scale"
-	Convert string // "rgb"
-	Resize  Resize
-	Crop    Crop
-	Rescale float64 // factor of a uint8 level
-	Mean    [3]float64
-	Std     [3]float64
-	Layout  string // "nchw" or "nhwc"
-}
-
-// Resize says how an image is brought to size. Width and Height are pixels.
-type Resize struct {
-	Engine string // "pillow/1"
-	Order  string // "hv": horizontal pass first
-	Mode   string // "short": the shorter side becomes Width (= Height); "exact": Width×Height, aspect lost; "none"
-	Width  int
-	Height int
-	Filter string // "bicubic", "bilinear", "lanczos", "box", "hamming", "nearest"
-}
-
-// Crop is a centre crop. A zero Width means no crop: the model then gets the
-// image as it was resized.
-type Crop struct {
-	Width  int
-	Height int
-	Offset string // "floor" or "half-even": how an odd margin is split
-}
-
-// Size returns the width and height, in pixels, of what the backbone gets.
-func (s *ImageSpec) Size() (w, h int) {
-	if s.Crop.Width > 0 {
-		return s.Crop.Width, s.Crop.Height
-	}
-	return s.Resize.Width, s.Resize.Height
-}
-
-// TextSpec is the input contract of a text backbone. Every field is part of
-// the identity of its embeddings.
-type TextSpec struct {
-	Tokenizer       []byte // tokenizer.json
-	TokenizerSHA256 string // hex digest of Tokenizer
-	MaxLen          int    // tokens, special ones included
-	Truncation      string // "right": the end is cut off
-	Lowercase       bool   // sentence_bert_config.json's do_lower_case: lower-case before the tokenizer's own steps
-	Prefix          string // put in front of every text
-}
-
-// Prep returns the image contract as it stands in a space's identity, apart
-// from the implementation's own version fields: strings and integers only.
-func (s *ImageSpec) Prep() map[string]any {
-	m := map[string]any{
-		"exif":    s.EXIF,
-		"alpha":   s.Alpha,
-		"grey16":  s.Grey16,
-		"convert": s.Convert,
-		"resize": map[string]any{
-			"engine": s.Resize.Engine, "order": s.Resize.Order, "mode": s.Resize.Mode,
-			"w": s.Resize.Width, "h": s.Resize.Height, "filter": s.Resize.Filter,
-		},
-		"rescale": decimal(s.Rescale),
-		"mean":    decimals(s.Mean[:]),
-		"std":     decimals(s.Std[:]),
-		"layout":  s.Layout,
-	}
-	if s.Crop.Width > 0 {
-		m["crop"] = map[string]any{"w": s.Crop.Width, "h": s.Crop.Height, "offset": s.Crop.Offset}
-	}
-	return m
-}
-
-// Prep returns the text contract as it stands in a space's identity, apart
-// from the implementation's own version field: strings and integers only.
-func (s *TextSpec) Prep() map[string]any {
-	m := map[string]any{
-		"tokenizer_sha256": s.TokenizerSHA256,
-		"max_len":          s.MaxLen,
-		"truncation":       s.Truncation,
-	}
-	if s.Lowercase {
-		m["lowercase"] = "true"
-	}
-	if s.Prefix != "" {
-		m["prefix"] = s.Prefix
-	}
-	return m
-}
-
-// decimal writes x with the fewest digits that give x back.
-func decimal(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-
-func decimals(xs []float64) string {
-	s := make([]string, len(xs))
-	for i, x := range xs {
-		s[i] = decimal(x)
-	}
-	return strings.Join(s, ",")
 }

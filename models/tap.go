@@ -104,25 +104,10 @@ func tensors(g *pb.GraphProto) map[string]bool {
 	return made
 }
 
-// Names of open dimensions.
-const (
-	openBatch  = "batch"
-	openTokens = "tokens"
-)
-
 // InputDims returns the dimensions of the graph's inputs, by name. Open are
 // "batch" and, of a text, "tokens".
 func (s *Spec) InputDims() map[string][]onnx.Dim {
-	batch := onnx.Dim{Size: -1, Name: openBatch}
-	dims := []onnx.Dim{batch, {Size: -1, Name: openTokens}}
-	if s.Image != nil {
-		w, h := s.Image.Size()
-		if s.Image.Layout == "nhwc" {
-			dims = []onnx.Dim{batch, {Size: int64(h)}, {Size: int64(w)}, {Size: 3}}
-		} else {
-			dims = []onnx.Dim{batch, {Size: 3}, {Size: int64(h)}, {Size: int64(w)}}
-		}
-	}
+	dims := s.Contract.InputDims()
 	all := make(map[string][]onnx.Dim)
 	for _, in := range s.Inputs {
 		all[in.Name] = dims
@@ -170,25 +155,19 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 		return fmt.Errorf("it is no float tensor that has a fixed number of values for each sample, or for each token")
 	}
 	t.Shape = shape
-	var takes []string // poolings, the one that goes without saying first
+	takes, channelsLast := []string{"none"}, false // poolings, the one that goes without saying first
 	channels := shape[len(shape)-1]
 	fixed := len(shape) > 1 && !slices.Contains(shape[1:], -1)
+	if len(shape) != 2 || shape[1] < 0 {
+		takes, channelsLast = s.Contract.Poolings(shape, s.Taps[0].Pooling)
+	}
 	switch {
-	case len(shape) == 2 && shape[1] >= 0:
-		takes = []string{"none"}
-	case len(shape) == 3 && s.Text != nil && shape[1] < 0:
-		takes = []string{"mean", "cls", "last", "max", "meanstd"}
-		if at := slices.Index(takes, s.Taps[0].Pooling); at >= 0 {
-			takes[0], takes[at] = takes[at], takes[0]
-		}
-	case len(shape) == 3 && s.Image != nil:
-		takes = []string{"", "cls", "mean", "max", "meanstd"} // a token of its own, or none: nobody knows
-	case len(shape) == 4 && s.Image != nil:
-		takes = []string{"gap", "gem", "max", "meanstd"}
-		t.ChannelsLast = s.Image.Layout == "nhwc" && t.Pooling != "flat"
+	case takes != nil && len(shape) == 4:
+		t.ChannelsLast = channelsLast && t.Pooling != "flat"
 		if !t.ChannelsLast {
 			channels = shape[1]
 		}
+	case takes != nil:
 	case fixed:
 		takes = []string{""}
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/folder"
 )
@@ -311,10 +312,11 @@ func writeNeighbour(b *strings.Builder, n *neighbour, missing int) {
 		}
 		fmt.Fprintf(b, "    %s: %s here, %s there\n", fieldInWords(d.Field), valueInWords(d.Here), valueInWords(d.There))
 	}
+	policies := (models.Policies{}).List()
 	for _, d := range ds {
-		switch d.Field {
-		case "prep.alpha", "prep.exif", "prep.grey16":
-			flags = append(flags, "--"+strings.TrimPrefix(d.Field, "prep.")+" "+d.There)
+		name := strings.TrimPrefix(d.Field, "prep.")
+		if slices.ContainsFunc(policies, func(p models.Policy) bool { return p.Name == name }) {
+			flags = append(flags, "--"+name+" "+d.There)
 		}
 	}
 	if n.Cached > 0 && len(flags) == len(ds) {

@@ -205,11 +205,7 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 	for _, v := range graph.Outputs {
 		b.Outputs = append(b.Outputs, newTensorSummary(v))
 	}
-	if spec.Image != nil {
-		b.Prep = spec.Image.Prep()
-	} else {
-		b.Prep = spec.Text.Prep()
-	}
+	b.Prep = spec.Contract.Prep()
 	b.layerSummary = newLayerSummary(spec, model)
 	return b, nil
 }

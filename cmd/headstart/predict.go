@@ -371,9 +371,9 @@ func (s *sampling) agree(f *file.File) error {
 	if err != nil {
 		return err
 	}
-	fixed := append(d.Image.List(), contract.Policy{Name: "dtype", Value: d.DType})
-	for _, given := range append(s.choice.Image.List(), contract.Policy{Name: "dtype", Value: s.choice.DType}) {
-		i := slices.IndexFunc(fixed, func(p contract.Policy) bool { return p.Name == given.Name })
+	fixed := append(d.Image.Chosen(), models.Policy{Name: "dtype", Value: d.DType})
+	for _, given := range append(s.choice.Image.Chosen(), models.Policy{Name: "dtype", Value: s.choice.DType}) {
+		i := slices.IndexFunc(fixed, func(p models.Policy) bool { return p.Name == given.Name })
 		switch {
 		case given.Value == "":
 		case i < 0:

@@ -452,7 +452,7 @@ func (r *retraining) addTaps(ctx context.Context) error {
 	ends := r.places.Ends()
 	for _, end := range ends[max(len(ends)-layers, 0):] {
 		name := end.Cut
-		if r.spec.Image != nil && len(end.Shape) == 3 {
+		if r.spec.Modality == models.Image && len(end.Shape) == 3 {
 			name += ":mean" // over the tokens of an image, for which no pooling goes without saying
 		}
 		names = append(names, name)

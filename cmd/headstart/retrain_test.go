@@ -14,6 +14,7 @@ import (
 
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/feed"
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/retrain"
@@ -294,8 +295,8 @@ func goesOnBehindACut(t *testing.T, name string, views int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spec.Image != nil {
-		spec.Image.Alpha = "white"
+	if image, ok := spec.Contract.(*models.ImageSpec); ok {
+		image.Alpha = "white"
 	}
 	places, err := retrain.NewPlaces(spec)
 	if err != nil {

@@ -43,7 +43,7 @@ func samplingFlags() []cli.Flag {
 // and which space they belong to.
 func readingFlags() []cli.Flag {
 	const samples, pixels = "Samples", "Images"
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
 		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
@@ -61,11 +61,18 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "id", Category: samples, Usage: "the `COLUMN` with ids", DefaultText: "id, if there is one"},
 		&cli.StringFlag{Name: "weight", Category: samples, Usage: "the `COLUMN` with weights", DefaultText: "weight, if there is one"},
 		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
-
-		&cli.StringFlag{Name: "alpha", Category: pixels, Usage: "transparency: drop (hidden colours show, as in Pillow's convert), white, or a colour `R,G,B`", DefaultText: "drop"},
-		&cli.StringFlag{Name: "exif", Category: pixels, Usage: "the orientation tag: `apply` or ignore", DefaultText: "apply"},
-		&cli.StringFlag{Name: "grey16", Category: pixels, Usage: "16-bit grey: `clip` (as Pillow does) or scale", DefaultText: "clip"},
 	}
+	for _, p := range (models.Policies{}).List() {
+		flags = append(flags, &cli.StringFlag{Name: p.Name, Category: pixels, Usage: policyUsage[p.Name], DefaultText: p.Words[0]})
+	}
+	return flags
+}
+
+// policyUsage is what the help says of each of models.Policies.
+var policyUsage = map[string]string{
+	"alpha":  "transparency: drop (hidden colours show, as in Pillow's convert), white, or a colour `R,G,B`",
+	"exif":   "the orientation tag: `apply` or ignore",
+	"grey16": "16-bit grey: `clip` (as Pillow does) or scale",
 }
 
 // newSampling reads the flags of samplingFlags that the command of ctx has.
@@ -78,11 +85,8 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
 			Stdin: ctx.App.Reader,
 		},
-		choice: contract.Choice{
-			Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype"),
-			Image: contract.Policies{Alpha: ctx.String("alpha"), EXIF: ctx.String("exif"), Grey16: ctx.String("grey16")},
-		},
-		batch: ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
+		choice: contract.Choice{Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype")},
+		batch:  ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
 	}
 	if ctx.IsSet("batch-size") && s.batch < 1 {
 		return nil, usagef("--batch-size %d: at least 1 is needed", s.batch)
@@ -90,18 +94,18 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	if err := oneOf("format", s.source.Format, source.Formats...); err != nil {
 		return nil, err
 	}
-	for _, f := range []struct {
-		name, value string
-		choices     []string
-	}{
-		{"dtype", s.choice.DType, contract.DTypes},
-		{"exif", s.choice.Image.EXIF, []string{"apply", "ignore"}},
-		{"grey16", s.choice.Image.Grey16, []string{"clip", "scale"}},
-	} {
-		if f.value == "" {
+	if s.choice.DType != "" {
+		if err := oneOf("dtype", s.choice.DType, contract.DTypes...); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range s.choice.Image.List() {
+		word := ctx.String(p.Name)
+		s.choice.Image.Set(p.Name, word)
+		if word == "" || p.Free {
 			continue
 		}
-		if err := oneOf(f.name, f.value, f.choices...); err != nil {
+		if err := oneOf(p.Name, word, p.Words...); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +149,7 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 	if s.choice.DType != "" {
 		out["dtype"] = s.choice.DType
 	}
-	for _, p := range s.choice.Image.List() {
+	for _, p := range s.choice.Image.Chosen() {
 		out[p.Name] = p.Value
 	}
 	if len(s.choice.Taps) > 0 {
@@ -222,10 +226,14 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 
 // notes says what happened to the samples that a person may not expect.
 func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
-	if n := stats.Transparent.Load(); n > 0 && spec.Image.Alpha == "drop" {
+	image, ok := spec.Contract.(*models.ImageSpec)
+	if !ok {
+		return
+	}
+	if n := stats.Transparent.Load(); n > 0 && image.Alpha == "drop" {
 		env.note("%d of the images that were decoded now have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
 	}
-	if n := stats.Grey16.Load(); n > 0 && spec.Image.Grey16 == "clip" {
+	if n := stats.Grey16.Load(); n > 0 && image.Grey16 == "clip" {
 		env.note("%d of the images that were decoded now are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
 	}
 }

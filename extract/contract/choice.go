@@ -21,38 +21,16 @@ var DTypes = []string{"f32", "f16"}
 // Choice is what a user may choose of a backbone's contract. An empty field
 // leaves what the backbone has.
 type Choice struct {
-	Taps  []string // each TENSOR or TENSOR:POOLING
-	DType string   // how embeddings are kept, one of DTypes
-	Image Policies // of an image backbone
-}
-
-// Policies say what happens to images of which there is more than one reading;
-// see models.ImageSpec for the values.
-type Policies struct {
-	Alpha  string // transparency
-	EXIF   string // the orientation tag
-	Grey16 string // 16-bit grey
-}
-
-// A Policy is one of Policies, by its name in a space.
-type Policy struct{ Name, Value string }
-
-// List returns those that are set.
-func (p Policies) List() []Policy {
-	var all []Policy
-	for _, one := range []Policy{{"alpha", p.Alpha}, {"exif", p.EXIF}, {"grey16", p.Grey16}} {
-		if one.Value != "" {
-			all = append(all, one)
-		}
-	}
-	return all
+	Taps  []string        // each TENSOR or TENSOR:POOLING
+	DType string          // how embeddings are kept, one of DTypes
+	Image models.Policies // of an image backbone
 }
 
 // PolicyError says that a policy for images was chosen for a backbone that
 // takes none.
 type PolicyError struct {
 	Backbone string
-	Policy   string // "alpha", "exif" or "grey16"
+	Policy   string // its name in a space, "alpha"
 	Takes    models.Modality
 }
 
@@ -76,23 +54,19 @@ func (c *Choice) Apply(spec *models.Spec) error {
 		}
 		spec.Taps = taps
 	}
-	policies := c.Image.List()
+	policies := c.Image.Chosen()
 	if len(policies) == 0 {
 		return nil
 	}
-	if spec.Image == nil {
+	own, ok := spec.Contract.(*models.ImageSpec)
+	if !ok {
 		return &PolicyError{spec.Name, policies[0].Name, spec.Modality}
 	}
-	image := *spec.Image
-	for _, p := range []struct {
-		to   *string
-		from string
-	}{{&image.Alpha, c.Image.Alpha}, {&image.EXIF, c.Image.EXIF}, {&image.Grey16, c.Image.Grey16}} {
-		if p.from != "" {
-			*p.to = p.from
-		}
+	image := *own
+	for _, p := range policies {
+		image.Set(p.Name, p.Value)
 	}
-	spec.Image = &image
+	spec.Contract = &image
 	return nil
 }
 

@@ -43,7 +43,7 @@ func TestRecallIsTheWayBack(t *testing.T) {
 	for name, choices := range map[string][]contract.Choice{
 		"efficientnet-lite0": {
 			{},
-			{DType: "f16", Image: contract.Policies{Alpha: "white", EXIF: "ignore", Grey16: "scale"}},
+			{DType: "f16", Image: models.Policies{Alpha: "white", EXIF: "ignore", Grey16: "scale"}},
 			{Taps: []string{"Clip_32:gap", "Clip_8:max"}},
 			{Taps: []string{"Add_6:flat"}},
 		},
@@ -105,7 +105,7 @@ func TestApplyChangesOneSpec(t *testing.T) {
 	spec := resolve(t, "efficientnet-lite0")
 	before := string(spaces(t, spec)[0])
 	changed := *spec
-	c := contract.Choice{DType: "f16", Image: contract.Policies{Alpha: "white"}}
+	c := contract.Choice{DType: "f16", Image: models.Policies{Alpha: "white"}}
 	if err := c.Apply(&changed); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestApplyChangesOneSpec(t *testing.T) {
 
 // Policies for images are none of texts.
 func TestAPolicyThatDoesNotFit(t *testing.T) {
-	c := contract.Choice{Image: contract.Policies{EXIF: "ignore"}}
+	c := contract.Choice{Image: models.Policies{EXIF: "ignore"}}
 	err := c.Apply(resolve(t, "all-minilm-l6-v2"))
 	if p, ok := errors.AsType[*contract.PolicyError](err); !ok || p.Policy != "exif" || p.Takes != models.Text {
 		t.Errorf("%v", err)

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,7 @@ type Description struct {
 	DType    string          // how a value is kept
 	Modality models.Modality // of the samples, "" if the space does not tell
 	MaxLen   int             // tokens of a text, special ones included
-	Image    Policies        // of images
+	Image    models.Policies // of images
 	Width    int             // of what the backbone gets of an image, pixels
 	Height   int
 	Filter   string // of resizing an image
@@ -27,28 +28,38 @@ type Description struct {
 
 // Describe reads space.json of a space.
 func Describe(space json.RawMessage) (*Description, error) {
+	type prep struct {
+		Impl, Layout string
+		Tokenizer    string `json:"tokenizer_sha256"`
+		MaxLen       int    `json:"max_len"`
+		Resize       struct {
+			W, H   int
+			Filter string
+		}
+		Crop struct{ W, H int }
+	}
 	var id struct {
 		Model                     struct{ SHA256 string }
 		Output, Pool, Post, DType string
 		Dim                       int
-		Prep                      struct {
-			Impl, Alpha, EXIF, Grey16, Layout string
-			Tokenizer                         string `json:"tokenizer_sha256"`
-			MaxLen                            int    `json:"max_len"`
-			Resize                            struct {
-				W, H   int
-				Filter string
-			}
-			Crop struct{ W, H int }
-		}
+		Prep                      json.RawMessage
 	}
 	if err := json.Unmarshal(space, &id); err != nil {
 		return nil, fmt.Errorf("contract: space: %w", err)
 	}
-	p := &id.Prep
+	p, words := new(prep), map[string]any{}
+	if id.Prep != nil {
+		if err := errors.Join(json.Unmarshal(id.Prep, p), json.Unmarshal(id.Prep, &words)); err != nil {
+			return nil, fmt.Errorf("contract: space: prep: %w", err)
+		}
+	}
 	d := &Description{
 		Model: id.Model.SHA256, Output: id.Output, Pooling: id.Pool, Post: id.Post, Dim: id.Dim, DType: id.DType,
-		MaxLen: p.MaxLen, Image: Policies{p.Alpha, p.EXIF, p.Grey16}, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
+		MaxLen: p.MaxLen, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
+	}
+	for _, policy := range d.Image.List() {
+		word, _ := words[policy.Name].(string)
+		d.Image.Set(policy.Name, word)
 	}
 	if d.Width == 0 {
 		d.Width, d.Height = p.Resize.W, p.Resize.H

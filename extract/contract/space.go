@@ -25,6 +25,15 @@ func SpacesOf(spec *models.Spec) ([]*cache.Space, error) {
 	return spaces, nil
 }
 
+// computedBy has the versions of what prepares the samples of a modality, by
+// their names in prep.
+var computedBy = map[models.Modality]func() map[string]string{
+	models.Image: func() map[string]string {
+		return map[string]string{"impl": image.Impl, "decode": image.Decode()}
+	},
+	models.Text: func() map[string]string { return map[string]string{"impl": text.Impl} },
+}
+
 // SpaceOf returns the identity of the embeddings that a tap of spec gives:
 // everything that makes two of its vectors comparable, and nothing (batch size,
 // threads, paths, times) that does not.
@@ -37,17 +46,13 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 		}
 		model["external"] = external
 	}
-	var prep map[string]any
-	switch spec.Modality {
-	case models.Image:
-		prep = spec.Image.Prep()
-		prep["impl"] = image.Impl
-		prep["decode"] = image.Decode()
-	case models.Text:
-		prep = spec.Text.Prep()
-		prep["impl"] = text.Impl
-	default:
+	versions, ok := computedBy[spec.Modality]
+	if !ok {
 		return nil, fmt.Errorf("contract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
+	}
+	prep := spec.Contract.Prep()
+	for name, version := range versions() {
+		prep[name] = version
 	}
 	dtype := tap.DType
 	if dtype == "" {

@@ -1,6 +1,7 @@
 package embed
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -32,14 +33,18 @@ type Images struct {
 }
 
 func newImages(spec *models.Spec, b Batching, _ *Stats) (Modality, error) {
-	p, err := image.New(spec.Image)
+	contract, ok := spec.Contract.(*models.ImageSpec)
+	if !ok {
+		return nil, fmt.Errorf("backbone %s: its contract is none of images", spec.Name)
+	}
+	p, err := image.New(contract)
 	if err != nil {
 		return nil, err
 	}
 	if b.Size == 0 {
 		b.Size = defaultImageBatch
 	}
-	return &Images{layout: spec.Image.Layout, feeds: spec.Feeds(), pre: p, size: b.atMost(b.Size), decoding: NewBudget(decodeBytes)}, nil
+	return &Images{layout: contract.Layout, feeds: spec.Feeds(), pre: p, size: b.atMost(b.Size), decoding: NewBudget(decodeBytes)}, nil
 }
 
 // Plan cuts jobs into batches of one size.

@@ -29,7 +29,11 @@ type Texts struct {
 }
 
 func newTexts(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
-	t, err := text.New(spec.Text)
+	contract, ok := spec.Contract.(*models.TextSpec)
+	if !ok {
+		return nil, fmt.Errorf("backbone %s: its contract is none of texts", spec.Name)
+	}
+	t, err := text.New(contract)
 	if err != nil {
 		return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 	}

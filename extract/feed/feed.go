@@ -192,7 +192,7 @@ func newFeed(spec *models.Spec, o *Options) (*Feed, error) {
 			return nil, fmt.Errorf("cut %s: shape %v, must be -1 for the batch and at least one dimension more", o.Cut, o.Shape)
 		}
 		for i, d := range o.Shape[1:] {
-			if d == -1 && i == 0 && spec.Text != nil && o.Cached == nil {
+			if d == -1 && i == 0 && spec.Modality == models.Text && o.Cached == nil {
 				f.perToken = true
 				continue
 			}

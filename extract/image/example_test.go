@@ -14,7 +14,7 @@ import (
 // deviation.
 func Example() {
 	p, err := image.New(&models.ImageSpec{
-		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
 		Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
 		Crop:    models.Crop{Width: 224, Height: 224, Offset: "half-even"},
 		Rescale: 1. / 255, Mean: [3]float64{0.485, 0.456, 0.406}, Std: [3]float64{0.229, 0.224, 0.225},

@@ -85,7 +85,7 @@ func (c *contract) spec() *models.ImageSpec {
 // plain returns the contract of most backbones: 256, bicubic, 224.
 func plain() *models.ImageSpec {
 	return &models.ImageSpec{
-		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
 		Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
 		Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
 		Rescale: 0.00392156862745098,

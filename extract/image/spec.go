@@ -21,13 +21,19 @@ func New(s *models.ImageSpec) (*Preprocessor, error) {
 		name, value string
 		known       []string
 	}{
-		{"exif", s.EXIF, []string{"apply", "ignore"}},
-		{"grey16", s.Grey16, []string{"clip", "scale"}},
 		{"convert", s.Convert, []string{"rgb"}},
 		{"layout", s.Layout, []string{"nchw", "nhwc"}},
 		{"resize.mode", s.Resize.Mode, []string{"short", "exact", "none"}},
 	} {
 		if err := oneOf(f.name, f.value, f.known...); err != nil {
+			return nil, err
+		}
+	}
+	for _, policy := range s.List() {
+		if policy.Free {
+			continue
+		}
+		if err := oneOf(policy.Name, policy.Value, policy.Words...); err != nil {
 			return nil, err
 		}
 	}

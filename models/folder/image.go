@@ -40,23 +40,24 @@ func (f *layout) imageSpec(s *models.Spec) error {
 		return err
 	}
 	if pre == nil {
-		s.Image = timm
+		s.Contract = timm
 		return nil
 	}
-	if s.Image, err = processorSpec(pre); err != nil {
+	image, err := processorSpec(pre)
+	if err != nil {
 		return err
 	}
+	s.Contract = image
 	if timm != nil {
-		s.Overruled = contradictions(s.Image, timm)
+		s.Overruled = contradictions(image, timm)
 	}
 	return nil
 }
 
-// base is what no file of a folder says: how images are read. An orientation
-// tag is applied and transparency dropped, as image pipelines do.
+// base is what no file of a folder says: how images are read.
 func base() *models.ImageSpec {
 	return &models.ImageSpec{
-		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Policies: models.DefaultPolicies(), Convert: "rgb",
 		Resize: models.Resize{Engine: "pillow/1", Order: "hv"},
 		Layout: "nchw",
 	}
@@ -95,10 +96,10 @@ func imageGraph(s *models.Spec, sum *onnx.Summary, place string) error {
 	if in.Shape[1].Size != 3 && in.Shape[3].Size == 3 {
 		return fmt.Errorf("models: %s: input %q is %s: channels last is not supported yet by this version", place, in.Name, form(in))
 	}
-	w, h := s.Image.Size()
-	for i, want := range []int64{3, int64(h), int64(w)} {
-		if have := in.Shape[i+1].Size; have >= 0 && have != want {
-			return fmt.Errorf("models: %s: input %q is %s, but the folder's files make images of 3×%d×%d", place, in.Name, form(in), h, w)
+	want := s.Contract.InputDims()
+	for i, d := range want[1:] {
+		if have := in.Shape[i+1].Size; have >= 0 && have != d.Size {
+			return fmt.Errorf("models: %s: input %q is %s, but the folder's files make images of 3×%d×%d", place, in.Name, form(in), want[2].Size, want[3].Size)
 		}
 	}
 	s.Inputs = []models.Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}

@@ -17,7 +17,7 @@ var bare = map[string]models.ImageSpec{
 }
 
 var clipDefaults = models.ImageSpec{
-	EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+	Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
 	Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 224, Height: 224, Filter: "bicubic"},
 	Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
 	Rescale: 1. / 255,

@@ -21,6 +21,9 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
+func imageOf(s *models.Spec) *models.ImageSpec { return s.Contract.(*models.ImageSpec) }
+func textOf(s *models.Spec) *models.TextSpec   { return s.Contract.(*models.TextSpec) }
+
 // The built-in backbones resolve to what their files say.
 func TestResolveBuiltin(t *testing.T) {
 	s, err := Resolve("efficientnet-lite0", builtin.FS())
@@ -34,8 +37,8 @@ func TestResolveBuiltin(t *testing.T) {
 		Weights: models.Weights{Path: "efficientnet-lite0/onnx/model.onnx", SHA256: "d6447701b3ced99a55c927c72366e4ffa228b8732135154ad69dd0904395e7d5"},
 		Inputs:  []models.Input{{Name: "pixel_values", DType: "f32", Role: "pixels"}},
 		Taps:    []models.Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 1280}, Dim: 1280}},
-		Image: &models.ImageSpec{
-			EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Contract: &models.ImageSpec{
+			Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
 			Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
 			Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
 			Rescale: 0.00392156862745098, Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Layout: "nchw",
@@ -53,17 +56,17 @@ func TestResolveBuiltin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if digest(s.Weights.Data) != s.Weights.SHA256 || digest(s.Text.Tokenizer) != s.Text.TokenizerSHA256 {
+	if digest(s.Weights.Data) != s.Weights.SHA256 || digest(textOf(s).Tokenizer) != textOf(s).TokenizerSHA256 {
 		t.Error("the data are not those that the digests are of")
 	}
-	s.Weights.Data, s.Text.Tokenizer = nil, nil
+	s.Weights.Data, textOf(s).Tokenizer = nil, nil
 	want = &models.Spec{
 		Name: "all-minilm-l6-v2", Modality: models.Text,
-		Weights: models.Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},
-		Inputs:  []models.Input{{Name: "input_ids", DType: "i64", Role: "ids"}, {Name: "attention_mask", DType: "i64", Role: "mask"}, {Name: "token_type_ids", DType: "i64", Role: "types"}},
-		Taps:    []models.Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384, Post: "l2"}},
-		Text:    &models.TextSpec{TokenizerSHA256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", MaxLen: 256, Truncation: "right"},
-		Licence: "Apache-2.0", Source: "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
+		Weights:  models.Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},
+		Inputs:   []models.Input{{Name: "input_ids", DType: "i64", Role: "ids"}, {Name: "attention_mask", DType: "i64", Role: "mask"}, {Name: "token_type_ids", DType: "i64", Role: "types"}},
+		Taps:     []models.Tap{{Output: "last_hidden_state", Pooling: "mean", Shape: []int64{-1, -1, 384}, Dim: 384, Post: "l2"}},
+		Contract: &models.TextSpec{TokenizerSHA256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", MaxLen: 256, Truncation: "right"},
+		Licence:  "Apache-2.0", Source: "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
 		Overruled: []string{
 			"tokenizer_config.json: model_max_length 512 does not count: sentence_bert_config.json says max_seq_length 256",
 			"tokenizer.json: truncation.max_length 128 does not count: sentence_bert_config.json says max_seq_length 256",
@@ -272,7 +275,7 @@ var drop = new(int)
 // What a folder may leave out, and the forms that it may use.
 func TestResolveFolder(t *testing.T) {
 	clip := models.ImageSpec{
-		EXIF: "apply", Alpha: "drop", Grey16: "clip", Convert: "rgb",
+		Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
 		Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 256, Height: 256, Filter: "bicubic"},
 		Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
 		Rescale: 1. / 255,
@@ -293,29 +296,29 @@ func TestResolveFolder(t *testing.T) {
 			})
 		}, func(s *models.Spec) { s.BatchDependent = []string{"DynamicQuantizeLinear"} }},
 		{"defaults of size", imageTree(t), func(f tree) { f.set(pre, "size", drop) },
-			func(s *models.Spec) { s.Image.Resize.Width, s.Image.Resize.Height = 224, 224 }},
+			func(s *models.Spec) { imageOf(s).Resize.Width, imageOf(s).Resize.Height = 224, 224 }},
 		{"numbers, old class name", imageTree(t), func(f tree) {
 			f[pre] = fields{"feature_extractor_type": "CLIPFeatureExtractor", "size": 240, "crop_size": 224, "resample": 2}
 		}, func(s *models.Spec) {
-			s.Image.Resize.Width, s.Image.Resize.Height, s.Image.Resize.Filter = 240, 240, "bilinear"
+			imageOf(s).Resize.Width, imageOf(s).Resize.Height, imageOf(s).Resize.Filter = 240, 240, "bilinear"
 		}},
 		{"fast, exact, no crop", imageTree(t), func(f tree) {
 			f[pre] = fields{"image_processor_type": "CLIPImageProcessorFast", "size": fields{"height": 224, "width": 224}, "do_center_crop": false,
 				"resample": 1, "data_format": "channels_first", "do_pad": nil, "device": nil, "input_data_format": nil, "do_flip": false}
 		}, func(s *models.Spec) {
-			s.Image.Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: 224, Height: 224, Filter: "lanczos"}
-			s.Image.Crop = models.Crop{}
+			imageOf(s).Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: 224, Height: 224, Filter: "lanczos"}
+			imageOf(s).Crop = models.Crop{}
 		}},
 		{"no rescale, no normalise", imageTree(t), func(f tree) { f.set(pre, "do_rescale", false); f.set(pre, "do_normalize", false) },
 			func(s *models.Spec) {
-				s.Image.Rescale, s.Image.Mean, s.Image.Std = 1, [3]float64{}, [3]float64{1, 1, 1}
+				imageOf(s).Rescale, imageOf(s).Mean, imageOf(s).Std = 1, [3]float64{}, [3]float64{1, 1, 1}
 			}},
 		{"timm alone", imageTree(t), func(f tree) { delete(f, pre); f["config.json"] = fields{"pretrained_cfg": cfg} },
 			func(s *models.Spec) {
 				// floor(224/0.9) = 248
-				s.Image.Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 248, Height: 248, Filter: "bilinear"}
-				s.Image.Crop.Offset = "half-even"
-				s.Image.Mean, s.Image.Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
+				imageOf(s).Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 248, Height: 248, Filter: "bilinear"}
+				imageOf(s).Crop.Offset = "half-even"
+				imageOf(s).Mean, imageOf(s).Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
 				s.Licence, s.Source = "mit", "timm/x"
 			}},
 		{"timm without crop_pct", imageTree(t), func(f tree) {
@@ -324,9 +327,9 @@ func TestResolveFolder(t *testing.T) {
 			delete(f, pre)
 			f["config.json"] = fields{"pretrained_cfg": c}
 		}, func(s *models.Spec) {
-			s.Image.Resize.Filter = "bilinear" // 224/0.875 = 256
-			s.Image.Crop.Offset = "half-even"
-			s.Image.Mean, s.Image.Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
+			imageOf(s).Resize.Filter = "bilinear" // 224/0.875 = 256
+			imageOf(s).Crop.Offset = "half-even"
+			imageOf(s).Mean, imageOf(s).Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
 			s.Licence, s.Source = "mit", "timm/x"
 		}},
 		{"timm overruled", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": cfg} }, func(s *models.Spec) {
@@ -356,7 +359,7 @@ func TestResolveFolder(t *testing.T) {
 			f["sentence_bert_config.json"] = fields{"max_seq_length": 64, "do_lower_case": true}
 			f.set("tokenizer.json", "truncation", fields{"max_length": 64, "direction": "Right", "strategy": "LongestFirst"})
 		}, func(s *models.Spec) {
-			s.Text.MaxLen, s.Text.Lowercase = 64, true
+			textOf(s).MaxLen, textOf(s).Lowercase = 64, true
 			s.Overruled = []string{"tokenizer_config.json: model_max_length 512 does not count: sentence_bert_config.json says max_seq_length 64"}
 		}},
 		{"no limit of the tokenizer", textTree(t), func(f tree) {
@@ -368,7 +371,7 @@ func TestResolveFolder(t *testing.T) {
 		{"no max_seq_length", textTree(t), func(f tree) { f["sentence_bert_config.json"] = fields{"max_seq_length": nil} }, func(s *models.Spec) {}},
 		{"prompt", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: ", "d": ""}, "default_prompt_name": "q"}
-		}, func(s *models.Spec) { s.Text.Prefix = "query: " }},
+		}, func(s *models.Spec) { textOf(s).Prefix = "query: " }},
 		{"prompts without a default", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": nil}
 		}, func(s *models.Spec) {}},
@@ -396,17 +399,17 @@ func TestResolveFolder(t *testing.T) {
 			want := &models.Spec{Name: dir, Modality: s.Modality, Weights: s.Weights}
 			if s.Modality == models.Image {
 				image := clip
-				want.Image = &image
+				want.Contract = &image
 				want.Inputs = []models.Input{{Name: "pixel_values", DType: "f32", Role: "pixels"}}
 				want.Taps = []models.Tap{{Output: "features", Pooling: "none", Shape: []int64{-1, 8}, Dim: 8}}
 			} else {
-				want.Text = &models.TextSpec{Tokenizer: s.Text.Tokenizer, TokenizerSHA256: digest(s.Text.Tokenizer), MaxLen: 512, Truncation: "right"}
+				want.Contract = &models.TextSpec{Tokenizer: textOf(s).Tokenizer, TokenizerSHA256: digest(textOf(s).Tokenizer), MaxLen: 512, Truncation: "right"}
 				want.Inputs = []models.Input{{Name: "input_ids", DType: "i64", Role: "ids"}, {Name: "attention_mask", DType: "i64", Role: "mask"}}
 				want.Taps = []models.Tap{{Output: "last_hidden_state", Pooling: "cls", Shape: []int64{-1, -1, 8}, Dim: 8}}
 			}
 			test.want(want)
 			if !reflect.DeepEqual(s, want) {
-				t.Errorf("have %+v %+v %+v\nwant %+v %+v %+v", s, s.Image, s.Text, want, want.Image, want.Text)
+				t.Errorf("have %+v %+v\nwant %+v %+v", s, s.Contract, want, want.Contract)
 			}
 		})
 	}

@@ -44,8 +44,8 @@ func (f *layout) textSpec(s *models.Spec) (*sentence, error) {
 		}
 	}
 	t := &models.TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
-	s.Text = t
-	if err := f.maxLen(s, tokenizer, config); err != nil {
+	s.Contract = t
+	if err := f.maxLen(s, t, tokenizer, config); err != nil {
 		return nil, err
 	}
 	prompts, err := f.optional(promptConfig)
@@ -65,7 +65,7 @@ func (f *layout) textSpec(s *models.Spec) (*sentence, error) {
 			return nil, err
 		}
 	}
-	return f.modules(s)
+	return f.modules(t.Prefix)
 }
 
 // checkTokenizer checks how tokenizer.json cuts texts. Its components are read,
@@ -127,8 +127,7 @@ func compareTokenizers(tokenizer, config *object) error {
 // maxLen reads how many tokens a text may have, as the library
 // sentence-transformers does: max_seq_length, else model_max_length, at most
 // max_position_embeddings; what tokenizer.json says does not count.
-func (f *layout) maxLen(s *models.Spec, tokenizer, config *object) error {
-	t := s.Text
+func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, tokenizer, config *object) error {
 	positions := maxTokens
 	model, err := f.optional(configFile)
 	if err != nil {
@@ -204,7 +203,7 @@ func (f *layout) maxLen(s *models.Spec, tokenizer, config *object) error {
 
 // modules reads pooling and normalisation from modules.json and the pooling
 // module's own file. A folder without modules.json says nothing about them.
-func (f *layout) modules(s *models.Spec) (*sentence, error) {
+func (f *layout) modules(prefix string) (*sentence, error) {
 	if ok, err := f.has(modulesFile); err != nil {
 		return nil, err
 	} else if !ok {
@@ -256,7 +255,7 @@ func (f *layout) modules(s *models.Spec) (*sentence, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := readPooling(o, s.Text.Prefix)
+	p, err := readPooling(o, prefix)
 	if err != nil {
 		return nil, err
 	}
