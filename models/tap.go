@@ -123,13 +123,13 @@ func (s *Spec) outputShapes(m *pb.ModelProto, outputs []string) (map[string][]in
 	maps.DeleteFunc(inputs, func(name string, _ []onnx.Dim) bool {
 		return !slices.ContainsFunc(m.GetGraph().GetInput(), func(v *pb.ValueInfoProto) bool { return v.GetName() == name })
 	})
-	g, dims, err := onnx.OutlineOpen(m, inputs)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: inputs})
 	if err != nil {
 		return nil, err
 	}
 	shapes := make(map[string][]int64)
 	for _, name := range outputs {
-		d := dims[name]
+		d := g.Dims(name)
 		if g.Types[name] != pb.TensorProto_FLOAT || len(d) == 0 || d[0] != (onnx.Dim{Size: -1, Name: openBatch}) {
 			continue
 		}

@@ -36,7 +36,7 @@ func newLayerSummary(spec *models.Spec, m *pb.ModelProto) *layerSummary {
 	s := &layerSummary{Taps: []tensorSummary{}, Cuts: []cutSummary{}}
 	inputs := spec.InputDims()
 	batch := inputs[spec.Inputs[0].Name][0]
-	g, shapes, err := onnx.OutlineOpen(m, inputs)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: inputs})
 	if err != nil {
 		s.Unknown = strings.TrimPrefix(err.Error(), "onnx: ")
 		return s
@@ -55,14 +55,14 @@ func newLayerSummary(spec *models.Spec, m *pb.ModelProto) *layerSummary {
 	}
 	for _, n := range g.Nodes {
 		for _, name := range n.GetOutput() {
-			dims := shapes[name]
+			dims := g.Dims(name)
 			if made[name] && g.Types[name] == pb.TensorProto_FLOAT && len(dims) > 1 && dims[0] == batch {
 				s.Taps = append(s.Taps, tensorSummary{Name: name, Type: "float", Shape: shapeOf(dims)})
 			}
 		}
 	}
 	for _, c := range cuts {
-		s.Cuts = append(s.Cuts, cutSummary{c.Tensor, shapeOf(shapes[c.Tensor]), c.Layer, c.Ends, c.Parameters, c.Shared, c.Side})
+		s.Cuts = append(s.Cuts, cutSummary{c.Tensor, shapeOf(g.Dims(c.Tensor)), c.Layer, c.Ends, c.Parameters, c.Shared, c.Side})
 	}
 	s.floats = onnx.Parameters(g, spec.Taps[0].Output)
 	return s

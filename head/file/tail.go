@@ -166,7 +166,7 @@ func (t *Tail) part(d int) (*pb.ModelProto, error) {
 		return nil, err
 	}
 	// What is known of shapes is checked, and said of the cut. Of some backbones nothing is known before their inputs have a size.
-	g, shapes, err := onnx.OpenShapes(t.Backbone)
+	g, err := onnx.Infer(t.Backbone, nil)
 	if err != nil {
 		return part, nil
 	}
@@ -175,7 +175,7 @@ func (t *Tail) part(d int) (*pb.ModelProto, error) {
 			return nil, fmt.Errorf("tensor %.80q holds %v, not float32", name, elem)
 		}
 	}
-	shape, at := shapes[t.named(t.Features)], map[string]int{"": 1, "cls": 2, "mean": 2, "gap": 1}[t.Pooling]
+	shape, at := g.Dims(t.named(t.Features)), map[string]int{"": 1, "cls": 2, "mean": 2, "gap": 1}[t.Pooling]
 	if fits := len(shape) == at+1 || t.Pooling == "gap" && len(shape) > 2; !fits || shape[at].Size >= 0 && shape[at].Size != int64(d) {
 		return nil, fmt.Errorf("features %.80q have shape %v, of which pooling %q does not make rows of %d values", t.Features, sizes(shape), t.Pooling, d)
 	}
@@ -189,7 +189,7 @@ func (t *Tail) part(d int) (*pb.ModelProto, error) {
 		}
 	}
 	var dims []onnx.Dim
-	for _, dim := range shapes[t.Cut] {
+	for _, dim := range g.Dims(t.Cut) {
 		if !symbols[dim.Name] {
 			dim.Name = ""
 		}

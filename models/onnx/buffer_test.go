@@ -205,16 +205,13 @@ func TestBuffers(t *testing.T) {
 					}
 				}
 			}
-			for _, read := range []struct {
-				name string
-				fold func(*pb.ModelProto, map[string][]int64) (*Graph, error)
-			}{{"Fold", Fold}, {"Outline", Outline}} {
-				g, err := read.fold(m, nil)
+			for _, values := range []bool{true, false} {
+				g, err := Infer(m, &InferOptions{Values: values})
 				if err != nil {
 					t.Fatal(err)
 				}
 				if have := strings.Join(sorted(g.Buffers()), " "); have != c.buffers {
-					t.Errorf("%s: buffers %q, not %q", read.name, have, c.buffers)
+					t.Errorf("values %v: buffers %q, not %q", values, have, c.buffers)
 				}
 				cuts, err := Cuts(g, "out")
 				if err != nil {
@@ -229,12 +226,12 @@ func TestBuffers(t *testing.T) {
 					have = append(have, s)
 				}
 				if s := strings.Join(have, " "); s != c.cut {
-					t.Errorf("%s: cuts %q, not %q", read.name, s, c.cut)
+					t.Errorf("values %v: cuts %q, not %q", values, s, c.cut)
 				}
 			}
 			// A graph whose constants are all that is known of it says the same, but
 			// for what lies in Constant nodes.
-			g, err := Fold(m, nil)
+			g, err := Infer(m, &InferOptions{Values: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -61,7 +61,7 @@ func TestCuts(t *testing.T) {
 				n.Attribute = append(n.Attribute, IntAttribute("axis", 1))
 			}
 		}
-		g, err := Fold(m, nil)
+		g, err := Infer(m, &InferOptions{Values: true})
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -89,7 +89,7 @@ func TestCuts(t *testing.T) {
 		Node:   []*pb.NodeProto{Node("MatMul", []string{"a", "w2"}, []string{"p"}), Node("Relu", []string{"p"}, []string{"q"})},
 		Output: []*pb.ValueInfoProto{{Name: proto.String("q")}},
 	}}}
-	g, err := Fold(m, nil)
+	g, err := Infer(m, &InferOptions{Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestCuts(t *testing.T) {
 		t.Errorf("pruned inside a branch: %v", err)
 	}
 
-	g, err = Fold(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), nil)
+	g, err = Infer(network(w, x, "y", "a = MatMul x w1", "z = Relu x", "y = MatMul a w3"), &InferOptions{Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestTailKeepsMakerOfCut(t *testing.T) {
 	m := network(w, x, "y", "a = MatMul x w1", "b b_1 = Split a", "y = MatMul b w2")
 	m.Graph.Node[1].Attribute = []*pb.AttributeProto{IntAttribute("axis", 1)}
 	m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String("b_1")})
-	g, err := Fold(m, nil)
+	g, err := Infer(m, &InferOptions{Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestLayers(t *testing.T) {
 				m.Graph.Node[i].Output[0], m.Graph.Node[i+1].Input[0] = output, output
 			}
 		}
-		g, err := Outline(m, nil)
+		g, err := Infer(m, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +272,7 @@ func TestOutlineOpen(t *testing.T) {
 			m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String(name)})
 		}
 	})
-	_, shapes, err := OutlineOpen(m, map[string][]Dim{"x": {n, s, {Size: 4}}, "z": {s, n}})
+	g, err := Infer(m, &InferOptions{Inputs: map[string][]Dim{"x": {n, s, {Size: 4}}, "z": {s, n}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,11 +281,13 @@ func TestOutlineOpen(t *testing.T) {
 		"a": {open("N·S"), {Size: 4}}, "b": {n, open("2·S"), {Size: 2}}, "c": {open("4·N·S")}, "d": {n, open("3·S"), {Size: 4}},
 		"e": {n, open("S+3"), {Size: 4}}, "f": {n, s, {Size: 2}}, "g": {n, s}, "x": {n, s, {Size: 4}}, "pads": {{Size: 6}},
 	} {
-		if !slices.Equal(shapes[name], want) {
-			t.Errorf("%s: %v, want %v", name, shapes[name], want)
+		if have := g.Dims(name); !slices.Equal(have, want) {
+			t.Errorf("%s: %v, want %v", name, have, want)
 		}
 	}
-	if _, _, err := OutlineOpen(m, map[string][]Dim{"x": {{Size: -1}, s, {Size: 4}}}); err == nil {
-		t.Error("an open dimension without a name")
+	// One without a name is called by its place, and no other's size.
+	g, err = Infer(m, &InferOptions{Inputs: map[string][]Dim{"x": {{Size: -1}, s, {Size: 4}}}})
+	if err != nil || g.Dims("a")[0].Name != "#0,0·S" {
+		t.Errorf("without a name: %v, %v", g.Dims("a"), err)
 	}
 }

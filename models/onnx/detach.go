@@ -35,7 +35,7 @@ func (e *BypassError) Unwrap() error { return ErrBypass }
 
 // Detach returns the part of m that computes outputs, tensors of its main graph
 // or inputs that are handed through, from the tensor cut. It is a model as it is stored: dimensions stay open,
-// weights keep their types and names, so that WriteBack, Append and Fold take it
+// weights keep their types and names, so that WriteBack, Append and Infer take it
 // as they take m. Versions and unknown fields stay, functions if they are called.
 //
 // The first input is cut. It is declared with the element type that m declares
@@ -183,12 +183,12 @@ func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, outputs []string)
 // reshaped returns m with the shape of cut in place of the shapes of tensors that
 // have, for every size of m's inputs, the same, and are not made from cut; nil if there is none.
 func reshaped(m *pb.ModelProto, cut string) *pb.ModelProto {
-	_, shapes, err := OpenShapes(m)
+	g, err := Infer(m, nil)
 	if err != nil {
 		return nil
 	}
-	want, ok := shapes[cut]
-	if !ok || slices.ContainsFunc(want, func(d Dim) bool { return d.Name == "?" }) {
+	want := g.Dims(cut)
+	if want == nil || slices.ContainsFunc(want, func(d Dim) bool { return d.Name == "?" }) {
 		return nil
 	}
 	out := shallow(m)
@@ -207,7 +207,7 @@ func reshaped(m *pb.ModelProto, cut string) *pb.ModelProto {
 		if key != "Shape" && key != "Size" || len(n.GetInput()) != 1 {
 			continue
 		}
-		if have, ok := shapes[n.Input[0]]; ok && slices.Equal(have, want) {
+		if have := g.Dims(n.Input[0]); have != nil && slices.Equal(have, want) {
 			n = shallow(n)
 			n.Input = []string{cut}
 			out.Graph.Node[i], some = n, true

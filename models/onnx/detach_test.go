@@ -54,7 +54,7 @@ func TestDetachComputesTheSame(t *testing.T) {
 			if name == "distilbert-20.onnx" { // has stored positions of 12 tokens
 				sizes = [][2]int64{{1, 12}, {5, 12}}
 			}
-			g, err := onnx.Outline(m, sized(t, m, 2, 17))
+			g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(sized(t, m, 2, 17))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestDetachComputesTheSame(t *testing.T) {
 				}
 				for _, size := range sizes {
 					whole := must(onnx.Prune(m, c.Tensor, output))
-					g, err := onnx.Outline(whole, sized(t, whole, size[0], size[1]))
+					g, err := onnx.Infer(whole, &onnx.InferOptions{Inputs: onnx.Fixed(sized(t, whole, size[0], size[1]))})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -138,7 +138,7 @@ func TestDetachKeepsStoredWeights(t *testing.T) {
 	if n := len(part.Graph.Initializer); n >= len(m.Graph.Initializer)/2 || halves < 5 {
 		t.Errorf("%d initialisers of %d, %d of them float16", n, len(m.Graph.Initializer), halves)
 	}
-	g, err := onnx.Fold(part, map[string][]int64{"Add_5": {2, 112, 14, 14}})
+	g, err := onnx.Infer(part, &onnx.InferOptions{Inputs: onnx.Fixed(map[string][]int64{"Add_5": {2, 112, 14, 14}}), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,38 +22,6 @@ const (
 	maxBodies = 8
 )
 
-// Fold returns the main graph of m for the given shapes of its inputs, by name.
-// A shape may be left out where the model declares all dimensions. Every tensor
-// has then one shape, and what depends on constants alone is evaluated, with one
-// exception: what is computed from a stored float tensor of more than one
-// element stays a node, so that the tensor remains a weight. If with a constant
-// condition is replaced by its branch.
-//
-// An operator without a rule, a shape that depends on the values of what is fed,
-// and inputs that do not fit are errors that name the node and its operator.
-// Weights in external files must have been read into m (ReadExternal).
-func Fold(m *pb.ModelProto, shapes map[string][]int64) (*Graph, error) {
-	f, err := fold(m, shapes)
-	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	if err := f.values(); err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	return f.g, nil
-}
-
-// Outline is Fold without the values of the constants: they have types and
-// dimensions. It costs no more for large weights than for small ones, and
-// weights in external files need not be there.
-func Outline(m *pb.ModelProto, shapes map[string][]int64) (*Graph, error) {
-	f, err := fold(m, shapes)
-	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	return f.g, nil
-}
-
 // constant is a tensor that is known: stored in the file, or computed.
 type constant struct {
 	name   string          // of the stored tensor that it is, "" if it was computed

@@ -36,7 +36,7 @@ func TestFoldKeepsWeights(t *testing.T) {
 		m.Graph.Initializer = append(m.Graph.Initializer, int64s("count1", 1))
 		m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String("z")}, &pb.ValueInfoProto{Name: proto.String("sizes")})
 	})
-	g, err := Fold(m, map[string][]int64{"x": {2, 4}})
+	g, err := Infer(m, &InferOptions{Inputs: Fixed(map[string][]int64{"x": {2, 4}}), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,21 +74,21 @@ func TestFoldKeepsWeights(t *testing.T) {
 // it declares.
 func TestFoldShapes(t *testing.T) {
 	m := small(nil)
-	if g, err := Fold(m, map[string][]int64{"x": {3, 5}}); err != nil || !slices.Equal(g.Shapes["y"], []int64{3, 5}) {
+	if g, err := Infer(m, &InferOptions{Inputs: Fixed(map[string][]int64{"x": {3, 5}}), Values: true}); err != nil || !slices.Equal(g.Shapes["y"], []int64{3, 5}) {
 		t.Errorf("%v", err)
 	}
 	m.Graph.Input[0] = TensorValue("x", pb.TensorProto_FLOAT, Dim{Size: 7})
-	if g, err := Fold(m, nil); err != nil || !slices.Equal(g.Shapes["y"], []int64{7}) {
+	if g, err := Infer(m, &InferOptions{Values: true}); err != nil || !slices.Equal(g.Shapes["y"], []int64{7}) {
 		t.Errorf("%v", err)
 	}
 	for _, shapes := range []map[string][]int64{{"x": {1, 2}}, {"x": {-1}}, {"x": {1 << 50}}, {"z": {1}}} {
-		if _, err := Fold(m, shapes); err == nil {
+		if _, err := Infer(m, &InferOptions{Inputs: Fixed(shapes), Values: true}); err == nil {
 			t.Errorf("%v: no error", shapes)
 		}
 	}
 	// An input that is an initialiser too is a default, which is constant.
 	m.Graph.Initializer = []*pb.TensorProto{FloatTensor("x", []float32{1, 2}, 2)}
-	if g, err := Fold(m, nil); err != nil || len(g.Inputs) != 0 || len(g.Nodes) != 0 || !slices.Equal(g.Constants["y"].F32, []float32{1, 2}) {
+	if g, err := Infer(m, &InferOptions{Values: true}); err != nil || len(g.Inputs) != 0 || len(g.Nodes) != 0 || !slices.Equal(g.Constants["y"].F32, []float32{1, 2}) {
 		t.Errorf("%+v, %v", g, err)
 	}
 }

@@ -27,6 +27,7 @@ type Graph struct {
 	// inner has the tensors that a branch of an If makes: the model itself can
 	// be neither pruned after them nor cut there.
 	inner map[string]bool
+	dims  map[string][]Dim // see Dims; nil where nothing is open
 	// buffers are stored tensors that are no weights; nil if nobody has looked.
 	buffers map[string]bool
 }

@@ -26,7 +26,7 @@ func init() { // a rule may call fold, which looks into the table
 	}
 }
 
-// First and last version of the standard operator set that Fold takes.
+// First and last version of the standard operator set that Infer takes.
 const (
 	minOpset = 9
 	maxOpset = 25

@@ -105,14 +105,14 @@ func feed(elem pb.TensorProto_DataType, shape []int64) tensor.View {
 	return x
 }
 
-// agree checks what Fold says of every tensor of a model against the runtime:
-// each is declared as an output of the type that Fold found, which the runtime
+// agree checks what Infer says of every tensor of a model against the runtime:
+// each is declared as an output of the type that Infer found, which the runtime
 // refuses if it is another, and its shape and, of what was evaluated, its values
 // are outputs.
 func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string][]int64) (tensors, constants int) {
 	t.Helper()
 	m = proto.Clone(m).(*pb.ModelProto)
-	// Every tensor is an output, so that Fold drops none.
+	// Every tensor is an output, so that Infer drops none.
 	var names []string
 	for _, n := range m.Graph.Node {
 		for _, o := range n.Output {
@@ -126,7 +126,7 @@ func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string
 	for _, name := range names {
 		m.Graph.Output = append(m.Graph.Output, &pb.ValueInfoProto{Name: proto.String(name)})
 	}
-	g, err := onnx.Fold(m, shapes)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(shapes), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func backbones(t *testing.T) map[string]string {
 	return paths
 }
 
-// Every tensor of the backbones has the type and shape that Fold says, and what
+// Every tensor of the backbones has the type and shape that Infer says, and what
 // is constant has its values.
 func TestFoldAgreesOnBackbones(t *testing.T) {
 	l := library(t)

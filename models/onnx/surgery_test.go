@@ -80,7 +80,7 @@ func TestCutComputesTheSame(t *testing.T) {
 	for name, path := range backbones(t) {
 		t.Run(name, func(t *testing.T) {
 			m := decode(t, path)
-			g, err := onnx.Fold(m, fix(t, m, 17))
+			g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 17)), Values: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestCutComputesTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g, err = onnx.Fold(m, fix(t, m, 17)); err != nil {
+			if g, err = onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 17)), Values: true}); err != nil {
 				t.Fatal(err)
 			}
 			in := map[string]tensor.View{}
@@ -114,7 +114,7 @@ func TestCutComputesTheSame(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				part, err := onnx.Fold(head, fix(t, head, 17))
+				part, err := onnx.Infer(head, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, head, 17)), Values: true})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -191,7 +191,7 @@ func TestTailBesideItsCut(t *testing.T) {
 			},
 		},
 	}
-	g, err := onnx.Fold(m, nil)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestTailBesideItsCut(t *testing.T) {
 func TestPruneSeveralTaps(t *testing.T) {
 	l := library(t)
 	m := decode(t, builtin["efficientnet-lite0"])
-	g, err := onnx.Outline(m, fix(t, m, 0))
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 0))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestPruneSeveralTaps(t *testing.T) {
 func TestWriteBack(t *testing.T) {
 	l := library(t)
 	m := decode(t, builtin["efficientnet-lite0"])
-	g, err := onnx.Fold(m, fix(t, m, 0))
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 0)), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func TestWriteBack(t *testing.T) {
 	if err := onnx.WriteBack(m, changed); err != nil {
 		t.Fatal(err)
 	}
-	again, err := onnx.Fold(m, fix(t, m, 0))
+	again, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 0)), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +388,7 @@ func TestAppend(t *testing.T) {
 	if part.Node[0].Input[1] != "Conv_0" || len(m.Graph.Output) != 1 {
 		t.Error("what was given is changed")
 	}
-	g, err := onnx.Fold(fused, fix(t, fused, 0))
+	g, err := onnx.Infer(fused, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, fused, 0)), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -465,7 +465,7 @@ func TestExternalData(t *testing.T) {
 	if err != nil || len(small) > len(want)/20 {
 		t.Fatalf("%d bytes are left: %v", len(small), err)
 	}
-	g, err := onnx.Outline(m, fix(t, m, 0))
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 0))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -480,7 +480,7 @@ func TestExternalData(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := onnx.Fold(m, fix(t, m, 0)); err == nil || !strings.Contains(err.Error(), "ReadExternal") {
+	if _, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(fix(t, m, 0)), Values: true}); err == nil || !strings.Contains(err.Error(), "ReadExternal") {
 		t.Errorf("folding without the values: %v", err)
 	}
 	if err := onnx.WriteBack(m, map[string][]float32{s.External[0].Name: nil}); err == nil || !strings.Contains(err.Error(), "ReadExternal") {
@@ -542,7 +542,7 @@ func benchmarkPruned(b *testing.B, l *runtime.Library, name, half string) {
 			shapes[in] = []int64{8, 64}
 		}
 	}
-	g, err := onnx.Outline(m, shapes)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(shapes)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -562,7 +562,7 @@ func benchmarkPruned(b *testing.B, l *runtime.Library, name, half string) {
 		}
 		o := &runtime.Options{Outputs: []string{output}}
 		whole := decode(b, builtin[name])
-		g, err := onnx.Outline(must(onnx.Prune(whole, half, g.Outputs[0])), shapes)
+		g, err := onnx.Infer(must(onnx.Prune(whole, half, g.Outputs[0])), &onnx.InferOptions{Inputs: onnx.Fixed(shapes)})
 		if err != nil {
 			b.Fatal(err)
 		}

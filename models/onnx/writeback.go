@@ -13,47 +13,6 @@ import (
 // sorted returns the keys of a map in order.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// proto returns t's values as a stored tensor.
-func (t *Tensor) proto(name string) (*pb.TensorProto, error) {
-	elem := int32(t.Type)
-	p := &pb.TensorProto{Name: &name, Dims: t.Dims, DataType: &elem}
-	n := int(total(t.Dims))
-	if max(len(t.F32), len(t.I64), len(t.I32), len(t.Bool)) != n {
-		return nil, fmt.Errorf("its values are not known")
-	}
-	if isFloat(t.Type) {
-		p.RawData = floatBytes(t.Type, t.F32)
-		return p, nil
-	}
-	p.RawData = make([]byte, 0, int64(n)*storages[t.Type].bits/8)
-	add := func(v int64) {
-		switch storages[t.Type].bits {
-		case 8:
-			p.RawData = append(p.RawData, byte(v))
-		case 16:
-			p.RawData = binary.LittleEndian.AppendUint16(p.RawData, uint16(v))
-		case 32:
-			p.RawData = binary.LittleEndian.AppendUint32(p.RawData, uint32(v))
-		case 64:
-			p.RawData = binary.LittleEndian.AppendUint64(p.RawData, uint64(v))
-		}
-	}
-	for _, v := range t.I64 {
-		add(v)
-	}
-	for _, v := range t.I32 {
-		add(int64(v))
-	}
-	for _, v := range t.Bool {
-		b := int64(0)
-		if v {
-			b = 1
-		}
-		add(b)
-	}
-	return p, nil
-}
-
 // floatBytes returns values as raw_data of a float type, rounded to the nearest,
 // of two as near to the even one.
 func floatBytes(elem pb.TensorProto_DataType, values []float32) []byte {

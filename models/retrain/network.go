@@ -34,7 +34,7 @@ type weight struct {
 // build makes the program for n samples of a number of tokens, in blocks or,
 // with block 0, in the plain layout.
 func (net *Network) build(n, tokens, classes int, block int64) (*grad.Program, *onnx.Graph, error) {
-	g, err := onnx.Fold(net.Model, net.Shapes(n, tokens))
+	g, err := onnx.Infer(net.Model, &onnx.InferOptions{Inputs: onnx.Fixed(net.Shapes(n, tokens)), Values: true})
 	if err != nil {
 		return nil, nil, fmt.Errorf("retrain: backbone: %w", err)
 	}

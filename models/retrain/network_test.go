@@ -96,7 +96,7 @@ func TestLayersAreThoseOfTheFirstReader(t *testing.T) {
 	m.Graph.Node[3].Input[1] = "negative"           // h1
 	m.Graph.Node[5].Input[1] = "net.layer.1.weight" // features
 	*m.Graph.Node[5].Name = "net.layer.2.product"
-	g, err := onnx.Fold(m, map[string][]int64{"x": {2, toyInputs}})
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(map[string][]int64{"x": {2, toyInputs}}), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func newPeer(j *job) (*peer, error) {
 		}
 		shapes[name] = append([]int64{s[0] / int64(j.Replicas)}, s[1:]...)
 	}
-	g, err := onnx.Fold(m, shapes)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(shapes), Values: true})
 	if err != nil {
 		return nil, err
 	}

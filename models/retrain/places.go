@@ -20,7 +20,7 @@ type Places struct {
 	ends  []int          // of cuts, those at which layers end
 	all   int64          // parameters
 
-	shapes  map[string][]onnx.Dim
+	graph   *onnx.Graph
 	pooling string // of the features, as grad has it
 	mask    string // the input that says which tokens are there; "" if there is none
 }
@@ -63,14 +63,14 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 			return nil, p.failed("", PlaceNoMask, nil)
 		}
 	}
-	g, shapes, err := onnx.OutlineOpen(p.model, spec.InputDims())
+	g, err := onnx.Infer(p.model, &onnx.InferOptions{Inputs: spec.InputDims()})
 	if err == nil {
 		p.cuts, err = onnx.Cuts(g, tap.Output)
 	}
 	if err != nil {
 		return nil, p.failed("", PlaceUnknowable, err)
 	}
-	p.shapes = shapes
+	p.graph = g
 	p.all = onnx.Parameters(g, tap.Output)
 	p.findEnds()
 	return p, nil
@@ -179,7 +179,7 @@ func (p *Places) find(name string) (*Place, error) {
 // at is the place of a cut.
 func (p *Places) at(name string, c onnx.Cut) *Place {
 	one := &Place{Name: name, Cut: c.Tensor, Parameters: c.Parameters, Shape: []int64{-1}}
-	for _, d := range p.shapes[c.Tensor][1:] {
+	for _, d := range p.graph.Dims(c.Tensor)[1:] {
 		one.Shape = append(one.Shape, d.Size)
 	}
 	return one
@@ -193,7 +193,7 @@ func (p *Places) notACut(name string) error {
 	if name == p.spec.Taps[0].Output {
 		return p.failed(name, PlaceFeatures, nil)
 	}
-	if _, known := p.shapes[name]; !known {
+	if p.graph.Dims(name) == nil {
 		return p.failed(name, PlaceUnknown, nil)
 	}
 	made := map[string]int{} // the number of the node that makes a tensor

@@ -39,7 +39,7 @@ func TestBuffersStayFrozen(t *testing.T) {
 				},
 			},
 		}
-		g, err := onnx.Fold(m, nil)
+		g, err := onnx.Infer(m, &onnx.InferOptions{Values: true})
 		if err != nil {
 			t.Fatal(err)
 		}

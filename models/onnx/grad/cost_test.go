@@ -91,7 +91,7 @@ func (c stack) graph(t testing.TB) *onnx.Graph {
 	}
 	g.Node = append(g.Node, onnx.Node("GlobalAveragePool", []string{y}, []string{"features"}))
 	m := &pb.ModelProto{IrVersion: new(int64(8)), Graph: g, OpsetImport: []*pb.OperatorSetIdProto{{Domain: new(""), Version: new(int64(17))}}}
-	folded, err := onnx.Fold(m, map[string][]int64{"x": {c.n, C, c.side, c.side}})
+	folded, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(map[string][]int64{"x": {c.n, C, c.side, c.side}}), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@
 //
 // A step, with a runtime that takes slices:
 //
-//	g, err := onnx.Fold(model, map[string][]int64{"pixel_values": {16, 3, 224, 224}})
+//	shapes := map[string][]int64{"pixel_values": {16, 3, 224, 224}}
+//	g, err := onnx.Infer(model, &onnx.InferOptions{Inputs: onnx.Fixed(shapes), Values: true})
 //	p, err := grad.Build(g, &grad.Options{Cut: "Add_6", Classes: 9})
 //	data, err := onnx.Encode(p.Step)
 //	s, err := library.NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()})

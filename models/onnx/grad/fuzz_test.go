@@ -82,7 +82,7 @@ func FuzzBuild(f *testing.F) {
 				shapes[in.GetName()] = []int64{2, 3, 32, 32}
 			}
 		}
-		g, err := onnx.Fold(m, shapes)
+		g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(shapes), Values: true})
 		if err != nil {
 			return
 		}

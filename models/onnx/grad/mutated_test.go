@@ -53,7 +53,7 @@ func TestMutatedModelsRun(t *testing.T) {
 					shapes[in.GetName()] = []int64{2, 3, 32, 32}
 				}
 			}
-			g, err := onnx.Fold(m, shapes)
+			g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(shapes), Values: true})
 			if err != nil {
 				continue
 			}

@@ -68,7 +68,7 @@ func folded(t testing.TB, path string, shapes map[string][]int64) *onnx.Graph {
 			dims[i].Value = &pb.TensorShapeProto_Dimension_DimValue{DimValue: d}
 		}
 	}
-	g, err := onnx.Fold(m, shapes)
+	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: onnx.Fixed(shapes), Values: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -73,7 +74,7 @@ func Tail(g *Graph, cut string) (*Graph, error) {
 }
 
 // Model returns g as a model of an IR version. Constants become initialisers;
-// those without values, as Outline leaves them, are an error.
+// those without values, as Infer leaves them unless they are asked for, are an error.
 func (g *Graph) Model(irVersion int64) (*pb.ModelProto, error) {
 	m := &pb.ModelProto{IrVersion: &irVersion, Graph: &pb.GraphProto{Name: proto.String("graph"), Node: g.Nodes}}
 	m.OpsetImport = []*pb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(g.Opset)}}
@@ -101,4 +102,45 @@ func (g *Graph) Model(irVersion int64) (*pb.ModelProto, error) {
 		m.Graph.Initializer = append(m.Graph.Initializer, t)
 	}
 	return m, nil
+}
+
+// proto returns t's values as a stored tensor.
+func (t *Tensor) proto(name string) (*pb.TensorProto, error) {
+	elem := int32(t.Type)
+	p := &pb.TensorProto{Name: &name, Dims: t.Dims, DataType: &elem}
+	n := int(total(t.Dims))
+	if max(len(t.F32), len(t.I64), len(t.I32), len(t.Bool)) != n {
+		return nil, fmt.Errorf("its values are not known")
+	}
+	if isFloat(t.Type) {
+		p.RawData = floatBytes(t.Type, t.F32)
+		return p, nil
+	}
+	p.RawData = make([]byte, 0, int64(n)*storages[t.Type].bits/8)
+	add := func(v int64) {
+		switch storages[t.Type].bits {
+		case 8:
+			p.RawData = append(p.RawData, byte(v))
+		case 16:
+			p.RawData = binary.LittleEndian.AppendUint16(p.RawData, uint16(v))
+		case 32:
+			p.RawData = binary.LittleEndian.AppendUint32(p.RawData, uint32(v))
+		case 64:
+			p.RawData = binary.LittleEndian.AppendUint64(p.RawData, uint64(v))
+		}
+	}
+	for _, v := range t.I64 {
+		add(v)
+	}
+	for _, v := range t.I32 {
+		add(int64(v))
+	}
+	for _, v := range t.Bool {
+		b := int64(0)
+		if v {
+			b = 1
+		}
+		add(b)
+	}
+	return p, nil
 }
