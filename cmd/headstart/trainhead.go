@@ -99,7 +99,7 @@ func trainHeadCommand(e *env) *command {
 		exits:   []int{exitCorrupt},
 		minArgs: 1, maxArgs: -1,
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "head", Category: fit, Value: "softmax", Usage: "the `TYPE` of head: auto, softmax, ncm (nearest class mean)"},
+			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: "the `TYPE` of head: " + kindList()},
 			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "strength `λ` of λ/2·‖W‖² beside the mean loss, or auto; scikit-learn's C is 1/(λN)"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 for --l2 auto"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
@@ -165,7 +165,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		name    string
 		choices []string
 	}{
-		{"head", []string{"auto", "softmax", "ncm"}},
+		{"head", slices.Concat([]string{"auto"}, kindNames())},
 		{"metric", []string{"accuracy", "macro-f1", "log-loss"}},
 		{"by", []string{"auto", "group", "none"}},
 		{"standardize", []string{"true", "false"}},
@@ -216,6 +216,27 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		return nil, usagef("--root says where --report and --tail find the samples; there is neither")
 	}
 	return o, nil
+}
+
+// kindNames lists the names of the kinds of heads.
+func kindNames() []string {
+	var names []string
+	for _, k := range head.Kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// kindList lists what --head takes, with what the names stand for.
+func kindList() string {
+	list := []string{"auto"}
+	for _, k := range head.Kinds {
+		if k.About != "" {
+			k.Name += " (" + k.About + ")"
+		}
+		list = append(list, k.Name)
+	}
+	return strings.Join(list, ", ")
 }
 
 // parseSplit reads train=0.6,validation=0.2,test=0.2; a part that is left out

@@ -2,9 +2,11 @@ package experiment
 
 import (
 	"context"
-	"github.com/headstart-ml/headstart/head/measure"
 	"slices"
 	"testing"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // TestSoftmaxGolden compares fits with scikit-learn's at its optimum, and the metrics of held-out rows.
@@ -90,7 +92,7 @@ func TestObjectiveGolden(t *testing.T) {
 
 func TestNearestCentroidGolden(t *testing.T) {
 	d, g := small(t)
-	r := train(t, d, &Settings{Kind: "ncm", Calibrate: "none"})
+	r := train(t, d, &Settings{Kind: head.Kinds[1].Name, Calibrate: "none"})
 	x := d.Rows.(*dense)
 	c := len(r.Classes)
 	z := make([]float64, c)

@@ -226,7 +226,7 @@ func (t *trainer) open(ctx context.Context) error {
 	if t.covariance() && t.result.Dim > fit.MaxFeatures {
 		return &FeaturesError{D: t.result.Dim}
 	}
-	o := &fit.Options{
+	o := &fit.Settings{
 		NoStandardize: t.NoStandardize, Normalize: t.L2Normalize, Tolerance: t.Tolerance, Threads: t.Threads, Memory: t.Memory, Name: t.data.id,
 		Fitted: func(n int) { t.progress.add(n) },
 	}

@@ -22,8 +22,8 @@ const (
 // bounds the covariance, D×D float64, to 2 GiB.
 const MaxFeatures = 1 << 14
 
-// Options says how rows are taken and fitted. nil means the defaults.
-type Options struct {
+// Settings says how rows are taken and fitted. nil means the defaults.
+type Settings struct {
 	Weights Weights
 	// NoStandardize leaves the features as they are. The default subtracts each
 	// feature's mean and divides by its population standard deviation on the rows of
@@ -56,7 +56,7 @@ type Bench struct {
 	labels    []int // class of each row
 	classes   int
 	weights   *Weights
-	o         Options
+	o         Settings
 	tolerance float64
 	threads   int
 
@@ -94,9 +94,9 @@ type Part struct {
 //
 // Errors: lengths that do not fit, labels out of range, weights that cannot be
 // scaled (a *WeightError); and what Rows.BlockTo or ctx return.
-func NewBench(ctx context.Context, x head.Rows, used []int, labels []int, classes int, o *Options) (*Bench, error) {
+func NewBench(ctx context.Context, x head.Rows, used []int, labels []int, classes int, o *Settings) (*Bench, error) {
 	if o == nil {
-		o = &Options{}
+		o = &Settings{}
 	}
 	if used == nil {
 		used = span(0, x.N())

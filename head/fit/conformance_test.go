@@ -89,7 +89,7 @@ func TestConformance(t *testing.T) {
 
 func batches(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
-	m := fitted(t, e, x.bench(t, 60, &Options{}), first)[0].Model()
+	m := fitted(t, e, x.bench(t, 60, &Settings{}), first)[0].Model()
 	if err := m.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func batches(t *testing.T, e *Entry) {
 
 func agreement(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
-	f := fitted(t, e, x.bench(t, 60, &Options{}), first)[0]
+	f := fitted(t, e, x.bench(t, 60, &Settings{}), first)[0]
 	z := make([]float64, 90*3)
 	if err := f.ScoresTo(context.Background(), z, span(0, 90)); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func agreement(t *testing.T, e *Entry) {
 }
 
 func repetition(t *testing.T, e *Entry) {
-	o := &Options{Tolerance: 1e-9}
+	o := &Settings{Tolerance: 1e-9}
 	x := blobs(60, 5, 3, 2, 3)
 	twice := &data{dense: &dense{d: 5}, classes: 3}
 	for i := range 60 {
@@ -145,7 +145,7 @@ func repetition(t *testing.T, e *Entry) {
 func threads(t *testing.T, e *Entry) {
 	x := blobs(3000, 20, 4, 2, 5)
 	var want []*Fitted
-	for _, o := range []*Options{{Threads: 1}, {Threads: 2}, {Threads: 7}, {Threads: 3, Memory: 1}} {
+	for _, o := range []*Settings{{Threads: 1}, {Threads: 2}, {Threads: 7}, {Threads: 3, Memory: 1}} {
 		b := x.bench(t, 2000, o)
 		have := fitted(t, e, b, first, Part{Name: "both", Cells: []int{0, 1}})
 		if want == nil {
@@ -161,7 +161,7 @@ func threads(t *testing.T, e *Entry) {
 
 func forgetting(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
-	b := x.bench(t, 50, &Options{})
+	b := x.bench(t, 50, &Settings{})
 	want := fitted(t, e, b, first)[0].Model()
 	if other := fitted(t, e, b, Part{Name: "second", Cells: []int{1}})[0].Model(); reflect.DeepEqual(other, want) {
 		t.Error("other rows give the same model")
@@ -195,7 +195,7 @@ func poison(t *testing.T, e *Entry) {
 			for i := 60; i < 90; i++ {
 				cell[i] = -1
 			}
-			b, err := NewBench(context.Background(), x.dense, nil, x.labels, 3, &Options{Memory: memory})
+			b, err := NewBench(context.Background(), x.dense, nil, x.labels, 3, &Settings{Memory: memory})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +237,7 @@ func poison(t *testing.T, e *Entry) {
 func poisonBeside(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
 	both := Part{Name: "both", Cells: []int{0, 1}}
-	o := &Options{Tolerance: 1e-8}
+	o := &Settings{Tolerance: 1e-8}
 	want := fitted(t, e, x.bench(t, 60, o), first, both)[0]
 	scores := x.scores(want.Model())[:60*3]
 	for j := range 7 {
@@ -253,7 +253,7 @@ func notNumbers(t *testing.T, e *Entry) {
 	x := blobs(30, 4, 3, 3, 1)
 	x.row(7)[2] = float32(math.NaN())
 	for _, memory := range []int64{0, 1} {
-		b := x.bench(t, 20, &Options{Memory: memory, Name: func(i int) string { return fmt.Sprint("row ", i) }})
+		b := x.bench(t, 20, &Settings{Memory: memory, Name: func(i int) string { return fmt.Sprint("row ", i) }})
 		_, all := e.Path(Grid{})
 		_, err := e.One(all[0]).Begin(context.Background(), b, []Part{first})
 		if !errors.Is(err, head.ErrNotFinite) || err.Error() != "head: features: row row 7: feature 2: not a finite number; leave the row out or extract it again" {
@@ -272,7 +272,7 @@ func absentClass(t *testing.T, e *Entry) {
 			x.labels[i] = 2
 		}
 	}
-	f := fitted(t, e, x.bench(t, 60, &Options{}), first)[0]
+	f := fitted(t, e, x.bench(t, 60, &Settings{}), first)[0]
 	if !slices.Equal(f.Classes, []int{0, 2}) {
 		t.Fatalf("classes %v", f.Classes)
 	}
@@ -296,7 +296,7 @@ func oneClass(t *testing.T, e *Entry) {
 		x.labels[i] = 1
 	}
 	_, all := e.Path(Grid{})
-	_, err := e.One(all[0]).Begin(context.Background(), x.bench(t, 20, &Options{}), []Part{first})
+	_, err := e.One(all[0]).Begin(context.Background(), x.bench(t, 20, &Settings{}), []Part{first})
 	var bad *ClassesError
 	if !errors.As(err, &bad) || *bad != (ClassesError{"first", 1}) {
 		t.Errorf("error %v", err)
@@ -304,7 +304,7 @@ func oneClass(t *testing.T, e *Entry) {
 }
 
 func cancelled(t *testing.T, e *Entry) {
-	b := blobs(90, 7, 3, 3, 1).bench(t, 60, &Options{})
+	b := blobs(90, 7, 3, 3, 1).bench(t, 60, &Settings{})
 	_, all := e.Path(Grid{})
 	path, err := e.One(all[0]).Begin(context.Background(), b, []Part{first})
 	if err != nil {
@@ -359,7 +359,7 @@ func (x *data) golden(t *testing.T, e *Entry, c Candidate) *Fitted {
 	for i := 2; i < len(cell); i += 3 {
 		cell[i] = 1
 	}
-	b, err := NewBench(context.Background(), x.dense, nil, x.labels, x.classes, &Options{Tolerance: 1e-10})
+	b, err := NewBench(context.Background(), x.dense, nil, x.labels, x.classes, &Settings{Tolerance: 1e-10})
 	if err != nil {
 		t.Fatal(err)
 	}

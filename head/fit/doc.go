@@ -40,9 +40,9 @@
 //
 // # Determinism
 //
-// The same rows and options give the same bits on one architecture: rows are cut
+// The same rows and settings give the same bits on one architecture: rows are cut
 // into lanes whose number depends on nothing but the number of rows, lanes are
-// added up in their order, and Options.Threads only says how many of them run at a
+// added up in their order, and Settings.Threads only says how many of them run at a
 // time. Between architectures, a fused multiply-add may change last bits of sums;
 // fits then differ by less than their tolerance.
 package fit

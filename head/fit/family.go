@@ -46,7 +46,7 @@ type Entry struct {
 	// candidates.
 	Path func(g Grid) (Family, []Candidate)
 	// One returns the family of a single candidate, which is fitted to
-	// Options.Tolerance.
+	// Settings.Tolerance.
 	One func(c Candidate) Family
 }
 

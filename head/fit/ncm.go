@@ -17,8 +17,8 @@ type NCM struct{}
 var _ Family = NCM{}
 
 // Fit fits a head to rows x (n×D) of the classes y (n). nil means the default
-// options. Errors are those of Softmax.Fit.
-func (m NCM) Fit(ctx context.Context, x head.Rows, y []string, o *Options) (*head.Head, error) {
+// settings. Errors are those of Softmax.Fit.
+func (m NCM) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
 	return alone(ctx, "ncm", m, false, x, y, o)
 }
 

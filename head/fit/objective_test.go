@@ -38,7 +38,7 @@ func blobs(n, d, c int, far float64, seed uint64) *data {
 }
 
 // bench deals the rows of x into two cells, those from at on into the second one.
-func (x *data) bench(t *testing.T, at int, o *Options) *Bench {
+func (x *data) bench(t *testing.T, at int, o *Settings) *Bench {
 	t.Helper()
 	own := *o
 	own.Weights.Rows = x.weights
@@ -64,7 +64,7 @@ func TestGradient(t *testing.T) {
 	for i := range n {
 		data.weights = append(data.weights, 0.5+float64(i%3))
 	}
-	p, err := data.bench(t, n-9, &Options{}).problem(&Part{Cells: []int{0}})
+	p, err := data.bench(t, n-9, &Settings{}).problem(&Part{Cells: []int{0}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestLanes(t *testing.T) {
 	var first []float64
 	for _, memory := range []int64{1 << 30, 1} {
 		for _, threads := range []int{1, 2, 5} {
-			b := data.bench(t, 3, &Options{Memory: memory})
+			b := data.bench(t, 3, &Settings{Memory: memory})
 			if (b.x.held == nil) != (memory == 1) {
 				t.Fatal("rows are held in memory, or not, against what was asked for")
 			}
@@ -147,7 +147,7 @@ func TestLanes(t *testing.T) {
 func TestWhitening(t *testing.T) {
 	const n, d, c = 80, 150, 2
 	ctx := context.Background()
-	cov := blobs(n, d, c, 2, 9).bench(t, n, &Options{}).cov
+	cov := blobs(n, d, c, 2, 9).bench(t, n, &Settings{}).cov
 	for i := range d {
 		near(t, "variance of a standardised feature", cov.upper[i*d+i], 1, 1e-6)
 	}

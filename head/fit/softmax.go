@@ -29,12 +29,12 @@ type Softmax struct {
 }
 
 // Fit fits a head to rows x (n×D) of the classes y (n), byte for byte. nil means the
-// default options. The head is not calibrated; how the fit went is in Head.Fit.
+// default settings. The head is not calibrated; how the fit went is in Head.Fit.
 //
 // Errors: what NewBench refuses; rows that are not finite (head.ErrNotFinite), more
 // than MaxFeatures features (a *FeaturesError), fewer than two classes with rows (a
 // *ClassesError), and an L2 that is not positive.
-func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Options) (*head.Head, error) {
+func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
 	lambda := s.L2
 	if lambda == 0 {
 		lambda = 1 / float64(max(len(y), 1))
@@ -57,7 +57,7 @@ func lambdas(n int) []float64 {
 // softmaxPath is the family of softmax heads with one λ after another.
 type softmaxPath struct {
 	lambdas []float64
-	exact   bool // the last fit goes on to Options.Tolerance
+	exact   bool // the last fit goes on to Settings.Tolerance
 }
 
 var _ Family = softmaxPath{}
@@ -187,7 +187,7 @@ func (p *lambdaPath) uniform() float64 {
 func (p *lambdaPath) Fitted(part int) *Fitted { return p.fits[part].fitted(p.solutions[part]) }
 
 // alone fits one candidate to all rows.
-func alone(ctx context.Context, kind string, f Family, covariance bool, x head.Rows, y []string, o *Options) (*head.Head, error) {
+func alone(ctx context.Context, kind string, f Family, covariance bool, x head.Rows, y []string, o *Settings) (*head.Head, error) {
 	classes := slices.Compact(slices.Sorted(slices.Values(y)))
 	labels := make([]int, len(y))
 	for i, label := range y {

@@ -18,9 +18,9 @@ func TestAlone(t *testing.T) {
 		y[i] = []string{"cat", "ant", "bee"}[k]
 	}
 	ctx := context.Background()
-	for kind, one := range map[string]func(o *Options) (*head.Head, error){
-		"softmax": func(o *Options) (*head.Head, error) { return (&Softmax{L2: 0.01}).Fit(ctx, x.dense, y, o) },
-		"ncm":     func(o *Options) (*head.Head, error) { return NCM{}.Fit(ctx, x.dense, y, o) },
+	for kind, one := range map[string]func(o *Settings) (*head.Head, error){
+		"softmax": func(o *Settings) (*head.Head, error) { return (&Softmax{L2: 0.01}).Fit(ctx, x.dense, y, o) },
+		"ncm":     func(o *Settings) (*head.Head, error) { return NCM{}.Fit(ctx, x.dense, y, o) },
 	} {
 		h, err := one(nil)
 		if err != nil {
@@ -73,8 +73,8 @@ func TestAloneErrors(t *testing.T) {
 			_, err := (&Softmax{}).Fit(ctx, x.dense, []string{"a", "a", "a", "a", "a", "a"}, nil)
 			return err
 		},
-		"tolerance 2 is not between": func() error { _, err := (&Softmax{}).Fit(ctx, x.dense, y, &Options{Tolerance: 2}); return err },
-		"neither may be negative":    func() error { _, err := NCM{}.Fit(ctx, x.dense, y, &Options{Threads: -1}); return err },
+		"tolerance 2 is not between": func() error { _, err := (&Softmax{}).Fit(ctx, x.dense, y, &Settings{Tolerance: 2}); return err },
+		"neither may be negative":    func() error { _, err := NCM{}.Fit(ctx, x.dense, y, &Settings{Threads: -1}); return err },
 	} {
 		if err := one(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

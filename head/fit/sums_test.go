@@ -98,7 +98,7 @@ func TestOnePass(t *testing.T) {
 	}
 	for _, memory := range []int64{0, 1} {
 		x := blobs(n, 6, 3, 2, 4)
-		b, err := NewBench(ctx, x.dense, nil, x.labels, 3, &Options{Memory: memory})
+		b, err := NewBench(ctx, x.dense, nil, x.labels, 3, &Settings{Memory: memory})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestCellsOfFolds(t *testing.T) {
 	const n = 500
 	x := blobs(n, 6, 3, 2, 4)
 	deals, parts := fiveByFive(n)
-	b := x.bench(t, n, &Options{})
+	b := x.bench(t, n, &Settings{})
 	if err := b.Deal(context.Background(), deals, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestCellsOfFolds(t *testing.T) {
 }
 
 func TestDealErrors(t *testing.T) {
-	b := blobs(10, 3, 2, 1, 1).bench(t, 10, &Options{})
+	b := blobs(10, 3, 2, 1, 1).bench(t, 10, &Settings{})
 	for name, deal := range map[string]Deal{
 		"rows": {Cell: make([]int, 9), Cells: 1}, "cells": {Cell: []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 2}, Cells: 2}, "below": {Cell: []int{-2, 0, 0, 0, 0, 0, 0, 0, 0, 0}, Cells: 1},
 	} {

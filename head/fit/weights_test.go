@@ -21,7 +21,7 @@ func TestWeightsOfAnySize(t *testing.T) {
 	}
 	var want head.Model
 	for _, size := range []float64{1, 0x1p-1060, 0x1p-1074, 0x1p1000, 0x1p1021, 0x1p40} {
-		o := &Options{}
+		o := &Settings{}
 		for i := range 60 {
 			o.Weights.Rows = append(o.Weights.Rows, size*float64(1+i%2))
 		}
@@ -69,7 +69,7 @@ func TestWeightsThatCannotBeScaled(t *testing.T) {
 	}
 	x := blobs(6, 3, 2, 1, 1)
 	for _, w := range []Weights{{Rows: []float64{1}}, {Classes: []float64{1}}, {Classes: []float64{1, 1}, Balanced: true}, {Rows: []float64{1, 1, 1, 1, 1, -1}}, {Classes: []float64{0, 1}}} {
-		if _, err := NewBench(context.Background(), x.dense, nil, x.labels, 2, &Options{Weights: w}); err == nil {
+		if _, err := NewBench(context.Background(), x.dense, nil, x.labels, 2, &Settings{Weights: w}); err == nil {
 			t.Errorf("%+v is taken", w)
 		}
 	}
