@@ -170,14 +170,15 @@ func TestLateFlags(t *testing.T) {
 func TestOtherPreprocessingIsNamed(t *testing.T) {
 	p := newPlace(t)
 	p.table("emoji.csv", "image,name,label,group", p.samples(0, 8, "food-and-drink", "symbols"))
-	p.do(t, "extract --image image --root "+p.emoji+" --alpha white --out white.features emoji.csv")
-	p.do(t, "extract --image image --root "+p.emoji+" --out drop.features emoji.csv")
+	p.small("vit")
+	p.do(t, "extract --backbone vit --image image --root "+p.emoji+" --alpha white --out white.features emoji.csv")
+	p.do(t, "extract --backbone vit --image image --root "+p.emoji+" --out drop.features emoji.csv")
 	p.do(t, "train-head --l2 0.1 --by none --cv 2 white.features")
 	for _, command := range []string{"predict", "evaluate"} {
 		p.fails(t, command+" white.head.onnx drop.features", exitFailed, "prep.alpha is drop, where white is needed")
 	}
 	p.fails(t, "predict white.head.onnx --alpha drop --image image emoji.csv", exitUsage, "--alpha drop", "white")
-	p.fails(t, "extract --image image --root "+p.emoji+" --out white.features emoji.csv", exitFailed, "prep.alpha", "--out")
+	p.fails(t, "extract --backbone vit --image image --root "+p.emoji+" --out white.features emoji.csv", exitFailed, "prep.alpha", "--out")
 }
 
 // manyTexts writes a table that takes a while to extract.

@@ -49,11 +49,13 @@ func TestCacheVerifyOfFeatureSets(t *testing.T) {
 	p := newPlace(t)
 	samples := p.samples(0, 20, "food-and-drink")
 	p.table("emoji.csv", "image,name,label,group", samples)
-	p.do(t, "extract --text name --out names.features emoji.csv")
+	p.small("distilbert")
+	p.small("vit")
+	p.do(t, "extract --backbone distilbert --text name --out names.features emoji.csv")
 	for _, s := range samples[:12] {
 		p.put("photos/"+filepath.Base(s[0]), p.read(filepath.Join(p.emoji, s[0])))
 	}
-	p.do(t, "extract --alpha white photos")
+	p.do(t, "extract --backbone vit --alpha white photos")
 	sound := map[string]float64{"recomputed": 0, "unreadable": 0, "missing": 0}
 
 	p.one(t, "cache verify").wantNumbers(t, sound)
@@ -90,7 +92,7 @@ func TestCacheVerifyOfFeatureSets(t *testing.T) {
 	t.Run("rows that the cache lacks", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "cache")
 		p.forge("names.features", dir, 4)
-		p.fails(t, "cache verify names.features --cache "+dir, exitFailed, "lacks 4 of 20 rows", "headstart extract --backbone all-minilm-l6-v2")
+		p.fails(t, "cache verify names.features --cache "+dir, exitFailed, "lacks 4 of 20 rows", "headstart extract --backbone distilbert")
 		code, stdout, _ := p.try(t, "cache verify names.features --json --cache "+dir)
 		got := objects(t, stdout)[0]
 		got.wantNumbers(t, map[string]float64{"missing": 4, "recomputed": 0})
@@ -127,7 +129,7 @@ func TestCacheVerifyOfFeatureSets(t *testing.T) {
 
 	t.Run("a damaged row", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "cache")
-		p.do(t, "extract --text name --out damaged.features emoji.csv --cache "+dir)
+		p.do(t, "extract --backbone distilbert --text name --out damaged.features emoji.csv --cache "+dir)
 		segments, err := filepath.Glob(dir + "/spaces/*/seg/*")
 		if err != nil || len(segments) != 1 {
 			t.Fatal(segments, err)

@@ -60,21 +60,17 @@ func tailOf(t *testing.T, from, to, model, cut, features, pooling, mask string) 
 
 // A head and its backbone become one model, which computes what both do, with layers that were trained and without.
 func TestExport(t *testing.T) {
-	folders, err := filepath.Abs("testdata/backbones")
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := newPlace(t)
 	samples := p.samples(0, 8, "symbols", "food-and-drink")
 	p.table("emoji.csv", "image,name,label,group", samples)
 	builtin := filepath.Join(filepath.Dir(filepath.Dir(p.emoji)), "models/builtin")
-	const layer4 = "/m/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0"
+	const cut = "layer_norm_4"
 	// Built-in backbones, and small ones of testdata for all that is the same
 	// whatever the backbone is.
 	names := "extract --text name emoji.csv --out "
-	small := "extract --text name --backbone " + filepath.Join(folders, "distilbert") + " emoji.csv --out "
+	small := "extract --text name --backbone " + filepath.Join(p.backbones, "distilbert") + " emoji.csv --out "
 	images := "extract --image image --alpha white --root " + p.emoji + " emoji.csv --out "
-	maps := "extract --image image --alpha white --backbone " + filepath.Join(folders, "resnet") + " --root " + p.emoji + " emoji.csv --out "
+	maps := "extract --image image --alpha white --backbone " + filepath.Join(p.backbones, "resnet") + " --root " + p.emoji + " emoji.csv --out "
 	const fast = " --by none --l2 0.1 --cv 2"
 	for _, c := range []struct{ name, extract, train string }{
 		{"names", names + "names.features", fast},
@@ -83,6 +79,7 @@ func TestExport(t *testing.T) {
 		{"half", maps + "half.features --dtype f16 --tap /encoder/stages.1/layers.1/activation/Relu_output_0:gem", fast},
 		{"last", small + "last.features --tap layer_norm_2:last", fast},
 		{"most", small + "most.features --tap layer_norm_2:max", fast},
+		{"mean", small + "mean.features --tap last_hidden_state:mean", fast},
 		{"whole", maps + "whole.features", fast},
 	} {
 		if c.extract != "" {
@@ -92,13 +89,13 @@ func TestExport(t *testing.T) {
 		p.do(t, "train-head --out "+c.name+".head.onnx"+c.train)
 	}
 	minilm := filepath.Join(builtin, "all-minilm-l6-v2/onnx/model.onnx")
-	tail := tailOf(t, "names.head.onnx", "tail.head.onnx", minilm, layer4, "last_hidden_state", "mean", "attention_mask")
-	tailOf(t, "whole.head.onnx", "all.head.onnx", filepath.Join(folders, "resnet/onnx/model.onnx"), "", "pooler_output", "", "")
+	tail := tailOf(t, "mean.head.onnx", "tail.head.onnx", filepath.Join(p.backbones, "distilbert/model.onnx"), cut, "last_hidden_state", "mean", "attention_mask")
+	tailOf(t, "whole.head.onnx", "all.head.onnx", filepath.Join(p.backbones, "resnet/onnx/model.onnx"), "", "pooler_output", "", "")
 
 	for _, c := range []struct {
 		name   string
 		inputs int
-	}{{"names", 3}, {"normalized", 2}, {"images", 1}, {"half", 1}, {"last", 2}, {"most", 2}, {"whole", 1}, {"tail", 3}, {"all", 1}} {
+	}{{"names", 3}, {"normalized", 2}, {"images", 1}, {"half", 1}, {"last", 2}, {"most", 2}, {"whole", 1}, {"mean", 2}, {"tail", 2}, {"all", 1}} {
 		name := c.name
 		out := p.one(t, "export "+name+".head.onnx --out "+name+"-model")
 		out.wantKeys(t, "export model samples max_difference")
@@ -189,7 +186,7 @@ func TestExport(t *testing.T) {
 
 	t.Run("inspect", func(t *testing.T) {
 		text := p.do(t, "inspect tail.head.onnx")
-		want := fmt.Sprintf("behind %s: 4 weights of the backbone, %s parameters", layer4, count(tail.Tail.Parameters()))
+		want := fmt.Sprintf("behind %s: 4 weights of the backbone, %s parameters", cut, count(tail.Tail.Parameters()))
 		if !strings.Contains(text, want) {
 			t.Errorf("%s\ndoes not say %q", text, want)
 		}
@@ -201,14 +198,14 @@ func TestExport(t *testing.T) {
 		}
 		o := p.one(t, "inspect tail.head.onnx")
 		o.wantNumbers(t, map[string]float64{"tail.parameters": float64(tail.Tail.Parameters())})
-		if cut, _ := o.at("tail.cut"); cut != layer4 {
-			t.Errorf("cut %v", cut)
+		if got, _ := o.at("tail.cut"); got != cut {
+			t.Errorf("cut %v", got)
 		}
 	})
 
 	t.Run("refused", func(t *testing.T) {
 		p.fails(t, "export names.head.onnx", exitUsage, "--out DIR is missing")
-		p.fails(t, "export names.head.onnx --out names-model", exitFailed, "names-model is there already and not empty")
+		p.fails(t, "export last.head.onnx --out last-model", exitFailed, "last-model is there already and not empty")
 		p.fails(t, "export names.head.onnx --out x --backbone efficientnet-lite0", exitUsage, "takes images")
 		p.fails(t, "export none.head.onnx --out x", exitFailed, "none.head.onnx")
 		p.fails(t, "export "+minilm+" --out x", exitFailed, "not a head file")
@@ -246,19 +243,13 @@ func TestExport(t *testing.T) {
 
 // A backbone with its weights in a file beside it stays one.
 func TestExportExternalData(t *testing.T) {
-	folder, err := filepath.Abs("testdata/backbones/distilbert")
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := newPlace(t)
-	if err := os.CopyFS("bert", os.DirFS(folder)); err != nil {
-		t.Fatal(err)
-	}
-	m, err := onnx.Decode(p.read("bert/model.onnx"))
+	p.small("distilbert")
+	m, err := onnx.Decode(p.read("distilbert/model.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights, err := os.Create("bert/model.onnx_data")
+	weights, err := os.Create("distilbert/model.onnx_data")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,9 +263,9 @@ func TestExportExternalData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.put("bert/model.onnx", data)
+	p.put("distilbert/model.onnx", data)
 	p.table("emoji.csv", "image,name,label,group", p.samples(0, 6, "symbols", "food-and-drink"))
-	p.do(t, "extract --text name --backbone bert --tap last_hidden_state:mean --out names.features emoji.csv")
+	p.do(t, "extract --text name --backbone distilbert --tap last_hidden_state:mean --out names.features emoji.csv")
 	p.do(t, "train-head --by none --l2 0.1 --cv 2 names.features")
 	out := p.one(t, "export names.head.onnx --out model")
 	if d := out.number(t, "max_difference"); !(d <= 1e-5) {
@@ -293,7 +284,7 @@ func TestExportExternalData(t *testing.T) {
 	}
 
 	// And with a tail.
-	if err := onnx.ReadExternal(m, "bert"); err != nil {
+	if err := onnx.ReadExternal(m, "distilbert"); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := onnx.Encode(m)

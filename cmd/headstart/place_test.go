@@ -14,8 +14,9 @@ import (
 // place is a working directory of its own with a cache of its own, where
 // commands run in this process.
 type place struct {
-	t     *testing.T
-	emoji string // the folder of the emoji set
+	t         *testing.T
+	emoji     string // the folder of the emoji set
+	backbones string // that of small backbones
 }
 
 // newPlace changes to an empty folder until the test ends.
@@ -29,12 +30,24 @@ func newPlace(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
+	backbones, err := filepath.Abs("testdata/backbones")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	t.Setenv("HEADSTART_RUNTIME", library)
 	t.Setenv("HEADSTART_CACHE", filepath.Join(t.TempDir(), "cache"))
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
 	t.Setenv("NO_COLOR", "")
-	return &place{t, emoji}
+	return &place{t, emoji, backbones}
+}
+
+// small copies a backbone of testdata/backbones to a folder of its name.
+func (p *place) small(name string) {
+	p.t.Helper()
+	if err := os.CopyFS(name, os.DirFS(filepath.Join(p.backbones, name))); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // put writes a file with its folders.

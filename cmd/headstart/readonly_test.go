@@ -126,7 +126,8 @@ func TestACacheThatCannotBeWrittenServes(t *testing.T) {
 	samples, later := p.samples(0, 20, classes...), p.samples(20, 3, classes...)
 	p.table("names.csv", "image,name,label,group", samples)
 	p.table("later.csv", "image,name,label,group", slices.Concat(later, samples[:5], later[:1]))
-	p.do(t, "extract --text name names.csv")
+	p.small("distilbert")
+	p.do(t, "extract --backbone distilbert --text name names.csv")
 	p.do(t, "train-head --l2 0.1 --calibrate none --by none names.features")
 	const predict = "predict names.head.onnx --text name later.csv"
 	store := os.Getenv("HEADSTART_CACHE")
@@ -182,15 +183,15 @@ func TestACacheThatCannotBeWrittenServes(t *testing.T) {
 		objects(t, got)[0].wantNumbers(t, map[string]float64{"rows": 40})
 		got, _ = s.do(t, "cache verify --full")
 		wantSays(t, got, "OK: 40 rows")
-		got, _ = s.do(t, "cache why --text name --json later.csv")
+		got, _ = s.do(t, "cache why --backbone distilbert --text name --json later.csv")
 		objects(t, got)[0].wantNumbers(t, map[string]float64{"samples": 11, "cached": 5})
 		s.do(t, "cache why names.features")
 	})
 
 	t.Run("extract", func(t *testing.T) {
 		for _, line := range []string{
-			"extract --quiet --text name --out out/later.features later.csv",
-			"extract --quiet --text name --out out/names.features names.csv", // all of it is cached
+			"extract --quiet --backbone distilbert --text name --out out/later.features later.csv",
+			"extract --quiet --backbone distilbert --text name --out out/names.features names.csv", // all of it is cached
 		} {
 			code, stdout, stderr := s.run(t, line)
 			if code != exitFailed || stdout != "" || strings.Count(stderr, "\n") != 1 {
@@ -201,7 +202,7 @@ func TestACacheThatCannotBeWrittenServes(t *testing.T) {
 		if left, err := filepath.Glob("out/*.features*"); err != nil || len(left) > 0 {
 			t.Errorf("it left %q, %v", left, err)
 		}
-		got, _ := s.do(t, "extract --dry-run --json --text name later.csv")
+		got, _ := s.do(t, "extract --dry-run --json --backbone distilbert --text name later.csv")
 		objects(t, got)[0].wantNumbers(t, map[string]float64{"cached": 5, "missing": 6})
 	})
 
@@ -212,7 +213,7 @@ func TestACacheThatCannotBeWrittenServes(t *testing.T) {
 		if strings.Count(stderr, note) != 1 || !strings.Contains(stderr, nowhere) {
 			t.Errorf("it says: %s", stderr)
 		}
-		code, _, stderr := s.run(t, "extract --quiet --text name --out out/later.features later.csv --cache "+nowhere)
+		code, _, stderr := s.run(t, "extract --quiet --backbone distilbert --text name --out out/later.features later.csv --cache "+nowhere)
 		if code != exitFailed || !strings.Contains(stderr, "the cache at "+nowhere+" cannot be written") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}

@@ -26,6 +26,8 @@ func (p *place) photos(n int) {
 
 func TestTheStatCacheChangesNothingButTime(t *testing.T) {
 	p := newPlace(t)
+	p.small("vit")
+	t.Setenv("HEADSTART_BACKBONE", "vit")
 	p.photos(6)
 	p.one(t, "extract photos").wantNumbers(t, map[string]float64{"computed": 6, "backbone_rows": 6})
 	features := p.read("photos.features")
