@@ -96,16 +96,29 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailed
 }
 
-// remedy says what to do about a failure of the machine.
-func remedy(errno syscall.Errno) string {
-	do := "see to the disk or the server that the samples are on (dmesg says more)"
+// remedy says what to do about a failure of the machine, "" if err is none.
+func remedy(err error) string {
+	errno, _ := errors.AsType[syscall.Errno](err)
+	_, sample := errors.AsType[*source.MachineError](err)
+	do := ""
 	switch errno {
 	case syscall.EMFILE, syscall.ENFILE:
 		do = "raise the limit of open files (ulimit -n 4096)"
+	case syscall.ENOSPC, syscall.EDQUOT:
+		do = "make room on that disk"
 	case syscall.ENOMEM, syscall.ENOBUFS:
 		do = "free memory, or take fewer --threads"
+	default:
+		if !sample {
+			return ""
+		}
+		do = "see to the disk or the server that the samples are on (dmesg says more)"
 	}
-	return do + ", then run the same again: what was computed is in the cache"
+	do += ", then run the same again"
+	if sample {
+		do += ": what was computed is in the cache"
+	}
+	return do
 }
 
 // advice says what to do about an error of a room that knows facts and no flags; ""
@@ -160,8 +173,8 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	case exitInterrupted:
 		text = "interrupted"
 	case exitFailed:
-		if m, ok := errors.AsType[*source.MachineError](err); ok {
-			text += "\n" + remedy(m.Errno)
+		if do := remedy(err); do != "" {
+			text += "\n" + do
 		}
 		if u, ok := errors.AsType[*source.UnsettledError](err); ok {
 			text += "; say " + settle(u)
