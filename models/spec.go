@@ -13,8 +13,8 @@ const (
 
 // Spec is a backbone's complete, validated description: its weights, its input
 // contract, the tap that is taken as features and how that tap is pooled. A
-// Spec has no silent defaults: folder.Resolve fills every field or fails and names
-// what it could not find.
+// Spec has no silent defaults: folder.Resolve fills every field or fails and
+// names what it could not find.
 type Spec struct {
 	Name     string // as the user gave it: a built-in name or a path
 	Modality Modality

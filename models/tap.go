@@ -16,6 +16,17 @@ const MaxDim = 1 << 20
 // maxTaps is how many taps a Spec may have.
 const maxTaps = 64
 
+// NoTensorError says that a backbone has no such tensor to tap.
+type NoTensorError struct {
+	Backbone string
+	Tap      string // as it was asked for
+	Tensor   string
+}
+
+func (e *NoTensorError) Error() string {
+	return fmt.Sprintf("models: %s: tap %s: no node makes a tensor %q", e.Backbone, e.Tap, e.Tensor)
+}
+
 // SetTaps gives s the taps that names name in place of its own: each
 // "TENSOR:POOLING", or "TENSOR" for the pooling that goes without saying: none
 // where the tensor has one vector a sample, gap over space, and over the tokens
@@ -24,7 +35,8 @@ const maxTaps = 64
 // ends after the last of them.
 //
 // A tensor that grows in another way than with the batch and, in its second
-// dimension, with the tokens cannot be tapped.
+// dimension, with the tokens cannot be tapped. One that is not there is a
+// *NoTensorError.
 func (s *Spec) SetTaps(names []string) error {
 	if len(names) == 0 || len(names) > maxTaps {
 		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
@@ -44,7 +56,7 @@ func (s *Spec) SetTaps(names []string) error {
 			}
 		}
 		if !made[tensor] {
-			return fmt.Errorf("models: %s: tap %s: no node makes a tensor %q; headstart inspect %s lists them", s.Name, name, tensor, s.Name)
+			return &NoTensorError{s.Name, name, tensor}
 		}
 		if !slices.Contains(outputs, tensor) {
 			outputs = append(outputs, tensor)
@@ -79,8 +91,8 @@ func (s *Spec) SetTaps(names []string) error {
 	return nil
 }
 
-// Outputs returns the tensors of the taps, each once, in the order in which they
-// come first: what the graph is asked for.
+// Outputs returns the tensors of the taps, each once, in the order in which
+// they come first: what the graph is asked for.
 func (s *Spec) Outputs() []string {
 	var outputs []string
 	for _, t := range s.Taps {

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -107,6 +108,10 @@ func TestSetTapsRefuses(t *testing.T) {
 	s := builtinSpec(t, "efficientnet-lite0")
 	if err := s.SetTaps([]string{"Clip_2", "Clip_2:gap"}); err == nil || !strings.Contains(err.Error(), "are the same") {
 		t.Errorf("twice: %v", err)
+	}
+	err := s.SetTaps([]string{"nosuch:gap"})
+	if e, ok := errors.AsType[*models.NoTensorError](err); !ok || *e != (models.NoTensorError{Backbone: "efficientnet-lite0", Tap: "nosuch:gap", Tensor: "nosuch"}) {
+		t.Errorf("no such tensor: %v", err)
 	}
 	if err := s.SetTaps(nil); err == nil {
 		t.Error("no tap is taken")

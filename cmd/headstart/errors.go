@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/models"
 )
 
 // The exit codes. They are part of the contract with scripts.
@@ -132,8 +133,14 @@ func advice(err error) string {
 		empty    *experiment.EmptyError
 		classes  *experiment.ClassesError
 		features *experiment.FeaturesError
+		unclear  *source.UnsettledError
+		tensor   *models.NoTensorError
 	)
 	switch {
+	case errors.As(err, &unclear):
+		return "say " + settle(unclear)
+	case errors.As(err, &tensor):
+		return "headstart inspect " + tensor.Backbone + " lists them"
 	case errors.As(err, &labels):
 		return "extract takes labels from a folder's names or with --label COLUMN"
 	case errors.As(err, &folds) && folds.Units < 2:
@@ -175,9 +182,6 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	case exitFailed:
 		if do := remedy(err); do != "" {
 			text += "\n" + do
-		}
-		if u, ok := errors.AsType[*source.UnsettledError](err); ok {
-			text += "; say " + settle(u)
 		}
 		if do := advice(err); do != "" {
 			text += "; " + do

@@ -36,8 +36,8 @@ type Header struct {
 }
 
 // Orientation returns the EXIF orientation: 1 for an image that is stored as it
-// is seen, which is so too where the file says nothing or nonsense, and up to 8.
-// From 5 on, width and height change places.
+// is seen, which is so too where the file says nothing or nonsense, and up to
+// 8. From 5 on, width and height change places.
 func (hd *Header) Orientation() int { return orientation(hd.Format.exif(hd.content)) }
 
 // ReadHeader recognises an image file and checks the limits. It allocates next

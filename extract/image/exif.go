@@ -82,8 +82,8 @@ func integer(value []byte, kind uint16, order binary.ByteOrder) uint32 {
 }
 
 // upright returns where the stored pixel (x, y) of a w×h image belongs in the
-// upright one, in pixels from its first: at base + x·dx + y·dy (EXIF 2.3, 4.6.4,
-// Orientation).
+// upright one, in pixels from its first: at base + x·dx + y·dy (EXIF 2.3,
+// 4.6.4, Orientation).
 func upright(orientation, w, h int) (base, dx, dy int) {
 	switch orientation {
 	case 2: // mirrored

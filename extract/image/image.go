@@ -10,7 +10,8 @@
 //
 // The order of the steps:
 //
-//	decode → turn by EXIF → RGB (alpha dropped or laid on a colour) → resize → centre crop → rescale, normalise
+//	decode → turn by EXIF → RGB (alpha dropped or laid on a colour) → resize
+//	→ centre crop → rescale, normalise
 //
 // Formats are recognised by content, never by name. PNG and JPEG are read; GIF,
 // WebP, BMP, TIFF, HEIC, AVIF and others are refused by name.

@@ -12,7 +12,8 @@ import (
 )
 
 // leastJPEG returns a lower bound of the size of a JPEG of w×h pixels: each
-// block of 8×8 luma samples has a code of at least one bit (ITU-T T.81, F.1.2.1).
+// block of 8×8 luma samples has a code of at least one bit (ITU-T T.81,
+// F.1.2.1).
 func leastJPEG(w, h int) int { return (w + 7) / 8 * ((h + 7) / 8) / 8 }
 
 // Markers (ITU-T T.81, B.1.1.3).
@@ -86,9 +87,9 @@ func hasAdobe(content []byte) bool {
 // How often the scans of a progressive JPEG may come to its blocks. A scan of a
 // few bytes can come to each block of the image, so a small file could hold a
 // core for minutes. Encoders come to a block 6 times, in 10 scans of a colour
-// image. Any file may do so blockVisits times and, besides, byteVisits times for
-// each of its bytes, as a photograph in many scans does; mostVisits in all are
-// 100 scans of each component of 64 MP, 4:2:0.
+// image. Any file may do so blockVisits times and, besides, byteVisits times
+// for each of its bytes, as a photograph in many scans does; mostVisits in all
+// are 100 scans of each component of 64 MP, 4:2:0.
 const (
 	blockVisits = 16
 	byteVisits  = 32

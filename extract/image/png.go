@@ -167,7 +167,8 @@ func expandGrey(dst, src []byte) {
 
 // expandGrey16 copies the 16-bit big-endian levels that stand at the begin of
 // every step bytes of src to the channels of dst: their high byte if they are
-// to be scaled, else clipped at 255 as Pillow's mode I;16 is when it becomes RGB.
+// to be scaled, else clipped at 255 as Pillow's mode I;16 is when it becomes
+// RGB.
 func (p *Preprocessor) expandGrey16(dst, src []byte, step int) {
 	for len(dst) >= 3 {
 		v, low := src[0], src[1]

@@ -44,8 +44,8 @@ func (p *Preprocessor) resized(w, h int) (int, int) {
 	return w, h
 }
 
-// fit resizes pic to w×h and crops that to dst, p.w·p.h·3 levels. It computes the rows and
-// columns of the crop alone.
+// fit resizes pic to w×h and crops that to dst, p.w·p.h·3 levels. It computes
+// the rows and columns of the crop alone.
 //
 // The arithmetic is that of Pillow's Resample.c: a horizontal pass, rounded to
 // 8 bits, then a vertical one; a pass that changes nothing is left out.

@@ -10,8 +10,8 @@ import (
 )
 
 // scans returns a progressive JPEG of w×h pixels and three components, not
-// subsampled, with one scan of DC coefficients a component and, besides, n of AC
-// coefficients, which say of all blocks that they are empty.
+// subsampled, with one scan of DC coefficients a component and, besides, n of
+// AC coefficients, which say of all blocks that they are empty.
 func scans(w, h, n int) []byte {
 	segment := func(b []byte, marker byte, data ...byte) []byte {
 		b = binary.BigEndian.AppendUint16(append(b, 0xff, marker), uint16(len(data)+2))
@@ -63,8 +63,8 @@ func TestManyScansAreRefused(t *testing.T) {
 	}
 }
 
-// What encoders write passes: the scans of jpegtran's and mozjpeg's scripts, many
-// scans of a small image, a hundred of a photograph of 64 MP.
+// What encoders write passes: the scans of jpegtran's and mozjpeg's scripts,
+// many scans of a small image, a hundred of a photograph of 64 MP.
 func TestUsualNumbersOfScansPass(t *testing.T) {
 	if v := countVisits(fixture(t, "progressive.jpg")); v.scans != 10 || v.all > 6*v.blocks {
 		t.Errorf("progressive.jpg: %+v", v)

@@ -28,9 +28,9 @@ func Thumbnail(content []byte, edge int) (small *image.NRGBA, err error) {
 	return turned(shrink(img, edge), hd.Orientation()), nil
 }
 
-// shrink scales src down to edge pixels on its longer side, each the mean of the
-// pixels of src whose centres lie in it. An image that is not longer stays as it
-// is.
+// shrink scales src down to edge pixels on its longer side, each the mean of
+// the pixels of src whose centres lie in it. An image that is not longer stays
+// as it is.
 func shrink(src image.Image, edge int) *image.NRGBA {
 	b := src.Bounds()
 	w, h := b.Dx(), b.Dy()

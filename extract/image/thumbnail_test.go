@@ -53,8 +53,8 @@ func TestTurn(t *testing.T) {
 	}
 }
 
-// A thumbnail is as the crop of the whole image is: upright, of the formats that
-// are read, and refused where those are.
+// A thumbnail is as the crop of the whole image is: upright, of the formats
+// that are read, and refused where those are.
 func TestThumbnail(t *testing.T) {
 	for name, want := range map[string]image.Point{
 		"rgb-301x203.png": {160, 108}, "turned1.jpg": {90, 62}, "turned6.jpg": {62, 90}, "turned6.png": {50, 75}, "cmyk.jpg": {160, 120},

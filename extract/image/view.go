@@ -9,12 +9,12 @@ import (
 // View names one of the random views of an image. The same name is always the
 // same view. The zero value is the image as the contract shows it.
 //
-// A view is drawn as by torchvision's RandomResizedCrop and RandomHorizontalFlip
-// (torchvision/transforms/transforms.py): a rectangle of the upright image, of a
-// share from 0.6 to 1 of its area and an aspect ratio from 4/5 to 5/4, uniform and
-// log-uniform, at a random place, is resized to what the backbone gets, and
-// mirrored with probability ½. It differs in two ways, of which neither matters
-// for a square image and a square input:
+// A view is drawn as by torchvision's RandomResizedCrop and
+// RandomHorizontalFlip (torchvision/transforms/transforms.py): a rectangle of
+// the upright image, of a share from 0.6 to 1 of its area and an aspect ratio
+// from 4/5 to 5/4, uniform and log-uniform, at a random place, is resized to
+// what the backbone gets, and mirrored with probability ½. It differs in two
+// ways, of which neither matters for a square image and a square input:
 //
 //   - The ratio is that to a rectangle which the contract would not distort, or
 //     not otherwise than it distorts every image.
@@ -42,7 +42,8 @@ type frame struct {
 }
 
 // frame draws the view of a w×h image. aspect is the width that one unit of
-// height has in a rectangle that is not distorted, or not otherwise than others.
+// height has in a rectangle that is not distorted, or not otherwise than
+// others.
 func (v View) frame(w, h int, aspect float64) frame {
 	rng := rand.New(rand.NewPCG(binary.LittleEndian.Uint64(v.Key[:8]), binary.LittleEndian.Uint64(v.Key[8:16])+uint64(v.Number)))
 	var f frame

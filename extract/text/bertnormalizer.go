@@ -9,10 +9,10 @@ import (
 )
 
 // A bertNormalizer is the normalizer BertNormalizer, and says at every code
-// point, too, how that separates words. All steps but the reordering of combining marks work on each code
-// point by itself, so a code point's way through all of them is computed once
-// and kept, 256 code points a page, pages made when first needed. It is safe
-// for concurrent use.
+// point, too, how that separates words. All steps but the reordering of
+// combining marks work on each code point by itself, so a code point's way
+// through all of them is computed once and kept, 256 code points a page, pages
+// made when first needed. It is safe for concurrent use.
 type bertNormalizer struct {
 	steps steps
 	ascii [utf8.RuneSelf]piece // what an ASCII code point becomes: always one piece

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The stages of a tokenizer. Each component of a kind is a type in a file of its
-// own with an entry in the table of its kind.
+// The stages of a tokenizer. Each component of a kind is a type in a file of
+// its own with an entry in the table of its kind.
 
 // A normalizer rewrites a text. It is safe for concurrent use.
 type normalizer interface {
@@ -62,8 +62,8 @@ var (
 	}
 )
 
-// read reads the component of a kind, by a table. Where it is optional and null,
-// the zero value is returned.
+// read reads the component of a kind, by a table. Where it is optional and
+// null, the zero value is returned.
 func read[T any](top object, kind string, table map[string]func(object) (T, error), optional bool) (T, error) {
 	var none T
 	typ, o, err := top.component(kind)

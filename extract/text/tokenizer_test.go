@@ -52,8 +52,8 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// hostile are texts of a mebibyte that are made to be slow. BenchmarkHostile says
-// how fast they are; quadratic time would be minutes for each.
+// hostile are texts of a mebibyte that are made to be slow. BenchmarkHostile
+// says how fast they are; quadratic time would be minutes for each.
 func hostile() map[string]string {
 	const size = 1 << 20
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }

@@ -11,7 +11,8 @@
 //
 //	onnx/model.onnx or model.onnx    the graph, with external data beside it
 //	preprocessor_config.json         images: resize, crop, rescale, normalise
-//	config.json                      images: timm's pretrained_cfg; texts: max_position_embeddings
+//	config.json                      images: timm's pretrained_cfg; texts:
+//	                                 max_position_embeddings
 //	tokenizer.json                   texts: the whole tokenizer
 //	tokenizer_config.json            texts: model_max_length
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case
@@ -27,6 +28,6 @@
 // preprocessor_config.json overrules timm's pretrained_cfg. For the length of
 // texts sentence_bert_config.json overrules tokenizer_config.json, and both
 // overrule tokenizer.json, as in the library sentence-transformers. What was
-// overruled stands in models.Spec.Overruled. A contradiction without such a rule
-// is an error that quotes both files.
+// overruled stands in models.Spec.Overruled. A contradiction without such a
+// rule is an error that quotes both files.
 package folder

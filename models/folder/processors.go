@@ -48,8 +48,8 @@ var processors = []*processor{
 	},
 }
 
-// processorKeys are the keys of preprocessor_config.json that every class reads,
-// or that have nothing to do with pixels.
+// processorKeys are the keys of preprocessor_config.json that every class
+// reads, or that have nothing to do with pixels.
 var processorKeys = []string{
 	"do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor",
 	"do_normalize", "image_mean", "image_std", "do_convert_rgb", "default_to_square", "data_format",

@@ -34,8 +34,8 @@ func processed(t *testing.T, format string, a ...any) (*models.ImageSpec, error)
 	return processorSpec(o)
 }
 
-// Walks the table: each class is known by its name, also as its Fast variant and
-// by the key of older files, belongs to one entry and has its own defaults.
+// Walks the table: each class is known by its name, also as its Fast variant
+// and by the key of older files, belongs to one entry and has its own defaults.
 func TestProcessors(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range processors {

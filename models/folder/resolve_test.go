@@ -260,7 +260,8 @@ func textTree(t *testing.T) tree {
 	}
 }
 
-// set changes one field of a JSON file of the tree; the value drop takes it away.
+// set changes one field of a JSON file of the tree; the value drop takes it
+// away.
 func (f tree) set(file, field string, value any) {
 	o := f[file].(fields)
 	if value == drop {
