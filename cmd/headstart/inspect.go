@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/folder"
-	"github.com/headstart-ml/headstart/models/onnx"
 )
 
 func inspectCommand(e *env) *command {
@@ -133,31 +131,8 @@ type tensorSummary struct {
 	Shape string `json:"shape"`
 }
 
-func newTensorSummary(v onnx.Value) tensorSummary {
-	t := tensorSummary{Name: v.Name, Type: v.Kind, Shape: "[?]"}
-	if v.Kind == "tensor" {
-		t.Type = strings.ToLower(v.Elem.String())
-	}
-	if v.Shape != nil {
-		t.Shape = shapeOf(v.Shape)
-	}
-	return t
-}
-
-// shapeOf writes a shape: [batch,3,224,224].
-func shapeOf(shape []onnx.Dim) string {
-	var dims []string
-	for _, d := range shape {
-		switch {
-		case d.Size >= 0:
-			dims = append(dims, strconv.FormatInt(d.Size, 10))
-		case d.Name != "":
-			dims = append(dims, d.Name)
-		default:
-			dims = append(dims, "?")
-		}
-	}
-	return "[" + strings.Join(dims, ",") + "]"
+func newTensorSummary(v models.Value) tensorSummary {
+	return tensorSummary{v.Name, v.Type, v.Dims()}
 }
 
 type tapSummary struct {
@@ -172,18 +147,14 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := onnx.Decode(spec.Weights.Data)
+	inside, err := models.Look(spec)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
-	}
-	graph, err := onnx.Walk(model)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
+		return nil, err
 	}
 	b := &backboneSummary{
 		Name: spec.Name, Modality: spec.Modality, Licence: spec.Licence, Source: spec.Source,
-		SHA256: spec.Weights.SHA256, Bytes: len(spec.Weights.Data), IRVersion: graph.IRVersion, Parameters: graph.Parameters,
-		Operators:      map[string]int{},
+		SHA256: spec.Weights.SHA256, Bytes: len(spec.Weights.Data), Opset: inside.Opset, IRVersion: inside.IRVersion, Parameters: inside.Parameters,
+		Operators:      inside.Operators,
 		Tap:            tapSummary{spec.Taps[0].Output, spec.Taps[0].Pooling, spec.Taps[0].Post, spec.Taps[0].Dim},
 		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,
 		batchDependent: spec.BatchDependent,
@@ -191,22 +162,14 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 	for _, f := range spec.Weights.External {
 		b.Bytes += int(f.Size)
 	}
-	for _, o := range graph.Opsets {
-		if o.Domain == "" {
-			b.Opset = o.Version
-		}
-	}
-	for _, op := range graph.Operators {
-		b.Operators[op.Type] += op.Count
-	}
-	for _, v := range graph.Inputs {
+	for _, v := range inside.Inputs {
 		b.Inputs = append(b.Inputs, newTensorSummary(v))
 	}
-	for _, v := range graph.Outputs {
+	for _, v := range inside.Outputs {
 		b.Outputs = append(b.Outputs, newTensorSummary(v))
 	}
 	b.Prep = spec.Contract.Prep()
-	b.layerSummary = newLayerSummary(spec, model)
+	b.layerSummary = newLayerSummary(inside)
 	return b, nil
 }
 

@@ -6,8 +6,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/headstart-ml/headstart/models"
-	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // layerSummary is what `inspect BACKBONE` says of the inside of a backbone.
@@ -30,41 +28,15 @@ type cutSummary struct {
 	Side   []string `json:"side_inputs,omitempty"`
 }
 
-// newLayerSummary looks into a backbone. A graph that it cannot follow is no
-// error: Unknown says what stood in the way.
-func newLayerSummary(spec *models.Spec, m *pb.ModelProto) *layerSummary {
-	s := &layerSummary{Taps: []tensorSummary{}, Cuts: []cutSummary{}}
-	inputs := spec.InputDims()
-	batch := inputs[spec.Inputs[0].Name][0]
-	g, err := onnx.Infer(m, &onnx.InferOptions{Inputs: inputs})
-	if err != nil {
-		s.Unknown = strings.TrimPrefix(err.Error(), "onnx: ")
-		return s
+// newLayerSummary sums up the inside of a backbone.
+func newLayerSummary(in *models.Inside) *layerSummary {
+	s := &layerSummary{Taps: []tensorSummary{}, Cuts: []cutSummary{}, Unknown: in.Unknown, floats: in.Trainable}
+	for _, v := range in.Taps {
+		s.Taps = append(s.Taps, newTensorSummary(v))
 	}
-	cuts, err := onnx.Cuts(g, spec.Taps[0].Output)
-	if err != nil {
-		s.Unknown = strings.TrimPrefix(err.Error(), "onnx: ")
-		return s
+	for _, c := range in.Cuts {
+		s.Cuts = append(s.Cuts, cutSummary{c.Name, c.Dims(), c.Layer, c.Ends, c.Parameters, c.Shared, c.Side})
 	}
-	// g has what branches make, too, which cannot be tapped.
-	made := make(map[string]bool)
-	for _, n := range m.GetGraph().GetNode() {
-		for _, name := range n.GetOutput() {
-			made[name] = true
-		}
-	}
-	for _, n := range g.Nodes {
-		for _, name := range n.GetOutput() {
-			dims := g.Dims(name)
-			if made[name] && g.Types[name] == pb.TensorProto_FLOAT && len(dims) > 1 && dims[0] == batch {
-				s.Taps = append(s.Taps, tensorSummary{Name: name, Type: "float", Shape: shapeOf(dims)})
-			}
-		}
-	}
-	for _, c := range cuts {
-		s.Cuts = append(s.Cuts, cutSummary{c.Tensor, shapeOf(g.Dims(c.Tensor)), c.Layer, c.Ends, c.Parameters, c.Shared, c.Side})
-	}
-	s.floats = onnx.Parameters(g, spec.Taps[0].Output)
 	return s
 }
 

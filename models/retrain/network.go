@@ -82,8 +82,8 @@ func (net *Network) weights(p *grad.Program, g *onnx.Graph) ([]weight, error) {
 	return all, nil
 }
 
-// layer is where a weight stands.
-type layer struct {
+// stage is where a weight stands.
+type stage struct {
 	name  string
 	depth int // from the end: 1 is the last layer
 }
@@ -91,7 +91,7 @@ type layer struct {
 // layersOf returns the layer of each tensor of the file that nodes read on the
 // way to the features. It is the layer of the first cut at or behind the node;
 // nodes behind the last cut belong to its layer.
-func layersOf(g *onnx.Graph, features string) (map[string]layer, error) {
+func layersOf(g *onnx.Graph, features string) (map[string]stage, error) {
 	cuts, err := onnx.Cuts(g, features)
 	if err != nil {
 		return nil, fmt.Errorf("retrain: backbone: %w", err)
@@ -112,15 +112,15 @@ func layersOf(g *onnx.Graph, features string) (map[string]layer, error) {
 			}
 		}
 	}
-	at := func(node int) layer {
+	at := func(node int) stage {
 		if len(cuts) == 0 {
-			return layer{depth: 1}
+			return stage{depth: 1}
 		}
 		i, _ := slices.BinarySearchFunc(cuts, node, func(c onnx.Cut, node int) int { return made[c.Tensor] - node })
 		i = min(i, len(cuts)-1)
-		return layer{cuts[i].Layer, depth[i]}
+		return stage{cuts[i].Layer, depth[i]}
 	}
-	layers := make(map[string]layer)
+	layers := make(map[string]stage)
 	from := make(map[string][]string) // the tensors of the file in what is made of constants alone
 	for i, n := range g.Nodes {
 		constant, stored := true, []string{}

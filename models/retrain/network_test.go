@@ -104,7 +104,7 @@ func TestLayersAreThoseOfTheFirstReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]layer{
+	for name, want := range map[string]stage{
 		"net.layer.0.weight": {"net.layer.0", 3}, "net.layer.0.bias": {"net.layer.0", 3}, "net.layer.1.weight": {"net.layer.1", 2},
 		"net.layer.1.bias": {"net.layer.1", 2}, "net.layer.2.bias": {"net.layer.2", 1},
 	} {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
@@ -46,12 +47,11 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 		return nil, p.failed("", PlaceUnknowable, err)
 	}
 	tap := spec.Taps[0]
-	switch tap.Pooling {
-	case "none":
-	case "cls", "mean", "gap":
-		p.pooling = tap.Pooling
-	default:
+	if pooling, ok := layer.Find(tap.Pooling); !ok || !pooling.Gradient {
 		return nil, p.failed("", PlaceNoGradient, nil)
+	}
+	if tap.Pooling != "none" {
+		p.pooling = tap.Pooling
 	}
 	if p.pooling == "mean" {
 		for _, in := range spec.Inputs {
