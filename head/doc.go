@@ -1,12 +1,12 @@
-// Package head is what a head is and computes: a small model on the features that
-// a frozen backbone gives.
+// Package head is what a head is and computes: a small model on the features
+// that a frozen backbone gives.
 //
 // A Head is a Model, which computes scores of a row of features, and what the
-// scores mean: of which classes they are, and the temperature that makes logits of
-// them. A program that only predicts needs no more than this package.
+// scores mean: of which classes they are, and the temperature that makes logits
+// of them. A program that only predicts needs no more than this package.
 //
 // Kinds lists the kinds of heads. "softmax" is multinomial logistic regression;
-// "ncm" is the nearest class mean, p(c|x) = softmax(−½‖x−μ_c‖²/T) on standardised
-// rows. Up to a constant of the row, −½‖x−μ‖² is affine in x, so that both are an
-// Affine.
+// "ncm" is the nearest class mean, p(c|x) = softmax(−½‖x−μ_c‖²/T) on
+// standardised rows. Up to a constant of the row, −½‖x−μ‖² is affine in x, so
+// that both are an Affine.
 package head

@@ -16,11 +16,11 @@ func (s Status) String() string { return string(s) }
 
 // Fit tells how a fit went. The zero value means that it is not known.
 type Fit struct {
-	// Objective is what was minimised, (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² of a softmax head;
-	// 0 for a closed form.
+	// Objective is what was minimised, (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² of a softmax
+	// head; 0 for a closed form.
 	Objective float64 `json:"objective"`
-	// Passes is the number of evaluations of objective and gradient, those on the
-	// way from stronger λ included; 0 for a closed form.
+	// Passes is the number of evaluations of objective and gradient, those on
+	// the way from stronger λ included; 0 for a closed form.
 	Passes int `json:"passes"`
 	// Gap is the estimate of (objective − optimum) / objective.
 	Gap float64 `json:"gap"`

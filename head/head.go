@@ -58,9 +58,9 @@ func (h *Head) Check() error {
 }
 
 // LogitsTo writes the logits of n rows x (n×D) into dst (n×K): the scores over
-// Temperature, so that their softmax are the probabilities. A row's logits do not
-// depend on the other rows. It panics if dst or x are of another length, which is a
-// mistake of the caller; ProbabilitiesTo checks.
+// Temperature, so that their softmax are the probabilities. A row's logits do
+// not depend on the other rows. It panics if dst or x are of another length,
+// which is a mistake of the caller; ProbabilitiesTo checks.
 func (h *Head) LogitsTo(dst []float64, x []float32, n int) {
 	h.Model.ScoresTo(dst, x, n)
 	if h.Temperature == 1 {

@@ -28,8 +28,8 @@ type Kind struct {
 	Scaled bool
 }
 
-// Kinds are the kinds of heads that there are; package fit has a family that fits
-// each. The first is the default.
+// Kinds are the kinds of heads that there are; package fit has a family that
+// fits each. The first is the default.
 var Kinds = []Kind{
 	{Name: "softmax", Scaled: true},
 	{Name: "ncm", About: "nearest class mean"},

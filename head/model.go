@@ -120,10 +120,10 @@ func normalize(x []float64) {
 const steady = 0x1p-20
 
 // Steady returns weights (K×D) and biases (K) to start gradient descent from:
-// those of a, but for features that vary a million times less than others, as dead
-// units of a backbone do. Standardised they are as good as any, and get weights
-// that are larger by as much, to which a small step of the layers below is a leap;
-// here they count with their mean alone.
+// those of a, but for features that vary a million times less than others, as
+// dead units of a backbone do. Standardised they are as good as any, and get
+// weights that are larger by as much, to which a small step of the layers below
+// is a leap; here they count with their mean alone.
 func (a *Affine) Steady() (weight, bias []float32) {
 	weight, bias = make([]float32, len(a.Weight)), make([]float32, len(a.Bias))
 	d := len(a.Mean)

@@ -69,8 +69,8 @@ func TestSteady(t *testing.T) {
 	}
 }
 
-// The softmax of the logits are the probabilities, the temperature included, and a
-// head of its own logits gives the same.
+// The softmax of the logits are the probabilities, the temperature included,
+// and a head of its own logits gives the same.
 func TestLogitsCarryTheTemperature(t *testing.T) {
 	h := affine(NewAffine([]float32{1, -1, 0.5, 2}, []float32{0.5, -0.5}))
 	h.Temperature = 2

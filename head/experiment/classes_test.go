@@ -28,7 +28,8 @@ func TestManyClasses(t *testing.T) {
 	}
 }
 
-// TestConditioning: features of very different size, without standardisation, and more features than rows.
+// TestConditioning: features of very different size, without standardisation,
+// and more features than rows.
 func TestConditioning(t *testing.T) {
 	data := blobs(60, 90, 3, 3, 11)
 	x := data.Rows.(*dense)

@@ -6,8 +6,8 @@ import (
 	"github.com/headstart-ml/headstart/head/fit"
 )
 
-// LabelsError says that no row can be learnt from: none has a label or, in data that
-// have splits, a label and a split.
+// LabelsError says that no row can be learnt from: none has a label or, in data
+// that have splits, a label and a split.
 type LabelsError struct{ Rows int }
 
 func (e *LabelsError) Error() string {
@@ -43,7 +43,8 @@ type GroupsError struct{}
 
 func (*GroupsError) Error() string { return "head: data: no row has a group to stay together with" }
 
-// SplitsError says that a split was asked for of data that have splits of their own.
+// SplitsError says that a split was asked for of data that have splits of their
+// own.
 type SplitsError struct{}
 
 func (*SplitsError) Error() string {

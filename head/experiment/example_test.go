@@ -20,8 +20,8 @@ func (m matrix) BlockTo(dst []float32, lo, hi int) error {
 	return nil
 }
 
-// A head whose λ is selected by cross-validation, tested by cross-validation of all
-// of that, and fitted to everything.
+// A head whose λ is selected by cross-validation, tested by cross-validation of
+// all of that, and fitted to everything.
 func ExampleTrain() {
 	var x matrix
 	d := &experiment.Data{}

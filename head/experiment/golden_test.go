@@ -9,7 +9,8 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// TestSoftmaxGolden compares fits with scikit-learn's at its optimum, and the metrics of held-out rows.
+// TestSoftmaxGolden compares fits with scikit-learn's at its optimum, and the
+// metrics of held-out rows.
 func TestSoftmaxGolden(t *testing.T) {
 	d, g := small(t)
 	for _, want := range g.Path {

@@ -58,7 +58,8 @@ type golden struct {
 	Wilson                  [][4]float64
 }
 
-// small returns the golden features (600×64) and what scikit-learn says about them. Every third row is in the test part.
+// small returns the golden features (600×64) and what scikit-learn says about
+// them. Every third row is in the test part.
 func small(t *testing.T) (*Data, *golden) {
 	t.Helper()
 	f, err := os.Open("../fit/testdata/small.f32.gz")
@@ -93,7 +94,8 @@ func small(t *testing.T) (*Data, *golden) {
 	return d, g
 }
 
-// blobs returns n rows of d features around the centres of c classes at a distance of about far.
+// blobs returns n rows of d features around the centres of c classes at a
+// distance of about far.
 func blobs(n, d, c int, far float64, seed uint64) *Data {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	centres := make([]float64, c*d)
@@ -122,7 +124,8 @@ func train(t *testing.T, d *Data, s *Settings) *Result {
 	return r
 }
 
-// near fails unless got is within tol of want, relative to want if it is larger than 1.
+// near fails unless got is within tol of want, relative to want if it is larger
+// than 1.
 func near(t *testing.T, what string, got, want, tol float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tol*max(1, math.Abs(want))) {

@@ -8,7 +8,8 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// Other is another model than Train fits, by what it gives for parts of the data.
+// Other is another model than Train fits, by what it gives for parts of the
+// data.
 type Other struct {
 	// Kind is what Result.Kind is to be.
 	Kind string
@@ -18,23 +19,23 @@ type Other struct {
 	// Parts holds the numbers of the rows of each part, ascending, as in
 	// Result.Parts.
 	Parts Parts
-	// Train, Validation and Test are the logits of each part's rows, len(part)×C;
-	// nil for a part of which they are not known: of the test part there is then no
-	// report, and without the validation part the temperature is 1. −∞ is the logit
-	// of a class that the model does not know.
+	// Train, Validation and Test are the logits of each part's rows,
+	// len(part)×C; nil for a part of which they are not known: of the test part
+	// there is then no report, and without the validation part the temperature
+	// is 1. −∞ is the logit of a class that the model does not know.
 	Train, Validation, Test []float64
 }
 
-// Measure reports what another model gives for parts of the data, as Train does for
-// a head with Settings.NoRefit: the temperature is fitted on the validation part,
-// metrics are of rows that the model has not seen, and those of the training part
-// stand beside them. All else of the rows is taken from d, whose Rows may be nil. Of
-// s, By, Calibrate, Seed and Threads count.
+// Measure reports what another model gives for parts of the data, as Train does
+// for a head with Settings.NoRefit: the temperature is fitted on the validation
+// part, metrics are of rows that the model has not seen, and those of the
+// training part stand beside them. All else of the rows is taken from d, whose
+// Rows may be nil. Of s, By, Calibrate, Seed and Threads count.
 //
-// In the result, Head is nil and Fitted is the training part. Errors: parts that
-// overlap, are not ascending, or hold rows that the data do not have, that have no
-// label or one that is not in classes; an empty training part; logits of another
-// length, or that are not numbers.
+// In the result, Head is nil and Fitted is the training part. Errors: parts
+// that overlap, are not ascending, or hold rows that the data do not have, that
+// have no label or one that is not in classes; an empty training part; logits
+// of another length, or that are not numbers.
 func Measure(d *Data, s *Settings, m *Other) (*Result, error) {
 	if s == nil {
 		s = &Settings{}

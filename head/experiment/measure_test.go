@@ -78,7 +78,8 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 			if have.Calibration != nil {
 				near(t, "temperature", have.Calibration.Temperature, want.Head.Temperature, 1e-6)
 			}
-			// The logits are computed in another way, so that all but counts is only nearly equal.
+			// The logits are computed in another way, so that all but counts is
+			// only nearly equal.
 			for what, m := range map[string][2]*measure.Metrics{
 				"train": {have.Metrics.Train, want.Metrics.Train}, "validation": {have.Metrics.Validation, want.Metrics.Validation}, "test": {have.Metrics.Test, want.Metrics.Test},
 			} {
@@ -114,7 +115,8 @@ func TestMeasureIsTrainsReport(t *testing.T) {
 	}
 }
 
-// Parts are of held-out tests alone, and training metrics of a model that is fitted on the training part.
+// Parts are of held-out tests alone, and training metrics of a model that is
+// fitted on the training part.
 func TestPartsOfResult(t *testing.T) {
 	d := blobs(200, 4, 2, 3, 1)
 	if r := train(t, d, &Settings{CV: 3, L2: 0.1, NoRefit: true}); r.Parts.Train != nil || r.Metrics.Train != nil {

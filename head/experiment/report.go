@@ -43,8 +43,9 @@ func (t *trainer) report(o *trial) error {
 	return nil
 }
 
-// measure fills in what is known from predictions: counts, metrics, calibration.
-// fitted are the rows that the head of the test part was fitted on.
+// measure fills in what is known from predictions: counts, metrics,
+// calibration. fitted are the rows that the head of the test part was fitted
+// on.
 func (t *trainer) measure(o *trial, fitted []int) error {
 	r := t.result
 	r.N.Train, r.N.Validation, r.N.Test = len(o.parts.Train), len(o.parts.Validation), len(o.parts.Test)

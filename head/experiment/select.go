@@ -17,12 +17,12 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// pathFactor ends a path: that factor of its first parameter without a better score
-// or log-loss.
+// pathFactor ends a path: that factor of its first parameter without a better
+// score or log-loss.
 const pathFactor = 10
 
-// procedure selects on the rows of a training part, by the scores of out-of-fold
-// predictions.
+// procedure selects on the rows of a training part, by the scores of
+// out-of-fold predictions.
 type procedure struct {
 	place string  // in messages
 	train []int   // positions, ascending
@@ -69,8 +69,8 @@ func (r *run) candidates() int {
 }
 
 // deal has the rows measured for the parts that procedures fit: each deals its
-// training rows into a cell a fold, and has a cell more for validation rows, which a
-// second fit adds.
+// training rows into a cell a fold, and has a cell more for validation rows,
+// which a second fit adds.
 func (r *run) deal(ctx context.Context, procedures []*procedure, validation []int) error {
 	var deals []fit.Deal
 	for k, p := range procedures {
@@ -125,8 +125,8 @@ func without(rows, held []int) []int {
 	return out
 }
 
-// choose fills in what each procedure tried and selected. Procedures without folds
-// take the only candidate that there is.
+// choose fills in what each procedure tried and selected. Procedures without
+// folds take the only candidate that there is.
 func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 	var parts []fit.Part
 	for _, p := range procedures {
@@ -203,8 +203,8 @@ func (r *run) follow(ctx context.Context, e *fit.Entry, procedures []*procedure,
 	return nil
 }
 
-// outOfFold scores the rows that each fold in the path holds out. keep says that the
-// scores are needed, beside the outcomes.
+// outOfFold scores the rows that each fold in the path holds out. keep says
+// that the scores are needed, beside the outcomes.
 func (r *run) outOfFold(ctx context.Context, path fit.Path, procedures []*procedure, in []bool, keep bool) error {
 	c := len(r.classes)
 	type task struct {
@@ -261,7 +261,8 @@ func (p *procedure) scale(t *trainer) {
 	}
 }
 
-// consider scores a candidate by p.outcomes, and makes it the best one if it is.
+// consider scores a candidate by p.outcomes, and makes it the best one if it
+// is.
 func (p *procedure) consider(r *run, c *candidate) {
 	k, metric := len(r.classes), orDefault(r.Metric, "accuracy")
 	scores := make([]float64, len(p.folds))
@@ -283,8 +284,9 @@ func (p *procedure) consider(r *run, c *candidate) {
 	}
 }
 
-// keep takes what is needed of the best candidate: its scores, to calibrate on, and
-// where the fit of the training part begins. first is the first fold of p in path.
+// keep takes what is needed of the best candidate: its scores, to calibrate on,
+// and where the fit of the training part begins. first is the first fold of p
+// in path.
 func (c *candidate) keep(p *procedure, calibrate bool, path fit.Path, first int) {
 	if calibrate {
 		for _, other := range p.tried { // its scores are free
@@ -319,10 +321,11 @@ func better(metric string, a, b float64) bool {
 	return a > b
 }
 
-// stale tells whether the path of the last candidate has brought neither a better
-// log-loss nor a score that is better by more than its standard error over the last
-// pathFactor of its first parameter. Smaller gains of the score are chance, and would
-// lead the path far into weak strengths, whose fits take longest.
+// stale tells whether the path of the last candidate has brought neither a
+// better log-loss nor a score that is better by more than its standard error
+// over the last pathFactor of its first parameter. Smaller gains of the score
+// are chance, and would lead the path far into weak strengths, whose fits take
+// longest.
 func (p *procedure) stale(metric string) bool {
 	var path []*candidate
 	score, loss := 0, 0 // where they were best
@@ -344,8 +347,8 @@ func (p *procedure) stale(metric string) bool {
 	return len(last.Params) > 0 && since.Params[0].Value >= last.Params[0].Value*pathFactor*(1-1e-9)
 }
 
-// fit fits what was selected to the training rows of all procedures, side by side
-// where the same was.
+// fit fits what was selected to the training rows of all procedures, side by
+// side where the same was.
 func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, error) {
 	out := make([]*choice, len(procedures))
 	for i, p := range procedures {
@@ -370,8 +373,9 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 	return out, nil
 }
 
-// refit fits what was selected to training and validation rows together, from where
-// the fit of the training part ended unless the selection says where to begin.
+// refit fits what was selected to training and validation rows together, from
+// where the fit of the training part ended unless the selection says where to
+// begin.
 func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, error) {
 	p.place = "training and validation part"
 	part := r.part(p)
@@ -396,8 +400,8 @@ func (r *run) begin(ctx context.Context, c fit.Candidate, parts []fit.Part) (fit
 	return path, err
 }
 
-// parallel calls task for 0 to n−1 from at most threads goroutines, and returns the
-// first error in this order.
+// parallel calls task for 0 to n−1 from at most threads goroutines, and returns
+// the first error in this order.
 func parallel(ctx context.Context, n, threads int, task func(i int) error) error {
 	errs := make([]error, n)
 	next := make(chan int)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestShots checks that a training part keeps at most so many rows of each class,
-// others with another seed, and that the other parts stay.
+// TestShots checks that a training part keeps at most so many rows of each
+// class, others with another seed, and that the other parts stay.
 func TestShots(t *testing.T) {
 	const n, d = 120, 3
 	data := &Data{}

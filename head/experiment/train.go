@@ -24,12 +24,12 @@ var defaultSplit = Split{Train: 0.6, Validation: 0.2, Test: 0.2}
 
 // Train fits, selects, calibrates and tests a head.
 //
-// Errors: fewer than two classes, no labelled row (a *LabelsError), features that
-// are not finite (head.ErrNotFinite, with the row) or too many (a *FeaturesError),
-// slices of another length than the rows, settings out of range or against each
-// other (among them *GroupsError, *SplitsError, *ClassWeightError), parts and folds
-// that cannot be made (*FoldsError, *EmptyError, *ClassesError); and what
-// Rows.BlockTo or ctx return.
+// Errors: fewer than two classes, no labelled row (a *LabelsError), features
+// that are not finite (head.ErrNotFinite, with the row) or too many (a
+// *FeaturesError), slices of another length than the rows, settings out of
+// range or against each other (among them *GroupsError, *SplitsError,
+// *ClassWeightError), parts and folds that cannot be made (*FoldsError,
+// *EmptyError, *ClassesError); and what Rows.BlockTo or ctx return.
 func Train(ctx context.Context, d *Data, s *Settings) (*Result, error) {
 	if s == nil {
 		s = &Settings{}
@@ -160,8 +160,8 @@ func (t *trainer) prepare(ctx context.Context) error {
 	return t.open(ctx)
 }
 
-// take fills in which rows take part and, with useSplits, in which part. It counts
-// the rows of each class.
+// take fills in which rows take part and, with useSplits, in which part. It
+// counts the rows of each class.
 func (t *trainer) take(useSplits bool) (seen map[string]int, err error) {
 	d := t.data
 	seen = map[string]int{}
@@ -189,7 +189,8 @@ func (t *trainer) take(useSplits bool) (seen map[string]int, err error) {
 	return seen, nil
 }
 
-// chooseTest decides how to test: by the data's splits, by a split, or by folds.
+// chooseTest decides how to test: by the data's splits, by a split, or by
+// folds.
 func (t *trainer) chooseTest(useSplits bool) error {
 	if len(t.units) < 2 && !useSplits {
 		return fmt.Errorf("head: data: all rows belong together (%s); at least two units are needed to test", t.together())
@@ -355,8 +356,8 @@ func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 	return o, nil
 }
 
-// divide makes parts, or folds, and returns the procedures that are run: those of
-// each fold, then the one on all training rows.
+// divide makes parts, or folds, and returns the procedures that are run: those
+// of each fold, then the one on all training rows.
 func (t *trainer) divide(o *trial, units []*unit) ([]*procedure, error) {
 	if t.cv > 0 {
 		for i := range t.used {
@@ -467,7 +468,8 @@ func (t *trainer) validate(ctx context.Context, f *choice, rows []int, calibrate
 	return s, temperature, nil
 }
 
-// innerFolds is the place of warnings about the folds that select and calibrate.
+// innerFolds is the place of warnings about the folds that select and
+// calibrate.
 const innerFolds = "folds that chose λ"
 
 // dealInner deals the units of a training part into the folds that select and

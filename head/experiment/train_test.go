@@ -66,7 +66,8 @@ func TestHeads(t *testing.T) {
 				if !slices.Equal(some, all[5*c:12*c]) {
 					t.Error("seven rows have other probabilities than in a larger batch")
 				}
-				// Rows that are scaled are the same rows once they are normalised.
+				// Rows that are scaled are the same rows once they are
+				// normalised.
 				if s.L2Normalize {
 					scaled := slices.Clone(x.row(0))
 					for j := range scaled {
@@ -82,7 +83,8 @@ func TestHeads(t *testing.T) {
 	}
 }
 
-// TestDeterminism: the same bits from run to run, for any number of threads, in memory and streamed.
+// TestDeterminism: the same bits from run to run, for any number of threads, in
+// memory and streamed.
 func TestDeterminism(t *testing.T) {
 	d := linked(300, 8)
 	var first *Result
@@ -109,7 +111,8 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// TestHonest: a head on labels that have nothing to do with the features scores at chance, though it fits them well.
+// TestHonest: a head on labels that have nothing to do with the features scores
+// at chance, though it fits them well.
 func TestHonest(t *testing.T) {
 	d := blobs(400, 60, 2, 0, 4)
 	rng := rand.New(rand.NewPCG(9, 9))
@@ -128,7 +131,8 @@ func TestHonest(t *testing.T) {
 	}
 }
 
-// TestWeights: a weight of k is a row given k times, and so is a class weight, up to the scale that makes the mean 1.
+// TestWeights: a weight of k is a row given k times, and so is a class weight,
+// up to the scale that makes the mean 1.
 func TestWeights(t *testing.T) {
 	d := blobs(90, 6, 3, 2, 6)
 	x := d.Rows.(*dense)
@@ -199,7 +203,8 @@ func TestStandardization(t *testing.T) {
 	}
 }
 
-// TestNothingToLearn: features that say nothing leave the shares of the classes.
+// TestNothingToLearn: features that say nothing leave the shares of the
+// classes.
 func TestNothingToLearn(t *testing.T) {
 	for _, cycle := range [][]string{{"a", "b"}, {"a", "a", "b", "c"}} { // the gradient at zero is zero, and not
 		d := &Data{Rows: &dense{d: 2, values: slices.Repeat([]float32{4, -1}, 60)}}
@@ -280,7 +285,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestDefaultTest: five folds for small data, a held-out part from 2,000 rows on.
+// TestDefaultTest: five folds for small data, a held-out part from 2,000 rows
+// on.
 func TestDefaultTest(t *testing.T) {
 	s := &Settings{L2: 0.1, Calibrate: "none", Tolerance: 0.01}
 	if r := train(t, blobs(1999, 3, 2, 3, 1), s); len(r.Folds) != 5 {
@@ -320,7 +326,8 @@ func TestSelection(t *testing.T) {
 		}
 	}
 
-	// Everything is right at any λ: the strongest wins, and it is said that it stands at the edge.
+	// Everything is right at any λ: the strongest wins, and it is said that it
+	// stands at the edge.
 	r := train(t, blobs(60, 3, 2, 60, 5), &Settings{L2Points: 4, Folds: 2, CV: 2})
 	if math.Abs(r.L2-10) > 1e-9 {
 		t.Errorf("λ = %g", r.L2)
@@ -328,7 +335,8 @@ func TestSelection(t *testing.T) {
 	warning(t, r, "edge")
 }
 
-// TestPathIsLeft: after a factor of ten without a better log-loss or a clearly better score.
+// TestPathIsLeft: after a factor of ten without a better log-loss or a clearly
+// better score.
 func TestPathIsLeft(t *testing.T) {
 	path := func(step float64, scores, losses []float64) int {
 		p := &procedure{tried: []*candidate{{Candidate: fit.Candidate{Kind: "other"}, record: Candidate{Score: 1}}}}
@@ -389,7 +397,8 @@ func TestWarnings(t *testing.T) {
 	if len(places) != 3 {
 		t.Errorf("unicorn is said to be absent in %q", places)
 	}
-	// The fold that learns without unicorns gives them no probability, and the others sum to 1.
+	// The fold that learns without unicorns gives them no probability, and the
+	// others sum to 1.
 	u := slices.Index(r.Classes, "unicorn")
 	if o := r.Predictions.Outcomes[60]; o.Label != u || o.LabelProbability != 0 || !(o.Confidence > 0) {
 		t.Errorf("outcome of the unicorn: %+v", o)
@@ -547,8 +556,8 @@ func (x *counting) BlockTo(dst []float32, lo, hi int) error {
 	return x.dense.BlockTo(dst, lo, hi)
 }
 
-// TestCancel: once ctx has ended, what runs reads the block that it is at, and no
-// more.
+// TestCancel: once ctx has ended, what runs reads the block that it is at, and
+// no more.
 func TestCancel(t *testing.T) {
 	d := blobs(1500, 30, 8, 3, 1)
 	x := &counting{dense: *d.Rows.(*dense)}
@@ -565,7 +574,8 @@ func TestCancel(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	// Rows that are no neighbours are read one at a time: a block is up to 64 reads.
+	// Rows that are no neighbours are read one at a time: a block is up to 64
+	// reads.
 	if late := x.reads.Load() - at; at == 0 || late > threads*64 {
 		t.Errorf("%d reads after it was cancelled", late)
 	}

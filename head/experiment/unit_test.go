@@ -12,7 +12,8 @@ import (
 
 func keyOf(s string) [32]byte { return sha256.Sum256([]byte(s)) }
 
-// TestDraw fixes how a unit's place is drawn: SHA-256 of the seed, 8 bytes big-endian, and the name.
+// TestDraw fixes how a unit's place is drawn: SHA-256 of the seed, 8 bytes
+// big-endian, and the name.
 func TestDraw(t *testing.T) {
 	u := seedUnits([]*unit{{name: []byte("cats")}}, 3)[0]
 	want := sha256.Sum256([]byte("\x00\x00\x00\x00\x00\x00\x00\x03cats"))
@@ -43,7 +44,8 @@ func linked(n int, seed uint64) *Data {
 	return d
 }
 
-// TestNothingStraddles: rows of one content or group are in one part, one fold and one inner fold.
+// TestNothingStraddles: rows of one content or group are in one part, one fold
+// and one inner fold.
 func TestNothingStraddles(t *testing.T) {
 	ctx := context.Background()
 	for seed := range uint64(4) {
@@ -128,7 +130,8 @@ func TestSplitIsStable(t *testing.T) {
 	}
 }
 
-// TestDealIsStratified: folds of single rows differ by at most one row in each class.
+// TestDealIsStratified: folds of single rows differ by at most one row in each
+// class.
 func TestDealIsStratified(t *testing.T) {
 	const n, k = 103, 5
 	var units []*unit

@@ -1,8 +1,8 @@
 // Package file reads and writes head files.
 //
-// A head file (NAME.head.onnx) is an ONNX model that any ONNX runtime can run. Two
-// layouts are written: that of a head on features, format 3, and that of a head
-// with a tail, format 4.
+// A head file (NAME.head.onnx) is an ONNX model that any ONNX runtime can run.
+// Two layouts are written: that of a head on features, format 3, and that of a
+// head with a tail, format 4.
 //
 // # A head on features
 //
@@ -20,28 +20,28 @@
 //
 // # A head with a tail
 //
-// Where layers of the backbone were trained with the head, the file has them too:
-// the part of the backbone from a tensor, the cut, to the features, as the
+// Where layers of the backbone were trained with the head, the file has them
+// too: the part of the backbone from a tensor, the cut, to the features, as the
 // backbone stores it, in its operator set and IR version:
 //
 //	cut f32[…], side inputs → logits f32[batch,C], probabilities f32[batch,C]
 //
 // The side inputs are those of the backbone that the part needs beside the cut:
-// masks, positions. Weights that were trained are initialisers, or Constant nodes,
-// under the names and in the types that they have in the backbone, and so are all
-// others. The last nodes are the head: pooling, rows divided by their length if
-// normalize says so, and
+// masks, positions. Weights that were trained are initialisers, or Constant
+// nodes, under the names and in the types that they have in the backbone, and
+// so are all others. The last nodes are the head: pooling, rows divided by
+// their length if normalize says so, and
 //
 //	logits        = (rows·weightᵀ + bias) / temperature
 //	probabilities = softmax(logits)
 //
 // with names of their own where the backbone has tensors of these names. The
-// outputs keep theirs: there the backbone's tensor gets another name, which renamed
-// tells. The frozen part before the cut is not in the file; metadata
+// outputs keep theirs: there the backbone's tensor gets another name, which
+// renamed tells. The frozen part before the cut is not in the file; metadata
 // headstart.space.0 has the digest of the backbone.
 //
-// For a transformer of six layers of which the last was trained (C = 3, D = 384)
-// that is
+// For a transformer of six layers of which the last was trained (C = 3, D =
+// 384) that is
 //
 //	inputs        /m/encoder/layer.4/output/LayerNorm/LayerNormalization_output_0
 //	              f32[batch,sequence,384]; attention_mask i64[batch,sequence]
@@ -87,29 +87,30 @@
 //	headstart.created          date, RFC 3339
 //
 // With a tail there is one space, that of the features which the backbone gave
-// before the training, and neither standardization nor l2_normalize; without one
-// there is no tail. In it, cut "" means the inputs of the backbone, pooling is "",
-// "cls", "mean" (over mask) or "gap", weights lists, sorted by bytes, the names in
-// the backbone of what was trained, and renamed is left out where it is empty.
+// before the training, and neither standardization nor l2_normalize; without
+// one there is no tail. In it, cut "" means the inputs of the backbone, pooling
+// is "", "cls", "mean" (over mask) or "gap", weights lists, sorted by bytes,
+// the names in the backbone of what was trained, and renamed is left out where
+// it is empty.
 //
 // The last five may be missing. Times of a run are never in it: the same head
 // gives the same bytes, the date apart.
 //
 // # Older layouts
 //
-// Formats 1 (on features) and 2 (with a tail) are read, and not written any more.
-// In them logits are before the temperature:
+// Formats 1 (on features) and 2 (with a tail) are read, and not written any
+// more. In them logits are before the temperature:
 //
 //	logits        = (rows − center)·weightᵀ + bias
 //	probabilities = softmax(logits / temperature)
 //
-// so that the softmax of their logits are not their probabilities. Programs that
-// know only these refuse the newer ones instead of dividing twice.
+// so that the softmax of their logits are not their probabilities. Programs
+// that know only these refuse the newer ones instead of dividing twice.
 //
 // # Reading
 //
-// Read takes no head but the one that Write makes of the same numbers, or made in
-// an older layout, so that what a runtime computes from the file is what Head
-// computes, of the features that a tail gives. What is in a tail is looked at as a
-// backbone's model is (onnx.Walk).
+// Read takes no head but the one that Write makes of the same numbers, or made
+// in an older layout, so that what a runtime computes from the file is what
+// Head computes, of the features that a tail gives. What is in a tail is looked
+// at as a backbone's model is (onnx.Walk).
 package file

@@ -30,14 +30,14 @@ type File struct {
 	Fitted *Fitted    // the rows that the head was fitted on
 
 	// Tail is the part of the backbone that was trained with the head; nil: the
-	// head was trained on features alone. With a tail, Head is of the features that
-	// the tail computes, without a standardisation, and Spaces holds one space: that
-	// of the features which the backbone gave before the training.
+	// head was trained on features alone. With a tail, Head is of the features
+	// that the tail computes, without a standardisation, and Spaces holds one
+	// space: that of the features which the backbone gave before the training.
 	Tail *Tail
 
-	// BareLogits says that the file was read in a layout whose logits are without
-	// the temperature, as were logits that a cache keeps of its tail. Write makes
-	// no such files.
+	// BareLogits says that the file was read in a layout whose logits are
+	// without the temperature, as were logits that a cache keeps of its tail.
+	// Write makes no such files.
 	BareLogits bool
 
 	Settings json.RawMessage   // how the head was trained; nil: not known
@@ -53,8 +53,8 @@ type Space struct {
 	Backbone string          // a name or path, as the user gave it
 }
 
-// OfLogits returns the head for features that are the logits of f with its tail,
-// as a cache keeps them.
+// OfLogits returns the head for features that are the logits of f with its
+// tail, as a cache keeps them.
 func (f *File) OfLogits() *head.Head {
 	h := f.Head.OfLogits()
 	if f.BareLogits {

@@ -346,8 +346,8 @@ func TestReplace(t *testing.T) {
 // affine returns the model of the head of f.
 func affine(f *File) *head.Affine { return f.Head.Model.(*head.Affine) }
 
-// Files of the older layouts, whose logits are without the temperature, are read as
-// they were meant, and what is written of them is in the new layout.
+// Files of the older layouts, whose logits are without the temperature, are
+// read as they were meant, and what is written of them is in the new layout.
 func TestOlderLayouts(t *testing.T) {
 	for name, f := range map[string]*File{
 		"softmax": example("softmax", 4, 12, false), "normalized": example("ncm", 4, 12, true), "tail": tailed("mean", true),
@@ -376,8 +376,8 @@ func TestOlderLayouts(t *testing.T) {
 		if err != nil || !bytes.Equal(first, again) {
 			t.Errorf("%s: what was read is not the head that was written then: %v", name, err)
 		}
-		// Divided once: were a file of the new layout read as one of the old, or
-		// the other way round, probabilities would differ.
+		// Divided once: were a file of the new layout read as one of the old,
+		// or the other way round, probabilities would differ.
 		x := rows(f.Head, 20)
 		if d := largest(probabilities(t, f.Head, x), probabilities(t, old.Head, x)); d > 1e-6 {
 			t.Errorf("%s: probabilities differ by %g", name, d)

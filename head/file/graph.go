@@ -56,8 +56,8 @@ func parametersOf(h *head.Head) (*parameters, error) {
 	return p, err
 }
 
-// moved returns w·center, by which the bias of a class changes when features are
-// taken relative to the center.
+// moved returns w·center, by which the bias of a class changes when features
+// are taken relative to the center.
 func moved[T float32 | float64](w []T, center []float32) float64 {
 	sum := 0.0
 	for i, x := range center {
@@ -121,9 +121,9 @@ func (g *graphReader) fits(c, d int) error {
 	return nil
 }
 
-// readHead reads the numbers of a head on features into h, whose other fields are
-// set, and refuses a graph that differs from the one that Write makes or, in an
-// older layout, made.
+// readHead reads the numbers of a head on features into h, whose other fields
+// are set, and refuses a graph that differs from the one that Write makes or,
+// in an older layout, made.
 func (g *graphReader) readHead(h *head.Head) error {
 	m := h.Model.(*head.Affine)
 	c, d := len(h.Classes), len(m.Mean)

@@ -35,8 +35,8 @@ func encode(f *File) ([]byte, error) {
 	return onnx.Encode(m)
 }
 
-// Build returns the ONNX model that Write writes: what a runtime takes to compute
-// probabilities.
+// Build returns the ONNX model that Write writes: what a runtime takes to
+// compute probabilities.
 func Build(f *File) (*pb.ModelProto, error) {
 	if err := f.check(); err != nil {
 		return nil, err

@@ -13,25 +13,28 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// Tail is the part of a backbone, from a tensor to the features, of which weights
-// were trained together with the head.
+// Tail is the part of a backbone, from a tensor to the features, of which
+// weights were trained together with the head.
 type Tail struct {
-	// Backbone is the model of which the tail is a part, its external data read in. Write
-	// takes it as it was before the training, or the part of it that Read returns here: the tail
-	// with its weights.
+	// Backbone is the model of which the tail is a part, its external data read
+	// in. Write takes it as it was before the training, or the part of it that
+	// Read returns here: the tail with its weights.
 	Backbone *pb.ModelProto
 
-	// Cut is the float32 tensor at which the tail begins, what the frozen part before it
-	// gives. "" means the inputs of the backbone.
+	// Cut is the float32 tensor at which the tail begins, what the frozen part
+	// before it gives. "" means the inputs of the backbone.
 	Cut string
-	// Features is the float32 tensor of which Pooling makes the features: "" takes it as it
-	// is, N×D, "cls" the first of N×S×D, "mean" the mean of N×S×D over the tokens that Mask, an
-	// input of the backbone N×S, counts, "gap" the mean of N×D×… over space.
+	// Features is the float32 tensor of which Pooling makes the features: ""
+	// takes it as it is, N×D, "cls" the first of N×S×D, "mean" the mean of
+	// N×S×D over the tokens that Mask, an input of the backbone N×S, counts,
+	// "gap" the mean of N×D×… over space.
 	Features, Pooling, Mask string
-	// Normalize divides each row of the features by its length. It is the model's Normalize, too.
+	// Normalize divides each row of the features by its length. It is the
+	// model's Normalize, too.
 	Normalize bool
-	// Weights holds the new values of the weights that were trained, by the names under which
-	// the backbone stores them, in its shapes. They are rounded to the types in which it does.
+	// Weights holds the new values of the weights that were trained, by the
+	// names under which the backbone stores them, in its shapes. They are
+	// rounded to the types in which it does.
 	Weights map[string][]float32
 
 	renamed  map[string]string // what the file calls tensors of the backbone; see layer.Append
@@ -91,8 +94,8 @@ func (t *Tail) check(h *head.Head) error {
 	return nil
 }
 
-// layer describes the head behind the tail, with slices of the right lengths for
-// its numbers if p has none.
+// layer describes the head behind the tail, with slices of the right lengths
+// for its numbers if p has none.
 func (t *Tail) layer(p *parameters) *layer.Head {
 	return &layer.Head{
 		Features: t.named(t.Features), Pooling: t.Pooling, Mask: t.named(t.Mask), ChannelsFirst: t.Pooling == "gap",
@@ -165,7 +168,8 @@ func (t *Tail) part(d int) (*pb.ModelProto, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is known of shapes is checked, and said of the cut. Of some backbones nothing is known before their inputs have a size.
+	// What is known of shapes is checked, and said of the cut. Of some
+	// backbones nothing is known before their inputs have a size.
 	g, err := onnx.Infer(t.Backbone, nil)
 	if err != nil {
 		return part, nil
@@ -208,8 +212,8 @@ func sizes(dims []onnx.Dim) []int64 {
 	return all
 }
 
-// readTail reads what g, whose graph begins at a cut, says of itself in text, and
-// the numbers of a head of d features into h, whose classes are known.
+// readTail reads what g, whose graph begins at a cut, says of itself in text,
+// and the numbers of a head of d features into h, whose classes are known.
 func readTail(text string, g *graphReader, h *head.Head, d int) (*Tail, error) {
 	var j tailJSON
 	if err := json.Unmarshal([]byte(text), &j); err != nil {

@@ -48,7 +48,8 @@ func open(t *testing.T) *runtime.Library {
 	return l
 }
 
-// ONNX Runtime computes from the file what float64 computes from the weights, in old operator sets and new ones.
+// ONNX Runtime computes from the file what float64 computes from the weights,
+// in old operator sets and new ones.
 func TestTailRuntime(t *testing.T) {
 	l := open(t)
 	const n, tokens = 3, 4
@@ -127,7 +128,9 @@ func TestTailRuntime(t *testing.T) {
 	}
 }
 
-// A tail of a built-in backbone, fed with what the frozen part gives, computes what the whole backbone does with the same weights and a head on its features.
+// A tail of a built-in backbone, fed with what the frozen part gives, computes
+// what the whole backbone does with the same weights and a head on its
+// features.
 func TestTailOfBackbones(t *testing.T) {
 	l := open(t)
 	for _, b := range []struct {

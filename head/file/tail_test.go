@@ -49,8 +49,8 @@ func half(name string, dims ...int64) *pb.TensorProto {
 	return t
 }
 
-// small returns a backbone: a frozen layer up to "cut", then
-// relu(cut·w1 + b1)·w2, of which w1 is stored as float16, with a mask as an input.
+// small returns a backbone: a frozen layer up to "cut", then relu(cut·w1 +
+// b1)·w2, of which w1 is stored as float16, with a mask as an input.
 func small(opset int64) *pb.ModelProto {
 	batch, tokens := onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: -1, Name: "tokens"}
 	return &pb.ModelProto{
@@ -101,7 +101,8 @@ func tailed(pooling string, normalize bool) *File {
 	return f
 }
 
-// What is written is read again, and what is read is written again, byte for byte, with the backbone and without it.
+// What is written is read again, and what is read is written again, byte for
+// byte, with the backbone and without it.
 func TestTailRoundTrip(t *testing.T) {
 	for _, pooling := range []string{"cls", "mean"} {
 		for _, cut := range []string{"cut", ""} {

@@ -18,34 +18,35 @@ const (
 	defaultMemory    = 2 << 30
 )
 
-// MaxFeatures is the most features that a family with Entry.Covariance takes: it
-// bounds the covariance, D×D float64, to 2 GiB.
+// MaxFeatures is the most features that a family with Entry.Covariance takes:
+// it bounds the covariance, D×D float64, to 2 GiB.
 const MaxFeatures = 1 << 14
 
 // Settings says how rows are taken and fitted. nil means the defaults.
 type Settings struct {
 	Weights Weights
 	// NoStandardize leaves the features as they are. The default subtracts each
-	// feature's mean and divides by its population standard deviation on the rows of
-	// the fit; a constant feature has scale 1.
+	// feature's mean and divides by its population standard deviation on the
+	// rows of the fit; a constant feature has scale 1.
 	NoStandardize bool
-	// Normalize divides each row by its Euclidean length before anything else; a row
-	// of zeros stays one.
+	// Normalize divides each row by its Euclidean length before anything else;
+	// a row of zeros stays one.
 	Normalize bool
-	// Tolerance is the relative gap to the optimum at which a fit stops, between 0
-	// and 1; fits along a path stop at 1e-3, or at Tolerance if that is coarser. The
-	// default 0 means 1e-4.
+	// Tolerance is the relative gap to the optimum at which a fit stops,
+	// between 0 and 1; fits along a path stop at 1e-3, or at Tolerance if that
+	// is coarser. The default 0 means 1e-4.
 	Tolerance float64
 	// Threads is the number of goroutines that compute. The default 0 means
 	// runtime.GOMAXPROCS(0). It changes no bit of the result.
 	Threads int
-	// Memory is the size, in bytes, up to which the features are held in memory;
-	// larger ones are read again in each pass. The default 0 means 2 GiB.
+	// Memory is the size, in bytes, up to which the features are held in
+	// memory; larger ones are read again in each pass. The default 0 means 2
+	// GiB.
 	Memory int64
 	// Name names a row in errors. nil: rows are named by their number, from 0.
 	Name func(row int) string
-	// Fitted, if it is not nil, is called from one goroutine at a time when n more
-	// candidates have been fitted to a part.
+	// Fitted, if it is not nil, is called from one goroutine at a time when n
+	// more candidates have been fitted to a part.
 	Fitted func(n int)
 }
 
@@ -70,7 +71,8 @@ type Bench struct {
 // badRow is a row with a feature that is no finite number.
 type badRow struct{ row, feature int }
 
-// Deal puts rows into disjoint cells, as cross-validation deals them into folds.
+// Deal puts rows into disjoint cells, as cross-validation deals them into
+// folds.
 type Deal struct {
 	// Cell is the cell of each row, from 0; −1: none.
 	Cell []int
@@ -82,15 +84,16 @@ type Deal struct {
 type Part struct {
 	// Name is what the part is called in errors.
 	Name string
-	// Deal is the place of the deal among those of Bench.Deal, Cells are its cells.
+	// Deal is the place of the deal among those of Bench.Deal, Cells are its
+	// cells.
 	Deal  int
 	Cells []int
 	// Start is where fits begin that are made by iteration; nil: at zero.
 	Start *Start
 }
 
-// NewBench reads rows (n×D), those whose numbers used lists, ascending; nil means
-// all. labels holds the class of each of them, of that many classes.
+// NewBench reads rows (n×D), those whose numbers used lists, ascending; nil
+// means all. labels holds the class of each of them, of that many classes.
 //
 // Errors: lengths that do not fit, labels out of range, weights that cannot be
 // scaled (a *WeightError); and what Rows.BlockTo or ctx return.
@@ -145,10 +148,10 @@ func NewBench(ctx context.Context, x head.Rows, used []int, labels []int, classe
 	return b, err
 }
 
-// Deal deals the rows anew, and measures all cells of all deals in one pass over
-// the rows. With covariance it also takes that of at most 16·D rows of a part, which
-// families with Entry.Covariance need. Cells out of range and more than MaxFeatures
-// with a covariance are errors.
+// Deal deals the rows anew, and measures all cells of all deals in one pass
+// over the rows. With covariance it also takes that of at most 16·D rows of a
+// part, which families with Entry.Covariance need. Cells out of range and more
+// than MaxFeatures with a covariance are errors.
 func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error {
 	n, d := len(b.x.used), b.x.d
 	if covariance != nil && d > MaxFeatures {
@@ -224,8 +227,9 @@ func (e *FeaturesError) Error() string {
 	return fmt.Sprintf("rows of %d features; a softmax head is fitted on at most %d", e.D, MaxFeatures)
 }
 
-// Finite returns an error that names the first row with a feature that is no finite
-// number, in a part or not; nil if there is none. It wraps head.ErrNotFinite.
+// Finite returns an error that names the first row with a feature that is no
+// finite number, in a part or not; nil if there is none. It wraps
+// head.ErrNotFinite.
 func (b *Bench) Finite() error {
 	if len(b.bad) == 0 {
 		return nil
@@ -439,8 +443,8 @@ func (f *Fitted) Model() head.Model { return f.problem.affine(f.solution) }
 // Start is where a fit by iteration begins: a solution for all classes.
 type Start struct{ solution *solution }
 
-// MeanStart returns the mean of what was fitted to parts, class by class over those
-// that know the class; nil for what is not fitted by iteration.
+// MeanStart returns the mean of what was fitted to parts, class by class over
+// those that know the class; nil for what is not fitted by iteration.
 func MeanStart(parts []*Fitted) *Start {
 	if len(parts) == 0 || parts[0].solution.fit.Status == head.ClosedForm {
 		return nil
@@ -483,8 +487,8 @@ func (s *Start) of(p *problem) *solution {
 // errNoCovariance is what a family says that needs one.
 var errNoCovariance = errors.New("head/fit: the rows were dealt without their covariance")
 
-// parallel calls task for 0 to n−1 from at most threads goroutines, and returns the
-// first error in this order.
+// parallel calls task for 0 to n−1 from at most threads goroutines, and returns
+// the first error in this order.
 func parallel(ctx context.Context, n, threads int, task func(i int) error) error {
 	if n == 1 || threads == 1 {
 		for i := range n {

@@ -5,44 +5,46 @@
 //	s := fit.Softmax{L2: 1e-3}
 //	h, err := s.Fit(ctx, x, y, nil)
 //
-// and it can fit a path of candidates to many parts of the same rows side by side,
-// as cross-validation does: a Bench holds the rows, Deal measures all their parts in
-// one pass, and Families lists what can be fitted to them.
+// and it can fit a path of candidates to many parts of the same rows side by
+// side, as cross-validation does: a Bench holds the rows, Deal measures all
+// their parts in one pass, and Families lists what can be fitted to them.
 //
 // # Softmax
 //
-// Softmax is multinomial logistic regression: on features x that are standardised,
-// it minimises
+// Softmax is multinomial logistic regression: on features x that are
+// standardised, it minimises
 //
 //	(1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖²
 //
 // over W (C×D) and a free intercept b, where CE is the cross-entropy of
 // softmax(W·x + b), the weights w have mean 1 and λ is Softmax.L2. It is the
-// objective of scikit-learn's LogisticRegression with C = 1/(λN). (With two classes
-// W has two rows here and one in scikit-learn: the same model for C = 2/(λN).)
+// objective of scikit-learn's LogisticRegression with C = 1/(λN). (With two
+// classes W has two rows here and one in scikit-learn: the same model for C =
+// 2/(λN).)
 //
-// gonum's L-BFGS works in whitened coordinates V with W = V·L⁻¹, where
-// M = L·Lᵀ = a·Cov + λI. With a the mean of p(1−p), M is about the Hessian. Cov is
-// the covariance of at most 16·D rows, and one factor serves all fits of a λ: that
-// changes how many passes over the rows a fit takes, and not its optimum. Products
-// of blocks of 64 rows are float32, sums over blocks, parameters and closed forms
-// are float64. A fit stops when its relative gap to the optimum, which it estimates
-// from the Newton decrement and the rate at which that falls, is below a tolerance.
+// gonum's L-BFGS works in whitened coordinates V with W = V·L⁻¹, where M = L·Lᵀ
+// = a·Cov + λI. With a the mean of p(1−p), M is about the Hessian. Cov is the
+// covariance of at most 16·D rows, and one factor serves all fits of a λ: that
+// changes how many passes over the rows a fit takes, and not its optimum.
+// Products of blocks of 64 rows are float32, sums over blocks, parameters and
+// closed forms are float64. A fit stops when its relative gap to the optimum,
+// which it estimates from the Newton decrement and the rate at which that
+// falls, is below a tolerance.
 //
 // # What reaches a fit
 //
-// Nothing but the rows of its part: mean and scale are sums over the cells of the
-// part, added up and never taken from a total, and the rows are shifted by the
-// part's own mean before float32 products. However large other rows are, or if they
-// are no numbers, they change no bit. Only Cov is of all rows that Deal was told to
-// take it of: which ones these are decides how fast fits are and, within the
-// tolerance, where they stop.
+// Nothing but the rows of its part: mean and scale are sums over the cells of
+// the part, added up and never taken from a total, and the rows are shifted by
+// the part's own mean before float32 products. However large other rows are, or
+// if they are no numbers, they change no bit. Only Cov is of all rows that Deal
+// was told to take it of: which ones these are decides how fast fits are and,
+// within the tolerance, where they stop.
 //
 // # Determinism
 //
-// The same rows and settings give the same bits on one architecture: rows are cut
-// into lanes whose number depends on nothing but the number of rows, lanes are
-// added up in their order, and Settings.Threads only says how many of them run at a
-// time. Between architectures, a fused multiply-add may change last bits of sums;
-// fits then differ by less than their tolerance.
+// The same rows and settings give the same bits on one architecture: rows are
+// cut into lanes whose number depends on nothing but the number of rows, lanes
+// are added up in their order, and Settings.Threads only says how many of them
+// run at a time. Between architectures, a fused multiply-add may change last
+// bits of sums; fits then differ by less than their tolerance.
 package fit

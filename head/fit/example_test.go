@@ -41,8 +41,8 @@ func ExampleSoftmax() {
 	// [0.00 1.00]
 }
 
-// Two strengths of regularisation, fitted in three folds and to all rows, from one
-// pass over the rows that measures all of them.
+// Two strengths of regularisation, fitted in three folds and to all rows, from
+// one pass over the rows that measures all of them.
 func ExampleBench() {
 	ctx := context.Background()
 	x := matrix{{1, 0}, {-2, 1}, {1, 1}, {-1, 0}, {2, 1}, {-1, -1}}

@@ -12,17 +12,19 @@ type Candidate struct {
 	Params head.Params
 }
 
-// Family fits its kind of head to several parts of the rows of a bench side by side.
+// Family fits its kind of head to several parts of the rows of a bench side by
+// side.
 type Family interface {
-	// Begin prepares a path in parts. A part whose rows are not finite or of fewer
-	// than two classes is an error.
+	// Begin prepares a path in parts. A part whose rows are not finite or of
+	// fewer than two classes is an error.
 	Begin(ctx context.Context, b *Bench, parts []Part) (Path, error)
 }
 
 // Path goes from a family's most regularised candidate to the least.
 type Path interface {
-	// Next fits the next candidate in the parts that are in (nil: all). A part that
-	// was left out once stays out. After the last candidate the error is io.EOF.
+	// Next fits the next candidate in the parts that are in (nil: all). A part
+	// that was left out once stays out. After the last candidate the error is
+	// io.EOF.
 	Next(ctx context.Context, in []bool) (Candidate, error)
 	// Fitted returns the last candidate in a part.
 	Fitted(part int) *Fitted
@@ -30,8 +32,8 @@ type Path interface {
 
 // Grid says which candidates a family goes through.
 type Grid struct {
-	// L2 is the one λ; 0: a path of Points strengths from 10 to 1e-6, evenly spaced
-	// in logarithm.
+	// L2 is the one λ; 0: a path of Points strengths from 10 to 1e-6, evenly
+	// spaced in logarithm.
 	L2 float64
 	// Points is the number of strengths, at least 2. The default 0 means 30.
 	Points int
@@ -42,16 +44,16 @@ type Entry struct {
 	Kind string // of head.Kinds
 	// Covariance says that fits need that of the rows; see Bench.Deal.
 	Covariance bool
-	// Path returns the family that goes through the candidates of a grid, and the
-	// candidates.
+	// Path returns the family that goes through the candidates of a grid, and
+	// the candidates.
 	Path func(g Grid) (Family, []Candidate)
 	// One returns the family of a single candidate, which is fitted to
 	// Settings.Tolerance.
 	One func(c Candidate) Family
 }
 
-// Families are what can be fitted, from the simplest on: of equal scores the earlier
-// one is selected. There is one for each of head.Kinds.
+// Families are what can be fitted, from the simplest on: of equal scores the
+// earlier one is selected. There is one for each of head.Kinds.
 var Families = []Entry{
 	{
 		Kind: "ncm",

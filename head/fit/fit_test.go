@@ -51,8 +51,8 @@ type golden struct {
 	NearestCentroid []string `json:"nearest_centroid"` // of every third row
 }
 
-// small returns the golden features (600×64) and what scikit-learn says about them.
-// Every third row is in the test part.
+// small returns the golden features (600×64) and what scikit-learn says about
+// them. Every third row is in the test part.
 func small(t *testing.T) (*dense, *golden) {
 	t.Helper()
 	f, err := os.Open("testdata/small.f32.gz")

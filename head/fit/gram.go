@@ -56,8 +56,8 @@ func newGram(d int, rows []int) *gram {
 	return g
 }
 
-// add takes those of the rows lo to hi, of which wide is the features, that it was
-// told to take and that are numbers.
+// add takes those of the rows lo to hi, of which wide is the features, that it
+// was told to take and that are numbers.
 func (g *gram) add(wide []float64, lo, hi, threads int) {
 	for len(g.rows) > 0 && g.rows[0] < hi {
 		row := wide[(g.rows[0]-lo)*g.d : (g.rows[0]-lo+1)*g.d]
@@ -72,8 +72,8 @@ func (g *gram) add(wide []float64, lo, hi, threads int) {
 	}
 }
 
-// flush multiplies what has come together. Each tile is summed up by one goroutine,
-// so that its bits do not depend on threads.
+// flush multiplies what has come together. Each tile is summed up by one
+// goroutine, so that its bits do not depend on threads.
 func (g *gram) flush(threads int) {
 	const tile = 128
 	d, m := g.d, g.filled
@@ -126,10 +126,10 @@ func (g *gram) covariance(scale []float64) *covariance {
 	return &covariance{d, g.square}
 }
 
-// whitening is M = a·Cov + λI = L·Lᵀ: V = W·L are weights in whitened coordinates,
-// W = V·K is the way back. K is L⁻¹ in float32, which makes both ways cheap;
-// gradients go through the same K (dV = dW·Kᵀ), so that its rounding moves the
-// coordinates a little and the optimum not at all.
+// whitening is M = a·Cov + λI = L·Lᵀ: V = W·L are weights in whitened
+// coordinates, W = V·K is the way back. K is L⁻¹ in float32, which makes both
+// ways cheap; gradients go through the same K (dV = dW·Kᵀ), so that its
+// rounding moves the coordinates a little and the optimum not at all.
 type whitening struct {
 	d     int
 	a     float64
@@ -162,8 +162,8 @@ func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int
 				done <- &ch
 				return
 			}
-			// Rounding has made a matrix without inverse of features that are large
-			// against λ. Any positive definite M will do.
+			// Rounding has made a matrix without inverse of features that are
+			// large against λ. Any positive definite M will do.
 			ridge *= 10
 		}
 	}()
@@ -204,12 +204,12 @@ func (p *whitening) coordinatesTo(v, w []float64) {
 	blas64.Trmm(blas.Right, blas.Trans, 1, p.upper, blas64.General{Rows: len(w) / p.d, Cols: p.d, Stride: p.d, Data: v})
 }
 
-// weightsTo writes W = V·K into w, C×D: W[c,j] is the product of row c of V and row
-// j of Kᵀ.
+// weightsTo writes W = V·K into w, C×D: W[c,j] is the product of row c of V and
+// row j of Kᵀ.
 func (p *whitening) weightsTo(w, v []float64) { p.multiplyTo(w, v, p.kt, true) }
 
-// gradientTo writes dV = dW·Kᵀ into dv, C×D: dV[c,j] is the product of row c of dW
-// and row j of K.
+// gradientTo writes dV = dW·Kᵀ into dv, C×D: dV[c,j] is the product of row c of
+// dW and row j of K.
 func (p *whitening) gradientTo(dv, dw []float64) { p.multiplyTo(dv, dw, p.k, false) }
 
 // multiplyTo writes x·mᵀ into dst, both C×D, for a triangular m (D×D).

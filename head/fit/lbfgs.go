@@ -29,8 +29,8 @@ type solution struct {
 	fit       head.Fit
 }
 
-// minimize fits o from start (nil: zeros) with gonum's L-BFGS in the coordinates of
-// p, to a relative gap of tolerance.
+// minimize fits o from start (nil: zeros) with gonum's L-BFGS in the
+// coordinates of p, to a relative gap of tolerance.
 func minimize(ctx context.Context, o *objective, p *whitening, start *solution, tolerance float64) (*solution, error) {
 	c, d := o.classes, o.x.d
 	s := &search{
@@ -47,8 +47,8 @@ func minimize(ctx context.Context, o *objective, p *whitening, start *solution, 
 		return nil, s.err
 	}
 	s.gradient(grad, theta)
-	// gonum's first step has length 1. In whitened coordinates the first Newton step
-	// is about as long as the gradient: make that the unit of length.
+	// gonum's first step has length 1. In whitened coordinates the first Newton
+	// step is about as long as the gradient: make that the unit of length.
 	norm := floats.Norm(grad, 2)
 	if norm == 0 {
 		s.fit.Objective, s.fit.Status = f, head.Converged
@@ -81,8 +81,8 @@ func minimize(ctx context.Context, o *objective, p *whitening, start *solution, 
 	return &solution{w: s.w, b: s.b, curvature: o.curvature, fit: s.fit}, nil
 }
 
-// search is one run of the solver: the objective in whitened and scaled coordinates
-// θ = (V, b·√a)/scale, and the line search.
+// search is one run of the solver: the objective in whitened and scaled
+// coordinates θ = (V, b·√a)/scale, and the line search.
 type search struct {
 	ctx       context.Context
 	o         *objective
@@ -99,7 +99,8 @@ type search struct {
 
 	decrements []float64 // of each step: see gap
 
-	// The line search from f0 with slope g0 < 0: a good step lies between low and high.
+	// The line search from f0 with slope g0 < 0: a good step lies between low
+	// and high.
 	trials          int
 	f0, g0          float64
 	step, low, high float64
@@ -134,8 +135,8 @@ func (s *search) function(theta []float64) float64 {
 	return f
 }
 
-// gradient copies the gradient that function has kept. gonum asks for it after the
-// function, at the same place.
+// gradient copies the gradient that function has kept. gonum asks for it after
+// the function, at the same place.
 func (s *search) gradient(grad, _ []float64) { copy(grad, s.grad) }
 
 var _ optimize.Linesearcher = (*search)(nil)
@@ -152,13 +153,14 @@ func (s *search) Init(f, g, step float64) optimize.Operation {
 	return optimize.FuncEvaluation | optimize.GradEvaluation
 }
 
-// gap estimates how far the objective is above its optimum from −gᵀd/2 of each step
-// so far, d being the direction −H⁻¹g: half the squared Newton decrement (Boyd and
-// Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian. The H of L-BFGS
-// is too large where it has not looked yet, and −gᵀd/2 is then what the next step
-// gains rather than what all of them will. They fall about geometrically, so that
-// the sum over the steps to come is one of them over 1 − q, where q is the rate of
-// the last steps. Three times that leaves a margin for q.
+// gap estimates how far the objective is above its optimum from −gᵀd/2 of each
+// step so far, d being the direction −H⁻¹g: half the squared Newton decrement
+// (Boyd and Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian.
+// The H of L-BFGS is too large where it has not looked yet, and −gᵀd/2 is then
+// what the next step gains rather than what all of them will. They fall about
+// geometrically, so that the sum over the steps to come is one of them over 1 −
+// q, where q is the rate of the last steps. Three times that leaves a margin
+// for q.
 func gap(decrements []float64) float64 {
 	mean := func(i int) float64 { // of up to three steps before i: single ones scatter
 		v := decrements[max(i-3, 0):i]
@@ -173,9 +175,9 @@ func gap(decrements []float64) float64 {
 	return 3 * now / (1 - q)
 }
 
-// Iterate takes a step that meets the Wolfe conditions or, where rounding hides the
-// decrease, the approximate ones of Hager and Zhang (SIAM J. Optim. 16:170, 2005,
-// with δ = 0.1, σ = 0.9). Otherwise it closes in on one by interpolation.
+// Iterate takes a step that meets the Wolfe conditions or, where rounding hides
+// the decrease, the approximate ones of Hager and Zhang (SIAM J. Optim. 16:170,
+// 2005, with δ = 0.1, σ = 0.9). Otherwise it closes in on one by interpolation.
 func (s *search) Iterate(f, g float64) (optimize.Operation, float64, error) {
 	const (
 		armijo    = 1e-4

@@ -15,8 +15,8 @@ import (
 // features fit into a second-level cache of 512 KiB.
 const block = 64
 
-// matrix holds the rows that take part, n×d, divided by their lengths if normalize
-// says so.
+// matrix holds the rows that take part, n×d, divided by their lengths if
+// normalize says so.
 type matrix struct {
 	src       head.Rows
 	used      []int // number in src of each row
@@ -51,7 +51,8 @@ func span(lo, hi int) []int {
 	return rows
 }
 
-// readTo reads rows from src into dst (len(rows)×d), runs of neighbours at a time.
+// readTo reads rows from src into dst (len(rows)×d), runs of neighbours at a
+// time.
 func (x *matrix) readTo(dst []float32, rows []int) error {
 	for i := 0; i < len(rows); {
 		j := i + 1
@@ -73,8 +74,8 @@ func (x *matrix) readTo(dst []float32, rows []int) error {
 	return nil
 }
 
-// rowsTo returns rows, len(rows)×d: a part of what is held if they are neighbours
-// there, else a copy in buf, which has room for them.
+// rowsTo returns rows, len(rows)×d: a part of what is held if they are
+// neighbours there, else a copy in buf, which has room for them.
 func (x *matrix) rowsTo(buf []float32, rows []int) ([]float32, error) {
 	d := x.d
 	if x.held == nil {
@@ -90,8 +91,8 @@ func (x *matrix) rowsTo(buf []float32, rows []int) ([]float32, error) {
 	return buf[:len(rows)*d], nil
 }
 
-// normalizeTo divides row by its Euclidean length; zeros stay. wide is room for as
-// many values.
+// normalizeTo divides row by its Euclidean length; zeros stay. wide is room for
+// as many values.
 func normalizeTo(wide []float64, row []float32) {
 	for j, v := range row {
 		wide[j] = float64(v)
@@ -117,9 +118,9 @@ func notFinite(x []float32) int {
 	return -1
 }
 
-// shift is what a fit does to rows before float32 products: it multiplies them with
-// factor and subtracts center, so that features that vary little around a large mean
-// do not cancel.
+// shift is what a fit does to rows before float32 products: it multiplies them
+// with factor and subtracts center, so that features that vary little around a
+// large mean do not cancel.
 type shift struct {
 	center []float32 // D, after factor
 	factor []float32 // D, powers of two; nil: all 1

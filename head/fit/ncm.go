@@ -9,9 +9,9 @@ import (
 )
 
 // NCM fits nearest class means: p(c|x) = softmax(−½‖x−μ_c‖²/T) on standardised
-// rows. Squared distances have no scale of probabilities of their own: a head that
-// Fit returns has temperature 1, and is to be calibrated before its probabilities
-// mean anything.
+// rows. Squared distances have no scale of probabilities of their own: a head
+// that Fit returns has temperature 1, and is to be calibrated before its
+// probabilities mean anything.
 type NCM struct{}
 
 var _ Family = NCM{}
@@ -59,9 +59,9 @@ func (m *means) Next(ctx context.Context, in []bool) (Candidate, error) {
 // Fitted returns what was fitted to a part.
 func (m *means) Fitted(part int) *Fitted { return m.fits[part].fitted(m.solutions[part]) }
 
-// classMeans returns logits W·x + b with W = μ and b = −½‖μ‖², which are −½‖x−μ‖² up
-// to −½‖x‖². Rows are weighed with their own weights; those of classes would change
-// nothing.
+// classMeans returns logits W·x + b with W = μ and b = −½‖μ‖², which are
+// −½‖x−μ‖² up to −½‖x‖². Rows are weighed with their own weights; those of
+// classes would change nothing.
 func (p *problem) classMeans(ctx context.Context) (*solution, error) {
 	c, d := p.classes, p.x.d
 	s := &solution{w: make([]float64, c*d), b: make([]float64, c), fit: head.Fit{Status: head.ClosedForm}}

@@ -10,19 +10,21 @@ import (
 )
 
 const (
-	// maxLanes is the number of lanes that the rows of a large fit are cut into; a
-	// lane is summed up by one goroutine.
+	// maxLanes is the number of lanes that the rows of a large fit are cut
+	// into; a lane is summed up by one goroutine.
 	maxLanes = 8
-	// laneRows is how many rows a lane has at least, if the rows are enough for it.
+	// laneRows is how many rows a lane has at least, if the rows are enough for
+	// it.
 	laneRows = 512
-	// flushRows is how many rows' products are summed up in float32 before they go
-	// to float64.
+	// flushRows is how many rows' products are summed up in float32 before they
+	// go to float64.
 	flushRows = 4 * block
-	// panel is the number of columns that gradients are updated in at a time: C×128
-	// float32 stay in the first-level cache for a few classes.
+	// panel is the number of columns that gradients are updated in at a time:
+	// C×128 float32 stay in the first-level cache for a few classes.
 	panel = 128
-	// classPanel bounds the classes of a product. gonum's gemm starts goroutines of
-	// its own for a destination of more than three tiles of 64×64.
+	// classPanel bounds the classes of a product. gonum's gemm starts
+	// goroutines of its own for a destination of more than three tiles of
+	// 64×64.
 	classPanel = 64
 )
 
@@ -30,8 +32,9 @@ const (
 // each).
 type moments struct{ mean, scale []float64 }
 
-// objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² over standardised rows, with its gradient.
-// Its memory is used again in each evaluation, which are one at a time.
+// objective is (1/N) Σ wᵢ·CEᵢ + λ/2 ‖W‖² over standardised rows, with its
+// gradient. Its memory is used again in each evaluation, which are one at a
+// time.
 type objective struct {
 	x       *matrix
 	rows    []int     // ascending; N of them
@@ -71,7 +74,8 @@ func newLane(c, d int) *lane {
 	}
 }
 
-// laneCount returns the number of lanes for n rows. It depends on nothing else, and so do the bits of the sums.
+// laneCount returns the number of lanes for n rows. It depends on nothing else,
+// and so do the bits of the sums.
 func laneCount(n int) int { return min(max(n/laneRows, 1), maxLanes) }
 
 // evaluate returns the objective at weights w (C×D) and intercepts b (C) for
@@ -133,7 +137,8 @@ func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float
 	return loss*inv + o.lambda/2*square, nil
 }
 
-// load turns weights and intercepts for standardised rows into those for shifted rows.
+// load turns weights and intercepts for standardised rows into those for
+// shifted rows.
 func (o *objective) load(w, b []float64) {
 	c, d := o.classes, o.x.d
 	if o.w32 == nil {
@@ -173,7 +178,8 @@ func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
 			if o.weight != nil {
 				w = o.weight[i]
 			}
-			// CE = ln Σ exp(z_c − max) − (z_y − max); dz = w·(softmax(z) − onehot(y))
+			// CE = ln Σ exp(z_c − max) − (z_y − max); dz = w·(softmax(z) −
+			// onehot(y))
 			for k, v := range z {
 				l.p[k] = float64(v) + o.b[k]
 			}
@@ -211,8 +217,8 @@ func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
 	return nil
 }
 
-// logits computes the logits without intercepts of rows (at most block) into l.z,
-// len(rows)×C, and returns the shifted rows.
+// logits computes the logits without intercepts of rows (at most block) into
+// l.z, len(rows)×C, and returns the shifted rows.
 func (l *lane) logits(o *objective, rows []int) ([]float32, error) {
 	x, err := o.x.rowsTo(l.buf, rows)
 	if err != nil {
@@ -231,8 +237,8 @@ func (l *lane) logits(o *objective, rows []int) ([]float32, error) {
 	return x, nil
 }
 
-// logitsTo writes the logits of rows (ascending) at s, which is loaded, into dst,
-// len(rows)×C.
+// logitsTo writes the logits of rows (ascending) at s, which is loaded, into
+// dst, len(rows)×C.
 func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, s *solution) error {
 	c := o.classes
 	l := &lane{buf: make([]float32, block*o.x.d), z: make([]float32, block*c)}
@@ -260,8 +266,8 @@ func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, s *
 }
 
 // wideTo writes the logits of a row that is so far from those of the fit that
-// float32 products overflow. They are computed in float64, or not finite if the row
-// is not.
+// float32 products overflow. They are computed in float64, or not finite if the
+// row is not.
 func (o *objective) wideTo(dst []float64, row int, s *solution) error {
 	d := o.x.d
 	x, err := o.x.rowsTo(make([]float32, d), []int{row})

@@ -18,8 +18,8 @@ type data struct {
 	weights []float64
 }
 
-// blobs returns n rows of d features around the centres of c classes at a distance
-// of about far.
+// blobs returns n rows of d features around the centres of c classes at a
+// distance of about far.
 func blobs(n, d, c int, far float64, seed uint64) *data {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	centres := make([]float64, c*d)
@@ -37,7 +37,8 @@ func blobs(n, d, c int, far float64, seed uint64) *data {
 	return x
 }
 
-// bench deals the rows of x into two cells, those from at on into the second one.
+// bench deals the rows of x into two cells, those from at on into the second
+// one.
 func (x *data) bench(t *testing.T, at int, o *Settings) *Bench {
 	t.Helper()
 	own := *o
@@ -56,7 +57,8 @@ func (x *data) bench(t *testing.T, at int, o *Settings) *Bench {
 	return b
 }
 
-// TestGradient compares the gradient with finite differences, with weights and a standardisation of its own.
+// TestGradient compares the gradient with finite differences, with weights and
+// a standardisation of its own.
 func TestGradient(t *testing.T) {
 	const n, d, c = 70, 5, 3
 	ctx := context.Background()
@@ -84,7 +86,8 @@ func TestGradient(t *testing.T) {
 	}
 	value(theta)
 	got := append([]float64(nil), grad...)
-	// Products are float32, so that the step has to be large and the formula of high order.
+	// Products are float32, so that the step has to be large and the formula of
+	// high order.
 	want := fd.Gradient(nil, value, theta, &fd.Settings{Formula: fd.Formula{
 		Stencil: []fd.Point{{Loc: -2, Coeff: 1.0 / 12}, {Loc: -1, Coeff: -8.0 / 12}, {Loc: 1, Coeff: 8.0 / 12}, {Loc: 2, Coeff: -1.0 / 12}}, Derivative: 1, Step: 0.02,
 	}})
@@ -107,7 +110,8 @@ func TestGradient(t *testing.T) {
 	near(t, "objective", value(theta), loss/float64(len(p.rows))+p.lambda/2*square, 1e-6)
 }
 
-// TestLanes: sums over many rows do not depend on the number of goroutines, nor on where rows are read from.
+// TestLanes: sums over many rows do not depend on the number of goroutines, nor
+// on where rows are read from.
 func TestLanes(t *testing.T) {
 	const n, d, c = 5000, 7, 4
 	ctx := context.Background()

@@ -16,24 +16,25 @@ import (
 const (
 	strongest, weakest = 10.0, 1e-6
 	defaultPoints      = 30
-	// pathTolerance is the gap at which fits along a path stop: finer than accuracy
-	// shows.
+	// pathTolerance is the gap at which fits along a path stop: finer than
+	// accuracy shows.
 	pathTolerance = 1e-3
 )
 
 // Softmax fits multinomial logistic regression. The zero value is ready to use.
 type Softmax struct {
-	// L2 is λ, the strength of λ/2·‖W‖² beside the mean loss, positive. The default
-	// 0 means 1/N, N being the number of rows: scikit-learn's C = 1.
+	// L2 is λ, the strength of λ/2·‖W‖² beside the mean loss, positive. The
+	// default 0 means 1/N, N being the number of rows: scikit-learn's C = 1.
 	L2 float64
 }
 
-// Fit fits a head to rows x (n×D) of the classes y (n), byte for byte. nil means the
-// default settings. The head is not calibrated; how the fit went is in Head.Fit.
+// Fit fits a head to rows x (n×D) of the classes y (n), byte for byte. nil
+// means the default settings. The head is not calibrated; how the fit went is
+// in Head.Fit.
 //
-// Errors: what NewBench refuses; rows that are not finite (head.ErrNotFinite), more
-// than MaxFeatures features (a *FeaturesError), fewer than two classes with rows (a
-// *ClassesError), and an L2 that is not positive.
+// Errors: what NewBench refuses; rows that are not finite (head.ErrNotFinite),
+// more than MaxFeatures features (a *FeaturesError), fewer than two classes
+// with rows (a *ClassesError), and an L2 that is not positive.
 func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
 	lambda := s.L2
 	if lambda == 0 {
@@ -45,7 +46,8 @@ func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Settings)
 	return alone(ctx, "softmax", softmaxPath{lambdas: []float64{lambda}, exact: true}, true, x, y, o)
 }
 
-// lambdas returns the path of n strengths, strong to weak, rounded to 12 digits.
+// lambdas returns the path of n strengths, strong to weak, rounded to 12
+// digits.
 func lambdas(n int) []float64 {
 	path := floats.LogSpan(make([]float64, n), strongest, weakest)
 	for i, l := range path {
@@ -92,8 +94,8 @@ type lambdaPath struct {
 	next      int         // place in lambdas
 }
 
-// Next fits the next λ in the parts that are in, each from where its last fit ended.
-// One factor serves them all.
+// Next fits the next λ in the parts that are in, each from where its last fit
+// ended. One factor serves them all.
 func (p *lambdaPath) Next(ctx context.Context, in []bool) (Candidate, error) {
 	if p.next == len(p.lambdas) {
 		return Candidate{}, io.EOF
@@ -127,11 +129,11 @@ func (p *lambdaPath) Next(ctx context.Context, in []bool) (Candidate, error) {
 	return c, nil
 }
 
-// fit fits one λ in these parts. done says that it is a candidate's, not one on the
-// way to it.
+// fit fits one λ in these parts. done says that it is a candidate's, not one on
+// the way to it.
 func (p *lambdaPath) fit(ctx context.Context, these []int, lambda, tolerance float64, done bool) error {
-	// The curvature of the loss falls along the path: the factor is made for that of
-	// the last solutions.
+	// The curvature of the loss falls along the path: the factor is made for
+	// that of the last solutions.
 	a := 0.0
 	for _, i := range these {
 		curvature := p.uniform()
@@ -164,10 +166,10 @@ func (p *lambdaPath) fit(ctx context.Context, these []int, lambda, tolerance flo
 	})
 }
 
-// approach returns the strengths through which a fit from zero comes to lambda: by
-// factors of ten from the mean variance of the features, where the loss is about as
-// curved as it is at zero and the first factor fits. A weak λ right from zero takes
-// several times as many passes.
+// approach returns the strengths through which a fit from zero comes to lambda:
+// by factors of ten from the mean variance of the features, where the loss is
+// about as curved as it is at zero and the first factor fits. A weak λ right
+// from zero takes several times as many passes.
 func (p *lambdaPath) approach(lambda float64) []float64 {
 	var steps []float64
 	for strong := p.bench.cov.variance(); strong > 3*lambda; strong /= 10 {
@@ -176,8 +178,8 @@ func (p *lambdaPath) approach(lambda float64) []float64 {
 	return steps
 }
 
-// uniform returns the mean of p(1−p) at uniform probabilities, which is where a path
-// starts.
+// uniform returns the mean of p(1−p) at uniform probabilities, which is where a
+// path starts.
 func (p *lambdaPath) uniform() float64 {
 	c := float64(p.bench.classes)
 	return (1 - 1/c) / c

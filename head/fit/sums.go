@@ -2,9 +2,10 @@ package fit
 
 import "math"
 
-// Sums are what standardisations and closed forms are made of: the number of rows,
-// their weights, and mean and squared deviations of each feature. Those of disjoint
-// sets of rows add up, so that the sums of a training part are those of its folds.
+// Sums are what standardisations and closed forms are made of: the number of
+// rows, their weights, and mean and squared deviations of each feature. Those
+// of disjoint sets of rows add up, so that the sums of a training part are
+// those of its folds.
 type Sums struct {
 	// N is the number of rows, those of weight 0 left out.
 	N int

@@ -86,9 +86,9 @@ func fiveByFive(n int) (deals []Deal, parts []Part) {
 	return deals, parts
 }
 
-// The statistics of all parts of 5×5 folds, their covariance included, take one pass
-// over the rows, in memory or not. (Two passes a part, and one for the covariance,
-// were 73.)
+// The statistics of all parts of 5×5 folds, their covariance included, take one
+// pass over the rows, in memory or not. (Two passes a part, and one for the
+// covariance, were 73.)
 func TestOnePass(t *testing.T) {
 	const n = 500
 	ctx := context.Background()

@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// Weights says how much rows count in a fit. The zero value means all alike. Only
-// ratios matter: they are scaled to mean 1 over the rows of each fit.
+// Weights says how much rows count in a fit. The zero value means all alike.
+// Only ratios matter: they are scaled to mean 1 over the rows of each fit.
 type Weights struct {
-	// Rows weighs each row, finite and not negative; nil: all 1. A weight of 2 is
-	// the same as a row given twice.
+	// Rows weighs each row, finite and not negative; nil: all 1. A weight of 2
+	// is the same as a row given twice.
 	Rows []float64
 	// Classes weighs each class, finite and positive; nil: all 1.
 	Classes []float64
@@ -17,15 +17,15 @@ type Weights struct {
 	Balanced bool
 }
 
-// widest is the largest ratio of two weights: a smaller one would be lost in the
-// sums.
+// widest is the largest ratio of two weights: a smaller one would be lost in
+// the sums.
 const widest = 1e15
 
 // WeightError says which weights cannot be scaled to a common mean.
 type WeightError struct {
-	// Least and Most are the places of a positive weight and of one that is more
-	// than 10¹⁵ times as large; Least is −1 where Most is no finite number, or below
-	// what is allowed.
+	// Least and Most are the places of a positive weight and of one that is
+	// more than 10¹⁵ times as large; Least is −1 where Most is no finite
+	// number, or below what is allowed.
 	Least, Most int
 	// Of are the weights themselves.
 	Of [2]float64
@@ -39,8 +39,8 @@ func (e *WeightError) Error() string {
 }
 
 // ScaleWeights returns weights times a power of two, of which the largest is
-// between 1/2 and 1, so that their sums do not overflow; nil stays nil. None of them may
-// be 0 if positive. A *WeightError says what cannot be scaled.
+// between 1/2 and 1, so that their sums do not overflow; nil stays nil. None of
+// them may be 0 if positive. A *WeightError says what cannot be scaled.
 func ScaleWeights(weights []float64, positive bool) ([]float64, error) {
 	most, least := -1, -1
 	for i, w := range weights {
@@ -97,9 +97,9 @@ func (w *Weights) of(row int) float64 {
 	return w.Rows[row]
 }
 
-// To writes the weights of rows into dst, with mean 1: each row's own times that of
-// its class. labels holds the class of every row, by its number. The weights must
-// be such that ScaleWeights returned them.
+// To writes the weights of rows into dst, with mean 1: each row's own times
+// that of its class. labels holds the class of every row, by its number. The
+// weights must be such that ScaleWeights returned them.
 func (w *Weights) To(dst []float64, rows, labels []int, classes int) {
 	total := make([]float64, classes) // Σ of the rows' own weights, by class
 	for _, r := range rows {

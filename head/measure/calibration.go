@@ -3,13 +3,13 @@ package measure
 import "math"
 
 // Temperature returns T > 0 for which softmax(logits/T) has the least negative
-// log-likelihood (Guo et al., ICML 2017). logits is n×c, labels are the classes of
-// the n rows; a class that the model does not know has logit −∞, and rows of such
-// a class do not count. Where no T > 0 is best, since all rows are right by
-// themselves, it is 1; where a uniform distribution is best it is 10⁶.
+// log-likelihood (Guo et al., ICML 2017). logits is n×c, labels are the classes
+// of the n rows; a class that the model does not know has logit −∞, and rows of
+// such a class do not count. Where no T > 0 is best, since all rows are right
+// by themselves, it is 1; where a uniform distribution is best it is 10⁶.
 func Temperature(logits []float64, labels []int, c int) float64 {
-	// The likelihood is concave in s = 1/T: find the zero of its slope, by Newton
-	// steps inside a bracket that bisection keeps shrinking.
+	// The likelihood is concave in s = 1/T: find the zero of its slope, by
+	// Newton steps inside a bracket that bisection keeps shrinking.
 	const least, most = 1e-6, 1e3
 	slope := func(s float64) (g, h float64) { // Σ (E z − z_y) and Σ Var z
 		for i, y := range labels {
@@ -68,8 +68,9 @@ type Calibration struct {
 	// Fitted says which logits the temperature was fitted on: "validation" or
 	// "out-of-fold".
 	Fitted string `json:"fitted"`
-	// Measured says which predictions Before and After were measured on: "cv" or
-	// "test", rows that the temperature has not seen, or else what Fitted says.
+	// Measured says which predictions Before and After were measured on: "cv"
+	// or "test", rows that the temperature has not seen, or else what Fitted
+	// says.
 	Measured string `json:"measured"`
 	// Before is with temperature 1, After with the temperature that was fitted.
 	Before CalibrationError `json:"before"`

@@ -30,10 +30,11 @@ func Wilson(k, n int) (low, high float64) {
 	return low, high
 }
 
-// bootstrap fills in the intervals: percentiles of the metrics of rows, or units
-// of rows, that are drawn with replacement (Efron and Tibshirani, An Introduction
-// to the Bootstrap, 1993, chapter 13). Each resample has a random stream of its
-// own, so that the intervals do not depend on the number of threads.
+// bootstrap fills in the intervals: percentiles of the metrics of rows, or
+// units of rows, that are drawn with replacement (Efron and Tibshirani, An
+// Introduction to the Bootstrap, 1993, chapter 13). Each resample has a random
+// stream of its own, so that the intervals do not depend on the number of
+// threads.
 func (t *tally) bootstrap(m *Metrics, outcomes []Outcome, major int, s *Settings) {
 	m.Interval = "bootstrap"
 	var units [][]Outcome

@@ -19,8 +19,8 @@ type Metrics struct {
 	// Accuracy is the share of rows whose most probable class (the first of
 	// equal ones) is theirs.
 	Accuracy Estimate `json:"accuracy"`
-	// MacroF1 is the mean of F1 over the classes that occur in the labels or the
-	// predictions.
+	// MacroF1 is the mean of F1 over the classes that occur in the labels or
+	// the predictions.
 	MacroF1 Estimate `json:"macro_f1"`
 	// LogLoss is the mean of −ln p(label), with p at least 2⁻⁵².
 	LogLoss Estimate `json:"log_loss"`
@@ -32,8 +32,9 @@ type Metrics struct {
 	// Baseline is the accuracy of always answering the class that is the most
 	// frequent one of these rows (the first of equal ones).
 	Baseline Estimate `json:"baseline"`
-	// Interval says how the interval of Accuracy was made: "wilson", "bootstrap"
-	// or "bootstrap-groups". The others are always of the bootstrap.
+	// Interval says how the interval of Accuracy was made: "wilson",
+	// "bootstrap" or "bootstrap-groups". The others are always of the
+	// bootstrap.
 	Interval string `json:"interval"`
 	// PerClass holds a line a class, in the order of the classes.
 	PerClass []ClassMetrics `json:"per_class"`
@@ -140,8 +141,8 @@ type Values struct {
 	Accuracy, MacroF1, LogLoss, ECE, Brier float64
 }
 
-// ValuesOf returns the values of outcomes, whose labels are indices of that many
-// classes. Of no outcomes they are NaN.
+// ValuesOf returns the values of outcomes, whose labels are indices of that
+// many classes. Of no outcomes they are NaN.
 func ValuesOf(outcomes []Outcome, classes int) Values {
 	t := newTally(classes)
 	for i := range outcomes {

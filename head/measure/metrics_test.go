@@ -81,8 +81,8 @@ func TestEvaluateErrors(t *testing.T) {
 	}
 }
 
-// Probabilities that are no numbers are refused, wherever they stand, and end no
-// process.
+// Probabilities that are no numbers are refused, wherever they stand, and end
+// no process.
 func TestProbabilitiesThatAreNoNumbers(t *testing.T) {
 	nan := math.NaN()
 	for _, p := range [][]float64{{nan, nan}, {nan, 0.5}, {0.5, nan}, {math.Inf(1), 0}} {
@@ -99,7 +99,9 @@ func TestProbabilitiesThatAreNoNumbers(t *testing.T) {
 	}
 }
 
-// TestBootstrap: intervals hold their values, are the same for any number of threads, are about as wide as Wilson's for single rows, and wider where rows come in groups.
+// TestBootstrap: intervals hold their values, are the same for any number of
+// threads, are about as wide as Wilson's for single rows, and wider where rows
+// come in groups.
 func TestBootstrap(t *testing.T) {
 	const groups, size = 40, 10
 	rng := rand.New(rand.NewPCG(3, 3))
@@ -171,7 +173,8 @@ func evaluate(p []float64, labels []int, classes []string, s *Settings) (*Metric
 	return Evaluate(outcomes, classes, s)
 }
 
-// near fails unless got is within tol of want, relative to want if it is larger than 1.
+// near fails unless got is within tol of want, relative to want if it is larger
+// than 1.
 func near(t *testing.T, what string, got, want, tol float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tol*max(1, math.Abs(want))) {

@@ -18,16 +18,17 @@ type Outcome struct {
 	// Label and Predicted are indices of classes: of the row's own, and of the
 	// most probable one (the first of equal ones).
 	Label, Predicted int
-	// Confidence is the probability of Predicted, LabelProbability that of Label.
+	// Confidence is the probability of Predicted, LabelProbability that of
+	// Label.
 	Confidence, LabelProbability float64
 
 	loss, brier float64
 	bin         int
 }
 
-// NewOutcome returns the outcome of probabilities p (C) for a row of class label.
-// It panics if label is no index of p. Probabilities that are no numbers make an
-// outcome that Evaluate refuses.
+// NewOutcome returns the outcome of probabilities p (C) for a row of class
+// label. It panics if label is no index of p. Probabilities that are no numbers
+// make an outcome that Evaluate refuses.
 func NewOutcome(p []float64, label int) Outcome {
 	o := Outcome{Label: label, LabelProbability: p[label]}
 	for k, v := range p {

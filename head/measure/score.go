@@ -10,14 +10,15 @@ import (
 // ScoreNames are the metrics that a selection may depend on.
 var ScoreNames = []string{"accuracy", "macro-f1", "log-loss"}
 
-// Score is how good a model is by one metric, higher is better, and the standard
-// error of that. A value that is no finite number is one that is not known.
+// Score is how good a model is by one metric, higher is better, and the
+// standard error of that. A value that is no finite number is one that is not
+// known.
 type Score struct{ Value, SE float64 }
 
 // Score returns how good m is by "accuracy" (""), "macro-f1" or "log-loss" (of
-// which it is the negative). The standard error is the width of the 95 % interval
-// over 2·1.96, as it is where the metric is normally distributed. Of m nil the
-// value is NaN. An unknown metric is an error.
+// which it is the negative). The standard error is the width of the 95 %
+// interval over 2·1.96, as it is where the metric is normally distributed. Of m
+// nil the value is NaN. An unknown metric is an error.
 func (m *Metrics) Score(metric string) (Score, error) {
 	if m == nil {
 		m = &Metrics{Accuracy: Estimate{Value: math.NaN()}, MacroF1: Estimate{Value: math.NaN()}, LogLoss: Estimate{Value: math.NaN()}}

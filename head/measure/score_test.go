@@ -41,7 +41,8 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// TestOfLogits checks that rows of a class that there are no logits for are wrong.
+// TestOfLogits checks that rows of a class that there are no logits for are
+// wrong.
 func TestOfLogits(t *testing.T) {
 	logits := []float64{2, 0, 0, 2, 2, 0}
 	labels := []int{0, 0, -1}
@@ -52,7 +53,8 @@ func TestOfLogits(t *testing.T) {
 	if v := OfLogits("log-loss", logits, labels, 2); math.Abs(v+want) > 1e-12 {
 		t.Errorf("log-loss %v, not %v", v, -want)
 	}
-	// class 0: one of two rows hit, predicted twice; class 1: predicted once, no row; the third: one row
+	// class 0: one of two rows hit, predicted twice; class 1: predicted once,
+	// no row; the third: one row
 	if v := OfLogits("macro-f1", logits, labels, 2); math.Abs(v-(2.0/4)/3) > 1e-12 {
 		t.Errorf("macro-F1 %v", v)
 	}
