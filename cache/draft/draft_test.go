@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 // in returns the names in a folder.
@@ -48,15 +49,15 @@ func holds(t *testing.T, path, content string) bool {
 	return string(b) == content
 }
 
-// faults lets the operation number i fail, from 0 on, and returns the list of
-// those that were begun.
-func faults(t *testing.T, i int) *[]string {
+// faults lets operations fail with errno: all those of a name, "" for none. It
+// returns the list of those that were begun.
+func faults(t *testing.T, name string, errno syscall.Errno) *[]string {
 	t.Helper()
 	var begun []string
 	fault = func(operation string) error {
 		begun = append(begun, operation)
-		if len(begun) == i+1 {
-			return syscall.EIO
+		if operation == name {
+			return errno
 		}
 		return nil
 	}
@@ -67,12 +68,12 @@ func faults(t *testing.T, i int) *[]string {
 // The content is on the disk before it has its name, the lock is held until
 // then, and the name is on the disk afterwards.
 func TestOrderOfOperations(t *testing.T) {
-	begun := faults(t, -1)
+	begun := faults(t, "", 0)
 	path := filepath.Join(t.TempDir(), "x")
 	if err := Write(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"create", "sync", "rename", "close", "sync folder"}; !slices.Equal(*begun, want) {
+	if want := []string{"create", "lock", "sync", "rename", "close", "sync folder"}; !slices.Equal(*begun, want) {
 		t.Errorf("%q, not %q", *begun, want)
 	}
 	*begun = nil
@@ -80,7 +81,7 @@ func TestOrderOfOperations(t *testing.T) {
 	if err == nil {
 		err = f.Place()
 	}
-	if want := []string{"create", "sync", "rename", "close", "sync folder"}; err != nil || !slices.Equal(*begun, want) {
+	if want := []string{"create", "lock", "sync", "rename", "close", "sync folder"}; err != nil || !slices.Equal(*begun, want) {
 		t.Errorf("%q, not %q; %v", *begun, want, err)
 	}
 }
@@ -88,32 +89,23 @@ func TestOrderOfOperations(t *testing.T) {
 // Whatever fails, the place holds the old content or the new one, the caller
 // hears of it, and nothing else is left.
 func TestEachOperationFails(t *testing.T) {
-	for i := range 6 {
+	for operation, placed := range map[string]bool{"create": false, "sync": false, "rename": false, "close": true, "sync folder": true} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "x")
 		put(t, path, "old")
-		begun := faults(t, i)
+		faults(t, operation, syscall.EIO)
 		err := Write(path, bytes.Repeat([]byte("new"), 1<<20))
-		failed := len(*begun) == i+1 || i == 3 // the folder is synced even so
-		switch {
-		case i == 5:
-			if err != nil {
-				t.Fatalf("operation %d of %q: %v", i, *begun, err)
-			}
-		case !failed || !errors.Is(err, syscall.EIO) || strings.Contains(err.Error(), ".x."):
-			t.Errorf("operation %d of %q: %v", i, *begun, err)
+		if !errors.Is(err, syscall.EIO) || strings.Contains(err.Error(), ".x.") {
+			t.Errorf("%s: %v", operation, err)
 		}
-		if want := i < 3; holds(t, path, "old") != want {
-			t.Errorf("operation %d of %q: old content: %v", i, *begun, !want)
+		if holds(t, path, "old") == placed {
+			t.Errorf("%s: the new content is in its place: %v", operation, !placed)
 		}
 		if names := in(t, dir); !slices.Equal(names, []string{"x"}) {
-			t.Errorf("operation %d of %q: %q", i, *begun, names)
+			t.Errorf("%s: %q", operation, names)
 		}
-	}
-	for i := range 6 {
-		dir := t.TempDir()
-		faults(t, i)
-		f, err := CreateFolder(filepath.Join(dir, "x"))
+		path = filepath.Join(dir, "folder")
+		f, err := CreateFolder(path)
 		if err == nil {
 			put(t, filepath.Join(f.Name(), "a"), "new")
 			err = f.Place()
@@ -121,11 +113,29 @@ func TestEachOperationFails(t *testing.T) {
 				t.Error(e)
 			}
 		}
-		if (err == nil) != (i == 5) {
-			t.Errorf("folder, operation %d: %v", i, err)
+		if !errors.Is(err, syscall.EIO) {
+			t.Errorf("folder, %s: %v", operation, err)
 		}
-		if names := in(t, dir); (len(names) == 0) != (i < 3) || i >= 3 && !holds(t, filepath.Join(dir, "x", "a"), "new") {
-			t.Errorf("folder, operation %d: %q", i, names)
+		if names := in(t, dir); (len(names) == 2) != placed || placed && !holds(t, filepath.Join(path, "a"), "new") {
+			t.Errorf("folder, %s: %q", operation, names)
+		}
+	}
+}
+
+// A file system that cannot lock, or sync folders, takes files all the same;
+// where nobody can tell whose a draft is, none is removed.
+func TestFileSystemsThatCanLess(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENOTSUP, syscall.EINVAL} {
+		dir := t.TempDir()
+		put(t, filepath.Join(dir, ".x.abcdefgh.tmp"), "somebody's, perhaps")
+		for _, operation := range []string{"lock", "sync folder"} {
+			faults(t, operation, errno)
+			if err := Write(filepath.Join(dir, "x"), []byte(operation)); err != nil || !holds(t, filepath.Join(dir, "x"), operation) {
+				t.Errorf("%s, %v: %v", operation, errno, err)
+			}
+			if names := in(t, dir); (len(names) == 2) != (operation == "lock") {
+				t.Errorf("%s, %v: %q", operation, errno, names)
+			}
 		}
 	}
 }
@@ -249,47 +259,68 @@ func irregular(t *testing.T) map[string]string {
 	return map[string]string{at("fifo"): "a FIFO", at("socket"): "a socket", at("link"): "a FIFO", dir: "a directory", "/dev/null": "a device"}
 }
 
+// within fails the test if do waits for ever.
+func within(t *testing.T, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("it waits")
+	}
+}
+
 // What is no regular file is neither opened, which could take for ever, nor
 // replaced.
 func TestIrregularFiles(t *testing.T) {
-	for path, kind := range irregular(t) {
-		for name, err := range map[string]error{
-			"OpenRegular": second(OpenRegular(path)), "ReadRegular": second(ReadRegular(path)),
-		} {
-			var e *fs.PathError
-			if !errors.Is(err, ErrIrregular) || !errors.As(err, &e) || e.Path != path || !strings.Contains(err.Error(), kind) {
-				t.Errorf("%s(%s): %v", name, path, err)
+	all := irregular(t)
+	within(t, func() {
+		for path, kind := range all {
+			for name, err := range map[string]error{
+				"OpenRegular": second(OpenRegular(path)), "ReadRegular": second(ReadRegular(path)),
+			} {
+				var e *fs.PathError
+				if !errors.Is(err, ErrIrregular) || !errors.As(err, &e) || e.Path != path || !strings.Contains(err.Error(), kind) {
+					t.Errorf("%s(%s): %v", name, path, err)
+				}
+			}
+			if err := Write(filepath.Join(path, "x"), nil); kind != "a directory" && !errors.Is(err, syscall.ENOTDIR) {
+				t.Errorf("Write in %s: %v", path, err)
+			}
+			if err := Write(path, nil); err == nil || !strings.Contains(err.Error(), kind) {
+				t.Errorf("Write(%s): %v", path, err)
+			}
+			if kind == "a directory" {
+				continue
+			}
+			if f, err := CreateFolder(path); err == nil || !strings.Contains(err.Error(), kind) {
+				t.Errorf("CreateFolder(%s): %v, %v", path, f, err)
 			}
 		}
-		if err := Write(filepath.Join(path, "x"), nil); kind != "a directory" && !errors.Is(err, syscall.ENOTDIR) {
-			t.Errorf("Write in %s: %v", path, err)
+		if _, err := OpenRegular(filepath.Join(t.TempDir(), "x")); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
 		}
-		if err := Write(path, nil); err == nil || !strings.Contains(err.Error(), kind) {
-			t.Errorf("Write(%s): %v", path, err)
-		}
-		if kind == "a directory" {
-			continue
-		}
-		if f, err := CreateFolder(path); err == nil || !strings.Contains(err.Error(), kind) {
-			t.Errorf("CreateFolder(%s): %v, %v", path, f, err)
-		}
-	}
-	if _, err := OpenRegular(filepath.Join(t.TempDir(), "x")); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
+	})
 }
 
 // What is no folder is not opened as one.
 func TestIrregularFolders(t *testing.T) {
-	for path, kind := range irregular(t) {
-		_, root := OpenRoot(path)
-		_, read := ReadDir(path)
-		for name, err := range map[string]error{"OpenRoot": root, "ReadDir": read} {
-			if e, ok := errors.AsType[*fs.PathError](err); (kind == "a directory") != (err == nil) || err != nil && (!ok || e.Err != syscall.ENOTDIR || e.Path != path) {
-				t.Errorf("%s(%s): %v", name, path, err)
+	all := irregular(t)
+	within(t, func() {
+		for path, kind := range all {
+			_, root := OpenRoot(path)
+			_, read := ReadDir(path)
+			for name, err := range map[string]error{"OpenRoot": root, "ReadDir": read} {
+				if e, ok := errors.AsType[*fs.PathError](err); (kind == "a directory") != (err == nil) || err != nil && (!ok || e.Err != syscall.ENOTDIR || e.Path != path) {
+					t.Errorf("%s(%s): %v", name, path, err)
+				}
 			}
 		}
-	}
+	})
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -324,7 +355,8 @@ func TestFS(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err := FS(dir).Open("fifo")
+	var err error
+	within(t, func() { _, err = FS(dir).Open("fifo") })
 	if e, ok := errors.AsType[*fs.PathError](err); !ok || e.Path != "fifo" || !errors.Is(err, ErrIrregular) {
 		t.Error(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // File is the draft of a file. It is not safe for concurrent use.
@@ -113,16 +114,20 @@ func vacant(path string, kind func(fs.FileMode) bool) error {
 	return nil
 }
 
-// syncFolder makes names that were given in a folder, or removed from it,
-// durable.
+// syncFolder makes names that were given in a folder durable, where the file
+// system has a way to do that for folders.
 func syncFolder(path string) error {
-	return try("sync folder", func() error {
+	err := try("sync folder", func() error {
 		d, err := os.Open(path)
 		if err != nil {
 			return err
 		}
 		return errors.Join(d.Sync(), d.Close())
 	})
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
 }
 
 // try does one operation with the file system, unless a test lets it fail. The

@@ -103,6 +103,9 @@ func same(f *os.File) bool {
 // lock takes the lock of an open file, and reports false if someone else has
 // it. An error means that the file system does not lock.
 func lock(f *os.File) (bool, error) {
+	if err := fault("lock"); err != nil {
+		return false, err
+	}
 	c, err := f.SyscallConn()
 	if err != nil {
 		return false, err
