@@ -17,11 +17,9 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
-	s.Weights = models.Weights{Path: place, Data: data, SHA256: digest(data)}
-	if f.files != nil {
-		if err := f.check(weights, s.Weights.SHA256); err != nil {
-			return nil, err
-		}
+	s.Weights = models.Weights{Path: place, Data: data}
+	if s.Weights.SHA256, err = f.digest(weights, data); err != nil {
+		return nil, err
 	}
 	model, err := onnx.Decode(data)
 	if err != nil {

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"embed"
 	"fmt"
 	"io/fs"
 	"os"
@@ -79,6 +80,7 @@ func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
 		return nil, fmt.Errorf("models: %s: %w", b.Name, err)
 	}
 	f := &layout{fsys: fsys, place: b.Name, files: b.Files}
+	_, f.compiled = builtin.(embed.FS)
 	weights, err := f.weights()
 	if err != nil {
 		return nil, err
