@@ -16,8 +16,8 @@ import (
 // Versions of the layout of head files that this package writes. It reads older
 // ones, too; a program that knows only those refuses these.
 const (
-	Version     = 3 // of a head on features
-	TailVersion = 4 // of a head with a tail
+	featuresVersion = 3 // of a head on features
+	tailVersion     = 4 // of a head with a tail
 )
 
 // ErrNotHead is wrapped by Read's error for a file that is no head file at all.

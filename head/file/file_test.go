@@ -201,7 +201,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(data, golden) {
-			t.Errorf("%s: Write makes other bytes; if that is meant, raise Version, and run: go test ./head/file -update, then testdata/generate.py", name)
+			t.Errorf("%s: Write makes other bytes; if that is meant, raise featuresVersion, and run: go test ./head/file -update, then testdata/generate.py", name)
 		}
 		g, err := Read(name)
 		if err != nil {
@@ -431,6 +431,7 @@ func TestReadRefuses(t *testing.T) {
 		{"another model", func(m *pb.ModelProto, _ meta) { m.MetadataProps = nil }, "not a head file: it is an ONNX model without headstart's metadata"},
 		{"newer format", set("format", "5"), `format version "5"; this version of headstart reads 1 to 4`},
 		{"no number of a format", set("format", "x"), `format version "x"; this version of headstart reads 1 to 4`},
+		{"another way to write a format", set("format", "+3"), `format version "+3"`},
 		{"format of a tail", set("format", "4"), "metadata headstart.tail is missing"},
 		{"older format", set("format", "1"), other}, // its logits would be without the temperature
 		{"older format of a tail", set("format", "2"), "metadata headstart.tail is missing"},

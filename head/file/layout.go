@@ -28,16 +28,16 @@ type standardization struct {
 
 // encode returns the bytes of a head file.
 func encode(f *File) ([]byte, error) {
-	m, err := Build(f)
+	m, err := build(f)
 	if err != nil {
 		return nil, err
 	}
 	return onnx.Encode(m)
 }
 
-// Build returns the ONNX model that Write writes: what a runtime takes to
+// build returns the ONNX model that Write writes: what a runtime takes to
 // compute probabilities.
-func Build(f *File) (*pb.ModelProto, error) {
+func build(f *File) (*pb.ModelProto, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -120,9 +120,9 @@ func Build(f *File) (*pb.ModelProto, error) {
 // version is the version of the layout that f is written in.
 func (f *File) version() int {
 	if f.Tail != nil {
-		return TailVersion
+		return tailVersion
 	}
-	return Version
+	return featuresVersion
 }
 
 // number writes x with the fewest digits that give x back.
@@ -153,10 +153,10 @@ func decode(data []byte) (*File, error) {
 		return nil, fmt.Errorf("%w: it is an ONNX model without headstart's metadata", ErrNotHead)
 	}
 	version, err := strconv.Atoi(text)
-	if err != nil || version < bareVersion || version > TailVersion {
-		return nil, fmt.Errorf("format version %.20q; this version of headstart reads %d to %d", text, bareVersion, TailVersion)
+	if err != nil || strconv.Itoa(version) != text || version < bareVersion || version > tailVersion {
+		return nil, fmt.Errorf("format version %.20q; this version of headstart reads %d to %d", text, bareVersion, tailVersion)
 	}
-	withTail := version == TailVersion || version == bareTailVersion
+	withTail := version == tailVersion || version == bareTailVersion
 	r := reader{meta: meta}
 	model := new(head.Affine)
 	f := &File{Head: &head.Head{Model: model}, Fitted: new(Fitted), BareLogits: version <= bareTailVersion}

@@ -69,7 +69,7 @@ func TestTailRuntime(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := Build(g)
+			m, err := build(g)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,7 +231,7 @@ func TestTailOfBackbones(t *testing.T) {
 			}
 			in[b.cut] = x
 		}
-		built, err := Build(g)
+		built, err := build(g)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -204,7 +204,7 @@ func TestGoldenTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(data, golden) {
-		t.Error("Write makes other bytes; if that is meant, raise TailVersion, and run: go test ./head/file -run GoldenTail -update")
+		t.Error("Write makes other bytes; if that is meant, raise tailVersion, and run: go test ./head/file -run GoldenTail -update")
 	}
 	if _, err := Read(name); err != nil {
 		t.Error(err)

@@ -106,8 +106,10 @@ func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, erro
 		if y := max(o.Label, o.Predicted); y >= c || min(o.Label, o.Predicted) < 0 {
 			return nil, fmt.Errorf("head/measure: evaluate: row %d: class %d of %d", i, y, c)
 		}
-		if p := o.Confidence + o.LabelProbability + o.brier; !(p >= 0 && p <= math.MaxFloat64) {
-			return nil, fmt.Errorf("head/measure: evaluate: row %d: the probabilities are no numbers", i)
+		for _, p := range []float64{o.Confidence, o.LabelProbability, o.brier / 2} {
+			if !(p >= 0 && p <= 1+1e-6) {
+				return nil, fmt.Errorf("head/measure: evaluate: row %d: probabilities are not numbers from 0 to 1", i)
+			}
 		}
 	}
 	count := make([]int, c)

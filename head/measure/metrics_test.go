@@ -68,11 +68,8 @@ func TestEvaluateErrors(t *testing.T) {
 		want    string
 	}{
 		{nil, nil, two, nil, "no rows"},
-		{nil, []int{0}, nil, nil, "label 0 of 0 classes"},
-		{[]float64{1}, []int{0}, two, nil, "1 probabilities for 1 rows of 2 classes"},
-		{[]float64{1, 0}, []int{2}, two, nil, "label 2"},
-		{[]float64{1.5, -0.5}, []int{0}, two, nil, "not between 0 and 1"},
-		{[]float64{0.5, 0.4}, []int{0}, two, nil, "add up to 0.9"},
+		{[]float64{1, 0, 0}, []int{2}, two, nil, "class 2 of 2"},
+		{[]float64{1.5, -0.5}, []int{0}, two, nil, "not numbers from 0 to 1"},
 		{[]float64{1, 0}, []int{0}, two, &Settings{Units: []string{"x", "y"}}, "2 units for 1 rows"},
 	} {
 		if _, err := evaluate(c.p, c.labels, c.classes, c.s); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -89,7 +86,7 @@ func TestProbabilitiesThatAreNoNumbers(t *testing.T) {
 		for label := range 2 {
 			o := NewOutcome(p, label)
 			ValuesOf([]Outcome{o}, 2)
-			if _, err := Evaluate([]Outcome{o}, []string{"a", "b"}, nil); err == nil || !strings.Contains(err.Error(), "row 0: the probabilities are no numbers") {
+			if _, err := Evaluate([]Outcome{o}, []string{"a", "b"}, nil); err == nil || !strings.Contains(err.Error(), "row 0: probabilities are not numbers from 0 to 1") {
 				t.Errorf("%v of class %d: %v", p, label, err)
 			}
 		}
@@ -164,11 +161,12 @@ func TestQuantile(t *testing.T) {
 	near(t, "0", quantile(v, 0), 1, 0)
 }
 
-// evaluate returns the metrics of probabilities.
+// evaluate returns the metrics of probabilities, n×C.
 func evaluate(p []float64, labels []int, classes []string, s *Settings) (*Metrics, error) {
-	outcomes, err := Outcomes(nil, p, labels, len(classes))
-	if err != nil {
-		return nil, err
+	var outcomes []Outcome
+	for i, y := range labels {
+		c := len(p) / len(labels)
+		outcomes = append(outcomes, NewOutcome(p[i*c:(i+1)*c], y))
 	}
 	return Evaluate(outcomes, classes, s)
 }

@@ -1,9 +1,6 @@
 package measure
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 const (
 	// reliabilityBins is the number of bins of Guo et al., ICML 2017.
@@ -47,32 +44,4 @@ func NewOutcome(p []float64, label int) Outcome {
 		o.bin = int(min(bin, reliabilityBins-1))
 	}
 	return o
-}
-
-// Outcomes appends those of probabilities p (n×C) to dst, for rows of the
-// classes labels (n). Lengths that do not fit, labels out of range, and
-// probabilities that are not in [0, 1] or do not add up to 1 (within 1e-6) are
-// errors.
-func Outcomes(dst []Outcome, p []float64, labels []int, classes int) ([]Outcome, error) {
-	if len(p) != len(labels)*classes {
-		return nil, fmt.Errorf("head/measure: outcomes: %d probabilities for %d rows of %d classes", len(p), len(labels), classes)
-	}
-	for i, y := range labels {
-		if y < 0 || y >= classes {
-			return nil, fmt.Errorf("head/measure: outcomes: row %d: label %d of %d classes", i, y, classes)
-		}
-		row := p[i*classes : (i+1)*classes]
-		sum := 0.0
-		for _, v := range row {
-			if !(v >= 0 && v <= 1+1e-6) {
-				return nil, fmt.Errorf("head/measure: outcomes: row %d: probability %v is not between 0 and 1", i, v)
-			}
-			sum += v
-		}
-		if math.Abs(sum-1) > 1e-6 {
-			return nil, fmt.Errorf("head/measure: outcomes: row %d: probabilities add up to %v, not to 1", i, sum)
-		}
-		dst = append(dst, NewOutcome(row, y))
-	}
-	return dst, nil
 }

@@ -1,0 +1,76 @@
+package fit
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// BenchmarkWhiten factorises the covariance of D features: what a λ costs beside its
+// passes over the rows.
+func BenchmarkWhiten(b *testing.B) {
+	for _, d := range []int{384, 1280} {
+		b.Run(fmt.Sprint("D=", d), func(b *testing.B) {
+			g := newGram(d, span(0, d))
+			x := blobs(d, d, 2, 1, 1)
+			wide := make([]float64, d*d)
+			for i, v := range x.values {
+				wide[i] = float64(v)
+			}
+			g.add(wide, 0, d, 1)
+			g.flush(1)
+			ones := make([]float64, d)
+			for i := range ones {
+				ones[i] = 1
+			}
+			cov := g.covariance(ones)
+			for b.Loop() {
+				if _, err := whiten(context.Background(), cov, 0.1, 1e-3, 1); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPass evaluates objective and gradient once.
+func BenchmarkPass(b *testing.B) {
+	for _, s := range []struct{ n, d, c int }{{5000, 384, 26}, {2000, 1280, 10}, {20000, 384, 2}} {
+		b.Run(fmt.Sprintf("%d×%d, C=%d", s.n, s.d, s.c), func(b *testing.B) {
+			x := blobs(s.n, s.d, s.c, 2, 1)
+			bench, err := NewBench(context.Background(), x.dense, nil, x.labels, s.c, &Settings{Threads: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := bench.Deal(context.Background(), []Deal{{Cell: make([]int, s.n), Cells: 1}}, nil); err != nil {
+				b.Fatal(err)
+			}
+			p, err := bench.problem(&first)
+			if err != nil {
+				b.Fatal(err)
+			}
+			w, v, g := make([]float64, s.c*s.d), make([]float64, s.c), make([]float64, s.c*s.d+s.c)
+			for b.Loop() {
+				if _, err := p.evaluate(context.Background(), w, v, g[:s.c*s.d], g[s.c*s.d:]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkDeal measures all parts of 5×5 folds.
+func BenchmarkDeal(b *testing.B) {
+	const n, d = 2000, 1280
+	x := blobs(n, d, 10, 2, 1)
+	bench, err := NewBench(context.Background(), x.dense, nil, x.labels, 10, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	deals, _ := fiveByFive(n)
+	for b.Loop() {
+		if err := bench.Deal(context.Background(), deals, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
