@@ -53,7 +53,11 @@ func (q *Quarantine) Len() int { return q.n }
 // no bad sample. The list of an earlier run at the same path is then removed.
 func (q *Quarantine) Close() (string, error) {
 	if q.file == nil {
-		if err := os.Remove(q.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := os.Remove(q.path)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = draft.Sweep(q.path) // what a killed run has left of one
+		}
+		if err != nil {
 			return "", fmt.Errorf("extract: quarantine %s: %w", q.path, err)
 		}
 		return "", nil
