@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const module = "github.com/headstart-ml/headstart"
@@ -334,6 +335,58 @@ func TestRoomsAlonePullInLittle(t *testing.T) {
 				continue
 			}
 			t.Errorf("%s pulls in %s", room, p.ImportPath)
+		}
+	}
+}
+
+// unwrapped are the rooms whose comments are yet to be wrapped.
+var unwrapped = []string{
+	"cmd/headstart", "cmd/headstart/internal/report", "extract", "extract/embed", "extract/feed", "extract/image", "extract/source", "extract/text",
+	"head", "head/experiment", "head/file", "head/fit", "head/measure", "head/predict", "models", "models/folder",
+	"models/onnx", "models/onnx/grad", "models/onnx/layer", "models/onnx/pb", "models/retrain",
+}
+
+// TestCommentsAreWrapped holds comments on lines of their own to 80 columns, a
+// tab being four. Tables and code in them, which are indented, may be wider,
+// and so may an address.
+func TestCommentsAreWrapped(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", "{{.Dir}}", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := range strings.Lines(string(out)) {
+		dir = strings.TrimSpace(dir)
+		room, err := filepath.Rel(root, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(unwrapped, filepath.ToSlash(room)) {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for line := range strings.Lines(string(content)) {
+				n++
+				line = strings.ReplaceAll(strings.TrimRight(line, "\n"), "\t", "    ")
+				text, ok := strings.CutPrefix(strings.TrimSpace(line), "// ")
+				if ok && !strings.HasPrefix(text, " ") && strings.Contains(text, " ") && utf8.RuneCountInString(line) > 80 {
+					t.Errorf("%s/%s:%d: a comment of %d columns", room, filepath.Base(path), n, utf8.RuneCountInString(line))
+				}
+			}
 		}
 	}
 }

@@ -110,7 +110,8 @@ func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, inputs []string, in
 
 var textInputs = []string{"input_ids", "attention_mask", "token_type_ids"}
 
-// textBatch returns what the backbone with a head on the mean of its tokens computes, in float64 from the features.
+// textBatch returns what the backbone with a head on the mean of its tokens
+// computes, in float64 from the features.
 func textBatch(t testing.TB, l *runtime.Library, m *pb.ModelProto, h *export.Head) export.Batch {
 	const d, tokens = 384, 6
 	x := run(t, l, m, textInputs, texts(), "last_hidden_state", 2, tokens, d)
@@ -141,7 +142,8 @@ func textBatch(t testing.TB, l *runtime.Library, m *pb.ModelProto, h *export.Hea
 	return b
 }
 
-// textHead is a head on the mean of the tokens, with two weights that were trained, one of them stored as float16.
+// textHead is a head on the mean of the tokens, with two weights that were
+// trained, one of them stored as float16.
 func textHead(t testing.TB, m *pb.ModelProto) *export.Head {
 	t.Helper()
 	h := head(3, 384)
@@ -163,7 +165,8 @@ func textHead(t testing.TB, m *pb.ModelProto) *export.Head {
 	return h
 }
 
-// What is fused computes what backbone and head compute, has the inputs of the backbone, the two outputs, metadata, and all weights that were not trained.
+// What is fused computes what backbone and head compute, has the inputs of the
+// backbone, the two outputs, metadata, and all weights that were not trained.
 func TestFuse(t *testing.T) {
 	l := library(t)
 	m := backbone(t, "all-minilm-l6-v2")
@@ -222,7 +225,8 @@ func TestFuse(t *testing.T) {
 	}
 }
 
-// An input that the features do not need stays, and so does the place of the others; what the backbone's own outputs needed goes.
+// An input that the features do not need stays, and so does the place of the
+// others; what the backbone's own outputs needed goes.
 func TestFuseKeepsInputs(t *testing.T) {
 	m := backbone(t, "all-minilm-l6-v2")
 	m.Graph.Input = append([]*pb.ValueInfoProto{onnx.TensorValue("unused", pb.TensorProto_INT64, onnx.Dim{Size: -1})}, m.Graph.Input...)
@@ -282,7 +286,8 @@ func tree(t testing.TB, dir string) []string {
 	return names
 }
 
-// A model is written into a new folder or an empty one, in one file or two, or not at all.
+// A model is written into a new folder or an empty one, in one file or two, or
+// not at all.
 func TestWrite(t *testing.T) {
 	l := library(t)
 	m := backbone(t, "all-minilm-l6-v2")

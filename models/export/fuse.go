@@ -22,24 +22,25 @@ const props = "headstart."
 type Head struct {
 	layer.Head
 	Classes []string // of the columns
-	// Weights holds new values of the backbone's weights, by the names under which
-	// it stores them; nil: none were trained.
+	// Weights holds new values of the backbone's weights, by the names under
+	// which it stores them; nil: none were trained.
 	Weights map[string][]float32
-	// Provenance says where backbone and head come from: more metadata, by name.
-	// Its names are not "classes", "temperature" and "logits_temperature".
+	// Provenance says where backbone and head come from: more metadata, by
+	// name. Its names are not "classes", "temperature" and
+	// "logits_temperature".
 	Provenance map[string]string
 }
 
 // Fuse returns the backbone, its external data read in, with h behind it. What
 // only its own outputs needed is left out, but no input. The metadata are
-// headstart.classes, a JSON list, headstart.logits_temperature, by which the logits
-// are divided already (headstart.temperature, by which they are to be divided, of a
-// head with BareLogits), and those of Provenance, all strings. The backbone is not
-// changed, and shared as far as it can be.
+// headstart.classes, a JSON list, headstart.logits_temperature, by which the
+// logits are divided already (headstart.temperature, by which they are to be
+// divided, of a head with BareLogits), and those of Provenance, all strings.
+// The backbone is not changed, and shared as far as it can be.
 //
 // Errors: what layer.Append and onnx.Rewrite refuse, a number of classes that
-// does not fit, values that are in an external file, names and texts that are not
-// UTF-8.
+// does not fit, values that are in an external file, names and texts that are
+// not UTF-8.
 func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	if len(h.Classes) != len(h.Bias) {
 		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), len(h.Bias))
@@ -62,7 +63,8 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	// Who feeds the backbone feeds this model as well, what it does not need included.
+	// Who feeds the backbone feeds this model as well, what it does not need
+	// included.
 	stored := func(list []*pb.TensorProto, name string) bool {
 		return slices.ContainsFunc(list, func(t *pb.TensorProto) bool { return t.GetName() == name })
 	}

@@ -27,8 +27,8 @@ const (
 )
 
 const (
-	// largest is the size, in bytes, up to which weights stay in the model's file: some below
-	// what a protobuf message can hold.
+	// largest is the size, in bytes, up to which weights stay in the model's
+	// file: some below what a protobuf message can hold.
 	largest = 1_900_000_000
 	// Tolerance is how far a probability may be from the one that it should be.
 	Tolerance = 1e-5
@@ -73,10 +73,11 @@ type Written struct {
 	MaxDifference float64
 }
 
-// Write puts a model into the folder dir, which must be new or empty. external puts the larger
-// weights into a file beside the model, as is done in any case where they do not fit into
-// one. Everything is written under a temporary name beside dir, run on the batches
-// of c and compared; an error, a DifferentError among them, leaves nothing.
+// Write puts a model into the folder dir, which must be new or empty. external
+// puts the larger weights into a file beside the model, as is done in any case
+// where they do not fit into one. Everything is written under a temporary name
+// beside dir, run on the batches of c and compared; an error, a DifferentError
+// among them, leaves nothing.
 func Write(ctx context.Context, dir string, m *pb.ModelProto, external bool, c *Check) (w *Written, err error) {
 	if len(c.Batches) == 0 || c.Classes < 1 {
 		return nil, fmt.Errorf("export: %s: there are no samples to check the model on", dir)
@@ -137,7 +138,8 @@ func vacant(dir string) (string, error) {
 }
 
 // Save writes a model into a folder that is there, and reports whether its
-// larger weights are in a file of their own: with external, and where they must be. m is not changed.
+// larger weights are in a file of their own: with external, and where they must
+// be. m is not changed.
 func Save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
 	data = external || proto.Size(m) > largest
 	if data {
@@ -178,7 +180,8 @@ func create(path string, fill func(w io.Writer) error) error {
 	return nil
 }
 
-// run runs the model in a folder on the batches, and notes in w what comes of it.
+// run runs the model in a folder on the batches, and notes in w what comes of
+// it.
 func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 	data, err := draft.ReadRegular(filepath.Join(dir, ModelFile))
 	if err != nil {
