@@ -114,8 +114,9 @@ func Append(m *pb.ModelProto, part *pb.GraphProto) (*pb.ModelProto, map[string]s
 }
 
 // Append returns g with the nodes and initialisers of part behind its own. What
-// part stores is no weight. Names are treated as the function Append treats them;
-// the map has the new name of every tensor of part. g and part are not changed.
+// part stores is no weight. Names are treated as the function Append treats
+// them; the map has the new name of every tensor of part. g and part are not
+// changed.
 func (g *Graph) Append(part *pb.GraphProto) (*Graph, map[string]string, error) {
 	f := &folder{
 		g: &Graph{

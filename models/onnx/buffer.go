@@ -8,9 +8,9 @@ import (
 )
 
 // A stored float tensor of more than one element is a weight, unless it is a
-// buffer: a number that the model's author fixed, and that no training of it has
-// changed. The file does not tell the two apart. These are the rules, and what
-// each is for; what none of them finds is a weight.
+// buffer: a number that the model's author fixed, and that no training of it
+// has changed. The file does not tell the two apart. These are the rules, and
+// what each is for; what none of them finds is a weight.
 //
 //  1. Frequencies: a vector that is first multiplied with or divides something,
 //     and of which nothing is made that does not go through Sin or Cos (rotary
@@ -37,8 +37,8 @@ import (
 // 2 to 4 do not find them.
 
 // Buffers returns the stored float tensors of more than one element that are no
-// weights, by their names in the file. They are never trained, and are no reason
-// for which a graph could not be cut.
+// weights, by their names in the file. They are never trained, and are no
+// reason for which a graph could not be cut.
 func (g *Graph) Buffers() map[string]bool {
 	if g.buffers != nil {
 		return g.buffers
@@ -104,8 +104,8 @@ func (g *Graph) isTable(name string) bool {
 	return t != nil && g.Stored[name] != "" && isFloat(t.Type) && total(t.Dims) > 1
 }
 
-// spread returns which tensors depend on what is fed, and which of these weights
-// have worked on.
+// spread returns which tensors depend on what is fed, and which of these
+// weights have worked on.
 func (g *Graph) spread(weight func(name string) bool) (fed, main map[string]bool) {
 	fed, main = make(map[string]bool), make(map[string]bool)
 	of := make(map[string]bool) // weights, and what is made of them alone
@@ -164,8 +164,8 @@ func (b *buffers) filters(stored string) bool {
 	})
 }
 
-// constantsAreNoWeights is the condition of rule 6: whether filters and matrices
-// lie, for the greater part, in initialisers.
+// constantsAreNoWeights is the condition of rule 6: whether filters and
+// matrices lie, for the greater part, in initialisers.
 func (b *buffers) constantsAreNoWeights() bool {
 	var initialisers, constants int64
 	for stored := range b.names {
@@ -247,7 +247,8 @@ func (b *buffers) only(stored string, ops ...string) bool {
 const someValues = 256
 
 // all tells whether every element of a tensor is as it should be; false if the
-// values are not known. The tensor is not read to its end if that is not needed.
+// values are not known. The tensor is not read to its end if that is not
+// needed.
 func (b *buffers) all(stored string, is func(v float32) bool) bool {
 	n := int(total(b.dims(stored)))
 	for _, most := range []int{min(someValues, n), n} {
@@ -360,7 +361,8 @@ type table struct {
 	first         []float32 // of its rows, as many as are looked at first
 }
 
-// tables returns the stored tensors that may hold waves: no element is more than
+// tables returns the stored tensors that may hold waves: no element is more
+// than
 // 1. Most fail in the first rows.
 func (b *buffers) tables(found map[string]bool) []table {
 	const some = 8 // rows
@@ -419,9 +421,9 @@ func varies(v []float32) bool {
 	return slices.ContainsFunc(v, func(x float32) bool { return x != v[0] })
 }
 
-// unitPairs reports whether the columns of a table are sines and cosines: next to
-// each other, or in halves or quarters. A row of zeros, such as that of a class
-// token, is neither.
+// unitPairs reports whether the columns of a table are sines and cosines: next
+// to each other, or in halves or quarters. A row of zeros, such as that of a
+// class token, is neither.
 func unitPairs(v []float32, columns int) bool {
 	for _, apart := range []int{1, columns / 2, columns / 4} {
 		if apart < 1 || columns%(2*apart) != 0 {
@@ -458,8 +460,8 @@ func (f *folder) buffersOf() map[string]bool {
 	return findBuffers(f.g, func(stored string, most int) []float32 { return firstFloats(protos[stored], most) }, f.within)
 }
 
-// firstFloats returns the first values of a stored float tensor, at most most of
-// them; nil where they are not in the model.
+// firstFloats returns the first values of a stored float tensor, at most most
+// of them; nil where they are not in the model.
 func firstFloats(t *pb.TensorProto, most int) []float32 {
 	if t == nil || t.GetDataLocation() == pb.TensorProto_EXTERNAL {
 		return nil

@@ -77,8 +77,8 @@ func learnedTable(n, d int) []float32 {
 }
 
 // TestBuffers: of the patterns in which exporters leave numbers that nobody
-// learned, and of the learned ones that look alike, which are buffers, and where
-// the graph can be cut.
+// learned, and of the learned ones that look alike, which are buffers, and
+// where the graph can be cut.
 func TestBuffers(t *testing.T) {
 	positions := map[string]*pb.ValueInfoProto{"positions": TensorValue("positions", pb.TensorProto_FLOAT, Dim{Size: 4}, Dim{Size: 1})}
 	half := func(v []float32, from int) (out []float32) {
@@ -229,8 +229,8 @@ func TestBuffers(t *testing.T) {
 					t.Errorf("values %v: cuts %q, not %q", values, s, c.cut)
 				}
 			}
-			// A graph whose constants are all that is known of it says the same, but
-			// for what lies in Constant nodes.
+			// A graph whose constants are all that is known of it says the
+			// same, but for what lies in Constant nodes.
 			g, err := Infer(m, &InferOptions{Values: true})
 			if err != nil {
 				t.Fatal(err)

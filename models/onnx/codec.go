@@ -17,10 +17,11 @@ import (
 const MaxSize = math.MaxInt32
 
 const (
-	// maxParts bounds the messages and strings of a model, and fewParts with one
-	// for every bytesPerPart bytes does so for smaller files: two bytes of a file
-	// can ask for 300 bytes of memory. The largest language models have a few
-	// hundred thousand parts; a node with short names has 10 bytes a part.
+	// maxParts bounds the messages and strings of a model, and fewParts with
+	// one for every bytesPerPart bytes does so for smaller files: two bytes of
+	// a file can ask for 300 bytes of memory. The largest language models have
+	// a few hundred thousand parts; a node with short names has 10 bytes a
+	// part.
 	maxParts     = 1 << 22
 	fewParts     = 1 << 17
 	bytesPerPart = 8

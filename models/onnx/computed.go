@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// freeConstants and growth bound the bytes of what a model computes from its
-	// constants alone: a runtime does that when it loads the model. Masks and
-	// tables of positions have some MB; weights that are cast, transposed or
-	// dequantised have up to eight times the bytes that are stored.
+	// freeConstants and growth bound the bytes of what a model computes from
+	// its constants alone: a runtime does that when it loads the model. Masks
+	// and tables of positions have some MB; weights that are cast, transposed
+	// or dequantised have up to eight times the bytes that are stored.
 	freeConstants = 1 << 29
 	growth        = 8
 	// maxCalls bounds the nodes that are looked at, those of bodies and of the
@@ -223,8 +223,8 @@ func (c *computed) add(n *pb.NodeProto, bytes int64) error {
 // growing are operators whose output can be much larger than their inputs.
 var growing = []string{"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample", "RandomNormal", "RandomUniform"}
 
-// guess bounds what a node makes that cannot be followed, if it is of constants:
-// each output the product of the inputs' sizes.
+// guess bounds what a node makes that cannot be followed, if it is of
+// constants: each output the product of the inputs' sizes.
 func (c *computed) guess(n *pb.NodeProto, reason error) error {
 	for _, o := range n.GetOutput() {
 		c.forget(o)

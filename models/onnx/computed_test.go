@@ -24,8 +24,8 @@ func doubled(from string, n int) (nodes []*pb.NodeProto, last string) {
 	return nodes, last
 }
 
-// TestConstantsThatGrow: a small file whose constants would take gigabytes when a
-// runtime loads it is refused by Walk, which names the operator and the size.
+// TestConstantsThatGrow: a small file whose constants would take gigabytes when
+// a runtime loads it is refused by Walk, which names the operator and the size.
 func TestConstantsThatGrow(t *testing.T) {
 	model := func(in []Dim, nodes ...*pb.NodeProto) *pb.ModelProto {
 		last := nodes[len(nodes)-1]

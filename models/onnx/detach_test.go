@@ -116,7 +116,8 @@ func TestDetachComputesTheSame(t *testing.T) {
 	}
 }
 
-// Weights keep their names and types, so that they can be written back to the part, and to the whole.
+// Weights keep their names and types, so that they can be written back to the
+// part, and to the whole.
 func TestDetachKeepsStoredWeights(t *testing.T) {
 	m := decode(t, builtin["efficientnet-lite0"])
 	part, err := onnx.Detach(m, "Add_5", "features")

@@ -8,8 +8,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// unaryRule computes one element; a type of element that a function is missing for
-// is not computed.
+// unaryRule computes one element; a type of element that a function is missing
+// for is not computed.
 type unaryRule struct {
 	float   func(float64) float64
 	integer func(int64) int64
@@ -57,7 +57,8 @@ func (u unaryRule) evaluate(c *call, in []*array, out []value) ([]*array, error)
 	return []*array{y}, nil
 }
 
-// binaryRule computes one element from two; with more inputs, one after the other.
+// binaryRule computes one element from two; with more inputs, one after the
+// other.
 type binaryRule struct {
 	float   func(a, b float64) float64
 	integer func(a, b int64) (int64, error)

@@ -52,8 +52,8 @@ func rowMajor(dims []int64) []int {
 	return steps
 }
 
-// stretch returns, for each element of a tensor of shape to, its place in one of
-// shape from that is broadcast to it.
+// stretch returns, for each element of a tensor of shape to, its place in one
+// of shape from that is broadcast to it.
 func stretch(from, to []int64) []int {
 	steps := make([]int, len(to))
 	lead := len(to) - len(from)

@@ -174,8 +174,8 @@ func digestFile(root *os.Root, name string) (ExternalFile, error) {
 	return file, nil
 }
 
-// openLocal opens the file at name in root, which must be a regular file that is
-// reached without a symbolic link, and returns its size.
+// openLocal opens the file at name in root, which must be a regular file that
+// is reached without a symbolic link, and returns its size.
 func openLocal(root *os.Root, name string) (*os.File, int64, error) {
 	var last fs.FileInfo
 	for i := range len(name) + 1 {

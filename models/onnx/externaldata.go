@@ -143,9 +143,9 @@ const (
 
 // WriteExternal writes the values of m's larger initialisers to w and lets m
 // refer to them there. location is the path of what is written, relative to the
-// folder of the model, slash-separated. Tensors that change are copies: a model that shares
-// them with m keeps its values. A model that refers to files already is
-// refused: ReadExternal comes first, so that the new file is whole.
+// folder of the model, slash-separated. Tensors that change are copies: a model
+// that shares them with m keeps its values. A model that refers to files
+// already is refused: ReadExternal comes first, so that the new file is whole.
 func WriteExternal(m *pb.ModelProto, location string, w io.Writer) error {
 	if _, err := localPath(location); err != nil {
 		return fmt.Errorf("onnx: external data: %s: %w", quote(location), err)

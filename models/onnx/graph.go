@@ -17,9 +17,10 @@ type Graph struct {
 	// Shapes has the dimensions of every tensor, Types its element type.
 	Shapes map[string][]int64
 	Types  map[string]pb.TensorProto_DataType
-	// Stored names, for each constant that is a tensor of the file, that tensor:
-	// itself, or the one that it is by way of Identity or of a Cast that loses
-	// nothing (float16 to float32). Changed values are written back there.
+	// Stored names, for each constant that is a tensor of the file, that
+	// tensor: itself, or the one that it is by way of Identity or of a Cast
+	// that loses nothing (float16 to float32). Changed values are written back
+	// there.
 	Stored map[string]string
 	// Domains has the versions of the other operator sets in use, by domain.
 	Domains map[string]int64

@@ -32,7 +32,8 @@ func toHalf(v float32) uint16 {
 	return sign | uint16((x-(127-15)<<23)>>13)
 }
 
-// fromBrain returns the value of a bfloat16 number: the upper half of a float32.
+// fromBrain returns the value of a bfloat16 number: the upper half of a
+// float32.
 func fromBrain(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
 
 // toBrain rounds to the nearest bfloat16 number, to the even one of two.

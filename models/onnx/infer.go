@@ -13,9 +13,9 @@ import (
 // wanted. The zero value, and nil, mean the inputs as the model declares them,
 // without the values of constants.
 type InferOptions struct {
-	// Inputs has the dimensions of inputs, by name; what is left out is as the model
-	// declares it. Open dimensions have Size -1; those of one Name are of one
-	// size. Fixed makes this of shapes.
+	// Inputs has the dimensions of inputs, by name; what is left out is as the
+	// model declares it. Open dimensions have Size -1; those of one Name are of
+	// one size. Fixed makes this of shapes.
 	Inputs map[string][]Dim
 	// Values asks for the values of the constants. All dimensions must be fixed
 	// then, and weights in external files must have been read (ReadExternal).
@@ -36,18 +36,19 @@ func Fixed(shapes map[string][]int64) map[string][]Dim {
 	return inputs
 }
 
-// Infer returns the main graph of m for the given dimensions of its inputs. Every
-// tensor has one shape, and what depends on constants alone is evaluated, with
-// one exception: what is computed from a stored float tensor of more than one
-// element stays a node, so that the tensor remains a weight. If with a constant
-// condition is replaced by its branch.
+// Infer returns the main graph of m for the given dimensions of its inputs.
+// Every tensor has one shape, and what depends on constants alone is evaluated,
+// with one exception: what is computed from a stored float tensor of more than
+// one element stays a node, so that the tensor remains a weight. If with a
+// constant condition is replaced by its branch.
 //
-// Where dimensions are open, the graph has them at some size, and Graph.Dims says
-// how tensors depend on them. An open dimension without a name is called by its
-// place, "#input,dimension".
+// Where dimensions are open, the graph has them at some size, and Graph.Dims
+// says how tensors depend on them. An open dimension without a name is called
+// by its place, "#input,dimension".
 //
-// An operator without a rule, a shape that depends on the values of what is fed,
-// and inputs that do not fit are errors that name the node and its operator.
+// An operator without a rule, a shape that depends on the values of what is
+// fed, and inputs that do not fit are errors that name the node and its
+// operator.
 func Infer(m *pb.ModelProto, o *InferOptions) (*Graph, error) {
 	if o == nil {
 		o = new(InferOptions)
@@ -99,9 +100,9 @@ func Infer(m *pb.ModelProto, o *InferOptions) (*Graph, error) {
 	return g, nil
 }
 
-// Dims returns the dimensions of a tensor. Of an open one, which has Size -1, Name
-// says how large it is: "batch", "4·batch", "batch·tokens", "tokens+1", or "?"
-// where it is not of these forms. They are nil if there is no such tensor.
+// Dims returns the dimensions of a tensor. Of an open one, which has Size -1,
+// Name says how large it is: "batch", "4·batch", "batch·tokens", "tokens+1", or
+// "?" where it is not of these forms. They are nil if there is no such tensor.
 func (g *Graph) Dims(name string) []Dim {
 	if g.dims != nil {
 		return g.dims[name]
@@ -125,8 +126,8 @@ const (
 )
 
 // complete returns the dimensions of all inputs whose number is known, and the
-// names of those that are open, sorted. Inputs that fold will find to be in error
-// are left as they are.
+// names of those that are open, sorted. Inputs that fold will find to be in
+// error are left as they are.
 func (o *InferOptions) complete(m *pb.ModelProto) (map[string][]Dim, []string, error) {
 	inputs := make(map[string][]Dim)
 	for name, dims := range o.Inputs {
@@ -186,8 +187,8 @@ func sizes(inputs map[string][]Dim, bumped string) map[string][]int64 {
 	return fixed
 }
 
-// dimOf tells how a dimension of size base depends on the symbols; with says how
-// large it is when one of them is larger.
+// dimOf tells how a dimension of size base depends on the symbols; with says
+// how large it is when one of them is larger.
 func dimOf(base int64, symbols []string, with func(k int) int64) Dim {
 	unknown := Dim{Size: -1, Name: "?"}
 	var in []string

@@ -37,9 +37,9 @@ func (w *flow) layers(cuts []Cut, at []int) {
 }
 
 // blocks tells blocks by the shape of the graph: one ends where branches have
-// come together, and where the tensor is smaller than its neighbours, as between
-// the blocks of a network with narrow places. Operators without weights and
-// normalisations behind it that leave the shape belong to it.
+// come together, and where the tensor is smaller than its neighbours, as
+// between the blocks of a network with narrow places. Operators without weights
+// and normalisations behind it that leave the shape belong to it.
 func (w *flow) blocks(cuts []Cut, at []int) {
 	block := 1
 	for i := range cuts {
@@ -78,17 +78,18 @@ func (w *flow) follows(name string) bool {
 }
 
 // layerOf returns the layer that a node belongs to, as its names tell: what
-// stands in front of the first number and the number, "encoder.layer.5"; with the
-// block in it if it is a stage, "stages.2.blocks.8". PyTorch's newer exporter
-// writes the modules that a node comes from into its metadata, the older one into
-// its name; else names of weights tell. What is fed may be named after the layer
-// before.
+// stands in front of the first number and the number, "encoder.layer.5"; with
+// the block in it if it is a stage, "stages.2.blocks.8". PyTorch's newer
+// exporter writes the modules that a node comes from into its metadata, the
+// older one into its name; else names of weights tell. What is fed may be named
+// after the layer before.
 func (w *flow) layerOf(n *pb.NodeProto) string {
 	for _, p := range n.GetMetadataProps() {
 		if p.GetKey() != "namespace" {
 			continue
 		}
-		// Such as ": Model/m.encoder: Encoder/m.encoder.layer.0: Layer/add: aten.add".
+		// Such as ": Model/m.encoder: Encoder/m.encoder.layer.0: Layer/add:
+		// aten.add".
 		modules := strings.Split(p.GetValue(), "/")
 		if len(modules) < 2 {
 			return ""

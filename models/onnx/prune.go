@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Prune returns the part of m that computes tensors, which become its outputs in
-// this order: the runtime computes a node even if no output needs it. Nodes,
+// Prune returns the part of m that computes tensors, which become its outputs
+// in this order: the runtime computes a node even if no output needs it. Nodes,
 // stored tensors, inputs and declarations that nothing needs are left out; the
 // order of what stays, versions and unknown fields stay too. An output that m
 // declares keeps its declaration, another tensor gets its declaration among
@@ -56,8 +56,9 @@ func wanted(made map[string]bool, tensors []string, verb string) error {
 	return nil
 }
 
-// between returns the part of g that computes tensors, which become its outputs,
-// from its inputs and a tensor that is taken as it is, "" if there is none.
+// between returns the part of g that computes tensors, which become its
+// outputs, from its inputs and a tensor that is taken as it is, "" if there is
+// none.
 func between(g *pb.GraphProto, cut string, tensors []string) *pb.GraphProto {
 	need := make(map[string]bool)
 	for _, t := range tensors {

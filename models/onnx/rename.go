@@ -10,8 +10,8 @@ import (
 
 // Rename returns m with other names for those of its tensors that are called as
 // one of names, so that these are free, and the new names by the old. An input
-// of m cannot be renamed, which is an error. m is not changed; if it has none of the
-// names, it is returned itself.
+// of m cannot be renamed, which is an error. m is not changed; if it has none
+// of the names, it is returned itself.
 func Rename(m *pb.ModelProto, names ...string) (*pb.ModelProto, map[string]string, error) {
 	g := m.GetGraph()
 	if g == nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// A name is free in the whole graph, bodies too, and everything that was called so is still found.
+// A name is free in the whole graph, bodies too, and everything that was called
+// so is still found.
 func TestRename(t *testing.T) {
 	inner := &pb.GraphProto{
 		Node:        []*pb.NodeProto{Node("Add", []string{"logits", "k"}, []string{"i"})},

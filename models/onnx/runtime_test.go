@@ -55,8 +55,8 @@ func decode(t testing.TB, path string) *pb.ModelProto {
 	return m
 }
 
-// run runs a model on tensors by name and returns the outputs, float32 or int64,
-// of the given shapes.
+// run runs a model on tensors by name and returns the outputs, float32 or
+// int64, of the given shapes.
 func run(t testing.TB, l *runtime.Library, m *pb.ModelProto, in map[string]tensor.View, outputs []string, out []tensor.View) error {
 	t.Helper()
 	data, err := onnx.Encode(m)
@@ -107,8 +107,8 @@ func feed(elem pb.TensorProto_DataType, shape []int64) tensor.View {
 
 // agree checks what Infer says of every tensor of a model against the runtime:
 // each is declared as an output of the type that Infer found, which the runtime
-// refuses if it is another, and its shape and, of what was evaluated, its values
-// are outputs.
+// refuses if it is another, and its shape and, of what was evaluated, its
+// values are outputs.
 func agree(t *testing.T, l *runtime.Library, m *pb.ModelProto, shapes map[string][]int64) (tensors, constants int) {
 	t.Helper()
 	m = proto.Clone(m).(*pb.ModelProto)
@@ -244,8 +244,9 @@ func fix(t *testing.T, m *pb.ModelProto, others int64) map[string][]int64 {
 	return shapes
 }
 
-// backbones returns the paths of the built-in backbones, of the small networks in
-// testdata/models, and of those in the folder that HEADSTART_BACKBONES names.
+// backbones returns the paths of the built-in backbones, of the small networks
+// in testdata/models, and of those in the folder that HEADSTART_BACKBONES
+// names.
 func backbones(t *testing.T) map[string]string {
 	t.Helper()
 	paths := map[string]string{}
@@ -274,8 +275,8 @@ func backbones(t *testing.T) map[string]string {
 	return paths
 }
 
-// Every tensor of the backbones has the type and shape that Infer says, and what
-// is constant has its values.
+// Every tensor of the backbones has the type and shape that Infer says, and
+// what is constant has its values.
 func TestFoldAgreesOnBackbones(t *testing.T) {
 	l := library(t)
 	for name, path := range backbones(t) {

@@ -47,7 +47,8 @@ func inferShape(c *call) ([]value, error) {
 	return one(pb.TensorProto_INT64, []int64{int64(end - start)})
 }
 
-// inferReshape: 0 copies a dimension unless allowzero is set, -1 is what is left.
+// inferReshape: 0 copies a dimension unless allowzero is set, -1 is what is
+// left.
 func inferReshape(c *call) ([]value, error) {
 	if !c.has(1) {
 		return nil, fmt.Errorf("input 1 is missing")

@@ -149,9 +149,9 @@ func inferEinsum(c *call) ([]value, error) {
 	return one(c.elem(0), out)
 }
 
-// inferAttention: queries, keys and values are batch × heads × steps × width, or
-// batch × steps × heads·width with the heads as attributes. Past keys and values
-// stand in front of the new ones.
+// inferAttention: queries, keys and values are batch × heads × steps × width,
+// or batch × steps × heads·width with the heads as attributes. Past keys and
+// values stand in front of the new ones.
 func inferAttention(c *call) ([]value, error) {
 	q, k, v := c.shape(0), c.shape(1), c.shape(2)
 	misfit := fmt.Errorf("shapes %v, %v and %v do not fit", clip(q), clip(k), clip(v))

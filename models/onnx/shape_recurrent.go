@@ -9,7 +9,8 @@ var recurrent = map[string]operator{
 	"RNN":  {3, func(c *call) ([]value, error) { return inferRecurrent(c, 1) }, nil},
 }
 
-// inferRecurrent: the weights of the recurrence are directions × gates·hidden × hidden.
+// inferRecurrent: the weights of the recurrence are directions × gates·hidden ×
+// hidden.
 func inferRecurrent(c *call, gates int64) ([]value, error) {
 	x, r := c.shape(0), c.shape(2)
 	if len(x) != 3 || len(r) != 3 || r[1] != gates*min(r[2], maxWindow) {

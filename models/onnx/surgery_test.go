@@ -73,8 +73,8 @@ func some(cuts []onnx.Cut) []onnx.Cut {
 }
 
 // A model that is cut computes what it did: the pruned part up to the cut, then
-// the tail from there, fed with what the cut says it needs beside; and the whole
-// folded graph as well.
+// the tail from there, fed with what the cut says it needs beside; and the
+// whole folded graph as well.
 func TestCutComputesTheSame(t *testing.T) {
 	l := library(t)
 	for name, path := range backbones(t) {
@@ -169,9 +169,9 @@ func TestCutComputesTheSame(t *testing.T) {
 	}
 }
 
-// Where one output is computed from the cut and another from what the node makes
-// beside it, the first sees what is fed for the cut, the second what it always
-// did.
+// Where one output is computed from the cut and another from what the node
+// makes beside it, the first sees what is fed for the cut, the second what it
+// always did.
 func TestTailBesideItsCut(t *testing.T) {
 	l := library(t)
 	m := &pb.ModelProto{

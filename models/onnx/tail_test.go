@@ -74,7 +74,8 @@ func Tail(g *Graph, cut string) (*Graph, error) {
 }
 
 // Model returns g as a model of an IR version. Constants become initialisers;
-// those without values, as Infer leaves them unless they are asked for, are an error.
+// those without values, as Infer leaves them unless they are asked for, are an
+// error.
 func (g *Graph) Model(irVersion int64) (*pb.ModelProto, error) {
 	m := &pb.ModelProto{IrVersion: &irVersion, Graph: &pb.GraphProto{Name: proto.String("graph"), Node: g.Nodes}}
 	m.OpsetImport = []*pb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(g.Opset)}}

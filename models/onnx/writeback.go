@@ -13,8 +13,8 @@ import (
 // sorted returns the keys of a map in order.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// floatBytes returns values as raw_data of a float type, rounded to the nearest,
-// of two as near to the even one.
+// floatBytes returns values as raw_data of a float type, rounded to the
+// nearest, of two as near to the even one.
 func floatBytes(elem pb.TensorProto_DataType, values []float32) []byte {
 	le := binary.LittleEndian
 	raw := make([]byte, 0, int64(len(values))*storages[elem].bits/8)
@@ -33,11 +33,12 @@ func floatBytes(elem pb.TensorProto_DataType, values []float32) []byte {
 	return raw
 }
 
-// WriteBack puts new values into stored tensors of m, by their names in the file
-// (Graph.Stored): initialisers, and the values of Constant nodes. Shapes and
-// types stay, so values for a tensor that is stored as float16 are rounded; one
-// that is too large for its type is an error. So is a tensor in an external file:
-// read these into the model first (ReadExternal). On an error m is as it was.
+// WriteBack puts new values into stored tensors of m, by their names in the
+// file (Graph.Stored): initialisers, and the values of Constant nodes. Shapes
+// and types stay, so values for a tensor that is stored as float16 are rounded;
+// one that is too large for its type is an error. So is a tensor in an external
+// file: read these into the model first (ReadExternal). On an error m is as it
+// was.
 func WriteBack(m *pb.ModelProto, values map[string][]float32) error {
 	stored, err := writable(m, values)
 	if err != nil {
@@ -66,8 +67,8 @@ func Round(m *pb.ModelProto, values map[string][]float32) error {
 	return nil
 }
 
-// writable returns the stored tensors that values are for, once it has seen that
-// all of them can be written.
+// writable returns the stored tensors that values are for, once it has seen
+// that all of them can be written.
 func writable(m *pb.ModelProto, values map[string][]float32) (map[string]*pb.TensorProto, error) {
 	stored := storedIn(m)
 	found := make(map[string]*pb.TensorProto, len(values))
@@ -112,8 +113,8 @@ func storedIn(m *pb.ModelProto) map[string]*pb.TensorProto {
 	return stored
 }
 
-// constantValue returns the attribute with the tensor of a Constant node, nil if
-// n is none.
+// constantValue returns the attribute with the tensor of a Constant node, nil
+// if n is none.
 func constantValue(n *pb.NodeProto) *pb.AttributeProto {
 	if operatorKey(n.GetDomain(), n.GetOpType()) != "Constant" || len(n.GetOutput()) != 1 {
 		return nil
@@ -161,8 +162,8 @@ func Rewrite(m *pb.ModelProto, values map[string][]float32) (*pb.ModelProto, err
 }
 
 // Stored returns the values of a float tensor that m stores under a name, as
-// WriteBack takes them: float16 and other types of the file as float32. A tensor in
-// an external file is an error.
+// WriteBack takes them: float16 and other types of the file as float32. A
+// tensor in an external file is an error.
 func Stored(m *pb.ModelProto, name string) (*Tensor, error) {
 	t := storedIn(m)[name]
 	if t == nil {

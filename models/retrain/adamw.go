@@ -13,8 +13,9 @@ type coefficients struct {
 	decay        float32 // learning rate · weight decay
 }
 
-// update does one step of AdamW in place: of the weights w with the gradient dW,
-// of its running mean m and of its running mean square v, all of one length.
+// update does one step of AdamW in place: of the weights w with the gradient
+// dW, of its running mean m and of its running mean square v, all of one
+// length.
 //
 //	g = dW·scale
 //	m = β1·m + (1-β1)·g

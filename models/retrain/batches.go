@@ -15,29 +15,31 @@ import (
 // Samples is what is fed, by rows of the data set, in any order. It is called
 // from one goroutine.
 type Samples interface {
-	// Tokens returns the length of a row before padding, 0 where shapes are fixed.
+	// Tokens returns the length of a row before padding, 0 where shapes are
+	// fixed.
 	Tokens(row int) int
 	// FillTo fills row k of each input with what belongs to view views[k] of
-	// rows[k], padded to the input's shape; a row may be there twice. View 0 is the
-	// row as it is, and views may be nil, which means that all are 0; others are
-	// asked for up to Data.Views, in training alone. The inputs are those of
-	// grad.Program.Inputs: the cut's activations first, then what else the network
-	// behind the cut reads, such as masks.
+	// rows[k], padded to the input's shape; a row may be there twice. View 0 is
+	// the row as it is, and views may be nil, which means that all are 0;
+	// others are asked for up to Data.Views, in training alone. The inputs are
+	// those of grad.Program.Inputs: the cut's activations first, then what else
+	// the network behind the cut reads, such as masks.
 	FillTo(ctx context.Context, inputs []tensor.View, rows, views []int) error
 }
 
 // Data is what is trained on.
 type Data struct {
 	Samples Samples
-	// Labels holds the index of each row's class. −1 is a class that the head does
-	// not know, in validation and test alone: no logits are right there. Rows in no
-	// part are not looked at.
+	// Labels holds the index of each row's class. −1 is a class that the head
+	// does not know, in validation and test alone: no logits are right there.
+	// Rows in no part are not looked at.
 	Labels  []int
 	Weights []float64 // of each row, in training alone: finite, ≥ 0; nil: all 1
 	Parts   [3][]int  // rows of training, validation and test; test may be empty
 
-	// Views is how many views of a row there are beside the row as it is. In each
-	// epoch a training row is seen as the next one of them, beginning anywhere.
+	// Views is how many views of a row there are beside the row as it is. In
+	// each epoch a training row is seen as the next one of them, beginning
+	// anywhere.
 	Views int
 }
 

@@ -29,8 +29,8 @@ func timeless(r *Result) *Result {
 }
 
 // TestAnInterruptedTrainingGoesOn stops a training after each of its steps, and
-// in the measurements between them, and goes on: the end is that of one that was
-// not disturbed, bit for bit.
+// in the measurements between them, and goes on: the end is that of one that
+// was not disturbed, bit for bit.
 func TestAnInterruptedTrainingGoesOn(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -241,8 +241,8 @@ func TestTheLayoutIsGoneOnWith(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As if the other one had been faster. The channels are multiples of 8, so
-		// that the sizes are the same but where there are blocks of 16.
+		// As if the other one had been faster. The channels are multiples of 8,
+		// so that the sizes are the same but where there are blocks of 16.
 		h.Layout, h.Reason = layout, "the dice fell so"
 		if err := saveCheckpoint(path, h, st); err != nil {
 			t.Fatal(err)
@@ -373,7 +373,8 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add(small)
 	f.Add(small[:20])
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// A checksum is soon broken by chance, so that little else would be read.
+		// A checksum is soon broken by chance, so that little else would be
+		// read.
 		if len(data) >= 4 {
 			data = slices.Clone(data)
 			binary.LittleEndian.PutUint32(data[len(data)-4:], crc32.Checksum(data[:len(data)-4], castagnoli))

@@ -1,11 +1,11 @@
-// Package retrain says where a backbone can be cut, and retrains trailing layers of
-// it, or all, together with a head.
+// Package retrain says where a backbone can be cut, and retrains trailing
+// layers of it, or all, together with a head.
 //
 // [NewPlaces] finds the tensors through which everything flows. [Train] takes a
-// [Network], which is a backbone and the tensor at which its trained part begins
-// (see [Places.Network]), [Data], which are fed at that tensor, and a [Head] to
-// start from. The gradients come from package grad's graphs, run by ONNX Runtime;
-// the optimiser is AdamW:
+// [Network], which is a backbone and the tensor at which its trained part
+// begins (see [Places.Network]), [Data], which are fed at that tensor, and a
+// [Head] to start from. The gradients come from package grad's graphs, run by
+// ONNX Runtime; the optimiser is AdamW:
 //
 //	r, err := retrain.Train(ctx, library, &retrain.Network{
 //		Model: model, Cut: "Add_6", Pooling: "gap",
@@ -18,13 +18,14 @@
 // # Steps
 //
 // A batch is divided into as many runs as memory asks for; their gradients add
-// up to those of the whole batch. Texts of about one length come into one batch,
-// padded to 16, 32, 64 … tokens, and there is one graph for each of these
-// lengths. All graphs read the same weights and write the same gradients, which
-// lie one behind the other in two slices; nothing is copied in a step.
+// up to those of the whole batch. Texts of about one length come into one
+// batch, padded to 16, 32, 64 … tokens, and there is one graph for each of
+// these lengths. All graphs read the same weights and write the same gradients,
+// which lie one behind the other in two slices; nothing is copied in a step.
 //
 // A row may have views, such as parts of an image: then each epoch trains with
-// another one of them (see Data.Views). What is measured is always the row as it is.
+// another one of them (see Data.Views). What is measured is always the row as
+// it is.
 //
 // After each epoch the validation rows decide whether its weights are the best
 // so far. The start takes part: what does not help is not taken.
@@ -34,8 +35,8 @@
 // Convolutions are trained in the plain layout or in the runtime's own blocks,
 // whichever costs less by a rule that depends on the graph, its shapes and the
 // processor alone (grad.Program.Cost). No clock takes part: the same training
-// gives the same bits at any load of the machine. Before blocks are used, one step
-// is run in both layouts, and they must compute the same.
+// gives the same bits at any load of the machine. Before blocks are used, one
+// step is run in both layouts, and they must compute the same.
 //
 // # Checkpoints
 //

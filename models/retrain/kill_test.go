@@ -82,8 +82,8 @@ func killed() error {
 	return f.Close()
 }
 
-// TestAKilledTrainingGoesOn kills a training 12 times at random moments, most of
-// them while a checkpoint is written. Its end is that of one that was not
+// TestAKilledTrainingGoesOn kills a training 12 times at random moments, most
+// of them while a checkpoint is written. Its end is that of one that was not
 // disturbed, bit for bit.
 func TestAKilledTrainingGoesOn(t *testing.T) {
 	const kills = 12
@@ -108,8 +108,8 @@ func TestAKilledTrainingGoesOn(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// A third of the children are killed at any time from their start on, the
-		// others while they train.
+		// A third of the children are killed at any time from their start on,
+		// the others while they train.
 		reader := bufio.NewReader(out)
 		if n < kills {
 			if n%3 > 0 {
@@ -163,8 +163,8 @@ func TestAKilledTrainingGoesOn(t *testing.T) {
 	}
 }
 
-// steps makes many steps and prints how many bytes the process has after a tenth
-// of them and in the end.
+// steps makes many steps and prints how many bytes the process has after a
+// tenth of them and in the end.
 func steps() error {
 	l, err := openLibrary()
 	if err != nil {

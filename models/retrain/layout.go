@@ -19,8 +19,8 @@ const (
 	blocked = "blocked"
 )
 
-// blockSize returns how many channels a block of the runtime's fast convolutions
-// has, 0 if it has none.
+// blockSize returns how many channels a block of the runtime's fast
+// convolutions has, 0 if it has none.
 func blockSize(l *runtime.Library) (int64, error) {
 	data, err := onnx.Encode(grad.BlockProbe())
 	if err != nil {
@@ -66,8 +66,8 @@ func (ps *programs) try(ctx context.Context, d *Data, b batch) (*trial, error) {
 	return t, nil
 }
 
-// outputsDiffer tells in which way loss and logits differ from those of the plain
-// layout, "" if they are the same.
+// outputsDiffer tells in which way loss and logits differ from those of the
+// plain layout, "" if they are the same.
 func (t *trial) outputsDiffer(plain *trial) string {
 	if d := math.Abs(t.loss - plain.loss); !(d <= 1e-4*math.Abs(plain.loss)) {
 		return fmt.Sprintf("the loss differs by %.1e", d)
@@ -78,9 +78,9 @@ func (t *trial) outputsDiffer(plain *trial) string {
 	return ""
 }
 
-// gradientsDiffer does so for the gradients. One may differ by more than rounding
-// where the input of a ReLU rounds to the other side of its kink, and with it
-// somewhat those of all layers before: the median counts.
+// gradientsDiffer does so for the gradients. One may differ by more than
+// rounding where the input of a ReLU rounds to the other side of its kink, and
+// with it somewhat those of all layers before: the median counts.
 func (t *trial) gradientsDiffer(plain *trial) string {
 	largest := 0.0
 	for _, dW := range plain.gradients {
@@ -106,8 +106,8 @@ func magnitude(v []float32) float64 {
 	return m
 }
 
-// off returns the largest difference between two slices, relative to the largest
-// element of want or, if that is more, to floor.
+// off returns the largest difference between two slices, relative to the
+// largest element of want or, if that is more, to floor.
 func off(v, want []float32, floor float64) float64 {
 	d := 0.0
 	for i, x := range want {
@@ -120,8 +120,8 @@ func off(v, want []float32, floor float64) float64 {
 }
 
 // compare runs a batch with programs in the plain layout and in blocks, and
-// returns the reason for which blocks are not to be used, "" if they compute the
-// same. Sessions are closed again, since two would take the memory of both.
+// returns the reason for which blocks are not to be used, "" if they compute
+// the same. Sessions are closed again, since two would take the memory of both.
 func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (reason string, err error) {
 	both := func(b batch) (trials [2]*trial, failed string, err error) {
 		for i, ps := range layouts {
@@ -141,8 +141,8 @@ func compare(ctx context.Context, layouts [2]*programs, d *Data, b batch) (reaso
 	}
 	if reason = trials[1].outputsDiffer(trials[0]); reason == "" {
 		reason = trials[1].gradientsDiffer(trials[0])
-		// Of many samples, one or the other is at a kink. What is wrong is wrong for
-		// each of them.
+		// Of many samples, one or the other is at a kink. What is wrong is
+		// wrong for each of them.
 		for _, row := range b.rows[:min(len(b.rows), 4)] {
 			if reason == "" {
 				break

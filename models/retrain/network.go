@@ -14,8 +14,8 @@ type Network struct {
 	// Model is the backbone, with external data read in. It is only read.
 	Model *pb.ModelProto
 
-	// Shapes returns the shapes of the backbone's inputs for n samples of a number
-	// of tokens, which is 0 where shapes are fixed.
+	// Shapes returns the shapes of the backbone's inputs for n samples of a
+	// number of tokens, which is 0 where shapes are fixed.
 	Shapes func(n, tokens int) map[string][]int64
 
 	// Cut, Features, Pooling, Mask and Normalize are those of grad.Options.

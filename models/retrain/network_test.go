@@ -65,8 +65,8 @@ func images(n int) *Data {
 	return d
 }
 
-// sentences are random texts of 1 to most tokens below 50; the class is whether a
-// token below 5 is among them.
+// sentences are random texts of 1 to most tokens below 50; the class is whether
+// a token below 5 is among them.
 func sentences(n, most int) *Data {
 	rng := rand.New(rand.NewPCG(9, 10))
 	d := &Data{}
@@ -88,8 +88,8 @@ func sentences(n, most int) *Data {
 	return d
 }
 
-// TestLayersAreThoseOfTheFirstReader: a weight that two layers read belongs to the
-// first, also where something is made of it before.
+// TestLayersAreThoseOfTheFirstReader: a weight that two layers read belongs to
+// the first, also where something is made of it before.
 func TestLayersAreThoseOfTheFirstReader(t *testing.T) {
 	m := perceptron(1)
 	m.Graph.Node = append([]*pb.NodeProto{onnx.Node("Neg", []string{"net.layer.1.weight"}, []string{"negative"})}, m.Graph.Node...)

@@ -68,8 +68,8 @@ func (o *optimizer) coefficients(step int, scale float64) []coefficients {
 	return all
 }
 
-// norm returns the length of all gradients together; it is finite if and only if
-// all of them are.
+// norm returns the length of all gradients together; it is finite if and only
+// if all of them are.
 func norm(gradients []float32) float64 {
 	g := blas32.Vector{N: len(gradients), Inc: 1, Data: gradients}
 	return math.Sqrt(blas32.DDot(g, g))

@@ -238,8 +238,8 @@ func (p *peer) close() {
 	p.library.Close()
 }
 
-// serve answers each line that says "step" or "update" with a line of seconds of
-// CPU, seconds of wall and the loss.
+// serve answers each line that says "step" or "update" with a line of seconds
+// of CPU, seconds of wall and the loss.
 func (p *peer) serve(r io.Reader, w io.Writer) error {
 	fmt.Fprintln(w, "ready", p.library.Info().Version)
 	loss := 0.0

@@ -12,8 +12,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// Places are the tensors at which a backbone can be cut, so that what lies behind
-// is retrained together with a head. They are only read.
+// Places are the tensors at which a backbone can be cut, so that what lies
+// behind is retrained together with a head. They are only read.
 type Places struct {
 	spec  *models.Spec
 	model *pb.ModelProto // with its external data
@@ -30,17 +30,18 @@ type Places struct {
 type Place struct {
 	// Name is what Find takes: "last:2", "half", "all" or a tensor.
 	Name string
-	// Cut is the tensor; "" means the backbone's inputs, so that all is trained.
+	// Cut is the tensor; "" means the backbone's inputs, so that all is
+	// trained.
 	Cut string
-	// Shape is that of the tensor: -1 stands for samples and tokens. It is nil where
-	// Cut is "".
+	// Shape is that of the tensor: -1 stands for samples and tokens. It is nil
+	// where Cut is "".
 	Shape []int64
 	// Parameters is the number of elements of the weights behind the cut.
 	Parameters int64
 }
 
-// NewPlaces looks for the places at which a backbone can be cut. Its features are
-// those of the first tap. The error is a *PlaceError.
+// NewPlaces looks for the places at which a backbone can be cut. Its features
+// are those of the first tap. The error is a *PlaceError.
 func NewPlaces(spec *models.Spec) (*Places, error) {
 	p := &Places{spec: spec}
 	if err := p.read(); err != nil {
@@ -99,14 +100,15 @@ func (p *Places) findEnds() {
 			p.ends = append(p.ends, i)
 		}
 	}
-	// A last norm or pooler is no layer of its own: it goes with the one before it.
+	// A last norm or pooler is no layer of its own: it goes with the one before
+	// it.
 	if n := len(p.ends); n > 0 && p.ends[n-1]+1 < len(p.cuts) && p.cuts[p.ends[n-1]+1].Layer == onnx.EndLayer {
 		p.ends = p.ends[:n-1]
 	}
 }
 
-// Layers returns how many layers can be told apart, by the tensors at which they
-// end: what stands before the first one counts if it has a name.
+// Layers returns how many layers can be told apart, by the tensors at which
+// they end: what stands before the first one counts if it has a name.
 func (p *Places) Layers() int {
 	if len(p.ends) > 0 && p.cuts[p.ends[0]].Layer == "" {
 		return len(p.ends)
@@ -134,9 +136,9 @@ func (p *Places) Ends() []*Place {
 }
 
 // Find returns the place that a name stands for: "last:N" is before the last N
-// layers, "half" before the last half of them, "all" is the inputs, and any other
-// name is that of a tensor. Something behind it can be trained. The error is a
-// *PlaceError.
+// layers, "half" before the last half of them, "all" is the inputs, and any
+// other name is that of a tensor. Something behind it can be trained. The error
+// is a *PlaceError.
 func (p *Places) Find(name string) (*Place, error) {
 	one, err := p.find(name)
 	if err == nil && one.Parameters == 0 {
@@ -216,9 +218,9 @@ func (p *Places) notACut(name string) error {
 	return e
 }
 
-// Candidates returns the places that are worth comparing, from few layers to all:
-// the last one, a quarter and half of them where there are three or more, and all.
-// Each cut is there once.
+// Candidates returns the places that are worth comparing, from few layers to
+// all: the last one, a quarter and half of them where there are three or more,
+// and all. Each cut is there once.
 func (p *Places) Candidates() []*Place {
 	var names []string
 	if n := p.Layers(); n >= 3 {
@@ -245,8 +247,8 @@ func (p *Place) Fixed() bool {
 	return p.Cut != "" && !slices.Contains(p.Shape[1:], -1)
 }
 
-// Cacheable tells whether the activations at the cut have a place in a cache: they
-// are Fixed, and no more than 2^20 values a sample.
+// Cacheable tells whether the activations at the cut have a place in a cache:
+// they are Fixed, and no more than 2^20 values a sample.
 func (p *Place) Cacheable() bool {
 	if !p.Fixed() {
 		return false
@@ -263,7 +265,8 @@ func (p *Place) Cacheable() bool {
 
 // Pooling is one that a tap of the cut takes: "flat", which keeps every value,
 // where the activations are cacheable. Else it is any that fits the shape, for
-// whoever takes the values as they are, before they are pooled. Cut must not be "".
+// whoever takes the values as they are, before they are pooled. Cut must not be
+// "".
 func (p *Place) Pooling() string {
 	switch {
 	case p.Cacheable():

@@ -11,8 +11,8 @@ import (
 	"github.com/headstart-ml/headstart/models/folder"
 )
 
-// backbone resolves a built-in backbone, or one of the small ones that cmd's tests
-// have.
+// backbone resolves a built-in backbone, or one of the small ones that cmd's
+// tests have.
 func backbone(t *testing.T, name string) *models.Spec {
 	t.Helper()
 	if name != "efficientnet-lite0" {

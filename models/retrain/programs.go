@@ -12,8 +12,8 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// programs are the graphs of one training, one for each number of tokens. All of
-// them work on the same memory.
+// programs are the graphs of one training, one for each number of tokens. All
+// of them work on the same memory.
 type programs struct {
 	library *runtime.Library
 	net     *Network
@@ -27,8 +27,8 @@ type programs struct {
 	size    int      // of these
 	made    map[int]*program
 
-	// values are the weights, gradients what a step writes, more where it writes
-	// what is then added to the gradients; nil if no batch is divided.
+	// values are the weights, gradients what a step writes, more where it
+	// writes what is then added to the gradients; nil if no batch is divided.
 	values, gradients, more []float32
 }
 
@@ -102,9 +102,9 @@ func (ps *programs) at(tokens int) (*program, error) {
 	return p, nil
 }
 
-// begin makes the memory that all programs work on, and fills in the weights that
-// a training starts with; divided tells whether gradients are added up. A second
-// call does nothing.
+// begin makes the memory that all programs work on, and fills in the weights
+// that a training starts with; divided tells whether gradients are added up. A
+// second call does nothing.
 func (ps *programs) begin(head *Head, divided bool) {
 	if ps.values != nil {
 		return

@@ -2,9 +2,9 @@ package retrain
 
 // Result is what Train found out.
 type Result struct {
-	// Weights holds the tensors that were trained, by their names in the file, in
-	// the backbone's shapes, rounded to the types in which the file stores them:
-	// what onnx.WriteBack takes.
+	// Weights holds the tensors that were trained, by their names in the file,
+	// in the backbone's shapes, rounded to the types in which the file stores
+	// them: what onnx.WriteBack takes.
 	Weights map[string][]float32
 	// Head belongs to Weights.
 	Head Head
@@ -22,16 +22,16 @@ type Result struct {
 	// Problem tells where it diverged; "" if it did not.
 	Problem string
 
-	// Layout is that of the layers behind the cut in which it was trained, "plain"
-	// or "blocked", LayoutReason why.
+	// Layout is that of the layers behind the cut in which it was trained,
+	// "plain" or "blocked", LayoutReason why.
 	Layout, LayoutReason string
 	// BatchSize is the number of samples of a step, MicroBatch how many of them
 	// were run at once to fit in memory.
 	BatchSize, MicroBatch int
 	// Memory is about how many bytes the training takes.
 	Memory int64
-	// Steps is how many steps were made in all, Resumed after how many of them a
-	// checkpoint was gone on from; 0 if there was none.
+	// Steps is how many steps were made in all, Resumed after how many of them
+	// a checkpoint was gone on from; 0 if there was none.
 	Steps, Resumed int
 }
 

@@ -9,57 +9,59 @@ import (
 
 // Settings says how Train works. The zero value, and nil, mean the defaults.
 type Settings struct {
-	// BatchSize is how many samples make one step. The default 0 means 16. Batches
-	// of one epoch differ by one sample at most.
+	// BatchSize is how many samples make one step. The default 0 means 16.
+	// Batches of one epoch differ by one sample at most.
 	BatchSize int
 	// Epochs is how often each training sample is gone through, at most. The
 	// default 0 means 10.
 	Epochs int
-	// Patience is after how many epochs without a better score training stops. The
-	// default 0 means 3.
+	// Patience is after how many epochs without a better score training stops.
+	// The default 0 means 3.
 	Patience int
 	// LearningRate is the highest rate of the head. The default 0 means 1e-4.
 	LearningRate float64
-	// WeightDecay is how much of a weight of at least two dimensions a step takes
-	// away, in rates; biases and normalisations keep theirs. The default 0 means
-	// 0.01, a negative number none.
+	// WeightDecay is how much of a weight of at least two dimensions a step
+	// takes away, in rates; biases and normalisations keep theirs. The default
+	// 0 means 0.01, a negative number none.
 	WeightDecay float64
-	// LayerDecay is the rate of a layer divided by that of the layer behind it, at
-	// most 1. The default 0 means 0.9.
+	// LayerDecay is the rate of a layer divided by that of the layer behind it,
+	// at most 1. The default 0 means 0.9.
 	LayerDecay float64
-	// Warmup is the share of all steps in which the rate rises; then it falls to 0
-	// as a cosine. The default 0 means 0.05, a negative number no warm-up.
+	// Warmup is the share of all steps in which the rate rises; then it falls
+	// to 0 as a cosine. The default 0 means 0.05, a negative number no warm-up.
 	Warmup float64
-	// Clip is the largest norm that all gradients together may have; a longer one is
-	// made as long. The default 0 means 1, a negative number no limit.
+	// Clip is the largest norm that all gradients together may have; a longer
+	// one is made as long. The default 0 means 1, a negative number no limit.
 	Clip float64
 	// LabelSmoothing is the share of a target that is spread evenly over all
 	// classes. The default 0 means none.
 	LabelSmoothing float64
 	// Threads is how many threads compute. The default 0 means
-	// runtime.GOMAXPROCS(0). With another number, sums may be rounded otherwise.
+	// runtime.GOMAXPROCS(0). With another number, sums may be rounded
+	// otherwise.
 	Threads int
 	// Memory is how many bytes a training may take, by estimate. The default 0
 	// means 2 GiB.
 	Memory int64
 	// Seed drives the order of the samples, and which view each begins with.
 	Seed uint64
-	// Score tells how good the logits of the validation rows are, row-major n×C in
-	// the order of the part, which it must not change; higher is better. The default nil means minus the mean
-	// log-loss.
+	// Score tells how good the logits of the validation rows are, row-major n×C
+	// in the order of the part, which it must not change; higher is better. The
+	// default nil means minus the mean log-loss.
 	Score func(logits []float64) float64
-	// Checkpoint is the file that a training goes on from when it was interrupted.
-	// The default "" means none.
+	// Checkpoint is the file that a training goes on from when it was
+	// interrupted. The default "" means none.
 	Checkpoint string
-	// Keep leaves the checkpoint where it is when training is done: Train comes to the
-	// same end from it at once, until RemoveCheckpoint.
+	// Keep leaves the checkpoint where it is when training is done: Train comes
+	// to the same end from it at once, until RemoveCheckpoint.
 	Keep bool
 	// CheckpointEvery is after which time one is written within an epoch. The
-	// default 0 means 30 s. One is written after each epoch, too, but no more than a
-	// tenth of the time goes into them.
+	// default 0 means 30 s. One is written after each epoch, too, but no more
+	// than a tenth of the time goes into them.
 	CheckpointEvery time.Duration
-	// Fingerprint stands for whatever the training depends on that Train does not
-	// see, such as the bytes of the samples: a checkpoint of another one is refused.
+	// Fingerprint stands for whatever the training depends on that Train does
+	// not see, such as the bytes of the samples: a checkpoint of another one is
+	// refused.
 	Fingerprint string
 	// Progress, if it is not nil, is told of each step and of each epoch.
 	Progress func(Progress)

@@ -23,8 +23,8 @@ func bound(t testing.TB, net *Network, n, classes, tokens int, h *Head) *program
 	return ps
 }
 
-// gradients runs a batch in parts of ps.n and returns the loss and a copy of the
-// sum of the gradients.
+// gradients runs a batch in parts of ps.n and returns the loss and a copy of
+// the sum of the gradients.
 func gradients(t testing.TB, ps *programs, d *Data, b batch) (float64, []float32) {
 	t.Helper()
 	total, loss := 0.0, 0.0
@@ -131,8 +131,8 @@ func TestBucketsChangeNothing(t *testing.T) {
 	}
 }
 
-// TestAWeightIsARepetition: a row with weight 2 counts as one that is there twice,
-// and one with weight 0 as none.
+// TestAWeightIsARepetition: a row with weight 2 counts as one that is there
+// twice, and one with weight 0 as none.
 func TestAWeightIsARepetition(t *testing.T) {
 	d, h := toyData(12, toyInputs), head(toyClasses, toyHidden)
 	ps := bound(t, toyNetwork(""), 6, toyClasses, 0, h)

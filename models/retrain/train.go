@@ -362,8 +362,8 @@ func (t *training) tell(done *Epoch) {
 	t.Progress(p)
 }
 
-// keep writes the checkpoint if the last one is old enough. No more than a tenth
-// of the time goes into it.
+// keep writes the checkpoint if the last one is old enough. No more than a
+// tenth of the time goes into it.
 func (t *training) keep(age time.Duration) error {
 	if t.Checkpoint == "" || time.Since(t.written) < max(age, 9*t.cost) && !t.eager {
 		return nil

@@ -121,8 +121,8 @@ func blocks(t testing.TB) int64 {
 	return block
 }
 
-// TestTheLayoutDependsOnNoClock: the layout is that of the rule, and the reason has
-// no time in it that was measured: two runs give the same one.
+// TestTheLayoutDependsOnNoClock: the layout is that of the rule, and the reason
+// has no time in it that was measured: two runs give the same one.
 func TestTheLayoutDependsOnNoClock(t *testing.T) {
 	block := blocks(t)
 	if block == 0 {
@@ -458,8 +458,8 @@ func (f failing) FillTo(context.Context, []tensor.View, []int, []int) error {
 	return fmt.Errorf("%w", f.err)
 }
 
-// TestBlocksAreCompared: with weights that are 1e-5 off, every gradient is; with
-// a head that is, the outputs are.
+// TestBlocksAreCompared: with weights that are 1e-5 off, every gradient is;
+// with a head that is, the outputs are.
 func TestBlocksAreCompared(t *testing.T) {
 	d, h := images(30), head(3, 16)
 	block := blocks(t)
@@ -521,8 +521,8 @@ func TestAKinkIsNoError(t *testing.T) {
 	}
 }
 
-// TestTheLossIsTheMeanOverTheRows: at a rate of next to nothing it is that of the
-// start, each row counting by its weight.
+// TestTheLossIsTheMeanOverTheRows: at a rate of next to nothing it is that of
+// the start, each row counting by its weight.
 func TestTheLossIsTheMeanOverTheRows(t *testing.T) {
 	d := toyData(90, toyInputs)
 	for i := range d.Labels {

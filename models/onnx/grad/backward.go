@@ -21,8 +21,8 @@ var floating = []pb.TensorProto_DataType{
 	pb.TensorProto_FLOAT, pb.TensorProto_FLOAT16, pb.TensorProto_BFLOAT16, pb.TensorProto_DOUBLE,
 }
 
-// quantising are operators behind which a trained weight would silently stay as it
-// is: that a model rounds to integers is no reason to leave it.
+// quantising are operators behind which a trained weight would silently stay as
+// it is: that a model rounds to integers is no reason to leave it.
 var quantising = []string{"DynamicQuantizeLinear", "QuantizeLinear"}
 
 // backward appends the gradients of the trained weights. d has that of the

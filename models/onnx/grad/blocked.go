@@ -10,21 +10,22 @@ import (
 
 // ONNX Runtime's fast convolutions work on channels in blocks: of a tensor
 // N×C×H×W the values lie in the order [N, C/B, H, W, B]. It brings convolutions
-// with constant weights into this layout by itself. Weights that are trained are
-// inputs, so the layout is chosen here, by operators of the runtime's own domain
-// com.microsoft.nchwc. They are no part of ONNX: whoever uses such a program
-// compares it with the plain one first, and never stores it.
+// with constant weights into this layout by itself. Weights that are trained
+// are inputs, so the layout is chosen here, by operators of the runtime's own
+// domain com.microsoft.nchwc. They are no part of ONNX: whoever uses such a
+// program compares it with the plain one first, and never stores it.
 //
 // A blocked tensor keeps the shape N×C×H×W, with C rounded up to whole blocks.
-// Operators that go element by element therefore need no change, and their rules
-// neither. What pads the channels is 0, and stays so: filters and biases are 0
-// there, operators that would make something else of 0 are left in the plain
-// layout, and so activations and gradients are 0, too, and those of the weights.
+// Operators that go element by element therefore need no change, and their
+// rules neither. What pads the channels is 0, and stays so: filters and biases
+// are 0 there, operators that would make something else of 0 are left in the
+// plain layout, and so activations and gradients are 0, too, and those of the
+// weights.
 const nchwc = "com.microsoft.nchwc"
 
-// BlockProbe returns a model that tells which Options.Block a runtime has: fed a
-// float32 tensor x of shape 1×8×1×1, it gives four int64, of which the second is
-// the number. A runtime that cannot load it has no such layout.
+// BlockProbe returns a model that tells which Options.Block a runtime has: fed
+// a float32 tensor x of shape 1×8×1×1, it gives four int64, of which the second
+// is the number. A runtime that cannot load it has no such layout.
 func BlockProbe() *pb.ModelProto {
 	reorder := onnx.Node("ReorderInput", []string{"x"}, []string{"blocked"})
 	reorder.Domain = new(nchwc)
@@ -72,8 +73,8 @@ func (b *builder) inBlocks(x string) string {
 	return b.reshape(x, s[0]*s[1]/b.block, s[2], s[3], b.block)
 }
 
-// blockedConv appends a convolution of a blocked tensor, or of a plain one for a
-// stem. Inputs that are not given are "".
+// blockedConv appends a convolution of a blocked tensor, or of a plain one for
+// a stem. Inputs that are not given are "".
 func (b *builder) blockedConv(shape []int64, x, w, bias, sum string, group int64, pads, kernel, strides, dilations []int64, more ...*pb.AttributeProto) string {
 	in := []string{x, w, bias, sum}
 	for in[len(in)-1] == "" {
@@ -94,8 +95,8 @@ func reorderInput(b *builder, n *node) ([]string, error) {
 
 func reorderOutput(b *builder, n *node) ([]string, error) { return []string{b.toBlocks(n.dY[0])}, nil }
 
-// blockedConvolution: y = clip(conv(x, w) + b + sum); the gradients are those of
-// conv, clip and add, in blocks as far as that is faster.
+// blockedConvolution: y = clip(conv(x, w) + b + sum); the gradients are those
+// of conv, clip and add, in blocks as far as that is faster.
 func blockedConvolution(b *builder, n *node) ([]string, error) {
 	x, w, y, dY := n.in[0], n.in[1], n.out[0], n.dY[0]
 	xs, ys := b.shapes[x], b.shapes[y]
@@ -161,8 +162,8 @@ func (b *builder) blockedGradient(x, dY string, c *blockedFilter) (string, error
 		}
 		return b.packed(dW, c.form), nil
 	}
-	// Blocked activations are a blocked depthwise filter: every channel of every
-	// sample is a group of its own.
+	// Blocked activations are a blocked depthwise filter: every channel of
+	// every sample is a group of its own.
 	xs := b.shapes[x]
 	N, C := xs[0], xs[1]
 	used, end := slices.Clone(win.in), win.ends()
@@ -211,8 +212,8 @@ func (b *builder) blockedInput(dY, w string, xs []int64, c *blockedFilter) strin
 	return b.toBlocks(outside())
 }
 
-// blockedTurned returns some taps of a filter with its input and output channels
-// exchanged.
+// blockedTurned returns some taps of a filter with its input and output
+// channels exchanged.
 func (b *builder) blockedTurned(w string, f form, taps, kernel []int64) string {
 	ws := b.shapes[w]
 	K, C, all := ws[0], ws[1], product(ws[2:])

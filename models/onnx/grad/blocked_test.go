@@ -15,7 +15,8 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// blockSize asks the runtime how many channels its blocks have; 0 if it has none.
+// blockSize asks the runtime how many channels its blocks have; 0 if it has
+// none.
 func blockSize(t testing.TB) int64 {
 	t.Helper()
 	data, err := onnx.Encode(BlockProbe())

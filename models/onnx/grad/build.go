@@ -75,8 +75,8 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	return p, nil
 }
 
-// body appends the forward pass of the tail and fills in how the trained weights
-// are fed. An error is a reason, and of the node that it comes with.
+// body appends the forward pass of the tail and fills in how the trained
+// weights are fed. An error is a reason, and of the node that it comes with.
 func (b *builder) body(t *tail, cut, features string, train []Weight) (*pb.NodeProto, error) {
 	if b.block == 0 {
 		for _, n := range t.nodes {
@@ -98,16 +98,16 @@ func (b *builder) body(t *tail, cut, features string, train []Weight) (*pb.NodeP
 // before them.
 var lasting = []string{"Gemm", "ReduceSum", "ScatterElements", "Transpose"}
 
-// leaves appends the outputs of the gradients in d, and returns the weights that
-// have one.
+// leaves appends the outputs of the gradients in d, and returns the weights
+// that have one.
 //
 // The runtime goes depth first from the output that it was told last. One node
 // for each gradient, in the order of the weights and the head's last, lets it
-// compute each dW as soon as it has the dY: the other way it keeps all dY, up to
-// twice as much memory again. The node is the one that makes dW if the runtime
-// leaves it alone, and otherwise a Reshape, which copies. What is fused becomes a
-// new node, which counts as told later: two Reshapes would be, and a Transpose
-// with a Reshape that splits an axis.
+// compute each dW as soon as it has the dY: the other way it keeps all dY, up
+// to twice as much memory again. The node is the one that makes dW if the
+// runtime leaves it alone, and otherwise a Reshape, which copies. What is fused
+// becomes a new node, which counts as told later: two Reshapes would be, and a
+// Transpose with a Reshape that splits an axis.
 func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 	var all []Weight
 	for _, w := range train {

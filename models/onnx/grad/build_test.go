@@ -66,7 +66,8 @@ func TestFrozenLayersAreNotComputed(t *testing.T) {
 		t.Errorf("%d weights, not filter and bias of 4 convolutions, and the head's two", len(p.Weights))
 	}
 	// One convolution gives the depthwise filter's gradient, three give dX: the
-	// first one's input is the cut, which needs none. 1×1 filters' are products.
+	// first one's input is the cut, which needs none. 1×1 filters' are
+	// products.
 	if n := count(p.Step, "Conv") - count(p.Forward, "Conv"); n != 4 {
 		t.Errorf("the gradients have %d convolutions, not 4", n)
 	}
@@ -342,8 +343,8 @@ func TestSharedWeights(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoWeight checks what is not trained: masks, single numbers, and what
-// is not stored in the file.
+// TestWhatIsNoWeight checks what is not trained: masks, single numbers, and
+// what is not stored in the file.
 func TestWhatIsNoWeight(t *testing.T) {
 	p := newProblem(rand.New(rand.NewPCG(5, 6)), 17)
 	x := p.input(pb.TensorProto_FLOAT, p.normal, 2, 4)
@@ -465,7 +466,8 @@ func TestEveryCutCanBeRetrained(t *testing.T) {
 			for _, in := range p.Inputs {
 				names = append(names, in.Name)
 			}
-			// The mean over tokens needs the mask, even where the tail does not.
+			// The mean over tokens needs the mask, even where the tail does
+			// not.
 			want := append([]string{c.Tensor}, c.Side...)
 			if o.Mask != "" && !slices.Contains(want, o.Mask) {
 				want = append(want, o.Mask)

@@ -86,8 +86,8 @@ func (w *window) plain() bool {
 	return true
 }
 
-// conv: y[k,o] = b[k] + Σ_c Σ_t w[k,c,t] x[c, o·s + t·d - p]. With the sums over
-// what stands in the formula of y,
+// conv: y[k,o] = b[k] + Σ_c Σ_t w[k,c,t] x[c, o·s + t·d - p]. With the sums
+// over what stands in the formula of y,
 //
 //	dX[c,i]   = Σ dY[k,o] w[k,c,t] over o·s + t·d - p = i   (a transposed convolution)
 //	dW[k,c,t] = Σ dY[k,o] x[c, o·s + t·d - p] over n and o  (a convolution of x by dY)

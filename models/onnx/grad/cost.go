@@ -23,9 +23,9 @@ const (
 	kinds
 )
 
-// rates are how many nanoseconds a unit of each kind takes on one thread, by how
-// many channels a block has, which tells how wide the processor's vectors are.
-// BenchmarkLayouts fitted those of 16 (AMD EPYC with AVX-512, ONNX Runtime
+// rates are how many nanoseconds a unit of each kind takes on one thread, by
+// how many channels a block has, which tells how wide the processor's vectors
+// are. BenchmarkLayouts fitted those of 16 (AMD EPYC with AVX-512, ONNX Runtime
 // 1.32). Those of 8 are derived from them, not measured: with vectors half as
 // wide, arithmetic takes twice as long, and memory as long.
 var rates = map[int64]work{
@@ -91,9 +91,9 @@ func (b *builder) workOf(m *pb.ModelProto) work {
 	return w
 }
 
-// convWork adds the arithmetic of a convolution. A filter is [K, C/group, taps],
-// of a transposed one [C, K/group, taps]: each output, or each input of a
-// transposed one, meets the elements of all dimensions but the first.
+// convWork adds the arithmetic of a convolution. A filter is [K, C/group,
+// taps], of a transposed one [C, K/group, taps]: each output, or each input of
+// a transposed one, meets the elements of all dimensions but the first.
 func (b *builder) convWork(n *node, w *work) {
 	x, filter := b.shapes[n.in[0]], b.shapes[n.in[1]]
 	group := n.int("group", 1)

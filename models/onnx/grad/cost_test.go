@@ -20,8 +20,8 @@ func (c stack) String() string {
 	return fmt.Sprintf("%s %d×%d×%d×%d", c.kind, c.n, c.channels, c.side, c.side)
 }
 
-// stacks are networks as small as tests need them and as large as backbones have
-// them, in batches of one to 16.
+// stacks are networks as small as tests need them and as large as backbones
+// have them, in batches of one to 16.
 func stacks() []stack {
 	var all []stack
 	for _, kind := range []string{"basic", "bottleneck", "inverted", "depthwise", "groups", "strides"} {
@@ -128,9 +128,9 @@ func subjects(t testing.TB) []subject {
 	return all
 }
 
-// TestCostChooses pins what the rule says of networks, small ones and backbones,
-// for both widths of blocks: a change of the rule changes the bits that
-// trainings give, and must be meant.
+// TestCostChooses pins what the rule says of networks, small ones and
+// backbones, for both widths of blocks: a change of the rule changes the bits
+// that trainings give, and must be meant.
 func TestCostChooses(t *testing.T) {
 	// Costs in blocks of 8 and of 16, each divided by that of the plain layout.
 	want := map[string][2]float64{

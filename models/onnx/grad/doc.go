@@ -10,10 +10,11 @@
 // computed that only its own gradient would need.
 //
 // Inputs of the graph that is built, in this order: the activations at the cut,
-// inputs of the backbone that reach the tail beside the cut (an attention mask),
-// the target and the weights. Outputs: the loss, the logits and the gradient of
-// each weight in the order of the weights, the head's last. Everything has one
-// fixed shape; a batch that is not full is padded with rows whose target is 0.
+// inputs of the backbone that reach the tail beside the cut (an attention
+// mask), the target and the weights. Outputs: the loss, the logits and the
+// gradient of each weight in the order of the weights, the head's last.
+// Everything has one fixed shape; a batch that is not full is padded with rows
+// whose target is 0.
 //
 // The target is N×K, each row the distribution that is aimed at, multiplied by
 // the sample's weight and divided by the batch size. Weights of samples and of

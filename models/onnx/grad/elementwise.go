@@ -12,8 +12,8 @@ import (
 // is named. Where the derivative jumps, it is the one that PyTorch takes inside
 // the interval, and 0 at its ends.
 
-// identity: dX = dY. It is the gradient of Cast as well, which leaves float32 as
-// it is; what leads to another type has no gradient, see Build.
+// identity: dX = dY. It is the gradient of Cast as well, which leaves float32
+// as it is; what leads to another type has no gradient, see Build.
 func identity(b *builder, n *node) ([]string, error) { return []string{n.dY[0]}, nil }
 
 // dropout: as in inference, dX = dY.
@@ -136,8 +136,8 @@ func where(b *builder, n *node) ([]string, error) {
 	return d, nil
 }
 
-// between returns where lo < y < hi, as booleans. Masks are made from the output
-// of an operator, so that the runtime may fuse it into the one before.
+// between returns where lo < y < hi, as booleans. Masks are made from the
+// output of an operator, so that the runtime may fuse it into the one before.
 func (b *builder) between(y, lo, hi string) string {
 	switch {
 	case lo == "":
@@ -174,7 +174,8 @@ func leakyRelu(b *builder, n *node) ([]string, error) {
 	return []string{b.mul(n.dY[0], b.add(b.scale(up, 1-alpha), b.scalar(alpha)))}, nil
 }
 
-// prelu: y = x ≥ 0 ? x : s ∘ x; dX = dY ∘ (x < 0 ? s : 1), dS = Σ dY ∘ min(x, 0).
+// prelu: y = x ≥ 0 ? x : s ∘ x; dX = dY ∘ (x < 0 ? s : 1), dS = Σ dY ∘ min(x,
+// 0).
 func prelu(b *builder, n *node) ([]string, error) {
 	x, s := n.in[0], n.in[1]
 	d := make([]string, 2)

@@ -7,8 +7,8 @@ import (
 )
 
 // gather: y takes slices of x along an axis, some perhaps more than once, some
-// not at all; dX[i] = Σ dY over the places where i was taken. The gradient of an
-// embedding table is dense.
+// not at all; dX[i] = Σ dY over the places where i was taken. The gradient of
+// an embedding table is dense.
 func gather(b *builder, n *node) ([]string, error) {
 	x, index, dY := n.in[0], n.in[1], n.dY[0]
 	xs, is := b.shapes[x], b.shapes[index]
@@ -35,8 +35,9 @@ func gather(b *builder, n *node) ([]string, error) {
 	}
 
 	// Rows of the axis are added up: [count, rest] onto [size, rest]. ScatterND
-	// takes an index a row, but ONNX Runtime adds its rows on several threads with
-	// nothing between them: https://github.com/microsoft/onnxruntime/issues/23396.
+	// takes an index a row, but ONNX Runtime adds its rows on several threads
+	// with nothing between them:
+	// https://github.com/microsoft/onnxruntime/issues/23396.
 	rest := product(before) * product(after)
 	rows := b.reshape(dY, product(before), count, product(after))
 	rows = b.reshape(b.transpose(rows, 1, 0, 2), count, rest)

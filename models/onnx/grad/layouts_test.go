@@ -102,8 +102,8 @@ func BenchmarkLayouts(b *testing.B) {
 	}
 }
 
-// fitted returns the rates, none of them negative, with the least sum of squared
-// relative errors, by coordinate descent.
+// fitted returns the rates, none of them negative, with the least sum of
+// squared relative errors, by coordinate descent.
 func fitted(works []work, seconds []float64) work {
 	var r work
 	var x [][]float64

@@ -17,8 +17,9 @@ import (
 // mutations is how many changed forms of each model are tried.
 const mutations = 30
 
-// TestMutatedModelsRun checks, of models with nodes that were changed at random,
-// that the runtime takes the gradients wherever it takes the forward pass.
+// TestMutatedModelsRun checks, of models with nodes that were changed at
+// random, that the runtime takes the gradients wherever it takes the forward
+// pass.
 func TestMutatedModelsRun(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "architectures", "*.onnx"))
 	if err != nil || len(files) == 0 {

@@ -98,8 +98,9 @@ func (p *Program) feed() map[string]*array {
 }
 
 // measure returns what an error of a weight's gradient is divided by: the
-// gradient's largest element. The gradient of a key's bias is 0 but for rounding,
-// because softmax does not see it; it is measured by the largest of all weights.
+// gradient's largest element. The gradient of a key's bias is 0 but for
+// rounding, because softmax does not see it; it is measured by the largest of
+// all weights.
 func measure(size, largest float64) float64 {
 	if size < 1e-6*largest {
 		return 1e-2 * largest
@@ -164,8 +165,8 @@ func goldens(t *testing.T, name string) []network {
 // TestNetworksAgreeWithPyTorch compares the gradients of every weight of whole
 // backbones with those of PyTorch. Where float32 rounds the input of a ReLU6 to
 // the other side of a kink, a filter's gradient changes for a reason that is no
-// error; with the many inputs of the last image case that happens, and the median
-// counts.
+// error; with the many inputs of the last image case that happens, and the
+// median counts.
 func TestNetworksAgreeWithPyTorch(t *testing.T) {
 	for _, c := range goldens(t, "networks.json") {
 		name := c.Backbone + " " + c.Cut
@@ -190,9 +191,9 @@ func TestNetworksAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
-// TestArchitecturesAgreeWithPyTorch compares the gradients of small networks, as
-// PyTorch's exporters write them in old and new operator sets, with those of the
-// modules that were exported, in both layouts.
+// TestArchitecturesAgreeWithPyTorch compares the gradients of small networks,
+// as PyTorch's exporters write them in old and new operator sets, with those of
+// the modules that were exported, in both layouts.
 func TestArchitecturesAgreeWithPyTorch(t *testing.T) {
 	B := blockSize(t)
 	for _, c := range goldens(t, "architectures.json") {

@@ -31,13 +31,13 @@ func logSoftmax(b *builder, n *node) ([]string, error) {
 	return []string{b.sub(n.dY[0], b.mul(b.unary("Exp", y), b.sum(n.dY[0], true, axis)))}, nil
 }
 
-// normalized is x̂ = (x - mean) ∘ inv, where inv is 1/√(variance + ε), and what a
-// gradient goes back through: over axes,
+// normalized is x̂ = (x - mean) ∘ inv, where inv is 1/√(variance + ε), and what
+// a gradient goes back through: over axes,
 //
 //	dX = inv ∘ (g - mean(g) - x̂ ∘ mean(g ∘ x̂)), g the gradient of x̂.
 //
-// Ba, Kiros and Hinton, Layer Normalization, arXiv:1607.06450; the derivation is
-// that of Ioffe and Szegedy, arXiv:1502.03167, section 3.
+// Ba, Kiros and Hinton, Layer Normalization, arXiv:1607.06450; the derivation
+// is that of Ioffe and Szegedy, arXiv:1502.03167, section 3.
 type normalized struct {
 	hat, inv string
 	axes     []int64
@@ -58,8 +58,8 @@ func (b *builder) normalize(x string, epsilon float64, axes []int64) *normalized
 }
 
 // layerNormalization: y = x̂ ∘ s + b, x̂ over the last dimensions from axis on;
-// dX as in normalized with g = dY ∘ s, dS = Σ dY ∘ x̂, dB = Σ dY. The node of the
-// forward pass gives mean and inv as further outputs.
+// dX as in normalized with g = dY ∘ s, dS = Σ dY ∘ x̂, dB = Σ dY. The node of
+// the forward pass gives mean and inv as further outputs.
 func layerNormalization(b *builder, n *node) ([]string, error) {
 	x, s := n.in[0], n.in[1]
 	xs := b.shapes[x]
@@ -98,10 +98,10 @@ func layerNormalization(b *builder, n *node) ([]string, error) {
 	return d, nil
 }
 
-// rmsNormalization: y = x̂ ∘ s, x̂ = x ∘ inv, inv = 1/√(mean(x²) + ε) over the last
-// dimensions from axis on; dX = inv ∘ (g - x̂ ∘ mean(g ∘ x̂)) with g = dY ∘ s,
-// dS = Σ dY ∘ x̂. Zhang and Sennrich, Root Mean Square Layer Normalization,
-// arXiv:1910.07467.
+// rmsNormalization: y = x̂ ∘ s, x̂ = x ∘ inv, inv = 1/√(mean(x²) + ε) over the
+// last dimensions from axis on; dX = inv ∘ (g - x̂ ∘ mean(g ∘ x̂)) with g = dY
+// ∘ s, dS = Σ dY ∘ x̂. Zhang and Sennrich, Root Mean Square Layer
+// Normalization, arXiv:1910.07467.
 func rmsNormalization(b *builder, n *node) ([]string, error) {
 	x, s := n.in[0], n.in[1]
 	axis, err := n.axis(-1, len(b.shapes[x]))
@@ -123,8 +123,8 @@ func rmsNormalization(b *builder, n *node) ([]string, error) {
 	return d, nil
 }
 
-// instanceNormalization: y = x̂ ∘ s + b, x̂ over space, s and b a value a channel;
-// gradients as for layerNormalization.
+// instanceNormalization: y = x̂ ∘ s + b, x̂ over space, s and b a value a
+// channel; gradients as for layerNormalization.
 func instanceNormalization(b *builder, n *node) ([]string, error) {
 	xs := b.shapes[n.in[0]]
 	r := int64(len(xs))
@@ -134,8 +134,8 @@ func instanceNormalization(b *builder, n *node) ([]string, error) {
 	return b.groupwise(n, xs, slices.Concat([]int64{xs[1]}, ones(r-2)), sequence(2, r), n.float("epsilon", 1e-5))
 }
 
-// groupNormalization: y = x̂ ∘ s + b, x̂ over space and the channels of a group;
-// gradients as for layerNormalization. Wu and He, Group Normalization,
+// groupNormalization: y = x̂ ∘ s + b, x̂ over space and the channels of a
+// group; gradients as for layerNormalization. Wu and He, Group Normalization,
 // arXiv:1803.08494.
 func groupNormalization(b *builder, n *node) ([]string, error) {
 	xs := b.shapes[n.in[0]]
@@ -172,10 +172,9 @@ func (b *builder) groupwise(n *node, shape, scale, axes []int64, epsilon float64
 
 func ones(n int64) []int64 { return slices.Repeat([]int64{1}, int(n)) }
 
-// batchNormalization, in inference: y = (x - m) ∘ s / √(v + ε) + b, where mean m
-// and variance v are constants; dX = dY ∘ s / √(v + ε),
-// dS = Σ dY ∘ (x - m) / √(v + ε), dB = Σ dY. Ioffe and Szegedy,
-// arXiv:1502.03167.
+// batchNormalization, in inference: y = (x - m) ∘ s / √(v + ε) + b, where mean
+// m and variance v are constants; dX = dY ∘ s / √(v + ε), dS = Σ dY ∘ (x - m) /
+// √(v + ε), dB = Σ dY. Ioffe and Szegedy, arXiv:1502.03167.
 func batchNormalization(b *builder, n *node) ([]string, error) {
 	if n.int("training_mode", 0) != 0 || len(n.out) > 1 && slices.ContainsFunc(n.out[1:], func(s string) bool { return s != "" }) {
 		return nil, errors.New("it is in training mode")

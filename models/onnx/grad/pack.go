@@ -15,8 +15,8 @@ const (
 	stem                  // a filter [K, C, taps] as [K/B, C, taps, B], for an input that is not blocked
 )
 
-// formOf returns the form of a convolution's filter, plain if it has none of the
-// others. The runtime reorders channels in fours.
+// formOf returns the form of a convolution's filter, plain if it has none of
+// the others. The runtime reorders channels in fours.
 func formOf(C, K, group, B int64) form {
 	switch {
 	case K%4 != 0:

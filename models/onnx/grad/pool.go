@@ -101,8 +101,8 @@ func reduceL2(b *builder, n *node) ([]string, error) {
 	return n.only(b.mul(b.kept(b.div(n.dY[0], b.binary("Max", n.out[0], b.scalar(smallest))), xs, axes), x)), nil
 }
 
-// reduceExtreme (ReduceMax, ReduceMin, GlobalMaxPool): the elements that are the
-// extreme share dY.
+// reduceExtreme (ReduceMax, ReduceMin, GlobalMaxPool): the elements that are
+// the extreme share dY.
 func reduceExtreme(b *builder, n *node) ([]string, error) {
 	x := n.in[0]
 	xs := b.shapes[x]
@@ -118,9 +118,9 @@ func reduceExtreme(b *builder, n *node) ([]string, error) {
 	return n.only(b.mul(b.div(b.kept(n.dY[0], xs, axes), count), is)), nil
 }
 
-// averagePool: y[o] = Σ_t x[o·s + t·d - p] / m[o], m how many count; dX is what a
-// transposed convolution by ones gives of dY/m, every channel of every sample by
-// itself.
+// averagePool: y[o] = Σ_t x[o·s + t·d - p] / m[o], m how many count; dX is what
+// a transposed convolution by ones gives of dY/m, every channel of every sample
+// by itself.
 func averagePool(b *builder, n *node) ([]string, error) {
 	xs, ys := b.shapes[n.in[0]], b.shapes[n.out[0]]
 	win, err := n.window(nil, xs, ys)

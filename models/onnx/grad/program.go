@@ -6,8 +6,9 @@ import (
 
 // Options says what Build builds.
 type Options struct {
-	// Cut is the tensor at which the tail begins: its values are fed. Everything
-	// that is learned must flow through it. "" means the inputs of the graph.
+	// Cut is the tensor at which the tail begins: its values are fed.
+	// Everything that is learned must flow through it. "" means the inputs of
+	// the graph.
 	Cut string
 
 	// Features is the float32 tensor N×D that the head reads. "" means the
@@ -15,33 +16,35 @@ type Options struct {
 	Features string
 
 	// Pooling makes Features N×D if it is not: "" takes it as it is, "cls" the
-	// first of N×S×D, "mean" the mean of N×S×D over the tokens that Mask counts,
-	// "gap" the mean of N×D×… over space.
+	// first of N×S×D, "mean" the mean of N×S×D over the tokens that Mask
+	// counts, "gap" the mean of N×D×… over space.
 	Pooling string
 
 	// Normalize divides each row of the features by its length.
 	Normalize bool
 
-	// Mask is the input of the graph, N×S, that is 1 where "mean" counts a token.
+	// Mask is the input of the graph, N×S, that is 1 where "mean" counts a
+	// token.
 	Mask string
 
 	// Classes is K, how many classes the head tells apart.
 	Classes int
 
-	// Block is how many channels lie together in the layout of the runtime's own
-	// fast convolutions: 8 or 16, by the processor, see BlockProbe. 0 means the plain layout, of
-	// standard operators alone. A blocked program must be compared with the plain
-	// one before it is used: its operators are no part of ONNX. Weights are then
-	// fed in the order of Weight.Pack.
+	// Block is how many channels lie together in the layout of the runtime's
+	// own fast convolutions: 8 or 16, by the processor, see BlockProbe. 0 means
+	// the plain layout, of standard operators alone. A blocked program must be
+	// compared with the plain one before it is used: its operators are no part
+	// of ONNX. Weights are then fed in the order of Weight.Pack.
 	Block int64
 
-	// Train tells whether a weight of the tail is trained. nil means that all are.
+	// Train tells whether a weight of the tail is trained. nil means that all
+	// are.
 	Train func(weight string) bool
 }
 
 // Program is a tail with a head, as two models: Step computes the loss, the
-// logits and the gradients, Forward the loss and the logits alone. Both have the
-// same inputs.
+// logits and the gradients, Forward the loss and the logits alone. Both have
+// the same inputs.
 type Program struct {
 	Step, Forward *pb.ModelProto
 

@@ -114,8 +114,8 @@ func slice(b *builder, n *node) ([]string, error) {
 	return n.only(dX), nil
 }
 
-// sliced returns the indices that a slice of n elements takes, by the definition
-// of Slice: negative bounds count from the end, and all are clamped.
+// sliced returns the indices that a slice of n elements takes, by the
+// definition of Slice: negative bounds count from the end, and all are clamped.
 func sliced(n, start, end, step int64) []int64 {
 	bound := func(v, lo, hi int64) int64 {
 		if v < 0 {

@@ -81,8 +81,8 @@ func (b *builder) ints(name string, v ...int64) string {
 	})
 }
 
-// reduce adds a reduction over an axis, which stays with size 1 if keep. From an
-// operator set on, the axes are an input.
+// reduce adds a reduction over an axis, which stays with size 1 if keep. From
+// an operator set on, the axes are an input.
 func (b *builder) reduce(op, output, x string, axis int64, keep bool) string {
 	since := int64(18)
 	if op == "ReduceSum" {

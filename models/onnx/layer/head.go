@@ -19,13 +19,14 @@ const (
 type Head struct {
 	// Features is the float32 tensor that is read: N×D, or else N×positions×D.
 	Features string
-	// Pooling makes rows of it, N×D: "" or "none" takes it as it is, "cls" the first
-	// position and "last" the last one, "mean", "gap" and "max" go over the positions, "gem" is
-	// the generalised mean with power 3 of what is raised to at least 1e-6, and "meanstd"
-	// has first the means and then the population's standard deviations, D/2 each.
+	// Pooling makes rows of it, N×D: "" or "none" takes it as it is, "cls" the
+	// first position and "last" the last one, "mean", "gap" and "max" go over
+	// the positions, "gem" is the generalised mean with power 3 of what is
+	// raised to at least 1e-6, and "meanstd" has first the means and then the
+	// population's standard deviations, D/2 each.
 	Pooling string
-	// Mask is a tensor N×positions that is 1 for the positions that count and 0 behind
-	// them. "" means that all count.
+	// Mask is a tensor N×positions that is 1 for the positions that count and 0
+	// behind them. "" means that all count.
 	Mask string
 	// Space says that the positions are of one or more dimensions.
 	Space bool
@@ -84,10 +85,10 @@ func (h *Head) check() error {
 
 // Append returns m with h behind it, and with the outputs Logits and
 // Probabilities in place of its own; what only those needed is left out. A
-// tensor of m that is called like one of the two gets another name, which
-// the map has; an input of m cannot, and is an error. So is a tensor of h that m has not, an operator
-// set before 9, and a number of weights that does not fit. m is not changed, and shared as far as
-// it can be.
+// tensor of m that is called like one of the two gets another name, which the
+// map has; an input of m cannot, and is an error. So is a tensor of h that m
+// has not, an operator set before 9, and a number of weights that does not fit.
+// m is not changed, and shared as far as it can be.
 func Append(m *pb.ModelProto, h *Head) (*pb.ModelProto, map[string]string, error) {
 	opset, err := h.fits(m)
 	if err != nil {
@@ -140,7 +141,8 @@ func (h *Head) fits(m *pb.ModelProto) (opset int64, err error) {
 // Split takes apart what Append made of a model and h, of which the numbers are
 // not known: h has slices of the right lengths, and Features and Mask as the
 // model calls them. It returns the model without the head, whose output are the
-// features, and h with the numbers that the model holds. A model that is not, node for node, what Append makes of the two is an error.
+// features, and h with the numbers that the model holds. A model that is not,
+// node for node, what Append makes of the two is an error.
 func Split(m *pb.ModelProto, h *Head) (*pb.ModelProto, *Head, error) {
 	opset, err := h.fits(m)
 	if err != nil {
@@ -202,8 +204,8 @@ func Split(m *pb.ModelProto, h *Head) (*pb.ModelProto, *Head, error) {
 	return rest, &out, nil
 }
 
-// floatsAt returns the values of a stored float tensor that has the type of like;
-// nil for other types.
+// floatsAt returns the values of a stored float tensor that has the type of
+// like; nil for other types.
 func floatsAt(m *pb.ModelProto, name string, like *pb.TensorProto) ([]float32, error) {
 	if like.GetDataType() != int32(pb.TensorProto_FLOAT) {
 		return nil, nil

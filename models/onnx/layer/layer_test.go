@@ -45,7 +45,8 @@ func library(t testing.TB) *runtime.Library {
 
 const d = 4 // channels
 
-// backbone returns a model that gives its input x, and has a mask and a tensor called logits.
+// backbone returns a model that gives its input x, and has a mask and a tensor
+// called logits.
 func backbone(opset, ir int64, dims ...onnx.Dim) *pb.ModelProto {
 	g := &pb.GraphProto{
 		Name:        proto.String("backbone"),
@@ -57,7 +58,8 @@ func backbone(opset, ir int64, dims ...onnx.Dim) *pb.ModelProto {
 	return &pb.ModelProto{IrVersion: proto.Int64(ir), OpsetImport: []*pb.OperatorSetIdProto{{Version: proto.Int64(opset)}}, Graph: g}
 }
 
-// rowsOf pools x as the names say; at gives a value of a sample, a position, a channel, and counts is the number of positions of each sample.
+// rowsOf pools x as the names say; at gives a value of a sample, a position, a
+// channel, and counts is the number of positions of each sample.
 func rowsOf(pooling string, counts []int, at func(n, p, c int) float64) [][]float64 {
 	var rows [][]float64
 	for n, count := range counts {
@@ -105,7 +107,8 @@ func normalized(rows [][]float64) {
 	}
 }
 
-// In every operator set the runtime computes what the formulas say, of every pooling, and Split finds the head again.
+// In every operator set the runtime computes what the formulas say, of every
+// pooling, and Split finds the head again.
 func TestAppendComputes(t *testing.T) {
 	l := library(t)
 	type layout struct {

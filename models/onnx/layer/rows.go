@@ -20,9 +20,9 @@ type Pooling struct {
 	Go bool
 }
 
-// Poolings are all ways to make rows of features. What a row of zeros is divided
-// by its length is one answer in all three: a row of zeros, through which nothing
-// flows back but what a length of 1 would let through.
+// Poolings are all ways to make rows of features. What a row of zeros is
+// divided by its length is one answer in all three: a row of zeros, through
+// which nothing flows back but what a length of 1 would let through.
 var Poolings = []Pooling{
 	{Name: "none", Graph: true, Gradient: true, Go: true},
 	{Name: "cls", Graph: true, Gradient: true, Go: true},
@@ -35,7 +35,8 @@ var Poolings = []Pooling{
 	{Name: "flat", Go: true},
 }
 
-// Find returns the pooling of a name; "" is "none". ok is false if there is none.
+// Find returns the pooling of a name; "" is "none". ok is false if there is
+// none.
 func Find(name string) (p Pooling, ok bool) {
 	if name == "" {
 		name = "none"
@@ -51,17 +52,17 @@ func Find(name string) (p Pooling, ok bool) {
 type Rows struct {
 	Features, Pooling, Mask string // as of Head
 	Space, ChannelsFirst    bool   // likewise
-	// D is how many values a row has. 0 leaves it to the runtime, which takes it
-	// from the features; Space and "meanstd" need it.
+	// D is how many values a row has. 0 leaves it to the runtime, which takes
+	// it from the features; Space and "meanstd" need it.
 	D int64
-	// Normalize divides rows by their length. The nodes are those for training: a
-	// row of zeros stays one, and what flows back through it is finite.
+	// Normalize divides rows by their length. The nodes are those for training:
+	// a row of zeros stays one, and what flows back through it is finite.
 	Normalize bool
 }
 
-// Graph returns the nodes that make the rows, for an operator set from 9 on, with
-// names as they come to mind, and the name of the rows. That is Features itself
-// where nothing is to be done.
+// Graph returns the nodes that make the rows, for an operator set from 9 on,
+// with names as they come to mind, and the name of the rows. That is Features
+// itself where nothing is to be done.
 func (r *Rows) Graph(opset int64) (part *pb.GraphProto, rows string, err error) {
 	if p, ok := Find(r.Pooling); !ok || !p.Graph {
 		return nil, "", fmt.Errorf("layer: pooling %.100q is not known", r.Pooling)
@@ -82,7 +83,8 @@ func (h *Head) rows() *Rows {
 // smallest is the smallest normal float32. What is shorter counts as zero.
 const smallest = 0x1p-126
 
-// normalize adds the division of rows by their length; a row of zeros stays one.
+// normalize adds the division of rows by their length; a row of zeros stays
+// one.
 func (b *builder) normalize(rows, name string) string {
 	length := b.reduce("ReduceL2", name+"_length", rows, 1, true)
 	divisor := b.node("Max", name+"_divisor", length, b.floats(name+"_tiny", []float32{smallest}))
