@@ -89,10 +89,12 @@ func (d *Data) weight(row int) float64 {
 }
 
 // view returns which view of a training row is seen in an epoch, the first of
-// which is 1. It goes by nothing else, so that a training can be gone on with.
+// which is 1. It depends on nothing else, so a resumed training sees the same
+// views.
 func (d *Data) view(seed uint64, row, epoch int) int {
 	n := d.Views + 1
-	// The order of an epoch is drawn from its number; rows are far from these.
+	// The order of an epoch is drawn from its number. A row has the highest bit
+	// set, so that no epoch has its number.
 	first := rand.New(rand.NewPCG(seed, 1<<63|uint64(row))).IntN(n)
 	return (epoch - 1 + first) % n
 }

@@ -62,7 +62,7 @@ type stored struct {
 	Dims []int64 `json:"dims"`
 }
 
-// position is where a training is: all that changes while it goes on.
+// position is where a training is: all that changes during it.
 type position struct {
 	weights, m, v, best []float32 // flat
 	epoch               int       // that is gone through; 0: the start is to be measured

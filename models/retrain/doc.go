@@ -7,13 +7,12 @@
 // [Head] to start from. The gradients come from package grad's graphs, run by
 // ONNX Runtime; the optimiser is AdamW:
 //
-//	r, err := retrain.Train(ctx, library, &retrain.Network{
-//		Model: model, Cut: "Add_6", Pooling: "gap",
-//		Shapes: func(n, tokens int) map[string][]int64 {
-//			return map[string][]int64{"pixel_values": {int64(n), 3, 224, 224}}
-//		},
-//	}, data, start, &retrain.Settings{Checkpoint: "training.ckpt"})
-//	err = onnx.WriteBack(model, r.Weights) // r.Head belongs to them
+//	places, err := retrain.NewPlaces(spec)
+//	place, err := places.Find("last:2")
+//	r, err := retrain.Train(ctx, library, places.Network(place), data, start,
+//		&retrain.Settings{Checkpoint: "training.ckpt"})
+//	// r.Weights are new values of stored tensors, as onnx.WriteBack takes them;
+//	// r.Head belongs to them.
 //
 // # Steps
 //
@@ -40,8 +39,8 @@
 //
 // # Checkpoints
 //
-// With Settings.Checkpoint, a training that was interrupted or killed goes on
-// where it was. With one thread, it ends with the very weights of one that was
-// not disturbed. The file is written whole or not at all, and removed by a
-// training that comes to its end.
+// With Settings.Checkpoint, a training that was interrupted or killed is
+// resumed where it stopped. With one thread, its result has the very weights of
+// a training that was not interrupted. The file is written whole or not at all,
+// and removed when the training ends.
 package retrain

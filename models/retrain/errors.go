@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	// ErrCheckpoint is the error of a checkpoint that cannot be gone on from;
+	// ErrCheckpoint is the error of a checkpoint that cannot be resumed from;
 	// *CheckpointError has the details.
 	ErrCheckpoint = errors.New("the checkpoint cannot be gone on from")
 	// ErrMemory is the error of a training that does not fit its memory;

@@ -31,7 +31,7 @@ type Result struct {
 	// Memory is about how many bytes the training takes.
 	Memory int64
 	// Steps is how many steps were made in all, Resumed after how many of them
-	// a checkpoint was gone on from; 0 if there was none.
+	// the training was resumed from a checkpoint; 0 if it was not.
 	Steps, Resumed int
 }
 

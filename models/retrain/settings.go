@@ -49,11 +49,11 @@ type Settings struct {
 	// in the order of the part, which it must not change; higher is better. The
 	// default nil means minus the mean log-loss.
 	Score func(logits []float64) float64
-	// Checkpoint is the file that a training goes on from when it was
-	// interrupted. The default "" means none.
+	// Checkpoint is the file from which an interrupted training is resumed. The
+	// default "" means none.
 	Checkpoint string
-	// Keep leaves the checkpoint where it is when training is done: Train comes
-	// to the same end from it at once, until RemoveCheckpoint.
+	// Keep leaves the checkpoint where it is when training is done: Train
+	// returns the same result from it at once, until RemoveCheckpoint.
 	Keep bool
 	// CheckpointEvery is after which time one is written within an epoch. The
 	// default 0 means 30 s. One is written after each epoch, too, but no more

@@ -146,7 +146,7 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 	return t, nil
 }
 
-// resume goes on from the checkpoint with header h, whose position is t's.
+// resume continues at the checkpoint with header h, whose position is t's.
 func (t *training) resume(h *header) error {
 	same := func(a, b stored) bool { return a.Name == b.Name && slices.Equal(a.Dims, b.Dims) }
 	if h.Start != t.header.Start || !slices.EqualFunc(h.Weights, t.header.Weights, same) {

@@ -101,13 +101,13 @@ var lasting = []string{"Gemm", "ReduceSum", "ScatterElements", "Transpose"}
 // leaves appends the outputs of the gradients in d, and returns the weights
 // that have one.
 //
-// The runtime goes depth first from the output that it was told last. One node
-// for each gradient, in the order of the weights and the head's last, lets it
-// compute each dW as soon as it has the dY: the other way it keeps all dY, up
-// to twice as much memory again. The node is the one that makes dW if the
-// runtime leaves it alone, and otherwise a Reshape, which copies. What is fused
-// becomes a new node, which counts as told later: two Reshapes would be, and a
-// Transpose with a Reshape that splits an axis.
+// The runtime schedules nodes depth first, from the output that was requested
+// last. With one node for each gradient, in the order of the weights and the
+// head's last, each dW is computed as soon as its dY is there. Otherwise the
+// runtime keeps all dY, up to twice as much memory again. That node is the one
+// that makes dW if the runtime does not fuse it, and else a Reshape, which
+// copies. A fused node is scheduled as if it had been requested last; two
+// Reshapes are fused, and a Transpose with a Reshape that splits an axis.
 func (b *builder) leaves(train []Weight, d map[string]string) []Weight {
 	var all []Weight
 	for _, w := range train {

@@ -38,7 +38,7 @@ func (b *builder) live(m *pb.ModelProto) int64 {
 			if w, ok := whole[in]; ok {
 				in = w
 			}
-			if !outside[n.GetOutput()[0]] { // else it is taken out as soon as it is there, see leaves
+			if !outside[n.GetOutput()[0]] { // else the caller takes it as soon as it is computed, see leaves
 				last[in] = i
 			}
 		}

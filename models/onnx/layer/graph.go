@@ -9,8 +9,7 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// builder collects nodes, with names as they come to mind: Append makes them
-// the model's own.
+// builder collects nodes under simple names, which Append makes unique.
 type builder struct {
 	*pb.GraphProto
 	opset, ir int64

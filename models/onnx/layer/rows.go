@@ -20,9 +20,10 @@ type Pooling struct {
 	Go bool
 }
 
-// Poolings are all ways to make rows of features. What a row of zeros is
-// divided by its length is one answer in all three: a row of zeros, through
-// which nothing flows back but what a length of 1 would let through.
+// Poolings are all ways to make rows of features. Where rows are divided by
+// their length, there is one answer for a row of zeros, in files, in training
+// and in Go: it stays a row of zeros. In training its gradient is that of a row
+// of length 1.
 var Poolings = []Pooling{
 	{Name: "none", Graph: true, Gradient: true, Go: true},
 	{Name: "cls", Graph: true, Gradient: true, Go: true},
@@ -61,11 +62,14 @@ type Rows struct {
 }
 
 // Graph returns the nodes that make the rows, for an operator set from 9 on,
-// with names as they come to mind, and the name of the rows. That is Features
+// under simple names, and the name of the rows. That is Features
 // itself where nothing is to be done.
 func (r *Rows) Graph(opset int64) (part *pb.GraphProto, rows string, err error) {
 	if p, ok := Find(r.Pooling); !ok || !p.Graph {
 		return nil, "", fmt.Errorf("layer: pooling %.100q is not known", r.Pooling)
+	}
+	if r.D < 1 && (r.Space || r.Pooling == "meanstd") {
+		return nil, "", fmt.Errorf("layer: rows of %d values", r.D)
 	}
 	b := &builder{GraphProto: &pb.GraphProto{}, opset: opset, ir: 9}
 	rows = b.pool(r)
@@ -118,8 +122,8 @@ func (b *builder) pool(r *Rows) string {
 	axis, d := int64(1), r.channels() // of the positions
 	switch {
 	case r.ChannelsFirst:
-		same := d // 0: that of the features
-		x = b.node("Reshape", "field", x, b.ints("field_shape", 0, same, -1))
+		// A d of 0 leaves the dimension as it is.
+		x = b.node("Reshape", "field", x, b.ints("field_shape", 0, d, -1))
 		axis = 2
 	case r.Space:
 		x = b.node("Reshape", "field", x, b.ints("field_shape", 0, -1, d))
@@ -127,7 +131,7 @@ func (b *builder) pool(r *Rows) string {
 	row := func(v string) string {
 		to := d
 		if to == 0 {
-			to = -1 // what there is
+			to = -1 // all that is left
 		}
 		return b.node("Reshape", "pooled", v, b.ints("pooled_shape", 0, to))
 	}
