@@ -30,13 +30,13 @@ func readWordPiece(o object) (model, error) {
 	var (
 		unknown, prefix string
 		chars           uint64
-		vocab           map[string]uint32
 	)
+	vocab, vocabErr := readVocab(o)
 	err := errors.Join(
 		o.read("unk_token", &unknown),
 		o.read("continuing_subword_prefix", &prefix),
 		o.read("max_input_chars_per_word", &chars),
-		o.read("vocab", &vocab),
+		vocabErr,
 	)
 	switch {
 	case err != nil:
@@ -44,34 +44,10 @@ func readWordPiece(o object) (model, error) {
 	case chars > maxWordChars:
 		return nil, o.errorf("max_input_chars_per_word %d: the limit is %d", chars, maxWordChars)
 	}
-	ids, err := checkVocab(o, vocab)
-	if err != nil {
+	if err := checkVocab(o, vocab); err != nil {
 		return nil, err
 	}
-	return newWordPiece(ids, unknown, prefix, int(chars)), nil
-}
-
-// checkVocab checks that the ids of n tokens are 0 to n−1.
-func checkVocab(o object, vocab map[string]uint32) (map[string]int32, error) {
-	switch {
-	case len(vocab) == 0:
-		return nil, o.errorf("vocab is empty")
-	case len(vocab) > maxVocab:
-		return nil, o.errorf("vocab: %d tokens: the limit is %d", len(vocab), maxVocab)
-	}
-	ids := make(map[string]int32, len(vocab))
-	tokens := make([]*string, len(vocab)) // by id
-	for token, id := range vocab {
-		if int64(id) >= int64(len(vocab)) {
-			return nil, o.errorf("vocab: %q has id %d, but %d tokens have the ids 0 to %d", token, id, len(vocab), len(vocab)-1)
-		}
-		if tokens[id] != nil {
-			return nil, o.errorf("vocab: %q and %q both have id %d", min(token, *tokens[id]), max(token, *tokens[id]), id)
-		}
-		tokens[id] = &token
-		ids[token] = int32(id)
-	}
-	return ids, nil
+	return newWordPiece(vocab, unknown, prefix, int(chars)), nil
 }
 
 func newWordPiece(vocab map[string]int32, unknown, prefix string, maxChars int) *wordPiece {
