@@ -94,3 +94,49 @@ func TestLogitsCarryTheTemperature(t *testing.T) {
 		t.Errorf("%v, %v and %v, not %v", p, soft, q, want)
 	}
 }
+
+// What is read of a head by name.
+func TestNames(t *testing.T) {
+	for _, k := range Kinds {
+		if KindOf(k.Name).Name != k.Name || k.Task.String() == "" {
+			t.Errorf("%+v", k)
+		}
+	}
+	if KindOf("tree") != nil || Task(3).String() != "task 3" || Stalled.String() != "stalled" {
+		t.Error("a kind, a task, a status")
+	}
+	p := Params{{L2, 0.5}, {"k", 20}}
+	if p.Value(L2) != 0.5 || p.Value("k") != 20 || p.Value("x") != 0 || Params(nil).Value(L2) != 0 {
+		t.Errorf("%v", p)
+	}
+	h := affine(NewAffine(make([]float32, 6), make([]float32, 2)))
+	if h.D() != 3 || h.OfLogits().D() != 2 || h.OfLogits().Check() != nil {
+		t.Errorf("%d features, %d of its logits", h.D(), h.OfLogits().D())
+	}
+}
+
+// Rows of another length are a mistake of the caller; those of zeros stay zeros
+// where rows are divided by their length.
+func TestScores(t *testing.T) {
+	a := NewAffine([]float32{1, 1, 2, 2}, []float32{0.5, 0})
+	a.Normalize = true
+	z := make([]float64, 4)
+	a.ScoresTo(z, []float32{3, 4, 0, 0}, 2)
+	for i, want := range []float64{1.9, 2.8, 0.5, 0} {
+		if math.Abs(z[i]-want) > 1e-14 {
+			t.Errorf("%v", z)
+		}
+	}
+	for _, m := range []Model{a, Scores(2)} {
+		for _, n := range []int{-1, 1, 3} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%T: %d rows of other lengths are taken", m, n)
+					}
+				}()
+				m.ScoresTo(z, make([]float32, 4), n)
+			}()
+		}
+	}
+}

@@ -111,6 +111,31 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
+// No value of a test row reaches the head, its temperature or the selection, were it
+// as large as float32 allows; and the rows are predicted all the same.
+func TestHeldOutRowsReachNothing(t *testing.T) {
+	for _, kind := range append(kinds(), "auto") {
+		s := &Settings{Kind: kind, Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3}
+		d := blobs(200, 5, 3, 3, 6)
+		want := train(t, d, s)
+		if len(want.Parts.Test) < 30 {
+			t.Fatalf("%d test rows", len(want.Parts.Test))
+		}
+		for i, r := range want.Parts.Test {
+			for j, v := range d.Rows.(*dense).row(r) {
+				d.Rows.(*dense).row(r)[j] = []float32{3e38, -3e38, 1e30, 1e-40 * v, 1e10}[(i+j)%5]
+			}
+		}
+		have := train(t, d, s)
+		if !reflect.DeepEqual(have.Head, want.Head) || !reflect.DeepEqual(have.Selection, want.Selection) || !reflect.DeepEqual(have.Metrics.Validation, want.Metrics.Validation) {
+			t.Errorf("%s: another head, selection or validation", kind)
+		}
+		if have.Metrics.Test == nil || have.Metrics.Test.Rows != len(want.Parts.Test) {
+			t.Errorf("%s: the test rows are not measured", kind)
+		}
+	}
+}
+
 // TestHonest: a head on labels that have nothing to do with the features scores
 // at chance, though it fits them well.
 func TestHonest(t *testing.T) {

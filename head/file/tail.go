@@ -74,7 +74,7 @@ func (t *Tail) check(h *head.Head) error {
 	case len(t.Weights) == 0:
 		return fmt.Errorf("tail: no weights; a head without is no tail")
 	case t.Normalize != m.Normalize:
-		return fmt.Errorf("tail: normalize is %v and the model's Normalize %v", t.Normalize, m.Normalize)
+		return fmt.Errorf("tail: normalize is %v and that of the head %v", t.Normalize, m.Normalize)
 	}
 	if slices.ContainsFunc(m.Mean, func(x float64) bool { return x != 0 }) || slices.ContainsFunc(m.Scale, func(x float64) bool { return x != 1 }) {
 		return fmt.Errorf("tail: the model has a standardisation; it has none that could be told apart from its weights")
@@ -139,7 +139,7 @@ func (t *Tail) model(h *head.Head) (*pb.ModelProto, *tailJSON, error) {
 	if sum, err := onnx.Walk(part); err != nil {
 		return nil, nil, fmt.Errorf("tail: %w", err)
 	} else if len(sum.External) > 0 {
-		return nil, nil, fmt.Errorf("tail: tensor %.80q lies in an external file; read these into the backbone first (ReadExternal)", sum.External[0].Name)
+		return nil, nil, fmt.Errorf("tail: tensor %.80q lies in an external file; its values are to be read into the backbone first", sum.External[0].Name)
 	}
 	j := &tailJSON{
 		Cut: t.Cut, Features: t.Features, Pooling: t.Pooling, Mask: t.Mask, Normalize: t.Normalize,

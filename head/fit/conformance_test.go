@@ -77,6 +77,11 @@ var conformance = []struct {
 	{"a class without rows has no scores", absentClass},
 	{"a part of one class is an error", oneClass},
 	{"a cancelled fit ends with the context's error", cancelled},
+	{"rows of any length are as good as rows of length 1", normalized},
+	{"without a standardisation there is none in the model", raw},
+	{"features of any size are as good as those of size 1", extremes},
+	{"a fit can begin where others ended", starts},
+	{"an error of the rows ends the fit", rowsFail},
 }
 
 func TestConformance(t *testing.T) {
@@ -405,5 +410,147 @@ func TestFamilies(t *testing.T) {
 		if FamilyOf(k.Name) == nil {
 			t.Errorf("no family fits %s", k.Name)
 		}
+	}
+}
+
+func normalized(t *testing.T, e *Entry) {
+	x := blobs(90, 7, 3, 3, 1)
+	var want head.Model
+	for _, memory := range []int64{0, 1} {
+		m := fitted(t, e, x.bench(t, 60, &Settings{Normalize: true, Memory: memory}), first)[0].Model()
+		if want == nil {
+			want = m
+		}
+		if !m.(*head.Affine).Normalize || !reflect.DeepEqual(m, want) {
+			t.Errorf("memory %d: %+v", memory, m)
+		}
+		for i := range 90 {
+			for j := range 7 {
+				x.row(i)[j] *= float32(int(1) << (i % 5)) // exactly
+			}
+		}
+	}
+	clear(x.row(3)) // a row of zeros stays one
+	m := fitted(t, e, x.bench(t, 60, &Settings{Normalize: true}), first)[0].Model()
+	if err := m.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func raw(t *testing.T, e *Entry) {
+	x := blobs(90, 7, 3, 3, 1)
+	f := fitted(t, e, x.bench(t, 60, &Settings{NoStandardize: true}), first)[0]
+	m := f.Model().(*head.Affine)
+	for j := range 7 {
+		if m.Mean[j] != 0 || m.Scale[j] != 1 {
+			t.Fatalf("mean %v, scale %v", m.Mean, m.Scale)
+		}
+	}
+	z, model := make([]float64, 90*3), x.scores(m)
+	if err := f.ScoresTo(context.Background(), z, span(0, 90)); err != nil {
+		t.Fatal(err)
+	}
+	p, q := make([]float64, 3), make([]float64, 3)
+	for i := range 90 {
+		head.SoftmaxTo(p, z[3*i:3*i+3], 1)
+		head.SoftmaxTo(q, model[3*i:3*i+3], 1)
+		if d := largest(p, q); !(d < 1e-4) {
+			t.Fatalf("row %d: probabilities differ by %g", i, d)
+		}
+	}
+}
+
+func extremes(t *testing.T, e *Entry) {
+	x := blobs(90, 7, 3, 3, 1)
+	o := &Settings{Tolerance: 1e-8}
+	want := x.scores(fitted(t, e, x.bench(t, 60, o), first)[0].Model())
+	for i := range 90 {
+		for j, size := range []float32{0x1p-100, 0x1p110, 1, 0x1p-126, 0x1p30, 0x1p-30, 0x1p100} {
+			x.row(i)[j] *= size
+		}
+	}
+	f := fitted(t, e, x.bench(t, 60, o), first)[0]
+	if f.problem.shift.factor == nil {
+		t.Fatal("the features are not scaled")
+	}
+	m := f.Model()
+	if err := m.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if d := largest(x.scores(m), want); !(d < 1e-3) {
+		t.Errorf("scores differ by %g", d)
+	}
+}
+
+func starts(t *testing.T, e *Entry) {
+	x := blobs(900, 7, 3, 1, 1)
+	b := x.bench(t, 450, &Settings{})
+	both := Part{Name: "both", Cells: []int{0, 1}}
+	cold := fitted(t, e, b, first, Part{Cells: []int{1}}, both)
+	both.Start = MeanStart(cold[:2])
+	if (both.Start == nil) != (cold[0].Fit.Status == head.ClosedForm) || MeanStart(nil) != nil {
+		t.Fatalf("start %v after %+v", both.Start, cold[0].Fit)
+	}
+	warm := fitted(t, e, b, both)[0]
+	if d := largest(x.scores(warm.Model()), x.scores(cold[2].Model())); !(d < 0.1) {
+		t.Errorf("scores differ by %g", d)
+	}
+	if warm.Fit.Status != cold[2].Fit.Status || warm.Fit.Passes > cold[2].Fit.Passes {
+		t.Errorf("from a start %+v, from zero %+v", warm.Fit, cold[2].Fit)
+	}
+}
+
+// failing fails to read rows once it is told to.
+type failing struct {
+	*dense
+	now bool
+}
+
+var errDisk = errors.New("disk on fire")
+
+func (x *failing) BlockTo(dst []float32, lo, hi int) error {
+	if x.now {
+		return errDisk
+	}
+	return x.dense.BlockTo(dst, lo, hi)
+}
+
+func rowsFail(t *testing.T, e *Entry) {
+	x := blobs(90, 7, 3, 3, 1)
+	rows := &failing{dense: x.dense}
+	ctx := context.Background()
+	b, err := NewBench(ctx, rows, nil, x.labels, 3, &Settings{Memory: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deal := []Deal{{Cell: make([]int, 90), Cells: 1}}
+	rows.now = true
+	if err := b.Deal(ctx, deal, &first); !errors.Is(err, errDisk) {
+		t.Errorf("deal: %v", err)
+	}
+	if _, err := NewBench(ctx, rows, nil, x.labels, 3, nil); !errors.Is(err, errDisk) {
+		t.Errorf("rows that are held: %v", err)
+	}
+	rows.now = false
+	if err := b.Deal(ctx, deal, &first); err != nil {
+		t.Fatal(err)
+	}
+	_, all := e.Path(Grid{})
+	path, err := e.One(all[0]).Begin(ctx, b, []Part{first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows.now = true
+	if _, err := path.Next(ctx, nil); !errors.Is(err, errDisk) {
+		t.Errorf("next: %v", err)
+	}
+	rows.now = false
+	f := fitted(t, e, b, first)[0]
+	rows.now = true
+	if err := f.ScoresTo(ctx, make([]float64, 3), []int{1}); !errors.Is(err, errDisk) {
+		t.Errorf("scores: %v", err)
+	}
+	if err := f.ScoresTo(ctx, make([]float64, 4), []int{1}); err == nil {
+		t.Error("room for 4 scores is taken for 3")
 	}
 }
