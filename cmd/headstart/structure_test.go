@@ -341,9 +341,8 @@ func TestRoomsAlonePullInLittle(t *testing.T) {
 
 // unwrapped are the rooms whose comments are yet to be wrapped.
 var unwrapped = []string{
-	"cmd/headstart", "cmd/headstart/internal/report", "extract", "extract/embed", "extract/feed", "extract/image", "extract/source", "extract/text",
-	"head", "head/experiment", "head/file", "head/fit", "head/measure", "head/predict", "models", "models/folder",
-	"models/onnx", "models/onnx/grad", "models/onnx/layer", "models/onnx/pb", "models/retrain",
+	"cmd/headstart", "cmd/headstart/internal/report", "extract", "extract/feed", "head/predict", "models",
+	"models/onnx", "models/onnx/grad", "models/onnx/layer", "models/retrain",
 }
 
 // TestCommentsAreWrapped holds comments on lines of their own to 80 columns, a
@@ -377,6 +376,9 @@ func TestCommentsAreWrapped(t *testing.T) {
 			content, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if bytes.Contains(content[:min(len(content), 1<<10)], []byte("// Code generated ")) {
+				continue
 			}
 			n := 0
 			for line := range strings.Lines(string(content)) {

@@ -34,8 +34,8 @@ func ColumnsOf(spec *models.Spec) (columns []Column, dim int) {
 type Options struct {
 	// Rows counts what goes through the backbone; nil: nobody counts.
 	Rows *atomic.Int64
-	// Round sets the values of a row to those that the row will have where it is
-	// kept; nil: they stay as they are.
+	// Round sets the values of a row to those that the row will have where it
+	// is kept; nil: they stay as they are.
 	Round func(row []float32) error
 	// Recounted says that the samples were counted in stats already: what is
 	// remarkable about them is not counted again.
@@ -94,8 +94,8 @@ func (e *Embedder) Takes(batches [][]*Job) bool {
 }
 
 // Embed embeds the jobs of one batch. Each job that could be prepared is in
-// good, and has its row, or Bad says why the backbone gave none; the others have
-// their reason in Bad. rows holds the rows one after the other.
+// good, and has its row, or Bad says why the backbone gave none; the others
+// have their reason in Bad. rows holds the rows one after the other.
 func (e *Embedder) Embed(ctx context.Context, jobs []*Job) (good []*Job, rows []float32, err error) {
 	good, inputs, tokens := e.batch.Fill(jobs)
 	if len(good) == 0 {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// defaultImageBatch keeps a core's caches warm; larger batches are no faster
-	// on a CPU.
+	// defaultImageBatch keeps a core's caches warm; larger batches are no
+	// faster on a CPU.
 	defaultImageBatch = 4
 
 	// decodeBytes bounds what decoded images may hold at once, apart from one

@@ -52,8 +52,8 @@ const (
 
 // poolTo turns a field into an embedding; dst has a value for each channel, and
 // two for meanstd, first the means, or, flat, all of the field's. The mean over
-// tokens is the one that sentence-transformers takes: weighted by the attention mask, which is one for
-// the sample's own tokens and zero for padding.
+// tokens is the one that sentence-transformers takes: weighted by the attention
+// mask, which is one for the sample's own tokens and zero for padding.
 func poolTo(dst []float32, g field, pooling string) error {
 	if pooling == "flat" {
 		if len(g.x) != len(dst) {
@@ -95,8 +95,8 @@ func poolTo(dst []float32, g field, pooling string) error {
 	return nil
 }
 
-// finish applies what comes after pooling, in place, and refuses a vector with a
-// value that is not finite. A vector of length zero stays one when it is
+// finish applies what comes after pooling, in place, and refuses a vector with
+// a value that is not finite. A vector of length zero stays one when it is
 // normalised, as it does in a graph (models/onnx/layer).
 func finish(row []float32, post string) error {
 	var square float64

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// defaultTextTokens keeps a core's caches warm; larger batches are no faster
-	// on a CPU.
+	// defaultTextTokens keeps a core's caches warm; larger batches are no
+	// faster on a CPU.
 	defaultTextTokens = 512
 	maxTextBatch      = 64
 )

@@ -33,8 +33,9 @@ func (p *Preprocessor) resized(w, h int) (int, int) {
 	case "exact":
 		return p.resize.Width, p.resize.Height
 	case "short":
-		// The longer side is truncated: transformers' get_resize_output_image_size
-		// and torchvision's _compute_resized_output_size.
+		// The longer side is truncated: transformers'
+		// get_resize_output_image_size and torchvision's
+		// _compute_resized_output_size.
 		s := p.resize.Width
 		if w <= h {
 			return s, int(float64(s*h) / float64(w))
@@ -152,7 +153,8 @@ func sumColumns(one, two []byte, packed []uint64, t *taps) {
 			in = in[3:]
 		}
 		begin = end
-		// Lane by lane; where there is one row, two is one and both lanes agree.
+		// Lane by lane; where there is one row, two is one and both lanes
+		// agree.
 		o, q := one[3*i:3*i+3:3*i+3], two[3*i:3*i+3:3*i+3]
 		o[0], q[0] = lanes(r)
 		o[1], q[1] = lanes(g)

@@ -118,7 +118,8 @@ func TestPixelsDidNotChange(t *testing.T) {
 	if got, want := digest(false), pixels[Impl]; got != want {
 		t.Errorf("the pixels of PNG images changed: digest %s, recorded for %s is %q; raise Impl and record the digest here", got, Impl, want)
 	}
-	// Another release of Go is another Decode, so other pixels are allowed then.
+	// Another release of Go is another Decode, so other pixels are allowed
+	// then.
 	if want, ok := pixels[Impl+" "+Decode()]; ok {
 		if got := digest(true); got != want {
 			t.Errorf("the pixels of JPEG images changed: digest %s, recorded for %s %s is %q; raise Impl (or Decode, if the decoder changed) and record the digest here",

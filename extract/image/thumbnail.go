@@ -38,7 +38,8 @@ func shrink(src image.Image, edge int) *image.NRGBA {
 		w, h = max(1, (w*edge+long/2)/long), max(1, (h*edge+long/2)/long)
 	}
 	out := image.NewNRGBA(image.Rect(0, 0, w, h))
-	// A strip of src, as many rows as make one row of out; alpha is premultiplied.
+	// A strip of src, as many rows as make one row of out; alpha is
+	// premultiplied.
 	strip := image.NewRGBA(image.Rect(0, 0, b.Dx(), (b.Dy()+h-1)/h))
 	for y := range h {
 		top, bottom := y*b.Dy()/h, (y+1)*b.Dy()/h

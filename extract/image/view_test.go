@@ -125,7 +125,8 @@ func TestFrames(t *testing.T) {
 			t.Errorf("%d×%d: %v of %d are mirrored", c.w, c.h, flips, n)
 		}
 		if c.w == 400 && c.h == 400 {
-			// Large ones of extreme ratios do not fit, so that the mean is below 0.8.
+			// Large ones of extreme ratios do not fit, so that the mean is
+			// below 0.8.
 			if mean < 0.75 || mean > 0.8 || math.Abs(logs) > 0.02 || math.Abs(across-0.5) > 0.03 || len(places) < n/2 {
 				t.Errorf("mean area %.3f, ratio %.3f, place %.3f, %d places", mean, logs, across, len(places))
 			}

@@ -40,7 +40,8 @@ func (n *near) stat(root *os.Root, path string) (fs.FileInfo, bool) {
 		f = &nearFolder{f.path, opened}
 		n.replace(f)
 	}
-	// Another goroutine may have closed it by now, which is an error like others.
+	// Another goroutine may have closed it by now, which is an error like
+	// others.
 	info, err := f.root.Lstat(path[cut:])
 	return info, err == nil && info.Mode().IsRegular()
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkWhiten factorises the covariance of D features: what a λ costs beside its
-// passes over the rows.
+// BenchmarkWhiten factorises the covariance of D features: what a λ costs
+// beside its passes over the rows.
 func BenchmarkWhiten(b *testing.B) {
 	for _, d := range []int{384, 1280} {
 		b.Run(fmt.Sprint("D=", d), func(b *testing.B) {

@@ -26,7 +26,8 @@ type layout struct {
 	place string          // for messages: its path, or a built-in name
 	files map[string]File // of a built-in backbone: every file with its digest; nil otherwise
 	// compiled says that the files are compiled into the program: then they are
-	// those that are on record, which a test checks, and are not digested again.
+	// those that are on record, which a test checks, and are not digested
+	// again.
 	compiled bool
 }
 

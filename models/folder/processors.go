@@ -164,8 +164,8 @@ func (p *processor) resize(o *object) (mode string, w, h int, err error) {
 		if err != nil {
 			return "", 0, 0, o.errorf("size", "%.100s is not supported yet by this version: it takes a number of pixels, shortest_edge, or height and width", o.fields["size"])
 		}
-		// A class's variants disagree on what another value than the default means
-		// for a number.
+		// A class's variants disagree on what another value than the default
+		// means for a number.
 		if o.has("default_to_square") {
 			if square, err := o.flag("default_to_square"); err != nil {
 				return "", 0, 0, err
