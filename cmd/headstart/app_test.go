@@ -342,16 +342,12 @@ func TestInterrupt(t *testing.T) {
 	}
 
 	cmd, out := start()
-	began := time.Now()
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	err = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("interrupted: exit %d, %v", code, err)
-	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("it took %v to stop", took)
 	}
 	if !strings.HasSuffix(out.String(), "headstart: wait: interrupted\n") {
 		t.Errorf("interrupted: %q", out.String())
@@ -365,9 +361,8 @@ func TestInterrupt(t *testing.T) {
 		out.wait(t, "stopping\n")
 		time.Sleep(50 * time.Millisecond) // the second signal must come after the first is dealt with
 	}
-	began = time.Now()
-	_ = cmd.Wait() // an error: killed
-	if cmd.ProcessState.Exited() || time.Since(began) > 5*time.Second {
-		t.Errorf("interrupted twice: %v after %v", cmd.ProcessState, time.Since(began))
+	_ = cmd.Wait() // an error: killed, long before it would have come to an end
+	if cmd.ProcessState.Exited() {
+		t.Errorf("interrupted twice: %v", cmd.ProcessState)
 	}
 }
