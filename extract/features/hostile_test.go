@@ -128,9 +128,68 @@ func ids(texts ...string) (b []byte) {
 	return b
 }
 
-// Files that somebody made to do harm are errors that name the file and the
-// cause, at once and without much memory.
-func TestHostileFeatureSets(t *testing.T) {
+// harm is a file that somebody made to do harm.
+type harm struct {
+	name, want string // want: part of the error
+	file       []byte
+}
+
+// trial reads files that are refused, and keeps what the costliest one cost.
+type trial struct {
+	dir     string
+	tried   int
+	pages   int64  // of memory that a call touched first
+	largest uint64 // bytes that a call allocated
+}
+
+// refuses checks that a file is refused with an error that names it and the
+// cause, without much memory.
+func (x *trial) refuses(t *testing.T, name, path, want string) {
+	t.Helper()
+	x.tried++
+	var before, after runtime.MemStats
+	var b, a syscall.Rusage
+	runtime.ReadMemStats(&before)
+	errs := syscall.Getrusage(syscall.RUSAGE_SELF, &b)
+	_, err := features.Read(path)
+	if errs == nil {
+		errs = syscall.Getrusage(syscall.RUSAGE_SELF, &a)
+	}
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	runtime.ReadMemStats(&after)
+	pages := a.Minflt + a.Majflt - b.Minflt - b.Majflt
+	n := after.TotalAlloc - before.TotalAlloc
+	x.pages, x.largest = max(x.pages, pages), max(x.largest, n)
+	if err == nil || !strings.HasPrefix(err.Error(), "features: "+path+": ") ||
+		!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%s: %v, want …%s…", name, err, want)
+	}
+	if pages > slowdown*int64(64<<20/os.Getpagesize()) || n > slowdown*16<<20 {
+		t.Errorf("%s: touched %d pages of memory and allocated %d KiB", name, pages, n>>10)
+	}
+}
+
+// all tries each file, at least as many as atLeast.
+func (x *trial) all(t *testing.T, files []harm, atLeast int) {
+	t.Helper()
+	for _, h := range files {
+		path := filepath.Join(x.dir, "x.features")
+		if err := os.WriteFile(path, h.file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		x.refuses(t, h.name, path, h.want)
+	}
+	t.Logf("%d hostile feature sets; the costliest touched %d pages, or allocated %d KiB", x.tried, x.pages, x.largest>>10)
+	if x.tried < atLeast {
+		t.Errorf("%d hostile feature sets", x.tried)
+	}
+}
+
+// TestHostileFooters: a footer that claims what cannot be is an error that
+// names the file and the cause.
+func TestHostileFooters(t *testing.T) {
 	footer := func(edit func(m *format.FileMetaData)) []byte {
 		return forged(t, nil, func(m *format.FileMetaData, _ int64) { edit(m) })
 	}
@@ -140,28 +199,11 @@ func TestHostileFeatureSets(t *testing.T) {
 	meta := func(text string) []byte {
 		return footer(func(m *format.FileMetaData) { m.KeyValueMetadata[0].Value = text })
 	}
-	pages := func(codec format.CompressionCodec, pages ...[]byte) []byte {
-		return withPages(t, "id", codec, slices.Concat(pages...))
-	}
 	text := string(func() []byte {
 		var kept string
 		footer(func(m *format.FileMetaData) { kept = m.KeyValueMetadata[0].Value })
 		return []byte(kept)
 	}())
-	five := ids("z", "a", "ä\n", "names#4", "5")
-	bomb, huge := make([]byte, 15<<20), make([]byte, 100<<20)
-	bombZstd, bombGzip, bombSnappy := zstdOf(t, bomb), gzipOf(t, bomb), snappy.Encode(nil, bomb[:4<<20])
-	none := func(body []byte, plain int) []byte { return page(t, 0, body, plain, nil) }
-	many := func(p []byte, n int) []byte { return bytes.Repeat(p, n) }
-	rle := func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.RLEDictionary }
-	v2 := func(repetition, definition int32) func(h *format.PageHeader) {
-		return func(h *format.PageHeader) {
-			h.Type, h.DataPageHeader.Valid = format.DataPageV2, false
-			h.DataPageHeaderV2 = thrift.Null[format.DataPageHeaderV2]{V: format.DataPageHeaderV2{
-				NumValues: 5, NumRows: 5, RepetitionLevelsByteLength: repetition, DefinitionLevelsByteLength: definition,
-			}, Valid: true}
-		}
-	}
 	good, err := os.ReadFile(write(t, small(t)))
 	if err != nil {
 		t.Fatal(err)
@@ -169,60 +211,8 @@ func TestHostileFeatureSets(t *testing.T) {
 	long := bytes.Clone(good)
 	binary.LittleEndian.PutUint32(long[len(long)-8:], 1<<31)
 
-	// 60,000 times the same id and key, then labels that are bombs.
-	const n = 60_000
-	one := func(value []byte) []byte {
-		indices := append(binary.AppendUvarint([]byte{1}, n<<1), 0)
-		return slices.Concat(page(t, 0, value, len(value), dictionaryPage(1)), page(t, n, indices, len(indices), rle))
-	}
-	idPages, keyPages := one(ids("x")), one(make([]byte, 32))
-	labelPages := many(none(gzipOf(t, bomb[:4<<20]), 4<<20), 3)
-	rowsAndBombs := forged(t, slices.Concat(idPages, keyPages, labelPages), func(m *format.FileMetaData, at int64) {
-		m.NumRows, m.RowGroups[0].NumRows = n, n
-		for _, p := range []struct {
-			column string
-			codec  format.CompressionCodec
-			size   int
-		}{{"id", format.Uncompressed, len(idPages)}, {"key", format.Uncompressed, len(keyPages)}, {"label", format.Gzip, len(labelPages)}} {
-			c := chunk(m, p.column)
-			c.Codec, c.DataPageOffset, c.DictionaryPageOffset, c.TotalCompressedSize = p.codec, at, 0, int64(p.size)
-			at += int64(p.size)
-		}
-	})
-
-	dir := t.TempDir()
-	tried := 0
-	var most int64 // pages of memory that a call touched first
-	var largest uint64
-	try := func(name, path, want string) {
-		t.Helper()
-		tried++
-		var before, after runtime.MemStats
-		var b, a syscall.Rusage
-		runtime.ReadMemStats(&before)
-		errs := syscall.Getrusage(syscall.RUSAGE_SELF, &b)
-		_, err := features.Read(path)
-		if errs == nil {
-			errs = syscall.Getrusage(syscall.RUSAGE_SELF, &a)
-		}
-		if errs != nil {
-			t.Fatal(errs)
-		}
-		runtime.ReadMemStats(&after)
-		pages := a.Minflt + a.Majflt - b.Minflt - b.Majflt
-		n := after.TotalAlloc - before.TotalAlloc
-		most, largest = max(most, pages), max(largest, n)
-		if err == nil || !strings.HasPrefix(err.Error(), "features: "+path+": ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v, want …%s…", name, err, want)
-		}
-		if pages > slowdown*int64(64<<20/os.Getpagesize()) || n > slowdown*16<<20 {
-			t.Errorf("%s: touched %d pages of memory and allocated %d KiB", name, pages, n>>10)
-		}
-	}
-	for _, tc := range []struct {
-		name, want string
-		b          []byte
-	}{
+	x := &trial{dir: t.TempDir()}
+	x.all(t, []harm{
 		{"2^63-1 rows", "9223372036854775807 rows in ", footer(func(m *format.FileMetaData) { m.NumRows = math.MaxInt64 })},
 		{"-1 rows", "-1 rows in ", footer(func(m *format.FileMetaData) { m.NumRows = -1 })},
 		{"2^31 rows", "2147483648 rows in ", footer(func(m *format.FileMetaData) { m.NumRows, m.RowGroups[0].NumRows = 1<<31, 1<<31 })},
@@ -267,7 +257,31 @@ func TestHostileFeatureSets(t *testing.T) {
 		{"a space deep", "space 1: ", meta(`{"format_version":1,"spaces":[` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `]}`)},
 		{"a space's key twice", "stands twice", meta(strings.Replace(text, `"dim":3`, `"dim":3,"dim":3`, 1))},
 		{"a space of 100 KiB", "the limit is", meta(`{"format_version":1,"spaces":[{"dim":1,"dtype":"f32","x":"` + strings.Repeat("x", 100<<10) + `"}]}`)},
+	}, 30)
+}
 
+// TestHostilePages: pages that would grow far beyond their size, or are not
+// what their headers say, are refused likewise.
+func TestHostilePages(t *testing.T) {
+	pages := func(codec format.CompressionCodec, pages ...[]byte) []byte {
+		return withPages(t, "id", codec, slices.Concat(pages...))
+	}
+	five := ids("z", "a", "ä\n", "names#4", "5")
+	bomb, huge := make([]byte, 15<<20), make([]byte, 100<<20)
+	bombZstd, bombGzip, bombSnappy := zstdOf(t, bomb), gzipOf(t, bomb), snappy.Encode(nil, bomb[:4<<20])
+	none := func(body []byte, plain int) []byte { return page(t, 0, body, plain, nil) }
+	many := func(p []byte, n int) []byte { return bytes.Repeat(p, n) }
+	rle := func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.RLEDictionary }
+	v2 := func(repetition, definition int32) func(h *format.PageHeader) {
+		return func(h *format.PageHeader) {
+			h.Type, h.DataPageHeader.Valid = format.DataPageV2, false
+			h.DataPageHeaderV2 = thrift.Null[format.DataPageHeaderV2]{V: format.DataPageHeaderV2{
+				NumValues: 5, NumRows: 5, RepetitionLevelsByteLength: repetition, DefinitionLevelsByteLength: definition,
+			}, Valid: true}
+		}
+	}
+	x := &trial{dir: t.TempDir()}
+	x.all(t, []harm{
 		{"a page of 2^31-1 bytes", "over the limit of", pages(format.Zstd, none(bombZstd, math.MaxInt32))},
 		{"a page of -1 bytes", "damaged", pages(format.Zstd, none(bombZstd, -1))},
 		{"a page of -1 compressed bytes", "damaged", pages(format.Zstd, page(t, 0, nil, 0, func(h *format.PageHeader) { h.CompressedPageSize = -1 }))},
@@ -295,7 +309,7 @@ func TestHostileFeatureSets(t *testing.T) {
 		{"a dictionary bomb", "", pages(format.Zstd, page(t, 0, bombZstd, len(bomb), dictionaryPage(5)))},
 		{"a dictionary bomb and a bomb", "", pages(format.Zstd, page(t, 0, bombZstd, len(bomb), dictionaryPage(5)), page(t, 5, bombZstd, len(bomb), rle))},
 		{"bombs of 4 MiB", "far more than its size", pages(format.Gzip, many(none(gzipOf(t, bomb[:4<<20]), 4<<20), 3))},
-		{"60,000 rows in few bytes, and bombs", "column label: it is damaged or cut off: it would hold far more than its size", rowsAndBombs},
+		{"60,000 rows in few bytes, and bombs", "column label: it is damaged or cut off: it would hold far more than its size", rowsAndBombs(t)},
 		{"a dictionary of 2^31-1 values", "damaged", pages(format.Uncompressed, page(t, 0, five, len(five), dictionaryPage(math.MaxInt32)))},
 		{"a dictionary of -1 values", "damaged", pages(format.Uncompressed, page(t, 0, five, len(five), dictionaryPage(-1)))},
 		{"two dictionaries", "damaged", pages(format.Uncompressed, many(page(t, 0, five, len(five), dictionaryPage(5)), 2))},
@@ -314,15 +328,39 @@ func TestHostileFeatureSets(t *testing.T) {
 				k.DataPageOffset, k.DictionaryPageOffset, k.TotalCompressedSize = c.DataPageOffset, c.DictionaryPageOffset, c.TotalCompressedSize
 			}
 		})},
-	} {
-		path := filepath.Join(dir, "x.features")
-		if err := os.WriteFile(path, tc.b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		try(tc.name, path, tc.want)
+	}, 30)
+}
+
+// rowsAndBombs is a feature set with 60,000 times the same id and key, then
+// labels that are bombs.
+func rowsAndBombs(t *testing.T) []byte {
+	bomb := make([]byte, 4<<20)
+	const n = 60_000
+	one := func(value []byte) []byte {
+		indices := append(binary.AppendUvarint([]byte{1}, n<<1), 0)
+		return slices.Concat(page(t, 0, value, len(value), dictionaryPage(1)), page(t, n, indices, len(indices), func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.RLEDictionary }))
 	}
-	// What is no regular file, and what is mostly a hole.
-	sparse := filepath.Join(dir, "sparse.features")
+	idPages, keyPages := one(ids("x")), one(make([]byte, 32))
+	labelPages := bytes.Repeat(page(t, 0, gzipOf(t, bomb), len(bomb), nil), 3)
+	return forged(t, slices.Concat(idPages, keyPages, labelPages), func(m *format.FileMetaData, at int64) {
+		m.NumRows, m.RowGroups[0].NumRows = n, n
+		for _, p := range []struct {
+			column string
+			codec  format.CompressionCodec
+			size   int
+		}{{"id", format.Uncompressed, len(idPages)}, {"key", format.Uncompressed, len(keyPages)}, {"label", format.Gzip, len(labelPages)}} {
+			c := chunk(m, p.column)
+			c.Codec, c.DataPageOffset, c.DictionaryPageOffset, c.TotalCompressedSize = p.codec, at, 0, int64(p.size)
+			at += int64(p.size)
+		}
+	})
+}
+
+// TestHostileKindsOfFile: what is no regular file, and what is mostly a hole, is
+// refused likewise.
+func TestHostileKindsOfFile(t *testing.T) {
+	x := &trial{dir: t.TempDir()}
+	sparse := filepath.Join(x.dir, "sparse.features")
 	hole := func(b []byte, size int64) {
 		if err := os.WriteFile(sparse, b, 0o644); err != nil {
 			t.Fatal(err)
@@ -332,9 +370,9 @@ func TestHostileFeatureSets(t *testing.T) {
 		}
 	}
 	hole(nil, 4<<30)
-	try("a hole of 4 GiB", sparse, "no feature set")
+	x.refuses(t, "a hole of 4 GiB", sparse, "no feature set")
 	hole([]byte("PAR1"), 4<<30)
-	try("PAR1 and a hole", sparse, "damaged or cut off")
+	x.refuses(t, "PAR1 and a hole", sparse, "damaged or cut off")
 	for name, put := range map[string]func(p string) error{
 		"a FIFO":             func(p string) error { return syscall.Mkfifo(p, 0o644) },
 		"a directory":        func(p string) error { return os.Mkdir(p, 0o755) },
@@ -343,17 +381,12 @@ func TestHostileFeatureSets(t *testing.T) {
 		"a link to itself":   func(p string) error { return os.Symlink(filepath.Base(p), p) },
 		"a link to a feature set that is a link to nothing": func(p string) error { return os.Symlink("nowhere", p) },
 	} {
-		p := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))
+		p := filepath.Join(x.dir, strings.ReplaceAll(name, " ", "-"))
 		if err := put(p); err != nil {
 			t.Fatal(err)
 		}
-		tried++
 		if _, err := features.Read(p); err == nil || !strings.Contains(err.Error(), p) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	t.Logf("%d hostile feature sets; the costliest touched %d pages, or allocated %d KiB", tried, most, largest>>10)
-	if tried < 60 {
-		t.Errorf("%d hostile feature sets", tried)
 	}
 }
