@@ -241,6 +241,12 @@ var mutants = []mutant{
 	{"failed lstat taken for another file", "temporary.go", `	return err == nil && os.SameFile(a, b), err
 `, `	return err == nil && os.SameFile(a, b), nil
 `, "TestFailedLookIsAnError", ""},
+	{"cache removed in part refused", "cache.go", `	case spacesDir, statDir, quarantineDir, trashDir:
+`, `	case spacesDir:
+`, "TestRemovedInPart", ""},
+	{"somebody's trash taken for a cache's", "cache.go", `	if name != trashDir {
+`, `	if name != "" {
+`, "TestSomebodysFolderIsNoRestOfACache", ""},
 	{"unreadable page taken for damage", "recovery.go", `	if errors.Is(err, errFault) {
 		now, e := c.disk.Lstat(name)
 		return e == nil && now.Size() < fi.Size()
