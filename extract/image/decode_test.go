@@ -3,77 +3,10 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
-	"hash/crc32"
-	"image"
-	"image/color"
-	"image/jpeg"
-	"math"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// photograph returns a JPEG of w×h pixels, 4:2:0.
-func photograph(t testing.TB, w, h int) []byte {
-	t.Helper()
-	img := image.NewRGBA(image.Rect(0, 0, w, h))
-	noise := uint32(1)
-	for y := range h {
-		for x := range w {
-			noise = noise*1664525 + 1013904223
-			wave := func(a, b float64) uint8 {
-				return uint8(118 + 100*math.Sin(a*float64(x)+b*float64(y)) + float64(noise>>28))
-			}
-			img.SetRGBA(x, y, color.RGBA{wave(0.05, 0.01), wave(0.02, -0.03), wave(-0.01, 0.04), 255})
-		}
-	}
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 85}); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// pngClaiming returns a PNG whose header claims w×h pixels, 8-bit RGB, and that
-// has next to no data.
-func pngClaiming(w, h uint32) []byte {
-	b := []byte(pngSignature)
-	chunk := func(kind string, data []byte) {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
-		b = append(b, kind...)
-		b = append(b, data...)
-		b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[len(b)-len(data)-4:]))
-	}
-	ihdr := binary.BigEndian.AppendUint32(nil, w)
-	ihdr = binary.BigEndian.AppendUint32(ihdr, h)
-	chunk("IHDR", append(ihdr, 8, 2, 0, 0, 0))
-	chunk("IDAT", []byte{0x78, 0x9c, 0x03, 0, 0, 0, 0, 1})
-	chunk("IEND", nil)
-	return b
-}
-
-// jpegClaiming returns the JPEG with the size in its frame header replaced.
-func jpegClaiming(t testing.TB, content []byte, w, h uint16) []byte {
-	t.Helper()
-	i := bytes.Index(content, []byte("\xff\xc0\x00\x11\x08"))
-	if i < 0 {
-		t.Fatal("no baseline frame header")
-	}
-	b := slices.Clone(content)
-	binary.BigEndian.PutUint16(b[i+5:], h)
-	binary.BigEndian.PutUint16(b[i+7:], w)
-	return b
-}
-
-// allocated returns how many bytes f allocates.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
 
 // TestRefusedBeforeAllocation checks that what a header claims costs nothing.
 func TestRefusedBeforeAllocation(t *testing.T) {

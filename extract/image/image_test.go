@@ -12,15 +12,6 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-func fixture(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile("testdata/images/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 // TestNewNamesTheField changes one field of a good contract at a time.
 func TestNewNamesTheField(t *testing.T) {
 	for _, c := range []struct {

@@ -2,41 +2,11 @@ package image
 
 import (
 	"bytes"
-	"encoding/binary"
 	"image/jpeg"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// scans returns a progressive JPEG of w×h pixels and three components, not
-// subsampled, with one scan of DC coefficients a component and, besides, n of
-// AC coefficients, which say of all blocks that they are empty.
-func scans(w, h, n int) []byte {
-	segment := func(b []byte, marker byte, data ...byte) []byte {
-		b = binary.BigEndian.AppendUint16(append(b, 0xff, marker), uint16(len(data)+2))
-		return append(b, data...)
-	}
-	b := []byte("\xff\xd8")
-	b = segment(b, 0xdb, slices.Concat([]byte{0}, bytes.Repeat([]byte{1}, 64))...)
-	b = segment(b, markSOF2, 8, byte(h>>8), byte(h), byte(w>>8), byte(w), 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0)
-	// One code of one bit in each Huffman table: a difference of 0, and a run
-	// of 2¹⁴ empty blocks and what 14 more bits say.
-	codes := append([]byte{1}, make([]byte, 15)...)
-	b = segment(b, 0xc4, slices.Concat([]byte{0x00}, codes, []byte{0x00})...)
-	b = segment(b, 0xc4, slices.Concat([]byte{0x10}, codes, []byte{0xe0})...)
-	blocks := (w + 7) / 8 * ((h + 7) / 8)
-	for c := range byte(3) {
-		b = segment(b, markSOS, 1, c+1, 0, 0, 0, 0)
-		b = append(b, make([]byte, (blocks+7)/8)...)
-	}
-	for i := range n {
-		b = segment(b, markSOS, 1, byte(i%3+1), 0, 1, 63, 0)
-		// Runs of 2¹⁴ blocks, 15 bits of zeros each.
-		b = append(b, make([]byte, ((blocks+1<<14-1)>>14*15+7)/8)...)
-	}
-	return append(b, 0xff, markEOI)
-}
 
 // 1,000 scans of a few bytes over a large image are refused before they are
 // decoded, whether a crop, a size or a thumbnail is asked for.

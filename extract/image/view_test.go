@@ -12,31 +12,6 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// shown returns the crop of a view.
-func shown(t testing.TB, p *Preprocessor, content []byte, v View) []byte {
-	t.Helper()
-	w, h := p.Size()
-	dst := bytes.Repeat([]byte{0xa5}, 3*w*h)
-	if _, err := p.ViewCropTo(dst, content, v); err != nil {
-		t.Fatal(err)
-	}
-	return dst
-}
-
-// stretched is a contract without a crop: every image becomes 64×48.
-func stretched() *models.ImageSpec {
-	s := plain()
-	s.Resize.Mode, s.Resize.Width, s.Resize.Height, s.Crop = "exact", 64, 48, models.Crop{}
-	return s
-}
-
-// unsized is a contract that resizes nothing.
-func unsized() *models.ImageSpec {
-	s := plain()
-	s.Resize, s.Crop = models.Resize{Mode: "none"}, models.Crop{Width: 50, Height: 50, Offset: "floor"}
-	return s
-}
-
 func TestViewsDiffer(t *testing.T) {
 	for _, s := range []*models.ImageSpec{plain(), stretched(), unsized()} {
 		p := mustNew(t, s)

@@ -52,6 +52,10 @@
 // line ends with LF or CR LF, which are no part of the text; the last line may
 // go without. A line of more than 1 MiB is a bad sample.
 //
+// # Contents in memory
+//
+// Bytes makes a sample of bytes that a program has in memory.
+//
 // # Ids
 //
 // The id of a file is its path relative to the folder, BASE/path if there are

@@ -1,48 +1,12 @@
 package text
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/headstart-ml/headstart/models"
 )
-
-// parts are those of a small tokenizer.json that is right.
-func parts() map[string]string {
-	return map[string]string{
-		"version":        `"1.0"`,
-		"truncation":     `null`,
-		"padding":        `null`,
-		"added_tokens":   `[{"id":0,"content":"[UNK]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}]`,
-		"normalizer":     `{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}`,
-		"pre_tokenizer":  `{"type":"BertPreTokenizer"}`,
-		"post_processor": `null`,
-		"decoder":        `{"type":"WordPiece","prefix":"##","cleanup":true}`,
-		"model":          `{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,"vocab":{"[UNK]":0,"a":1,"##a":2}}`,
-	}
-}
-
-func join(parts map[string]string) []byte {
-	var b strings.Builder
-	b.WriteByte('{')
-	for name, part := range parts {
-		if part == "" {
-			continue
-		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%q:%s", name, part)
-	}
-	b.WriteByte('}')
-	return []byte(b.String())
-}
-
-func small(data []byte) *models.TextSpec {
-	return &models.TextSpec{Tokenizer: data, MaxLen: 8, Truncation: "right"}
-}
 
 // What is not supported, or wrong, is said by name.
 func TestRefused(t *testing.T) {

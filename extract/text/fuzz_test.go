@@ -53,14 +53,6 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// encodeAtMost returns ids cut to n, of which the last one stays.
-func encodeAtMost(ids []int32, n int) []int32 {
-	if len(ids) > n {
-		ids = append(slices.Clone(ids[:n-1]), ids[len(ids)-1])
-	}
-	return ids
-}
-
 // Any bytes may claim to be a tokenizer.json.
 func FuzzTokenizerJSON(f *testing.F) {
 	f.Add(join(parts()), "a aa b [UNK]")

@@ -52,37 +52,6 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// hostile are texts of a mebibyte that are made to be slow. BenchmarkHostile
-// says how fast they are; quadratic time would be minutes for each.
-func hostile() map[string]string {
-	const size = 1 << 20
-	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
-	return map[string]string{
-		"one word":                     fill("a"),
-		"one word of two bytes":        fill("é"),
-		"words that fail at their end": fill(strings.Repeat("a", 98) + "\u0378 "),
-		"white space":                  fill(" "),
-		"controls":                     fill("\x00"),
-		"marks that are dropped":       fill("\u0301"),
-		"marks that stay":              fill("\u302e"),
-		"marks to be sorted":           "x" + fill("\u302e\U0001d165\u302f\U0001d166"),
-		"short runs to be sorted":      fill("x\u302e\U0001d165"),
-		"signs that decompose":         fill("\U0001d160"),
-		"hangul":                       fill("한"),
-		"ideographs":                   fill("中"),
-		"punctuation":                  fill("."),
-		"brackets":                     fill("["),
-		"almost special":               fill("[SEP"),
-		"special":                      fill("[SEP]"),
-		"not UTF-8":                    fill("\xf0\x9f\x98"),
-	}
-}
-
-// hostileAdded are added tokens that hostile texts nearly spell out.
-var hostileAdded = json.RawMessage(`[
-	{"id":30522,"content":"aaaaaaaab","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":false},
-	{"id":30523,"content":"[[[[[[[[]","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}]`)
-
 func TestHostile(t *testing.T) {
 	for _, patch := range []map[string]json.RawMessage{nil, {"added_tokens": hostileAdded}} {
 		s := patched(t, patch)

@@ -13,9 +13,9 @@ import (
 func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, error) {
 	place := f.path(weights)
 	// Not f.read: the digest is needed in any case and is computed once.
-	data, err := readFile(f.fsys, weights, onnx.MaxSize)
+	data, err := f.content(weights, onnx.MaxSize)
 	if err != nil {
-		return nil, fmt.Errorf("models: %s: %w", place, err)
+		return nil, err
 	}
 	s.Weights = models.Weights{Path: place, Data: data}
 	if s.Weights.SHA256, err = f.digest(weights, data); err != nil {

@@ -49,14 +49,27 @@ func (f *layout) has(name string) (bool, error) {
 // read returns the content of a file of at most limit bytes. A file of a
 // built-in backbone must have the digest that is on record.
 func (f *layout) read(name string, limit int64) ([]byte, error) {
-	data, err := readFile(f.fsys, name, limit)
+	data, err := f.content(name, limit)
 	if err != nil {
-		return nil, fmt.Errorf("models: %s: %w", f.path(name), err)
+		return nil, err
 	}
 	if f.files != nil {
 		if _, err := f.digest(name, data); err != nil {
 			return nil, err
 		}
+	}
+	return data, nil
+}
+
+// content returns the content of a file of at most limit bytes.
+func (f *layout) content(name string, limit int64) (data []byte, err error) {
+	if f.compiled {
+		data, err = fs.ReadFile(f.fsys, name) // one copy, and of no more than there is
+	} else {
+		data, err = readFile(f.fsys, name, limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", f.path(name), err)
 	}
 	return data, nil
 }

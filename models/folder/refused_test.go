@@ -1,0 +1,230 @@
+package folder
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+	"google.golang.org/protobuf/proto"
+)
+
+const pre, cfg, tok, tokCfg = "preprocessor_config.json", "config.json", "tokenizer.json", "tokenizer_config.json"
+
+// A refusal is a folder, what is changed in it, and what the error says then.
+type refusal struct {
+	name string
+	tree tree
+	edit func(f tree)
+	want string
+}
+
+// check checks that the folder is refused, with an error that says where.
+func (r *refusal) check(t *testing.T) {
+	if r.edit != nil {
+		r.edit(r.tree)
+	}
+	dir := t.TempDir()
+	r.tree.write(t, dir)
+	_, err := Resolve(dir, nil)
+	if err == nil || !strings.Contains(err.Error(), r.want) {
+		t.Fatalf("error %v\nwant %q", err, r.want)
+	}
+	if !strings.HasPrefix(err.Error(), "models: "+dir) {
+		t.Errorf("error %v does not say where", err)
+	}
+}
+
+// refused checks each by itself.
+func refused(t *testing.T, all []refusal) {
+	t.Helper()
+	for _, r := range all {
+		t.Run(r.name, r.check)
+	}
+}
+
+// set, put and model return edits: of a field, of a file, of the graph.
+func set(file, field string, value any) func(f tree) {
+	return func(f tree) { f.set(file, field, value) }
+}
+
+func put(file string, value any) func(f tree) { return func(f tree) { f[file] = value } }
+
+func model(t *testing.T, inputs, outputs []*pb.ValueInfoProto, edit func(m *pb.ModelProto)) func(f tree) {
+	return func(f tree) {
+		name := "model.onnx"
+		if f[name] == nil {
+			name = "onnx/model.onnx"
+		}
+		f[name] = graph(t, inputs, outputs, edit)
+	}
+}
+
+// A folder has one graph and one contract.
+func TestRefusesFolders(t *testing.T) {
+	refused(t, []refusal{
+		{"empty", tree{"README.md": []byte("x")}, nil, "neither onnx/model.onnx nor model.onnx; a backbone is exported"},
+		{"other models", imageTree(t), func(f tree) { f["onnx/model_q8.onnx"] = f["onnx/model.onnx"]; delete(f, "onnx/model.onnx") }, "name the file that is meant (onnx/model_q8.onnx)"},
+		{"two models", imageTree(t), func(f tree) { f["model.onnx"] = f["onnx/model.onnx"] }, "there are onnx/model.onnx and model.onnx"},
+		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "nothing says what the backbone takes: preprocessor_config.json is missing for images, tokenizer.json for texts"},
+		{"two modalities", imageTree(t), put(tok, fields{}), "several modalities are not supported yet"},
+		{"two modalities with timm", textTree(t), put(cfg, fields{"pretrained_cfg": fields{}}), "several modalities are not supported yet"},
+	})
+}
+
+// A file is one JSON object, in which no key stands twice.
+func TestRefusesJSON(t *testing.T) {
+	refused(t, []refusal{
+		{"not JSON", imageTree(t), put(pre, []byte("size: 224")), "preprocessor_config.json: not JSON"},
+		{"empty file", imageTree(t), put(pre, []byte("")), "preprocessor_config.json: not JSON"},
+		{"cut off", imageTree(t), put(pre, []byte(`{"size":{"shortest_edge":256}`)), "preprocessor_config.json: not JSON"},
+		{"a list", imageTree(t), put(pre, []byte("[]")), "does not hold a JSON object"},
+		{"null", imageTree(t), put(pre, []byte("null")), "does not hold a JSON object"},
+		{"two values", imageTree(t), put(pre, []byte("{} {}")), "more after the end"},
+		{"key twice", imageTree(t), put(pre, []byte(`{"size": 1, "size": 2}`)), `key "size" stands twice`},
+		{"key twice, escaped", imageTree(t), put(pre, []byte(`{"size": 1, "siz\u0065": 2}`)), `key "size" stands twice`},
+		{"key twice, nested", imageTree(t), put(pre, []byte(`{"a":[1,{"b":"c","b":2}]}`)), `key "b" stands twice`},
+		{"not UTF-8", imageTree(t), put(pre, []byte("{\"a\":\"\xff\"}")), "not UTF-8"},
+		{"deep", imageTree(t), put(pre, []byte(strings.Repeat("[", 5000)+strings.Repeat("]", 5000))), "nested more than"},
+		{"large", imageTree(t), put(pre, []byte("{"+strings.Repeat(" ", maxConfig)+"}")), "more than the 1048576"},
+	})
+}
+
+// What a processor would do otherwise is named by its key.
+func TestRefusesProcessors(t *testing.T) {
+	refused(t, []refusal{
+		{"class", imageTree(t), set(pre, "image_processor_type", "ViTImageProcessor"), "image_processor_type: processor class ViTImageProcessor is not supported yet by this version"},
+		{"class, old", imageTree(t), set(pre, "feature_extractor_type", "ConvNextFeatureExtractor"), "processor class ConvNextFeatureExtractor is not"},
+		{"no class", imageTree(t), set(pre, "image_processor_type", drop), "image_processor_type: the field is missing"},
+		{"other spelling", imageTree(t), set(pre, "Size", 3), "Size: 3 is not supported"},
+		{"crop_pct", imageTree(t), set(pre, "crop_pct", 0.9), "crop_pct: 0.9 is not supported yet"},
+		{"do_pad", imageTree(t), set(pre, "do_pad", true), "do_pad: true is not supported yet"},
+		{"do_resize", imageTree(t), set(pre, "do_resize", false), "do_resize: false is not supported yet"},
+		{"do_resize null", imageTree(t), set(pre, "do_resize", nil), "do_resize: null is not true or false"},
+		{"do_convert_rgb", imageTree(t), set(pre, "do_convert_rgb", false), "do_convert_rgb: false is not supported yet"},
+		{"data_format", imageTree(t), set(pre, "data_format", "channels_last"), "data_format"},
+		{"size list", imageTree(t), set(pre, "size", []int{224, 224}), "size: [224,224] is not supported yet"},
+		{"size square", imageTree(t), func(f tree) { f.set(pre, "size", 224); f.set(pre, "default_to_square", true) }, "default_to_square: true with a number"},
+		{"size longest", imageTree(t), set(pre, "size", fields{"shortest_edge": 224, "longest_edge": 300}), "size: the form {longest_edge,shortest_edge} is not"},
+		{"size 0", imageTree(t), set(pre, "size", fields{"shortest_edge": 0}), "size: shortest_edge: 0 is not a whole number from 1"},
+		{"size 1.5", imageTree(t), set(pre, "size", fields{"height": 224, "width": 1.5}), "size: width: 1.5 is not a whole number"},
+		{"size huge", imageTree(t), set(pre, "size", fields{"shortest_edge": 1e9}), "size: shortest_edge: 1000000000 is not"},
+		{"size text", imageTree(t), set(pre, "size", fields{"shortest_edge": "224"}), `size: shortest_edge: "224" is not a number`},
+		{"crop larger", imageTree(t), set(pre, "crop_size", 300), "crop_size: 300×300 is larger"},
+		{"crop form", imageTree(t), set(pre, "crop_size", fields{"shortest_edge": 224}), "crop_size: "},
+		{"no crop", imageTree(t), set(pre, "do_center_crop", false), "do_center_crop: false with size.shortest_edge"},
+		{"resample", imageTree(t), set(pre, "resample", 6), "resample: 6 is not one of Pillow's"},
+		{"resample -1", imageTree(t), set(pre, "resample", -1), "resample: -1 is not one of Pillow's"},
+		{"resample null", imageTree(t), set(pre, "resample", nil), "resample: null is not a number"},
+		{"rescale_factor", imageTree(t), set(pre, "rescale_factor", 0), "rescale_factor: 0 is not positive"},
+		{"mean", imageTree(t), set(pre, "image_mean", []float64{0.5}), "image_mean: [0.5] is not a list of three"},
+		{"std", imageTree(t), set(pre, "image_std", []float64{1, 0, 1}), "image_std: [1,0,1]: a deviation is not positive"},
+	})
+}
+
+// What decides about pixels stands in timm's file.
+func TestRefusesTimm(t *testing.T) {
+	timm := func(field string, value any) func(f tree) {
+		return func(f tree) {
+			delete(f, pre)
+			f[cfg] = fields{"pretrained_cfg": fields{"input_size": []int{3, 224, 224}, "interpolation": "bicubic", "mean": []float64{0.5, 0.5, 0.5}, "std": []float64{0.5, 0.5, 0.5}}}
+			o := f[cfg].(fields)["pretrained_cfg"].(fields)
+			if o[field] = value; value == drop {
+				delete(o, field)
+			}
+		}
+	}
+	refused(t, []refusal{
+		{"timm: no mean", imageTree(t), timm("mean", drop), "config.json: pretrained_cfg: mean: the field is missing"},
+		{"timm: no interpolation", imageTree(t), timm("interpolation", drop), "interpolation: the field is missing"},
+		{"timm: no input_size", imageTree(t), timm("input_size", drop), "input_size: the field is missing"},
+		{"timm: oblong", imageTree(t), timm("input_size", []int{3, 224, 320}), "input_size: [3,224,320] is not"},
+		{"timm: random", imageTree(t), timm("interpolation", "random"), `interpolation: "random" is not`},
+		{"timm: squash", imageTree(t), timm("crop_mode", "squash"), `crop_mode: "squash" is not`},
+		{"timm: crop_pct", imageTree(t), timm("crop_pct", 1.5), "crop_pct: 1.5"},
+		{"timm: crop_pct tiny", imageTree(t), timm("crop_pct", 1e-9), "crop_pct: 1e-09"},
+		{"timm: std", imageTree(t), timm("std", []float64{-1, 1, 1}), "std: [-1,1,1]"},
+	})
+}
+
+// The graph of an image backbone takes the contract's pixels and gives one embedding.
+func TestRefusesImageGraphs(t *testing.T) {
+	pixels, features := values(f32("p", 3, 224, 224)), values(f32("f", 8))
+	refused(t, []refusal{
+		{"git lfs pointer", imageTree(t), put("onnx/model.onnx", []byte("version https://git-lfs.github.com/spec/v1\n")), "onnx/model.onnx: onnx: not an ONNX model"},
+		{"foreign operator", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) {
+			m.Graph.Node = []*pb.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
+		}), `operator domain "evil"`},
+		{"external data missing", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("gone.bin") }), "gone.bin: no such file"},
+		{"external data outside", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
+		{"two inputs", imageTree(t), model(t, values(pixels[0], i64("input_ids", -1)), features, nil), "this graph has 2"},
+		{"half precision", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_FLOAT16, dims(3, 224, 224)...)), features, nil), "FLOAT16[N,3,224,224]; an image backbone takes FLOAT"},
+		{"channels last", imageTree(t), model(t, values(f32("p", 224, 224, 3)), features, nil), "channels last is not supported yet"},
+		{"another side", imageTree(t), model(t, values(f32("p", 3, 256, 256)), features, nil), "make images of 3×224×224"},
+		{"fixed batch", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_FLOAT, dims(1, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
+		{"fixed batch of the output", imageTree(t), model(t, pixels, values(onnx.TensorValue("f", pb.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), "fixes the batch size"},
+		{"no rank-2 output", imageTree(t), model(t, pixels, values(f32("map", 8, 7, 7)), nil), `no output is FLOAT[batch,length], one embedding a sample; there are: "map" FLOAT[N,8,7,7]`},
+		{"several outputs", imageTree(t), model(t, pixels, values(f32("logits", 1000), f32("embeds", 8)), nil), `several outputs fit: "logits" FLOAT[N,1000], "embeds" FLOAT[N,8]`},
+		{"length unknown", imageTree(t), model(t, pixels, values(f32("f", -1)), nil), "does not declare the length"},
+		{"length 0", imageTree(t), model(t, pixels, values(f32("f", 0)), nil), "does not declare the length"},
+	})
+}
+
+// tokenizer.json cuts the end off, and its configuration agrees with it.
+func TestRefusesTokenizers(t *testing.T) {
+	refused(t, []refusal{
+		{"truncation left", textTree(t), set(tok, "truncation", fields{"direction": "Left", "max_length": 3}), "truncation: direction: Left is not"},
+		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "left"), "truncation_side: left is not"},
+		{"lower case contradicts", textTree(t), set(tokCfg, "do_lower_case", false), "do_lower_case is false, but "},
+		{"accents contradict", textTree(t), set(tokCfg, "strip_accents", true), "strip_accents is true, but "},
+	})
+}
+
+// Something says how long a text may be.
+func TestRefusesLengths(t *testing.T) {
+	refused(t, []refusal{
+		{"no length", textTree(t), func(f tree) { delete(f, tokCfg) }, "nothing says how long a text may be: sentence_bert_config.json has no max_seq_length, tokenizer_config.json no model_max_length"},
+		{"no limit at all", textTree(t), func(f tree) { delete(f, cfg); f.set(tokCfg, "model_max_length", 1e30) }, "model_max_length: 1e+30 tokens; nothing says"},
+		{"negative length", textTree(t), set(tokCfg, "model_max_length", -1), "model_max_length: -1 is not a number of tokens"},
+		{"length over the positions", textTree(t), put("sentence_bert_config.json", fields{"max_seq_length": 513}), "max_seq_length: 513, but"},
+		{"length 0 in sentence_bert_config", textTree(t), put("sentence_bert_config.json", fields{"max_seq_length": 0}), "max_seq_length: 0 is not a whole number"},
+	})
+}
+
+// The modules are a transformer, one pooling and, perhaps, a normalisation.
+func TestRefusesModules(t *testing.T) {
+	refused(t, []refusal{
+		{"no modules.json", textTree(t), func(f tree) { delete(f, "modules.json") }, "modules.json: the file is missing; it says how the token vectors of output \"last_hidden_state\" are pooled"},
+		{"no pooling file", textTree(t), func(f tree) { delete(f, "1_Pooling/config.json") }, "1_Pooling/config.json: the file is missing"},
+		{"no pooling module", textTree(t), func(f tree) { f["modules.json"] = f["modules.json"].([]fields)[:1] }, "no module of type Pooling"},
+		{"dense module", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+		}, "type: Dense as module 2 is not supported yet"},
+		{"pooling outside", textTree(t), func(f tree) { f["modules.json"].([]fields)[1]["path"] = "../x" }, `path: "../x" is not a folder inside`},
+		{"transformer in a subfolder", textTree(t), func(f tree) { f["modules.json"].([]fields)[0]["path"] = "0_Transformer" }, "subfolder"},
+		{"modules.json twice a key", textTree(t), put("modules.json", []byte(`[{"type":"a","type":"b"}]`)), "stands twice"},
+		{"max pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_max_tokens": true}), "1_Pooling/config.json: pooling_mode: max_tokens is not"},
+		{"two poolings", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}), "pooling_mode: several at once (cls, mean)"},
+		{"no pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": false}), "no flag pooling_mode_… is true"},
+		{"other length", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": true, "word_embedding_dimension": 9}), "has 8 numbers for a token, but the pooling module says 9"},
+		{"prompt missing", textTree(t), put("config_sentence_transformers.json", fields{"prompts": fields{}, "default_prompt_name": "q"}), "prompts: q: the field is missing"},
+		{"prompt left out of pooling", textTree(t), func(f tree) {
+			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": "q"}
+			f.set("1_Pooling/config.json", "include_prompt", false)
+		}, "include_prompt: false together"},
+	})
+}
+
+// The graph of a text backbone takes ids and a mask, and gives token vectors.
+func TestRefusesTextGraphs(t *testing.T) {
+	hidden := values(f32("last_hidden_state", -1, 8))
+	refused(t, []refusal{
+		{"unknown input", textTree(t), model(t, append(textInputs(), i64("position_ids", -1)), hidden, nil), `input "position_ids" is not supported yet`},
+		{"no mask", textTree(t), model(t, textInputs()[:1], hidden, nil), `no input "attention_mask"`},
+		{"float ids", textTree(t), model(t, values(f32("input_ids", -1), i64("attention_mask", -1)), hidden, nil), `input "input_ids" is FLOAT[N,?], not INT64`},
+		{"fixed length", textTree(t), model(t, values(i64("input_ids", 128), i64("attention_mask", 128)), hidden, nil), "fixes the number of tokens"},
+		{"fixed length of the output", textTree(t), model(t, textInputs(), values(f32("last_hidden_state", 128, 8)), nil), "fixes the number of tokens"},
+		{"several token vectors", textTree(t), model(t, textInputs(), values(f32("a", -1, 8), f32("b", -1, 8)), nil), "which of them holds the token vectors"},
+		{"no token vectors", textTree(t), model(t, textInputs(), values(f32("logits", 8)), nil), "no output is FLOAT[batch,tokens,length]"},
+	})
+}
