@@ -8,7 +8,7 @@ RUNTIME   := lib/.fetched
 NUMPY     := lib/python/.fetched
 # A Python with PyTorch, which is what steps of retraining are measured against.
 PEERS     := lib/peers/.fetched
-NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /models/retrain -e /models/export -e /head/predict -e /cmd/)
+NOCGO     := $$(CGO_ENABLED=0 $(GO) list ./... | grep -v -e /models/runtime -e /models/retrain -e /models/export -e /head/predict -e /head/transfer -e /cmd/)
 
 .DEFAULT_GOAL := build
 .PHONY: build runtime numpy demo test lint test-nocgo race fault fuzz bench peers clean help

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/headstart-ml/headstart/models/retrain"
+	"github.com/headstart-ml/headstart/head/transfer"
 )
 
 const (
@@ -236,9 +236,9 @@ func (m *stepMeter) stop() {
 type tailMeter struct {
 	*stepMeter
 	tail string
-	from int            // the step that it began at: not 0 where it goes on from a checkpoint; -1: not known yet
-	last *retrain.Epoch // that is over
-	best float64        // score
+	from int             // the step that it began at: not 0 where it goes on from a checkpoint; -1: not known yet
+	last *transfer.Epoch // that is over
+	best float64         // score
 }
 
 func startTailMeter(e *env, c *common, tail string) *tailMeter {
@@ -246,11 +246,11 @@ func startTailMeter(e *env, c *common, tail string) *tailMeter {
 }
 
 // step is called after each step and each epoch.
-func (m *tailMeter) step(p retrain.Progress) { m.line(m.describe(p, time.Now())) }
+func (m *tailMeter) step(p transfer.Progress) { m.line(m.describe(p, time.Now())) }
 
 // describe says how far retraining is. The time left is what the steps of this run
 // would take: those before a checkpoint cost nothing.
-func (m *tailMeter) describe(p retrain.Progress, now time.Time) string {
+func (m *tailMeter) describe(p transfer.Progress, now time.Time) string {
 	if m.from < 0 {
 		m.from, m.start = p.Step, now
 	}

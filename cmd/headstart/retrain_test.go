@@ -1,24 +1,13 @@
 package main
 
 import (
-	"context"
 	"encoding/csv"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/extract/feed"
-	"github.com/headstart-ml/headstart/models"
-	"github.com/headstart-ml/headstart/models/builtin"
-	"github.com/headstart-ml/headstart/models/folder"
-	"github.com/headstart-ml/headstart/models/retrain"
-	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // perClass is how many emoji of each of five classes layers are retrained on.
@@ -271,126 +260,6 @@ func TestAugment(t *testing.T) {
 	p.fails(t, train+"--augment -1 --tail all resnet.features", exitUsage, "--augment -1", "between 0 and 1000")
 	p.fails(t, train+"--augment 1001 --tail all resnet.features", exitUsage, "between 0 and 1000")
 	p.fails(t, train+"--augment 1 --tail last:1 names.features", exitUsage, "--augment 1: only images have views", "names.features")
-}
-
-// TestATrainingBehindACutGoesOn stops a training behind a cut again and again,
-// and goes on with a feed that holds nothing: it ends with the same weights, of
-// images with views and of texts alike. What is in memory decides nothing.
-func TestATrainingBehindACutGoesOn(t *testing.T) {
-	for _, c := range []struct {
-		backbone string
-		views    int
-	}{{"vit", 2}, {"distilbert", 0}} {
-		t.Run(c.backbone, func(t *testing.T) { goesOnBehindACut(t, c.backbone, c.views) })
-	}
-}
-
-func goesOnBehindACut(t *testing.T, name string, views int) {
-	path, err := filepath.Abs("testdata/backbones/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := retrainable(t, name)
-	table := name + ".features"
-	c, set, _ := opened(t, table)
-	spec, err := folder.Resolve(path, builtin.FS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if image, ok := spec.Contract.(*models.ImageSpec); ok {
-		image.Alpha = "white"
-	}
-	places, err := retrain.NewPlaces(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tail, err := places.Find("half")
-	if err != nil || tail.Cut == "" {
-		t.Fatalf("%+v, %v", tail, err)
-	}
-	o := &trainOptions{common: common{provider: "cpu", threads: 1, quiet: true, cacheDir: os.Getenv("HEADSTART_CACHE")}, tail: "half", augment: views, dtype: "f32", memory: 1 << 30, features: []string{table}}
-	j, err := features.Open(o.features, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	classes := map[string]int{}
-	data := &retrain.Data{Views: o.augment}
-	for i, label := range set.Labels {
-		if _, known := classes[label]; !known {
-			classes[label] = len(classes)
-		}
-		data.Labels = append(data.Labels, classes[label])
-		data.Parts[max(0, i%5-2)] = append(data.Parts[max(0, i%5-2)], i)
-	}
-	store, err := cacheToFill(&o.common)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	train := func(ctx context.Context, s retrain.Settings) *retrain.Result {
-		e := &env{stderr: io.Discard, stdout: io.Discard, quiet: true}
-		o.root = p.emoji
-		reread := &rereading{"train-head", table, p.emoji, store}
-		r := &retraining{
-			trainOptions: o, env: e, j: j, spec: spec, places: places, feeds: map[string]*feed.Feed{},
-			reread: reread, again: reread.again(j.Sets[0], &o.common, e),
-		}
-		defer r.close()
-		location, err := runtime.Find("")
-		if err == nil {
-			r.library, err = runtime.Open(location.Path)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.closers = append(r.closers, r.library.Close)
-		feed, err := r.feed(t.Context(), tail)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data.Samples = fed{feed}
-		start := &retrain.Head{Weight: make([]float32, len(classes)*spec.Taps[0].Dim), Bias: make([]float32, len(classes))}
-		result, err := retrain.Train(ctx, r.library, places.Network(tail), data, start, &s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if computed := feed.Cost().Computed; result.Status != "interrupted" && computed == 0 {
-			t.Error("nothing was computed")
-		}
-		return result
-	}
-	settings := retrain.Settings{Threads: 1, Epochs: 3, Patience: 3, LearningRate: 1e-3, Seed: 4, Memory: 1 << 30}
-	undisturbed := train(t.Context(), settings)
-	settings.Checkpoint = filepath.Join(t.TempDir(), "x.checkpoint")
-	interruptions := 0
-	for {
-		ctx, cancel := context.WithCancel(t.Context())
-		steps := 0
-		settings.Progress = func(retrain.Progress) {
-			if steps++; steps == 5 {
-				cancel()
-			}
-		}
-		r := train(ctx, settings)
-		cancel()
-		if r.Status == "interrupted" {
-			if interruptions++; interruptions > 20 {
-				t.Fatal("it does not come to an end")
-			}
-			continue
-		}
-		if r.Steps != undisturbed.Steps || !reflect.DeepEqual(r.Weights, undisturbed.Weights) || !reflect.DeepEqual(r.Head, undisturbed.Head) || !reflect.DeepEqual(r.Logits, undisturbed.Logits) {
-			t.Errorf("after %d interruptions it ends elsewhere", interruptions)
-		}
-		if undisturbed.Best == 0 {
-			t.Error("the start was the best, so that nothing was compared")
-		}
-		break
-	}
-	if interruptions < 3 {
-		t.Errorf("%d interruptions", interruptions)
-	}
 }
 
 // emojiOf extracts perClass images of each of five classes with a backbone. later.csv

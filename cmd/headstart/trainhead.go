@@ -20,6 +20,7 @@ import (
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/measure"
+	"github.com/headstart-ml/headstart/head/transfer"
 )
 
 type trainOptions struct {
@@ -287,24 +288,6 @@ func readWeights(path string) (map[string]float64, error) {
 	return weights, nil
 }
 
-// dataOf is what an experiment takes, for the rows of j.
-func dataOf(j *features.Joined) *experiment.Data {
-	keys := make([][32]byte, len(j.Table.Keys))
-	for i, k := range j.Table.Keys {
-		keys[i] = k
-	}
-	d := &experiment.Data{
-		Rows: j.Matrix, Labels: j.Table.Labels, IDs: j.Table.IDs, Keys: keys,
-		Groups: j.Table.Groups, Splits: j.Table.Splits, Weights: slices.Clone(j.Table.Weights),
-	}
-	for i, w := range d.Weights {
-		if w != w { // not given
-			d.Weights[i] = 1
-		}
-	}
-	return d
-}
-
 func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	out := o.out
 	if out == "" {
@@ -341,7 +324,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	start := time.Now()
 	fits := startStepMeter(e, &o.common, "train-head", "fits")
 	o.Progress = fits.step
-	result, err := experiment.Train(ctx, dataOf(j), &o.Settings)
+	result, err := experiment.Train(ctx, transfer.DataOf(j), &o.Settings)
 	fits.stop()
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"math"
@@ -14,7 +14,7 @@ func TestDataLeavesTheTableAlone(t *testing.T) {
 	j := &features.Joined{Table: &features.Table{
 		IDs: []string{"a", "b"}, Keys: make([]cache.Key, 2), Labels: []string{"x", "y"}, Weights: []float64{2, math.NaN()},
 	}}
-	if d := dataOf(j); d.Weights[0] != 2 || d.Weights[1] != 1 {
+	if d := DataOf(j); d.Weights[0] != 2 || d.Weights[1] != 1 {
 		t.Errorf("weights %v", d.Weights)
 	}
 	if w := j.Table.Weights; w[0] != 2 || w[1] == w[1] {
