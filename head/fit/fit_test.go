@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,7 +16,7 @@ import (
 type dense struct {
 	d      int
 	values []float32
-	read   int
+	read   atomic.Int64
 }
 
 func (x *dense) N() int { return len(x.values) / x.d }
@@ -24,7 +25,7 @@ func (x *dense) BlockTo(dst []float32, lo, hi int) error {
 	if len(dst) != (hi-lo)*x.d {
 		return fmt.Errorf("room for %d values, rows %d to %d have %d", len(dst), lo, hi, (hi-lo)*x.d)
 	}
-	x.read += hi - lo
+	x.read.Add(int64(hi - lo))
 	copy(dst, x.values[lo*x.d:hi*x.d])
 	return nil
 }

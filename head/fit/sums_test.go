@@ -111,8 +111,8 @@ func TestOnePass(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if x.read != n {
-			t.Errorf("memory %d: %d rows are read for the statistics of %d parts of %d rows", memory, x.read, len(parts), n)
+		if read := x.read.Load(); read != n {
+			t.Errorf("memory %d: %d rows are read for the statistics of %d parts of %d rows", memory, read, len(parts), n)
 		}
 	}
 }
