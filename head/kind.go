@@ -45,6 +45,15 @@ func KindOf(name string) *Kind {
 	return nil
 }
 
+// KindNames lists the names of Kinds.
+func KindNames() []string {
+	var names []string
+	for _, k := range Kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
 // L2 is the name of λ, the strength of λ/2·‖W‖² beside the mean loss.
 const L2 = "l2"
 

@@ -166,7 +166,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		name    string
 		choices []string
 	}{
-		{"head", slices.Concat([]string{"auto"}, kindNames())},
+		{"head", slices.Concat([]string{"auto"}, head.KindNames())},
 		{"metric", []string{"accuracy", "macro-f1", "log-loss"}},
 		{"by", []string{"auto", "group", "none"}},
 		{"standardize", []string{"true", "false"}},
@@ -217,15 +217,6 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		return nil, usagef("--root says where --report and --tail find the samples; there is neither")
 	}
 	return o, nil
-}
-
-// kindNames lists the names of the kinds of heads.
-func kindNames() []string {
-	var names []string
-	for _, k := range head.Kinds {
-		names = append(names, k.Name)
-	}
-	return names
 }
 
 // kindList lists what --head takes, with what the names stand for.

@@ -16,6 +16,9 @@ import (
 	"github.com/headstart-ml/headstart/head"
 )
 
+// kinds are all kinds of heads.
+var kinds = head.KindNames()
+
 // dense is a matrix in memory, n×d.
 type dense struct {
 	d      int

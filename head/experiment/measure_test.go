@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // other is a model with these logits of these parts.
 func other(classes []string, parts [3][]int, logits [3][]float64) *Other {
 	return &Other{
-		Kind: kinds()[0], Classes: classes, Parts: Parts{parts[0], parts[1], parts[2]},
+		Kind: head.KindNames()[0], Classes: classes, Parts: Parts{parts[0], parts[1], parts[2]},
 		Train: logits[0], Validation: logits[1], Test: logits[2],
 	}
 }

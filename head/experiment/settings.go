@@ -106,7 +106,7 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: %s %q is none of %s", name, value, strings.Join(allowed, ", "))
 	}
 	for _, err := range []error{
-		oneOf("head", s.Kind, append(kinds(), "auto")...),
+		oneOf("head", s.Kind, append(head.KindNames(), "auto")...),
 		oneOf("metric", s.Metric, measure.ScoreNames...),
 		oneOf("by", s.By, "auto", "group", "none"),
 		oneOf("class weight", s.ClassWeight, "none", "balanced", "map"),
@@ -147,15 +147,6 @@ func (s *Settings) check() error {
 		}
 	}
 	return nil
-}
-
-// kinds lists the names of head.Kinds.
-func kinds() []string {
-	var names []string
-	for _, k := range head.Kinds {
-		names = append(names, k.Name)
-	}
-	return names
 }
 
 // classWeights returns the weights of classes, scaled so that their sums do not

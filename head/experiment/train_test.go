@@ -21,7 +21,7 @@ import (
 
 // TestHeads is what every head has to meet.
 func TestHeads(t *testing.T) {
-	for _, head := range append(kinds(), "auto") {
+	for _, head := range append(kinds, "auto") {
 		t.Run(head, func(t *testing.T) {
 			d := blobs(240, 12, 4, 4, 2)
 			x := d.Rows.(*dense)
@@ -114,7 +114,7 @@ func TestDeterminism(t *testing.T) {
 // No value of a test row reaches the head, its temperature or the selection, were it
 // as large as float32 allows; and the rows are predicted all the same.
 func TestHeldOutRowsReachNothing(t *testing.T) {
-	for _, kind := range append(kinds(), "auto") {
+	for _, kind := range append(kinds, "auto") {
 		s := &Settings{Kind: kind, Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3}
 		d := blobs(200, 5, 3, 3, 6)
 		want := train(t, d, s)
@@ -144,7 +144,7 @@ func TestHonest(t *testing.T) {
 	for i := range d.Labels {
 		d.Labels[i] = []string{"heads", "tails"}[rng.IntN(2)]
 	}
-	for _, head := range kinds() {
+	for _, head := range kinds {
 		r := train(t, d, &Settings{Kind: head, L2Points: 8, Folds: 3, CV: 5})
 		// One standard deviation is 0.025.
 		if a := r.Metrics.CV.Accuracy; a.Value < 0.4 || a.Value > 0.6 || a.Low > 0.5 || a.High < 0.5 {
@@ -181,7 +181,7 @@ func TestWeights(t *testing.T) {
 	}
 	all := Split{Train: 1}
 	s := Settings{L2: 0.05, Tolerance: 1e-10, Split: &all, Calibrate: "none"}
-	for _, head := range kinds() {
+	for _, head := range kinds {
 		s.Kind = head
 		weighted := *d
 		for i := range d.Labels {

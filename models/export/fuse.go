@@ -97,7 +97,7 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	if len(sum.External) > 0 {
-		return nil, fmt.Errorf("export: tensor %.80q lies in an external file; read these into the backbone first (ReadExternal)", sum.External[0].Name)
+		return nil, fmt.Errorf("export: tensor %.80q lies in an external file; its values are to be read into the backbone first", sum.External[0].Name)
 	}
 	return out, nil
 }
