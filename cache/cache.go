@@ -367,7 +367,7 @@ func (c *Cache) readSpace(fp string) (*Space, error) {
 		return nil, fmt.Errorf("%s: %w", path.Dir(name), err)
 	}
 	if !fi.IsDir() {
-		return refuse(fmt.Errorf("lies in %s, not in a directory", kindOf(fi.Mode())))
+		return refuse(fmt.Errorf("lies in %s, not in a directory", draft.Kind(fi.Mode())))
 	}
 	b, err := c.readSmall(name, maxSpaceJSON)
 	if isMalformed(err) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"syscall"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // disk is everything that a cache does with the file system, one method an
@@ -68,7 +70,7 @@ func (d rootDisk) openDir(name string) (*os.File, error) {
 
 // noDirectory is the error for what stands in the place of a directory.
 func noDirectory(name string, fi fs.FileInfo) error {
-	return fmt.Errorf("%s: not a directory but %s", name, kindOf(fi.Mode()))
+	return fmt.Errorf("%s: not a directory but %s", name, draft.Kind(fi.Mode()))
 }
 
 func (d rootDisk) Lstat(name string) (fs.FileInfo, error) { return d.root.Lstat(name) }
@@ -81,7 +83,7 @@ func (d rootDisk) Open(name string, flag int) (file, error) {
 		return nil, err
 	}
 	if !li.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w but %s", errIrregular, kindOf(li.Mode()))
+		return nil, fmt.Errorf("%w but %s", errIrregular, draft.Kind(li.Mode()))
 	}
 	// os.Root resolves a symbolic link itself, within the root, even under
 	// O_NOFOLLOW; comparing the file opened with the one seen finds what was
@@ -174,22 +176,6 @@ func flock(f *os.File, how int) (bool, error) {
 
 // errIrregular is the error for what is not a regular file.
 var errIrregular = errors.New("not a regular file")
-
-func kindOf(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "a directory"
-	case m&fs.ModeSymlink != 0:
-		return "a symbolic link"
-	case m&fs.ModeNamedPipe != 0:
-		return "a FIFO"
-	case m&fs.ModeSocket != 0:
-		return "a socket"
-	case m.IsRegular():
-		return "a file"
-	}
-	return "a device"
-}
 
 // readSmall reads a regular file of at most limit bytes.
 func (c *Cache) readSmall(name string, limit int64) ([]byte, error) {

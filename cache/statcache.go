@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // Constants of the stat cache's files; doc.go has the table of offsets.
@@ -133,7 +135,7 @@ func (s *StatCache) save() error {
 		return nil
 	}
 	if fi, err := s.c.disk.Lstat(statDir); err == nil && !fi.IsDir() {
-		return fmt.Errorf("%s is %s where a directory should be; remove it", statDir, kindOf(fi.Mode()))
+		return fmt.Errorf("%s is %s where a directory should be; remove it", statDir, draft.Kind(fi.Mode()))
 	}
 	if fi, err := s.c.disk.Lstat(s.name); err == nil && fi.IsDir() {
 		return errors.New("a directory where a file should be; remove it")

@@ -356,8 +356,8 @@ func rowsAndBombs(t *testing.T) []byte {
 	})
 }
 
-// TestHostileKindsOfFile: what is no regular file, and what is mostly a hole, is
-// refused likewise.
+// TestHostileKindsOfFile: what is no regular file, and what is mostly a hole,
+// is refused likewise.
 func TestHostileKindsOfFile(t *testing.T) {
 	x := &trial{dir: t.TempDir()}
 	sparse := filepath.Join(x.dir, "sparse.features")

@@ -111,8 +111,8 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// No value of a test row reaches the head, its temperature or the selection, were it
-// as large as float32 allows; and the rows are predicted all the same.
+// No value of a test row reaches the head, its temperature or the selection,
+// were it as large as float32 allows; and the rows are predicted all the same.
 func TestHeldOutRowsReachNothing(t *testing.T) {
 	for _, kind := range append(kinds, "auto") {
 		s := &Settings{Kind: kind, Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3}
