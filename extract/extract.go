@@ -138,10 +138,6 @@ func Run(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cac
 	if err != nil {
 		return err
 	}
-	m, err := newModality(spec, settings, taps, stats)
-	if err != nil {
-		return err
-	}
 	writers, readers, err := attach(c, taps, settings)
 	if err != nil {
 		return err
@@ -150,7 +146,7 @@ func Run(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cac
 	defer cancel(nil)
 	r := &run{
 		ctx: ctx, cancel: cancel,
-		spec: spec, backbone: backbone, modality: m, settings: settings, stats: stats,
+		spec: spec, backbone: backbone, settings: settings, stats: stats,
 		cache: c, taps: taps, writers: writers, readers: readers,
 		src: src, sink: sink,
 		checks:  newChecks(readers),
@@ -182,7 +178,7 @@ type run struct {
 
 	spec     *models.Spec
 	backbone embed.Backbone
-	modality embed.Modality
+	modality embed.Modality // nil until something has to be computed
 	settings *Settings
 	stats    *Stats
 
@@ -335,7 +331,14 @@ func (r *run) readWindow() (*window, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.batches = r.modality.Plan(w.jobs)
+	if len(w.jobs) > 0 {
+		if r.modality == nil {
+			if r.modality, err = newModality(r.spec, r.settings, r.taps, r.stats); err != nil {
+				return nil, err
+			}
+		}
+		w.batches = r.modality.Plan(w.jobs)
+	}
 	r.checks.note(w)
 	return w, nil
 }
@@ -395,10 +398,13 @@ func (r *run) closeReaders() {
 
 // work is one worker: it prepares batches, runs the backbone and pools.
 func (r *run) work() error {
-	e := embed.New(r.spec, r.modality, r.backbone, &r.stats.Stats, &embed.Options{Rows: &r.stats.BackboneRows, Round: r.taps.round})
+	var e *embed.Embedder
 	for b := range r.batches {
 		if r.ctx.Err() != nil {
 			continue
+		}
+		if e == nil {
+			e = embed.New(r.spec, r.modality, r.backbone, &r.stats.Stats, &embed.Options{Rows: &r.stats.BackboneRows, Round: r.taps.round})
 		}
 		_, rows, err := e.Embed(r.ctx, b.jobs)
 		if err != nil {

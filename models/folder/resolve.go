@@ -75,6 +75,9 @@ func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
 }
 
 func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
+	if c, ok := builtin.(Compiled); ok {
+		return compiledSpec(b, c)
+	}
 	fsys, err := fs.Sub(builtin, b.Name)
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", b.Name, err)

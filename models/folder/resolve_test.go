@@ -79,7 +79,7 @@ func TestBuiltinRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	var size int64
-	seen := map[string]bool{"backbones.json": true, "LICENSE": true, "NOTICE": true}
+	seen := map[string]bool{"backbones.json": true, "specs.json": true, "LICENSE": true, "NOTICE": true}
 	for _, b := range list {
 		if b.About == "" || b.Licence == "" || b.Source == "" || b.Dim < 1 {
 			t.Errorf("%s: the record is incomplete: %+v", b.Name, b)
