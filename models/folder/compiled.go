@@ -49,7 +49,7 @@ func compiledSpec(b *Backbone, c Compiled) (*models.Spec, error) {
 		return nil, fmt.Errorf("models: built-in backbones: %s: %s is not on record", specsFile, b.Name)
 	}
 	s := &models.Spec{
-		Name: b.Name, Modality: b.Modality, Inputs: r.Inputs, Taps: r.Taps, BatchDependent: r.BatchDependent, Image: r.Image, Text: r.Text,
+		Name: b.Name, Modality: b.Modality, Inputs: r.Inputs, Taps: r.Taps, BatchDependent: r.BatchDependent,
 		Licence: b.Licence, Source: b.Source, Overruled: r.Overruled,
 	}
 	place := path.Join(b.Name, r.Model)
@@ -58,12 +58,18 @@ func compiledSpec(b *Backbone, c Compiled) (*models.Spec, error) {
 	if s.Weights.Data, ok = c.Content(place); !ok {
 		return nil, fmt.Errorf("models: %s: the file is missing", place)
 	}
-	if s.Text != nil {
+	switch {
+	case r.Image != nil:
+		s.Contract = r.Image
+	case r.Text != nil:
 		place := path.Join(b.Name, tokenizerFile)
-		s.Text.TokenizerSHA256 = b.Files[tokenizerFile].SHA256
-		if s.Text.Tokenizer, ok = c.Content(place); !ok {
+		r.Text.TokenizerSHA256 = b.Files[tokenizerFile].SHA256
+		if r.Text.Tokenizer, ok = c.Content(place); !ok {
 			return nil, fmt.Errorf("models: %s: the file is missing", place)
 		}
+		s.Contract = r.Text
+	default:
+		return nil, fmt.Errorf("models: built-in backbones: %s: %s has no contract", specsFile, b.Name)
 	}
 	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 )
 
@@ -30,9 +31,12 @@ func TestCompiledSpecsAreWhatTheFilesSay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &record{Model: s.Weights.Path[len(b.Name)+1:], Inputs: s.Inputs, Taps: s.Taps, BatchDependent: s.BatchDependent, Image: s.Image, Overruled: s.Overruled}
-		if s.Text != nil {
-			text := *s.Text
+		r := &record{Model: s.Weights.Path[len(b.Name)+1:], Inputs: s.Inputs, Taps: s.Taps, BatchDependent: s.BatchDependent, Overruled: s.Overruled}
+		switch contract := s.Contract.(type) {
+		case *models.ImageSpec:
+			r.Image = contract
+		case *models.TextSpec:
+			text := *contract
 			text.Tokenizer, text.TokenizerSHA256 = nil, ""
 			r.Text = &text
 		}

@@ -13,13 +13,15 @@ import (
 func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, error) {
 	place := f.path(weights)
 	// Not f.read: the digest is needed in any case and is computed once.
-	data, err := f.content(weights, onnx.MaxSize)
+	data, err := readFile(f.fsys, weights, onnx.MaxSize)
 	if err != nil {
 		return nil, err
 	}
-	s.Weights = models.Weights{Path: place, Data: data}
-	if s.Weights.SHA256, err = f.digest(weights, data); err != nil {
-		return nil, err
+	s.Weights = models.Weights{Path: place, Data: data, SHA256: digest(data)}
+	if f.files != nil {
+		if err := f.check(weights, s.Weights.SHA256); err != nil {
+			return nil, err
+		}
 	}
 	model, err := onnx.Decode(data)
 	if err != nil {

@@ -25,10 +25,6 @@ type layout struct {
 	fsys  fs.FS
 	place string          // for messages: its path, or a built-in name
 	files map[string]File // of a built-in backbone: every file with its digest; nil otherwise
-	// compiled says that the files are compiled into the program: then they are
-	// those that are on record, which a test checks, and are not digested
-	// again.
-	compiled bool
 }
 
 // path returns the place of a file of the folder, for messages.
@@ -49,48 +45,29 @@ func (f *layout) has(name string) (bool, error) {
 // read returns the content of a file of at most limit bytes. A file of a
 // built-in backbone must have the digest that is on record.
 func (f *layout) read(name string, limit int64) ([]byte, error) {
-	data, err := f.content(name, limit)
+	data, err := readFile(f.fsys, name, limit)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("models: %s: %w", f.path(name), err)
 	}
 	if f.files != nil {
-		if _, err := f.digest(name, data); err != nil {
+		if err := f.check(name, digest(data)); err != nil {
 			return nil, err
 		}
 	}
 	return data, nil
 }
 
-// content returns the content of a file of at most limit bytes.
-func (f *layout) content(name string, limit int64) (data []byte, err error) {
-	if f.compiled {
-		data, err = fs.ReadFile(f.fsys, name) // one copy, and of no more than there is
-	} else {
-		data, err = readFile(f.fsys, name, limit)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("models: %s: %w", f.path(name), err)
-	}
-	return data, nil
-}
-
-// digest returns the digest of a file's content. That of a file of a built-in
-// backbone must be the one that is on record.
-func (f *layout) digest(name string, data []byte) (string, error) {
-	if f.files == nil {
-		return digest(data), nil
-	}
+// check compares the digest of a file of a built-in backbone with the one that
+// is on record.
+func (f *layout) check(name, sha256 string) error {
 	want, ok := f.files[name]
 	if !ok {
-		return "", fmt.Errorf("models: %s: the file is not on record for this built-in backbone", f.path(name))
+		return fmt.Errorf("models: %s: the file is not on record for this built-in backbone", f.path(name))
 	}
-	if f.compiled && int64(len(data)) == want.Size {
-		return want.SHA256, nil
+	if sha256 != want.SHA256 {
+		return fmt.Errorf("models: %s: digest is %s, on record is %s: the file was changed", f.path(name), sha256, want.SHA256)
 	}
-	if have := digest(data); have != want.SHA256 {
-		return "", fmt.Errorf("models: %s: digest is %s, on record is %s: the file was changed", f.path(name), have, want.SHA256)
-	}
-	return want.SHA256, nil
+	return nil
 }
 
 // readFile reads a regular file of at most limit bytes, once, into memory of
@@ -152,11 +129,7 @@ func (f *layout) object(name string, limit int64) (*object, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	parse := parseObject
-	if f.compiled { // and known to be right
-		parse = parseFields
-	}
-	o, err := parse(f.path(name), data)
+	o, err := parseObject(f.path(name), data)
 	return o, data, err
 }
 
@@ -173,11 +146,6 @@ func parseObject(file string, data []byte) (*object, error) {
 	if err := checkJSON(data); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", file, err)
 	}
-	return parseFields(file, data)
-}
-
-// parseFields is parseObject for data that checkJSON takes.
-func parseFields(file string, data []byte) (*object, error) {
 	o := &object{file: file}
 	if err := json.Unmarshal(data, &o.fields); err != nil || o.fields == nil {
 		return nil, fmt.Errorf("models: %s: it does not hold a JSON object", file)

@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"embed"
 	"fmt"
 	"io/fs"
 	"os"
@@ -83,7 +82,6 @@ func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
 		return nil, fmt.Errorf("models: %s: %w", b.Name, err)
 	}
 	f := &layout{fsys: fsys, place: b.Name, files: b.Files}
-	_, f.compiled = builtin.(embed.FS)
 	weights, err := f.weights()
 	if err != nil {
 		return nil, err

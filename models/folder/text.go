@@ -43,10 +43,7 @@ func (f *layout) textSpec(s *models.Spec) (*sentence, error) {
 			return nil, err
 		}
 	}
-	t := &models.TextSpec{Tokenizer: data, Truncation: "right"}
-	if t.TokenizerSHA256, err = f.digest(tokenizerFile, data); err != nil {
-		return nil, err
-	}
+	t := &models.TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
 	s.Contract = t
 	if err := f.maxLen(s, t, tokenizer, config); err != nil {
 		return nil, err
