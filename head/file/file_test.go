@@ -368,6 +368,10 @@ func TestOlderLayouts(t *testing.T) {
 		if v := m.MetadataProps[0].GetValue(); v != "1" && v != "2" {
 			t.Errorf("%s: format %s", name, v)
 		}
+		// Logits that a cache keeps of the older ones are still to be divided.
+		if !old.BareLogits || old.OfLogits().Temperature != f.Head.Temperature || f.BareLogits || f.OfLogits().Temperature != 1 {
+			t.Errorf("%s: of logits: temperature %v in the old layout, %v in the new one", name, old.OfLogits().Temperature, f.OfLogits().Temperature)
+		}
 		first, err := encode(f)
 		if err != nil {
 			t.Fatal(err)
