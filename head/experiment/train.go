@@ -239,7 +239,7 @@ func (t *trainer) open(ctx context.Context) error {
 	if o.Weights.Classes, err = t.classWeights(t.classes); err != nil {
 		return err
 	}
-	t.bench, err = fit.NewBench(ctx, t.data.Rows, t.used, t.labels, len(t.classes), o)
+	t.bench, err = fit.NewBench(ctx, &fit.Labelled{Rows: t.data.Rows, Used: t.used, Labels: t.labels, Classes: len(t.classes)}, o)
 	return err
 }
 

@@ -92,15 +92,26 @@ type Part struct {
 	Start *Start
 }
 
-// NewBench reads rows (n×D), those whose numbers used lists, ascending; nil
-// means all. labels holds the class of each of them, of that many classes.
+// Labelled is rows with their classes.
+type Labelled struct {
+	// Rows holds the features, n×D.
+	Rows head.Rows
+	// Used lists the numbers of the rows that take part, ascending; nil: all.
+	Used []int
+	// Labels holds the class of each row that takes part, of so many Classes.
+	Labels  []int
+	Classes int
+}
+
+// NewBench returns a bench for rows, which it reads if they fit into memory.
 //
 // Errors: lengths that do not fit, labels out of range, weights that cannot be
 // scaled (a *WeightError); and what Rows.BlockTo or ctx return.
-func NewBench(ctx context.Context, x head.Rows, used []int, labels []int, classes int, o *Settings) (*Bench, error) {
+func NewBench(ctx context.Context, l *Labelled, o *Settings) (*Bench, error) {
 	if o == nil {
 		o = &Settings{}
 	}
+	x, used, labels, classes := l.Rows, l.Used, l.Labels, l.Classes
 	if used == nil {
 		used = span(0, x.N())
 	}

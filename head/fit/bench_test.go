@@ -38,7 +38,7 @@ func BenchmarkPass(b *testing.B) {
 	for _, s := range []struct{ n, d, c int }{{5000, 384, 26}, {2000, 1280, 10}, {20000, 384, 2}} {
 		b.Run(fmt.Sprintf("%d×%d, C=%d", s.n, s.d, s.c), func(b *testing.B) {
 			x := blobs(s.n, s.d, s.c, 2, 1)
-			bench, err := NewBench(context.Background(), x.dense, nil, x.labels, s.c, &Settings{Threads: 1})
+			bench, err := NewBench(context.Background(), &Labelled{Rows: x.dense, Labels: x.labels, Classes: s.c}, &Settings{Threads: 1})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func BenchmarkPass(b *testing.B) {
 func BenchmarkDeal(b *testing.B) {
 	const n, d = 2000, 1280
 	x := blobs(n, d, 10, 2, 1)
-	bench, err := NewBench(context.Background(), x.dense, nil, x.labels, 10, nil)
+	bench, err := NewBench(context.Background(), &Labelled{Rows: x.dense, Labels: x.labels, Classes: 10}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func poison(t *testing.T, e *Entry) {
 			for i := 60; i < 90; i++ {
 				cell[i] = -1
 			}
-			b, err := NewBench(context.Background(), x.dense, nil, x.labels, 3, &Settings{Memory: memory})
+			b, err := NewBench(context.Background(), &Labelled{Rows: x.dense, Labels: x.labels, Classes: 3}, &Settings{Memory: memory})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -364,7 +364,7 @@ func (x *data) golden(t *testing.T, e *Entry, c Candidate) *Fitted {
 	for i := 2; i < len(cell); i += 3 {
 		cell[i] = 1
 	}
-	b, err := NewBench(context.Background(), x.dense, nil, x.labels, x.classes, &Settings{Tolerance: 1e-10})
+	b, err := NewBench(context.Background(), &Labelled{Rows: x.dense, Labels: x.labels, Classes: x.classes}, &Settings{Tolerance: 1e-10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -519,7 +519,7 @@ func rowsFail(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
 	rows := &failing{dense: x.dense}
 	ctx := context.Background()
-	b, err := NewBench(ctx, rows, nil, x.labels, 3, &Settings{Memory: 1})
+	b, err := NewBench(ctx, &Labelled{Rows: rows, Labels: x.labels, Classes: 3}, &Settings{Memory: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -528,7 +528,7 @@ func rowsFail(t *testing.T, e *Entry) {
 	if err := b.Deal(ctx, deal, &first); !errors.Is(err, errDisk) {
 		t.Errorf("deal: %v", err)
 	}
-	if _, err := NewBench(ctx, rows, nil, x.labels, 3, nil); !errors.Is(err, errDisk) {
+	if _, err := NewBench(ctx, &Labelled{Rows: rows, Labels: x.labels, Classes: 3}, nil); !errors.Is(err, errDisk) {
 		t.Errorf("rows that are held: %v", err)
 	}
 	rows.now = false

@@ -46,7 +46,7 @@ func ExampleSoftmax() {
 func ExampleBench() {
 	ctx := context.Background()
 	x := matrix{{1, 0}, {-2, 1}, {1, 1}, {-1, 0}, {2, 1}, {-1, -1}}
-	b, err := fit.NewBench(ctx, x, nil, []int{1, 0, 1, 0, 1, 0}, 2, nil)
+	b, err := fit.NewBench(ctx, &fit.Labelled{Rows: x, Labels: []int{1, 0, 1, 0, 1, 0}, Classes: 2}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func (x *data) bench(t *testing.T, at int, o *Settings) *Bench {
 	t.Helper()
 	own := *o
 	own.Weights.Rows = x.weights
-	b, err := NewBench(context.Background(), x.dense, nil, x.labels, x.classes, &own)
+	b, err := NewBench(context.Background(), &Labelled{Rows: x.dense, Labels: x.labels, Classes: x.classes}, &own)
 	if err != nil {
 		t.Fatal(err)
 	}

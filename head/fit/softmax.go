@@ -195,7 +195,7 @@ func alone(ctx context.Context, kind string, f Family, covariance bool, x head.R
 	for i, label := range y {
 		labels[i], _ = slices.BinarySearch(classes, label)
 	}
-	b, err := NewBench(ctx, x, nil, labels, len(classes), o)
+	b, err := NewBench(ctx, &Labelled{Rows: x, Labels: labels, Classes: len(classes)}, o)
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func TestOnePass(t *testing.T) {
 	}
 	for _, memory := range []int64{0, 1} {
 		x := blobs(n, 6, 3, 2, 4)
-		b, err := NewBench(ctx, x.dense, nil, x.labels, 3, &Settings{Memory: memory})
+		b, err := NewBench(ctx, &Labelled{Rows: x.dense, Labels: x.labels, Classes: 3}, &Settings{Memory: memory})
 		if err != nil {
 			t.Fatal(err)
 		}

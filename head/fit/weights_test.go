@@ -69,7 +69,7 @@ func TestWeightsThatCannotBeScaled(t *testing.T) {
 	}
 	x := blobs(6, 3, 2, 1, 1)
 	for _, w := range []Weights{{Rows: []float64{1}}, {Classes: []float64{1}}, {Classes: []float64{1, 1}, Balanced: true}, {Rows: []float64{1, 1, 1, 1, 1, -1}}, {Classes: []float64{0, 1}}} {
-		if _, err := NewBench(context.Background(), x.dense, nil, x.labels, 2, &Settings{Weights: w}); err == nil {
+		if _, err := NewBench(context.Background(), &Labelled{Rows: x.dense, Labels: x.labels, Classes: 2}, &Settings{Weights: w}); err == nil {
 			t.Errorf("%+v is taken", w)
 		}
 	}
