@@ -147,7 +147,8 @@ func TestRefusesTimm(t *testing.T) {
 	})
 }
 
-// The graph of an image backbone takes the contract's pixels and gives one embedding.
+// The graph of an image backbone takes the contract's pixels and gives one
+// embedding.
 func TestRefusesImageGraphs(t *testing.T) {
 	pixels, features := values(f32("p", 3, 224, 224)), values(f32("f", 8))
 	refused(t, []refusal{
