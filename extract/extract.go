@@ -104,8 +104,6 @@ func (s *Settings) workers() int {
 }
 
 const (
-	textWindow   = 4096     // most texts in a window: it is sorted by length
-	imageWindow  = 256      // most images in a window
 	windowBytes  = 32 << 20 // a window is closed when its contents reach this
 	windowsAhead = 2        // windows prepared beside the one being finished
 	// pendingBytes bounds what is remembered of the jobs of this run; then the

@@ -9,7 +9,6 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/models"
 )
 
 // window is a run of consecutive samples that travel together.
@@ -66,10 +65,7 @@ func (w *window) done(j *embed.Job, keepRow bool) {
 // that neither the cache nor this run has.
 func (r *run) nextWindow() (*window, error) {
 	w := &window{finished: make(chan struct{}), emitted: make(chan struct{})}
-	most := imageWindow
-	if r.spec.Modality == models.Text {
-		most = textWindow
-	}
+	most := embed.Window(r.spec.Modality)
 	if r.settings.Embeddings {
 		most = r.taps.atMost(most, windowBytes)
 	}

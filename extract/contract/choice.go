@@ -6,15 +6,6 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// DefaultBackbone names the built-in backbone that is used for samples of a
-// modality if none is named.
-func DefaultBackbone(m models.Modality) string {
-	if m == models.Text {
-		return "all-minilm-l6-v2"
-	}
-	return "efficientnet-lite0"
-}
-
 // DTypes lists how a value of an embedding can be kept, the default first.
 var DTypes = []string{"f32", "f16"}
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/headstart-ml/headstart/models"
 )
@@ -26,18 +25,20 @@ type Description struct {
 	Filter   string // of resizing an image
 }
 
+// prep is the part of a space that says how samples are prepared.
+type prep struct {
+	Impl, Layout string
+	Tokenizer    string `json:"tokenizer_sha256"`
+	MaxLen       int    `json:"max_len"`
+	Resize       struct {
+		W, H   int
+		Filter string
+	}
+	Crop struct{ W, H int }
+}
+
 // Describe reads space.json of a space.
 func Describe(space json.RawMessage) (*Description, error) {
-	type prep struct {
-		Impl, Layout string
-		Tokenizer    string `json:"tokenizer_sha256"`
-		MaxLen       int    `json:"max_len"`
-		Resize       struct {
-			W, H   int
-			Filter string
-		}
-		Crop struct{ W, H int }
-	}
 	var id struct {
 		Model                     struct{ SHA256 string }
 		Output, Pool, Post, DType string
@@ -64,11 +65,10 @@ func Describe(space json.RawMessage) (*Description, error) {
 	if d.Width == 0 {
 		d.Width, d.Height = p.Resize.W, p.Resize.H
 	}
-	switch {
-	case p.Tokenizer != "" || strings.HasPrefix(p.Impl, "text/"):
-		d.Modality = models.Text
-	case p.Layout != "" || strings.HasPrefix(p.Impl, "image/"):
-		d.Modality = models.Image
+	for _, m := range modalities {
+		if m.tells(p) {
+			d.Modality = m.name
+		}
 	}
 	return d, nil
 }
@@ -82,11 +82,8 @@ func (d *Description) String() string {
 	if d.Post != "" {
 		out += ", " + d.Post
 	}
-	switch d.Modality {
-	case models.Image:
-		out += fmt.Sprintf("; images %d×%d, %s, alpha %s", d.Width, d.Height, d.Filter, d.Image.Alpha)
-	case models.Text:
-		out += fmt.Sprintf("; texts of at most %d tokens", d.MaxLen)
+	if m := modalityOf(d.Modality); m != nil {
+		out += "; " + m.describe(d)
 	}
 	if d.DType == "f16" {
 		out += "; float16"

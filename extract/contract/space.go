@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/headstart-ml/headstart/cache"
-	"github.com/headstart-ml/headstart/extract/image"
-	"github.com/headstart-ml/headstart/extract/text"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -25,15 +23,6 @@ func SpacesOf(spec *models.Spec) ([]*cache.Space, error) {
 	return spaces, nil
 }
 
-// computedBy has the versions of what prepares the samples of a modality, by
-// their names in prep.
-var computedBy = map[models.Modality]func() map[string]string{
-	models.Image: func() map[string]string {
-		return map[string]string{"impl": image.Impl, "decode": image.Decode()}
-	},
-	models.Text: func() map[string]string { return map[string]string{"impl": text.Impl} },
-}
-
 // SpaceOf returns the identity of the embeddings that a tap of spec gives:
 // everything that makes two of its vectors comparable, and nothing (batch size,
 // threads, paths, times) that does not.
@@ -46,12 +35,12 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 		}
 		model["external"] = external
 	}
-	versions, ok := computedBy[spec.Modality]
-	if !ok {
+	m := modalityOf(spec.Modality)
+	if m == nil {
 		return nil, fmt.Errorf("contract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 	}
 	prep := spec.Contract.Prep()
-	for name, version := range versions() {
+	for name, version := range m.versions() {
 		prep[name] = version
 	}
 	dtype := tap.DType

@@ -2,6 +2,7 @@ package embed
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/tensor"
@@ -34,19 +35,28 @@ type Batching struct {
 	Most int // and not more; 0: any number
 }
 
-// modalities has an entry for each modality.
-var modalities = map[models.Modality]func(spec *models.Spec, b Batching, stats *Stats) (Modality, error){
-	models.Image: newImages,
-	models.Text:  newTexts,
+// modalities has an entry for each modality: to run one more is a file with
+// these three, and a line.
+var modalities = map[models.Modality]struct {
+	create func(spec *models.Spec, b Batching, stats *Stats) (Modality, error)
+	window int                                // how many samples travel together in a run
+	madeUp func(r *rand.Rand) ([]byte, error) // makes a sample up, for probes
+}{
+	models.Image: {newImages, 256, madeImage},
+	models.Text:  {newTexts, 4096, madeText}, // a window is sorted by length
 }
+
+// Window returns how many samples of a modality should travel together: so many
+// that what is sorted in a window is worth it, and no more.
+func Window(m models.Modality) int { return modalities[m].window }
 
 // NewModality returns the modality of spec, which counts in stats.
 func NewModality(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
-	create, ok := modalities[spec.Modality]
+	m, ok := modalities[spec.Modality]
 	if !ok {
 		return nil, fmt.Errorf("backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 	}
-	return create(spec, b, stats)
+	return m.create(spec, b, stats)
 }
 
 // atMost bounds a batch size.

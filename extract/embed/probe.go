@@ -31,8 +31,8 @@ func (p *Probe) N() int { return len(p.tokens) }
 
 // Probes makes n samples up, the same ones each time: images of spots on a
 // ground of one colour, texts of few words and of many, in batches of texts of
-// unequal length. A
-// backbone that is known to compute over its batch gets one sample at a time.
+// unequal length. A backbone that is known to compute over its batch gets one
+// sample at a time.
 func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 	whole := *spec // a model made of the whole backbone may read what no tap needs
 	whole.Weights.Pruned = nil
@@ -43,12 +43,11 @@ func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 	jobs := make([]*Job, n)
 	for i := range jobs {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
-		jobs[i] = &Job{Content: madeText(r)}
-		if spec.Modality == models.Image {
-			if jobs[i].Content, err = madeImage(r); err != nil {
-				return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
-			}
+		content, err := modalities[spec.Modality].madeUp(r)
+		if err != nil {
+			return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 		}
+		jobs[i] = &Job{Content: content}
 	}
 	batches := m.Plan(jobs)
 	if len(spec.BatchDependent) > 0 {
@@ -76,7 +75,7 @@ func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 }
 
 // madeText returns up to 40 words of lower-case letters.
-func madeText(r *rand.Rand) []byte {
+func madeText(r *rand.Rand) ([]byte, error) {
 	var b []byte
 	for range 1 + r.IntN(40) {
 		for range 2 + r.IntN(6) {
@@ -84,7 +83,7 @@ func madeText(r *rand.Rand) []byte {
 		}
 		b = append(b, ' ')
 	}
-	return b
+	return b, nil
 }
 
 // madeImage returns a PNG file.

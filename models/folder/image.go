@@ -13,45 +13,49 @@ const maxSide = 1 << 14 // pixels of a side of what a backbone gets
 var filters = []string{"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"}
 
 // imageSpec reads the contract of an image backbone into s.
-func (f *layout) imageSpec(s *models.Spec) error {
+func (f *layout) imageSpec(s *models.Spec) (compare, error) {
+	image, err := f.imageContract(s)
+	s.Contract = image
+	return func(sum *onnx.Summary, place string) error { return imageGraph(s, sum, place) }, err
+}
+
+func (f *layout) imageContract(s *models.Spec) (*models.ImageSpec, error) {
 	config, err := f.optional(configFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var timm *models.ImageSpec
 	if config != nil && config.has("pretrained_cfg") {
 		cfg, err := config.sub("pretrained_cfg")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if timm, err = timmSpec(cfg); err != nil {
-			return err
+			return nil, err
 		}
 		for field, dst := range map[string]*string{"license": &s.Licence, "hf_hub_id": &s.Source} {
 			if cfg.has(field) {
 				if *dst, err = cfg.text(field); err != nil {
-					return err
+					return nil, err
 				}
 			}
 		}
 	}
 	pre, err := f.optional(preprocessorFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if pre == nil {
-		s.Contract = timm
-		return nil
+		return timm, nil
 	}
 	image, err := processorSpec(pre)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.Contract = image
 	if timm != nil {
 		s.Overruled = contradictions(image, timm)
 	}
-	return nil
+	return image, nil
 }
 
 // base is what no file of a folder says: how images are read.

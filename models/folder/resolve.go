@@ -10,6 +10,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/onnx"
 )
 
 // The files of a folder that Resolve reads.
@@ -201,18 +202,11 @@ func (f *layout) resolve(name, weights, dir string) (*models.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &models.Spec{Name: name}
-	var sentence *sentence
-	switch kind {
-	case "":
+	if kind == "" {
 		return nil, fmt.Errorf("models: %s: nothing says what the backbone takes: %s is missing for images, %s for texts", f.place, preprocessorFile, tokenizerFile)
-	case tokenizerFile:
-		s.Modality = models.Text
-		sentence, err = f.textSpec(s)
-	default:
-		s.Modality = models.Image
-		err = f.imageSpec(s)
 	}
+	s := &models.Spec{Name: name, Modality: contracts[kind].modality}
+	compare, err := contracts[kind].read(f, s)
 	if err != nil {
 		return nil, err
 	}
@@ -220,9 +214,20 @@ func (f *layout) resolve(name, weights, dir string) (*models.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	place := f.path(weights)
-	if s.Modality == models.Text {
-		return s, textGraph(s, sentence, sum, place)
-	}
-	return s, imageGraph(s, sum, place)
+	return s, compare(sum, f.path(weights))
 }
+
+// contracts says, for each file that tells the modality of a folder, how the
+// folder's contract is read. What read returns compares the graph with it, and
+// fills in the inputs and the tap.
+var contracts = map[string]struct {
+	modality models.Modality
+	read     func(f *layout, s *models.Spec) (compare, error)
+}{
+	preprocessorFile: {models.Image, (*layout).imageSpec},
+	configFile:       {models.Image, (*layout).imageSpec},
+	tokenizerFile:    {models.Text, (*layout).textSpec},
+}
+
+// compare compares the graph at place with a contract.
+type compare func(sum *onnx.Summary, place string) error

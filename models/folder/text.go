@@ -26,7 +26,12 @@ type sentence struct {
 }
 
 // textSpec reads the contract of a text backbone into s.
-func (f *layout) textSpec(s *models.Spec) (*sentence, error) {
+func (f *layout) textSpec(s *models.Spec) (compare, error) {
+	p, err := f.textContract(s)
+	return func(sum *onnx.Summary, place string) error { return textGraph(s, p, sum, place) }, err
+}
+
+func (f *layout) textContract(s *models.Spec) (*sentence, error) {
 	tokenizer, data, err := f.object(tokenizerFile, maxTokenizer)
 	if err != nil {
 		return nil, err
