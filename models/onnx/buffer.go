@@ -182,7 +182,8 @@ func (b *buffers) constantsAreNoWeights() bool {
 
 // placing are operators that put elements elsewhere, or take some of them.
 var placing = []string{
-	"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+	"Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Tile", "Transpose",
+	"Unsqueeze",
 }
 
 // joining are operators by which a buffer meets the flow, element by element.

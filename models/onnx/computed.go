@@ -76,7 +76,8 @@ func checkComputed(m *pb.ModelProto, stored int64) error {
 	for _, v := range m.GetGraph().GetInput() {
 		c.input(v)
 	}
-	return c.graph(m.GetGraph(), 0)
+	_, err = c.graph(m.GetGraph(), 0)
+	return err
 }
 
 // input makes an input of the graph known, if it is a tensor.
@@ -107,8 +108,9 @@ func (c *computed) forget(name string) {
 	delete(c.guessed, name)
 }
 
-// graph looks at a graph, whose own names end with it if it is a body.
-func (c *computed) graph(g *pb.GraphProto, depth int) error {
+// graph looks at a graph, whose own names end with it if it is a body. It
+// returns the bytes of its outputs, -1 for what does not depend on constants alone.
+func (c *computed) graph(g *pb.GraphProto, depth int) (outputs []int64, err error) {
 	var own []string
 	for _, t := range g.GetInitializer() {
 		c.forget(t.GetName()) // an input with a default
@@ -117,12 +119,19 @@ func (c *computed) graph(g *pb.GraphProto, depth int) error {
 		}
 	}
 	made, err := c.nodes(g.GetNode(), depth)
+	for _, o := range g.GetOutput() {
+		size := int64(-1)
+		if c.isConstant(o.GetName()) {
+			size = c.size(o.GetName())
+		}
+		outputs = append(outputs, size)
+	}
 	if depth > 0 {
 		for _, name := range append(own, made...) {
 			c.forget(name)
 		}
 	}
-	return err
+	return outputs, err
 }
 
 // nodes looks at nodes and returns the names of what they make.
@@ -157,25 +166,27 @@ func title(n *pb.NodeProto) string {
 }
 
 func (c *computed) node(n *pb.NodeProto, depth int) error {
+	var bodies [][]int64 // the bytes of their outputs
 	for _, a := range n.GetAttribute() {
 		for _, body := range append([]*pb.GraphProto{a.GetG()}, a.GetGraphs()...) {
 			if body == nil {
 				continue
 			}
-			if err := c.graph(body, depth+1); err != nil {
+			outputs, err := c.graph(body, depth+1)
+			if err != nil {
 				return err
 			}
+			bodies = append(bodies, outputs)
 		}
+	}
+	if bodies != nil {
+		return c.branch(n, bodies, depth)
 	}
 	if f := c.functions[operatorKey(n.GetDomain(), n.GetOpType())]; f != nil {
 		return c.function(n, f, depth)
 	}
-	before := len(c.g.Nodes)
-	err := fmt.Errorf("it has a body")
-	if n.GetOpType() != "If" {
-		err = c.folder.node(n, depth)
-	}
-	c.g.Nodes = c.g.Nodes[:before] // nobody needs them
+	err := c.folder.node(n, depth)
+	c.g.Nodes = nil // nobody needs them
 	if err != nil {
 		return c.guess(n, err)
 	}
@@ -221,41 +232,81 @@ func (c *computed) add(n *pb.NodeProto, bytes int64) error {
 }
 
 // growing are operators whose output can be much larger than their inputs.
-var growing = []string{"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample", "RandomNormal", "RandomUniform"}
+var growing = []string{"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"}
 
-// guess bounds what a node makes that cannot be followed, if it is of
-// constants: each output the product of the inputs' sizes.
+// branch makes known what a node with bodies makes. A runtime puts the body of an
+// If in its place where the condition is constant, and computes no other node
+// with bodies beforehand.
+func (c *computed) branch(n *pb.NodeProto, bodies [][]int64, depth int) error {
+	if n.GetOpType() == "If" && c.folder.node(n, depth) == nil {
+		c.g.Nodes = nil
+		return nil
+	}
+	for _, a := range n.GetAttribute() { // of which some may have been looked at
+		for _, t := range a.GetG().GetInitializer() {
+			c.forget(t.GetName())
+		}
+		for _, inner := range a.GetG().GetNode() {
+			for _, o := range inner.GetOutput() {
+				c.forget(o)
+			}
+		}
+	}
+	for i, o := range n.GetOutput() {
+		c.forget(o)
+		if n.GetOpType() != "If" || len(n.GetInput()) != 1 || !c.isConstant(n.Input[0]) {
+			continue
+		}
+		size := int64(-1)
+		for _, outputs := range bodies {
+			if i < len(outputs) {
+				size = max(size, outputs[i])
+			}
+		}
+		if size >= 0 && o != "" {
+			c.guessed[o] = size
+		}
+	}
+	return nil
+}
+
+// random are operators that a runtime does not compute beforehand.
+var random = []string{"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+// guess bounds what a node makes that cannot be followed, if it is of constants.
 func (c *computed) guess(n *pb.NodeProto, reason error) error {
 	for _, o := range n.GetOutput() {
 		c.forget(o)
 	}
-	bytes, any := int64(1), false
-	for _, in := range n.GetInput() {
-		if in == "" {
-			continue
-		}
-		if !c.isConstant(in) {
-			return nil
-		}
-		any = true
-		size := max(c.size(in), 1)
-		if bytes > c.limit/size {
-			bytes = c.limit + 1
-			break
-		}
-		bytes *= size
+	in := slices.DeleteFunc(slices.Clone(n.GetInput()), func(name string) bool { return name == "" })
+	op := n.GetOpType()
+	if slices.ContainsFunc(in, func(name string) bool { return !c.isConstant(name) }) || slices.Contains(random, op) {
+		return nil
 	}
-	if slices.Contains(growing, n.GetOpType()) && standard(n.GetDomain()) == "" {
+	bytes := int64(0)
+	switch {
+	case standard(n.GetDomain()) == "" && slices.Contains(growing, op):
 		return c.unknown(n, reason.Error())
-	}
-	if !any {
-		return nil // what is made of nothing is random, or text
-	}
-	if n.GetOpType() == "Concat" || n.GetOpType() == "Sum" {
-		bytes = 0
-		for _, in := range n.GetInput() {
-			bytes += c.size(in)
+	case len(in) == 0:
+		return nil // text, or what no runtime takes
+	case op == "Concat" || op == "Sum":
+		for _, name := range in {
+			bytes += c.size(name)
 		}
+	case op != "Gather" && slices.Contains(placing, op):
+		bytes = c.size(in[0])
+	default: // as if each element met each of the others, as in an outer product
+		const element = 8 // bytes
+		bytes = 1
+		for _, name := range in {
+			size := max((c.size(name)+element-1)/element, 1)
+			if bytes > c.limit/size {
+				bytes = c.limit + 1
+				break
+			}
+			bytes *= size
+		}
+		bytes *= element
 	}
 	for _, o := range n.GetOutput() {
 		if o == "" {

@@ -101,6 +101,18 @@ func TestConstantsThatGrow(t *testing.T) {
 			}
 		})
 	}
+	// A branch that gives what is fed, under a constant condition, and random
+	// numbers are no constants: what is made of them is not known before a run.
+	pass := Node("If", []string{"yes"}, []string{"y"}, body([]*pb.NodeProto{Node("Identity", []string{"x"}, []string{"inside"})}, "inside"))
+	tiled := Node("Tile", []string{"y", "many"}, []string{"z"})
+	dice := Node("RandomUniformLike", []string{"c"}, []string{"y"})
+	for name, nodes := range map[string][]*pb.NodeProto{"a branch of what is fed": {pass, tiled}, "random numbers": {dice, tiled}} {
+		m := model(open, nodes...)
+		m.Graph.Initializer = append(m.Graph.Initializer, &pb.TensorProto{Name: proto.String("many"), DataType: proto.Int32(int32(pb.TensorProto_INT64)), Dims: []int64{1}, Int64Data: []int64{1 << 40}})
+		if _, err := Walk(m); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	// As much, fed: that is the business of a run, and of whoever feeds it.
 	fed, _ := doubled("x", 40)
 	few, _ := doubled("c", 10)

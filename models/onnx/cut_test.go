@@ -247,7 +247,7 @@ func TestLayers(t *testing.T) {
 }
 
 // Open dimensions are named where they go.
-func TestOutlineOpen(t *testing.T) {
+func TestInferOpen(t *testing.T) {
 	n, s := Dim{Size: -1, Name: "N"}, Dim{Size: -1, Name: "S"}
 	m := small(func(m *pb.ModelProto) {
 		m.Graph.Input = []*pb.ValueInfoProto{TensorValue("x", pb.TensorProto_FLOAT, n, s, Dim{Size: 4}), TensorValue("z", pb.TensorProto_FLOAT, s, n)}

@@ -11,7 +11,7 @@ import (
 
 // What is computed from a weight stays, what is computed from numbers does not,
 // and a weight is found in the file under the name that it is stored by.
-func TestFoldKeepsWeights(t *testing.T) {
+func TestInferKeepsWeights(t *testing.T) {
 	m := small(func(m *pb.ModelProto) {
 		half := &pb.TensorProto{Name: proto.String("w_f16"), Dims: []int64{2}, DataType: proto.Int32(int32(pb.TensorProto_FLOAT16)), Int32Data: []int32{0x3c00, 0xc000}}
 		m.Graph.Initializer = []*pb.TensorProto{half, FloatTensor("table", []float32{1, 2, 3, 4, 5, 6, 7, 8}, 2, 4), FloatTensor("scale", []float32{4}), FloatTensor("eps", []float32{1, 2, 3, 4}, 4), int64s("rows", 1, 0), int64s("count", 4)}
@@ -72,7 +72,7 @@ func TestFoldKeepsWeights(t *testing.T) {
 
 // Shapes may be left out where the model declares them, and may be others than
 // it declares.
-func TestFoldShapes(t *testing.T) {
+func TestInferShapes(t *testing.T) {
 	m := small(nil)
 	if g, err := Infer(m, &InferOptions{Inputs: Fixed(map[string][]int64{"x": {3, 5}}), Values: true}); err != nil || !slices.Equal(g.Shapes["y"], []int64{3, 5}) {
 		t.Errorf("%v", err)

@@ -277,7 +277,7 @@ func backbones(t *testing.T) map[string]string {
 
 // Every tensor of the backbones has the type and shape that Infer says, and
 // what is constant has its values.
-func TestFoldAgreesOnBackbones(t *testing.T) {
+func TestInferAgreesOnBackbones(t *testing.T) {
 	l := library(t)
 	for name, path := range backbones(t) {
 		t.Run(name, func(t *testing.T) {
