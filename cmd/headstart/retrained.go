@@ -23,11 +23,13 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 	best := t.Chosen()
 	result, j := best.Result, best.Features
 	r.Split, r.NoRefit = t.Settings.Split, t.Settings.NoRefit
-	f, err := newHeadFile(r.trainOptions, j, result)
+	f, err := best.File()
 	if err != nil {
 		return err
 	}
-	f.Head, f.Tail = best.Head, best.Tail
+	if err := describeTraining(f, r.trainOptions, j); err != nil {
+		return err
+	}
 	if err := file.Write(r.out, f); err != nil {
 		return err
 	}

@@ -29,47 +29,35 @@ type training struct {
 	Sources   [][]string        `json:"sources"` // of each feature set
 }
 
-// newHeadFile puts together what is written beside a fitted model.
-func newHeadFile(o *trainOptions, j *features.Joined, r *experiment.Result) (*file.File, error) {
+// describeTraining notes in a head file how its head was trained on j, and by which
+// program.
+func describeTraining(f *file.File, o *trainOptions, j *features.Joined) error {
 	t := training{
 		Groups:    o.By == "group" || o.By == "auto" && j.Table.Groups != nil,
-		Unmatched: j.Table.Unmatched, Flags: o.facts(),
+		Unmatched: j.Table.Unmatched, Flags: o.facts(), Sources: sourcesOf(j),
 	}
-	f := &file.File{Head: r.Head, Data: j.Digest(), Versions: map[string]string{"headstart": version()}}
-	t.Sources = sourcesOf(j)
 	for k, set := range j.Sets {
 		for _, raw := range set.Meta.Spaces {
 			space, err := cache.ParseSpace(raw)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", o.features[k], err)
+				return fmt.Errorf("%s: %w", o.features[k], err)
 			}
-			f.Spaces = append(f.Spaces, file.Space{JSON: raw, Backbone: set.Meta.Backbone})
 			d, err := contract.Describe(raw)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", o.features[k], err)
+				return fmt.Errorf("%s: %w", o.features[k], err)
 			}
 			t.Features = append(t.Features, report.Features{
 				Name: o.features[k], Backbone: set.Meta.Backbone, Tap: d.Tap(), Dim: space.Dim(),
 			})
 		}
 	}
-	ids := make([]string, len(r.Fitted))
-	keys := make([]cache.Key, len(r.Fitted))
-	for i, row := range r.Fitted {
-		ids[i], keys[i] = j.Table.IDs[row], j.Table.Keys[row]
-	}
 	var err error
-	if f.Fitted, err = file.NewFitted(ids, keys); err != nil {
-		return nil, err
-	}
 	if f.Settings, err = json.Marshal(&t); err != nil {
-		return nil, err
+		return err
 	}
-	if f.Metrics, err = json.Marshal(r); err != nil {
-		return nil, err
-	}
+	f.Versions = map[string]string{"headstart": version()}
 	f.Created, err = draft.Date()
-	return f, err
+	return err
 }
 
 // sourcesOf lists, for each feature set, the sources it was extracted from and

@@ -321,8 +321,11 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 	took := time.Since(start)
-	f, err := newHeadFile(o, j, result)
+	f, err := transfer.NewFile(j, result)
 	if err != nil {
+		return err
+	}
+	if err := describeTraining(f, o, j); err != nil {
 		return err
 	}
 	if err := file.Write(out, f); err != nil {

@@ -18,6 +18,14 @@ import (
 
 const emojiFolder = "../../testdata/emoji"
 
+// TestMain lets examples find the runtime library that make fetches.
+func TestMain(m *testing.M) {
+	if found, _ := filepath.Glob("../../lib/libonnxruntime.*"); len(found) > 0 {
+		os.Setenv("HEADSTART_RUNTIME", found[0])
+	}
+	os.Exit(m.Run())
+}
+
 // library is the runtime library that make fetches.
 func library(t testing.TB) string {
 	t.Helper()
