@@ -61,7 +61,8 @@ func TestHeadCheck(t *testing.T) {
 func TestSteady(t *testing.T) {
 	a := &Affine{Weight: []float64{1, 4e9, 2, 3, -1e9, 5}, Bias: []float64{1, 2}, Mean: []float64{7, 2e-9, 8}, Scale: []float64{0.5, 1e-9, 2}}
 	w, b := a.Steady()
-	if !slices.Equal(w, []float32{1, 0, 2, 3, 0, 5}) || !slices.Equal(b, []float32{9, 0}) {
+	// A processor that adds products in one step leaves a last bit in the bias.
+	if !slices.Equal(w, []float32{1, 0, 2, 3, 0, 5}) || b[0] != 9 || math.Abs(float64(b[1])) > 1e-15 {
 		t.Errorf("weights %v, biases %v", w, b)
 	}
 	if a.Weight[1] != 4e9 || a.Bias[0] != 1 {

@@ -162,6 +162,7 @@ func TestFlagsReachTheCommand(t *testing.T) {
 }
 
 func TestArgumentsAreCounted(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", "/xdg")
 	for line, want := range map[string]string{
 		"probe":                   "probe: SOURCE… is missing",
 		"probe a b c":             `probe: "c" is too many: it takes SOURCE…`,

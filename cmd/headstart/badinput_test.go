@@ -185,7 +185,7 @@ func TestOtherPreprocessingIsNamed(t *testing.T) {
 func manyTexts(p *place, n int) {
 	records := make([][]string, n)
 	for i := range records {
-		records[i] = []string{fmt.Sprintf("text number %d %s", i, strings.Repeat("of a long afternoon ", 20))}
+		records[i] = []string{fmt.Sprintf("text number %d %s", i, strings.Repeat("of a long afternoon ", 12))}
 	}
 	p.table("texts.csv", "text", records)
 }

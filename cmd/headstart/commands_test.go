@@ -43,7 +43,7 @@ const (
 // Flags of train-head, for a head on one feature set and on two.
 const (
 	fast  = " --by none --l2-points 4 --folds 2 "
-	joint = " --by none --l2 0.1 --cv 2 --calibrate none"
+	joint = " --by none --l2 0.1 --split train=1 --calibrate none"
 )
 
 // TestCommands goes from samples to predictions and holds what is printed and

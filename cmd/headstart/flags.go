@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -63,12 +64,6 @@ func (e *env) common(ctx *cli.Context) (*common, error) {
 		noColor:  ctx.Bool("no-color") || os.Getenv("NO_COLOR") != "",
 	}
 	e.quiet = c.quiet
-	if c.cacheDir == "" {
-		var err error
-		if c.cacheDir, err = defaultCache(); err != nil {
-			return nil, err
-		}
-	}
 	switch {
 	case c.threads == 0 && !ctx.IsSet("threads"):
 		// Go looks at the CPU affinity and at the quota of the control group.
@@ -81,6 +76,12 @@ func (e *env) common(ctx *cli.Context) (*common, error) {
 		c.provider = "cpu"
 	default:
 		return nil, usagef("--provider %s: it is not supported by this version; cpu is", c.provider)
+	}
+	if c.cacheDir == "" && ctx.Command != nil && slices.ContainsFunc(ctx.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == "cache" }) {
+		var err error
+		if c.cacheDir, err = defaultCache(); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

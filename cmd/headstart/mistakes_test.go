@@ -57,7 +57,7 @@ func TestMistakesAreAnswered(t *testing.T) {
 		"extract --out white.features --alpha white --max-bad 90% photos",
 		"train-head --l2-points 3 --folds 2 texts.features",
 	} {
-		if code, _, stderr := headstart(t, strings.Fields(line)...); code != 0 {
+		if code, _, stderr := headstart(t, words(line)...); code != 0 {
 			t.Fatalf("%s: exit %d: %s", line, code, stderr)
 		}
 	}
@@ -102,7 +102,7 @@ func TestMistakesAreAnswered(t *testing.T) {
 		{"inspect nowhere.onnx", 1, []string{"nowhere.onnx"}},
 		{"models show resnet", 1, []string{"resnet"}},
 	} {
-		code, _, stderr := headstart(t, strings.Fields(test.line)...)
+		code, _, stderr := headstart(t, words(test.line)...)
 		if code != test.code {
 			t.Errorf("%s: exit %d, want %d: %s", test.line, code, test.code, stderr)
 			continue
@@ -155,7 +155,7 @@ func TestPredictionsComeInInputOrder(t *testing.T) {
 	}
 	do := func(line string) string {
 		t.Helper()
-		code, stdout, stderr := headstart(t, strings.Fields(line)...)
+		code, stdout, stderr := headstart(t, words(line)...)
 		if code != 0 {
 			t.Fatalf("%s: exit %d: %s", line, code, stderr)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,10 +113,34 @@ func (p *place) table(path, header string, records [][]string) {
 	p.put(path, b.Bytes())
 }
 
+// spaced are folders whose paths may have spaces in them, as this checkout's
+// and that of temporary files.
+var spaced = func() []string {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		panic(err)
+	}
+	return []string{root, strings.TrimSuffix(os.TempDir(), "/")}
+}()
+
+// words splits a command line at its spaces, but for those in spaced.
+func words(line string) []string {
+	for i, path := range spaced {
+		line = strings.ReplaceAll(line, path, fmt.Sprint("\x00", i))
+	}
+	all := strings.Fields(line)
+	for k := range all {
+		for i, path := range spaced {
+			all[k] = strings.ReplaceAll(all[k], fmt.Sprint("\x00", i), path)
+		}
+	}
+	return all
+}
+
 // try runs a command line, split at spaces.
 func (p *place) try(t *testing.T, line string) (code int, stdout, stderr string) {
 	t.Helper()
-	return headstart(t, strings.Fields(line)...)
+	return headstart(t, words(line)...)
 }
 
 // do runs a command line that must succeed and returns what it prints.

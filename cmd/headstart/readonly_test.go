@@ -79,7 +79,7 @@ func newStranger(t *testing.T, folders ...string) *stranger {
 // run runs a command line, split at spaces.
 func (s *stranger) run(t *testing.T, line string) (code int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.Command(s.program, strings.Fields(line)...)
+	cmd := exec.Command(s.program, words(line)...)
 	cmd.Env = s.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user}
 	var out, errs bytes.Buffer

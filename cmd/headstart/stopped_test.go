@@ -77,7 +77,7 @@ func child(t *testing.T, line string) (cmd *exec.Cmd, stdout, stderr *bytes.Buff
 		t.Fatal(err)
 	}
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
-	cmd = exec.Command(self, strings.Fields(line)...)
+	cmd = exec.Command(self, words(line)...)
 	cmd.Env = append(os.Environ(), asHeadstart+"=run")
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	if err := cmd.Start(); err != nil {
@@ -296,7 +296,7 @@ func TestRetrainingIsStopped(t *testing.T) {
 			default:
 				e.stderr = &watched{stderr, c.text, cancel}
 			}
-			code := run(ctx, program(e), strings.Fields(line), e)
+			code := run(ctx, program(e), words(line), e)
 			said := stderr.String()
 			if code != exitInterrupted || !strings.HasSuffix(said, "headstart: train-head: interrupted\n") {
 				t.Fatalf("exit %d: %s", code, said)

@@ -327,7 +327,7 @@ var goldens = map[string]func(t *testing.T, x *data, g *golden){
 	"softmax": func(t *testing.T, x *data, g *golden) {
 		for _, want := range g.Path {
 			f := x.golden(t, FamilyOf("softmax"), Candidate{Kind: "softmax", Params: head.Params{{Name: head.L2, Value: want.L2}}})
-			if rel := f.Fit.Objective/want.Objective - 1; rel < -1e-7 || rel > 1e-6 || f.Fit.Status != head.Converged {
+			if rel := f.Fit.Objective/want.Objective - 1; rel < -1e-7 || rel > 1e-6 || f.Fit.Status != head.Converged && !(f.Fit.Gap < 1e-8) {
 				t.Errorf("λ = %g: objective %v is %.2g above scikit-learn's: %+v", want.L2, f.Fit.Objective, rel, f.Fit)
 			}
 			c := len(f.Classes)
