@@ -15,7 +15,7 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 	// Not f.read: the digest is needed in any case and is computed once.
 	data, err := readFile(f.fsys, weights, onnx.MaxSize)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
 	s.Weights = models.Weights{Path: place, Data: data, SHA256: digest(data)}
 	if f.files != nil {
