@@ -123,7 +123,9 @@ func (r *run) canary() error {
 			}
 			byOne, _ := r.taps.worst(jobs, single)
 			if slices.ContainsFunc(plain, func(j *embed.Job) bool { return k.embedder.Differ(rows[j], single[j]) }) || worst.drifted() && !byOne.drifted() {
-				r.dependent(nil)
+				if err := r.apart(plain); err != nil {
+					return err
+				}
 				worst = byOne
 			} else {
 				k.batching = embed.Together

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/embed"
@@ -87,6 +88,11 @@ func (r *run) check(w *window) error {
 			return nil
 		}
 		k.embedder = e
+		if len(r.spec.Random) > 0 {
+			if err := r.repeatable(slices.Concat(w.batches...)); err != nil {
+				return err
+			}
+		}
 		if len(r.spec.BatchDependent) > 0 {
 			r.dependent(r.spec.BatchDependent)
 		}
@@ -114,6 +120,22 @@ func (r *run) dependent(operators []string) {
 	if r.settings.OneByOne != nil {
 		r.settings.OneByOne(operators)
 	}
+}
+
+// apart is dependent for a backbone that was seen to give a sample another row
+// beside others than alone, unless it gives jobs other rows each time, which is
+// an error.
+func (r *run) apart(jobs []*embed.Job) error {
+	if err := r.repeatable(jobs); err != nil {
+		return err
+	}
+	r.dependent(nil)
+	return nil
+}
+
+// repeatable is an error if the backbone gives other rows of a sample each time.
+func (r *run) repeatable(jobs []*embed.Job) error {
+	return wrap(r.ctx, r.checks.embedder.Repeatable(r.ctx, jobs, r.spec.Random))
 }
 
 // again embeds jobs in these batches for a check.

@@ -22,8 +22,7 @@ func (r *run) independence(batches [][]*embed.Job) error {
 		return wrap(r.ctx, err)
 	}
 	if decided == embed.Alone {
-		r.dependent(nil)
-		return nil
+		return r.apart(some)
 	}
 	r.checks.batching = decided
 	return nil

@@ -28,6 +28,9 @@ type Spec struct {
 	// promise the contrary: what the name of an operator does not tell is not
 	// seen here.
 	BatchDependent []string
+	// Random names the operators of the graph that draw random numbers, or may,
+	// sorted. Whether embeddings depend on them shows when a sample is run twice.
+	Random []string
 
 	Contract Contract // how samples become what the graph is fed: *ImageSpec or *TextSpec, by Modality
 

@@ -61,7 +61,8 @@ type Embedder struct {
 	prepare  embed.Modality
 	spaces   []*cache.Space // of the columns
 	session  *runtime.Lazy
-	store    *store // nil: no cache
+	store    *store   // nil: no cache
+	random   []string // operators of the backbone that may draw random numbers
 
 	queue    queue
 	workers  sync.WaitGroup
@@ -116,6 +117,10 @@ func newEmbedder(spec *models.Spec, o *Options) (e *Embedder, err error) {
 		e.session.Close()
 		return nil, fmt.Errorf("predict: backbone %s: %w", spec.Name, err)
 	}
+	if err := e.repeatable(spec); err != nil {
+		e.session.Close()
+		return nil, err
+	}
 	if o.Cache != nil {
 		if e.store, err = openStore(o.Cache, e.spaces, columns, e.session.Provenance()); err != nil {
 			e.session.Close()
@@ -127,6 +132,28 @@ func newEmbedder(spec *models.Spec, o *Options) (e *Embedder, err error) {
 		e.workers.Go(func() { e.work(w) })
 	}
 	return e, nil
+}
+
+// repeatable runs a made-up sample twice, of a backbone that may draw random
+// numbers.
+func (e *Embedder) repeatable(spec *models.Spec) error {
+	if e.random = spec.Random; len(spec.Random) == 0 {
+		return nil
+	}
+	probes, err := embed.Probes(spec, 1)
+	if err != nil {
+		return fmt.Errorf("predict: %w", err)
+	}
+	var rows [2][]float32
+	for i := range rows {
+		if rows[i], err = probes[0].Embed(context.Background(), spec, e.session); err != nil {
+			return fmt.Errorf("predict: %w", err)
+		}
+	}
+	if embed.Apart(rows[0], rows[1]) {
+		return fmt.Errorf("predict: %w", &embed.RandomError{Backbone: spec.Name, Operators: spec.Random})
+	}
+	return nil
 }
 
 // round returns what sets a row to the values that the cache gives back, of an
@@ -300,7 +327,12 @@ func (e *Embedder) decide(ctx context.Context, w *embed.Embedder, jobs []*embed.
 		return nil
 	}
 	defer e.deciding.Unlock()
-	decided, err := w.Counting(nil).Independence(ctx, embed.Spread(jobs, embed.Probed))
+	some := embed.Spread(jobs, embed.Probed)
+	check := w.Counting(nil)
+	decided, err := check.Independence(ctx, some)
+	if err == nil && decided == embed.Alone {
+		err = check.Repeatable(ctx, some, e.random)
+	}
 	if err == nil {
 		e.batches.Store(int64(decided))
 	}

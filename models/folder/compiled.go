@@ -29,6 +29,7 @@ type record struct {
 	Inputs         []models.Input
 	Taps           []models.Tap
 	BatchDependent []string
+	Random         []string
 	Image          *models.ImageSpec
 	Text           *models.TextSpec
 	Overruled      []string
@@ -49,7 +50,7 @@ func compiledSpec(b *Backbone, c Compiled) (*models.Spec, error) {
 		return nil, fmt.Errorf("models: built-in backbones: %s: %s is not on record", specsFile, b.Name)
 	}
 	s := &models.Spec{
-		Name: b.Name, Modality: b.Modality, Inputs: r.Inputs, Taps: r.Taps, BatchDependent: r.BatchDependent,
+		Name: b.Name, Modality: b.Modality, Inputs: r.Inputs, Taps: r.Taps, BatchDependent: r.BatchDependent, Random: r.Random,
 		Licence: b.Licence, Source: b.Source, Overruled: r.Overruled,
 	}
 	place := path.Join(b.Name, r.Model)

@@ -31,7 +31,7 @@ func TestCompiledSpecsAreWhatTheFilesSay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &record{Model: s.Weights.Path[len(b.Name)+1:], Inputs: s.Inputs, Taps: s.Taps, BatchDependent: s.BatchDependent, Overruled: s.Overruled}
+		r := &record{Model: s.Weights.Path[len(b.Name)+1:], Inputs: s.Inputs, Taps: s.Taps, BatchDependent: s.BatchDependent, Random: s.Random, Overruled: s.Overruled}
 		switch contract := s.Contract.(type) {
 		case *models.ImageSpec:
 			r.Image = contract

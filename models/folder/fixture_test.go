@@ -6,10 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 func imageOf(s *models.Spec) *models.ImageSpec { return s.Contract.(*models.ImageSpec) }

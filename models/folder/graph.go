@@ -31,7 +31,7 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
-	s.BatchDependent = sum.BatchDependent
+	s.BatchDependent, s.Random = sum.BatchDependent, sum.Random
 	if len(sum.External) > 0 {
 		if f.files != nil {
 			return nil, fmt.Errorf("models: %s: a built-in backbone has external data", place)

@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"google.golang.org/protobuf/proto"
 )
 
 const pre, cfg, tok, tokCfg = "preprocessor_config.json", "config.json", "tokenizer.json", "tokenizer_config.json"

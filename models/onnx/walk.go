@@ -30,6 +30,10 @@ type Summary struct {
 	// its neighbours; sorted. Of a reduction it does not tell whether it goes
 	// over the batch: that needs the meaning of each dimension.
 	BatchDependent []string
+
+	// Random lists operators that draw random numbers, or may, sorted: whether
+	// what they draw reaches an output it does not tell.
+	Random []string
 }
 
 // Opset is one operator set that a model relies on.
@@ -65,6 +69,12 @@ var batchOperators = []string{
 	"DynamicQuantizeLinear",
 	"DynamicQuantizeLSTM",
 	"DynamicQuantizeMatMul",
+}
+
+// randomOperators draw other numbers at each run, a seed or not: a runtime goes
+// on where it was.
+var randomOperators = []string{
+	"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
 }
 
 // Walk looks at every graph, function, node and tensor of a model and sums it
@@ -155,6 +165,8 @@ func (w *walker) model(m *pb.ModelProto) error {
 	})
 	slices.Sort(w.sum.BatchDependent)
 	w.sum.BatchDependent = slices.Compact(w.sum.BatchDependent)
+	slices.Sort(w.sum.Random)
+	w.sum.Random = slices.Compact(w.sum.Random)
 	return nil
 }
 
@@ -253,6 +265,10 @@ func (w *walker) batch(n *pb.NodeProto) {
 		w.sum.BatchDependent = append(w.sum.BatchDependent, op)
 	case op == "BatchNormalization" && trains(n):
 		w.sum.BatchDependent = append(w.sum.BatchDependent, "BatchNormalization (training_mode)")
+	case slices.Contains(randomOperators, op):
+		w.sum.Random = append(w.sum.Random, op)
+	case op == "Dropout" && len(n.GetInput()) > 2 && n.GetInput()[2] != "":
+		w.sum.Random = append(w.sum.Random, "Dropout (training_mode)")
 	}
 }
 
