@@ -2,8 +2,8 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/headstart-ml/headstart/extract/features"
@@ -41,6 +41,9 @@ func (l *Learner) Fit(ctx context.Context, w *Way, on *Lesson) (*Attempt, error)
 		return l.fitHead(ctx, w, l.data.Features, on)
 	}
 	if err := l.fill(ctx); err != nil {
+		if _, named := errors.AsType[*TailError](err); w.Place != nil && !named {
+			err = &TailError{w.Name, err}
+		}
 		return nil, err
 	}
 	if w.Place != nil {
@@ -63,7 +66,11 @@ func (l *Learner) fitHead(ctx context.Context, w *Way, j *features.Joined, on *L
 	s.Progress = func(done, total int) { l.settings.Hooks.Fits(w, done, total) }
 	d := DataOf(j)
 	if on.Parts != nil {
-		s.Split, d.Splits = nil, splitsOf(on.Parts, len(d.Labels))
+		var err error
+		s.Split = nil
+		if d.Splits, err = splitsOf(on.Parts, len(d.Labels)); err != nil {
+			return nil, err
+		}
 	}
 	l.settings.Hooks.Begun(w)
 	result, err := experiment.Train(ctx, d, &s)
@@ -82,24 +89,24 @@ func (l *Learner) fitHead(ctx context.Context, w *Way, j *features.Joined, on *L
 }
 
 // splitsOf names the part of each of n rows.
-func splitsOf(p *experiment.Parts, n int) []string {
+func splitsOf(p *experiment.Parts, n int) ([]string, error) {
 	splits := make([]string, n)
 	for _, part := range []struct {
 		name string
 		rows []int
 	}{{"train", p.Train}, {"validation", p.Validation}, {"test", p.Test}} {
 		for _, row := range part.rows {
+			switch {
+			case row < 0 || row >= n:
+				return nil, fmt.Errorf("transfer: %s part: row %d of %d", part.name, row, n)
+			case splits[row] != "":
+				return nil, fmt.Errorf("transfer: row %d is in the %s part and in the %s part", row, splits[row], part.name)
+			}
 			splits[row] = part.name
 		}
 	}
-	return splits
+	return splits, nil
 }
 
 // affine is the model of a head that layers of a backbone are trained with.
 func affine(h *head.Head) *head.Affine { return h.Model.(*head.Affine) }
-
-// first is the way of that name.
-func (l *Learner) first(name string) *Way {
-	i := slices.IndexFunc(l.ways, func(w *Way) bool { return w.Name == name && w.Place == nil })
-	return l.ways[i]
-}

@@ -53,8 +53,9 @@ type Activations struct {
 	RowBytes int64  // of a sample in the cache, at all these cuts
 }
 
-// Uncached says why activations are not in the cache: they are computed whenever
-// they are needed.
+// Uncached is a tail whose activations are not in the cache, so that they are
+// computed whenever they are needed: Place.Cacheable tells that they have no place
+// in any, or that this one cannot be written.
 type Uncached struct {
 	Way  *Way
 	Held int64 // bytes of them that are held in memory, at most

@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/embed"
+	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
@@ -180,6 +182,13 @@ func TestFitOnRowsOfTheCaller(t *testing.T) {
 			t.Errorf("%s: half of the rows give the same head", w.Name)
 		}
 	}
+	for _, wrong := range []experiment.Parts{
+		{Train: []int{-1}}, {Train: []int{d.Features.Table.N()}}, {Train: parts.Train, Validation: parts.Train},
+	} {
+		if _, err := l.Fit(t.Context(), l.Ways()[0], &Lesson{Parts: &wrong}); err == nil {
+			t.Errorf("rows that there are not, or twice, are taken: %v", wrong)
+		}
+	}
 	none := parts
 	none.Validation = nil
 	if _, err := l.Fit(t.Context(), l.Ways()[0], &Lesson{Parts: &none}); !errors.Is(err, ErrNoValidation) {
@@ -322,6 +331,52 @@ func goesOnBehindACut(t *testing.T, d *Data, views int) {
 	}
 	if interruptions < 3 {
 		t.Errorf("%d interruptions", interruptions)
+	}
+}
+
+// TestSamplesThatAreGone checks what is said of samples that cannot be read again,
+// for a tail and for all.
+func TestSamplesThatAreGone(t *testing.T) {
+	d := extracted(t, "vit")
+	table := d.Features.Sets[0].Meta.Source[0]
+	content, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(content), "\n")
+	put := func(lines []string) {
+		t.Helper()
+		if err := os.WriteFile(table, []byte(strings.Join(lines, "")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(append(slices.Clone(lines[:3]), lines[6:]...)) // three fewer
+	for _, tail := range []string{"last:1", Auto} {
+		_, err := opened(t, d, quick(t, tail)).Try(t.Context())
+		gone, ok := errors.AsType[*extract.GoneError](err)
+		if !ok || gone.Gone != 3 || gone.N != d.Features.Table.N() {
+			t.Errorf("%s: %v", tail, err)
+		}
+		if one, named := errors.AsType[*TailError](err); named != (tail != Auto) || named && one.Tail != tail {
+			t.Errorf("%s: %v", tail, err)
+		}
+	}
+	// What the cache has by now needs the samples no less: they are fed.
+	put(lines)
+	if _, err := opened(t, d, quick(t, "last:1")).Try(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	put(lines[:4])
+	_, err = opened(t, d, quick(t, "last:1")).Try(t.Context())
+	if stale, ok := errors.AsType[*feed.StaleError](err); !ok || len(stale.Gone) != d.Features.Table.N()-3 {
+		t.Errorf("with activations in the cache: %v", err)
+	}
+	if err := os.Remove(table); err != nil {
+		t.Fatal(err)
+	}
+	_, err = opened(t, d, quick(t, "all")).Try(t.Context())
+	if _, ok := errors.AsType[*extract.MovedError](err); !ok {
+		t.Errorf("without the table: %v", err)
 	}
 }
 

@@ -49,7 +49,8 @@ type Settings struct {
 	// wherever runtime.Find finds it.
 	Runtime string
 	// Extract sends what the cache lacks of a source through the backbone of spec,
-	// as extract.Again has it. The default nil means extract.Run.
+	// as extract.Again has it: where the cache cannot be written, its error is an
+	// *extract.UnwritableError. The default nil means extract.Run.
 	Extract func(ctx context.Context, spec *models.Spec, src *source.Source) error
 	// Hooks are told what happens.
 	Hooks Hooks

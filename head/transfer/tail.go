@@ -25,7 +25,7 @@ func (l *Learner) fitTail(ctx context.Context, w *Way, on *Lesson) (*Attempt, er
 	plain := on.Start
 	if plain == nil {
 		var err error
-		if plain, err = l.fitHead(ctx, l.first(wayHead), l.data.Features, on); err != nil {
+		if plain, err = l.fitHead(ctx, l.ways[0], l.data.Features, on); err != nil {
 			return nil, err
 		}
 	}
