@@ -21,13 +21,13 @@ type Again struct {
 	Name  string // of the set, as messages call it
 	Root  string // where the samples are now, see Reread; "": where they were
 	Cache *cache.Cache
-	// Run sends every sample of src that the cache lacks through the backbone of
-	// spec, as the function Run does, whose errors it returns.
+	// Run sends every sample of src that the cache lacks through the backbone
+	// of spec, as the function Run does, whose errors it returns.
 	Run func(ctx context.Context, spec *models.Spec, src *source.Source) error
 }
 
-// GoneError says that samples of a feature set cannot be embedded again: they are
-// not where they were, have another content, or are bad now.
+// GoneError says that samples of a feature set cannot be embedded again: they
+// are not where they were, have another content, or are bad now.
 type GoneError struct {
 	Set     string
 	Gone, N int // rows: gone ones, and all
@@ -37,9 +37,9 @@ func (e *GoneError) Error() string {
 	return fmt.Sprintf("extract: %s: %d of %d samples are not where they were extracted from any more, or are bad now", e.Set, e.Gone, e.N)
 }
 
-// Embed puts the embeddings at the taps of spec into the cache, as far as they are
-// not there. It reads the source of the set, once. The errors are those of Reread
-// and of Run: a cache that cannot be written is an *UnwritableError.
+// Embed puts the embeddings at the taps of spec into the cache, as far as they
+// are not there. It reads the source of the set, once. The errors are those of
+// Reread and of Run: a cache that cannot be written is an *UnwritableError.
 func (a *Again) Embed(ctx context.Context, spec *models.Spec) error {
 	if a.Run == nil {
 		return errors.New("extract: there is nothing that runs the backbone")
@@ -52,10 +52,10 @@ func (a *Again) Embed(ctx context.Context, spec *models.Spec) error {
 	return a.Run(ctx, spec, src)
 }
 
-// Joined returns the set in the spaces of spec's taps, whose columns stand beside
-// each other. What the cache lacks of them is embedded first, see Embed; samples
-// of which it lacks something then are a *GoneError. The caller closes what is
-// returned before the cache.
+// Joined returns the set in the spaces of spec's taps, whose columns stand
+// beside each other. What the cache lacks of them is embedded first, see Embed;
+// samples of which it lacks something then are a *GoneError. The caller closes
+// what is returned before the cache.
 func (a *Again) Joined(ctx context.Context, spec *models.Spec) (*features.Joined, error) {
 	spaces, err := contract.SpacesOf(spec)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// TestAgain embeds the samples of a feature set at other taps: once, as far as the
-// cache lacks them, and of samples that are not there any more it says so.
+// TestAgain embeds the samples of a feature set at other taps: once, as far as
+// the cache lacks them, and of samples that are not there any more it says so.
 func TestAgain(t *testing.T) {
 	folder := t.TempDir()
 	table, named := filepath.Join(folder, "texts.txt"), filepath.Join(folder, "texts.features")

@@ -31,7 +31,8 @@ func attach(c *cache.Cache, t *taps, settings *Settings) (*writers, *readers, er
 	return w, r, err
 }
 
-// UnwritableError says that a cache cannot be written, which Unwritable holds of.
+// UnwritableError says that a cache cannot be written, which Unwritable holds
+// of.
 type UnwritableError struct{ Err error }
 
 func (e *UnwritableError) Error() string { return e.Err.Error() }

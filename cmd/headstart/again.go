@@ -20,8 +20,8 @@ type rereading struct {
 	store   *cache.Cache
 }
 
-// again returns what embeds the samples of a feature set once more, with progress
-// and notes. Its errors want advice.
+// again returns what embeds the samples of a feature set once more, with
+// progress and notes. Its errors want advice.
 func (r *rereading) again(set *features.Set, c *common, e *env) *extract.Again {
 	return &extract.Again{
 		Set: set, Name: r.name, Root: r.root, Cache: r.store,

@@ -6,7 +6,8 @@ import (
 	"github.com/headstart-ml/headstart/head/transfer"
 )
 
-// ofTail says of an error about where a backbone can be cut what to do about it.
+// ofTail says of an error about where a backbone can be cut what to do about
+// it.
 func ofTail(p *transfer.PlaceError) error {
 	list := fmt.Sprintf("headstart inspect %s lists where it can be cut", p.Backbone)
 	switch p.Kind {

@@ -10,8 +10,8 @@ import (
 	"github.com/headstart-ml/headstart/head/predict"
 )
 
-// throughTail returns the feature set of a as logits of a head with a tail. What the
-// cache lacks of them is computed from the samples.
+// throughTail returns the feature set of a as logits of a head with a tail.
+// What the cache lacks of them is computed from the samples.
 func throughTail(ctx context.Context, f *file.File, a *extract.Again) (*features.Joined, error) {
 	space, err := cache.ParseSpace(a.Set.Meta.Spaces[0])
 	if err != nil {

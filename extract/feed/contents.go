@@ -24,9 +24,9 @@ type Source interface {
 // textWindow is how many texts are read side by side.
 const textWindow = 4096
 
-// Contents are the samples of a feature set, found in the source that it was made
-// from: the files of images, the tokens of texts. They are only read, so that any
-// number of feeds share them.
+// Contents are the samples of a feature set, found in the source that it was
+// made from: the files of images, the tokens of texts. They are only read, so
+// that any number of feeds share them.
 type Contents struct {
 	spec     *models.Spec
 	modality embed.Modality // tokenizes texts
@@ -209,7 +209,8 @@ func (e *StaleError) Error() string {
 }
 
 // sideBySide calls do for 0 ≤ i < n on several workers, numbered from 0, and
-// returns the error of the smallest i that had one, after which no more are begun.
+// returns the error of the smallest i that had one, after which no more are
+// begun.
 func sideBySide(ctx context.Context, workers, n int, do func(w, i int) error) error {
 	var (
 		next   atomic.Int64

@@ -22,8 +22,8 @@ import (
 
 // Feed gives a network that is retrained behind a cut what it is fed, for rows
 // of a feature set, in any order, again and again. What it gives is what a run
-// would have seen at the cut: the same bytes, the same preprocessing. Of images it
-// can give random views instead, which see image.View.
+// would have seen at the cut: the same bytes, the same preprocessing. Of images
+// it can give random views instead, which see image.View.
 //
 // Its methods are for one goroutine at a time; FillTo works on several.
 type Feed struct {
@@ -59,8 +59,8 @@ type Options struct {
 	// dimension, for the tokens of a text.
 	Shape []int64
 	// Prefix runs the backbone up to the cut, on the inputs of the spec, in
-	// their order; it is called from several goroutines. nil if Cut is "", or if
-	// Cached is set and no view is asked for.
+	// their order; it is called from several goroutines. nil if Cut is "", or
+	// if Cached is set and no view is asked for.
 	Prefix embed.Backbone
 	// Cached has the values at the cut: those of a tap of it that is flat, or
 	// none where it is samples×values. nil: Prefix computes them, too. Those of
@@ -108,8 +108,8 @@ type worker struct {
 
 // New makes a Feed for the samples of a feature set, whose row i has the id
 // ids[i] and the key keys[i]. It goes through src, the source that the set was
-// made from, once, and reads texts; images it reads when they are needed, so src
-// must stay open. A sample that is gone, or a text that has changed, is a
+// made from, once, and reads texts; images it reads when they are needed, so
+// src must stay open. A sample that is gone, or a text that has changed, is a
 // *StaleError. src may be nil where o.Cached is set and nothing but the cut's
 // tensor is fed. nil options are the defaults. Several feeds of one set share
 // what Find returns.
@@ -141,8 +141,8 @@ func New(ctx context.Context, spec *models.Spec, src Source, ids []string, keys 
 }
 
 // Feed makes a Feed for the samples that were found, which any number of feeds
-// share. spec differs from the one of Find in its taps alone: its graph is that up
-// to the cut, if o has a Prefix. nil options are the defaults.
+// share. spec differs from the one of Find in its taps alone: its graph is that
+// up to the cut, if o has a Prefix. nil options are the defaults.
 func (c *Contents) Feed(spec *models.Spec, o *Options) (*Feed, error) {
 	if o == nil {
 		o = new(Options)
@@ -256,19 +256,20 @@ func (f *Feed) Cost() Cost {
 }
 
 // FillTo fills inputs, so that row k of each is of rows[k]; a row may be there
-// several times. Inputs are the cut's tensor or the inputs of the spec, by name,
-// and their first dimension is len(rows). Tokens beyond those of a row, up to
-// the tensor's second dimension, are padding: zeros at the cut and in the mask.
-// A row longer than that dimension, an image whose file has changed, and a value
-// at the cut that is not finite, are errors; the inputs are undefined then.
+// several times. Inputs are the cut's tensor or the inputs of the spec, by
+// name, and their first dimension is len(rows). Tokens beyond those of a row,
+// up to the tensor's second dimension, are padding: zeros at the cut and in the
+// mask. A row longer than that dimension, an image whose file has changed, and
+// a value at the cut that is not finite, are errors; the inputs are undefined
+// then.
 func (f *Feed) FillTo(ctx context.Context, inputs []tensor.View, rows []int) error {
 	return f.FillViewsTo(ctx, inputs, rows, nil)
 }
 
 // FillViewsTo is FillTo for views of images: row k is of view views[k] of
-// rows[k], and 0 is the image as it is; nil means that all are. At a cut, what is
-// computed beside views is computed one by one, so that it does not depend on what
-// is held.
+// rows[k], and 0 is the image as it is; nil means that all are. At a cut, what
+// is computed beside views is computed one by one, so that it does not depend
+// on what is held.
 func (f *Feed) FillViewsTo(ctx context.Context, inputs []tensor.View, rows, views []int) error {
 	if err := f.fillTo(ctx, inputs, rows, views); err != nil {
 		if ctx.Err() != nil {
@@ -554,8 +555,8 @@ func (f *Feed) fillCached(dst []float32, items []item, each int) error {
 }
 
 // batches cuts jobs into batches as a run does: one at a time if the backbone
-// depends on its batch, and where there are views: what else is in a batch goes by
-// what is held, and a training that goes on later holds nothing.
+// depends on its batch, and where there are views: what else is in a batch goes
+// by what is held, and a training that goes on later holds nothing.
 func (f *Feed) batches(ctx context.Context, jobs []*embed.Job, of map[*embed.Job]item) ([][]*embed.Job, error) {
 	if len(jobs) == 0 {
 		return nil, nil

@@ -11,16 +11,17 @@ import (
 
 // Data are labelled samples, and the backbone that embedded them.
 type Data struct {
-	// Features is one feature set in one space. It stays open as long as the Learner.
+	// Features is one feature set in one space. It stays open as long as the
+	// Learner.
 	Features *features.Joined
-	// Spec is the backbone of that space, see contract.Recall. Its pooling is none,
-	// cls, mean or gap.
+	// Spec is the backbone of that space, see contract.Recall. Its pooling is
+	// none, cls, mean or gap.
 	Spec *models.Spec
-	// Cache has the rows of Features, and takes activations and features of more
-	// taps.
+	// Cache has the rows of Features, and takes activations and features of
+	// more taps.
 	Cache *cache.Cache
-	// Root is where the samples are now, see extract.Reread. "" means where they
-	// were.
+	// Root is where the samples are now, see extract.Reread. "" means where
+	// they were.
 	Root string
 }
 

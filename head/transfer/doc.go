@@ -1,29 +1,30 @@
 // Package transfer tries how deep to retrain on one data set, and chooses.
 //
-// A way to train is a head alone, a head on more taps of the backbone, or a tail:
-// a head together with the layers behind a cut, which begin at their pretrained
-// weights. A [Learner] fits any of them to rows of a feature set:
+// A way to train is a head alone, a head on more taps of the backbone, or a
+// tail: a head together with the layers behind a cut, which begin at their
+// pretrained weights. A [Learner] fits any of them to rows of a feature set:
 //
 //	l, err := transfer.New(data, &transfer.Settings{Tail: transfer.Auto})
 //	defer l.Close()
 //	result, err := l.Try(ctx)
 //	best := result.Chosen() // best.Head and best.Tail are what a head file takes
 //
-// [Learner.Try] fits every way with each seed and chooses by the validation part:
-// with [Auto] the simplest way within one standard error of the best, else the
-// tail if it beat the head. [Learner.Fit] is one way, one seed, and rows that the
-// caller chooses.
+// [Learner.Try] fits every way with each seed and chooses by the validation
+// part: with [Auto] the simplest way within one standard error of the best,
+// else the tail if it beat the head. [Learner.Fit] is one way, one seed, and
+// rows that the caller chooses.
 //
 // # What is read and computed
 //
-// The activations at all cuts that have a place in the cache, and the features of
-// all taps, come from one pass over the source, in which each content that the
-// cache lacks goes through the frozen layers once. A second pass finds the samples
-// for what is fed behind the cuts. Both are shared by all ways and seeds.
+// The activations at all cuts that have a place in the cache, and the features
+// of all taps, come from one pass over the source, in which each content that
+// the cache lacks goes through the frozen layers once. A second pass finds the
+// samples for what is fed behind the cuts. Both are shared by all ways and
+// seeds.
 //
 // # Stopping
 //
 // When the context of Try ends, what was tried so far is the result, which says
-// that it was stopped. With Settings.Checkpoint, the same settings and data resume
-// a training where it was; see package retrain.
+// that it was stopped. With Settings.Checkpoint, the same settings and data
+// resume a training where it was; see package retrain.
 package transfer

@@ -10,11 +10,11 @@ import (
 )
 
 var (
-	// ErrSpaces is the error for features that are not of one set in one space: a
-	// tail belongs to one backbone and is behind its output.
+	// ErrSpaces is the error for features that are not of one set in one space:
+	// a tail belongs to one backbone and is behind its output.
 	ErrSpaces = errors.New("transfer: the features are not one set in one space")
-	// ErrNoValidation is the error for data without a validation part, which says
-	// when to stop.
+	// ErrNoValidation is the error for data without a validation part, which
+	// says when to stop.
 	ErrNoValidation = errors.New("transfer: there is no validation part, which says when to stop")
 )
 
@@ -37,8 +37,8 @@ type TailError struct {
 func (e *TailError) Error() string { return fmt.Sprintf("transfer: tail %s: %v", e.Tail, e.Err) }
 func (e *TailError) Unwrap() error { return e.Err }
 
-// dispensable tells whether others may be retrained where a tail has failed with
-// err: it is its graph that has no gradient, or needs too much memory.
+// dispensable tells whether others may be retrained where a tail has failed
+// with err: it is its graph that has no gradient, or needs too much memory.
 func dispensable(err error) bool {
 	return errors.Is(err, grad.ErrUnsupported) || errors.Is(err, grad.ErrShared) || errors.Is(err, retrain.ErrMemory)
 }

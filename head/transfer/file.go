@@ -10,8 +10,8 @@ import (
 )
 
 // NewFile puts a head that was fitted to rows of j into a head file, with the
-// spaces of its features, the rows, the digest of the data, and what was measured.
-// The caller adds Settings, Versions and Created, or leaves them out.
+// spaces of its features, the rows, the digest of the data, and what was
+// measured. The caller adds Settings, Versions and Created, or leaves them out.
 func NewFile(j *features.Joined, r *experiment.Result) (*file.File, error) {
 	f := &file.File{Head: r.Head, Data: j.Digest()}
 	for _, set := range j.Sets {

@@ -38,10 +38,10 @@ func (l *Learner) tap(dtype string, names ...string) (*models.Spec, error) {
 	return &spec, nil
 }
 
-// fill puts into the cache what all ways need of it: the activations at cuts and
-// the features of more taps, in one pass over the source. What the cache cannot
-// have is computed when it is needed, or left out. When ctx ends, it can be called
-// once more.
+// fill puts into the cache what all ways need of it: the activations at cuts
+// and the features of more taps, in one pass over the source. What the cache
+// cannot have is computed when it is needed, or left out. When ctx ends, it can
+// be called once more.
 func (l *Learner) fill(ctx context.Context) error {
 	if l.filled {
 		return nil
@@ -162,8 +162,8 @@ func (l *Learner) open(wanted []*tapped) ([]*tapped, error) {
 	return lacking, nil
 }
 
-// embed computes what the cache lacks, in one pass. Samples that are not there any
-// more are an *extract.GoneError.
+// embed computes what the cache lacks, in one pass. Samples that are not there
+// any more are an *extract.GoneError.
 func (l *Learner) embed(ctx context.Context, lacking []*tapped) error {
 	var names []string
 	var told Activations
@@ -209,8 +209,8 @@ func rowBytes(s *cache.Space) int64 {
 	return 4 * int64(s.Dim())
 }
 
-// openTaps opens the features of more taps, which are left out if the cache lacks
-// some that it cannot be given.
+// openTaps opens the features of more taps, which are left out if the cache
+// lacks some that it cannot be given.
 func (l *Learner) openTaps(ctx context.Context, more *models.Spec, taps []*tapped, unwritable *extract.UnwritableError) error {
 	if unwritable != nil && slices.ContainsFunc(taps, func(t *tapped) bool { return t.lacks > 0 }) {
 		l.leaveOutTaps(unwritable)

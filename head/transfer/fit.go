@@ -21,21 +21,21 @@ const (
 type Lesson struct {
 	// Seed drives every random choice.
 	Seed uint64
-	// Parts holds the rows of training, validation and test part, ascending. The
-	// default nil means the data's own splits or those that Settings.Head.Split
-	// draws with the seed.
+	// Parts holds the rows of training, validation and test part, ascending.
+	// The default nil means the data's own splits or those that
+	// Settings.Head.Split draws with the seed.
 	Parts *experiment.Parts
-	// Start is the head alone, fitted to the same lesson, which a tail starts from.
-	// The default nil means that it is fitted first.
+	// Start is the head alone, fitted to the same lesson, which a tail starts
+	// from. The default nil means that it is fitted first.
 	Start *Attempt
 }
 
 // Fit fits one of Ways to the rows of a lesson, and measures it on the others.
 //
 // A training that is stopped by ctx is no error if something was measured: its
-// status is "interrupted" then. Errors: ErrNoValidation; a *TailError, which may
-// hold those of package retrain; a *TapsError where more taps cannot be tried;
-// those of extract.Again.
+// status is "interrupted" then. Errors: ErrNoValidation; a *TailError, which
+// may hold those of package retrain; a *TapsError where more taps cannot be
+// tried; those of extract.Again.
 func (l *Learner) Fit(ctx context.Context, w *Way, on *Lesson) (*Attempt, error) {
 	if w.Name == wayHead && w.Place == nil {
 		return l.fitHead(ctx, w, l.data.Features, on)

@@ -10,12 +10,14 @@ type Progress = retrain.Progress
 // Epoch is what was measured after an epoch of a tail's training.
 type Epoch = retrain.Epoch
 
-// Hooks are functions that are told what happens. Any may be nil. All but Fits are
-// called from the goroutine that called Try or Fit, Fits from one at a time.
+// Hooks are functions that are told what happens. Any may be nil. All but Fits
+// are called from the goroutine that called Try or Fit, Fits from one at a
+// time.
 type Hooks struct {
 	// Begun and Ended are called before a way's fits or steps, and after them.
 	Begun, Ended func(w *Way)
-	// Fits is called with how many fits of a head are done, and how many there are.
+	// Fits is called with how many fits of a head are done, and how many there
+	// are.
 	Fits func(w *Way, done, total int)
 	// Steps is called after each step and each epoch of a tail.
 	Steps func(w *Way, p Progress)
@@ -25,10 +27,11 @@ type Hooks struct {
 	Views func(v Views)
 	// Activations is called before those at cuts are computed.
 	Activations func(a Activations)
-	// Uncached is called if the activations at a way's cut are not in the cache.
+	// Uncached is called if the activations at a way's cut are not in the
+	// cache.
 	Uncached func(u Uncached)
-	// TapsLeftOut is called if more taps cannot be tried: a tensor that cannot be
-	// tapped, or an *extract.UnwritableError.
+	// TapsLeftOut is called if more taps cannot be tried: a tensor that cannot
+	// be tapped, or an *extract.UnwritableError.
 	TapsLeftOut func(err error)
 	// LeftOut is called if a tail cannot be retrained, and others can.
 	LeftOut func(w *Way, err error)
@@ -40,8 +43,8 @@ type Hooks struct {
 
 // Views is what views of training images cost.
 type Views struct {
-	// Frozen tells that they are run through layers that are not retrained, and not
-	// only decoded.
+	// Frozen tells that they are run through layers that are not retrained, and
+	// not only decoded.
 	Frozen bool
 	Held   int64 // bytes of it that are held in memory, at most, for each tail
 }
@@ -54,8 +57,8 @@ type Activations struct {
 }
 
 // Uncached is a tail whose activations are not in the cache, so that they are
-// computed whenever they are needed: Place.Cacheable tells that they have no place
-// in any, or that this one cannot be written.
+// computed whenever they are needed: Place.Cacheable tells that they have no
+// place in any, or that this one cannot be written.
 type Uncached struct {
 	Way  *Way
 	Held int64 // bytes of them that are held in memory, at most

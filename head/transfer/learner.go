@@ -15,8 +15,8 @@ import (
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
-// Learner fits heads and tails to the samples of one data set. Its methods are for
-// one goroutine at a time.
+// Learner fits heads and tails to the samples of one data set. Its methods are
+// for one goroutine at a time.
 type Learner struct {
 	settings *Settings
 	data     *Data
@@ -40,8 +40,8 @@ type Learner struct {
 	checkpoints []string // of what was retrained
 }
 
-// New prepares what s asks for: it finds the places at which the backbone can be
-// cut, and the runtime library. Nothing is computed yet. Errors: ErrSpaces,
+// New prepares what s asks for: it finds the places at which the backbone can
+// be cut, and the runtime library. Nothing is computed yet. Errors: ErrSpaces,
 // *ViewsError, *PlaceError, and those of runtime.Find and runtime.Library. The
 // caller closes the Learner before the data.
 func New(d *Data, s *Settings) (*Learner, error) {
@@ -122,8 +122,8 @@ func (l *Learner) Close() error {
 	return first
 }
 
-// held is how many bytes the feed of one tail may hold: half of the memory is for
-// all of them.
+// held is how many bytes the feed of one tail may hold: half of the memory is
+// for all of them.
 func (l *Learner) held() int64 {
 	tails := 0
 	for _, w := range l.ways {
@@ -134,8 +134,8 @@ func (l *Learner) held() int64 {
 	return l.settings.Memory / 2 / int64(max(tails, 1))
 }
 
-// session returns a session of the backbone that spec describes, which is loaded
-// by its first run.
+// session returns a session of the backbone that spec describes, which is
+// loaded by its first run.
 func (l *Learner) session(spec *models.Spec) *runtime.Lazy {
 	var inputs []string
 	for _, in := range spec.Feeds() {

@@ -62,10 +62,10 @@ func (c *counting) Run(ctx context.Context, inputs, outputs []tensor.View) error
 	return c.Backbone.Run(ctx, inputs, outputs)
 }
 
-// TestAutoRunsTheFrozenLayersOnce counts what an automatic choice costs on a set
-// that is new: each distinct content goes through the frozen layers once, for all
-// cuts and taps together, and the source is gone through twice. Another time
-// nothing is computed, and the result is the same.
+// TestAutoRunsTheFrozenLayersOnce counts what an automatic choice costs on a
+// set that is new: each distinct content goes through the frozen layers once,
+// for all cuts and taps together, and the source is gone through twice. Another
+// time nothing is computed, and the result is the same.
 func TestAutoRunsTheFrozenLayersOnce(t *testing.T) {
 	for _, name := range []string{"vit", "resnet", "convnext", "distilbert"} {
 		t.Run(name, func(t *testing.T) {
@@ -144,8 +144,8 @@ func TestAutoRunsTheFrozenLayersOnce(t *testing.T) {
 	}
 }
 
-// TestFitOnRowsOfTheCaller checks that a way fitted to the parts that a split gave
-// is what Try fits, and that other rows are another lesson.
+// TestFitOnRowsOfTheCaller checks that a way fitted to the parts that a split
+// gave is what Try fits, and that other rows are another lesson.
 func TestFitOnRowsOfTheCaller(t *testing.T) {
 	d := extracted(t, "vit")
 	l := opened(t, d, quick(t, "last:1"))
@@ -196,9 +196,9 @@ func TestFitOnRowsOfTheCaller(t *testing.T) {
 	}
 }
 
-// TestTryIsStopped stops an automatic choice in the training of its second tail:
-// what was tried so far is the result, and resumed it comes to the same end as
-// without.
+// TestTryIsStopped stops an automatic choice in the training of its second
+// tail: what was tried so far is the result, and resumed it comes to the same
+// end as without.
 func TestTryIsStopped(t *testing.T) {
 	d := extracted(t, "convnext")
 	settings := func() *Settings {
@@ -263,9 +263,9 @@ func TestTryIsStopped(t *testing.T) {
 	}
 }
 
-// TestATrainingBehindACutGoesOn stops a training behind a cut again and again, and
-// resumes it with a feed that holds nothing: it ends with the same weights, of
-// images with views and of texts alike. What is in memory decides nothing.
+// TestATrainingBehindACutGoesOn stops a training behind a cut again and again,
+// and resumes it with a feed that holds nothing: it ends with the same weights,
+// of images with views and of texts alike. What is in memory decides nothing.
 func TestATrainingBehindACutGoesOn(t *testing.T) {
 	for _, c := range []struct {
 		backbone string
@@ -334,8 +334,8 @@ func goesOnBehindACut(t *testing.T, d *Data, views int) {
 	}
 }
 
-// TestSamplesThatAreGone checks what is said of samples that cannot be read again,
-// for a tail and for all.
+// TestSamplesThatAreGone checks what is said of samples that cannot be read
+// again, for a tail and for all.
 func TestSamplesThatAreGone(t *testing.T) {
 	d := extracted(t, "vit")
 	table := d.Features.Sets[0].Meta.Source[0]

@@ -2,8 +2,8 @@ package transfer
 
 import "github.com/headstart-ml/headstart/models/retrain"
 
-// PlaceError says why a backbone cannot be cut, or not at a place. It and its kinds
-// stand here for who need not know package retrain.
+// PlaceError says why a backbone cannot be cut, or not at a place. It and its
+// kinds stand here for who need not know package retrain.
 type PlaceError = retrain.PlaceError
 
 // Kinds of PlaceError, see retrain.PlaceKind.

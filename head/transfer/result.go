@@ -12,8 +12,8 @@ import (
 
 // Way is a way to train.
 type Way struct {
-	// Name is "head" for the head alone, "taps" for one on more taps, and else what
-	// the tail was found by.
+	// Name is "head" for the head alone, "taps" for one on more taps, and else
+	// what the tail was found by.
 	Name string
 	// Place is where the backbone is cut for a tail, nil for a head.
 	Place *retrain.Place
@@ -32,8 +32,8 @@ type Attempt struct {
 	Tail *file.Tail
 	// Training is how that went; nil for a head.
 	Training *retrain.Result
-	// Features are those that Head takes; for a tail those of the backbone before the
-	// training. They are open as long as the Learner.
+	// Features are those that Head takes; for a tail those of the backbone
+	// before the training. They are open as long as the Learner.
 	Features *features.Joined
 	// Parameters is how many were trained, those of the head included.
 	Parameters int64
@@ -51,10 +51,11 @@ type Outcome struct {
 type Result struct {
 	// Outcomes holds one for each seed, the first one first.
 	Outcomes []*Outcome
-	// Comparison has the ways of the first seed, over all seeds. It is that of the
-	// chosen attempt's Result, too.
+	// Comparison has the ways of the first seed, over all seeds. It is that of
+	// the chosen attempt's Result, too.
 	Comparison *experiment.Comparison
-	// Settings are those that heads were fitted with: Split and NoRefit are filled in.
+	// Settings are those that heads were fitted with: Split and NoRefit are
+	// filled in.
 	Settings experiment.Settings
 	// Checkpoints are the files that trainings can be resumed from.
 	Checkpoints []string

@@ -10,20 +10,21 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// Auto, as Settings.Tail, compares the head alone, more taps, and tails from few
-// layers to all.
+// Auto, as Settings.Tail, compares the head alone, more taps, and tails from
+// few layers to all.
 const Auto = "auto"
 
 // Settings says what is tried, and how. The zero value, and nil, mean the
 // defaults.
 type Settings struct {
-	// Head says how heads are fitted and what is measured of everything. Kind is ""
-	// or "softmax". Seed is the first of Repeat seeds. NoRefit is set, since the
-	// validation part says when to stop, and where neither Split nor the data say
-	// how to split, it is 0.6, 0.2 and 0.2. Progress is not used: see Hooks.
+	// Head says how heads are fitted and what is measured of everything. Kind
+	// is "" or "softmax". Seed is the first of Repeat seeds. NoRefit is set,
+	// since the validation part says when to stop, and where neither Split nor
+	// the data say how to split, it is 0.6, 0.2 and 0.2. Progress is not used:
+	// see Hooks.
 	Head experiment.Settings
-	// Tail is what is retrained, as retrain.Places.Find takes it. The default ""
-	// means Auto.
+	// Tail is what is retrained, as retrain.Places.Find takes it. The default
+	// "" means Auto.
 	Tail string
 
 	// Epochs to Memory are those of retrain.Settings, with the same defaults: a
@@ -34,23 +35,24 @@ type Settings struct {
 	Warmup, WeightDecay, Clip   float64
 	LabelSmoothing              float64
 	Memory                      int64
-	// Views is how many random views of a training image there are beside itself.
-	// The default 0 means none.
+	// Views is how many random views of a training image there are beside
+	// itself. The default 0 means none.
 	Views int
-	// DType is how activations at a cut are cached: "f32" (default "") or "f16".
+	// DType is how activations at a cut are cached: "f32" (default "") or
+	// "f16".
 	DType string
 	// Checkpoint begins the names of the files that trainings are resumed from:
-	// ".XXXXXXXX.checkpoint" follows, of a digest of all that they depend on. The
-	// default "" means that none are written.
+	// ".XXXXXXXX.checkpoint" follows, of a digest of all that they depend on.
+	// The default "" means that none are written.
 	Checkpoint string
 	// Threads is how many threads compute. The default 0 means GOMAXPROCS.
 	Threads int
-	// Runtime is the file of the runtime library, or its folder. The default "" means
-	// wherever runtime.Find finds it.
+	// Runtime is the file of the runtime library, or its folder. The default ""
+	// means wherever runtime.Find finds it.
 	Runtime string
-	// Extract sends what the cache lacks of a source through the backbone of spec,
-	// as extract.Again has it: where the cache cannot be written, its error is an
-	// *extract.UnwritableError. The default nil means extract.Run.
+	// Extract sends what the cache lacks of a source through the backbone of
+	// spec, as extract.Again has it: where the cache cannot be written, its
+	// error is an *extract.UnwritableError. The default nil means extract.Run.
 	Extract func(ctx context.Context, spec *models.Spec, src *source.Source) error
 	// Hooks are told what happens.
 	Hooks Hooks

@@ -9,14 +9,14 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// Try fits every way with each seed, and chooses one: with Auto the simplest within
-// one standard error of the best validation score, else the tail if it is better
-// than the head.
+// Try fits every way with each seed, and chooses one: with Auto the simplest
+// within one standard error of the best validation score, else the tail if it
+// is better than the head.
 //
-// With Auto, a tail whose graph has no gradient or that does not fit in memory is
-// left out, and so are more taps that cannot be had. When ctx ends after something
-// was tried with the first seed, the result has what there is, without later seeds
-// that are not whole, and says that it was stopped.
+// With Auto, a tail whose graph has no gradient or that does not fit in memory
+// is left out, and so are more taps that cannot be had. When ctx ends after
+// something was tried with the first seed, the result has what there is,
+// without later seeds that are not whole, and says that it was stopped.
 func (l *Learner) Try(ctx context.Context) (*Result, error) {
 	r := &Result{Settings: l.settings.Head}
 	for i := range uint64(max(l.settings.Head.Repeat, 1)) {
@@ -24,7 +24,8 @@ func (l *Learner) Try(ctx context.Context) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Of a later seed that is not whole, nothing can be compared with the others.
+		// Of a later seed that is not whole, nothing can be compared with the
+		// others.
 		if i == 0 || !r.Stopped {
 			r.Outcomes = append(r.Outcomes, one)
 		}
@@ -41,8 +42,8 @@ func (l *Learner) Try(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-// once tries every way with one seed. If ctx ends, r is stopped, which is no error
-// once something was tried with the first seed.
+// once tries every way with one seed. If ctx ends, r is stopped, which is no
+// error once something was tried with the first seed.
 func (l *Learner) once(ctx context.Context, seed uint64, r *Result) (*Outcome, error) {
 	o := &Outcome{Seed: seed}
 	var start *Attempt
@@ -74,8 +75,8 @@ func (l *Learner) once(ctx context.Context, seed uint64, r *Result) (*Outcome, e
 	return o, err
 }
 
-// leftOut tells whether the other ways are tried where one has failed with err, and
-// says so.
+// leftOut tells whether the other ways are tried where one has failed with err,
+// and says so.
 func (l *Learner) leftOut(w *Way, err error) bool {
 	if l.settings.Tail != Auto {
 		return false
@@ -111,7 +112,8 @@ func (l *Learner) choose(tried []*Attempt) (*Attempt, error) {
 	return tried[max(experiment.Choose(all), 0)], nil
 }
 
-// comparison lists the ways that were tried with the first seed, over all seeds.
+// comparison lists the ways that were tried with the first seed, over all
+// seeds.
 func (l *Learner) comparison(seeds []*Outcome) (*experiment.Comparison, error) {
 	metric := l.settings.Head.Metric
 	c := &experiment.Comparison{Metric: metric, Rule: "better", Chosen: seeds[0].Chosen.Way.Name}
