@@ -25,10 +25,11 @@ import (
 //     stored in a Constant node, read by several nodes under one name, or
 //     concatenated everywhere (biases that the exporter made up).
 //  5. Shared tables: what has at least two dimensions larger than 1, meets the
-//     flow in several places, and only by being added, multiplied or compared,
-//     itself or what is gathered from it (rotary tables, masks, and the
-//     relative position bias that the layers of MPNet and T5 share). The last
-//     is learned, but belongs to no layer: frozen, it leaves every cut possible.
+//     flow in several places with filters or matrices between them, and only by
+//     being added, multiplied or compared, itself or what is gathered from it
+//     (rotary tables, masks, and the relative position bias that the layers of
+//     MPNet and T5 share). The last is learned, but belongs to no layer: frozen,
+//     it leaves every cut possible.
 //  6. Constant nodes: what they hold, but for filters and matrices, if the model
 //     keeps more numbers of these in initialisers. Exporters put parameters into
 //     one of the two places, and what is computed on the way into Constant nodes.
@@ -63,6 +64,9 @@ type buffers struct {
 	reader map[string][]int
 	// main is what weights or buffers have worked on, by the first look.
 	main map[string]bool
+	// depth is how many filters and matrices have worked on a tensor, on the
+	// longest way to it.
+	depth map[string]int
 	// left bounds the steps that are made: a model in which there is more to
 	// follow is not one that was exported, and has no buffers where it ends.
 	left int
@@ -85,6 +89,20 @@ func findBuffers(g *Graph, read func(stored string, most int) []float32, within 
 		}
 	}
 	_, b.main = g.spread(g.isTable)
+	b.depth = make(map[string]int)
+	for _, n := range g.Nodes {
+		d, learns := 0, false
+		for k, in := range n.GetInput() {
+			d = max(d, b.depth[in])
+			learns = learns || g.isTable(in) && slices.Contains(learned[n.GetOpType()], k)
+		}
+		if learns {
+			d++
+		}
+		for _, o := range n.GetOutput() {
+			b.depth[o] = d
+		}
+	}
 	found := make(map[string]bool)
 	constants := b.constantsAreNoWeights()
 	for _, stored := range sorted(b.names) {
@@ -315,7 +333,7 @@ func (b *buffers) sharedTable(stored string) bool {
 	if wide(b.dims(stored)) < 2 {
 		return false
 	}
-	entries := make(map[int]bool)
+	least, most := math.MaxInt, -1 // of the depths at which it meets the flow
 	seen := make(map[string]bool)
 	// follow reports whether a tensor meets the flow by joining alone.
 	var follow func(name string) bool
@@ -334,7 +352,8 @@ func (b *buffers) sharedTable(stored string) bool {
 			meets := slices.ContainsFunc(n.GetOutput(), func(o string) bool { return b.main[o] })
 			switch {
 			case meets && joins:
-				entries[i] = true
+				d := b.depth[n.GetOutput()[0]]
+				least, most = min(least, d), max(most, d)
 				continue
 			case meets || !joins && !slices.Contains(placing, n.GetOpType()):
 				return false
@@ -352,7 +371,7 @@ func (b *buffers) sharedTable(stored string) bool {
 			return false
 		}
 	}
-	return len(entries) > 1
+	return most > least
 }
 
 // table is a stored tensor that may hold waves.

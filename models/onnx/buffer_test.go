@@ -157,6 +157,12 @@ func TestBuffers(t *testing.T) {
 			cut: "a:44 m:28 y:28 z:12",
 		},
 		{
+			name:   "a table that is added twice at one place is a weight",
+			values: map[string][]float32{"table": learnedTable(8, 4)}, dims: map[string][]int64{"table": {8, 4}},
+			lines: []string{"left = Gather table buckets", "right = Gather table again", "a = MatMul x w1", "l = Add a left", "y = Add l right", "z = MatMul y w2", "out = MatMul z w3"},
+			cut:   "a:60 l:60:32 y:28 z:12",
+		},
+		{
 			name:   "zeros that layers share as their bias",
 			values: map[string][]float32{"zero": zeros[:4]}, dims: map[string][]int64{"zero": {4}},
 			lines:   []string{"a = MatMul x w1", "y = Add a zero", "b = MatMul y w2", "z = Add b zero", "out = MatMul z w3"},
@@ -192,6 +198,7 @@ func TestBuffers(t *testing.T) {
 			m := c.model()
 			m.Graph.Initializer = append(m.Graph.Initializer,
 				&pb.TensorProto{Name: proto.String("buckets"), DataType: proto.Int32(int32(pb.TensorProto_INT64)), Dims: []int64{4}, Int64Data: []int64{0, 1, 2, 3}},
+				&pb.TensorProto{Name: proto.String("again"), DataType: proto.Int32(int32(pb.TensorProto_INT64)), Dims: []int64{4}, Int64Data: []int64{4, 5, 6, 7}},
 				&pb.TensorProto{Name: proto.String("first"), DataType: proto.Int32(int32(pb.TensorProto_INT64)), Dims: []int64{1}, Int64Data: []int64{0}})
 			for _, n := range m.Graph.Node {
 				if n.GetOpType() == "ReduceSum" {

@@ -17,6 +17,10 @@ const (
 	// maxCalls bounds the nodes that are looked at, those of bodies and of the
 	// model's own functions once a call.
 	maxCalls = 1 << 22
+	// sizeWork and sizeEach bound the elements that are computed with, in all and at
+	// a node: shapes are lists of a few numbers, and masks need not be known.
+	sizeWork = 1 << 23
+	sizeEach = 1 << 14
 )
 
 // ConstantsError says that what a model computes from its constants alone is
@@ -59,6 +63,7 @@ func checkComputed(m *pb.ModelProto, stored int64) error {
 		},
 		constants: make(map[string]*constant), weights: make(map[string]bool), kept: make(map[string]*pb.NodeProto),
 		seen: make(map[string]*array), own: make(map[string]bool), within: make(map[string]bool),
+		most: sizeWork, each: sizeEach,
 	}
 	sets, err := opsets(m.GetOpsetImport())
 	if err != nil {

@@ -37,7 +37,10 @@ type folder struct {
 	seen      map[string]*array        // what a shape needed of them
 	own       map[string]bool          // operators that the model's functions define
 	within    map[string]bool          // stored tensors that Constant nodes hold
-	work      int64
+
+	work int64 // elements that were read and written
+	most int64 // of these at all, 0: maxWork
+	each int64 // and of one node, 0: as many as are left
 }
 
 func fold(m *pb.ModelProto, shapes map[string][]int64) (*folder, error) {
@@ -338,7 +341,7 @@ func (f *folder) evaluate(n *pb.NodeProto, op operator, reach int) ([]*array, er
 			continue // their input has no values
 		}
 		work = min(work+total(f.g.Shapes[name]), maxWork+1)
-		if f.work+work > maxWork {
+		if f.work+work > f.bound() || f.each > 0 && work > f.each {
 			return nil, errTooLarge
 		}
 		var err error
@@ -346,17 +349,28 @@ func (f *folder) evaluate(n *pb.NodeProto, op operator, reach int) ([]*array, er
 			return nil, err
 		}
 	}
-	if f.work += work; f.work > maxWork {
+	if f.each > 0 && work > f.each {
+		return nil, errTooLarge
+	}
+	if f.work += work; f.work > f.bound() {
 		return nil, errTooLarge
 	}
 	return op.evaluate(&call{f, n}, in, out)
+}
+
+// bound is how many elements may be read and written.
+func (f *folder) bound() int64 {
+	if f.most > 0 {
+		return f.most
+	}
+	return maxWork
 }
 
 // array returns the values of a constant, also of one that stays a node.
 func (f *folder) array(name string, reach int) (*array, error) {
 	if c := f.constants[name]; c != nil {
 		if c.array == nil {
-			if f.work += total(f.g.Shapes[name]); f.work > maxWork {
+			if f.work += total(f.g.Shapes[name]); f.work > f.bound() {
 				return nil, errTooLarge
 			}
 			var err error
