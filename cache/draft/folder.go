@@ -38,7 +38,7 @@ func CreateFolder(path string) (*Folder, error) {
 	return &Folder{path, f}, nil
 }
 
-// Name is where the folder is until Place, a path as Create was given.
+// Name is the path of the draft, below which the caller makes files.
 func (f *Folder) Name() string { return f.file.Name() }
 
 // Place gives the folder its name. Unless it returns nil, the caller discards

@@ -14,7 +14,8 @@ import (
 type modality struct {
 	name     models.Modality
 	backbone string // the built-in one that is used if none is named
-	// versions returns those of what prepares the samples, by their names in prep.
+	// versions returns those of what prepares the samples, by their names in
+	// prep.
 	versions func() map[string]string
 	// tells says whether a space's prep is of this modality.
 	tells func(p *prep) bool

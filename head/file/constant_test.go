@@ -11,9 +11,9 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// A head of an earlier version may have changed what a Constant node holds, which
-// today counts as a buffer and is not trained: it is written and read with the
-// values that it has.
+// A head of an earlier version may have changed what a Constant node holds,
+// which today counts as a buffer and is not trained: it is written and read
+// with the values that it has.
 func TestATailWithAChangedBuffer(t *testing.T) {
 	f := tailed("cls", false)
 	g := f.Tail.Backbone.Graph

@@ -10,9 +10,9 @@ import (
 )
 
 // Compiled is a file system whose files are part of the program, such as
-// builtin.FS: they cannot have changed since it was built, so that their digests
-// and what they come to are taken from records, which a test compares with the
-// files. A backbone is then resolved without reading its model.
+// builtin.FS: they cannot have changed since it was built, so that their
+// digests and what they come to are taken from records, which a test compares
+// with the files. A backbone is then resolved without reading its model.
 type Compiled interface {
 	fs.FS
 	// Content returns a large file without copying it; nobody may write to it.
