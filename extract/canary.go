@@ -73,7 +73,7 @@ func (e *DriftError) Error() string {
 	} else if e.Now != "" {
 		s += "\nnow it is computed by " + e.Now + "; what computed the rows is not known"
 	}
-	return s + "\nput back what computed the rows (--runtime FILE names another library), or start another cache with --cache DIR"
+	return s
 }
 
 // canaryJob is a sample that is embedded again.

@@ -81,7 +81,7 @@ func TestDriftIsStopped(t *testing.T) {
 		}
 		for _, part := range []string{
 			"space " + space.Fingerprint()[:12] + ":", "fake-text", "texts.txt:", fmt.Sprintf("%.6f", drift.Cosine), "0.9999",
-			"provider cpu, runtime old 1.0", "runtime new 2.0", "--cache DIR",
+			"provider cpu, runtime old 1.0", "runtime new 2.0",
 		} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("the error does not say %q: %v", part, err)

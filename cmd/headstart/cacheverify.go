@@ -310,7 +310,7 @@ func (v *verification) conclude() error {
 	if v.first != nil {
 		advice := "extract computes again what is damaged"
 		if v.sound {
-			advice = "put back what computed the rows (--runtime FILE names another library), or start another cache with --cache DIR"
+			advice = putBack
 		}
 		found = append(found, fmt.Errorf("%d problems, the first: %w\n%s", problems, &cache.CorruptError{Problem: *v.first}, advice))
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
@@ -132,13 +134,19 @@ func advice(err error) string {
 		splits   *experiment.SplitsError
 		empty    *experiment.EmptyError
 		classes  *experiment.ClassesError
-		features *experiment.FeaturesError
+		infinite *experiment.FeaturesError
 		unclear  *source.UnsettledError
+		drift    *extract.DriftError
+		another  *features.OtherError
 		tensor   *models.NoTensorError
 	)
 	switch {
 	case errors.As(err, &unclear):
 		return "say " + settle(unclear)
+	case errors.As(err, &drift):
+		return putBack
+	case errors.As(err, &another):
+		return "--out gives another name"
 	case errors.As(err, &tensor):
 		return "headstart inspect " + tensor.Backbone + " lists them"
 	case errors.As(err, &labels):
@@ -157,7 +165,7 @@ func advice(err error) string {
 		return "use --cv, or another --seed"
 	case errors.As(err, &classes):
 		return "use another --split, or fewer folds with --cv and --folds"
-	case errors.As(err, &features):
+	case errors.As(err, &infinite):
 		return "take a pooled tap with extract --tap, or fewer feature sets"
 	}
 	return ""
@@ -198,6 +206,9 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	fmt.Fprintf(w, "headstart: %s%s\n", command, text)
 	return code
 }
+
+// putBack is the advice where rows are not those of before.
+const putBack = "put back what computed the rows (--runtime FILE names another library), or start another cache with --cache DIR"
 
 // settle returns the flags that say how a source is to be read.
 func settle(e *source.UnsettledError) string {

@@ -375,7 +375,7 @@ func TestCheckReplace(t *testing.T) {
 			t.Errorf("%s: %#v", what, err)
 			continue
 		}
-		fails(t, err, path, "its "+what+" is", "--out")
+		fails(t, err, path, "its "+what+" is")
 	}
 	for _, content := range []string{"", "a,b\n"} {
 		foreign := filepath.Join(t.TempDir(), "x.features")
@@ -386,6 +386,6 @@ func TestCheckReplace(t *testing.T) {
 		if _, ok := errors.AsType[*features.OtherError](err); !ok {
 			t.Errorf("a file that is no feature set: %v", err)
 		}
-		fails(t, err, foreign, "no feature set", "--out")
+		fails(t, err, foreign, "no feature set")
 	}
 }

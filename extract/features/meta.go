@@ -158,9 +158,9 @@ type OtherError struct {
 
 func (e *OtherError) Error() string {
 	if e.What == "" {
-		return fmt.Sprintf("features: %s: it exists and is no feature set that can be read, so it is not replaced; --out gives another name", e.Path)
+		return fmt.Sprintf("features: %s: it exists and is no feature set that can be read, so it is not replaced", e.Path)
 	}
-	return fmt.Sprintf("features: %s: it exists and its %s is %s, not %s, so it is not replaced; --out gives another name", e.Path, e.What, shown(e.Have), shown(e.Want))
+	return fmt.Sprintf("features: %s: it exists and its %s is %s, not %s, so it is not replaced", e.Path, e.What, shown(e.Have), shown(e.Want))
 }
 
 func (e *OtherError) Unwrap() error { return e.Err }
