@@ -187,7 +187,6 @@ var doors = []string{
 	"cache/cache.go", "cache/disk.go", // the cache, whose every operation is a method of a disk
 	"cache/draft/",            // the door
 	"cmd/headstart/doctor.go", // tries whether a folder can lock
-	"testdata/smaller.go",     // makes the set of the demo smaller, by hand
 }
 
 // TestFilesAreWrittenThroughOneDoor looks for what makes and renames files.
