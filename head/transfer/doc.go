@@ -7,7 +7,7 @@
 //	l, err := transfer.New(data, &transfer.Settings{Tail: transfer.Auto})
 //	defer l.Close()
 //	result, err := l.Try(ctx)
-//	best := result.Chosen() // best.Head and best.Tail are what a head file takes
+//	f, err := result.Chosen().File() // which file.Write writes
 //
 // [Learner.Try] fits every way with each seed and chooses by the validation
 // part: with [Auto] the simplest way within one standard error of the best,

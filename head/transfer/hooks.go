@@ -21,7 +21,7 @@ type Hooks struct {
 	Fits func(w *Way, done, total int)
 	// Steps is called after each step and each epoch of a tail.
 	Steps func(w *Way, p Progress)
-	// Tried is called with what a way came to.
+	// Tried is called with the result of a way.
 	Tried func(a *Attempt)
 	// Views is called once, by New, if training images are seen as views, too.
 	Views func(v Views)

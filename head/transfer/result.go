@@ -19,7 +19,7 @@ type Way struct {
 	Place *retrain.Place
 }
 
-// Attempt is what one way came to with one seed.
+// Attempt is the result of one way with one seed.
 type Attempt struct {
 	Way  *Way
 	Seed uint64
