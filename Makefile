@@ -8,6 +8,8 @@ RUNTIME   := lib/.fetched
 NUMPY     := lib/python/.fetched
 # A Python with PyTorch, which is what steps of retraining are measured against.
 PEERS     := lib/peers/.fetched
+# A Python with onnxruntime, which is what the command's start-up is measured against.
+STARTUP   := lib/startup/.fetched
 # Everything that does not come to the runtime, which is called through cgo.
 NOCGO     := $$(CGO_ENABLED=0 $(GO) list -e -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -v -w headstart/models/runtime | cut -d' ' -f1)
 # What runs arm64 programs; on Debian it is in the package qemu-user-static.
@@ -16,7 +18,7 @@ QEMU      ?= qemu-aarch64-static
 NOTARM64  := ^TestTruncatedWhile
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-elsewhere race fault fuzz bench peers clean help
+.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-elsewhere race fault fuzz bench startup peers clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -73,8 +75,18 @@ fuzz: ## run each fuzz target for FUZZTIME (default 10s)
 	  done; \
 	done
 
-bench: build runtime ## print the figures that README and docs quote (about an hour)
+bench: build runtime $(STARTUP) ## print the figures that README and docs quote (about an hour)
 	sh testdata/bench.sh $(BIN)
+
+startup: build runtime $(STARTUP) ## put the command's start-up beside Python's onnxruntime (a part of make bench; fetches that once by pip)
+	lib/startup/bin/python bench/startup.py
+
+$(STARTUP): bench/startup-requirements.txt
+	rm -rf lib/startup
+	python3 -m venv --without-pip lib/startup
+	python3 -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
+	  --target "$$(lib/startup/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
+	@touch $@
 
 peers: runtime $(PEERS) ## put a step of retraining beside PyTorch's (fetches PyTorch once, up to 6 GB, by pip)
 	lib/peers/bin/python bench/peers.py

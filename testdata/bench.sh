@@ -43,5 +43,9 @@ go test ./cache ./extract/image ./extract/text ./extract/features -run '^$' -ben
 go test ./extract -run Memory -v | grep -e MiB
 
 echo
+echo "Start-up of the command beside Python's onnxruntime (ratios of medians inside one run)"
+lib/startup/bin/python bench/startup.py
+
+echo
 echo "Layers of the backbone retrained, accuracy over 3 seeds (mean ± standard deviation)"
 sh testdata/retrain.sh "$1"
