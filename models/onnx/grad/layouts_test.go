@@ -57,9 +57,9 @@ func (p *Program) seconds(t testing.TB) float64 {
 	return best
 }
 
-// BenchmarkLayouts measures a step of many networks in both layouts, fits the
-// rates of Cost to them, and reports how much longer the layouts that Cost
-// chooses take than the faster ones.
+// BenchmarkLayouts measures a step of many networks in both layouts and reports
+// how much longer the layouts that Cost chooses take than the faster ones. It
+// also fits the rates anew, for a processor or a runtime that they do not suit.
 func BenchmarkLayouts(b *testing.B) {
 	block := blockSize(b)
 	if block == 0 {
@@ -81,11 +81,10 @@ func BenchmarkLayouts(b *testing.B) {
 				works, times, names = append(works, p.work), append(times, p.seconds(b)), append(names, s.name)
 			}
 		}
-		r := fitted(works, times)
-		b.Logf("rates of blocks of %d: %.3g", block, r)
+		b.Logf("rates of blocks of %d, fitted to this run: %.3g", block, fitted(works, times))
 		lost, all := 0.0, 0.0 // logarithms of ratios, and how many
 		for i := 0; i < len(works); i += 2 {
-			plain, blocked := works[i].cost(r), works[i+1].cost(r)
+			plain, blocked := works[i].cost(rates[block]), works[i+1].cost(rates[block])
 			took, least := times[i], min(times[i], times[i+1])
 			if blocked < plain {
 				took = times[i+1]
