@@ -74,10 +74,7 @@ func TestImportsAreThoseOfTheDocs(t *testing.T) {
 		if len(cells) != 4 {
 			t.Fatalf("a row of %d cells: %q", len(cells), cells)
 		}
-		r := room{backquoted(cells[2]), backquoted(cells[3])}
-		if cells[2] == "all" {
-			r.ours = []string{"all"}
-		}
+		r := room{ours: backquoted(cells[2]), theirs: backquoted(cells[3])}
 		rooms[backquoted(cells[0])[0]] = r
 	}
 
@@ -111,7 +108,7 @@ func TestImportsAreThoseOfTheDocs(t *testing.T) {
 				if ours == "cache/draft" {
 					continue // all may
 				}
-				if !slices.Contains(r.ours, ours) && !slices.Contains(r.ours, "all") {
+				if !slices.Contains(r.ours, ours) {
 					t.Errorf("%s imports %s, which the table does not allow", name, ours)
 				}
 				continue
@@ -133,7 +130,7 @@ func TestImportsAreThoseOfTheDocs(t *testing.T) {
 			}
 		}
 		for _, want := range slices.Concat(r.ours, r.theirs) {
-			if want != "all" && !used[want] {
+			if !used[want] {
 				t.Errorf("the table says that %s imports %s; it does not", name, want)
 			}
 		}
@@ -162,6 +159,41 @@ func TestTheDocsPointAtFilesThatExist(t *testing.T) {
 	}
 }
 
+// TestTheCommandKnowsNoGraphs checks that nothing under cmd does what a Go
+// program would need too: it knows no graphs, gradients and solvers.
+func TestTheCommandKnowsNoGraphs(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./cmd/...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		for _, path := range fields[1:] {
+			ours, _ := strings.CutPrefix(path, module+"/")
+			if strings.HasPrefix(ours, "models/onnx") || ours == "models/retrain" || ours == "head/fit" {
+				t.Errorf("%s imports %s", fields[0], ours)
+			}
+		}
+	}
+}
+
+// TestTheCommandIsFlagsAndPrinting checks that no file of the command is
+// anything but a command, a set of flags, errors with advice, or printing.
+func TestTheCommandIsFlagsAndPrinting(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, "no files")
+	}
+	known := regexp.MustCompile(`^(cmd_.+|flags_.+|errors_.+|print_.+|main|app|args|commands|errors|help|meter|print)\.go$`)
+	for _, name := range files {
+		if !strings.HasSuffix(name, "_test.go") && !known.MatchString(name) {
+			t.Errorf("%s is none of a command, flags, errors and printing", name)
+		}
+	}
+}
+
 // TestTopLevelIsSmall checks that no package has been put beside the rooms.
 func TestTopLevelIsSmall(t *testing.T) {
 	entries, err := os.ReadDir("../..")
@@ -185,8 +217,8 @@ func TestTopLevelIsSmall(t *testing.T) {
 // file elsewhere goes through cache/draft.
 var doors = []string{
 	"cache/cache.go", "cache/disk.go", // the cache, whose every operation is a method of a disk
-	"cache/draft/",            // the door
-	"cmd/headstart/doctor.go", // tries whether a folder can lock
+	"cache/draft/",                // the door
+	"cmd/headstart/cmd_doctor.go", // tries whether a folder can lock
 }
 
 // TestFilesAreWrittenThroughOneDoor looks for what makes and renames files.
@@ -208,9 +240,9 @@ func TestFilesAreWrittenThroughOneDoor(t *testing.T) {
 // file elsewhere goes through cache/draft, which waits for no FIFO.
 var readers = []string{
 	"cache/cache.go", "cache/disk.go", "cache/draft/",
-	"cmd/headstart/doctor.go",  // opens the file that it has made
-	"extract/source/dir.go",    // looks at a file's kind once it has it open, not waiting
-	"extract/source/stream.go", // a person may give a pipe as a table
+	"cmd/headstart/cmd_doctor.go", // opens the file that it has made
+	"extract/source/dir.go",       // looks at a file's kind once it has it open, not waiting
+	"extract/source/stream.go",    // a person may give a pipe as a table
 }
 
 // TestFilesAreOpenedThroughOneDoor looks for what opens files. Files in an

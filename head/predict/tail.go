@@ -1,10 +1,15 @@
 package predict
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
@@ -78,4 +83,21 @@ func wholeModel(spec *models.Spec) (*pb.ModelProto, error) {
 		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
 	}
 	return m, nil
+}
+
+// Logits embeds the samples of a feature set of the features that a head with a
+// tail started from once more, through the tail: the rows are its logits, for
+// File.OfLogits. What a's cache has of them is not computed. If the backbone is
+// another one now, the error is a *contract.DifferenceError.
+func Logits(ctx context.Context, f *file.File, a *extract.Again, builtin fs.FS) (*features.Joined, error) {
+	meta := &a.Set.Meta
+	spec, err := contract.Recall(meta.Backbone, meta.Spaces[:1], builtin)
+	if err != nil {
+		return nil, err
+	}
+	own, err := WithTail(spec, f)
+	if err != nil {
+		return nil, err
+	}
+	return a.Joined(ctx, own)
 }

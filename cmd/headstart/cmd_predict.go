@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,11 +18,8 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
-	"github.com/headstart-ml/headstart/models"
-	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 type predictOptions struct {
@@ -275,127 +271,6 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		Samples: stats.Samples.Load(), Bad: stats.Bad.Load(), Cached: stats.Cached.Load(),
 		Computed: stats.Computed.Load(), BackboneRows: stats.BackboneRows.Load(), CheckRows: stats.CheckRows.Load(),
 	}, table.close()
-}
-
-// predictSink predicts samples as they are embedded.
-type predictSink struct {
-	table *predictions
-	model *head.Head
-
-	ids           []string
-	rows          []float32
-	probabilities []float64
-}
-
-var _ extract.Sink = (*predictSink)(nil)
-
-// sinkRows is how many rows are predicted at once.
-const sinkRows = 256
-
-func (s *predictSink) Take(rows []extract.Row) error {
-	for _, row := range rows {
-		if row.Bad == "" {
-			s.ids, s.rows = append(s.ids, row.Sample.ID), append(s.rows, row.Embedding...)
-		}
-		if row.Bad != "" || len(s.ids) == sinkRows {
-			if err := s.predict(); err != nil {
-				return err
-			}
-		}
-		if row.Bad == "" {
-			continue
-		}
-		if err := s.table.addBad(row.Sample.ID, row.Bad); err != nil {
-			return err
-		}
-	}
-	if err := s.predict(); err != nil {
-		return err
-	}
-	return s.table.flush()
-}
-
-// predict predicts the rows that wait.
-func (s *predictSink) predict() error {
-	n, k := len(s.ids), len(s.model.Classes)
-	s.probabilities = slices.Grow(s.probabilities[:0], n*k)[:n*k]
-	if err := s.model.ProbabilitiesTo(s.probabilities, s.rows, n); err != nil {
-		return fmt.Errorf("samples %s: %w", strings.Join(s.ids, ", "), err)
-	}
-	err := s.table.add(s.ids, s.probabilities)
-	s.ids, s.rows = s.ids[:0], s.rows[:0]
-	return err
-}
-
-// recall returns the backbone of a head, for samples of modality m, with the
-// input contract and the taps that the head's features had.
-func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*models.Spec, error) {
-	name := s.backbone
-	if name == "" {
-		name = f.Spaces[0].Backbone
-	}
-	d, err := contract.Describe(f.Spaces[0].JSON)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", headFile, err)
-	}
-	if d.Modality != m {
-		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, d.Modality, m)
-	}
-	if err := s.agree(f); err != nil {
-		return nil, err
-	}
-	spec, err := predict.Recall(headFile, f, &predict.Options{Backbone: s.backbone, Builtin: builtin.FS()})
-	if m, ok := errors.AsType[*contract.ModalityError](err); ok {
-		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, m.Takes, m.Have)
-	}
-	if d, ok := errors.AsType[*contract.DifferenceError](err); ok {
-		return nil, fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, d.Field, d.Was, d.Is)
-	}
-	if err != nil && name == f.Spaces[0].Backbone {
-		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
-	}
-	return spec, err
-}
-
-// agree is an error if a flag says otherwise than the spaces that a head was
-// fitted on, which differ in their taps alone.
-func (s *sampling) agree(f *file.File) error {
-	taps, err := tapsOf(f)
-	if err != nil {
-		return err
-	}
-	if len(s.choice.Taps) > 0 && !slices.Equal(s.choice.Taps, taps) {
-		return usagef("--tap %s: the head was fitted on features of %s; leave the flag out", strings.Join(s.choice.Taps, " --tap "), strings.Join(taps, ", "))
-	}
-	d, err := contract.Describe(f.Spaces[0].JSON)
-	if err != nil {
-		return err
-	}
-	fixed := append(d.Image.Chosen(), models.Policy{Name: "dtype", Value: d.DType})
-	for _, given := range append(s.choice.Image.Chosen(), models.Policy{Name: "dtype", Value: s.choice.DType}) {
-		i := slices.IndexFunc(fixed, func(p models.Policy) bool { return p.Name == given.Name })
-		switch {
-		case given.Value == "":
-		case i < 0:
-			return usagef("--%s is for images; the source holds %ss", given.Name, d.Modality)
-		case fixed[i].Value != "" && fixed[i].Value != given.Value:
-			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", given.Name, given.Value, fixed[i].Value)
-		}
-	}
-	return nil
-}
-
-// tapsOf lists the taps of a head's features, as --tap takes them.
-func tapsOf(f *file.File) ([]string, error) {
-	var taps []string
-	for _, space := range f.Spaces {
-		d, err := contract.Describe(space.JSON)
-		if err != nil {
-			return nil, err
-		}
-		taps = append(taps, d.Tap())
-	}
-	return taps, nil
 }
 
 // checkSpaces compares the spaces of features with those that a head was fitted

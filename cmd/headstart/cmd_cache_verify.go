@@ -283,10 +283,16 @@ func drawn(set *features.Set, reader *cache.Reader, k int) map[string]cache.Key 
 // spaces.
 func specOf(meta *features.Meta, space *cache.Space) (*models.Spec, error) {
 	spec, err := contract.Recall(meta.Backbone, []json.RawMessage{space.JSON()}, builtin.FS())
+	return spec, another(meta.Backbone, err)
+}
+
+// another says of the backbone of a feature set that it is another one now, if
+// that is what err says.
+func another(backbone string, err error) error {
 	if d, ok := errors.AsType[*contract.DifferenceError](err); ok {
-		return nil, fmt.Errorf("the backbone %s is another one now, so its rows cannot be computed again: %s is %s in the set and %s here", meta.Backbone, d.Field, d.Was, d.Is)
+		return fmt.Errorf("the backbone %s is another one now, so its rows cannot be computed again: %s is %s in the set and %s here", backbone, d.Field, d.Was, d.Is)
 	}
-	return spec, err
+	return err
 }
 
 // conclude prints what was found.

@@ -9,7 +9,10 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 // rereading says whose samples are read again, and where they are.
@@ -53,4 +56,10 @@ func (r *rereading) advised(err error, c *common) error {
 		return unwritable(c.cacheDir, u.Err)
 	}
 	return err
+}
+
+// throughTail returns the feature set of a as logits of a head with a tail.
+func throughTail(ctx context.Context, f *file.File, a *extract.Again) (*features.Joined, error) {
+	j, err := predict.Logits(ctx, f, a, builtin.FS())
+	return j, another(a.Set.Meta.Backbone, err)
 }

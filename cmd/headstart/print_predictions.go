@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/head"
 )
 
 // predictions writes a row a sample, as CSV or as JSON lines, in the order in
@@ -231,4 +233,54 @@ func (p *predictions) abort() {
 	if p.file != nil {
 		p.file.Discard()
 	}
+}
+
+// predictSink predicts samples as they are embedded.
+type predictSink struct {
+	table *predictions
+	model *head.Head
+
+	ids           []string
+	rows          []float32
+	probabilities []float64
+}
+
+var _ extract.Sink = (*predictSink)(nil)
+
+// sinkRows is how many rows are predicted at once.
+const sinkRows = 256
+
+func (s *predictSink) Take(rows []extract.Row) error {
+	for _, row := range rows {
+		if row.Bad == "" {
+			s.ids, s.rows = append(s.ids, row.Sample.ID), append(s.rows, row.Embedding...)
+		}
+		if row.Bad != "" || len(s.ids) == sinkRows {
+			if err := s.predict(); err != nil {
+				return err
+			}
+		}
+		if row.Bad == "" {
+			continue
+		}
+		if err := s.table.addBad(row.Sample.ID, row.Bad); err != nil {
+			return err
+		}
+	}
+	if err := s.predict(); err != nil {
+		return err
+	}
+	return s.table.flush()
+}
+
+// predict predicts the rows that wait.
+func (s *predictSink) predict() error {
+	n, k := len(s.ids), len(s.model.Classes)
+	s.probabilities = slices.Grow(s.probabilities[:0], n*k)[:n*k]
+	if err := s.model.ProbabilitiesTo(s.probabilities, s.rows, n); err != nil {
+		return fmt.Errorf("samples %s: %w", strings.Join(s.ids, ", "), err)
+	}
+	err := s.table.add(s.ids, s.probabilities)
+	s.ids, s.rows = s.ids[:0], s.rows[:0]
+	return err
 }

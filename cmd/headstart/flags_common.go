@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+	goruntime "runtime"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/head/predict"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // common are the values of the flags that many commands have.
@@ -67,7 +71,7 @@ func (e *env) common(ctx *cli.Context) (*common, error) {
 	switch {
 	case c.threads == 0 && !ctx.IsSet("threads"):
 		// Go looks at the CPU affinity and at the quota of the control group.
-		c.threads = runtime.GOMAXPROCS(0)
+		c.threads = goruntime.GOMAXPROCS(0)
 	case c.threads < 1:
 		return nil, usagef("--threads %d: at least 1 is needed", c.threads)
 	}
@@ -111,4 +115,10 @@ func oneOf(flag, value string, choices ...string) error {
 		return usagef("--%s %s: did you mean %s?", flag, value, near)
 	}
 	return usagef("--%s %s: it is one of %s", flag, value, strings.Join(choices, ", "))
+}
+
+// newSession finds the runtime library, which is an error if there is none
+// that fits, and loads nothing yet.
+func newSession(spec *models.Spec, c *common) (*runtime.Lazy, error) {
+	return predict.Session(spec, &predict.Options{Runtime: c.runtime})
 }
