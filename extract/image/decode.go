@@ -42,7 +42,8 @@ func (hd *Header) Orientation() int { return orientation(hd.Format.exif(hd.conte
 
 // ReadHeader recognises an image file and checks the limits. It allocates next
 // to nothing. It fails for empty files, formats that are not read, images over
-// the limits, and files too short for the pixels that they claim.
+// the limits, files too short for the pixels that they claim, and progressive
+// JPEGs whose scans come to their blocks too often.
 func ReadHeader(content []byte) (Header, error) {
 	if len(content) == 0 {
 		return Header{}, errors.New("image: the file is empty")

@@ -10,11 +10,11 @@ import (
 // Format is a kind of image file. Files are recognised by their content, never
 // by their name.
 type Format struct {
-	Name    string   // "PNG"
-	Endings []string // of file names: in lower case, with the dot
-	Media   string   // the media type under which browsers show such files; "": they do not
+	Name  string // "PNG"
+	Media string // the media type under which browsers show such files; "": they do not
 
-	magic func(b []byte) bool // whether a file that begins with b is of this format
+	endings []string            // of file names: in lower case, with the dot
+	magic   func(b []byte) bool // whether a file that begins with b is of this format
 
 	// The rest is nil for a format that is recognised and refused by name.
 
@@ -30,24 +30,24 @@ type Format struct {
 	rows func(p *Preprocessor, img image.Image, hd *Header, s *scratch) (picture, error)
 }
 
-// Formats are the kinds of image files that are recognised. No two take the
+// formats are the kinds of image files that are recognised. No two take the
 // same file. To read one more is a file with its four functions and its entry
 // here.
-var Formats = []*Format{
+var formats = []*Format{
 	{
-		Name: "PNG", Endings: []string{".png"}, Media: "image/png", magic: begins(pngSignature),
+		Name: "PNG", endings: []string{".png"}, Media: "image/png", magic: begins(pngSignature),
 		header: pngHeader, exif: pngEXIF, decode: decodePNG, rows: (*Preprocessor).rowsOfPNG,
 	},
 	{
-		Name: "JPEG", Endings: []string{".jpg", ".jpeg", ".jpe", ".jfif"}, Media: "image/jpeg", magic: begins("\xff\xd8"),
+		Name: "JPEG", endings: []string{".jpg", ".jpeg", ".jpe", ".jfif"}, Media: "image/jpeg", magic: begins("\xff\xd8"),
 		header: jpegHeader, exif: jpegEXIF, decode: decodeJPEG, rows: (*Preprocessor).rowsOfJPEG,
 	},
-	{Name: "GIF", Endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a")},
-	{Name: "WebP", Endings: []string{".webp"}, Media: "image/webp", magic: isWebP},
-	{Name: "BMP", Endings: []string{".bmp", ".dib"}, magic: isBMP},
-	{Name: "TIFF", Endings: []string{".tif", ".tiff"}, magic: begins("II*\x00", "MM\x00*", "II+\x00", "MM\x00+")},
-	{Name: "AVIF", Endings: []string{".avif"}, magic: brand("avif", "avis")},
-	{Name: "HEIC", Endings: []string{".heic"}, magic: brand("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1")},
+	{Name: "GIF", endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a")},
+	{Name: "WebP", endings: []string{".webp"}, Media: "image/webp", magic: isWebP},
+	{Name: "BMP", endings: []string{".bmp", ".dib"}, magic: isBMP},
+	{Name: "TIFF", endings: []string{".tif", ".tiff"}, magic: begins("II*\x00", "MM\x00*", "II+\x00", "MM\x00+")},
+	{Name: "AVIF", endings: []string{".avif"}, magic: brand("avif", "avis")},
+	{Name: "HEIC", endings: []string{".heic"}, magic: brand("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1")},
 	{Name: "JPEG XL", magic: begins("\x00\x00\x00\x0cJXL \r\n\x87\n", "\xff\x0a")},
 	{Name: "JPEG 2000", magic: begins("\x00\x00\x00\x0cjP  \r\n\x87\n", "\xff\x4f\xff\x51")},
 	{Name: "ICO", magic: begins("\x00\x00\x01\x00")},
@@ -57,7 +57,7 @@ var Formats = []*Format{
 // Recognise returns the format of an image file that begins with head, of which
 // 32 bytes are enough, or nil.
 func Recognise(head []byte) *Format {
-	for _, f := range Formats {
+	for _, f := range formats {
 		if f.magic(head) {
 			return f
 		}
@@ -65,10 +65,20 @@ func Recognise(head []byte) *Format {
 	return nil
 }
 
+// Endings returns those of the names of image files, of all formats: in lower
+// case, with the dot.
+func Endings() []string {
+	var all []string
+	for _, f := range formats {
+		all = append(all, f.endings...)
+	}
+	return all
+}
+
 // readable names the formats that are read: "PNG or JPEG".
 func readable() string {
 	var names []string
-	for _, f := range Formats {
+	for _, f := range formats {
 		if f.header != nil {
 			names = append(names, f.Name)
 		}

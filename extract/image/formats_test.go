@@ -8,17 +8,17 @@ import (
 // Walks the table: each format is recognised and no other takes its files; it
 // is read with all four functions, or refused by name with none.
 func TestFormats(t *testing.T) {
-	if len(begin) != len(Formats) {
-		t.Errorf("%d begins of files for %d formats", len(begin), len(Formats))
+	if len(begin) != len(formats) {
+		t.Errorf("%d begins of files for %d formats", len(begin), len(formats))
 	}
 	endings := map[string]string{}
-	for _, f := range Formats {
+	for _, f := range formats {
 		if len(begin[f.Name]) == 0 {
 			t.Errorf("%s: the test has no file of it", f.Name)
 		}
 		for _, b := range begin[f.Name] {
 			content := []byte(b + strings.Repeat("\x00", 32))
-			for _, g := range Formats {
+			for _, g := range formats {
 				if g.magic(content) != (g == f) {
 					t.Errorf("%s says %v to a file of %s", g.Name, f != g, f.Name)
 				}
@@ -33,7 +33,7 @@ func TestFormats(t *testing.T) {
 				t.Errorf("%s: %v", f.Name, err)
 			}
 		}
-		for _, e := range f.Endings {
+		for _, e := range f.endings {
 			if e != strings.ToLower(e) || !strings.HasPrefix(e, ".") || endings[e] != "" {
 				t.Errorf("%s: ending %q, which %s has", f.Name, e, endings[e])
 			}

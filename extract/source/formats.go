@@ -23,10 +23,11 @@ type format struct {
 	open  func(in *input) (*opened, error)
 }
 
-// formats are the formats that are known. To read one more is a file that opens
-// it and its entry here.
+// formats are the formats that are known. The endings of images matter for
+// files that are broken: those are bad samples. To read one more is a file that
+// opens it and its entry here.
 var formats = []*format{
-	{name: "folder", title: "folders of images", endings: imageEndings(), magic: func(head []byte) bool { return image.Recognise(head) != nil }, open: openImages},
+	{name: "folder", title: "folders of images", endings: image.Endings(), magic: func(head []byte) bool { return image.Recognise(head) != nil }, open: openImages},
 	{name: "csv", title: "csv", endings: []string{".csv"}, text: true, looks: looksCSV, open: openCSV},
 	{name: "tsv", title: "tsv", endings: []string{".tsv", ".tab"}, text: true, looks: looksTSV, open: openTSV},
 	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},
@@ -61,16 +62,6 @@ var Formats = func() []string {
 	}
 	return names
 }()
-
-// imageEndings are those of image files. They matter for files that are broken:
-// those are bad samples.
-func imageEndings() []string {
-	var all []string
-	for _, f := range image.Formats {
-		all = append(all, f.Endings...)
-	}
-	return all
-}
 
 // begins returns a magic for files that begin with one of texts.
 func begins(texts ...string) func([]byte) bool { return holds(0, texts...) }

@@ -72,11 +72,9 @@ func TestTellByContent(t *testing.T) {
 			t.Errorf("%q: %+v, %v, want %s", c.head, got, err, c.title)
 		}
 	}
-	for _, f := range image.Formats {
-		for _, e := range f.Endings {
-			if got, err := tell("x"+e, nil, new(Options)); err != nil || got.name != "folder" {
-				t.Errorf("x%s: %+v, %v", e, got, err)
-			}
+	for _, e := range image.Endings() {
+		if got, err := tell("x"+e, nil, new(Options)); err != nil || got.name != "folder" {
+			t.Errorf("x%s: %+v, %v", e, got, err)
 		}
 	}
 }
