@@ -14,8 +14,8 @@ type Contract interface {
 	// Poolings returns those that a tensor of such a shape takes, in which -1
 	// stands for the batch and for tokens, or nil. The first one goes without
 	// saying; "" says that none does. own is the pooling of the backbone's own
-	// tap. channelsLast says that the channels of a tensor of four dimensions are
-	// the last one, not the second.
+	// tap. channelsLast says that the channels of a tensor of four dimensions
+	// are the last one, not the second.
 	Poolings(shape []int64, own string) (takes []string, channelsLast bool)
 }
 

@@ -22,8 +22,8 @@ type Inside struct {
 
 	Taps []Value // what can be tapped, in the order in which it is computed
 	Cuts []Cut   // where it can be cut, likewise
-	// Unknown says why Taps, Cuts and Trainable are not known, "" if they are: it is a
-	// graph that cannot be followed.
+	// Unknown says why Taps, Cuts and Trainable are not known, "" if they are:
+	// it is a graph that cannot be followed.
 	Unknown string
 }
 
@@ -31,8 +31,8 @@ type Inside struct {
 type Value struct {
 	Name string
 	Type string // of an element, such as "float" or "int64"; of what is no tensor, what it is
-	// Shape has the dimensions: those that are open have the Size -1. It is nil if
-	// even the rank is not known.
+	// Shape has the dimensions: those that are open have the Size -1. It is nil
+	// if even the rank is not known.
 	Shape []onnx.Dim
 }
 
@@ -59,20 +59,21 @@ func (v *Value) Dims() string {
 // backbone can be cut there, and what follows be retrained.
 type Cut struct {
 	Value
-	// Layer is the layer that makes the tensor, "" before the first one that has a
-	// name.
+	// Layer is the layer that makes the tensor, "" before the first one that
+	// has a name.
 	Layer string
 	// Ends tells whether the tensor is the result of its layer.
 	Ends bool
-	// Parameters is how many elements the weights behind the cut have, Shared how
-	// many of them the part before the cut uses as well.
+	// Parameters is how many elements the weights behind the cut have, Shared
+	// how many of them the part before the cut uses as well.
 	Parameters, Shared int64
-	// Side names the inputs that the part behind the cut needs beside the tensor.
+	// Side names the inputs that the part behind the cut needs beside the
+	// tensor.
 	Side []string
 }
 
-// Look looks into a backbone. An error is that of a file that is no model, or none
-// that a runtime should be given.
+// Look looks into a backbone. An error is that of a file that is no model, or
+// none that a runtime should be given.
 func Look(s *Spec) (*Inside, error) {
 	m, err := onnx.Decode(s.Weights.Data)
 	if err != nil {

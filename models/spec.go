@@ -29,7 +29,8 @@ type Spec struct {
 	// seen here.
 	BatchDependent []string
 	// Random names the operators of the graph that draw random numbers, or may,
-	// sorted. Whether embeddings depend on them shows when a sample is run twice.
+	// sorted. Whether embeddings depend on them shows when a sample is run
+	// twice.
 	Random []string
 
 	Contract Contract // how samples become what the graph is fed: *ImageSpec or *TextSpec, by Modality
@@ -96,12 +97,13 @@ type Input struct {
 // Tap is one tensor of the backbone's graph together with its pooling.
 type Tap struct {
 	Output string // tensor name
-	// Pooling is "none" where the output is n×d, and else what is taken over the
-	// positions of a sample: over tokens "mean", weighted by the mask, "cls", the
-	// first one, or "last", the last one of the text; over space "gap", the mean,
-	// or "gem", the generalised mean; over either "max" or "meanstd", means and
-	// then standard deviations. "flat" takes nothing over them: it keeps every
-	// value of a tensor that has as many for each sample, row-major.
+	// Pooling is "none" where the output is n×d, and else what is taken over
+	// the positions of a sample: over tokens "mean", weighted by the mask,
+	// "cls", the first one, or "last", the last one of the text; over space
+	// "gap", the mean, or "gem", the generalised mean; over either "max" or
+	// "meanstd", means and then standard deviations. "flat" takes nothing over
+	// them: it keeps every value of a tensor that has as many for each sample,
+	// row-major.
 	Pooling string
 	// Shape is the tensor's declared shape; -1 stands for a dimension that
 	// the batch decides (samples first, then tokens for text).
@@ -112,7 +114,7 @@ type Tap struct {
 
 	Dim  int    // length of the pooled vector
 	Post string // what is done to the pooled vector: "" or "l2"
-	// DType is how a value of the pooled vector is kept: "f32", or "f16" for half
-	// the room. "" means "f32".
+	// DType is how a value of the pooled vector is kept: "f32", or "f16" for
+	// half the room. "" means "f32".
 	DType string
 }

@@ -17,8 +17,9 @@ const (
 	// maxCalls bounds the nodes that are looked at, those of bodies and of the
 	// model's own functions once a call.
 	maxCalls = 1 << 22
-	// sizeWork and sizeEach bound the elements that are computed with, in all and at
-	// a node: shapes are lists of a few numbers, and masks need not be known.
+	// sizeWork and sizeEach bound the elements that are computed with, in all
+	// and at a node: shapes are lists of a few numbers, and masks need not be
+	// known.
 	sizeWork = 1 << 23
 	sizeEach = 1 << 14
 )
@@ -114,7 +115,8 @@ func (c *computed) forget(name string) {
 }
 
 // graph looks at a graph, whose own names end with it if it is a body. It
-// returns the bytes of its outputs, -1 for what does not depend on constants alone.
+// returns the bytes of its outputs, -1 for what does not depend on constants
+// alone.
 func (c *computed) graph(g *pb.GraphProto, depth int) (outputs []int64, err error) {
 	var own []string
 	for _, t := range g.GetInitializer() {
@@ -239,9 +241,9 @@ func (c *computed) add(n *pb.NodeProto, bytes int64) error {
 // growing are operators whose output can be much larger than their inputs.
 var growing = []string{"ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"}
 
-// branch makes known what a node with bodies makes. A runtime puts the body of an
-// If in its place where the condition is constant, and computes no other node
-// with bodies beforehand.
+// branch makes known what a node with bodies makes. A runtime puts the body of
+// an If in its place where the condition is constant, and computes no other
+// node with bodies beforehand.
 func (c *computed) branch(n *pb.NodeProto, bodies [][]int64, depth int) error {
 	if n.GetOpType() == "If" && c.folder.node(n, depth) == nil {
 		c.g.Nodes = nil
@@ -278,7 +280,8 @@ func (c *computed) branch(n *pb.NodeProto, bodies [][]int64, depth int) error {
 // random are operators that a runtime does not compute beforehand.
 var random = []string{"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 
-// guess bounds what a node makes that cannot be followed, if it is of constants.
+// guess bounds what a node makes that cannot be followed, if it is of
+// constants.
 func (c *computed) guess(n *pb.NodeProto, reason error) error {
 	for _, o := range n.GetOutput() {
 		c.forget(o)
