@@ -189,7 +189,7 @@ func diagnoseRuntime(explicit string) runtimeDiagnosis {
 	where, err := runtime.Find(explicit)
 	if err == nil {
 		tried = where.Tried
-		d.Path, d.Version, d.Place = where.Path, where.Version, where.Place
+		d.Path, d.Version, d.Place = where.Path, where.Version, placeOf(where.Place)
 		var l *runtime.Library
 		if l, err = runtime.Open(where.Path); err == nil {
 			err = l.Close()
@@ -202,13 +202,22 @@ func diagnoseRuntime(explicit string) runtimeDiagnosis {
 		tried = append(tried, runtime.Attempt{Place: d.Place, Path: d.Path, Version: d.Version, Err: err})
 	}
 	for _, t := range tried {
-		d.Tried = append(d.Tried, attemptReported{Place: t.Place, Path: t.Path, Version: t.Version, Reason: t.Err.Error()})
+		d.Tried = append(d.Tried, attemptReported{Place: placeOf(t.Place), Path: t.Path, Version: t.Version, Reason: t.Err.Error()})
 	}
 	d.OK = err == nil
 	if !d.OK {
 		d.Install = runtime.Install()
 	}
 	return d
+}
+
+// placeOf names a place where a library was looked for: the flag, where the
+// room that looks for it knows of none.
+func placeOf(place string) string {
+	if place == runtime.AskedFor {
+		return "--runtime"
+	}
+	return place
 }
 
 // diagnoseCache tries what the cache needs of its folder: files that can be

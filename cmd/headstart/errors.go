@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // The exit codes. They are part of the contract with scripts.
@@ -176,6 +177,11 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	code := exitCode(ctx, err)
 	if code == exitDone {
 		return code
+	}
+	if l, ok := errors.AsType[*runtime.LibraryError](err); ok {
+		for i := range l.Tried {
+			l.Tried[i].Place = placeOf(l.Tried[i].Place)
+		}
 	}
 	command, text := "", err.Error()
 	var ce *commandError

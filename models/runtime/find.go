@@ -15,11 +15,14 @@ import (
 // Installed is the version that `make runtime` installs.
 const Installed = "1.32.0"
 
+// AskedFor is the place of a file that Find was asked for.
+const AskedFor = "asked for"
+
 // Location is where a library that fits was found.
 type Location struct {
 	Path    string
 	Version string
-	Place   string    // why this file: "--runtime", "HEADSTART_RUNTIME", "beside the program", "system" …
+	Place   string    // why this file: AskedFor, "HEADSTART_RUNTIME", "beside the program", "system" …
 	Tried   []Attempt // what was looked at before, in order, and did not do
 }
 
@@ -104,7 +107,7 @@ func versionedName(version string) string {
 }
 
 // Find looks for a library that fits. A file that is asked for, by explicit
-// (the flag --runtime, "" if not given), by HEADSTART_RUNTIME or by
+// ("" if none is), by HEADSTART_RUNTIME or by
 // ONNXRUNTIME_SHARED_LIBRARY_PATH, in this order, is the only one looked at.
 // Otherwise lib and ../lib relative to the program and the system's places
 // are, and the first library that fits is taken. The error is a
@@ -131,7 +134,7 @@ func systemPlaces() []string {
 
 func find(explicit string, getenv func(string) string, program string, system []string) (*Location, error) {
 	for _, asked := range []Attempt{
-		{Place: "--runtime", Path: explicit},
+		{Place: AskedFor, Path: explicit},
 		{Place: "HEADSTART_RUNTIME", Path: getenv("HEADSTART_RUNTIME")},
 		{Place: "ONNXRUNTIME_SHARED_LIBRARY_PATH", Path: getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH")},
 	} {

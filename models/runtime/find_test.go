@@ -132,7 +132,7 @@ func TestFindOrder(t *testing.T) {
 		place    string // "" means an error
 		tried    []error
 	}{
-		{name: "flag first", explicit: real, env: env{"HEADSTART_RUNTIME": old}, place: "--runtime"},
+		{name: "flag first", explicit: real, env: env{"HEADSTART_RUNTIME": old}, place: AskedFor},
 		{name: "flag only", explicit: old, env: env{"HEADSTART_RUNTIME": real}, links: map[string]string{beside: real}, tried: []error{ErrTooOld}},
 		{name: "own variable", env: env{"HEADSTART_RUNTIME": real, "ONNXRUNTIME_SHARED_LIBRARY_PATH": old}, place: "HEADSTART_RUNTIME"},
 		{name: "own variable only", env: env{"HEADSTART_RUNTIME": missing, "ONNXRUNTIME_SHARED_LIBRARY_PATH": real}, tried: []error{ErrNotFound}},
