@@ -114,7 +114,7 @@ func (e *Embedder) Embed(ctx context.Context, jobs []*Job) (good []*Job, rows []
 			rows = rows[:n]
 			continue
 		}
-		j.Row = rows[n:]
+		j.Row = rows[n:len(rows):len(rows)]
 	}
 	return good, rows, nil
 }

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -404,6 +405,86 @@ func TestCache(t *testing.T) {
 	}
 	if _, err := c.Verify(t.Context(), cache.Full, func(p cache.Problem) { t.Errorf("%s: %v", p.Path, p.Err) }); err != nil {
 		t.Error(err)
+	}
+}
+
+// Rows are the caller's: it may append to one and change it, and neither another
+// row nor the cache has anything of that.
+func TestRowsAreTheCallers(t *testing.T) {
+	c, err := cache.Create(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	o := options(t, "distilbert")
+	o.Cache, o.Threads = c, 1
+	texts := predict.Texts("a snail", "an arrow", "a cat", "a dog")
+	var first [][]float32
+	for i := range 2 {
+		e, err := predict.OpenBackbone(backbones+"distilbert", nil, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := e.Embed(t.Context(), texts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var copies [][]float32
+		for _, row := range rows {
+			copies = append(copies, slices.Clone(row))
+		}
+		for k, row := range rows {
+			if _ = append(row, -1); k+1 < len(rows) && !slices.Equal(rows[k+1], copies[k+1]) {
+				t.Errorf("run %d: what is appended to row %d stands in row %d", i, k, k+1)
+			}
+		}
+		for _, row := range rows {
+			clear(row)
+		}
+		if first == nil {
+			first = copies
+		}
+		for k := range copies {
+			if !slices.Equal(copies[k], first[k]) {
+				t.Errorf("run %d: row %d is %v, want %v", i, k, copies[k][:2], first[k][:2])
+			}
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A request takes as many allocations after 10,000 others as after 1,000, and
+// leaves nothing behind.
+func TestRequestsLeaveNothingBehind(t *testing.T) {
+	p := open(t, "softmax", "distilbert")
+	text := predict.Texts("a snail")
+	request := func(n int) (allocations float64, live int64) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range n {
+			if _, err := p.Predict(t.Context(), text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		allocations = float64(after.Mallocs-before.Mallocs) / float64(n)
+		runtime.GC()
+		runtime.GC() // what finalizers and pools held
+		runtime.ReadMemStats(&after)
+		return allocations, int64(after.HeapAlloc)
+	}
+	request(100)
+	early, liveEarly := request(900)
+	request(8000)
+	late, liveLate := request(1000)
+	t.Logf("%.2f allocations a request, then %.2f; %d bytes live, then %d", early, late, liveEarly, liveLate)
+	if math.Abs(late-early) > 0.5 {
+		t.Errorf("%.2f allocations a request after 1,000, %.2f after 10,000", early, late)
+	}
+	if more := liveLate - liveEarly; more > 1<<20 || more < -1<<20 {
+		t.Errorf("%d bytes are live after 1,000 requests, %d after 10,000", liveEarly, liveLate)
 	}
 }
 

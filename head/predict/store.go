@@ -3,6 +3,7 @@ package predict
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/headstart-ml/headstart/cache"
@@ -110,9 +111,9 @@ func (s *store) look(modality string, jobs []*embed.Job) ([]*embed.Job, error) {
 }
 
 // keep hands rows over to be written; rows holds those of the good jobs that
-// have one.
+// have one. They are copied, since the caller of Embed may change its own.
 func (s *store) keep(good []*embed.Job, rows []float32) {
-	k := kept{rows: rows}
+	k := kept{rows: slices.Clone(rows)}
 	for _, j := range good {
 		if j.Bad == "" {
 			k.keys = append(k.keys, j.Key)
