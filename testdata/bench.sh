@@ -43,6 +43,10 @@ go test ./cache ./extract/image ./extract/text ./extract/features -run '^$' -ben
 go test ./extract -run Memory -v | grep -e MiB
 
 echo
+echo "A Go program's requests against the bare runtime on ready tensors: latency of one at a time, throughput of 8 goroutines, memory"
+go test ./head/predict -run RequestsLeave -bench . -benchtime 1x -v | grep -e '^Benchmark.*[0-9] ' -e 'allocations'
+
+echo
 echo "Start-up of the command beside Python's onnxruntime (ratios of medians inside one run)"
 lib/startup/bin/python bench/startup.py
 

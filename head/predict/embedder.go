@@ -93,7 +93,17 @@ func OpenBackbone(name string, choice *contract.Choice, o *Options) (*Embedder, 
 }
 
 // newEmbedder opens the backbone that spec describes.
-func newEmbedder(spec *models.Spec, o *Options) (e *Embedder, err error) {
+func newEmbedder(spec *models.Spec, o *Options) (*Embedder, error) {
+	e, err := idle(spec, o)
+	if err != nil {
+		return nil, err
+	}
+	e.start(spec, e.session, o.workers())
+	return e, nil
+}
+
+// idle returns an embedder with its backbone loaded, and without workers.
+func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -117,43 +127,22 @@ func newEmbedder(spec *models.Spec, o *Options) (e *Embedder, err error) {
 		e.session.Close()
 		return nil, fmt.Errorf("predict: backbone %s: %w", spec.Name, err)
 	}
-	if err := e.repeatable(spec); err != nil {
-		e.session.Close()
-		return nil, err
-	}
 	if o.Cache != nil {
 		if e.store, err = openStore(o.Cache, e.spaces, columns, e.session.Provenance()); err != nil {
 			e.session.Close()
 			return nil, err
 		}
 	}
-	for range o.workers() {
-		w := embed.New(spec, e.prepare, e.session, &e.stats, &embed.Options{Rows: &e.rows, Round: e.round(columns)})
-		e.workers.Go(func() { e.work(w) })
-	}
 	return e, nil
 }
 
-// repeatable runs a made-up sample twice, of a backbone that may draw random
-// numbers.
-func (e *Embedder) repeatable(spec *models.Spec) error {
-	if e.random = spec.Random; len(spec.Random) == 0 {
-		return nil
+// start starts n workers, which run what spec describes.
+func (e *Embedder) start(spec *models.Spec, backbone embed.Backbone, n int) {
+	columns, _ := embed.ColumnsOf(spec)
+	for range n {
+		w := embed.New(spec, e.prepare, backbone, &e.stats, &embed.Options{Rows: &e.rows, Round: e.round(columns)})
+		e.workers.Go(func() { e.work(w) })
 	}
-	probes, err := embed.Probes(spec, 1)
-	if err != nil {
-		return fmt.Errorf("predict: %w", err)
-	}
-	var rows [2][]float32
-	for i := range rows {
-		if rows[i], err = probes[0].Embed(context.Background(), spec, e.session); err != nil {
-			return fmt.Errorf("predict: %w", err)
-		}
-	}
-	if embed.Apart(rows[0], rows[1]) {
-		return fmt.Errorf("predict: %w", &embed.RandomError{Backbone: spec.Name, Operators: spec.Random})
-	}
-	return nil
 }
 
 // round returns what sets a row to the values that the cache gives back, of an
