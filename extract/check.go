@@ -133,7 +133,8 @@ func (r *run) apart(jobs []*embed.Job) error {
 	return nil
 }
 
-// repeatable is an error if the backbone gives other rows of a sample each time.
+// repeatable is an error if the backbone gives other rows of a sample each
+// time.
 func (r *run) repeatable(jobs []*embed.Job) error {
 	return wrap(r.ctx, r.checks.embedder.Repeatable(r.ctx, jobs, r.spec.Random))
 }

@@ -470,7 +470,8 @@ func TestOneCanaryDoesNotDecideAboutBatches(t *testing.T) {
 	}
 }
 
-// Where nothing could be found out about batches, samples are run one at a time.
+// Where nothing could be found out about batches, samples are run one at a
+// time.
 func TestUndecidedSamplesAreRunOneByOne(t *testing.T) {
 	emoji, err := filepath.Glob("../testdata/emoji/images/1f60*.png")
 	if err != nil || len(emoji) < 10 {

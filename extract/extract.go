@@ -78,14 +78,17 @@ type Settings struct {
 	// read.
 	StatCache *cache.StatCache
 	// Recovered is called if an earlier run ended before its time and left rows
-	// behind, which are kept, or damage, which is put aside; nil: nobody is told.
+	// behind, which are kept, or damage, which is put aside; nil: nobody is
+	// told.
 	Recovered func(cache.Recovery)
 	// Damaged is called with rows and segments of the cache that turned out to
-	// be damaged: what is needed of them is computed again; nil: nobody is told.
+	// be damaged: what is needed of them is computed again; nil: nobody is
+	// told.
 	Damaged func([]cache.Problem)
-	// Unwritable is called with the reason if the cache cannot be written. If it
-	// returns nil, the run goes on, and what is missing is computed and not kept;
-	// else the run ends with its error. nil: it ends with an *UnwritableError.
+	// Unwritable is called with the reason if the cache cannot be written. If
+	// it returns nil, the run goes on, and what is missing is computed and not
+	// kept; else the run ends with its error. nil: it ends with an
+	// *UnwritableError.
 	Unwritable func(reason error) error
 	// Acknowledged is called with the keys of rows once they are durable; nil:
 	// nobody is told.
@@ -118,10 +121,11 @@ const (
 )
 
 // Run sends every sample of src through backbone that c does not hold yet, and
-// every sample to sink. A nil c holds nothing and keeps nothing; a nil sink takes
-// nothing. stats is filled as it goes; nil is allowed. When ctx ends, what is durable stays, and Run
-// returns ctx's error within the time of one batch. If the backbone does not
-// give the rows any more that the cache has, the error is a *DriftError.
+// every sample to sink. A nil c holds nothing and keeps nothing; a nil sink
+// takes nothing. stats is filled as it goes; nil is allowed. When ctx ends,
+// what is durable stays, and Run returns ctx's error within the time of one
+// batch. If the backbone does not give the rows any more that the cache has,
+// the error is a *DriftError.
 func Run(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *cache.Cache, src Source, sink Sink, stats *Stats, settings *Settings) error {
 	if settings == nil {
 		settings = new(Settings)
@@ -380,8 +384,8 @@ func (r *run) settle() error {
 	return nil
 }
 
-// closeReaders says what the readers found damaged, and closes them unless their
-// rows are still to be compared.
+// closeReaders says what the readers found damaged, and closes them unless
+// their rows are still to be compared.
 func (r *run) closeReaders() {
 	if r.readers == nil {
 		return

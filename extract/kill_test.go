@@ -294,11 +294,12 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	}
 }
 
-// flatDim is the length of a flat row of a child: 4 MiB, the most that there is.
+// flatDim is the length of a flat row of a child: 4 MiB, the most that there
+// is.
 const flatDim = 1 << 20
 
-// TestMemoryDoesNotGrowWithTheRows embeds images with rows of 4 MiB, for a cache
-// and for a sink.
+// TestMemoryDoesNotGrowWithTheRows embeds images with rows of 4 MiB, for a
+// cache and for a sink.
 func TestMemoryDoesNotGrowWithTheRows(t *testing.T) {
 	folder, n := t.TempDir(), 0
 	picture := image.NewRGBA(image.Rect(0, 0, 40, 40))

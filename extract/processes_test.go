@@ -247,7 +247,8 @@ func TestSeveralProcessesShareACache(t *testing.T) {
 	}
 	t.Logf("%d acknowledged, %d of them by two processes; %d heads fitted meanwhile", len(acknowledged), twice, fits)
 
-	// Every feature set is complete, in the order of its source, with right rows.
+	// Every feature set is complete, in the order of its source, with right
+	// rows.
 	for i, ch := range children {
 		table, x := gathered(t, dir, ch.set)
 		if table.N() != each {

@@ -27,9 +27,9 @@ type MovedError struct {
 func (e *MovedError) Error() string { return fmt.Sprintf("they cannot be read again: %v", e.Err) }
 func (e *MovedError) Unwrap() error { return e.Err }
 
-// Reread opens the source that a feature set was extracted from once more. root,
-// if it is not empty, is where the samples are now: the folder of images, and of
-// a table that is not where it was. The error is ErrStandardInput or a
+// Reread opens the source that a feature set was extracted from once more.
+// root, if it is not empty, is where the samples are now: the folder of images,
+// and of a table that is not where it was. The error is ErrStandardInput or a
 // *MovedError.
 func Reread(meta *features.Meta, root string) (*source.Source, error) {
 	read := &source.Options{

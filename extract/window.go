@@ -74,8 +74,8 @@ func (r *run) nextWindow() (*window, error) {
 		if err := r.ctx.Err(); err != nil {
 			return nil, err
 		}
-		// Files are listed a share of a window at a time, then read side by side.
-		// Where contents are large, a share is one file a worker.
+		// Files are listed a share of a window at a time, then read side by
+		// side. Where contents are large, a share is one file a worker.
 		share, step := len(w.rows), 64
 		if r.largest*int64(step) > windowBytes {
 			step = r.settings.workers()

@@ -40,7 +40,8 @@ func TestAdviceOfTrainHead(t *testing.T) {
 	}
 }
 
-// Weights of classes that no fit can use are refused, and others of any size used.
+// Weights of classes that no fit can use are refused, and others of any size
+// used.
 func TestClassWeightsOfAnySize(t *testing.T) {
 	p := newPlace(t)
 	var table strings.Builder

@@ -30,8 +30,8 @@ type env struct {
 
 	quiet bool // --quiet of the command that runs
 
-	// finishing says that the command, if it is interrupted, has something to write
-	// and ends by itself soon.
+	// finishing says that the command, if it is interrupted, has something to
+	// write and ends by itself soon.
 	finishing atomic.Bool
 }
 

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Networks of several families, as the library transformers has them and as both
-// of PyTorch's exporters write them, work from their folders alone: inspect names
-// the ends of their layers, extract makes rows that tell samples apart, and a head
-// is trained on them.
+// Networks of several families, as the library transformers has them and as
+// both of PyTorch's exporters write them, work from their folders alone:
+// inspect names the ends of their layers, extract makes rows that tell samples
+// apart, and a head is trained on them.
 func TestFamiliesOfBackbones(t *testing.T) {
 	folders, err := filepath.Abs("testdata/backbones")
 	if err != nil {

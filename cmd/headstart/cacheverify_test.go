@@ -165,7 +165,8 @@ func TestCacheVerifyOfFeatureSets(t *testing.T) {
 	p.fails(t, "cache verify emoji.csv", exitFailed, "emoji.csv")
 }
 
-// TestDriftEndsAnExtraction has a cache of rows that the backbone does not give.
+// TestDriftEndsAnExtraction has a cache of rows that the backbone does not
+// give.
 func TestDriftEndsAnExtraction(t *testing.T) {
 	p := newPlace(t)
 	samples := p.samples(0, 12, "food-and-drink")

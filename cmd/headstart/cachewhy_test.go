@@ -101,7 +101,8 @@ func (a *asked) complete(t *testing.T) {
 	}
 }
 
-// The nearest space is named with the field that differs and the flag that says otherwise.
+// The nearest space is named with the field that differs and the flag that says
+// otherwise.
 func (a *asked) oneField(t *testing.T) {
 	o := a.whys(t, "photos")[0]
 	if o["known"] != false {

@@ -274,8 +274,8 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 }
 
 // checkSpaces compares the spaces of features with those that a head was fitted
-// on. If the head takes more taps of the same backbone than they have, the error
-// says how to extract those.
+// on. If the head takes more taps of the same backbone than they have, the
+// error says how to extract those.
 func checkSpaces(headFile string, f *file.File, j *features.Joined) error {
 	err := features.CheckSpaces(spacesOf(f), j.Sets...)
 	if err == nil || len(j.Sets) != 1 || len(f.Spaces) < 2 || !contract.OneBackbone(slices.Concat(spacesOf(f), j.Spaces())) {

@@ -251,8 +251,8 @@ func parseSplit(s string) (*experiment.Split, error) {
 	return out, nil
 }
 
-// readWeights reads a JSON object of weights by class. A class that stands in it
-// twice is an error: neither weight is the one that was meant.
+// readWeights reads a JSON object of weights by class. A class that stands in
+// it twice is an error: neither weight is the one that was meant.
 func readWeights(path string) (map[string]float64, error) {
 	content, err := draft.ReadRegular(path)
 	if err != nil {

@@ -26,8 +26,8 @@ type training struct {
 	Sources   [][]string        `json:"sources"` // of each feature set
 }
 
-// describeTraining notes in a head file how its head was trained on j, and by which
-// program.
+// describeTraining notes in a head file how its head was trained on j, and by
+// which program.
 func describeTraining(f *file.File, o *trainOptions, j *features.Joined) error {
 	t := training{
 		Groups:    o.By == "group" || o.By == "auto" && j.Table.Groups != nil,

@@ -125,8 +125,8 @@ func remedy(err error) string {
 	return do
 }
 
-// advice says what to do about an error of a room that knows facts and no flags; ""
-// if there is none.
+// advice says what to do about an error of a room that knows facts and no
+// flags; "" if there is none.
 func advice(err error) string {
 	var (
 		labels   *experiment.LabelsError

@@ -120,7 +120,8 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 	e, _, _ := testEnv()
 	everyCommand(program(e), nil, func(c *command, _ []string) {
 		for _, example := range c.examples {
-			// Two folds are as good as five here; they go with neither of these.
+			// Two folds are as good as five here; they go with neither of
+			// these.
 			cv := "2"
 			if strings.Contains(example, "--split") || strings.Contains(example, "--tail") {
 				cv = ""

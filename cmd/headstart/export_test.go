@@ -16,7 +16,8 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// tailOf makes, of a head on all of its backbone's own features, one whose tail from cut on was trained.
+// tailOf makes, of a head on all of its backbone's own features, one whose tail
+// from cut on was trained.
 func tailOf(t *testing.T, from, to, model, cut, features, pooling, mask string) *file.File {
 	t.Helper()
 	f, err := file.Read(from)
@@ -58,7 +59,8 @@ func tailOf(t *testing.T, from, to, model, cut, features, pooling, mask string) 
 	return f
 }
 
-// A head and its backbone become one model, which computes what both do, with layers that were trained and without.
+// A head and its backbone become one model, which computes what both do, with
+// layers that were trained and without.
 func TestExport(t *testing.T) {
 	p := newPlace(t)
 	samples := p.samples(0, 8, "symbols", "food-and-drink")

@@ -15,7 +15,8 @@ import (
 // tailFlags are those of train-head that do something with --tail alone.
 var tailFlags = []string{"epochs", "patience", "batch-size", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "augment", "memory", "dtype", "runtime"}
 
-// maxViews is the most that --augment takes. An epoch sees one view of an image.
+// maxViews is the most that --augment takes. An epoch sees one view of an
+// image.
 const maxViews = 1000
 
 // readTail reads --tail and the flags that go with it.
@@ -82,8 +83,8 @@ func (o *trainOptions) tailFacts() []report.Fact {
 	}
 }
 
-// onCommandLine tells whether a flag stands on the command line. In the environment
-// it may be meant for another command.
+// onCommandLine tells whether a flag stands on the command line. In the
+// environment it may be meant for another command.
 func onCommandLine(ctx *cli.Context, name string) bool {
 	return ctx.IsSet(name) && os.Getenv(variable(name)) == ""
 }

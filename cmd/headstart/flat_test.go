@@ -116,7 +116,8 @@ func opened(t *testing.T, name string) (*cache.Cache, *features.Set, *source.Sou
 	return c, set, src
 }
 
-// builtinBackbone returns a built-in backbone as change makes it, in the runtime.
+// builtinBackbone returns a built-in backbone as change makes it, in the
+// runtime.
 func builtinBackbone(t *testing.T, name string, change func(*models.Spec) error) (*models.Spec, *runtime.Lazy) {
 	t.Helper()
 	spec, err := folder.Resolve(name, builtin.FS())

@@ -248,8 +248,8 @@ func startTailMeter(e *env, c *common, tail string) *tailMeter {
 // step is called after each step and each epoch.
 func (m *tailMeter) step(p transfer.Progress) { m.line(m.describe(p, time.Now())) }
 
-// describe says how far retraining is. The time left is what the steps of this run
-// would take: those before a checkpoint cost nothing.
+// describe says how far retraining is. The time left is what the steps of this
+// run would take: those before a checkpoint cost nothing.
 func (m *tailMeter) describe(p transfer.Progress, now time.Time) string {
 	if m.from < 0 {
 		m.from, m.start = p.Step, now

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestRetrainingOfOddData retrains with each flag on samples with splits and weights
-// of their own, of which some have no label, some no split, some content is there
-// twice, and classes are in one part alone. What is reported of the test part is what
-// predict gives.
+// TestRetrainingOfOddData retrains with each flag on samples with splits and
+// weights of their own, of which some have no label, some no split, some
+// content is there twice, and classes are in one part alone. What is reported
+// of the test part is what predict gives.
 func TestRetrainingOfOddData(t *testing.T) {
 	folder, err := filepath.Abs("testdata/backbones/vit")
 	if err != nil {

@@ -108,7 +108,8 @@ func TestOlderFiles(t *testing.T) {
 					o.predict(t, h.name+".head.onnx "+h.samples, h.name+".samples.jsonl", func(s object) {
 						s.wantNumbers(t, map[string]float64{"bad": 0, "cached": 0, "computed": 30})
 					})
-					// The samples are those of the cache: their keys are as they were.
+					// The samples are those of the cache: their keys are as
+					// they were.
 					t.Setenv("HEADSTART_CACHE", "cache")
 					o.predict(t, h.name+".head.onnx "+h.samples, h.name+".samples.jsonl", func(s object) {
 						s.wantNumbers(t, map[string]float64{"bad": 0, "cached": 30, "computed": 0, "backbone_rows": 0})

@@ -135,7 +135,8 @@ func probabilities(t *testing.T, table string) map[string][]float64 {
 	return all
 }
 
-// TestWhatCannotBeRetrained checks that errors name what is wrong and what to do.
+// TestWhatCannotBeRetrained checks that errors name what is wrong and what to
+// do.
 func TestWhatCannotBeRetrained(t *testing.T) {
 	folders, err := filepath.Abs("testdata/backbones")
 	if err != nil {
@@ -265,8 +266,8 @@ func TestAugment(t *testing.T) {
 	p.fails(t, train+"--augment 1 --tail last:1 names.features", exitUsage, "--augment 1: only images have views", "names.features")
 }
 
-// emojiOf extracts perClass images of each of five classes with a backbone. later.csv
-// has others.
+// emojiOf extracts perClass images of each of five classes with a backbone.
+// later.csv has others.
 func (p *place) emojiOf(t *testing.T, backbone, out string) {
 	t.Helper()
 	classes := []string{"symbols", "food-and-drink", "flags", "objects", "smileys-and-emotion"}

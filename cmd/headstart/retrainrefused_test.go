@@ -10,8 +10,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// TestGraphsThatCannotBeRetrained takes backbones whose graphs stand in the way:
-// the error names what it is and where it can be cut instead.
+// TestGraphsThatCannotBeRetrained takes backbones whose graphs stand in the
+// way: the error names what it is and where it can be cut instead.
 func TestGraphsThatCannotBeRetrained(t *testing.T) {
 	p := newPlace(t)
 	samples := p.samples(0, 10, "symbols", "food-and-drink")

@@ -22,8 +22,8 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
-// retrainable is a place with NAME.features of some of the emoji for each of the
-// backbones of testdata.
+// retrainable is a place with NAME.features of some of the emoji for each of
+// the backbones of testdata.
 func retrainable(t *testing.T, names ...string) *place {
 	t.Helper()
 	folders, err := filepath.Abs("testdata/backbones")
@@ -87,8 +87,8 @@ func child(t *testing.T, line string) (cmd *exec.Cmd, stdout, stderr *bytes.Buff
 }
 
 // TestRetrainingGoesOn interrupts and kills retraining as a process. The same
-// command goes on, and its head is that of a run that was not disturbed, byte for
-// byte; another command line begins anew.
+// command goes on, and its head is that of a run that was not disturbed, byte
+// for byte; another command line begins anew.
 func TestRetrainingGoesOn(t *testing.T) {
 	p := retrainable(t, "convnext")
 	const train = "train-head --threads 1 --tail all --l2 0.1 --lr 0.0005 --epochs 25 --patience 25 --report page.html --out x.head.onnx convnext.features"
@@ -321,7 +321,8 @@ func TestRetrainingIsStopped(t *testing.T) {
 			if n := len(tail["ways"].([]any)); n != c.ways {
 				t.Errorf("%d ways, not %d: %v", n, c.ways, tail["ways"])
 			}
-			// What is not at its end is left out here, so that what there is was tested.
+			// What is not at its end is left out here, so that what there is
+			// was tested.
 			if o["metrics"].(map[string]any)["test"] == nil || strings.Contains(said, "not tested") || !strings.Contains(said, "has the best so far ("+chosen+")") {
 				t.Errorf("it says %s", said)
 			}

@@ -12,17 +12,17 @@ import (
 	"github.com/headstart-ml/headstart/head/file"
 )
 
-// TestAHeadOnTapsThatWereCompared takes a head of --tail auto that is on several
-// taps through every command.
+// TestAHeadOnTapsThatWereCompared takes a head of --tail auto that is on
+// several taps through every command.
 func TestAHeadOnTapsThatWereCompared(t *testing.T) {
 	p := retrainable(t, "vit", "distilbert")
 	for name, read := range map[string]string{
 		"vit": " --image image --alpha white --root " + p.emoji, "distilbert": " --text name",
 	} {
-		// At such a rate no tail changes, so that more taps are the simplest way to
-		// anything better.
-		// At such a rate no tail changes anything, so that with some split more taps are
-		// the simplest way to something better.
+		// At such a rate no tail changes, so that more taps are the simplest
+		// way to anything better. At such a rate no tail changes anything, so
+		// that with some split more taps are the simplest way to something
+		// better.
 		line, chosen := "", ""
 		for seed := 0; chosen != "taps"; seed++ {
 			if seed == 20 {
@@ -59,8 +59,8 @@ func TestAHeadOnTapsThatWereCompared(t *testing.T) {
 	}
 }
 
-// TestSamplesThatMoved checks that --root finds tables that were named from another
-// folder, of images and of texts, and what is said without it.
+// TestSamplesThatMoved checks that --root finds tables that were named from
+// another folder, of images and of texts, and what is said without it.
 func TestSamplesThatMoved(t *testing.T) {
 	p := retrainable(t, "vit", "distilbert")
 	p.put("moved/emoji.csv", p.read("emoji.csv"))
@@ -86,8 +86,9 @@ func TestSamplesThatMoved(t *testing.T) {
 	p.fails(t, "evaluate --root moved vit.head.onnx vit.features", exitFailed, fmt.Sprintf("%d of %[1]d samples", 5*perClass), "--root DIR")
 }
 
-// TestRetrainingWithACacheThatCannotBeWritten checks that activations are computed
-// when they are needed then, that more taps are left out, and that both are said.
+// TestRetrainingWithACacheThatCannotBeWritten checks that activations are
+// computed when they are needed then, that more taps are left out, and that
+// both are said.
 func TestRetrainingWithACacheThatCannotBeWritten(t *testing.T) {
 	folder, err := filepath.Abs("testdata/backbones/vit")
 	if err != nil {

@@ -174,7 +174,8 @@ func TestAChangeThatHidesItselfIsNoticed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Another picture, as long as the first with what may follow a PNG's end.
+			// Another picture, as long as the first with what may follow a
+			// PNG's end.
 			content := p.read(path)
 			var other []byte
 			for _, r := range p.samples(10, 20, "food-and-drink") {

@@ -7,9 +7,9 @@
 //	fmt.Println(answers[0].Label, answers[0].Probability)
 //
 // [Open] finds the backbone that the head was fitted on and prepares samples in
-// the very same way; a backbone that is another one now is an error, not another
-// answer. [OpenAll] opens several heads, and runs a sample once through a
-// backbone that they share. [OpenBackbone] gives embeddings without a head.
+// the very same way; a backbone that is another one now is an error, not
+// another answer. [OpenAll] opens several heads, and runs a sample once through
+// a backbone that they share. [OpenBackbone] gives embeddings without a head.
 //
 // # Many goroutines
 //
@@ -28,7 +28,8 @@
 // # ONNX Runtime
 //
 // The shared library is looked for where the command looks, too: at
-// Options.Runtime, HEADSTART_RUNTIME and ONNXRUNTIME_SHARED_LIBRARY_PATH, in lib
-// and ../lib beside the program, and where the system keeps libraries. A process
-// holds one. The model is loaded by Open, and its file's bytes are let go of.
+// Options.Runtime, HEADSTART_RUNTIME and ONNXRUNTIME_SHARED_LIBRARY_PATH, in
+// lib and ../lib beside the program, and where the system keeps libraries. A
+// process holds one. The model is loaded by Open, and its file's bytes are let
+// go of.
 package predict

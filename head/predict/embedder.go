@@ -52,8 +52,8 @@ func Texts(texts ...string) [][]byte {
 	return contents
 }
 
-// Embedder turns samples into embeddings with a frozen backbone. Its methods may
-// be called from any number of goroutines.
+// Embedder turns samples into embeddings with a frozen backbone. Its methods
+// may be called from any number of goroutines.
 type Embedder struct {
 	name     string
 	modality models.Modality
@@ -167,14 +167,14 @@ func (e *Embedder) Modality() models.Modality { return e.modality }
 // Spaces returns the spaces of the embeddings, one a tap.
 func (e *Embedder) Spaces() []*cache.Space { return e.spaces }
 
-// BackboneRows is how many samples went through the backbone so far, those apart
-// that were embedded again to see whether a row depends on its batch.
+// BackboneRows is how many samples went through the backbone so far, those
+// apart that were embedded again to see whether a row depends on its batch.
 func (e *Embedder) BackboneRows() int64 { return e.rows.Load() }
 
 // Embed returns the embeddings of contents, each of length Dim: the bytes of
-// image files, or texts; see Texts. Where some are bad their rows are nil and the
-// error is a *BadSamplesError; the others have theirs. The contents must not
-// change until Embed returns, also after ctx has ended.
+// image files, or texts; see Texts. Where some are bad their rows are nil and
+// the error is a *BadSamplesError; the others have theirs. The contents must
+// not change until Embed returns, also after ctx has ended.
 func (e *Embedder) Embed(ctx context.Context, contents [][]byte) ([][]float32, error) {
 	jobs, err := e.embed(ctx, contents)
 	if err != nil {

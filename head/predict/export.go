@@ -29,12 +29,12 @@ type ExportOptions struct {
 	Tool string // what exports, for the metadata
 }
 
-// Export writes the backbone that spec describes, see Recall, with the head of f
-// behind it as one model into the folder o.Dir. Before the model gets its place
-// it is run on samples that are made up, and compared with the backbone, its
-// pooling and the head, each by itself; a model that gives other probabilities is
-// not written, and the error is an *export.DifferentError. spec must not be used
-// afterwards.
+// Export writes the backbone that spec describes, see Recall, with the head of
+// f behind it as one model into the folder o.Dir. Before the model gets its
+// place it is run on samples that are made up, and compared with the backbone,
+// its pooling and the head, each by itself; a model that gives other
+// probabilities is not written, and the error is an *export.DifferentError.
+// spec must not be used afterwards.
 func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptions) (*export.Written, error) {
 	if err := takeTail(spec, f); err != nil {
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
@@ -141,8 +141,8 @@ func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]
 	return err
 }
 
-// exportBatches makes samples up and computes their probabilities by way of the backbone, its pooling
-// and the head, each by itself.
+// exportBatches makes samples up and computes their probabilities by way of the
+// backbone, its pooling and the head, each by itself.
 func exportBatches(ctx context.Context, spec *models.Spec, backbone embed.Backbone, m *head.Head, inputs []string) ([]export.Batch, error) {
 	probes, err := embed.Probes(spec, exportSamples)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // blockRows is how many rows of features are gathered and predicted at once.
 const blockRows = 1024
 
-// Features computes the probabilities of h for all rows of j, in blocks: take is
-// called with each, in order, for the rows lo ≤ i < hi. probabilities is
+// Features computes the probabilities of h for all rows of j, in blocks: take
+// is called with each, in order, for the rows lo ≤ i < hi. probabilities is
 // (hi−lo)×K and take's only until it returns; its error ends the call. A row
 // with a feature that is not finite is an error.
 func Features(ctx context.Context, h *head.Head, j *features.Joined, take func(lo, hi int, probabilities []float64) error) error {
@@ -69,8 +69,8 @@ type EvaluateOptions struct {
 }
 
 // Evaluate predicts the labelled rows of j with h and takes the metrics, apart
-// for rows that the head of f was fitted on. Rows without a label, or of a class
-// that the head does not know, are counted and left out.
+// for rows that the head of f was fitted on. Rows without a label, or of a
+// class that the head does not know, are counted and left out.
 func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joined, o *EvaluateOptions) (*Evaluation, error) {
 	if o == nil {
 		o = new(EvaluateOptions)

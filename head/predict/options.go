@@ -46,8 +46,9 @@ func (o *Options) workers() int {
 	return goruntime.GOMAXPROCS(0)
 }
 
-// Session returns a session of the backbone that spec describes, which is loaded
-// by its first run, in the library that o.Runtime names or that is found.
+// Session returns a session of the backbone that spec describes, which is
+// loaded by its first run, in the library that o.Runtime names or that is
+// found.
 func Session(spec *models.Spec, o *Options) (*runtime.Lazy, error) {
 	library := ""
 	if o != nil {

@@ -57,8 +57,8 @@ func (e *BackbonesError) Error() string {
 }
 
 // Recall resolves the backbone of a head with the contract that the head's
-// features had, o.Backbone being where it is now. Of a head with a tail it is the
-// backbone before the training; see WithTail.
+// features had, o.Backbone being where it is now. Of a head with a tail it is
+// the backbone before the training; see WithTail.
 func Recall(path string, f *file.File, o *Options) (*models.Spec, error) {
 	if o == nil {
 		o = new(Options)
@@ -97,9 +97,9 @@ func (p *Predictor) Modality() models.Modality { return p.embedder.modality }
 // Dim is the number of features of the head.
 func (p *Predictor) Dim() int { return p.head.D() }
 
-// Predict predicts contents: the bytes of image files, or texts; see Texts. Each
-// has its prediction, or its error. The contents must not change until Predict
-// returns, also after ctx has ended.
+// Predict predicts contents: the bytes of image files, or texts; see Texts.
+// Each has its prediction, or its error. The contents must not change until
+// Predict returns, also after ctx has ended.
 func (p *Predictor) Predict(ctx context.Context, contents [][]byte) ([]Prediction, error) {
 	jobs, err := p.embedder.embed(ctx, contents)
 	if err != nil {
@@ -109,8 +109,8 @@ func (p *Predictor) Predict(ctx context.Context, contents [][]byte) ([]Predictio
 }
 
 // PredictFiles predicts the contents of files, as Predict does. A file that
-// cannot be read is a bad sample; a failure of the machine, such as too many open
-// files, is the error of the call.
+// cannot be read is a bad sample; a failure of the machine, such as too many
+// open files, is the error of the call.
 func (p *Predictor) PredictFiles(ctx context.Context, paths []string) ([]Prediction, error) {
 	contents := make([][]byte, len(paths))
 	reasons := make([]string, len(paths))
@@ -135,8 +135,8 @@ func (p *Predictor) PredictFiles(ctx context.Context, paths []string) ([]Predict
 }
 
 // PredictFeatures predicts n rows of features x, n×Dim: embeddings in the
-// spaces that the head was fitted on. A row with a value that is not finite is an
-// error. The features of a head with a tail are its logits.
+// spaces that the head was fitted on. A row with a value that is not finite is
+// an error. The features of a head with a tail are its logits.
 func (p *Predictor) PredictFeatures(x []float32, n int) ([]Prediction, error) {
 	k := len(p.head.Classes)
 	probabilities := make([]float64, max(n, 0)*k)
@@ -196,16 +196,16 @@ func (p *Predictor) answer(probabilities []float64) Prediction {
 // ErrClosed.
 func (p *Predictor) Close() error { return p.embedder.Close() }
 
-// Group is several heads; see OpenAll. Its methods may be called from any number
-// of goroutines.
+// Group is several heads; see OpenAll. Its methods may be called from any
+// number of goroutines.
 type Group struct {
 	all       []*Predictor
 	embedders []*Embedder
 }
 
 // OpenAll opens several head files. A sample is run once through a backbone for
-// all of them that it serves; a head with retrained layers has a backbone of its
-// own. The caller closes what is returned.
+// all of them that it serves; a head with retrained layers has a backbone of
+// its own. The caller closes what is returned.
 func OpenAll(paths []string, o *Options) (*Group, error) {
 	if o == nil {
 		o = new(Options)

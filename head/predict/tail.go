@@ -18,8 +18,8 @@ import (
 )
 
 // WithTail returns the backbone of a head with a tail as a backbone of its own:
-// its features are the logits, which are cached as any embedding is. spec is the
-// backbone before the training; see Recall.
+// its features are the logits, which are cached as any embedding is. spec is
+// the backbone before the training; see Recall.
 func WithTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 	own := *spec
 	if err := takeTail(&own, f); err != nil {

@@ -32,7 +32,8 @@ func (a *axis) ticks(n int) []tick {
 	if a.log {
 		return a.decades(n)
 	}
-	// Steps of 1, 2 or 5 times a power of ten, the smallest that gives few enough.
+	// Steps of 1, 2 or 5 times a power of ten, the smallest that gives few
+	// enough.
 	step := math.Pow(10, math.Floor(math.Log10((a.hi-a.lo)/float64(n))))
 	for _, m := range []float64{1, 2, 5, 10} {
 		if (a.hi-a.lo)/float64(m*step) <= float64(n) {

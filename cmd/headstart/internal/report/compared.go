@@ -9,15 +9,15 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// compared is what a head alone was compared with. Where the metric is a log-loss,
-// it stands as it is: lower is better.
+// compared is what a head alone was compared with. Where the metric is a
+// log-loss, it stands as it is: lower is better.
 type compared struct {
 	Metric, Rule string
 	Lines        []comparedLine
 }
 
-// comparedLine is a way to train, with the metric of each part as its mean and its
-// standard deviation over seeds.
+// comparedLine is a way to train, with the metric of each part as its mean and
+// its standard deviation over seeds.
 type comparedLine struct {
 	Chosen                                                    bool
 	Way, Parameters, Train, Validation, SE, Test, Epochs, Why string
@@ -69,9 +69,9 @@ func varied(v *measure.Variation, sign float64) string {
 	return fmt.Sprintf("%s ± %s", decimal(sign*v.Mean), decimal(v.SD))
 }
 
-// ComparedTo writes what a head alone was compared with: the metric of each part
-// for each way to train, as the mean and the standard deviation over seeds. costs
-// holds how long each way took; nil: not said.
+// ComparedTo writes what a head alone was compared with: the metric of each
+// part for each way to train, as the mean and the standard deviation over
+// seeds. costs holds how long each way took; nil: not said.
 func ComparedTo(w io.Writer, c *experiment.Comparison, costs []time.Duration, s *Style) error {
 	v := newCompared(c)
 	if v == nil {

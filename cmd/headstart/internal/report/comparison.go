@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// ComparisonTo writes one table with a line a head. Where a head was trained with
-// several seeds, the mean of its accuracies and their standard deviation stand
-// beside the first.
+// ComparisonTo writes one table with a line a head. Where a head was trained
+// with several seeds, the mean of its accuracies and their standard deviation
+// stand beside the first.
 func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 	t := &Table{Columns: []Column{
 		{Name: "head"}, {Name: "type"}, {Name: "accuracy", Right: true}, {Name: "95 % interval"}, {Name: "macro-F1", Right: true},

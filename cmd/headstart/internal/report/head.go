@@ -24,7 +24,8 @@ type Head struct {
 	// Unmatched is the number of samples that were left out since not every
 	// feature set has them.
 	Unmatched int
-	// Retrained says which layers of the backbone were trained with the head; "" if none were.
+	// Retrained says which layers of the backbone were trained with the head;
+	// "" if none were.
 	Retrained string
 }
 

@@ -6,7 +6,8 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// headline is the accuracy beside that of the majority class, as bars from 0 to 1.
+// headline is the accuracy beside that of the majority class, as bars from 0 to
+// 1.
 type headline struct {
 	frame
 	Value, Interval, What, How string

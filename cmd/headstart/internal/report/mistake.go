@@ -10,10 +10,12 @@ type Mistake struct {
 	ID        string
 	Label     string // its class
 	Predicted string // the class that was predicted
-	// Probability is that of the predicted class, LabelProbability that of Label.
+	// Probability is that of the predicted class, LabelProbability that of
+	// Label.
 	Probability, LabelProbability float64
 	// Image is a PNG or JPEG file, nil: none. It is embedded as it is up to
-	// 64 KiB, scaled down if it is larger, and left out if it cannot be decoded.
+	// 64 KiB, scaled down if it is larger, and left out if it cannot be
+	// decoded.
 	Image []byte
 	// Text is the sample itself if it is a text, "" if not. It is cut after 400
 	// characters.

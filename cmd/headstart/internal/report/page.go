@@ -104,8 +104,8 @@ type calibrationView struct {
 	Rows                          [][]string
 }
 
-// PageTo writes p to w as one HTML file that needs no other. Metrics whose parts
-// do not fit each other are an error.
+// PageTo writes p to w as one HTML file that needs no other. Metrics whose
+// parts do not fit each other are an error.
 func PageTo(w io.Writer, p *Page) error {
 	v, err := newView(p)
 	if err != nil {

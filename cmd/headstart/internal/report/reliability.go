@@ -8,7 +8,8 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// reliability is the drawing of how often predictions of a probability are right.
+// reliability is the drawing of how often predictions of a probability are
+// right.
 type reliability struct {
 	frame
 	After, Before    string // lines; Before "": not known

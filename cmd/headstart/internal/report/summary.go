@@ -11,9 +11,9 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// SummaryTo writes all that is known of a head: sizes, choice, metrics with their
-// intervals beside the majority class, calibration, a line a class. took is how
-// long training took; 0: not said.
+// SummaryTo writes all that is known of a head: sizes, choice, metrics with
+// their intervals beside the majority class, calibration, a line a class. took
+// is how long training took; 0: not said.
 func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	var b strings.Builder
 	b.WriteString(s.heading(plain(h.Name)) + "\n")

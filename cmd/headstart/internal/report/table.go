@@ -10,8 +10,9 @@ type Style struct {
 	// Heading returns a heading as it is printed, such as with the escape
 	// sequences of a terminal. The default nil is as it is.
 	Heading func(text string) string
-	// Classes is the greatest number of classes of which each is printed. Of more,
-	// those with the lowest F1 are, and it is said. The default 0 means 50.
+	// Classes is the greatest number of classes of which each is printed. Of
+	// more, those with the lowest F1 are, and it is said. The default 0 means
+	// 50.
 	Classes int
 }
 
@@ -46,9 +47,9 @@ type Table struct {
 	Rows    [][]string // cells; what a row lacks is empty
 }
 
-// TableTo writes t to w, with a line of column names if a column has one. A cell
-// of more than 60 characters is cut; characters that control a terminal are
-// spelled out.
+// TableTo writes t to w, with a line of column names if a column has one. A
+// cell of more than 60 characters is cut; characters that control a terminal
+// are spelled out.
 func TableTo(w io.Writer, t *Table, s *Style) error {
 	var b strings.Builder
 	t.print(&b, "", s)
