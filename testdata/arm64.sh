@@ -11,4 +11,6 @@ cat >"$binary.sh" <<SCRIPT
 exec $emulator -0 '$binary.sh' '$binary' "\$@"
 SCRIPT
 chmod +x "$binary.sh"
+EMULATED=1 # its own memory counts as that of the test
+export EMULATED
 exec "$binary.sh" "$@"
