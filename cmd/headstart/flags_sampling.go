@@ -27,6 +27,7 @@ type sampling struct {
 	choice   contract.Choice
 	batch    int
 	maxBad   string
+	samples  int      // of the source, if that is known; 0: they are counted for the time left
 	given    []string // flags that stand on the command line or in the environment
 }
 
@@ -175,6 +176,15 @@ func badLimit(flag string, n int64) (int64, error) {
 	return limit, nil
 }
 
+// total returns what counts the samples of a source: nothing is read for those
+// that are known.
+func (s *sampling) total(src *source.Source) func(context.Context) int {
+	if s.samples > 0 {
+		return func(context.Context) int { return s.samples }
+	}
+	return src.Len
+}
+
 // run sends the source through the backbone, with progress on standard error
 // and the notes that a run gives once. A nil store holds nothing and keeps
 // nothing; unwritable is asked whether to go on if the store cannot be written.
@@ -184,7 +194,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		stat = store.StatCache(string(spec.Modality))
 	}
 	kept := store != nil
-	meter := startMeter(env, c, command, src.Len, func() tally {
+	meter := startMeter(env, c, command, s.total(src), func() tally {
 		return tally{
 			samples: stats.Samples.Load(), cached: stats.Cached.Load(), computed: stats.Computed.Load(), bad: stats.Bad.Load(),
 			read: stats.Stages.Read.Seconds(), decode: stats.Stages.Decode.Seconds(),
