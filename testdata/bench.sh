@@ -47,6 +47,10 @@ echo "A Go program's requests against the bare runtime on ready tensors: latency
 go test ./head/predict -run RequestsLeave -bench . -benchtime 1x -v | grep -e '^Benchmark.*[0-9] ' -e 'allocations'
 
 echo
+echo "Predictions of 100,000 cached rows, 26 classes"
+go test ./cmd/headstart -run '^$' -bench PredictCached -benchtime 1x | grep '^Benchmark'
+
+echo
 echo "Start-up of the command beside Python's onnxruntime (ratios of medians inside one run)"
 lib/startup/bin/python bench/startup.py
 

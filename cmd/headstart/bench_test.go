@@ -150,6 +150,15 @@ func median(x []float64) float64 {
 	return x[len(x)/2]
 }
 
+// processor is the time in seconds that the process has had on processors.
+func processor(b *testing.B) float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
+}
+
 // discard is a sink that keeps nothing.
 type discard struct{}
 
@@ -221,7 +230,7 @@ func BenchmarkWarmExtract(b *testing.B) {
 	b.Setenv("HEADSTART_RUNTIME", library)
 	b.Setenv("HEADSTART_CACHE", filepath.Join(b.TempDir(), "cache"))
 	b.Setenv(asHeadstart, "run")
-	madeUpRows(b, os.Getenv("HEADSTART_CACHE"), contents)
+	madeUpRows(b, models.Image, os.Getenv("HEADSTART_CACHE"), contents)
 	// Files that have just changed are not remembered.
 	time.Sleep(time.Until(written.Add(3 * time.Second)))
 
@@ -265,9 +274,9 @@ func BenchmarkWarmExtract(b *testing.B) {
 }
 
 // madeUpRows gives every content a row in the space of the default backbone
-// for images.
-func madeUpRows(b *testing.B, dir string, contents [][]byte) {
-	spec, err := new(sampling).resolve(models.Image)
+// for a modality.
+func madeUpRows(b *testing.B, m models.Modality, dir string, contents [][]byte) {
+	spec, err := new(sampling).resolve(m)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -289,7 +298,7 @@ func madeUpRows(b *testing.B, dir string, contents [][]byte) {
 		keys := make([]cache.Key, len(chunk))
 		rows := make([]float32, len(chunk)*space.Dim())
 		for i, content := range chunk {
-			keys[i] = cache.KeyOf(string(models.Image), content)
+			keys[i] = cache.KeyOf(string(m), content)
 		}
 		for i := range rows {
 			rows[i] = random.Float32()

@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -26,15 +29,75 @@ func TestCellsAreThoseOfEncodingCSV(t *testing.T) {
 	}
 }
 
-// A row of CSV takes no memory of its own.
+// asJSON are the lines of JSON as encoding/json writes them.
+type asJSON struct {
+	ID            string             `json:"id"`
+	Label         string             `json:"label"`
+	Probability   *float64           `json:"probability,omitempty"`
+	Top           []asPair           `json:"top,omitempty"`
+	Probabilities map[string]float64 `json:"probabilities,omitempty"`
+	Error         string             `json:"error,omitempty"`
+}
+
+type asPair struct {
+	Label       string  `json:"label"`
+	Probability float64 `json:"probability"`
+}
+
+// Lines of JSON are those of encoding/json, byte for byte.
+func TestLinesAreThoseOfEncodingJSON(t *testing.T) {
+	classes := []string{"", "\"quoted\"", "<b>", "a\nb", "back\\slash", "plain", "é", "\u2028"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, o := range []struct {
+		top int
+		all bool
+	}{{1, false}, {3, false}, {1, true}, {8, true}} {
+		var got, want bytes.Buffer
+		table, err := newPredictions(classes, "jsonl", "", &got, o.top, o.all, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := json.NewEncoder(&want)
+		e.SetEscapeHTML(false)
+		for i, id := range []string{"photos/1.png", "a\x00b", "\xff", "\u2029", "<&>", "\x7f", "日本", `"`, "", "tab\t"} {
+			p := make([]float64, len(classes))
+			for c := range p {
+				p[c] = []float64{0, 1, 1e-6, 9.999e-7, 1e-9, 3e-100, 5e-324, 0.1, 1.0 / 3, random.Float64(), 1e-10, 0.5}[random.IntN(12)]
+			}
+			if err := table.add([]string{id}, p); err != nil {
+				t.Fatal(err)
+			}
+			line := asJSON{ID: id, Label: classes[table.order[0]], Probability: &p[table.order[0]]}
+			if o.top > 1 {
+				for _, c := range table.order[:o.top] {
+					line.Top = append(line.Top, asPair{classes[c], p[c]})
+				}
+			}
+			if o.all {
+				line.Probabilities = make(map[string]float64)
+				for c, name := range classes {
+					line.Probabilities[name] = p[c]
+				}
+			}
+			reason := []string{"", "no \"image\"\n"}[i%2]
+			if err := errors.Join(table.addBad(id, reason), e.Encode(line), e.Encode(asJSON{ID: id, Error: reason})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := table.close(); err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != want.String() {
+			t.Errorf("top %d, all %v:\n%s\nwant\n%s", o.top, o.all, &got, &want)
+		}
+	}
+}
+
+// A row takes no memory of its own, in either format.
 func TestPredictionsTakeNoMemoryARow(t *testing.T) {
 	var classes []string
 	for c := range 26 {
 		classes = append(classes, fmt.Sprintf("class %d", c))
-	}
-	table, err := newPredictions(classes, "csv", "", io.Discard, 3, true, true)
-	if err != nil {
-		t.Fatal(err)
 	}
 	ids, probabilities := make([]string, 64), make([]float64, 64*26)
 	for i := range ids {
@@ -43,10 +106,16 @@ func TestPredictionsTakeNoMemoryARow(t *testing.T) {
 	for i := range probabilities {
 		probabilities[i] = float64(i%97) / 97
 	}
-	if err := table.add(ids, probabilities); err != nil { // memory that is used again
-		t.Fatal(err)
-	}
-	if n := testing.AllocsPerRun(20, func() { err = table.add(ids, probabilities) }); n > 0 || err != nil {
-		t.Errorf("%v allocations for 64 rows: %v", n, err)
+	for _, to := range []string{"csv", "jsonl"} {
+		table, err := newPredictions(classes, to, "", io.Discard, 3, true, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := table.add(ids, probabilities); err != nil { // memory that is used again
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(20, func() { err = table.add(ids, probabilities) }); n > 0 || err != nil {
+			t.Errorf("%s: %v allocations for 64 rows: %v", to, n, err)
+		}
 	}
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,16 +19,16 @@ import (
 )
 
 // predictions writes a row a sample, as CSV or as JSON lines, in the order in
-// which it is given them. A row of CSV takes no memory of its own.
+// which it is given them. A row takes no memory of its own.
 type predictions struct {
 	classes []string
-	quoted  []string // the classes as cells of CSV
+	quoted  []string // the classes as cells of CSV, or as strings of JSON
 	top     int      // classes a row, from the most probable on
 	all     bool     // a column a class as well
 	bad     bool     // there is a column for errors
 
-	json *json.Encoder // nil: CSV
-	line []byte        // of CSV, used again
+	json bool   // else CSV
+	line []byte // used again
 	buf  *bufio.Writer
 	file *draft.File // nil: standard output
 	path string
@@ -49,8 +51,10 @@ func newPredictions(classes []string, to, path string, stdout io.Writer, top int
 	}
 	p.buf = bufio.NewWriterSize(w, 64<<10)
 	if to == "jsonl" {
-		p.json = json.NewEncoder(p.buf)
-		p.json.SetEscapeHTML(false)
+		p.json = true
+		for _, c := range classes {
+			p.quoted = append(p.quoted, string(appendString(nil, c)))
+		}
 		return p, nil
 	}
 	for _, c := range classes {
@@ -89,28 +93,12 @@ func appendCell(dst []byte, cell string) []byte {
 	}
 }
 
-// write ends the line of CSV and writes it.
+// write ends the line and writes it.
 func (p *predictions) write() error {
 	p.line = append(p.line, '\n')
 	_, err := p.buf.Write(p.line)
 	p.line = p.line[:0]
 	return err
-}
-
-// ranked is a class with its probability.
-type ranked struct {
-	Label       string  `json:"label"`
-	Probability float64 `json:"probability"`
-}
-
-// prediction is a line of JSON.
-type prediction struct {
-	ID            string             `json:"id"`
-	Label         string             `json:"label"`
-	Probability   *float64           `json:"probability,omitempty"`
-	Top           []ranked           `json:"top,omitempty"`
-	Probabilities map[string]float64 `json:"probabilities,omitempty"`
-	Error         string             `json:"error,omitempty"`
 }
 
 // add writes the predictions of samples, whose probabilities are len(ids)×K.
@@ -152,8 +140,9 @@ func (p *predictions) rank(probabilities []float64) {
 
 func (p *predictions) addOne(id string, probabilities []float64) error {
 	p.rank(probabilities)
-	if p.json != nil {
-		return p.json.Encode(p.object(id, probabilities))
+	if p.json {
+		p.object(id, probabilities)
+		return p.write()
 	}
 	p.line = appendCell(p.line, id)
 	for _, c := range p.order[:p.top] {
@@ -171,22 +160,72 @@ func (p *predictions) addOne(id string, probabilities []float64) error {
 	return p.write()
 }
 
-// object is a line of JSON.
-func (p *predictions) object(id string, probabilities []float64) *prediction {
-	best := p.order[0]
-	out := &prediction{ID: id, Label: p.classes[best], Probability: &probabilities[best]}
+// object makes a line of JSON, byte for byte as encoding/json writes it.
+func (p *predictions) object(id string, probabilities []float64) {
+	p.line = appendString(append(p.line, `{"id":`...), id)
+	p.pair(p.order[0], probabilities)
 	if p.top > 1 {
-		for _, c := range p.order[:p.top] {
-			out.Top = append(out.Top, ranked{p.classes[c], probabilities[c]})
+		p.line = append(p.line, `,"top":[{`...)
+		for k, c := range p.order[:p.top] {
+			if k > 0 {
+				p.line = append(p.line, "},{"...)
+			}
+			p.pair(c, probabilities)
 		}
+		p.line = append(p.line, "}]"...)
 	}
 	if p.all {
-		out.Probabilities = make(map[string]float64, len(p.classes))
-		for c, name := range p.classes {
-			out.Probabilities[name] = probabilities[c]
+		p.line = append(p.line, `,"probabilities":{`...)
+		for c, v := range probabilities { // the classes are sorted, as the keys are to be
+			if c > 0 {
+				p.line = append(p.line, ',')
+			}
+			p.line = appendNumber(append(append(p.line, p.quoted[c]...), ':'), v)
 		}
+		p.line = append(p.line, '}')
 	}
-	return out
+	p.line = append(p.line, '}')
+}
+
+// pair appends class c with its probability to an object.
+func (p *predictions) pair(c int, probabilities []float64) {
+	if p.line[len(p.line)-1] != '{' {
+		p.line = append(p.line, ',')
+	}
+	p.line = append(append(p.line, `"label":`...), p.quoted[c]...)
+	p.line = appendNumber(append(p.line, `,"probability":`...), probabilities[c])
+}
+
+// appendString appends s as a string of JSON.
+func appendString(dst []byte, s string) []byte {
+	plain := utf8.ValidString(s) && !strings.Contains(s, "\u2028") && !strings.Contains(s, "\u2029")
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= ' ' && s[i] != '"' && s[i] != '\\'
+	}
+	if plain {
+		return append(append(append(dst, '"'), s...), '"')
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		panic(err) // a string is always encoded
+	}
+	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+}
+
+// appendNumber appends a finite number of JSON, with the fewest digits that give
+// it back.
+func appendNumber(dst []byte, v float64) []byte {
+	if size := math.Abs(v); size == 0 || size >= 1e-6 && size < 1e21 {
+		return strconv.AppendFloat(dst, v, 'f', -1, 64)
+	}
+	dst = strconv.AppendFloat(dst, v, 'e', -1, 64)
+	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-09 is written e-9
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
 }
 
 // appendDecimal appends a probability with six digits that mean something.
@@ -194,8 +233,14 @@ func appendDecimal(dst []byte, v float64) []byte { return strconv.AppendFloat(ds
 
 // addBad writes the row of a sample that has no prediction.
 func (p *predictions) addBad(id, reason string) error {
-	if p.json != nil {
-		return p.json.Encode(&prediction{ID: id, Error: reason})
+	if p.json {
+		p.line = appendString(append(p.line, `{"id":`...), id)
+		p.line = append(p.line, `,"label":""`...)
+		if reason != "" {
+			p.line = appendString(append(p.line, `,"error":`...), reason)
+		}
+		p.line = append(p.line, '}')
+		return p.write()
 	}
 	p.line = appendCell(p.line, id)
 	empty := 2 * p.top
