@@ -95,10 +95,12 @@ func TestRowsDoNotDependOnTheirBatch(t *testing.T) {
 	}
 	for _, c := range []struct {
 		backbone, told string
-		first, second  float64 // check rows with batches of several
+		// Check rows with batches of several; a backbone that seems to depend
+		// on its batch is given a sample twice, alone.
+		first, second float64
 	}{
 		{"quantised", "DynamicQuantizeLinear computes over the whole batch, so samples are run one at a time", 0, 8},
-		{"centred", "an embedding differs with the samples that are run beside it", 8, 16},
+		{"centred", "an embedding differs with the samples that are run beside it", 10, 18},
 		{"plain", "", 8, 8},
 	} {
 		t.Run(c.backbone, func(t *testing.T) {

@@ -27,12 +27,13 @@ func segmentFiles(t *testing.T, dir string) string {
 // Two workers with a cache each, merged and compacted, are one worker's cache.
 func TestMergeCompactGC(t *testing.T) {
 	p := newPlace(t)
+	p.small("distilbert")
 	samples := p.samples(0, 8, "symbols", "food-and-drink")
 	p.table("one.csv", "image,name,label,group", samples[:10])
 	p.table("two.csv", "image,name,label,group", samples[6:])
 	p.table("all.csv", "image,name,label,group", samples)
 	for _, name := range []string{"one", "two", "all"} {
-		p.do(t, "extract --text name --cache "+name+" --out "+name+".features "+name+".csv")
+		p.do(t, "extract --backbone distilbert --text name --cache "+name+" --out "+name+".features "+name+".csv")
 	}
 
 	keys := "into dry_run sources.source sources.spaces sources.copied sources.present sources.repaired sources.sealed sources.rows sources.bytes sources.problems"
@@ -49,7 +50,7 @@ func TestMergeCompactGC(t *testing.T) {
 		"spaces.segments spaces.written spaces.bytes_before spaces.bytes spaces.waiting spaces.damaged problems")
 	compacted.wantNumbers(t, map[string]float64{"spaces.rows": 16, "spaces.duplicates": 4, "spaces.segments_before": 2, "spaces.segments": 1})
 	p.one(t, "cache compact --cache merged").wantNumbers(t, map[string]float64{"spaces.written": 0})
-	p.one(t, "extract --text name --cache merged --out all.features all.csv").wantNumbers(t, map[string]float64{"cached": 16, "backbone_rows": 0})
+	p.one(t, "extract --backbone distilbert --text name --cache merged --out all.features all.csv").wantNumbers(t, map[string]float64{"cached": 16, "backbone_rows": 0})
 	// The backbone gives other bits in other batches, so the bytes of one run
 	// are compared in package cache; here the rows.
 	p.do(t, "cache verify --full --cache merged")
@@ -100,7 +101,7 @@ func TestMergeCompactGC(t *testing.T) {
 	c.Close()
 
 	p.one(t, "cache gc --cache merged --keep one.features").wantNumbers(t, map[string]float64{"rows": 10, "dropped": 6})
-	p.one(t, "extract --dry-run --text name --cache merged --out all.features all.csv").wantNumbers(t, map[string]float64{"cached": 10, "missing": 6})
+	p.one(t, "extract --dry-run --backbone distilbert --text name --cache merged --out all.features all.csv").wantNumbers(t, map[string]float64{"cached": 10, "missing": 6})
 	p.do(t, "train-head --cache merged --l2 0.1 --cv 2 --by none --calibrate none one.features")
 	p.one(t, "cache gc --cache merged --all-unlisted").wantNumbers(t, map[string]float64{"rows": 0, "dropped": 10})
 	if s := segmentFiles(t, "merged"); s != "" {
@@ -128,12 +129,13 @@ func TestMergeOfADamagedCache(t *testing.T) {
 // whoever finds them, and near those in float32.
 func TestFloat16(t *testing.T) {
 	p := newPlace(t)
+	p.small("distilbert")
 	samples := p.samples(0, 12, "symbols", "food-and-drink")
 	p.table("emoji.csv", "image,name,label,group", samples)
-	p.do(t, "extract --text name --out single.features emoji.csv")
-	p.do(t, "extract --text name --dtype f16 --out half.features emoji.csv")
-	p.fails(t, "extract --text name --dtype f8 emoji.csv", exitUsage, "--dtype f8", "f32", "f16")
-	p.fails(t, "extract --text name --dtype f16 --out single.features emoji.csv", exitFailed, "dtype is f32, not f16")
+	p.do(t, "extract --backbone distilbert --text name --out single.features emoji.csv")
+	p.do(t, "extract --backbone distilbert --text name --dtype f16 --out half.features emoji.csv")
+	p.fails(t, "extract --backbone distilbert --text name --dtype f8 emoji.csv", exitUsage, "--dtype f8", "f32", "f16")
+	p.fails(t, "extract --backbone distilbert --text name --dtype f16 --out single.features emoji.csv", exitFailed, "dtype is f32, not f16")
 
 	single, _ := rowsOf(t, "single.features")
 	half, _ := rowsOf(t, "half.features")
@@ -160,7 +162,7 @@ func TestFloat16(t *testing.T) {
 			sizes = append(sizes, s["bytes"].(float64))
 		}
 	}
-	if len(sizes) != 2 || sizes[1]-sizes[0] != 24*384*2 {
+	if len(sizes) != 2 || sizes[1]-sizes[0] != 24*32*2 {
 		t.Errorf("bytes of the two spaces: %v", sizes)
 	}
 

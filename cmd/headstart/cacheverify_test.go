@@ -169,13 +169,14 @@ func TestCacheVerifyOfFeatureSets(t *testing.T) {
 // give.
 func TestDriftEndsAnExtraction(t *testing.T) {
 	p := newPlace(t)
+	p.small("distilbert")
 	samples := p.samples(0, 12, "food-and-drink")
 	p.table("emoji.csv", "image,name,label,group", samples[:10])
-	p.do(t, "extract --text name --out names.features emoji.csv")
+	p.do(t, "extract --backbone distilbert --text name --out names.features emoji.csv")
 	dir := filepath.Join(t.TempDir(), "cache")
 	p.forge("names.features", dir, 0)
 	before := p.one(t, "cache stat --cache "+dir)
-	p.one(t, "extract --text name --out again.features emoji.csv --cache "+dir).wantNumbers(t, map[string]float64{"cached": 10, "check_rows": 0})
+	p.one(t, "extract --backbone distilbert --text name --out again.features emoji.csv --cache "+dir).wantNumbers(t, map[string]float64{"cached": 10, "check_rows": 0})
 
 	p.table("more.csv", "image,name,label,group", samples)
 	set, err := features.ReadMeta("names.features")
@@ -186,7 +187,7 @@ func TestDriftEndsAnExtraction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.fails(t, "extract --text name --out more.features more.csv --cache "+dir, exitFailed,
+	p.fails(t, "extract --backbone distilbert --text name --out more.features more.csv --cache "+dir, exitFailed,
 		"space "+space.String(), "more.csv:", "under 0.9999", "a runtime of long ago", "onnxruntime", "--cache DIR")
 	if after := p.one(t, "cache stat --cache "+dir); after.number(t, "rows") != before.number(t, "rows") {
 		t.Errorf("the cache had %v and has %v", before, after)
@@ -194,5 +195,5 @@ func TestDriftEndsAnExtraction(t *testing.T) {
 	if _, err := os.Stat("more.features"); err == nil {
 		t.Error("it left a feature set")
 	}
-	p.one(t, "extract --text name --out more.features more.csv").wantNumbers(t, map[string]float64{"cached": 10, "computed": 2, "check_rows": 8})
+	p.one(t, "extract --backbone distilbert --text name --out more.features more.csv").wantNumbers(t, map[string]float64{"cached": 10, "computed": 2, "check_rows": 8})
 }

@@ -350,6 +350,7 @@ func rows(t *testing.T, text string) [][]string {
 // TestOnlyNewContentIsComputed adds, renames, touches and copies images.
 func TestOnlyNewContentIsComputed(t *testing.T) {
 	p := newPlace(t)
+	p.small("vit")
 	samples := p.samples(0, 20, "food-and-drink")
 	path := func(i int) string { return "photos/" + samples[i][2] + "/" + filepath.Base(samples[i][0]) }
 	place := func(lo, hi int) {
@@ -360,7 +361,7 @@ func TestOnlyNewContentIsComputed(t *testing.T) {
 	extracted := func(step string, want map[string]float64) {
 		t.Helper()
 		t.Log(step)
-		p.one(t, "extract photos --quiet").wantNumbers(t, want)
+		p.one(t, "extract --backbone vit photos --quiet").wantNumbers(t, want)
 	}
 
 	place(0, 9)

@@ -35,7 +35,8 @@ func (r *rereading) again(set *features.Set, c *common, e *env) *extract.Again {
 			}
 			defer backbone.Close()
 			unwritable := func(reason error) error { return &extract.UnwritableError{Err: reason} }
-			// Their number is known: the source is not read once more to count them.
+			// Their number is known: the source is not read once more to count
+			// them.
 			known := &sampling{samples: set.N() + set.Meta.Counts.Bad}
 			return known.run(ctx, r.command, c, spec, backbone, r.store, src, nil, new(extract.Stats), false, unwritable, e)
 		},

@@ -137,14 +137,7 @@ func TestMistakesAreAnswered(t *testing.T) {
 // TestPredictionsComeInInputOrder predicts a table and its feature set, which
 // must agree, and checks the columns.
 func TestPredictionsComeInInputOrder(t *testing.T) {
-	library, err := filepath.Abs(testRuntime(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(t.TempDir())
-	t.Setenv("HEADSTART_RUNTIME", library)
-	t.Setenv("HEADSTART_CACHE", filepath.Join(t.TempDir(), "cache"))
-	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	newPlace(t).small("distilbert")
 	table := "text,label\n"
 	for _, w := range strings.Fields("apple pear plum cherry peach melon") {
 		table += "a ripe " + w + ",fruit\na dog called " + w + ",dog\n"
@@ -161,14 +154,14 @@ func TestPredictionsComeInInputOrder(t *testing.T) {
 		}
 		return stdout
 	}
-	do("extract --max-bad 1 texts.csv")
+	do("extract --backbone distilbert --max-bad 1 texts.csv")
 	do("train-head --l2-points 3 --folds 2 texts.features")
 	for _, path := range []string{"texts.features", "texts.head.onnx"} {
 		first, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		do("extract --max-bad 1 texts.csv")
+		do("extract --backbone distilbert --max-bad 1 texts.csv")
 		do("train-head --l2-points 3 --folds 2 texts.features")
 		if again, err := os.ReadFile(path); err != nil || !bytes.Equal(first, again) {
 			t.Errorf("%s: the same command gives other bytes (%v)", path, err)

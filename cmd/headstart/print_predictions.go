@@ -214,8 +214,8 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
-// appendNumber appends a finite number of JSON, with the fewest digits that give
-// it back.
+// appendNumber appends a finite number of JSON, with the fewest digits that
+// give it back.
 func appendNumber(dst []byte, v float64) []byte {
 	if size := math.Abs(v); size == 0 || size >= 1e-6 && size < 1e21 {
 		return strconv.AppendFloat(dst, v, 'f', -1, 64)

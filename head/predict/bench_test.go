@@ -25,8 +25,8 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// The backbones that come with headstart, one a modality, and a sample for each:
-// a text of at most 32 tokens, a photo that is resized to 224 pixels.
+// The backbones that come with headstart, one a modality, and a sample for
+// each: a text of at most 32 tokens, a photo that is resized to 224 pixels.
 var measured = map[models.Modality]struct{ backbone, sample string }{
 	models.Text:  {"all-minilm-l6-v2", "This small picture shows a smiling face with open mouth, as people send it to each other."},
 	models.Image: {"efficientnet-lite0", "../../extract/image/testdata/images/jpeg420-320x240-q75.jpg"},
@@ -64,8 +64,8 @@ func resolve(t testing.TB, m models.Modality) *models.Spec {
 	return spec
 }
 
-// madeUpHead writes a head of 26 classes with random weights for the backbone of
-// a modality.
+// madeUpHead writes a head of 26 classes with random weights for the backbone
+// of a modality.
 func madeUpHead(t testing.TB, m models.Modality) string {
 	t.Helper()
 	spec := resolve(t, m)
@@ -203,9 +203,9 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// BenchmarkThroughput lets 8 goroutines predict one text a request, and runs the
-// bare runtime over the very batches that the queue made of them, on as many
-// threads, in turns. It reports the ratio of the medians.
+// BenchmarkThroughput lets 8 goroutines predict one text a request, and runs
+// the bare runtime over the very batches that the queue made of them, on as
+// many threads, in turns. It reports the ratio of the medians.
 func BenchmarkThroughput(b *testing.B) {
 	const goroutines, each, rounds = 8, 40, 7
 	o := &Options{Builtin: builtin.FS(), Runtime: runtimeLibrary(b)}

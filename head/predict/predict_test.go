@@ -408,8 +408,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// Rows are the caller's: it may append to one and change it, and neither another
-// row nor the cache has anything of that.
+// Rows are the caller's: it may append to one and change it, and neither
+// another row nor the cache has anything of that.
 func TestRowsAreTheCallers(t *testing.T) {
 	c, err := cache.Create(t.TempDir(), nil)
 	if err != nil {

@@ -18,8 +18,8 @@ const asService = "HEADSTART_TEST_SERVICE"
 
 // BenchmarkServiceMemory reports the resident memory of a process that opens a
 // head on the built-in backbone for texts and answers 1,000 requests, without
-// what is mapped of the ONNX Runtime library: files that are part of the program,
-// which the system may drop, and the rest.
+// what is mapped of the ONNX Runtime library: files that are part of the
+// program, which the system may drop, and the rest.
 func BenchmarkServiceMemory(b *testing.B) {
 	if head := os.Getenv(asService); head != "" {
 		p, err := Open(head, &Options{Builtin: builtin.FS(), Runtime: runtimeLibrary(b)})
@@ -57,8 +57,8 @@ func BenchmarkServiceMemory(b *testing.B) {
 	}
 }
 
-// resident is the resident memory of the process in bytes, that of files and the
-// rest, without the mappings of the ONNX Runtime library.
+// resident is the resident memory of the process in bytes, that of files and
+// the rest, without the mappings of the ONNX Runtime library.
 func resident(b *testing.B) (file, rest int64) {
 	f, err := os.Open("/proc/self/smaps")
 	if err != nil {
