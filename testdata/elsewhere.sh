@@ -12,6 +12,7 @@ top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 place="$top/Maß und Größe"
 mkdir "$place" "$top/lose Dateien"
+chmod 755 "$top" # tests run programs as another user in it
 git ls-files -z --cached --others --exclude-standard | tar -c -f - --null -T - | tar -x -f - -C "$place"
 ln -s "$PWD/lib" "$place/lib"
 GOCACHE=$($go env GOCACHE) GOMODCACHE=$($go env GOMODCACHE) GOPATH=$($go env GOPATH)

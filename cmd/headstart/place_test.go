@@ -133,6 +133,9 @@ func words(line string) []string {
 		for i, path := range spaced {
 			all[k] = strings.ReplaceAll(all[k], fmt.Sprint("\x00", i), path)
 		}
+		if n := len(all[k]); n > 1 && all[k][0] == '\'' && all[k][n-1] == '\'' {
+			all[k] = all[k][1 : n-1] // as a command that is printed quotes it
+		}
 	}
 	return all
 }
