@@ -14,10 +14,11 @@ import (
 	"github.com/headstart-ml/headstart/head/file"
 )
 
-// BenchmarkTailOfManyClasses predicts 100 texts with a head of 10,000 classes on
-// retrained layers of a tiny backbone, whose weights are made up. It reports the
-// most memory that was resident in a process of its own, medians, and what is
-// allocated if this process does it with what the last one left in the cache.
+// BenchmarkTailOfManyClasses predicts 100 texts with a head of 10,000 classes
+// on retrained layers of a tiny backbone, whose weights are made up. It reports
+// the most memory that was resident in a process of its own, medians, and what
+// is allocated if this process does it with what the last one left in the
+// cache.
 func BenchmarkTailOfManyClasses(b *testing.B) {
 	const classes, texts, rounds = 10_000, 100, 5
 	f, err := file.Read("../../testdata/older/bb168b5/tail-text.head.onnx")
