@@ -145,12 +145,12 @@ func median(x []float64) float64 {
 	return x[len(x)/2]
 }
 
-// BenchmarkLatency predicts one sample, again and again, one thread, and in turns
-// with that does the two things apart that a prediction needs: it decodes and
-// resizes the photo, then runs the bare runtime on tensors that are ready. What
-// it reports are medians; of-limit is a prediction without the decoding, as a
-// share of 1.15 × the bare run + 0.2 ms. The process's time on the processor
-// bears a machine that does other things, too.
+// BenchmarkLatency predicts one sample, again and again, one thread, and in
+// turns with that does the two things apart that a prediction needs: it decodes
+// and resizes the photo, then runs the bare runtime on tensors that are ready.
+// What it reports are medians; of-limit is a prediction without the decoding,
+// as a share of 1.15 × the bare run + 0.2 ms. The process's time on the
+// processor bears a machine that does other things, too.
 func BenchmarkLatency(b *testing.B) {
 	const rounds = 500
 	for _, m := range []models.Modality{models.Text, models.Image} {
