@@ -509,6 +509,10 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := predict.Open(older+"names.features", nil); !errors.Is(err, file.ErrNotHead) {
 		t.Errorf("no head: %v", err)
 	}
+	bare := &predict.Options{Runtime: library(t)}
+	if _, err := predict.Open("../../testdata/older/62d997f/softmax.head.onnx", bare); err == nil || !strings.Contains(err.Error(), "no built-in backbones are at hand") {
+		t.Errorf("a head on a built-in backbone, without those: %v", err)
+	}
 	if _, err := predict.OpenAll(nil, nil); err == nil {
 		t.Error("no heads were opened")
 	}

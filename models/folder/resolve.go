@@ -54,6 +54,9 @@ func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
 		case !os.IsNotExist(err):
 			return nil, fmt.Errorf("models: %s: %w", name, cause(err))
 		}
+		if builtin == nil {
+			return nil, fmt.Errorf("models: %s: neither a folder nor an .onnx file, and no built-in backbones are at hand here", name)
+		}
 		return nil, fmt.Errorf("models: %s: neither a built-in backbone (%s) nor a folder nor an .onnx file", name, names(known))
 	}
 	if info.IsDir() {
