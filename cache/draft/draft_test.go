@@ -248,9 +248,10 @@ func irregular(t *testing.T) map[string]string {
 	if err := syscall.Mkfifo(at("fifo"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("unix", at("socket"))
+	t.Chdir(dir) // a socket's name is short
+	l, err := net.Listen("unix", "socket")
 	if err != nil {
-		t.Skip(err) // the folder's name is too long for one
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	if err := os.Symlink("fifo", at("link")); err != nil {

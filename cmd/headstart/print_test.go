@@ -171,8 +171,11 @@ func TestStreamsAreProtected(t *testing.T) {
 		t.Error("of files")
 	}
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
+	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("there are no terminals here: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer terminal.Close()
 	for _, kind := range []string{"xterm", "dumb"} {

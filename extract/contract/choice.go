@@ -65,7 +65,7 @@ func (c *Choice) Apply(spec *models.Spec) error {
 // graph is run as it is.
 func own(spec *models.Spec, taps []string) bool {
 	t := spec.Taps[0]
-	return len(taps) == 1 && len(spec.Taps) == 1 && taps[0] == t.Output+":"+t.Pooling
+	return len(taps) == 1 && len(spec.Taps) == 1 && taps[0] == TapName(t)
 }
 
 // TapName writes a tap as Choice.Taps takes it.

@@ -8,7 +8,8 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
+
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -227,7 +228,7 @@ func (r *run) outOfFold(ctx context.Context, path fit.Path, procedures []*proced
 			part++
 		}
 	}
-	return parallel(ctx, len(tasks), orDefault(r.Threads, runtime.GOMAXPROCS(0)), func(i int) error {
+	return parallel.Do(ctx, len(tasks), orDefault(r.Threads, runtime.GOMAXPROCS(0)), func(i int) error {
 		p, held, at := tasks[i].p, tasks[i].p.folds[tasks[i].f], tasks[i].p.at[tasks[i].f]
 		z, probabilities, fitted := make([]float64, scoreRows*c), make([]float64, c), path.Fitted(tasks[i].part)
 		for lo := 0; lo < len(held); lo += scoreRows {
@@ -398,27 +399,4 @@ func (r *run) begin(ctx context.Context, c fit.Candidate, parts []fit.Part) (fit
 	}
 	_, err = path.Next(ctx, nil)
 	return path, err
-}
-
-// parallel calls task for 0 to n−1 from at most threads goroutines, and returns
-// the first error in this order.
-func parallel(ctx context.Context, n, threads int, task func(i int) error) error {
-	errs := make([]error, n)
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(threads, n) {
-		wg.Go(func() {
-			for i := range next {
-				if errs[i] = ctx.Err(); errs[i] == nil {
-					errs[i] = task(i)
-				}
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return errors.Join(errs...)
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/headstart-ml/headstart/head/internal/parallel"
+
 	"github.com/headstart-ml/headstart/head"
 )
 
@@ -206,7 +208,7 @@ func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error 
 				b.bad = append(b.bad, badRow{i, j})
 			}
 		}
-		parallel(ctx, len(deals), b.threads, func(k int) error {
+		parallel.Do(ctx, len(deals), b.threads, func(k int) error {
 			for i := lo; i < hi; i++ {
 				if c := deals[k].Cell[i]; c >= 0 {
 					b.sums[k][c].AddRow(wide[(i-lo)*d:(i-lo+1)*d], b.weights.of(i))
@@ -323,7 +325,7 @@ type problem struct {
 // problems prepares fits to parts.
 func (b *Bench) problems(ctx context.Context, parts []Part) ([]*problem, error) {
 	all := make([]*problem, len(parts))
-	err := parallel(ctx, len(parts), b.threads, func(i int) (err error) {
+	err := parallel.Do(ctx, len(parts), b.threads, func(i int) (err error) {
 		all[i], err = b.problem(&parts[i])
 		return err
 	})
@@ -497,42 +499,3 @@ func (s *Start) of(p *problem) *solution {
 
 // errNoCovariance is what a family says that needs one.
 var errNoCovariance = errors.New("head/fit: the rows were dealt without their covariance")
-
-// parallel calls task for 0 to n−1 from at most threads goroutines, and returns
-// the first error in this order.
-func parallel(ctx context.Context, n, threads int, task func(i int) error) error {
-	if n == 1 || threads == 1 {
-		for i := range n {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := task(i); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	errs := make([]error, n)
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(threads, n) {
-		wg.Go(func() {
-			for i := range next {
-				if errs[i] = ctx.Err(); errs[i] == nil {
-					errs[i] = task(i)
-				}
-			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"github.com/headstart-ml/headstart/head/internal/parallel"
+
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -176,7 +178,7 @@ func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int
 	}
 	// Kᵀ = (Lᵀ)⁻¹: rows of Kᵀ·Lᵀ = I, which are zero left of the diagonal.
 	panels := (d + inversePanel - 1) / inversePanel
-	err := parallel(ctx, panels, threads, func(p int) error {
+	err := parallel.Do(ctx, panels, threads, func(p int) error {
 		lo := p * inversePanel
 		rows, cols := min(inversePanel, d-lo), d-lo
 		b := make([]float64, rows*cols)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/headstart-ml/headstart/head/internal/parallel"
+
 	"github.com/headstart-ml/headstart/head"
 )
 
@@ -45,7 +47,7 @@ func (m *means) Next(ctx context.Context, in []bool) (Candidate, error) {
 		return Candidate{}, io.EOF
 	}
 	m.done = true
-	err := parallel(ctx, len(m.fits), m.bench.threads, func(i int) (err error) {
+	err := parallel.Do(ctx, len(m.fits), m.bench.threads, func(i int) (err error) {
 		if in != nil && !in[i] {
 			return nil
 		}

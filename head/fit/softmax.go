@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/headstart-ml/headstart/head/internal/parallel"
+
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/headstart-ml/headstart/head"
@@ -146,7 +148,7 @@ func (p *lambdaPath) fit(ctx context.Context, these []int, lambda, tolerance flo
 	if err != nil {
 		return err
 	}
-	return parallel(ctx, len(these), p.bench.threads, func(k int) error {
+	return parallel.Do(ctx, len(these), p.bench.threads, func(k int) error {
 		f := p.fits[these[k]]
 		f.lambda, f.threads = lambda, max(p.bench.threads/len(these), 1)
 		before := p.solutions[these[k]]

@@ -42,7 +42,7 @@ type Settings struct {
 	// "f16".
 	DType string
 	// Checkpoint begins the names of the files that trainings are resumed from:
-	// ".XXXXXXXX.checkpoint" follows, of a digest of all that they depend on.
+	// ".DIGEST.checkpoint" follows, a digest of all that they depend on.
 	// The default "" means that none are written.
 	Checkpoint string
 	// Threads is how many threads compute. The default 0 means GOMAXPROCS.
