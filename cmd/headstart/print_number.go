@@ -3,20 +3,12 @@ package main
 import (
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 )
 
 // count writes n with commas between thousands.
-func count(n int64) string {
-	s := fmt.Sprint(n)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for i := len(s) - 3; i > first; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func count(n int64) string { return report.Count(n) }
 
 // speed writes a rate with two digits that mean something.
 func speed(r float64) string {

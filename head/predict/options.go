@@ -28,7 +28,8 @@ type Options struct {
 	// the modality, texts by their tokens.
 	BatchSize int
 	// Cache is asked before a sample is embedded, and keeps what was embedded.
-	// nil: everything is embedded. It must stay open until Close.
+	// nil: everything is embedded. It must stay open until Close. Requests are
+	// answered where it cannot be written; Close returns that error.
 	Cache *cache.Cache
 }
 

@@ -555,3 +555,35 @@ func TestPredictFeatures(t *testing.T) {
 		t.Error("one row is taken for two")
 	}
 }
+
+// A cache that cannot be written costs no request its answer, and is the error
+// of Close.
+func TestACacheThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	c, err := cache.Create(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if c, err = cache.Open(dir, nil); err != nil { // for reading
+		t.Fatal(err)
+	}
+	defer c.Close()
+	o := options(t, "distilbert")
+	o.Cache = c
+	p, err := predict.Open(older+"softmax.head.onnx", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := wanted(t, "softmax.samples.jsonl")[0]
+	for range 3 {
+		got, err := p.Predict(t.Context(), [][]byte{contents(t, models.Text)[w.ID]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, "without a place to write", w, got[0], p.Classes())
+	}
+	if err := p.Close(); !errors.Is(err, cache.ErrReadOnly) {
+		t.Errorf("Close: %v", err)
+	}
+}

@@ -8,11 +8,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/runtime"
-	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 func cpu() time.Duration {
@@ -48,28 +43,8 @@ func BenchmarkStep(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				data, err := onnx.Encode(p.Step)
-				if err != nil {
-					b.Fatal(err)
-				}
-				s, err := library(b).NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()})
-				if err != nil {
-					b.Fatal(err)
-				}
+				s, in, out := p.session(b)
 				defer s.Close()
-				values := p.feed()
-				var in []tensor.View
-				for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
-					in = append(in, view(b, x, values))
-				}
-				out := []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
-				for _, w := range p.Weights {
-					x := view(b, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
-					packed := make([]float32, product(w.Dims))
-					w.Pack(packed, x.F32)
-					in = append(in, tensor.View{Shape: w.Dims, F32: packed})
-					out = append(out, tensor.View{Shape: w.Dims, F32: make([]float32, len(packed))})
-				}
 				for range 2 { // pages of the arena
 					if err := s.Run(context.Background(), in, out); err != nil {
 						b.Fatal(err)

@@ -8,39 +8,14 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/runtime"
-	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // seconds returns the least that a step of a program takes on one thread, of
 // several that take a fifth of a second in all.
 func (p *Program) seconds(t testing.TB) float64 {
 	t.Helper()
-	data, err := onnx.Encode(p.Step)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := library(t).NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, in, out := p.session(t)
 	defer s.Close()
-	values := p.feed()
-	var in []tensor.View
-	for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
-		in = append(in, view(t, x, values))
-	}
-	out := []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
-	for _, w := range p.Weights {
-		x := view(t, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
-		packed := make([]float32, product(w.Dims))
-		w.Pack(packed, x.F32)
-		in = append(in, tensor.View{Shape: w.Dims, F32: packed})
-		out = append(out, tensor.View{Shape: w.Dims, F32: make([]float32, len(packed))})
-	}
 	best, sum := math.Inf(1), 0.0
 	for i := 0; i < 4 || sum < 0.2; i++ {
 		began := cpu()

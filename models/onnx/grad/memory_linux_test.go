@@ -13,11 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/runtime"
-	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // program is what is built in the tests of a step's memory.
@@ -68,32 +63,8 @@ const memoryOf = "GRAD_TEST_MEMORY_OF"
 // that took above the loaded session.
 func (c program) runs(t *testing.T) {
 	p := c.build(t)
-	data, err := onnx.Encode(p.Step)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := library(t).NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, in, out := p.session(t)
 	defer s.Close()
-	values := p.feed()
-	var in []tensor.View
-	for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
-		in = append(in, view(t, x, values))
-	}
-	out := []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
-	for _, w := range p.Weights {
-		x := view(t, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
-		packed := make([]float32, product(w.Dims))
-		w.Pack(packed, x.F32)
-		in = append(in, tensor.View{Shape: w.Dims, F32: packed})
-		g := make([]float32, len(packed))
-		for i := range g {
-			g[i] = 1
-		}
-		out = append(out, tensor.View{Shape: w.Dims, F32: g})
-	}
 	debug.SetGCPercent(-1) // Go's heap stays as it is
 	debug.FreeOSMemory()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o644); err != nil { // begins a new peak, see proc(5)

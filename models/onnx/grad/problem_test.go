@@ -412,3 +412,30 @@ func view(t testing.TB, in Input, values map[string]*array) tensor.View {
 	}
 	return f
 }
+
+// session loads the program's step and makes what it is run on: its inputs,
+// and memory for the loss, the logits and the gradients, of which each page is
+// there already.
+func (p *Program) session(t testing.TB) (s *runtime.Session, in, out []tensor.View) {
+	t.Helper()
+	data, err := onnx.Encode(p.Step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = library(t).NewSession(data, &runtime.Options{Inputs: p.InputNames(), Outputs: p.OutputNames()}); err != nil {
+		t.Fatal(err)
+	}
+	values := p.feed()
+	for _, x := range append(append([]Input{}, p.Inputs...), p.Target) {
+		in = append(in, view(t, x, values))
+	}
+	out = []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1)}, {Shape: p.Target.Dims, F32: make([]float32, product(p.Target.Dims))}}
+	for _, w := range p.Weights {
+		x := view(t, Input{w.Name, pb.TensorProto_FLOAT, w.Shape}, values)
+		packed := make([]float32, product(w.Dims))
+		w.Pack(packed, x.F32)
+		in = append(in, tensor.View{Shape: w.Dims, F32: packed})
+		out = append(out, tensor.View{Shape: w.Dims, F32: slices.Repeat([]float32{1}, len(packed))})
+	}
+	return s, in, out
+}

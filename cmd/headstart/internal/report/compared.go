@@ -35,7 +35,7 @@ func newCompared(c *experiment.Comparison) *compared {
 	}
 	for _, way := range c.Ways {
 		l := comparedLine{
-			Chosen: way.Name == c.Chosen, Way: plain(way.Name), Parameters: count(int(way.Parameters)), SE: decimal(way.SE), Epochs: "–", Why: plain(way.Status),
+			Chosen: way.Name == c.Chosen, Way: plain(way.Name), Parameters: Count(int(way.Parameters)), SE: decimal(way.SE), Epochs: "–", Why: plain(way.Status),
 			Train: varied(&way.Train, sign), Validation: varied(&way.Validation, sign), Test: varied(&way.Test, sign),
 		}
 		if way.Status != "" {

@@ -23,7 +23,7 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 		}
 		positive := func(n int) string {
 			if n > 0 {
-				return count(n)
+				return Count(n)
 			}
 			return "–"
 		}

@@ -85,7 +85,7 @@ func newConfusion(m *measure.Metrics) *confusion {
 				cell.Kind = "hit"
 			}
 			if k > 0 {
-				cell.Text = count(k)
+				cell.Text = Count(k)
 				share := float64(k) / float64(support[i])
 				// The root keeps small shares apart.
 				shade := min(shades, int(math.Ceil(shades*math.Sqrt(share)-1e-9)))
@@ -94,7 +94,7 @@ func newConfusion(m *measure.Metrics) *confusion {
 					kind = "hit"
 				}
 				cell.Kind = fmt.Sprintf("%s s%d", kind, shade)
-				cell.Title = fmt.Sprintf("%s predicted as %s: %s of %s", cut(names[i], 40), cut(names[j], 40), count(k), count(support[i]))
+				cell.Title = fmt.Sprintf("%s predicted as %s: %s of %s", cut(names[i], 40), cut(names[j], 40), Count(k), Count(support[i]))
 			}
 			row.Cells = append(row.Cells, cell)
 		}
@@ -104,7 +104,7 @@ func newConfusion(m *measure.Metrics) *confusion {
 	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(b.count, a.count) })
 	for _, p := range pairs[:min(len(pairs), mostPairs)] {
 		v.Pairs = append(v.Pairs, confusedPair{
-			Label: names[p.label], Predicted: names[p.predicted], Count: count(p.count),
+			Label: names[p.label], Predicted: names[p.predicted], Count: Count(p.count),
 			Share: decimal(float64(p.count) / float64(support[p.label])),
 		})
 	}

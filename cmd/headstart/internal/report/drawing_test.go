@@ -33,7 +33,7 @@ func TestTicksAreRound(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(1234567), "1,234,567"}, {count(-1234), "-1,234"}, {count(-123), "-123"},
+		{Count(0), "0"}, {Count(999), "999"}, {Count(1000), "1,000"}, {Count(1234567), "1,234,567"}, {Count(-1234), "-1,234"}, {Count(-123), "-123"},
 		{decimal(0.6139), "0.614"}, {decimal(math.NaN()), "–"}, {decimal(math.Inf(1)), "–"},
 		{strength(0.0372759), "0.0373"}, {strength(1e-6), "1e-6"}, {strength(10), "10"}, {strength(1.5e-7), "1.5e-7"}, {strength(0.1), "0.1"}, {strength(2e7), "2e7"},
 		{pixels(1.26), "1.3"}, {pixels(100), "100"}, {path(1, 2, 3.04, 4), "1,2 3,4"},

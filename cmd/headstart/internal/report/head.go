@@ -73,11 +73,11 @@ func (h *Head) howTested() string {
 	case m == nil:
 		return "no sample was held out"
 	case rows == "cross-validation" && len(h.Result.Folds) > 0:
-		s = fmt.Sprintf("%d-fold cross-validation of the whole procedure, %s samples", len(h.Result.Folds), count(m.Rows))
+		s = fmt.Sprintf("%d-fold cross-validation of the whole procedure, %s samples", len(h.Result.Folds), Count(m.Rows))
 	case rows == "cross-validation":
-		s = fmt.Sprintf("cross-validation of the whole procedure, %s samples", count(m.Rows))
+		s = fmt.Sprintf("cross-validation of the whole procedure, %s samples", Count(m.Rows))
 	default:
-		s = fmt.Sprintf("%s held-out samples (%s)", count(m.Rows), rows)
+		s = fmt.Sprintf("%s held-out samples (%s)", Count(m.Rows), rows)
 	}
 	if h.Groups {
 		s += ", whole groups together"
@@ -88,9 +88,9 @@ func (h *Head) howTested() string {
 // sizes says how many samples took part in what.
 func (h *Head) sizes() string {
 	n := &h.Result.N
-	parts := []string{count(n.Train)}
+	parts := []string{Count(n.Train)}
 	if n.Validation+n.Test > 0 {
-		parts = []string{count(n.Train) + " train", count(n.Validation) + " validation", count(n.Test) + " test"}
+		parts = []string{Count(n.Train) + " train", Count(n.Validation) + " validation", Count(n.Test) + " test"}
 	}
 	for _, p := range []struct {
 		n    int
@@ -99,7 +99,7 @@ func (h *Head) sizes() string {
 		{n.Unlabelled, "without a label"}, {n.Unassigned, "without a split"}, {h.Unmatched, "not in every feature set"},
 	} {
 		if p.n > 0 {
-			parts = append(parts, count(p.n)+" left out, "+p.what)
+			parts = append(parts, Count(p.n)+" left out, "+p.what)
 		}
 	}
 	return strings.Join(parts, " · ")
@@ -118,7 +118,7 @@ func (h *Head) fit() string {
 		s = f.Status.String()
 	}
 	if f.Passes > 0 {
-		s += fmt.Sprintf(", %s passes over the data, objective %s", count(f.Passes), figures(f.Objective))
+		s += fmt.Sprintf(", %s passes over the data, objective %s", Count(f.Passes), figures(f.Objective))
 	}
 	return s
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
-// count writes n with a comma between thousands.
-func count(n int) string {
-	s := strconv.Itoa(n)
+// Count writes n with a comma between thousands.
+func Count[T int | int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
 	start := 0
 	if n < 0 {
 		start = 1

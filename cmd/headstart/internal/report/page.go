@@ -138,7 +138,7 @@ func newView(p *Page) (*view, error) {
 		Cards: newCards(p.Mistakes), Settings: clean(p.Settings),
 	}
 	for _, f := range p.Features {
-		v.Features = append(v.Features, featureView{plain(f.Name), plain(f.Backbone), plain(f.Tap), count(f.Dim)})
+		v.Features = append(v.Features, featureView{plain(f.Name), plain(f.Backbone), plain(f.Tap), Count(f.Dim)})
 	}
 	for _, w := range r.Warnings {
 		w.Message = plain(w.Message)
@@ -154,7 +154,7 @@ func newView(p *Page) (*view, error) {
 		}
 		for _, c := range m.PerClass {
 			v.Classes = append(v.Classes, classLine{
-				Class: cut(plain(c.Class), labelRunes), Precision: decimal(c.Precision), Recall: decimal(c.Recall), F1: decimal(c.F1), Support: count(c.Support),
+				Class: cut(plain(c.Class), labelRunes), Precision: decimal(c.Precision), Recall: decimal(c.Recall), F1: decimal(c.F1), Support: Count(c.Support),
 				PrecisionWide: pixels(100 * c.Precision), RecallWide: pixels(100 * c.Recall), F1Wide: pixels(100 * c.F1),
 			})
 		}
@@ -164,7 +164,7 @@ func newView(p *Page) (*view, error) {
 		if f.L2 > 0 {
 			l2 = strength(f.L2)
 		}
-		v.Folds = append(v.Folds, foldLine{count(i + 1), plain(f.Kind), l2, decimal(f.Temperature), plain(f.Fit.Status.String())})
+		v.Folds = append(v.Folds, foldLine{Count(i + 1), plain(f.Kind), l2, decimal(f.Temperature), plain(f.Fit.Status.String())})
 	}
 	if s := r.Spread; s != nil {
 		v.Spread = newSpread(s)
@@ -184,13 +184,13 @@ func (p *Page) lead() string {
 	r := p.Result
 	s := fmt.Sprintf("A %s head", r.Kind)
 	if r.Dim > 0 {
-		s += fmt.Sprintf(" on %s features", count(r.Dim))
+		s += fmt.Sprintf(" on %s features", Count(r.Dim))
 	}
 	if n := r.N.Train + r.N.Validation + r.N.Test; n > 0 {
-		s += fmt.Sprintf(" of %s samples", count(n))
+		s += fmt.Sprintf(" of %s samples", Count(n))
 	}
 	if n := len(r.Classes); n > 0 {
-		s += fmt.Sprintf(" in %s classes", count(n))
+		s += fmt.Sprintf(" in %s classes", Count(n))
 	}
 	return s + "."
 }

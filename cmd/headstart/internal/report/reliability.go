@@ -56,7 +56,7 @@ func newReliability(p *Page) *reliability {
 	for _, b := range m.Reliability {
 		most = max(most, b.Rows)
 	}
-	v.Most = count(most)
+	v.Most = Count(most)
 	h := axis{lo: 0, hi: float64(most), from: float64(v.BarsEnd), to: float64(v.BarsTop)}
 	for _, b := range m.Reliability {
 		if b.Rows == 0 {
@@ -66,7 +66,7 @@ func newReliability(p *Page) *reliability {
 		top := min(h.at(float64(b.Rows)), h.from-1) // a bin with rows is seen
 		v.Bars = append(v.Bars, countBar{
 			X: pixels(left + 1), Y: pixels(top), Width: pixels(right - left - 2), Height: pixels(h.from - top),
-			Text: fmt.Sprintf("%s samples with a probability of %.2f to %.2f", count(b.Rows), b.Low, b.High),
+			Text: fmt.Sprintf("%s samples with a probability of %.2f to %.2f", Count(b.Rows), b.Low, b.High),
 		})
 	}
 	return v
@@ -89,7 +89,7 @@ func reliabilityLine(bins []measure.Bin, x, y *axis) (string, []point) {
 		line = append(line, cx, cy)
 		points = append(points, point{
 			X: pixels(cx), Y: pixels(cy), R: pixels(2.5 + float64(5*math.Sqrt(float64(b.Rows)/float64(most)))),
-			Text: fmt.Sprintf("%s samples: mean probability %s, %s are right", count(b.Rows), decimal(b.Confidence), decimal(b.Accuracy)),
+			Text: fmt.Sprintf("%s samples: mean probability %s, %s are right", Count(b.Rows), decimal(b.Confidence), decimal(b.Accuracy)),
 		})
 	}
 	return path(line...), points
@@ -100,7 +100,7 @@ func binLines(bins []measure.Bin) []binLine {
 	for _, b := range bins {
 		if b.Rows > 0 {
 			all = append(all, binLine{
-				From: fmt.Sprintf("%.2f–%.2f", b.Low, b.High), Rows: count(b.Rows), Confidence: decimal(b.Confidence), Accuracy: decimal(b.Accuracy),
+				From: fmt.Sprintf("%.2f–%.2f", b.Low, b.High), Rows: Count(b.Rows), Confidence: decimal(b.Confidence), Accuracy: decimal(b.Accuracy),
 				Gap: strings.Replace(fmt.Sprintf("%+.3f", b.Accuracy-b.Confidence), "-", "−", 1),
 			})
 		}

@@ -25,10 +25,10 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	}
 	r := h.Result
 	fact("head", h.kind())
-	fact("classes", count(len(r.Classes)))
+	fact("classes", Count(len(r.Classes)))
 	fact("retrained", h.Retrained)
 	if r.Dim > 0 {
-		fact("features", count(r.Dim))
+		fact("features", Count(r.Dim))
 	}
 	if r.N.Train > 0 {
 		fact("samples", h.sizes())
@@ -80,7 +80,7 @@ func (t *Table) printLong(b *strings.Builder, indent string) {
 func (h *Head) featureTable() *Table {
 	t := &Table{Columns: []Column{{Name: "feature set"}, {Name: "backbone"}, {Name: "tap"}, {Name: "features", Right: true}}}
 	for _, f := range h.Features {
-		t.Rows = append(t.Rows, []string{f.Name, f.Backbone, f.Tap, count(f.Dim)})
+		t.Rows = append(t.Rows, []string{f.Name, f.Backbone, f.Tap, Count(f.Dim)})
 	}
 	if !slices.ContainsFunc(h.Features, func(f Features) bool { return f.Name != "" }) {
 		t.Columns = t.Columns[1:]
@@ -150,7 +150,7 @@ func printClasses(b *strings.Builder, classes []measure.ClassMetrics, s *Style) 
 	n := min(len(classes), s.classes())
 	b.WriteByte('\n')
 	if n < len(classes) {
-		fmt.Fprintf(b, "The %s of %s classes with the lowest F1:\n", count(n), count(len(classes)))
+		fmt.Fprintf(b, "The %s of %s classes with the lowest F1:\n", Count(n), Count(len(classes)))
 		classes = slices.Clone(classes)
 		slices.SortStableFunc(classes, func(x, y measure.ClassMetrics) int { return cmp.Compare(x.F1, y.F1) })
 		classes = classes[:n]
@@ -159,7 +159,7 @@ func printClasses(b *strings.Builder, classes []measure.ClassMetrics, s *Style) 
 		{Name: "class"}, {Name: "precision", Right: true}, {Name: "recall", Right: true}, {Name: "F1", Right: true}, {Name: "support", Right: true},
 	}}
 	for _, c := range classes {
-		t.Rows = append(t.Rows, []string{c.Class, decimal(c.Precision), decimal(c.Recall), decimal(c.F1), count(c.Support)})
+		t.Rows = append(t.Rows, []string{c.Class, decimal(c.Precision), decimal(c.Recall), decimal(c.F1), Count(c.Support)})
 	}
 	t.print(b, "  ", s)
 }
