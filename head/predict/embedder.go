@@ -107,7 +107,7 @@ func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	e = &Embedder{name: spec.Name, modality: spec.Modality}
+	e = &Embedder{name: spec.Name, modality: spec.Modality, random: spec.Random}
 	e.queue.changed.L = &e.queue.mu
 	if e.spaces, err = contract.SpacesOf(spec); err != nil {
 		return nil, err
@@ -127,6 +127,10 @@ func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 		e.session.Close()
 		return nil, fmt.Errorf("predict: backbone %s: %w", spec.Name, err)
 	}
+	if err := e.repeatable(spec); err != nil {
+		e.session.Close()
+		return nil, err
+	}
 	if o.Cache != nil {
 		if e.store, err = openStore(o.Cache, e.spaces, columns, e.session.Provenance()); err != nil {
 			e.session.Close()
@@ -134,6 +138,29 @@ func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 		}
 	}
 	return e, nil
+}
+
+// repeatable runs a made-up sample twice through a backbone that may draw
+// random numbers. If it gives two embeddings the error is an
+// *embed.RandomError.
+func (e *Embedder) repeatable(spec *models.Spec) error {
+	if len(spec.Random) == 0 {
+		return nil
+	}
+	probes, err := embed.Probes(spec, 1)
+	if err != nil {
+		return fmt.Errorf("predict: %w", err)
+	}
+	var rows [2][]float32
+	for i := range rows {
+		if rows[i], err = probes[0].Embed(context.Background(), spec, e.session); err != nil {
+			return fmt.Errorf("predict: %w", err)
+		}
+	}
+	if embed.Apart(rows[0], rows[1]) {
+		return fmt.Errorf("predict: %w", &embed.RandomError{Backbone: spec.Name, Operators: spec.Random})
+	}
+	return nil
 }
 
 // start starts n workers, which run what spec describes.

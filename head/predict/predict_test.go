@@ -402,6 +402,9 @@ func TestCache(t *testing.T) {
 		if err := g.Close(); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := g.Predict(t.Context(), batch); !errors.Is(err, predict.ErrClosed) {
+			t.Errorf("run %d: after Close: %v", i, err)
+		}
 	}
 	if _, err := c.Verify(t.Context(), cache.Full, func(p cache.Problem) { t.Errorf("%s: %v", p.Path, p.Err) }); err != nil {
 		t.Error(err)

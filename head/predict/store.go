@@ -23,7 +23,7 @@ type store struct {
 	provenance map[string]string
 	dim        int
 
-	mu      sync.RWMutex // for writing when readers change
+	mu      sync.RWMutex // for writing when readers change; nil: closed
 	readers []*cache.Reader
 
 	known map[cache.Key]bool // rows that are kept and not sealed
@@ -79,6 +79,9 @@ func (s *store) look(modality string, jobs []*embed.Job) ([]*embed.Job, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.readers == nil {
+		return nil, ErrClosed
+	}
 	refs := make([][]cache.Ref, len(s.readers))
 	for k, r := range s.readers {
 		refs[k] = make([]cache.Ref, len(keys))
@@ -226,7 +229,10 @@ func (s *store) seal(writers []*cache.Writer) error {
 func (s *store) close() error {
 	close(s.rows)
 	<-s.done
+	s.mu.Lock() // no request reads a row any more
 	closeReaders(s.readers)
+	s.readers = nil
+	s.mu.Unlock()
 	if s.err != nil {
 		return fmt.Errorf("predict: the cache: %w", s.err)
 	}
