@@ -9,12 +9,11 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
-
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/fit"
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 	"github.com/headstart-ml/headstart/head/measure"
 )
 

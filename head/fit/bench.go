@@ -10,9 +10,8 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
-
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
 const (

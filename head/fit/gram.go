@@ -4,13 +4,13 @@ import (
 	"context"
 	"sync"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
-
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
 const (

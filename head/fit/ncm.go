@@ -5,9 +5,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
-
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
 // NCM fits nearest class means: p(c|x) = softmax(−½‖x−μ_c‖²/T) on standardised

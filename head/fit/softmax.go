@@ -8,11 +8,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
-
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
 const (
