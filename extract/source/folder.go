@@ -62,10 +62,7 @@ func openImages(in *input) (*opened, error) {
 		if !in.again {
 			return nil, fmt.Errorf("source: %s: an image must be a file of its own", in.name)
 		}
-		s, err := newSingle(in.path)
-		if err != nil {
-			return nil, fmt.Errorf("source: %s: %w", in.name, err)
-		}
+		s := newSingle(in.path)
 		o.reader, o.place = s, func(string, int) string { return in.path }
 		return o, nil
 	}
@@ -318,18 +315,13 @@ type single struct {
 	sample *Sample
 }
 
-func newSingle(path string) (*single, error) {
-	name := filepath.Base(path)
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	d := &dir{name: filepath.Dir(path), abs: filepath.Dir(abs)}
-	s := &Sample{ID: name, Path: name, Weight: 1, content: &inFile{d, filepath.Base(abs)}}
+func newSingle(path string) *single {
+	s, name := File(path), filepath.Base(path)
+	s.ID, s.Path = name, name
 	if !utf8.ValidString(name) {
 		s.ID, s.Path, s.content = printable(name), printable(name), &nowhere{errNotUTF8}
 	}
-	return &single{s}, nil
+	return &single{s}
 }
 
 func (f *single) next() (*Sample, error) {
