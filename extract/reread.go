@@ -36,6 +36,7 @@ func Reread(meta *features.Meta, root string) (*source.Source, error) {
 		Recorded: true,
 		Format:   meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
 		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
+		MultiLabel: meta.Reading["multi-label"] == "true",
 	}
 	if slices.Contains(meta.Source, "-") {
 		return nil, ErrStandardInput

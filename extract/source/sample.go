@@ -15,6 +15,13 @@ type Sample struct {
 	Split string // "train", "validation", "test" or ""
 	Group string
 
+	// Labels are a sample's labels where Options.MultiLabel asks for several:
+	// nil if they are not said, empty if it has none.
+	Labels []string
+	// With are the values of the columns that Options.With names, in its
+	// order: numbers as the table writes them, lists as JSON, "" for nothing.
+	With []string
+
 	Weight   float64 // finite, ≥ 0; 1 if not Weighted
 	Weighted bool    // the data set says the weight
 

@@ -30,6 +30,15 @@ type Options struct {
 	// no other option names it.
 	Label, Group, Split, ID, Weight string
 
+	// With names columns of tables whose values Sample.With gets. "text" is the
+	// text where texts are in no table.
+	With []string
+
+	// MultiLabel says that a sample may have several labels: Sample.Labels
+	// gets them, from a list or a text like "a;b", and Sample.Label stays
+	// empty.
+	MultiLabel bool
+
 	// Root is the folder that image paths in tables are relative to. The
 	// default, "", is the folder that the table lies in, and the working
 	// directory for a table on the standard input.
@@ -127,6 +136,9 @@ func (s *Source) open(paths []string) error {
 		s.parts = append(s.parts, p)
 		if first := s.parts[0]; p.modality != first.modality {
 			return fmt.Errorf("source: %s holds %ss and %s holds %ss; a run takes one kind", first.name, first.modality, p.name, p.modality)
+		}
+		if i := slices.IndexFunc(s.opts.With, func(c string) bool { return c != "text" || p.modality != models.Text }); i >= 0 && p.column == "" {
+			return fmt.Errorf("source: %s: no table, so it has no column %q", p.name, s.opts.With[i])
 		}
 		tables, ids = tables || p.column != "", ids || p.ids
 	}
@@ -249,6 +261,12 @@ func (s *Source) next() (*Sample, error) {
 		if err != nil {
 			return nil, err
 		}
+		if p.column == "" {
+			for range s.opts.With {
+				text, _ := sample.Read(MaxContent) // a bad sample has none
+				sample.With = append(sample.With, string(text))
+			}
+		}
 		if s.ids != nil {
 			if before, twice := s.ids.add(sample.ID, s.n); twice {
 				return nil, fmt.Errorf("source: id %q is there twice: %s and %s", sample.ID, s.place(sample.ID, before), s.place(sample.ID, s.n))
@@ -300,8 +318,8 @@ func (s *Source) Base() string { return s.parts[0].base }
 
 // Describe says how the sources were read, for the metadata of a feature set:
 // the options that were set ("format", "root", "label", "group", "split",
-// "id", "weight") and, for tables, the column of the samples ("image" or
-// "text"). Open with the same paths and these options gives the same samples.
+// "id", "weight", "multi-label") and, for tables, the column of the samples
+// ("image" or "text"). Open with the same paths and these options gives the same samples.
 func (s *Source) Describe() map[string]string {
 	d := make(map[string]string)
 	for _, r := range s.opts.columns() {
@@ -312,6 +330,9 @@ func (s *Source) Describe() map[string]string {
 	}
 	if s.opts.Root != "" {
 		d["root"] = s.opts.Root
+	}
+	if s.opts.MultiLabel {
+		d["multi-label"] = "true"
 	}
 	for _, p := range s.parts {
 		if p.column != "" {

@@ -1,8 +1,6 @@
 package source
 
 import (
-	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -10,75 +8,40 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/headstart-ml/headstart/models"
 )
 
-// maxRecord is how long a record of a table, or a line, may be, in bytes.
-const maxRecord = 1 << 20
-
 // maxName is how long an id, a label or a group may be, in bytes: as long as a
 // path.
 const maxName = 4096
 
-// table reads the records of a CSV or TSV file.
+// table makes samples of the records of a table, whatever its format, by the
+// roles that Options give to columns.
 type table struct {
-	path  string // as given
-	name  string // the same, for messages
+	records
+	name  string // as given, for messages
 	file  string // its last element
 	base  string
-	comma rune
+	multi bool // a sample has several labels
 	words *words
-	in    *stream
-	guard *guard
-	csv   *csv.Reader
-	end   int64 // of the last record, in bytes
-	n     int   // records so far, the header apart
+	n     int // records so far
 
 	header   []string
 	modality models.Modality
 	images   *dir // what image paths are relative to
-	// The columns' indices; -1: there is none.
+	// The columns that are read, as indices of header, and what each of those
+	// below is among them; -1: there is none.
+	chosen                                  []int
 	sample, label, split, group, id, weight int
+	with                                    []int
 }
 
-// guard is a reader that gives at most left bytes, so that an open quote does
-// not take the rest of a file into memory.
-type guard struct {
-	r    io.Reader
-	left int64
-}
-
-var errLong = errors.New("longer than 1 MiB; is a quote missing?")
-
-func (g *guard) Read(p []byte) (int, error) {
-	if g.left <= 0 {
-		return 0, errLong
-	}
-	n, err := g.r.Read(p[:min(int64(len(p)), g.left)])
-	g.left -= int64(n)
-	return n, err
-}
-
-// readBuffer is how far the CSV reader reads ahead: its buffer's size.
-const readBuffer = 4096
-
-// openCSV is the open of the format csv.
-func openCSV(in *input) (*opened, error) { return openTable(in, ',') }
-
-// openTSV is the open of the format tsv.
-func openTSV(in *input) (*opened, error) { return openTable(in, '\t') }
-
-// openTable reads the header of a table.
-func openTable(in *input, comma rune) (*opened, error) {
-	stream, err := in.take()
-	if err != nil {
-		return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
-	}
-	t := newTable(stream, comma)
-	t.path, t.name, t.file, t.base, t.words = in.path, in.name, filepath.Base(in.path), in.base, in.words
+// openTable returns the samples of the records of r, and closes it if it
+// fails.
+func openTable(in *input, r records) (*opened, error) {
+	t := &table{records: r, name: in.name, file: filepath.Base(in.path), base: in.base, multi: in.opts.MultiLabel, words: in.words, header: r.columns()}
 	if in.path == "-" {
 		t.file = "stdin"
 	}
@@ -91,32 +54,17 @@ func openTable(in *input, comma rune) (*opened, error) {
 		return nil, fmt.Errorf("source: %s: %w", in.name, err)
 	}
 	return &opened{
-		reader: t, modality: t.modality, column: t.header[t.sample], ids: t.id >= 0,
+		reader: t, modality: t.modality, column: t.header[t.chosen[t.sample]], ids: t.id >= 0,
 		empty: "an empty table: it has no records, only a header",
 		place: func(_ string, n int) string { return fmt.Sprintf("%s record %d", t.name, n+1) },
 	}, nil
 }
 
-func newTable(in *stream, comma rune) *table {
-	in.dropBOM()
-	t := &table{comma: comma, in: in, guard: &guard{r: in.Reader}}
-	t.csv = csv.NewReader(t.guard)
-	t.csv.Comma, t.csv.ReuseRecord = comma, true
-	return t
-}
-
 func (t *table) open(path string, o *Options) error {
-	header, err := t.read()
-	if err == io.EOF {
-		return errors.New("an empty table: it has no header")
-	}
-	if err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
-	t.header = slices.Clone(header)
-	if err := t.choose(o); err != nil {
+	if err := t.assign(o); err != nil {
 		return err
 	}
+	t.choose(t.chosen)
 	if t.modality != models.Image {
 		return nil
 	}
@@ -124,25 +72,15 @@ func (t *table) open(path string, o *Options) error {
 	if root == "" {
 		root = filepath.Dir(path) // "." for "-"
 	}
+	var err error
 	if t.images, err = openDir(root); err != nil {
 		return fmt.Errorf("the folder of its images: %s: %w", root, cause(err))
 	}
 	return nil
 }
 
-// read returns the next record, valid until the next call.
-func (t *table) read() ([]string, error) {
-	t.guard.left = maxRecord + readBuffer
-	record, err := t.csv.Read()
-	if err == nil && t.csv.InputOffset()-t.end > maxRecord {
-		err = errLong
-	}
-	t.end = t.csv.InputOffset()
-	return record, err
-}
-
-// choose finds the columns that o names, and the default ones.
-func (t *table) choose(o *Options) (err error) {
+// assign finds the columns that o names, and the default ones.
+func (t *table) assign(o *Options) (err error) {
 	t.label, t.split, t.group, t.id, t.weight = -1, -1, -1, -1, -1
 	_, hasImage := t.find("image")
 	_, hasText := t.find("text")
@@ -196,7 +134,29 @@ func (t *table) choose(o *Options) (err error) {
 			*r.at = at
 		}
 	}
+	t.with = make([]int, len(o.With))
+	for i, name := range o.With {
+		if err := t.named(&t.with[i], name); err != nil {
+			return err
+		}
+		t.read(&t.with[i])
+	}
+	for _, at := range []*int{&t.sample, &t.label, &t.split, &t.group, &t.id, &t.weight} {
+		t.read(at)
+	}
 	return nil
+}
+
+// read has the column at read, and makes at its index among those that are.
+func (t *table) read(at *int) {
+	if *at < 0 {
+		return
+	}
+	i := slices.Index(t.chosen, *at)
+	if i < 0 {
+		i, t.chosen = len(t.chosen), append(t.chosen, *at)
+	}
+	*at = i
 }
 
 var (
@@ -229,63 +189,164 @@ func (t *table) named(at *int, name string) (err error) {
 }
 
 func (t *table) next() (*Sample, error) {
-	record, err := t.read()
+	r, err := t.records.next()
 	if err == io.EOF {
 		return nil, err
 	}
-	t.n++
 	if err != nil {
-		return nil, t.wrong(record, err)
+		return nil, fmt.Errorf("source: %s: %w", t.name, err)
 	}
-	line, _ := t.csv.FieldPos(0)
 	s := &Sample{Weight: 1}
-	if err := t.fill(s, record, line); err != nil {
-		return nil, fmt.Errorf("source: %s: record %d (line %d): %w", t.name, t.n, line, err)
+	if r.bad != nil {
+		s.ID, s.Path, s.content = t.numbered(r), t.at(r), &nowhere{r.bad}
+		return s, nil
+	}
+	if err := t.fill(s, r); err != nil {
+		place := fmt.Sprintf("record %d", r.n)
+		if r.line > 0 {
+			place += fmt.Sprintf(" (line %d)", r.line)
+		}
+		return nil, fmt.Errorf("source: %s: %s: %w", t.name, place, err)
 	}
 	return s, nil
 }
 
-func (t *table) fill(s *Sample, record []string, line int) error {
-	field := func(at int) string {
-		if at < 0 {
-			return ""
-		}
-		return record[at]
+// numbered returns the id of a record that has none of its own.
+func (t *table) numbered(r *record) string { return t.base + "#" + strconv.Itoa(r.n) }
+
+// at says where a record stands.
+func (t *table) at(r *record) string {
+	if r.line > 0 {
+		return t.file + ":" + strconv.Itoa(r.line)
 	}
-	for _, at := range [...]int{t.id, t.label, t.group} {
-		v := field(at)
-		if len(v) > maxName {
-			return fmt.Errorf("%q… in column %q has %d bytes, over the limit of %d", v[:40], t.header[at], len(v), maxName)
-		}
-		if !utf8.ValidString(v) {
-			return fmt.Errorf("%q in column %q is not UTF-8; save the table as UTF-8", v, t.header[at])
-		}
+	return t.file + "#" + strconv.Itoa(r.n)
+}
+
+// text returns what the cell of a column holds, nil if it is empty or there is
+// no such column.
+func (t *table) text(r *record, at int) ([]byte, error) {
+	if at < 0 || r.cells[at].empty() {
+		return nil, nil
 	}
-	s.Label, s.Group = t.words.intern(field(t.label)), t.words.intern(field(t.group))
-	if t.id < 0 {
-		s.ID = t.base + "#" + strconv.Itoa(t.n)
-	} else if s.ID = strings.Clone(field(t.id)); s.ID == "" {
-		return fmt.Errorf("an empty id in column %q", t.header[t.id])
+	if c := &r.cells[at]; c.kind != textCell {
+		return nil, fmt.Errorf("%s in column %q, where a text is wanted", c.what(), t.column(at))
 	}
-	if word := field(t.split); word != "" {
-		split, ok := splitOf(word)
+	return r.cells[at].text, nil
+}
+
+// column returns the name of a column that is read.
+func (t *table) column(at int) string { return t.header[t.chosen[at]] }
+
+// nameable says why v, in that column, can be no id, no label and no group.
+func nameable(v []byte, column string) error {
+	if len(v) > maxName {
+		return fmt.Errorf("%q… in column %q has %d bytes, over the limit of %d", v[:40], column, len(v), maxName)
+	}
+	if !utf8.Valid(v) {
+		return fmt.Errorf("%q in column %q is not UTF-8; save the table as UTF-8", v, column)
+	}
+	return nil
+}
+
+// nameIn returns the id, the label or the group in a column.
+func (t *table) nameIn(r *record, at int) ([]byte, error) {
+	v, err := t.text(r, at)
+	if len(v) > 0 {
+		err = nameable(v, t.column(at))
+	}
+	return v, err
+}
+
+// fill says of s what its record does.
+func (t *table) fill(s *Sample, r *record) error {
+	id, err := t.nameIn(r, t.id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case t.id < 0:
+		s.ID = t.numbered(r)
+	case len(id) == 0:
+		return fmt.Errorf("an empty id in column %q", t.column(t.id))
+	default:
+		s.ID = string(id)
+	}
+	if err := t.fillLabel(s, r); err != nil {
+		return err
+	}
+	group, err := t.nameIn(r, t.group)
+	if err != nil {
+		return err
+	}
+	s.Group = t.words.internBytes(group)
+	word, err := t.text(r, t.split)
+	if err != nil {
+		return err
+	}
+	if len(word) > 0 {
+		split, ok := splitOf(string(word))
 		if !ok {
-			return fmt.Errorf("split %q in column %q; splits are train · val, valid, validation, dev · test", word, t.header[t.split])
+			return fmt.Errorf("split %q in column %q; splits are train · val, valid, validation, dev · test", word, t.column(t.split))
 		}
 		s.Split = split
 	}
-	if number := field(t.weight); number != "" {
-		w, err := strconv.ParseFloat(number, 64)
+	number, err := t.text(r, t.weight)
+	if err != nil {
+		return err
+	}
+	if len(number) > 0 {
+		w, err := strconv.ParseFloat(string(number), 64)
 		if err != nil || math.IsNaN(w) || math.IsInf(w, 0) || w < 0 {
-			return fmt.Errorf("weight %q in column %q; a weight is a finite number and not negative", number, t.header[t.weight])
+			return fmt.Errorf("weight %q in column %q; a weight is a finite number and not negative", number, t.column(t.weight))
 		}
 		s.Weight, s.Weighted = w, true
 	}
+	for _, at := range t.with {
+		s.With = append(s.With, r.cells[at].String())
+	}
+	return t.fillContent(s, r)
+}
+
+func (t *table) fillLabel(s *Sample, r *record) error {
+	if t.multi && t.label >= 0 {
+		labels, err := t.words.labelsOf(&r.cells[t.label], t.column(t.label))
+		s.Labels = labels
+		return err
+	}
+	label, err := t.nameIn(r, t.label)
+	s.Label = t.words.internBytes(label)
+	return err
+}
+
+// fillContent sets where the bytes of s are, or why there are none.
+func (t *table) fillContent(s *Sample, r *record) error {
+	c := &r.cells[t.sample]
+	s.Path = t.at(r)
 	if t.modality == models.Text {
-		s.content, s.Path = inText(record[t.sample]), t.file+":"+strconv.Itoa(line)
+		switch c.kind {
+		case nullCell, textCell:
+			s.content = inText(c.text)
+		default:
+			s.content = &nowhere{fmt.Errorf("%s in column %q, where a text is wanted", c.what(), t.column(t.sample))}
+		}
 		return nil
 	}
-	path := strings.Clone(record[t.sample])
+	var path string
+	switch {
+	case c.kind == fileCell && c.text != nil:
+		if c.path != "" {
+			s.Path = printable(c.path)
+		}
+		s.content = inMemory(slices.Clone(c.text))
+		return nil
+	case c.kind == fileCell:
+		path = c.path
+	case c.kind == nullCell, c.kind == textCell:
+		path = string(c.text)
+	default:
+		s.content = &nowhere{fmt.Errorf("%s in column %q, where a path or an image is wanted", c.what(), t.column(t.sample))}
+		return nil
+	}
 	s.Path = printable(path)
 	if path == "" {
 		s.content = &nowhere{errors.New("its path is empty")}
@@ -297,25 +358,6 @@ func (t *table) fill(s *Sample, record []string, line int) error {
 	return nil
 }
 
-// wrong says what is wrong with a record that cannot be read.
-func (t *table) wrong(record []string, err error) error {
-	place := fmt.Sprintf("source: %s: record %d", t.name, t.n)
-	parse, ok := errors.AsType[*csv.ParseError](err)
-	switch {
-	case !ok:
-		return fmt.Errorf("%s: %w", place, err)
-	case errors.Is(err, csv.ErrFieldCount):
-		return fmt.Errorf("%s (line %d): number of fields is %d, the header's is %d", place, parse.StartLine, len(record), len(t.header))
-	default:
-		return fmt.Errorf("%s (line %d, column %d): %w; a field that holds a quote stands in quotes, its own quotes doubled",
-			place, parse.Line, parse.Column, parse.Err)
-	}
-}
-
-func (t *table) count(ctx context.Context) int {
-	return max(counted(ctx, t.path, countRecords)-1, -1) // the header is no sample
-}
-
 func (t *table) close() error {
-	return errors.Join(t.in.close(), t.images.close())
+	return errors.Join(t.records.close(), t.images.close())
 }

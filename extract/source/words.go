@@ -33,6 +33,14 @@ func (w *words) intern(s string) string {
 	return word
 }
 
+// internBytes is intern for bytes, of which it copies those that are new.
+func (w *words) internBytes(s []byte) string {
+	if word, ok := w.seen[string(s)]; ok { // without a copy
+		return word
+	}
+	return w.intern(string(s))
+}
+
 // splitOf returns the split that word stands for.
 func splitOf(word string) (split string, ok bool) {
 	switch word {
