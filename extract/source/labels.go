@@ -7,11 +7,12 @@ import (
 	"slices"
 )
 
-// labelsOf returns the labels, in that column, of a sample that may have several: those of a
-// list, of a JSON list of texts ("[…]"), or what stands between semicolons,
-// each once, in the order in which they are there. Spaces around what stands
-// between semicolons are dropped, and so is what is empty. It returns nil for
-// an empty cell, which says nothing, and no labels for an empty list.
+// labelsOf returns the labels, in that column, of a sample that may have
+// several: those of a list, of a JSON list of texts ("[…]"), or what stands
+// between semicolons, each once, in the order in which they are there. Spaces
+// around what stands between semicolons are dropped, and so is what is empty.
+// It returns nil for an empty cell, which says nothing, and no labels for an
+// empty list.
 func (w *words) labelsOf(c *cell, column string) ([]string, error) {
 	labels := []string{}
 	add := func(label []byte) error {

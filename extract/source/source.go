@@ -319,7 +319,8 @@ func (s *Source) Base() string { return s.parts[0].base }
 // Describe says how the sources were read, for the metadata of a feature set:
 // the options that were set ("format", "root", "label", "group", "split",
 // "id", "weight", "multi-label") and, for tables, the column of the samples
-// ("image" or "text"). Open with the same paths and these options gives the same samples.
+// ("image" or "text"). Open with the same paths and these options gives the
+// same samples.
 func (s *Source) Describe() map[string]string {
 	d := make(map[string]string)
 	for _, r := range s.opts.columns() {
