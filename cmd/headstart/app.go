@@ -83,11 +83,33 @@ type command struct {
 	// minArgs and maxArgs bound the number of arguments; a negative maxArgs
 	// means any number.
 	minArgs, maxArgs int
+	// wants says in words what each argument is up to minArgs, as in "the
+	// source: a folder of images"; what is not there is called as in args.
+	wants []string
 	// flags in the order of the help, which groups them by Category. Each gets
 	// its environment variable from newApp.
 	flags       []cli.Flag
 	action      func(*cli.Context) error
 	subcommands []*command
+}
+
+// missing says which argument is missing after so many of them, with an example
+// of a line that has them all.
+func (c *command) missing(given int) error {
+	what := c.args
+	if given < len(c.wants) {
+		what = c.wants[given]
+	}
+	what, more, _ := strings.Cut(what, ": ")
+	text := what + " is missing"
+	if more != "" {
+		text += ": " + more
+	}
+	if len(c.examples) > 0 {
+		example, _, _ := strings.Cut(c.examples[0], "  #")
+		text += "; for example: " + strings.TrimSpace(example)
+	}
+	return usagef("%s", text)
 }
 
 // find returns the subcommand of that name, or nil.
@@ -137,8 +159,10 @@ func dispatch(ctx context.Context, program *command, args []string, e *env) erro
 		return writeHelp(e.stdout, program, c.path)
 	case c.command.action == nil:
 		return &commandError{path, usagef("it takes one of: %s", strings.Join(names(c.command), ", "))}
+	case len(c.args) == 1 && c.args[0] == "help" && !exists("help"):
+		return writeHelp(e.stdout, c.command, c.path)
 	case len(c.args) < c.command.minArgs:
-		return &commandError{path, usagef("%s is missing", c.command.args)}
+		return &commandError{path, c.command.missing(len(c.args))}
 	case c.command.maxArgs == 0 && len(c.args) > 0:
 		return &commandError{path, usagef("it takes no arguments, not %q", c.args[0])}
 	case c.command.maxArgs > 0 && len(c.args) > c.command.maxArgs:

@@ -8,12 +8,12 @@ import (
 
 // call is a command line, understood as far as its shape goes.
 type call struct {
-	command *command
-	path    []string // the program and the names of the command, "headstart", "cache", "stat"
-	flags   []string // each as "--name" or "--name=value"
-	args    []string // what is neither a command's name nor a flag nor a flag's value
-	help    bool     // -h, --help or the command help
-	version bool
+	root, command *command
+	path          []string // the program and the names of the command, "headstart", "cache", "stat"
+	flags         []string // each as "--name" or "--name=value"
+	args          []string // what is neither a command's name nor a flag nor a flag's value
+	help          bool     // -h, --help or the command help
+	version       bool
 }
 
 // line is the command line in the one order that urfave/cli reads completely:
@@ -30,7 +30,7 @@ func (c *call) line() []string {
 // twice is an error unless it is repeatable, and what is unknown is answered
 // with the nearest name.
 func arrange(root *command, args []string) (*call, error) {
-	c := &call{command: root, path: []string{root.name}}
+	c := &call{root: root, command: root, path: []string{root.name}}
 	rest, after := args, []string(nil)
 	for i, a := range args {
 		if a == "--" {
@@ -96,7 +96,7 @@ func arrange(root *command, args []string) (*call, error) {
 			if c.help {
 				continue // the help says which flags there are
 			}
-			return fail(unknownFlag(c.command, a, name))
+			return fail(unknownFlag(c, a, name))
 		}
 		name = f.Names()[0]
 		if given[name] && !repeatable(f) {
@@ -177,12 +177,9 @@ func repeatable(f cli.Flag) bool {
 }
 
 func unknownCommand(c *call, name string) error {
-	hint := "headstart help lists the commands"
-	if len(c.path) > 1 {
-		hint = "headstart help " + strings.Join(c.path[1:], " ") + " lists the commands"
-	}
-	if near := nearest(name, append(names(c.command), "help")); near != "" {
-		hint = "did you mean " + near + "?"
+	hint := suggestCommand(c.root, c.command, name)
+	if hint == "" {
+		hint = strings.Join(append([]string{c.root.name, "help"}, c.path[1:]...), " ") + " lists the commands"
 	}
 	err := usagef("unknown command %q; %s", name, hint)
 	if len(c.path) > 1 {
@@ -191,17 +188,10 @@ func unknownCommand(c *call, name string) error {
 	return err
 }
 
-func unknownFlag(c *command, given, name string) error {
+func unknownFlag(c *call, given, name string) error {
 	given, _, _ = strings.Cut(given, "=")
-	all := []string{"help"}
-	if c.name == "headstart" {
-		all = append(all, "version")
-	}
-	for _, f := range c.flags {
-		all = append(all, f.Names()[0])
-	}
-	if near := nearest(name, all); near != "" {
-		return usagef("unknown flag %s; did you mean --%s?", given, near)
+	if hint := suggestFlag(c, name); hint != "" {
+		return usagef("unknown flag %s; %s", given, hint)
 	}
 	return usagef("unknown flag %s", given)
 }

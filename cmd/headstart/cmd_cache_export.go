@@ -51,7 +51,7 @@ func cacheExportCommand(e *env) *command {
 		minArgs: 1, maxArgs: 1,
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "out", Category: "Result", Usage: "the `FILE` to write"},
-			&cli.StringFlag{Name: "format", Category: "Result", Usage: "the `FORMAT` of the file: npy, safetensors, csv, parquet", DefaultText: "the ending of --out"},
+			&cli.StringFlag{Name: "format", Category: "Result", Usage: choices(features.ExportFormats...) + "what the file is", DefaultText: "the ending of --out"},
 			&cli.BoolFlag{Name: "dry-run", Category: "Result", Usage: "read and check every row, say what would be written, and write nothing"},
 		}, commonFlags("cache", "quiet", "json", "no-color")...),
 		action: func(ctx *cli.Context) error {

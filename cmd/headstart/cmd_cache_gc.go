@@ -25,7 +25,7 @@ func cacheGCCommand(e *env) *command {
 		exits:   []int{exitCorrupt},
 		maxArgs: -1,
 		flags: append([]cli.Flag{
-			&cli.StringSliceFlag{Name: "keep", Category: "What stays", Usage: "keep what the feature set `NAME.features` names (repeatable)"},
+			&cli.StringSliceFlag{Name: "keep", Category: "What stays", Usage: "keep what the feature set `NAME.features` names"},
 			&cli.BoolFlag{Name: "all-unlisted", Category: "What stays", Usage: "keep nothing: no feature set is listed"},
 			dryRunFlag("what would be removed"),
 		}, commonFlags("cache", "quiet", "json", "no-color")...),

@@ -52,11 +52,12 @@ func evaluateCommand(e *env) *command {
 		},
 		exits:   []int{exitCorrupt},
 		minArgs: 2, maxArgs: -1,
+		wants: []string{"the head: a file that train-head made", "the feature set: labelled samples that extract embedded"},
 		flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Category: "Samples", Usage: "measure the samples that the head was fitted on too, apart"},
 			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: "Samples", Usage: "leave out samples of classes that the head does not know"},
-			&cli.StringFlag{Name: "by", Category: "Samples", Value: "auto", Usage: "what is drawn together for the intervals: auto (the group where there is one), `group`, none"},
-			&cli.Uint64Flag{Name: "seed", Category: "Samples", Usage: "`SEED` of the bootstrap"},
+			&cli.StringFlag{Name: "by", Category: "Samples", Value: "auto", Usage: choices(byWords...) + "what is drawn together for the intervals; auto: the group where there is one"},
+			&cli.Uint64Flag{Name: "seed", Category: "Samples", Usage: "`N`: the seed of the bootstrap"},
 			&cli.StringFlag{Name: "root", Category: "Samples", Usage: "the `DIR` where a head with retrained layers finds the samples", DefaultText: "where extract found them"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")...),
 		action: func(ctx *cli.Context) error {
@@ -64,7 +65,7 @@ func evaluateCommand(e *env) *command {
 			if err != nil {
 				return err
 			}
-			if err := oneOf("by", ctx.String("by"), "auto", "group", "none"); err != nil {
+			if err := oneOf("by", ctx.String("by"), byWords...); err != nil {
 				return err
 			}
 			return runEvaluate(ctx.Context, &evaluateOptions{

@@ -45,10 +45,11 @@ func exportCommand(e *env) *command {
 			"headstart export names.head.onnx --out names-model --backbone all-minilm-l6-v2",
 		},
 		minArgs: 1, maxArgs: 1,
+		wants: []string{"the head: a file that train-head made"},
 		flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "out", Category: "Result", Usage: "the `DIR` of the model, new or empty (required)"},
 			&cli.StringFlag{Name: "backbone", Category: "Backbone",
-				Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one: where the head's backbone is now", DefaultText: "where it was"},
+				Usage: "`NAME|DIR|FILE.onnx`: where the head's backbone is now", DefaultText: "where it was"},
 		}, commonFlags("runtime", "provider", "quiet", "json")),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)

@@ -70,6 +70,7 @@ func extractCommand(e *env) *command {
 		},
 		exits:   []int{exitBadSamples},
 		minArgs: 1, maxArgs: -1,
+		wants: []string{"the source: a folder, a table or a text file with the samples"},
 		flags: slices.Concat(
 			[]cli.Flag{
 				&cli.StringFlag{Name: "out", Category: "Result", Usage: "the feature set's `FILE`", DefaultText: "the source's name, with .features"},

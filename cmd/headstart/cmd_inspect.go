@@ -33,6 +33,7 @@ func inspectCommand(e *env) *command {
 			"headstart inspect images.head.onnx names.head.onnx    # side by side",
 		},
 		minArgs: 1, maxArgs: -1,
+		wants: []string{"what to look at: a file, a folder or the name of a backbone"},
 		flags: commonFlags("json", "no-color"),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)

@@ -45,6 +45,9 @@ type predictSummary struct {
 	Seconds      float64 `json:"seconds"`
 }
 
+// resultFormats are what --to can be.
+var resultFormats = []string{"csv", "jsonl"}
+
 func predictCommand(e *env) *command {
 	const result = "Result"
 	return &command{
@@ -62,8 +65,9 @@ func predictCommand(e *env) *command {
 		},
 		exits:   []int{exitBadSamples, exitCorrupt},
 		minArgs: 2, maxArgs: -1,
+		wants: []string{"the head: a file that train-head made", "the source: a folder, a table or a feature set with the samples to classify"},
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "to", Category: result, Usage: "`FORMAT` of the result: csv or jsonl", DefaultText: "by the name of --out, else csv"},
+			&cli.StringFlag{Name: "to", Category: result, Usage: choices(resultFormats...) + "how the result is written", DefaultText: "by the name of --out, else csv"},
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the result's `FILE`", DefaultText: "standard output"},
 			&cli.IntFlag{Name: "top", Category: result, Value: 1, Usage: "the `K` most probable classes"},
 			&cli.BoolFlag{Name: "probabilities", Category: result, Usage: "the probability of every class too"},
@@ -88,7 +92,7 @@ func predictCommand(e *env) *command {
 			case o.json && o.out == "" && o.to != "" && o.to != "jsonl":
 				return usagef("--json prints JSON lines, --to %s something else", o.to)
 			case o.to != "":
-				if err := oneOf("to", o.to, "csv", "jsonl"); err != nil {
+				if err := oneOf("to", o.to, resultFormats...); err != nil {
 					return err
 				}
 			case strings.HasSuffix(o.out, ".parquet"):

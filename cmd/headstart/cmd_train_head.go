@@ -15,6 +15,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
@@ -99,27 +100,28 @@ func trainHeadCommand(e *env) *command {
 		},
 		exits:   []int{exitCorrupt},
 		minArgs: 1, maxArgs: -1,
+		wants: []string{"the feature set: a file that extract made"},
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: "the `TYPE` of head: " + kindList()},
-			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "strength `λ` of λ/2·‖W‖² beside the mean loss, or auto; scikit-learn's C is 1/(λN)"},
+			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout()},
+			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN)"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 for --l2 auto"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
-			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: "what the choice goes by: `accuracy`, macro-f1, log-loss"},
+			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: choices(metricWords...) + "by which the strength is chosen"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
-			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "none, balanced, or a `FILE` with a JSON object of weights by class"},
-			&cli.StringFlag{Name: "standardize", Category: fit, Value: "true", Usage: "`true` or false: mean 0 and deviation 1 for each feature"},
+			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "`none|balanced|FILE`: how classes are weighed; the file is a JSON object of weights by class"},
+			&cli.StringFlag{Name: "standardize", Category: fit, Value: "true", Usage: choices(boolWords...) + "mean 0 and deviation 1 for each feature"},
 			&cli.BoolFlag{Name: "l2-normalize", Category: fit, Usage: "divide each sample's features by their length first"},
-			&cli.StringFlag{Name: "calibrate", Category: fit, Value: "temperature", Usage: "`temperature` or none"},
-			&cli.StringFlag{Name: "refit", Category: fit, Value: "true", Usage: "`true` or false: fit on training and validation part in the end"},
-			&cli.Uint64Flag{Name: "seed", Category: fit, Usage: "`SEED` of every random choice"},
+			&cli.StringFlag{Name: "calibrate", Category: fit, Value: "temperature", Usage: choices(calibrateWords...) + "whether probabilities are calibrated by a temperature"},
+			&cli.StringFlag{Name: "refit", Category: fit, Value: "true", Usage: choices(boolWords...) + "fit on training and validation part in the end"},
+			&cli.Uint64Flag{Name: "seed", Category: fit, Usage: "`N`: the seed of every random choice"},
 
 			&cli.IntFlag{Name: "cv", Category: test, Usage: "test by `K`-fold cross-validation of the whole procedure", DefaultText: "5 for fewer than 2,000 samples without splits"},
 			&cli.StringFlag{Name: "split", Category: test, Usage: "`SHARES` of the parts, as in train=0.6,validation=0.2,test=0.2, drawn by a stable hash"},
 			&cli.IntFlag{Name: "shots", Category: test, Usage: "fit on at most `N` samples of each class of the training part", DefaultText: "all"},
-			&cli.StringFlag{Name: "by", Category: test, Value: "auto", Usage: "what stays together in splits and folds: auto (the group where there is one), `group`, none"},
+			&cli.StringFlag{Name: "by", Category: test, Value: "auto", Usage: choices(byWords...) + "what stays together in splits and folds; auto: the group where there is one"},
 			&cli.IntFlag{Name: "repeat", Category: test, Value: 1, Usage: "do it all with `K` seeds and report the spread"},
 
-			&cli.StringFlag{Name: "tail", Category: deeper, Usage: "retrain layers of the backbone: last:N, half, all, the layers behind a `TENSOR`, or auto", DefaultText: "none"},
+			&cli.StringFlag{Name: "tail", Category: deeper, Usage: "`last:N|half|all|auto|TENSOR`: retrain layers of the backbone: the last N, half, all, those behind a tensor, or as many as are worth it", DefaultText: "none"},
 			&cli.IntFlag{Name: "epochs", Category: deeper, Value: 10, Usage: "at most `N` passes over the training part"},
 			&cli.IntFlag{Name: "patience", Category: deeper, Value: 3, Usage: "stop after `N` epochs without a better validation score"},
 			&cli.IntFlag{Name: "batch-size", Category: deeper, Value: 16, Usage: "`N` samples a step"},
@@ -131,7 +133,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.Float64Flag{Name: "label-smoothing", Category: deeper, Usage: "`SHARE` of each label that is spread over all classes"},
 			&cli.IntFlag{Name: "augment", Category: deeper, Usage: "train on `K` random views of each image, too: a part of it, resized, perhaps mirrored", DefaultText: "none"},
 			&cli.StringFlag{Name: "memory", Category: deeper, Value: "2GiB", Usage: "`SIZE` that training may take; larger batches are cut and their gradients added up"},
-			&cli.StringFlag{Name: "dtype", Category: deeper, Value: "f32", Usage: "how activations at the cut are cached: `f32`, or f16 for half the room"},
+			&cli.StringFlag{Name: "dtype", Category: deeper, Value: "f32", Usage: choices(contract.DTypes...) + "how activations at the cut are cached; f16 takes half the room"},
 
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the head's `FILE`", DefaultText: "A.head.onnx or A+B.head.onnx"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "draw a page: `FILE.html`"},
@@ -166,12 +168,12 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		name    string
 		choices []string
 	}{
-		{"head", slices.Concat([]string{"auto"}, head.KindNames())},
-		{"metric", []string{"accuracy", "macro-f1", "log-loss"}},
-		{"by", []string{"auto", "group", "none"}},
-		{"standardize", []string{"true", "false"}},
-		{"refit", []string{"true", "false"}},
-		{"calibrate", []string{"temperature", "none"}},
+		{"head", headWords()},
+		{"metric", metricWords},
+		{"by", byWords},
+		{"standardize", boolWords},
+		{"refit", boolWords},
+		{"calibrate", calibrateWords},
 	} {
 		if err := oneOf(f.name, ctx.String(f.name), f.choices...); err != nil {
 			return nil, err
@@ -219,17 +221,26 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	return o, nil
 }
 
-// kindList lists what --head takes, with what the names stand for.
-func kindList() string {
-	list := []string{"auto"}
+// headWords are what --head can be.
+func headWords() []string { return append([]string{"auto"}, head.KindNames()...) }
+
+// kindsAbout says what the names of heads stand for.
+func kindsAbout() string {
+	text := ""
 	for _, k := range head.Kinds {
 		if k.About != "" {
-			k.Name += " (" + k.About + ")"
+			text += "; " + k.Name + ": " + k.About
 		}
-		list = append(list, k.Name)
 	}
-	return strings.Join(list, ", ")
+	return text
 }
+
+// What flags of train-head can be.
+var (
+	metricWords    = []string{"accuracy", "macro-f1", "log-loss"}
+	calibrateWords = []string{"temperature", "none"}
+	boolWords      = []string{"true", "false"}
+)
 
 // parseSplit reads train=0.6,validation=0.2,test=0.2; a part that is left out
 // has no share.

@@ -40,7 +40,7 @@ func commonFlags(names ...string) []cli.Flag {
 			Usage:       "`FILE` of the ONNX Runtime library",
 			DefaultText: "$HEADSTART_RUNTIME, $ONNXRUNTIME_SHARED_LIBRARY_PATH, lib and ../lib beside the program, the system's"},
 		"provider": &cli.StringFlag{Name: "provider", Category: group, Value: "cpu",
-			Usage: "`NAME` of what computes; cpu is the only one"},
+			Usage: choices(providers...) + "what computes; cpu is the only one"},
 		"quiet": &cli.BoolFlag{Name: "quiet", Category: group,
 			Usage: "no progress and no notes, only errors"},
 		"json": &cli.BoolFlag{Name: "json", Category: group,
@@ -103,6 +103,16 @@ func defaultCache() (string, error) {
 	}
 	return filepath.Join(home, ".cache", "headstart"), nil
 }
+
+// providers are what --provider can be.
+var providers = []string{"cpu"}
+
+// byWords are what --by can be.
+var byWords = []string{"auto", "group", "none"}
+
+// choices is the beginning of the usage of a flag that is one of these words; a
+// word in capitals stands for values of its kind.
+func choices(list ...string) string { return "`" + strings.Join(list, "|") + "`: " }
 
 // oneOf is nil if value is one of the choices that a flag has.
 func oneOf(flag, value string, choices ...string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,7 @@ func samplingFlags() []cli.Flag {
 	const speed = "Running"
 	return append(readingFlags(),
 		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
-		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "exit with 3 if more samples than this `N or P%` are bad"},
+		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "`N|P%`: exit with 3 if more samples than this are bad"},
 	)
 }
 
@@ -46,34 +47,42 @@ func readingFlags() []cli.Flag {
 	const samples, pixels = "Samples", "Images"
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
-			Usage: "`NAME` of a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
+			Usage: "`NAME|DIR|FILE.onnx`: a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
 		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
 			Usage: "take the tensor `TENSOR[:POOLING]` as features, pooled over tokens by mean, cls, last, max or meanstd, over space by gap, gem, max or meanstd, or flat, which keeps every value (one forward pass gives all taps; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
 		&cli.StringFlag{Name: "dtype", Category: "Backbone",
-			Usage: "how embeddings are kept: `f32`, or f16 for half the room and three to four digits", DefaultText: "f32"},
+			Usage: choices(contract.DTypes...) + "how embeddings are kept; f16 takes half the room and has three to four digits", DefaultText: "f32"},
 
 		&cli.StringFlag{Name: "format", Category: samples, Value: "auto",
-			Usage: "`FORMAT` of the source: " + strings.Join(source.Formats, ", ")},
-		&cli.StringFlag{Name: "image", Category: samples, Usage: "the `COLUMN` with paths of images", DefaultText: "image, if there is one and no text"},
-		&cli.StringFlag{Name: "text", Category: samples, Usage: "the `COLUMN` with texts", DefaultText: "text, if there is one and no image"},
-		&cli.StringFlag{Name: "label", Category: samples, Usage: "the `COLUMN` with labels", DefaultText: "label, if there is one"},
-		&cli.StringFlag{Name: "group", Category: samples, Usage: "the `COLUMN` with groups: what stays together in splits", DefaultText: "group, if there is one"},
-		&cli.StringFlag{Name: "split", Category: samples, Usage: "the `COLUMN` with splits: train, validation, test", DefaultText: "split, if there is one"},
-		&cli.StringFlag{Name: "id", Category: samples, Usage: "the `COLUMN` with ids", DefaultText: "id, if there is one"},
-		&cli.StringFlag{Name: "weight", Category: samples, Usage: "the `COLUMN` with weights", DefaultText: "weight, if there is one"},
+			Usage: choices(source.Formats...) + "what the source is"},
+		&cli.StringFlag{Name: "image", Category: samples, Usage: "the `COL` with paths of images", DefaultText: "image, if there is one and no text"},
+		&cli.StringFlag{Name: "text", Category: samples, Usage: "the `COL` with texts", DefaultText: "text, if there is one and no image"},
+		&cli.StringFlag{Name: "label", Category: samples, Usage: "the `COL` with labels", DefaultText: "label, if there is one"},
+		&cli.StringFlag{Name: "group", Category: samples, Usage: "the `COL` with groups: what stays together in splits", DefaultText: "group, if there is one"},
+		&cli.StringFlag{Name: "split", Category: samples, Usage: "the `COL` with splits: train, validation, test", DefaultText: "split, if there is one"},
+		&cli.StringFlag{Name: "id", Category: samples, Usage: "the `COL` with ids", DefaultText: "id, if there is one"},
+		&cli.StringFlag{Name: "weight", Category: samples, Usage: "the `COL` with weights", DefaultText: "weight, if there is one"},
 		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
 	}
 	for _, p := range (models.Policies{}).List() {
-		flags = append(flags, &cli.StringFlag{Name: p.Name, Category: pixels, Usage: policyUsage[p.Name], DefaultText: p.Words[0]})
+		flags = append(flags, &cli.StringFlag{Name: p.Name, Category: pixels, Usage: policyWords(p) + policyUsage[p.Name], DefaultText: p.Words[0]})
 	}
 	return flags
 }
 
 // policyUsage is what the help says of each of models.Policies.
 var policyUsage = map[string]string{
-	"alpha":  "transparency: drop (hidden colours show, as in Pillow's convert), white, or a colour `R,G,B`",
-	"exif":   "the orientation tag: `apply` or ignore",
-	"grey16": "16-bit grey: `clip` (as Pillow does) or scale",
+	"alpha":  "transparency: dropped (hidden colours show, as in Pillow's convert), or laid on white or on a colour",
+	"exif":   "what is done with the orientation tag of a photo",
+	"grey16": "16-bit grey: levels above 255 are clipped (as Pillow does, which makes most of them white), or all are scaled",
+}
+
+// policyWords are the words that one of models.Policies can be.
+func policyWords(p models.Policy) string {
+	if p.Free {
+		return choices(append(slices.Clip(p.Words), "R,G,B")...)
+	}
+	return choices(p.Words...)
 }
 
 // newSampling reads the flags of samplingFlags that the command of ctx has.

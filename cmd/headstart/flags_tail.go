@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/contract"
 )
 
 // tailFlags are those of train-head that do something with --tail alone.
@@ -41,7 +42,7 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 	o.dtype, o.epochs, o.batch, o.patience = ctx.String("dtype"), ctx.Int("epochs"), ctx.Int("batch-size"), ctx.Int("patience")
 	o.rate, o.weightDecay, o.layerDecay = ctx.Float64("lr"), ctx.Float64("weight-decay"), ctx.Float64("layer-decay")
 	o.warmup, o.clip, o.smoothing = ctx.Float64("warmup"), ctx.Float64("clip"), ctx.Float64("label-smoothing")
-	if err := oneOf("dtype", o.dtype, "f32", "f16"); err != nil {
+	if err := oneOf("dtype", o.dtype, contract.DTypes...); err != nil {
 		return err
 	}
 	if o.augment = ctx.Int("augment"); o.augment < 0 || o.augment > maxViews {

@@ -105,24 +105,33 @@ func groups(flags []cli.Flag) []group {
 }
 
 // flagTerm is a flag with its value's name, which is what the usage has in
-// back quotes.
+// back quotes: "DIR", "apply|ignore".
 func flagTerm(f cli.Flag) string {
 	term := "--" + f.Names()[0]
 	if takesValue(f) {
-		_, value, _ := strings.Cut(f.(cli.DocGenerationFlag).GetUsage(), "`")
-		value, _, _ = strings.Cut(value, "`")
-		if value == "" {
-			value = "VALUE"
-		}
-		term += " " + value
+		term += " " + valueOf(f)
 	}
 	return term
+}
+
+// valueOf names the value of a flag: its kind, or the words that it can be,
+// divided by "|", with kinds in capitals among them.
+func valueOf(f cli.Flag) string {
+	_, value, _ := strings.Cut(f.(cli.DocGenerationFlag).GetUsage(), "`")
+	value, _, _ = strings.Cut(value, "`")
+	return value
 }
 
 // flagText is what a flag does, whether it may be repeated and its default.
 func flagText(f cli.Flag) string {
 	d := f.(cli.DocGenerationFlag)
-	text := strings.ReplaceAll(d.GetUsage(), "`", "")
+	text := d.GetUsage()
+	if strings.HasPrefix(text, "`") { // the value's name alone, as choices gives it
+		if _, after, ok := strings.Cut(text, "`: "); ok {
+			text = after
+		}
+	}
+	text = strings.ReplaceAll(text, "`", "")
 	var more []string
 	if repeatable(f) {
 		more = append(more, "repeatable")
