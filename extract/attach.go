@@ -14,7 +14,7 @@ func attach(c *cache.Cache, t *taps, settings *Settings) (*writers, *readers, er
 	if c == nil {
 		return nil, nil, nil
 	}
-	w, err := openWriters(c, t, settings)
+	w, err := openWriters(c, t, settings, nil)
 	if err != nil && Unwritable(err) {
 		if settings.Unwritable == nil {
 			return nil, nil, &UnwritableError{err}

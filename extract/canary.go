@@ -135,7 +135,7 @@ func (r *run) canary() error {
 	if worst.drifted() {
 		return &DriftError{
 			Space: worst.space.Fingerprint(), Backbone: r.spec.Name, Sample: worst.name, Cosine: worst.cosine, Limit: MinCosine(worst.space), Checked: checked,
-			Was: k.old.computedBy(), Now: provenance(r.settings.Provenance),
+			Was: k.old.computedBy(), Now: provenance(r.by),
 		}
 	}
 	r.release()

@@ -87,6 +87,9 @@ func (r *run) check(w *window) error {
 		if !e.Takes(w.batches) {
 			return nil
 		}
+		if err := r.begin(); err != nil {
+			return err
+		}
 		k.embedder = e
 		if len(r.spec.Random) > 0 {
 			if err := r.repeatable(slices.Concat(w.batches...)); err != nil {

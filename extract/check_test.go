@@ -55,9 +55,14 @@ func wantChecks(t *testing.T, what string, stats *extract.Stats, backbone, check
 // reversed is another runtime: its rows point elsewhere.
 func reversed(v float32) float32 { return v*v - 20 }
 
+// by is a Provenance that says so.
+func by(fields map[string]string) func() (map[string]string, error) {
+	return func() (map[string]string, error) { return fields, nil }
+}
+
 func TestDriftIsStopped(t *testing.T) {
 	spec, dir := textSpec(t), t.TempDir()
-	old := &extract.Settings{Provenance: map[string]string{"runtime": "old 1.0", "provider": "cpu"}}
+	old := &extract.Settings{Provenance: by(map[string]string{"runtime": "old 1.0", "provider": "cpu"})}
 	if _, _, err := runOver(t, dir, spec, new(fake), old, nil, lines(t, nil, 0, 20)); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +70,7 @@ func TestDriftIsStopped(t *testing.T) {
 		{7, 16}, // together, and once more each alone
 		{1, 8},
 	} {
-		now := &extract.Settings{BatchSize: c.batch, Provenance: map[string]string{"runtime": "new 2.0"}}
+		now := &extract.Settings{BatchSize: c.batch, Provenance: by(map[string]string{"runtime": "new 2.0"})}
 		_, stats, err := runOver(t, dir, spec, &fake{wreck: reversed}, now, nil, lines(t, nil, 0, 25))
 		drift, ok := errors.AsType[*extract.DriftError](err)
 		if !ok {

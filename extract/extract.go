@@ -72,8 +72,11 @@ type Settings struct {
 	BatchSize  int  // samples a batch; 0: chosen by modality, texts by tokens
 	Embeddings bool // give the sink the embeddings, not only the keys
 
-	// Provenance is written into the cache's segments: what computed them.
-	Provenance map[string]string
+	// Provenance is called once, when the first row is about to be computed:
+	// what it returns is written into the cache's segments, as what computed
+	// them, and its error ends the run before anything is computed. nil: they
+	// do not say.
+	Provenance func() (map[string]string, error)
 	// StatCache saves reading files that have not changed; nil: every file is
 	// read.
 	StatCache *cache.StatCache
@@ -194,7 +197,8 @@ type run struct {
 	sink    Sink
 
 	checks checks
-	ahead  []*window // read already, not yet on their way
+	by     map[string]string // what computes; see Settings.Provenance
+	ahead  []*window         // read already, not yet on their way
 
 	pending map[cache.Key]*embed.Job // jobs of this run that the reader does not know
 
@@ -345,6 +349,27 @@ func (r *run) readWindow() (*window, error) {
 	return w, nil
 }
 
+// begin asks what is going to compute the rows, and lets the writers say so.
+// None has written anything yet: a run that finds every row never asks.
+func (r *run) begin() (err error) {
+	if r.settings.Provenance == nil {
+		return nil
+	}
+	if r.by, err = r.settings.Provenance(); err != nil {
+		return fmt.Errorf("extract: %w", err)
+	}
+	if r.writers == nil {
+		return nil
+	}
+	if err := r.writers.close(); err != nil {
+		return err
+	}
+	if r.writers, err = openWriters(r.cache, r.taps, r.settings, r.by); err != nil {
+		r.writers = nil
+	}
+	return err
+}
+
 func (r *run) pendingSize() int {
 	each := pendingJob
 	if r.settings.Embeddings {
@@ -369,7 +394,7 @@ func (r *run) settle() error {
 	if err := r.writers.close(); err != nil {
 		return err
 	}
-	w, err := openWriters(r.cache, r.taps, r.settings)
+	w, err := openWriters(r.cache, r.taps, r.settings, r.by)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package extract
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/headstart-ml/headstart/cache"
@@ -51,8 +50,8 @@ func Survey(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *
 		cache: c, taps: taps, readers: held, src: src, pending: make(map[cache.Key]*embed.Job),
 	}
 	p := new(Plan)
-	var trial [][]*embed.Job
-	keep := map[*embed.Job]bool{} // jobs of the trial, whose contents are still needed
+	var each float64 // seconds a sample on one worker
+	timed := false
 	for !r.srcDone {
 		w, err := r.nextWindow()
 		if err != nil {
@@ -70,25 +69,22 @@ func Survey(ctx context.Context, spec *models.Spec, backbone embed.Backbone, c *
 		}
 		p.Samples += int64(len(w.rows))
 		p.Missing += int64(len(w.jobs))
-		if trial == nil && len(w.jobs) > 0 {
+		if !timed && len(w.jobs) > 0 {
 			// Batches of texts are sorted by length: those in the middle stand
 			// for the rest.
-			trial = m.Plan(w.jobs)
+			trial := m.Plan(w.jobs)
+			timed = len(trial) > 0
+			if err := r.begin(); err != nil {
+				return nil, err
+			}
 			middle := len(trial) / 2
-			trial = trial[middle:min(middle+3, len(trial))]
-			for _, j := range slices.Concat(trial...) {
-				keep[j] = true
+			if each, err = r.time(trial[middle:min(middle+3, len(trial))]); err != nil {
+				return nil, err
 			}
 		}
 		for _, j := range w.jobs {
-			if !keep[j] {
-				j.Content, j.IDs = nil, nil
-			}
+			j.Content, j.IDs = nil, nil
 		}
-	}
-	each, err := r.time(trial)
-	if err != nil {
-		return nil, err
 	}
 	p.Seconds = each * float64(p.Missing) / float64(settings.workers())
 	return p, nil

@@ -156,11 +156,11 @@ type writers struct {
 }
 
 // openWriters opens a writer for each tap's space and calls recovered with what
-// it has put in order.
-func openWriters(c *cache.Cache, t *taps, settings *Settings) (*writers, error) {
+// it has put in order. by is what computes the rows; nil: nobody says.
+func openWriters(c *cache.Cache, t *taps, settings *Settings, by map[string]string) (*writers, error) {
 	w := &writers{taps: t}
 	for i := range t.all {
-		one, err := c.Writer(t.all[i].space, settings.Provenance)
+		one, err := c.Writer(t.all[i].space, by)
 		if err != nil {
 			w.abandon()
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -30,6 +31,8 @@ type env struct {
 
 	quiet bool // --quiet of the command that runs
 
+	given []string // the flags on the command line, as "--name" or "--name=value"
+
 	// finishing says that the command, if it is interrupted, has something to
 	// write and ends by itself soon.
 	finishing atomic.Bool
@@ -47,6 +50,15 @@ func (e *env) note(format string, a ...any) {
 	if !e.quiet {
 		fmt.Fprintf(e.stderr, "headstart: "+format+"\n", a...)
 	}
+}
+
+// onLine tells whether a flag stands on the command line, and not only in the
+// environment.
+func (e *env) onLine(name string) bool {
+	return slices.ContainsFunc(e.given, func(given string) bool {
+		given, _, _ = strings.Cut(given, "=")
+		return given == "--"+name
+	})
 }
 
 // newEnv returns the environment of a process with these streams.
@@ -168,6 +180,7 @@ func dispatch(ctx context.Context, program *command, args []string, e *env) erro
 	case c.command.maxArgs > 0 && len(c.args) > c.command.maxArgs:
 		return &commandError{path, usagef("%q is too many: it takes %s", c.args[c.command.maxArgs], c.command.args)}
 	}
+	e.given = c.flags
 	if err := newApp(program, e).RunContext(ctx, c.line()); err != nil {
 		return &commandError{path, err}
 	}

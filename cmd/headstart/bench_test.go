@@ -100,10 +100,7 @@ func benchmarkExtract(b *testing.B, options *source.Options, path string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	backbone, err := newSession(spec, &common{runtime: testRuntime(b), provider: "cpu"})
-	if err != nil {
-		b.Fatal(err)
-	}
+	backbone := newSession(spec, &common{runtime: testRuntime(b), provider: "cpu"})
 	defer backbone.Close()
 	threads := runtime.GOMAXPROCS(0)
 	run := func(bb embed.Backbone) (time.Duration, *extract.Stats) {

@@ -220,10 +220,7 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 		return err
 	}
 	defer src.Close()
-	backbone, err := newSession(spec, &v.common)
-	if err != nil {
-		return err
-	}
+	backbone := newSession(spec, &v.common)
 	defer backbone.Close()
 	limit := extract.MinCosine(space)
 	computed, damaged, reason := 0, 0, ""

@@ -140,10 +140,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if store != nil {
 		defer store.Close()
 	}
-	backbone, err := newSession(spec, &o.common)
-	if err != nil {
-		return err
-	}
+	backbone := newSession(spec, &o.common)
 	defer backbone.Close()
 	if o.dryRun {
 		return dryRun(ctx, o, spec, backbone, store, src, env)
@@ -211,7 +208,7 @@ type plan struct {
 // dryRun says what runExtract would do, and leaves nothing behind.
 func dryRun(ctx context.Context, o *extractOptions, spec *models.Spec, backbone *runtime.Lazy, store *cache.Cache, src *source.Source, env *env) error {
 	stats := new(extract.Stats)
-	p, err := extract.Survey(ctx, spec, backbone, store, src, stats, &extract.Settings{Threads: o.threads, BatchSize: o.batch})
+	p, err := extract.Survey(ctx, spec, backbone, store, src, stats, &extract.Settings{Threads: o.threads, BatchSize: o.batch, Provenance: backbone.Provenance})
 	if err != nil {
 		return err
 	}

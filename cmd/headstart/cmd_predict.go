@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
@@ -71,7 +72,7 @@ func predictCommand(e *env) *command {
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the result's `FILE`", DefaultText: "standard output"},
 			&cli.IntFlag{Name: "top", Category: result, Value: 1, Usage: "the `K` most probable classes"},
 			&cli.BoolFlag{Name: "probabilities", Category: result, Usage: "the probability of every class too"},
-		}, samplingFlags(), commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
+		}, samplingFlags(), commonFlags("cache", "no-cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)
 			if err != nil {
@@ -184,6 +185,9 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 			return nil, usagef("--%s says how samples are read; a feature set has been read already", flag)
 		}
 	}
+	if o.cacheDir == "" {
+		return nil, usagef("--no-cache: the rows of a feature set are in the cache; give the source of its samples instead")
+	}
 	open, model := openCache, f.Head
 	if f.Tail != nil {
 		open, model = cacheToFill, f.OfLogits()
@@ -250,17 +254,16 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 		said = true
 		return nil
 	}
-	store, err := createOrOpen(o.cacheDir, unkept)
-	if err != nil {
-		return nil, err
+	var store *cache.Cache // nil: nothing is held and nothing kept
+	if o.cacheDir != "" {
+		if store, err = createOrOpen(o.cacheDir, unkept); err != nil {
+			return nil, err
+		}
 	}
 	if store != nil {
 		defer store.Close()
 	}
-	backbone, err := newSession(spec, &o.common)
-	if err != nil {
-		return nil, err
-	}
+	backbone := newSession(spec, &o.common)
 	defer backbone.Close()
 	table, err := newPredictions(model.Classes, o.to, o.out, e.stdout, o.top, o.probabilities, true)
 	if err != nil {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,7 +20,7 @@ import (
 
 // common are the values of the flags that many commands have.
 type common struct {
-	cacheDir string
+	cacheDir string // "" with --no-cache
 	threads  int    // at least 1
 	runtime  string // the library asked for, "" if none
 	provider string // "cpu"
@@ -26,14 +29,16 @@ type common struct {
 	noColor  bool
 }
 
-// commonFlags returns the flags of these names, "cache", "threads", "runtime",
-// "provider", "quiet", "json" and "no-color", as a group of the help. A
-// command takes those that do something in it.
+// commonFlags returns the flags of these names, "cache", "no-cache", "threads",
+// "runtime", "provider", "quiet", "json" and "no-color", as a group of the
+// help. A command takes those that do something in it.
 func commonFlags(names ...string) []cli.Flag {
 	const group = "Common"
 	all := map[string]cli.Flag{
 		"cache": &cli.StringFlag{Name: "cache", Category: group,
-			Usage: "`DIR` of the embeddings", DefaultText: "$XDG_CACHE_HOME/headstart or ~/.cache/headstart"},
+			Usage: "`DIR` of the embeddings", DefaultText: "$XDG_CACHE_HOME/headstart or ~/.cache/headstart; without a home, a folder for temporary files"},
+		"no-cache": &cli.BoolFlag{Name: "no-cache", Category: group,
+			Usage: "look nothing up and keep nothing: every sample is computed"},
 		"threads": &cli.IntFlag{Name: "threads", Category: group,
 			Usage: "use `N` CPUs", DefaultText: "those that this process may use"},
 		"runtime": &cli.StringFlag{Name: "runtime", Category: group,
@@ -81,9 +86,19 @@ func (e *env) common(ctx *cli.Context) (*common, error) {
 	default:
 		return nil, usagef("--provider %s: it is not supported by this version; cpu is", c.provider)
 	}
+	if ctx.Bool("no-cache") {
+		// What stands on the command line wins over the environment.
+		switch cache, none := e.onLine("cache"), e.onLine("no-cache"); {
+		case cache == none && ctx.IsSet("cache"):
+			return nil, usagef("--cache %s and --no-cache contradict each other", c.cacheDir)
+		case !cache:
+			c.cacheDir = ""
+			return c, nil
+		}
+	}
 	if c.cacheDir == "" && ctx.Command != nil && slices.ContainsFunc(ctx.Command.Flags, func(f cli.Flag) bool { return f.Names()[0] == "cache" }) {
 		var err error
-		if c.cacheDir, err = defaultCache(); err != nil {
+		if c.cacheDir, err = e.defaultCache(); err != nil {
 			return nil, err
 		}
 	}
@@ -91,17 +106,46 @@ func (e *env) common(ctx *cli.Context) (*common, error) {
 }
 
 // defaultCache is the folder that the XDG Base Directory Specification gives,
-// on macOS too.
-func defaultCache() (string, error) {
+// on macOS too, or, for a user without a home, one of the system's temporary
+// folder, which it makes and says.
+func (e *env) defaultCache() (string, error) {
 	// The specification says to ignore a path that is not absolute.
 	if dir := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "headstart"), nil
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("no place for the cache: %w; name one with --cache DIR", err)
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".cache", "headstart"), nil
 	}
-	return filepath.Join(home, ".cache", "headstart"), nil
+	dir, err := temporaryCache()
+	if err != nil {
+		return "", fmt.Errorf("no place for the cache: there is no home folder ($HOME), and %w; name a folder with --cache DIR", err)
+	}
+	e.note("there is no home folder ($HOME), so the cache is at %s, which the system may empty; --cache DIR names a place that lasts", dir)
+	return dir, nil
+}
+
+// temporaryCache makes this user's folder in the system's temporary one, unless
+// it is there. Everybody may put something there, so one that is not this
+// user's alone is an error.
+func temporaryCache() (string, error) {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("headstart-%d", os.Getuid()))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.IsDir():
+		return "", fmt.Errorf("%s is no folder of its own", dir)
+	case !ok || owner.Uid != uint32(os.Getuid()):
+		return "", fmt.Errorf("%s is another user's", dir)
+	case info.Mode().Perm()&0o077 != 0:
+		return "", fmt.Errorf("%s is open to other users (chmod 700 closes it)", dir)
+	}
+	return dir, nil
 }
 
 // providers are what --provider can be.
@@ -127,8 +171,8 @@ func oneOf(flag, value string, choices ...string) error {
 	return usagef("--%s %s: it is one of %s", flag, value, strings.Join(choices, ", "))
 }
 
-// newSession finds the runtime library, which is an error if there is none
-// that fits, and loads nothing yet.
-func newSession(spec *models.Spec, c *common) (*runtime.Lazy, error) {
+// newSession returns a session of a backbone. The runtime library is looked for
+// when something is to be computed.
+func newSession(spec *models.Spec, c *common) *runtime.Lazy {
 	return predict.Session(spec, &predict.Options{Runtime: c.runtime})
 }

@@ -29,10 +29,7 @@ func (r *rereading) again(set *features.Set, c *common, e *env) *extract.Again {
 	return &extract.Again{
 		Set: set, Name: r.name, Root: r.root, Cache: r.store,
 		Run: func(ctx context.Context, spec *models.Spec, src *source.Source) error {
-			backbone, err := newSession(spec, c)
-			if err != nil {
-				return err
-			}
+			backbone := newSession(spec, c)
 			defer backbone.Close()
 			unwritable := func(reason error) error { return &extract.UnwritableError{Err: reason} }
 			// Their number is known: the source is not read once more to count

@@ -212,7 +212,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	})
 	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
-		Provenance: backbone.Provenance(), StatCache: stat,
+		Provenance: backbone.Provenance, StatCache: stat,
 		Unwritable: func(reason error) error {
 			kept = false
 			return unwritable(reason)

@@ -127,10 +127,7 @@ func builtinBackbone(t *testing.T, name string, change func(*models.Spec) error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSession(spec, &common{provider: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newSession(spec, &common{provider: "cpu"})
 	t.Cleanup(func() { s.Close() })
 	return spec, s
 }

@@ -87,10 +87,7 @@ func embedTable(t *testing.T, column string, cells []string) [][]float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backbone, err := newSession(spec, &common{runtime: testRuntime(t), provider: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	backbone := newSession(spec, &common{runtime: testRuntime(t), provider: "cpu"})
 	defer backbone.Close()
 	store, err := cache.Create(t.TempDir(), nil)
 	if err != nil {

@@ -120,9 +120,7 @@ func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 	if len(spec.BatchDependent) > 0 {
 		e.batches.Store(int64(embed.Alone))
 	}
-	if e.session, err = Session(spec, o); err != nil {
-		return nil, err
-	}
+	e.session = Session(spec, o)
 	if _, err = e.session.Library(); err != nil { // loads the model, of which nothing else is needed
 		e.session.Close()
 		return nil, fmt.Errorf("predict: backbone %s: %w", spec.Name, err)
@@ -132,7 +130,11 @@ func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 		return nil, err
 	}
 	if o.Cache != nil {
-		if e.store, err = openStore(o.Cache, e.spaces, columns, e.session.Provenance()); err != nil {
+		by, err := e.session.Provenance()
+		if err == nil {
+			e.store, err = openStore(o.Cache, e.spaces, columns, by)
+		}
+		if err != nil {
 			e.session.Close()
 			return nil, err
 		}

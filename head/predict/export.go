@@ -69,10 +69,7 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			check.Inputs = append(check.Inputs, in.GetName())
 		}
 	}
-	reference, err := Session(spec, &o.Options)
-	if err != nil {
-		return nil, err
-	}
+	reference := Session(spec, &o.Options)
 	defer reference.Close()
 	if check.Batches, err = exportBatches(ctx, spec, reference, f.Head, check.Inputs); err != nil {
 		return nil, err

@@ -48,22 +48,18 @@ func (o *Options) workers() int {
 }
 
 // Session returns a session of the backbone that spec describes, which is
-// loaded by its first run, in the library that o.Runtime names or that is
-// found.
-func Session(spec *models.Spec, o *Options) (*runtime.Lazy, error) {
+// loaded by its first run, in the library that o.Runtime names or that is found
+// then.
+func Session(spec *models.Spec, o *Options) *runtime.Lazy {
 	library := ""
 	if o != nil {
 		library = o.Runtime
-	}
-	location, err := runtime.Find(library)
-	if err != nil {
-		return nil, err
 	}
 	var inputs []string
 	for _, in := range spec.Feeds() {
 		inputs = append(inputs, in.Name)
 	}
-	return runtime.NewLazy(location, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
+	return runtime.NewLazy(library, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
 		Name: spec.Name, Inputs: inputs, Outputs: spec.Outputs(), Folder: spec.Weights.Dir, Threads: 1,
-	}), nil
+	})
 }

@@ -93,11 +93,7 @@ func extractNames(path string, store *cache.Cache) error {
 		return err
 	}
 	defer record.Abort()
-	location, err := runtime.Find("")
-	if err != nil {
-		return err
-	}
-	session := runtime.NewLazy(location, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
+	session := runtime.NewLazy("", func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
 		Inputs: []string{spec.Inputs[0].Name, spec.Inputs[1].Name}, Outputs: spec.Outputs(), Threads: 1,
 	})
 	defer session.Close()

@@ -141,7 +141,7 @@ func (l *Learner) session(spec *models.Spec) *runtime.Lazy {
 	for _, in := range spec.Feeds() {
 		inputs = append(inputs, in.Name)
 	}
-	return runtime.NewLazy(l.location, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
+	return runtime.NewLazy(l.location.Path, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
 		Name: spec.Name, Inputs: inputs, Outputs: spec.Outputs(), Folder: spec.Weights.Dir, Threads: 1,
 	})
 }
@@ -152,7 +152,7 @@ func (l *Learner) run(ctx context.Context, spec *models.Spec, src *source.Source
 	defer backbone.Close()
 	stat := l.data.Cache.StatCache(string(spec.Modality))
 	err := extract.Run(ctx, spec, backbone, l.data.Cache, src, nil, nil, &extract.Settings{
-		Threads: l.settings.Threads, Provenance: backbone.Provenance(), StatCache: stat,
+		Threads: l.settings.Threads, Provenance: backbone.Provenance, StatCache: stat,
 	})
 	_ = stat.Save() // a hint: without it the next run reads every file again
 	return err

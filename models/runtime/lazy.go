@@ -9,25 +9,30 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// Lazy is a session whose library and model are loaded by its first Run, so a
-// run that finds everything in a cache does not pay for them. Its methods may
-// be called from many goroutines at a time, Close after the last Run.
+// Lazy is a session whose library is looked for, and whose model is loaded,
+// when something is to be computed: a run that finds everything in a cache
+// needs neither. Its methods may be called from many goroutines at a time,
+// Close after the last Run.
 type Lazy struct {
-	location *Location
-	options  Options
-	model    func() ([]byte, error)
+	library string // as Find takes it
+	options Options
+	model   func() ([]byte, error)
 
-	once    sync.Once
+	finding  sync.Once
+	location *Location
+	missing  error // why there is none
+
+	opening sync.Once
 	err     error
-	library *Library
+	loaded  *Library
 	session *Session
 }
 
-// NewLazy returns a session of the model that model gives, in the library at
-// location. model is called at most once, by the first Run; what it returns is
-// not kept.
-func NewLazy(location *Location, model func() ([]byte, error), o *Options) *Lazy {
-	l := &Lazy{location: location, model: model}
+// NewLazy returns a session of the model that model gives, in the library that
+// Find finds: library is the file that is asked for, "" if none is. model is
+// called at most once, by the first Run; what it returns is not kept.
+func NewLazy(library string, model func() ([]byte, error), o *Options) *Lazy {
+	l := &Lazy{library: library, model: model}
 	if o != nil {
 		l.options = *o
 	}
@@ -37,23 +42,38 @@ func NewLazy(location *Location, model func() ([]byte, error), o *Options) *Lazy
 	return l
 }
 
+// find looks for the library, once.
+func (l *Lazy) find() (*Location, error) {
+	l.finding.Do(func() { l.location, l.missing = Find(l.library) })
+	return l.location, l.missing
+}
+
 // Provenance says what computes: the runtime with its version, and the
-// provider.
-func (l *Lazy) Provenance() map[string]string {
-	return map[string]string{"runtime": "onnxruntime " + l.location.Version, "provider": l.options.Provider}
+// provider. It looks for the library; that there is none is a *LibraryError.
+func (l *Lazy) Provenance() (map[string]string, error) {
+	location, err := l.find()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"runtime": "onnxruntime " + location.Version, "provider": l.options.Provider}, nil
 }
 
 func (l *Lazy) open() error {
-	l.once.Do(func() {
+	l.opening.Do(func() {
+		location, err := l.find()
+		if err != nil {
+			l.err = err
+			return
+		}
 		model, err := l.model()
 		if err != nil {
 			l.err = err
 			return
 		}
-		if l.library, l.err = Open(l.location.Path); l.err != nil {
+		if l.loaded, l.err = Open(location.Path); l.err != nil {
 			return
 		}
-		l.session, l.err = l.library.NewSession(model, &l.options)
+		l.session, l.err = l.loaded.NewSession(model, &l.options)
 		l.model = nil
 	})
 	return l.err
@@ -71,7 +91,7 @@ func (l *Lazy) Run(ctx context.Context, inputs, outputs []tensor.View) error {
 // not loaded yet.
 func (l *Lazy) Library() (*Library, error) {
 	err := l.open()
-	return l.library, err
+	return l.loaded, err
 }
 
 // Close waits for the Runs under way and frees what was loaded.
@@ -79,8 +99,8 @@ func (l *Lazy) Close() error {
 	if l.session != nil {
 		l.session.Close() // nothing was written through it
 	}
-	if l.library != nil {
-		return l.library.Close()
+	if l.loaded != nil {
+		return l.loaded.Close()
 	}
 	return nil
 }
