@@ -12,5 +12,6 @@ func commands(e *env) []*command {
 		cacheCommand(e),
 		modelsCommand(e),
 		doctorCommand(e),
+		completionCommand(e),
 	}
 }
