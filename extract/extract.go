@@ -64,6 +64,9 @@ type Row struct {
 	Key       cache.Key
 	Bad       string    // why there is no embedding, "" if there is one
 	Embedding []float32 // dim values, only with Settings.Embeddings
+	// Transparent says that the sample is an image of which some pixel is not
+	// opaque. It is known of what this run decoded.
+	Transparent bool
 }
 
 // Settings of a run. The zero value of each field is its default.

@@ -1,7 +1,10 @@
 package extract
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"strings"
 
 	"github.com/headstart-ml/headstart/extract/features"
@@ -14,6 +17,14 @@ type Record struct {
 	set        *features.Writer
 	quarantine *Quarantine
 	seen       map[uint64]struct{} // first bytes of keys, for the count of duplicates
+	before     *before             // nil: there is nothing to take over
+}
+
+// before is the feature set that is replaced.
+type before struct {
+	path        string
+	transparent int
+	keys        hash.Hash // of the rows that replace it
 }
 
 var _ Sink = (*Record)(nil)
@@ -26,7 +37,32 @@ func NewRecord(path string, meta *features.Meta) (*Record, error) {
 		return nil, err
 	}
 	list := strings.TrimSuffix(path, ".features") + ".quarantine.jsonl"
-	return &Record{meta: meta, set: set, quarantine: NewQuarantine(list), seen: make(map[uint64]struct{})}, nil
+	r := &Record{meta: meta, set: set, quarantine: NewQuarantine(list), seen: make(map[uint64]struct{})}
+	if old, err := features.ReadMeta(path); err == nil && old.Counts.Transparent > 0 {
+		r.before = &before{path, old.Counts.Transparent, sha256.New()}
+	}
+	return r, nil
+}
+
+// complete completes the counts of the set. What is known of the images of a
+// set that is replaced is true of this one if it has the same rows.
+func (r *Record) complete() {
+	r.meta.Counts.Bad = r.quarantine.Len()
+	b := r.before
+	if b == nil || r.meta.Counts.Transparent >= b.transparent {
+		return
+	}
+	old, err := features.Read(b.path)
+	if err != nil {
+		return // it is damaged, or gone meanwhile
+	}
+	keys := sha256.New()
+	for i := range old.Keys {
+		keys.Write(old.Keys[i][:])
+	}
+	if bytes.Equal(keys.Sum(nil), b.keys.Sum(nil)) {
+		r.meta.Counts.Transparent = b.transparent
+	}
 }
 
 // Take adds finished samples.
@@ -44,6 +80,12 @@ func (r *Record) Take(rows []Row) error {
 			r.meta.Counts.Duplicates++
 		}
 		r.seen[prefix] = struct{}{}
+		if row.Transparent {
+			r.meta.Counts.Transparent++
+		}
+		if r.before != nil {
+			r.before.keys.Write(row.Key[:])
+		}
 		err := r.set.Append(features.Row{
 			ID: s.ID, Key: row.Key, Label: s.Label, Split: s.Split, Group: s.Group,
 			Weight: s.Weight, Weighted: s.Weighted,
@@ -58,7 +100,7 @@ func (r *Record) Take(rows []Row) error {
 // Close puts the files in their places and returns where the quarantine list
 // is, "" if no sample was bad.
 func (r *Record) Close() (quarantine string, err error) {
-	r.meta.Counts.Bad = r.quarantine.Len()
+	r.complete()
 	if quarantine, err = r.quarantine.Close(); err != nil {
 		return "", err
 	}

@@ -258,6 +258,7 @@ func (r *run) finish(w *window) error {
 		if e.job != nil {
 			rows[i].Bad = e.job.Bad
 			rows[i].Embedding = e.job.Row
+			rows[i].Transparent = e.job.Transparent
 		}
 	}
 	if r.settings.Embeddings {

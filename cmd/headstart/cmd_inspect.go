@@ -272,6 +272,9 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 		line("space", "%s × %d: %s", space.Fingerprint()[:12], space.Dim(), describe(space))
 	}
 	line("counts", "%d bad samples are not in it, %d rows have a content that an earlier row has as well", set.Meta.Counts.Bad, set.Meta.Counts.Duplicates)
+	if n := set.Meta.Counts.Transparent; n > 0 {
+		line("", "%s of the pictures have transparent parts", count(int64(n)))
+	}
 	if len(s.Classes) > 0 {
 		line("classes", "%d: %s", len(s.Classes), listed(s.Classes))
 	}

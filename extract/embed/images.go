@@ -88,7 +88,7 @@ func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 	}
 	for _, j := range jobs {
 		n := len(b.good)
-		err := b.decode(j.Content, func() (image.Notes, error) {
+		err := b.decode(j, func() (image.Notes, error) {
 			return b.pre.ViewTo(b.pixels[n*b.each:(n+1)*b.each], j.Content, image.View{Key: j.Key, Number: j.View})
 		})
 		if err != nil {
@@ -101,9 +101,9 @@ func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 	return b.good, []tensor.View{{Name: b.feeds[0].Name, Shape: b.Shape(len(b.good)), F32: b.pixels[:len(b.good)*b.each]}}, 0
 }
 
-// decode calls do, which decodes content, within the budget.
-func (b *ImageBatch) decode(content []byte, do func() (image.Notes, error)) error {
-	w, h, err := b.pre.Pixels(content)
+// decode calls do, which decodes the content of j, within the budget.
+func (b *ImageBatch) decode(j *Job, do func() (image.Notes, error)) error {
+	w, h, err := b.pre.Pixels(j.Content)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (b *ImageBatch) decode(content []byte, do func() (image.Notes, error)) erro
 	if err != nil {
 		return err
 	}
-	if notes.Alpha {
+	if j.Transparent = notes.Alpha; notes.Alpha {
 		b.stats.Transparent.Add(1)
 	}
 	if notes.Grey16 {
@@ -125,7 +125,7 @@ func (b *ImageBatch) decode(content []byte, do func() (image.Notes, error)) erro
 // CropTo decodes the content of j and writes its pixels before they are
 // normalised, height×width×3 levels, to dst.
 func (b *ImageBatch) CropTo(dst []uint8, j *Job) error {
-	return b.decode(j.Content, func() (image.Notes, error) {
+	return b.decode(j, func() (image.Notes, error) {
 		return b.pre.ViewCropTo(dst, j.Content, image.View{Key: j.Key, Number: j.View})
 	})
 }

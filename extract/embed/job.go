@@ -10,6 +10,8 @@ type Job struct {
 	View    int       // of an image, see image.View; 0: as it is
 	Row     []float32 // the embedding, once it is computed
 	Bad     string    // why there is none
+
+	Transparent bool // an image of which some pixel is not opaque, once it was decoded
 }
 
 // Singly cuts batches into batches of one.

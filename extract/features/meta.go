@@ -40,11 +40,15 @@ type Meta struct {
 	Created string            `json:"created"` // RFC 3339, UTC; "" when writing means SOURCE_DATE_EPOCH, or now
 }
 
-// Counts are facts about the data, none about a run over it.
+// Counts are facts about the data.
 type Counts struct {
 	Samples    int `json:"samples"`    // rows; filled in when writing
 	Bad        int `json:"bad"`        // samples of the source that are not in the set
 	Duplicates int `json:"duplicates"` // rows whose content an earlier row has as well
+	// Transparent is how many rows are of images with transparent parts, as far
+	// as they were decoded when the set was made, or one of the same rows that
+	// it replaced: what the cache has is not decoded.
+	Transparent int `json:"transparent,omitempty"`
 }
 
 // encode returns the metadata of a set of n rows as JSON.
