@@ -41,6 +41,7 @@ type extractSummary struct {
 	Stages       map[string]float64 `json:"stages"`
 	Spaces       []spaceSummary     `json:"spaces"`
 	Quarantine   *string            `json:"quarantine"`
+	Skipped      []skippedSummary   `json:"skipped"`
 }
 
 type spaceSummary struct {
@@ -55,7 +56,7 @@ func extractCommand(e *env) *command {
 		name: "extract",
 		args: "SOURCE…",
 		does: "runs the backbone once per sample and keeps the embeddings",
-		about: "A source is a folder of images (root/class/file, or root/{train,val,test}/class/file), a CSV or TSV table with a column of image paths or of texts, " +
+		about: "A source is a folder of images (root/class/file, or root/{train,val,test}/class/file; other files in it are skipped and counted), a folder of nothing but text files in the same layout, a CSV or TSV table with a column of image paths or of texts, " +
 			"or a file with a text a line; - is the standard input. " +
 			"What the cache has already is not computed again, whatever the file is called. " +
 			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +
@@ -162,7 +163,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		return err
 	}
 	sum := summarize(stats, time.Since(start))
-	sum.Features = out
+	sum.Features, sum.Skipped = out, summarizeSkipped(src.Skipped())
 	for i, tap := range spec.Taps {
 		sum.Spaces = append(sum.Spaces, spaceSummary{spaces[i].Fingerprint(), tap.Output, tap.Pooling, tap.Dim})
 	}

@@ -137,6 +137,7 @@ func advice(err error) string {
 		classes  *experiment.ClassesError
 		infinite *experiment.FeaturesError
 		unclear  *source.UnsettledError
+		none     *source.NoSamplesError
 		drift    *extract.DriftError
 		another  *features.OtherError
 		tensor   *models.NoTensorError
@@ -144,6 +145,8 @@ func advice(err error) string {
 	switch {
 	case errors.As(err, &unclear):
 		return "say " + settle(unclear)
+	case errors.As(err, &none):
+		return instead(none)
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):

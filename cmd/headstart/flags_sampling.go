@@ -239,6 +239,9 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	if err != nil {
 		return err
 	}
+	if skipped := skippedLine(src.Skipped(), spec.Modality); skipped != "" {
+		env.note("%s", skipped)
+	}
 	s.notes(spec, stats, env)
 	return nil
 }

@@ -45,13 +45,15 @@ var formats = []*Format{
 	{Name: "GIF", endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a")},
 	{Name: "WebP", endings: []string{".webp"}, Media: "image/webp", magic: isWebP},
 	{Name: "BMP", endings: []string{".bmp", ".dib"}, magic: isBMP},
-	{Name: "TIFF", endings: []string{".tif", ".tiff"}, magic: begins("II*\x00", "MM\x00*", "II+\x00", "MM\x00+")},
-	{Name: "AVIF", endings: []string{".avif"}, magic: brand("avif", "avis")},
-	{Name: "HEIC", endings: []string{".heic"}, magic: brand("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1")},
-	{Name: "JPEG XL", magic: begins("\x00\x00\x00\x0cJXL \r\n\x87\n", "\xff\x0a")},
-	{Name: "JPEG 2000", magic: begins("\x00\x00\x00\x0cjP  \r\n\x87\n", "\xff\x4f\xff\x51")},
-	{Name: "ICO", magic: begins("\x00\x00\x01\x00")},
-	{Name: "PSD", magic: begins("8BPS\x00")},
+	// Most cameras' raw files are TIFF files by their first bytes.
+	{Name: "TIFF (or camera raw)", endings: []string{".tif", ".tiff", ".dng", ".nef", ".arw", ".pef", ".srw", ".cr2", ".3fr"}, magic: begins("II*\x00", "MM\x00*", "II+\x00", "MM\x00+")},
+	{Name: "camera raw", endings: []string{".raf", ".orf", ".rw2", ".cr3", ".x3f"}, magic: begins("FUJIFILMCCD-RAW ", "IIRO", "IIRS", "MMOR", "IIU\x00", "FOVb", "\x00\x00\x00\x18ftypcrx ")},
+	{Name: "AVIF", endings: []string{".avif", ".avifs"}, magic: brand("avif", "avis")},
+	{Name: "HEIC", endings: []string{".heic", ".heif", ".hif"}, magic: brand("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1")},
+	{Name: "JPEG XL", endings: []string{".jxl"}, magic: begins("\x00\x00\x00\x0cJXL \r\n\x87\n", "\xff\x0a")},
+	{Name: "JPEG 2000", endings: []string{".jp2", ".j2k", ".jpx"}, magic: begins("\x00\x00\x00\x0cjP  \r\n\x87\n", "\xff\x4f\xff\x51")},
+	{Name: "ICO", endings: []string{".ico"}, magic: begins("\x00\x00\x01\x00")},
+	{Name: "PSD", endings: []string{".psd", ".psb"}, magic: begins("8BPS\x00")},
 }
 
 // Recognise returns the format of an image file that begins with head, of which

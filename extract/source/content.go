@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ type content interface {
 
 var (
 	_ content = (*inFile)(nil)
+	_ content = (*inTextFile)(nil)
 	_ content = inText("")
 	_ content = inMemory(nil)
 	_ content = (*nowhere)(nil)
@@ -74,6 +76,20 @@ func (c *inFile) info() (string, fs.FileInfo, error) {
 	}
 	return c.dir.absolute(c.path), info, nil
 }
+
+// inTextFile is a text that is a file.
+type inTextFile struct{ file inFile }
+
+func (c *inTextFile) read(limit int64) ([]byte, fs.FileInfo, error) {
+	content, _, err := c.file.read(min(limit, maxRecord))
+	return bytes.TrimPrefix(content, []byte(bom)), nil, err
+}
+
+// info is that of a text: its bytes are not all of the file's.
+func (c *inTextFile) info() (string, fs.FileInfo, error) { return "", nil, nil }
+
+// bom is the byte order mark of UTF-8.
+const bom = "\xef\xbb\xbf"
 
 // inText is a text of a table or a line.
 type inText string

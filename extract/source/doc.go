@@ -5,6 +5,7 @@
 //
 //	folder  root/class/file or root/{train,val,test}/class/file; a flat folder
 //	        has no labels; an image file by itself is a folder of one
+//	texts   a folder of the same layout whose text files are the samples
 //	csv     a table with a header: a column of texts or one of image paths
 //	tsv     the same with tabs
 //	lines   one text a line
@@ -17,14 +18,24 @@
 //
 // A folder is walked in the order of its slash-separated paths, compared
 // byte by byte, so that the same input has the same order everywhere. Files
-// and folders whose name begins with a dot are skipped; every other file is a
-// sample, whatever it holds: a file that is no image is a bad sample, not a
-// silently lost one. The label is the name of the first folder on the way to
-// the file. Folders named train · val, valid, validation, dev · test are
-// splits, and then the label is the second folder, but only if all first-level
-// folders have such names. Symbolic links are followed as long as they stay
-// inside the folder; one that leads out of it, or to a folder above itself, is
-// a bad sample, as is everything that is no regular file.
+// and folders whose name begins with a dot are skipped. A file is a sample if
+// the ending of its name is one of image files, or if it begins as one: one
+// that cannot be read is a bad sample then. All other files are skipped and
+// counted by kind (Source.Skipped): what has a known ending by that, the rest
+// by its first bytes. A file without a known ending that cannot be looked at is
+// a bad sample.
+//
+// A folder of texts has a text in each file that ends in .txt, or has no ending
+// and holds text, but for such as README and LICENSE. A folder is one of texts
+// if it has no picture and nothing else but texts, or if Options.Format says
+// so. A text is at most 1 MiB long; a byte order mark is no part of it.
+//
+// The label is the name of the first folder on the way to the file. Folders
+// named train · val, valid, validation, dev · test are splits, and then the
+// label is the second folder, but only if all first-level folders have such
+// names. Symbolic links are followed as long as they stay inside the folder;
+// one that leads out of it, or to a folder above itself, is a bad sample, as is
+// everything that is no regular file, unless its name says that it is none.
 //
 // # Tables
 //

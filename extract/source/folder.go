@@ -15,7 +15,8 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
-// folder walks a tree of files in the order of their paths. Each folder is
+// folder walks a tree of files in the order of their paths. Files that are no
+// samples are skipped and counted. Each folder is
 // listed once: by next when it comes there, or by count, which keeps for next
 // what it listed, up to mostKept names.
 type folder struct {
@@ -23,13 +24,22 @@ type folder struct {
 	base   string
 	prefix string // of ids: "" or BASE/
 	splits bool   // first-level folders are splits
+	texts  bool   // the samples are texts, not images
 	words  *words
 
 	mu    sync.Mutex // of what next and count share:
 	stack []level
-	files int // in the folders that were listed
+	found found // in the folders that were listed
 	kept  map[string]listing
 	names int // in kept
+}
+
+// found counts what was met.
+type found struct {
+	samples int
+	texts   int // skipped, which would be samples of a folder of texts
+	foreign int // skipped, which would be none of either
+	skipped kinds
 }
 
 // mostKept bounds the names that are kept for next: some 100 MB.
@@ -55,32 +65,70 @@ type entry struct {
 }
 
 // openImages is the open of the format folder: of a folder, or of an image file
-// by itself.
+// by itself. A folder of nothing but texts is one of texts.
 func openImages(in *input) (*opened, error) {
-	o := &opened{modality: models.Image, empty: "a folder without files (hidden ones do not count)"}
-	if !in.folder {
-		if !in.again {
-			return nil, fmt.Errorf("source: %s: an image must be a file of its own", in.name)
-		}
-		s := newSingle(in.path)
-		o.reader, o.place = s, func(string, int) string { return in.path }
-		return o, nil
+	if in.folder {
+		return openFolder(in, in.opts.Format != "folder", false)
 	}
+	if !in.again {
+		return nil, fmt.Errorf("source: %s: an image must be a file of its own", in.name)
+	}
+	s := newSingle(in.path)
+	return &opened{
+		reader: s, modality: models.Image,
+		place: func(string, int) string { return in.path },
+	}, nil
+}
+
+// openTexts is the open of the format texts.
+func openTexts(in *input) (*opened, error) {
+	if !in.folder {
+		return nil, fmt.Errorf("source: %s: a file, where format texts needs a folder; format lines reads a text a line", in.name)
+	}
+	return openFolder(in, false, true)
+}
+
+// openFolder opens a folder of images, or of texts; auto: whichever it is.
+func openFolder(in *input, auto, texts bool) (*opened, error) {
 	d, err := openDir(in.path)
 	if err != nil {
 		return nil, fmt.Errorf("source: %s: %w", in.path, cause(err))
 	}
-	f := &folder{dir: d, base: in.base, prefix: in.prefix, words: in.words}
-	if err := f.enter(""); err != nil {
-		d.close()
-		return nil, err
+	f := &folder{dir: d, base: in.base, prefix: in.prefix, texts: texts, words: in.words}
+	o := &opened{reader: f, modality: models.Image}
+	if texts {
+		o.modality = models.Text
 	}
-	f.splits = allSplits(f.stack[0].entries)
-	o.reader = f
 	o.place = func(id string, _ int) string {
 		return filepath.Join(in.path, filepath.FromSlash(strings.TrimPrefix(id, in.prefix)))
 	}
-	return o, nil
+	if err := f.begin(); err != nil {
+		d.close()
+		return nil, err
+	}
+	if f.found.samples > 0 {
+		return o, nil
+	}
+	// Everything was listed.
+	if auto && f.found.texts > 0 && f.found.foreign == 0 {
+		d.close()
+		return openFolder(in, false, true)
+	}
+	d.close()
+	empty := &NoSamplesError{Source: in.path, Samples: "pictures", Skipped: f.skipped()}
+	if texts {
+		empty.Samples = "texts"
+	}
+	return nil, empty
+}
+
+// begin lists folders until there is a sample, or all of them.
+func (f *folder) begin() error {
+	if err := f.enter(""); err != nil {
+		return err
+	}
+	f.splits = allSplits(f.stack[0].entries)
+	return f.look(context.Background(), "", f.stack[0].entries, true)
 }
 
 // allSplits says whether there are folders and all are named as splits are.
@@ -107,34 +155,30 @@ func (f *folder) enter(path string) error {
 		f.names -= len(l.entries)
 	}
 	if !listed || l.dropped {
-		var err error
-		if l.entries, err = f.list(path); err != nil {
-			return fmt.Errorf("source: %s: %w", filepath.Join(f.dir.name, filepath.FromSlash(path)), f.dir.reason(err))
+		n := &f.found
+		if listed { // it was counted
+			n = new(found)
 		}
-	}
-	if !listed {
-		f.files += countFiles(l.entries)
+		var err error
+		if l.entries, err = f.list(path, n); err != nil {
+			return f.unlisted(path, err)
+		}
 	}
 	f.stack = append(f.stack, level{path, l.entries})
 	return nil
 }
 
+// unlisted says that the folder at path could not be listed.
+func (f *folder) unlisted(path string, err error) error {
+	return fmt.Errorf("source: %s: %w", filepath.Join(f.dir.name, filepath.FromSlash(path)), f.dir.reason(err))
+}
+
 // isFolder says whether the walk goes into e.
 func (e *entry) isFolder() bool { return e.bad == nil && strings.HasSuffix(e.name, "/") }
 
-// countFiles counts the samples among entries.
-func countFiles(entries []entry) int {
-	n := 0
-	for i := range entries {
-		if !entries[i].isFolder() {
-			n++
-		}
-	}
-	return n
-}
-
-// list returns the entries of the folder at path, sorted bytewise.
-func (f *folder) list(path string) ([]entry, error) {
+// list returns the folders and the samples in the folder at path, sorted
+// bytewise, and counts the files in n.
+func (f *folder) list(path string, n *found) ([]entry, error) {
 	name := strings.TrimSuffix(path, "/")
 	if name == "" {
 		name = "."
@@ -163,7 +207,20 @@ func (f *folder) list(path string) ([]entry, error) {
 				}
 				entry.bad = err
 			}
-			entries = append(entries, entry)
+			if entry.isFolder() {
+				entries = append(entries, entry)
+				continue
+			}
+			sample, err := f.isSample(path, &entry, e.Type(), n)
+			if err != nil {
+				return nil, err
+			}
+			if sample {
+				n.samples++
+				entries = append(entries, entry)
+			} else {
+				n.skipped.add(f.base + "/" + path + name)
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -174,6 +231,56 @@ func (f *folder) list(path string) ([]entry, error) {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	return entries, nil
+}
+
+// isSample says whether the file e in the folder at path is a sample, and
+// counts in n what it would be elsewhere. What cannot be looked at is one, a
+// bad one, unless its name says that it is none.
+func (f *folder) isSample(path string, e *entry, mode os.FileMode, n *found) (bool, error) {
+	is := natureOf(e.name)
+	if is == unclear && e.bad == nil && mode&^os.ModeSymlink == 0 {
+		head, err := f.head(path + e.name)
+		if m := machine(err); m != nil {
+			return false, m
+		}
+		if err == nil {
+			is = sniffed(e.name, head)
+		}
+	}
+	switch {
+	case is == unclear:
+		return true, nil
+	case is == document:
+		n.texts++
+		return f.texts, nil
+	case is == picture:
+		return !f.texts, nil
+	case is == foreign:
+		n.foreign++
+	}
+	return false, nil
+}
+
+// head returns the first bytes of the file at path.
+func (f *folder) head(path string) ([]byte, error) {
+	file, err := f.dir.open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := regular(info); err != nil {
+		return nil, err
+	}
+	head := make([]byte, sniffLength)
+	k, err := io.ReadFull(file, head)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return head[:k], err
 }
 
 // follow says whether the symbolic link name in the folder at path leads to a
@@ -243,9 +350,13 @@ func (f *folder) next() (*Sample, error) {
 	if len(s.ID) > maxName {
 		bad = fmt.Errorf("its path has %d bytes, over the limit of %d", len(s.ID), maxName)
 	}
-	s.content = &inFile{f.dir, path}
-	if bad != nil {
+	switch {
+	case bad != nil:
 		s.content = &nowhere{bad}
+	case f.texts:
+		s.content = &inTextFile{inFile{f.dir, path}}
+	default:
+		s.content = &inFile{f.dir, path}
 	}
 	first, rest, deep := strings.Cut(path, "/")
 	if deep && f.splits {
@@ -262,17 +373,28 @@ func (f *folder) count(ctx context.Context) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range f.stack {
-		if l := &f.stack[i]; f.look(ctx, l.path, l.entries) != nil {
+		if l := &f.stack[i]; f.look(ctx, l.path, l.entries, false) != nil {
 			return -1
 		}
 	}
-	return f.files
+	return f.found.samples
+}
+
+// skipped returns what was skipped in the folders that were listed.
+func (f *folder) skipped() []Kind {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.found.skipped.list()
 }
 
 // look lists the folders among the entries of the one at path, and all below
-// them, as far as that was not done before.
-func (f *folder) look(ctx context.Context, path string, entries []entry) error {
+// them, as far as that was not done before; with first it ends when there is a
+// sample.
+func (f *folder) look(ctx context.Context, path string, entries []entry, first bool) error {
 	for i := range entries {
+		if first && f.found.samples > 0 {
+			return nil
+		}
 		if !entries[i].isFolder() {
 			continue
 		}
@@ -281,19 +403,18 @@ func (f *folder) look(ctx context.Context, path string, entries []entry) error {
 		}
 		below := path + entries[i].name
 		if l, listed := f.kept[below]; listed {
-			if err := f.look(ctx, below, l.entries); err != nil {
+			if err := f.look(ctx, below, l.entries, first); err != nil {
 				return err
 			}
 			continue
 		}
-		found, err := f.list(below)
+		listed, err := f.list(below, &f.found)
 		if err != nil {
-			return err
+			return f.unlisted(below, err)
 		}
-		f.files += countFiles(found)
-		keep := listing{entries: found}
-		if f.names+len(found) > mostKept {
-			keep.entries = slices.DeleteFunc(slices.Clone(found), func(e entry) bool { return !e.isFolder() })
+		keep := listing{entries: listed}
+		if f.names+len(listed) > mostKept {
+			keep.entries = slices.DeleteFunc(slices.Clone(listed), func(e entry) bool { return !e.isFolder() })
 			keep.dropped = true
 		}
 		if f.kept == nil {
@@ -301,7 +422,7 @@ func (f *folder) look(ctx context.Context, path string, entries []entry) error {
 		}
 		f.kept[below] = keep
 		f.names += len(keep.entries)
-		if err := f.look(ctx, below, keep.entries); err != nil {
+		if err := f.look(ctx, below, keep.entries, first); err != nil {
 			return err
 		}
 	}

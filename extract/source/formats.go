@@ -28,6 +28,7 @@ type format struct {
 // opens it and its entry here.
 var formats = []*format{
 	{name: "folder", title: "folders of images", endings: image.Endings(), magic: func(head []byte) bool { return image.Recognise(head) != nil }, open: openImages},
+	{name: "texts", title: "folders of texts", open: openTexts},
 	{name: "csv", title: "csv", endings: []string{".csv"}, text: true, looks: looksCSV, open: openCSV},
 	{name: "tsv", title: "tsv", endings: []string{".tsv", ".tab"}, text: true, looks: looksTSV, open: openTSV},
 	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},

@@ -40,6 +40,11 @@ type reader interface {
 	close() error
 }
 
+// skipper is a reader that skips files.
+type skipper interface {
+	skipped() []Kind
+}
+
 // take returns the bytes of a file, or of the standard input, from the first
 // on. The caller closes them.
 func (in *input) take() (*stream, error) {

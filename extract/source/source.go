@@ -180,9 +180,9 @@ func (s *Source) input(path string) (*input, error) {
 func (in *input) open(f *format) (*part, error) {
 	defer in.done()
 	switch {
-	case in.folder && f != nil && f.name != "folder":
+	case in.folder && f != nil && f.name != "folder" && f.name != "texts":
 		return nil, fmt.Errorf("source: %s: a folder, where format %s needs a file", in.name, f.name)
-	case in.folder:
+	case in.folder && f == nil:
 		f = formats[0]
 	case f == nil:
 		head, err := in.peek()
@@ -310,6 +310,21 @@ func (s *Source) Len(ctx context.Context) int {
 		n += k
 	}
 	return n
+}
+
+// Skipped returns what the folders and archives among the sources hold that are
+// no samples, by kind, the most frequent kind first. It is complete once Next
+// has returned io.EOF.
+func (s *Source) Skipped() []Kind {
+	var all kinds
+	for _, p := range s.parts {
+		if r, ok := p.reader.(skipper); ok {
+			for _, k := range r.skipped() {
+				all.merge(&k)
+			}
+		}
+	}
+	return all.list()
 }
 
 // Base returns the BASE of the first source: a folder's name, a file's name

@@ -23,7 +23,7 @@ func TestFolder(t *testing.T) {
 		"cat/2.png":      "two",
 		"cat/10.png":     "ten",
 		"cat/deep/1.png": "deep",
-		"cat.txt":        "between",
+		"cat.png":        "between",
 		"Dog/a b.jpg":    "dog",
 		"test/x.png":     "a class named test",
 		".git/config":    "hidden",
@@ -37,7 +37,7 @@ func TestFolder(t *testing.T) {
 	}
 	check(t, samples,
 		"Dog/a b.jpg|Dog||||dog",
-		"cat.txt|||||between", // '.' sorts before '/'
+		"cat.png|||||between", // '.' sorts before '/'
 		"cat/10.png|cat||||ten",
 		"cat/2.png|cat||||two",
 		"cat/deep/1.png|cat||||deep",
@@ -56,7 +56,7 @@ func TestFolder(t *testing.T) {
 func TestFolderOfSplits(t *testing.T) {
 	root := tree(t, map[string]string{
 		"train/cat/1.png": "1", "val/cat/2.png": "2", "valid/dog/3.png": "3", "dev/cat/sub/4.png": "4",
-		"validation/5.png": "5", "test/dog/6.png": "6", "readme": "7", ".hidden/x": "",
+		"validation/5.png": "5", "test/dog/6.png": "6", "readme.png": "7", ".hidden/x": "",
 	})
 	samples, err := read(t, nil, root)
 	if err != nil {
@@ -64,7 +64,7 @@ func TestFolderOfSplits(t *testing.T) {
 	}
 	check(t, samples,
 		"dev/cat/sub/4.png|cat|validation|||4",
-		"readme|||||7",
+		"readme.png|||||7",
 		"test/dog/6.png|dog|test|||6",
 		"train/cat/1.png|cat|train|||1",
 		"val/cat/2.png|cat|validation|||2",
@@ -76,18 +76,18 @@ func TestFolderOfSplits(t *testing.T) {
 func TestFolderLinks(t *testing.T) {
 	outside := file(t, "secret.png", "secret")
 	root := tree(t, map[string]string{
-		"a/1.png":     "one",
-		"a/in.png":    "-> 1.png",
-		"a/up":        "-> ..",
-		"a/self":      "-> .",
-		"a/b":         "-> ../b",
-		"b/2.png":     "two",
-		"b/back":      "-> ../a",
-		"b/out.png":   "-> " + outside,
-		"b/outdir":    "-> " + filepath.Dir(outside),
-		"b/dangling":  "-> nowhere.png",
-		"b/loop":      "-> loop",
-		"c/escape.md": "-> ../../../../../../../../../etc/passwd",
+		"a/1.png":    "one",
+		"a/in.png":   "-> 1.png",
+		"a/up":       "-> ..",
+		"a/self":     "-> .",
+		"a/b":        "-> ../b",
+		"b/2.png":    "two",
+		"b/back":     "-> ../a",
+		"b/out.png":  "-> " + outside,
+		"b/outdir":   "-> " + filepath.Dir(outside),
+		"b/dangling": "-> nowhere.png",
+		"b/loop":     "-> loop",
+		"c/escape":   "-> ../../../../../../../../../etc/passwd",
 	})
 	samples, err := read(t, nil, root)
 	if err != nil {
@@ -117,7 +117,7 @@ func TestFolderLinks(t *testing.T) {
 		"b/loop|b||||BAD too many levels of symbolic links",
 		"b/out.png|b||||"+out,
 		"b/outdir|b||||"+out,
-		"c/escape.md|c||||"+out,
+		"c/escape|c||||"+out,
 	)
 	for _, s := range samples {
 		_, bad := s.Read(1 << 20)
@@ -492,14 +492,14 @@ func TestErrors(t *testing.T) {
 		says []string
 	}{
 		{"missing", none, []string{"no such file or folder"}},
-		{"empty", none, []string{"a folder without files"}},
-		{"hidden", none, []string{"a folder without files"}},
+		{"empty", none, []string{"no pictures in ", "no files (hidden ones do not count)"}},
+		{"hidden", none, []string{"no pictures in ", "no files (hidden ones do not count)"}},
 		{"pictures", source.Options{Format: "csv"}, []string{"a folder, where format csv needs a file"}},
 		{"pictures", source.Options{Label: "x"}, []string{"no table", `label column "x"`}},
 		{"x.txt", source.Options{Text: "x"}, []string{"no table", `text column "x"`}},
 		{"x.csv", source.Options{Format: "jsonl"}, []string{"format jsonl", "not read by this version"}},
 		{"x.csv", source.Options{Format: "cvs"}, []string{`"cvs"`, "is it csv?"}},
-		{"x.csv", source.Options{Format: "elephant"}, []string{`"elephant"`, "auto, folder, csv, tsv, lines"}},
+		{"x.csv", source.Options{Format: "elephant"}, []string{`"elephant"`, "auto, folder, texts, csv, tsv, lines"}},
 		{"x.csv", source.Options{Image: "a", Text: "b"}, []string{`"a"`, `"b"`, "takes one"}},
 		{"v.csv", none, []string{"a column image and a column text"}},
 		{"names.csv", none, []string{"which column is the sample?", `"name", "label"`}},
