@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -166,7 +164,7 @@ func dispatch(ctx context.Context, program *command, args []string, e *env) erro
 	case c.help:
 		return writeHelp(e.stdout, c.command, c.path)
 	case c.version:
-		return writeVersion(e.stdout)
+		return writeVersion(e, c.json)
 	case len(c.path) == 1:
 		return writeHelp(e.stdout, program, c.path)
 	case c.command.action == nil:
@@ -234,37 +232,4 @@ func cliCommand(c *command) *cli.Command {
 // variable is the environment variable of a flag.
 func variable(flag string) string {
 	return "HEADSTART_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// writeVersion says what this program was built from and what it needs.
-func writeVersion(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "headstart %s\n%s %s/%s\nneeds ONNX Runtime %s or newer\n",
-		version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtimeMinimum)
-	return err
-}
-
-// version is the module's version, with the commit if it was built from one.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(version unknown)"
-	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "development version"
-	}
-	var commit, dirty string
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = ", modified"
-		}
-	}
-	// The version of a build between two releases has the commit in it.
-	if short := commit[:min(12, len(commit))]; short != "" && !strings.Contains(v, short) {
-		v += " (commit " + short + dirty + ")"
-	}
-	return v
 }

@@ -72,7 +72,9 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"", 0, "USAGE\n  headstart COMMAND", ""},
 		{"help", 0, "COMMANDS\n", ""},
-		{"--version", 0, "needs ONNX Runtime 1.24 or newer", ""},
+		{"--version", 0, "; 1.24 or newer is needed", ""},
+		{"--version --jsn", 2, "", "unknown flag --jsn"},
+		{"--json", 2, "", "unknown flag --json"},
 		{"doctro", 2, "", "headstart: unknown command \"doctro\"; did you mean doctor?\nheadstart help shows how it is used\n"},
 		{"doctor --trheads 2", 2, "", "headstart: doctor: unknown flag --trheads; did you mean --threads?\nheadstart help doctor shows how it is used\n"},
 		{"doctor --threads many", 2, "", "headstart: doctor: invalid value \"many\" for --threads\n"},

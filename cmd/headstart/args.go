@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +15,7 @@ type call struct {
 	args          []string // what is neither a command's name nor a flag nor a flag's value
 	help          bool     // -h, --help or the command help
 	version       bool
+	json          bool // --version --json
 }
 
 // line is the command line in the one order that urfave/cli reads completely:
@@ -93,6 +95,10 @@ func arrange(root *command, args []string) (*call, error) {
 		}
 		f := lookup(c.command, name)
 		if f == nil {
+			if name == "json" && !hasValue && c.command == root && slices.Contains(rest, "--version") {
+				c.json = true
+				continue
+			}
 			if c.help {
 				continue // the help says which flags there are
 			}

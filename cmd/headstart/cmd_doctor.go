@@ -17,9 +17,6 @@ import (
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
-// runtimeMinimum is the oldest version of ONNX Runtime that fits.
-const runtimeMinimum = runtime.Minimum
-
 func doctorCommand(e *env) *command {
 	return &command{
 		name: "doctor",

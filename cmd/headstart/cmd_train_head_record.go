@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
@@ -52,7 +53,7 @@ func describeTraining(f *file.File, o *trainOptions, j *features.Joined) error {
 	if f.Settings, err = json.Marshal(&t); err != nil {
 		return err
 	}
-	f.Versions = map[string]string{"headstart": version()}
+	f.Versions = map[string]string{"headstart": version(), "go": strings.TrimPrefix(thisBuild().Go, "go")}
 	f.Created, err = draft.Date()
 	return err
 }

@@ -59,7 +59,7 @@ func writeHelp(w io.Writer, c *command, path []string) error {
 	if len(path) == 1 {
 		b.WriteString("\nFLAGS\n")
 		item(&b, "--help, -h", "shows help, of a command too")
-		item(&b, "--version", "shows the version, and which ONNX Runtime fits")
+		item(&b, "--version", "shows version, commit, date, Go and ONNX Runtime; with --json as JSON")
 	}
 	if len(c.flags) > 0 {
 		b.WriteString("\n")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/head"
@@ -118,6 +119,7 @@ func printHead(e *env, c *common, name string, f *file.File) error {
 	if err != nil {
 		return err
 	}
+	h.Made = madeBy(f)
 	if err := report.SummaryTo(e.stdout, h, 0, e.style(c)); err != nil {
 		return err
 	}
@@ -135,4 +137,20 @@ func printHeads(e *env, c *common, names []string, files []*file.File) error {
 		all = append(all, h)
 	}
 	return report.ComparisonTo(e.stdout, all, e.style(c))
+}
+
+// madeBy says when a head was made and by which versions of which programs.
+func madeBy(f *file.File) string {
+	programs := slices.Sorted(maps.Keys(f.Versions))
+	if i := slices.Index(programs, "headstart"); i > 0 {
+		programs = slices.Insert(slices.Delete(programs, i, i+1), 0, "headstart")
+	}
+	for i, p := range programs {
+		programs[i] = p + " " + f.Versions[p]
+	}
+	made := f.Created
+	if len(programs) > 0 {
+		made = strings.TrimSpace(made + " by " + strings.Join(programs, ", "))
+	}
+	return made
 }

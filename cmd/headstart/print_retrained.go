@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/transfer"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // finish writes the head that was chosen with the first seed, and says what was
@@ -29,6 +30,12 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 	}
 	if err := describeTraining(f, r.trainOptions, j); err != nil {
 		return err
+	}
+	if f.Tail != nil {
+		// The weights are what this library computed.
+		if where, err := runtime.Find(r.runtime); err == nil {
+			f.Versions["onnxruntime"] = where.Version
+		}
 	}
 	if err := file.Write(r.out, f); err != nil {
 		return err

@@ -27,6 +27,9 @@ type Head struct {
 	// Retrained says which layers of the backbone were trained with the head;
 	// "" if none were.
 	Retrained string
+	// Made says by which programs the head was made, and when; "" if it is
+	// not said.
+	Made string
 }
 
 // Features is a feature set that a head was trained on.

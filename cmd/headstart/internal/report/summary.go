@@ -39,6 +39,7 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	if took > 0 {
 		fact("time", fmt.Sprintf("%.3g s", took.Seconds()))
 	}
+	fact("made", h.Made)
 	facts.printLong(&b, "  ")
 	if len(h.Features) > 0 {
 		b.WriteByte('\n')
