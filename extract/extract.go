@@ -504,7 +504,7 @@ func (r *run) writeGroup(group []result) error {
 	}
 	for _, g := range group {
 		for _, j := range g.jobs {
-			g.window.done(j, r.settings.Embeddings)
+			g.window.done(j, r.settings.Embeddings, &r.stats.Progress)
 		}
 	}
 	return nil

@@ -17,5 +17,21 @@ type Stats struct {
 	BackboneRows atomic.Int64 // rows sent through the backbone, self-checks apart
 	CheckRows    atomic.Int64 // rows sent through the backbone to check something
 
+	Progress Progress
 	embed.Stats
+}
+
+// Progress counts samples as soon as it is known what becomes of them, before
+// the sink has them: in the middle of a window, and in no order. At the end of
+// a run that succeeds its counts are those of Stats.
+type Progress struct {
+	Done   atomic.Int64 // samples whose row was found or is durable, and bad ones
+	Cached atomic.Int64 // those of Done that were found in the cache
+	Bad    atomic.Int64 // those of Done without an embedding
+}
+
+// add counts n samples that are done, of which bad are bad.
+func (p *Progress) add(n, bad int64) {
+	p.Done.Add(n)
+	p.Bad.Add(bad)
 }

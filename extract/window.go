@@ -18,6 +18,11 @@ type window struct {
 
 	batches [][]*embed.Job // of jobs, those left out that are bad
 
+	// samples is how many samples of the window wait for each of its jobs;
+	// counted and countedBad are how many are in Stats.Progress.
+	samples             map[*embed.Job]int64
+	counted, countedBad atomic.Int64
+
 	left     atomic.Int64
 	finished chan struct{} // closed when every job is done
 	emitted  chan struct{} // closed when the sink has the rows
@@ -49,9 +54,21 @@ func (w *window) expect(batches [][]*embed.Job) {
 	}
 }
 
-// done marks a job of w as durable or bad and lets go of what it no longer
-// needs.
-func (w *window) done(j *embed.Job, keepRow bool) {
+// count adds n samples of w that are done to p, of which bad are bad.
+func (w *window) count(p *Progress, n, bad int64) {
+	w.counted.Add(n)
+	w.countedBad.Add(bad)
+	p.add(n, bad)
+}
+
+// done marks a job of w as durable or bad, counts its samples in p and lets go
+// of what it no longer needs.
+func (w *window) done(j *embed.Job, keepRow bool, p *Progress) {
+	n, bad := w.samples[j], int64(0)
+	if j.Bad != "" {
+		bad = n
+	}
+	w.count(p, n, bad)
 	j.Content, j.IDs = nil, nil
 	if !keepRow {
 		j.Row = nil
@@ -64,7 +81,7 @@ func (w *window) done(j *embed.Job, keepRow bool) {
 // nextWindow reads samples, finds their keys and makes jobs of the contents
 // that neither the cache nor this run has.
 func (r *run) nextWindow() (*window, error) {
-	w := &window{finished: make(chan struct{}), emitted: make(chan struct{})}
+	w := &window{finished: make(chan struct{}), emitted: make(chan struct{}), samples: make(map[*embed.Job]int64)}
 	most := embed.Window(r.spec.Modality)
 	if r.settings.Embeddings {
 		most = r.taps.atMost(most, windowBytes)
@@ -206,13 +223,34 @@ func (r *run) look(w *window, rows []entry) error {
 		e := &rows[i]
 		if known := r.pending[e.key]; known != nil {
 			e.job, e.duplicate = known, true
+			if _, here := w.samples[known]; here {
+				w.samples[known]++
+			}
 			continue
 		}
 		e.job = &embed.Job{Key: e.key, Content: e.content}
 		r.pending[e.key] = e.job
 		w.jobs = append(w.jobs, e.job)
+		w.samples[e.job] = 1
 	}
+	r.countFound(w, rows)
 	return nil
+}
+
+// countFound counts the rows that need no job: those that were found and those
+// that cannot be read.
+func (r *run) countFound(w *window, rows []entry) {
+	var found, bad int64
+	for i := range rows {
+		switch {
+		case rows[i].bad != "":
+			bad++
+		case rows[i].job == nil:
+			found++
+		}
+	}
+	r.stats.Progress.Cached.Add(found)
+	w.count(&r.stats.Progress, found+bad, bad)
 }
 
 // firstFailure returns the failure of the first row that has one.
@@ -266,9 +304,11 @@ func (r *run) finish(w *window) error {
 			return err
 		}
 	}
+	var bad int64
 	for i := range rows {
 		switch {
 		case rows[i].Bad != "":
+			bad++
 			r.stats.Bad.Add(1)
 		case w.rows[i].job == nil:
 			r.stats.Cached.Add(1)
@@ -277,6 +317,9 @@ func (r *run) finish(w *window) error {
 		}
 		r.stats.Samples.Add(1)
 	}
+	// What waited for jobs of earlier windows, or was bad before it came into a
+	// batch.
+	w.count(&r.stats.Progress, int64(len(rows))-w.counted.Load(), bad-w.countedBad.Load())
 	return r.sink.Take(rows)
 }
 
