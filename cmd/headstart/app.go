@@ -34,6 +34,27 @@ type env struct {
 	// finishing says that the command, if it is interrupted, has something to
 	// write and ends by itself soon.
 	finishing atomic.Bool
+	// resumption says what is left of the command if it is interrupted, and
+	// what the same command will do; nil: there is nothing to say.
+	resumption atomic.Pointer[func() string]
+}
+
+// resumes sets what is said if the command is interrupted; nil: nothing.
+func (e *env) resumes(say func() string) {
+	if say == nil {
+		e.resumption.Store(nil)
+		return
+	}
+	e.resumption.Store(&say)
+}
+
+// interrupted is what is said of a command that is interrupted and does not end
+// by itself.
+func (e *env) interrupted() string {
+	if say := e.resumption.Load(); say != nil {
+		return "interrupted: " + (*say)()
+	}
+	return "interrupted"
 }
 
 // printJSON writes v as one line of JSON to stdout.

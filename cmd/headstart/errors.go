@@ -59,6 +59,15 @@ func (e *badSamplesError) Error() string {
 	return fmt.Sprintf("%d of %d samples are bad, more than --max-bad %s allows; %s says why", e.bad, e.samples, e.limit, e.quarantine)
 }
 
+// interruptedError ends a run over samples that was interrupted.
+type interruptedError struct {
+	left string // what is left of it, and what the same command will do
+	err  error
+}
+
+func (e *interruptedError) Error() string { return e.err.Error() }
+func (e *interruptedError) Unwrap() error { return e.err }
+
 // commandError is an error of a command, "extract" or "cache stat".
 type commandError struct {
 	command string
@@ -196,6 +205,9 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	switch code {
 	case exitInterrupted:
 		text = "interrupted"
+		if i, ok := errors.AsType[*interruptedError](err); ok {
+			text += ": " + i.left
+		}
 	case exitFailed:
 		if do := remedy(err); do != "" {
 			text += "\n" + do

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
@@ -28,7 +30,7 @@ type sampling struct {
 	choice   contract.Choice
 	batch    int
 	maxBad   string
-	samples  int      // of the source, if that is known; 0: they are counted for the time left
+	samples  int      // of the source, if that is known; 0: the source tells it
 	given    []string // flags that stand on the command line or in the environment
 }
 
@@ -185,13 +187,15 @@ func badLimit(flag string, n int64) (int64, error) {
 	return limit, nil
 }
 
-// total returns what counts the samples of a source: nothing is read for those
-// that are known.
-func (s *sampling) total(src *source.Source) func(context.Context) int {
+// total returns what tells how many samples a source has.
+func (s *sampling) total(src *source.Source) func(context.Context) total {
 	if s.samples > 0 {
-		return func(context.Context) int { return s.samples }
+		return func(context.Context) total { return total{s.samples, true} }
 	}
-	return src.Len
+	return func(ctx context.Context) total {
+		n, exact := src.Total(ctx)
+		return total{n, exact}
+	}
 }
 
 // run sends the source through the backbone, with progress on standard error
@@ -202,19 +206,17 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	if store != nil {
 		stat = store.StatCache(string(spec.Modality))
 	}
-	kept := store != nil
-	meter := startMeter(env, c, command, s.total(src), func() tally {
-		return tally{
-			samples: stats.Samples.Load(), cached: stats.Cached.Load(), computed: stats.Computed.Load(), bad: stats.Bad.Load(),
-			read: stats.Stages.Read.Seconds(), decode: stats.Stages.Decode.Seconds(),
-			infer: stats.Stages.Infer.Seconds(), write: stats.Stages.Write.Seconds(),
-		}
-	})
+	var kept atomic.Bool // what is computed
+	kept.Store(store != nil)
+	whole := s.total(src)
+	meter := startMeter(env, c, command, whole, func() tally { return tallyOf(stats) })
+	env.resumes(func() string { return inCache(stats, kept.Load(), total{n: -1}) })
+	defer env.resumes(nil)
 	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
 		Provenance: backbone.Provenance, StatCache: stat,
 		Unwritable: func(reason error) error {
-			kept = false
+			kept.Store(false)
 			return unwritable(reason)
 		},
 		Damaged: func(rows []cache.Problem) {
@@ -230,11 +232,14 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		Recovered: env.recovered,
 	})
 	meter.stop()
-	if kept {
+	if kept.Load() {
 		if serr := stat.Save(); serr != nil {
 			// It is a hint: the next run reads the files again.
 			env.note("%v; the next run will read every file again", serr)
 		}
+	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return &interruptedError{inCache(stats, kept.Load(), whole(ctx)), err}
 	}
 	if err != nil {
 		return err
@@ -244,6 +249,32 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	}
 	s.notes(spec, stats, env)
 	return nil
+}
+
+// tallyOf says how far a run has come.
+func tallyOf(stats *extract.Stats) tally {
+	p, t := &stats.Progress, &stats.Stages
+	return tally{
+		samples: p.Done.Load(), cached: p.Cached.Load(), computed: stats.Computed.Load(), bad: p.Bad.Load(),
+		read: t.Read.Seconds(), decode: t.Decode.Seconds(), infer: t.Infer.Seconds(), write: t.Write.Seconds(),
+	}
+}
+
+// inCache says what is left of a run that was interrupted, and what the same
+// command will do. kept says that what was computed is in the cache.
+func inCache(stats *extract.Stats, kept bool, whole total) string {
+	held := stats.Progress.Done.Load() - stats.Progress.Bad.Load()
+	of := ""
+	if w := whole.String(); w != "" {
+		of = " of " + w
+	}
+	switch {
+	case !kept:
+		return "nothing is kept, as the cache cannot be written; the same command begins anew"
+	case held == 0:
+		return "nothing was computed yet; the same command begins anew"
+	}
+	return fmt.Sprintf("%s%s samples are in the cache; the same command resumes there", count(held), of)
 }
 
 // notes says what happened to the samples that a person may not expect.

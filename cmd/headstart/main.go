@@ -31,7 +31,7 @@ func process(program func(*env) *command) int {
 		if e.finishing.Load() {
 			return // the command ends by itself
 		}
-		fmt.Fprintln(os.Stderr, "headstart: interrupted")
+		fmt.Fprintln(os.Stderr, "headstart: "+e.interrupted())
 		os.Exit(exitInterrupted)
 	})
 	return run(ctx, program(e), os.Args[1:], e)

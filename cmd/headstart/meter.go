@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/headstart-ml/headstart/head/transfer"
 )
@@ -32,14 +33,27 @@ func (d *display) every() time.Duration {
 	return printEvery
 }
 
-// show shows a line.
-func (d *display) show(line string) {
+// show shows a line, which consists of parts, the most important first. On a
+// terminal those that fit its width are shown.
+func (d *display) show(parts []string) {
 	if !d.env.stderrIsTerminal {
-		fmt.Fprintln(d.env.stderr, line)
+		fmt.Fprintln(d.env.stderr, strings.Join(parts, ""))
 		return
 	}
-	d.env.redraw(line)
+	d.env.redraw(fitting(parts, d.env.stderrWidth()-1))
 	d.drawn = true
+}
+
+// fitting joins as many of parts, from the first on, as columns have room for.
+func fitting(parts []string, columns int) string {
+	line := parts[0]
+	for _, p := range parts[1:] {
+		if utf8.RuneCountInString(line+p) > columns {
+			break
+		}
+		line += p
+	}
+	return line
 }
 
 // clear takes the line off the terminal.
@@ -52,7 +66,7 @@ func (d *display) clear() {
 
 // tally is how far a run has come.
 type tally struct {
-	samples                    int64 // finished, in whatever way
+	samples                    int64 // that are done, in whatever way
 	cached, computed, bad      int64
 	read, decode, infer, write float64 // seconds, added up over goroutines
 }
@@ -61,7 +75,7 @@ type tally struct {
 type meter struct {
 	display
 	name  string // of the command
-	total int    // samples; negative: not known
+	total total
 	now   func() tally
 
 	start time.Time
@@ -71,18 +85,39 @@ type meter struct {
 	done sync.WaitGroup
 }
 
-// mark is how many samples were finished at a moment.
+// total is how many samples a run is over.
+type total struct {
+	n     int  // negative: not known
+	exact bool // else it is an estimate
+}
+
+// String writes "4,137", or "about 4,140" with three digits that mean
+// something, or "" if the number is not known.
+func (t total) String() string {
+	switch {
+	case t.n < 0:
+		return ""
+	case t.exact:
+		return count(int64(t.n))
+	}
+	unit := 1
+	for t.n/unit >= 1000 {
+		unit *= 10
+	}
+	return "about " + count(int64((t.n+unit-1)/unit*unit))
+}
+
+// mark is how many samples were done at a moment.
 type mark struct {
 	at      time.Time
 	samples int64
 }
 
-// startMeter begins to show what now returns. total returns the number of
-// samples, negative if it is not known; it is called once there is a line to
-// show, and should return when its context ends. Both are called from another
-// goroutine.
-func startMeter(e *env, c *common, name string, total func(context.Context) int, now func() tally) *meter {
-	m := &meter{display: display{env: e, quiet: c.quiet}, name: name, total: -1, now: now, start: time.Now(), quit: func() {}}
+// startMeter begins to show what now returns. whole returns the number of
+// samples; it is called for each line, and should return when its context ends.
+// Both are called from another goroutine.
+func startMeter(e *env, c *common, name string, whole func(context.Context) total, now func() tally) *meter {
+	m := &meter{display: display{env: e, quiet: c.quiet}, name: name, total: total{n: -1}, now: now, start: time.Now(), quit: func() {}}
 	if m.quiet {
 		return m
 	}
@@ -91,17 +126,15 @@ func startMeter(e *env, c *common, name string, total func(context.Context) int,
 	m.done.Go(func() {
 		tick := time.NewTicker(m.every())
 		defer tick.Stop()
-		for first := true; ; first = false {
+		for {
 			select {
 			case <-over.Done():
 				return
 			case t := <-tick.C:
-				if first {
-					if m.total = total(over); over.Err() != nil {
-						return
-					}
+				if m.total = whole(over); over.Err() != nil {
+					return
 				}
-				m.show(m.line(t, m.now()))
+				m.show(m.parts(t, m.now()))
 			}
 		}
 	})
@@ -119,27 +152,37 @@ func (m *meter) stop() {
 	fmt.Fprintln(m.env.stderr, m.summary(time.Since(m.start), m.now()))
 }
 
-// line says how far the run is at the moment t, how fast, how long it will
-// still take, what became of the samples and where the time goes.
-func (m *meter) line(t time.Time, n tally) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", m.name, count(n.samples))
-	if m.total >= 0 {
-		fmt.Fprintf(&b, " of %s", count(int64(m.total)))
-	}
-	b.WriteString(" samples")
-	rate := m.rate(t, n.samples)
-	if rate > 0 {
-		fmt.Fprintf(&b, ", %s/s", speed(rate))
-		if left := int64(m.total) - n.samples; m.total >= 0 && left > 0 {
-			fmt.Fprintf(&b, ", %s left", span(float64(left)/rate))
+// parts say how far the run is at the moment t, how long it will still take,
+// how fast it is, what became of the samples and where the time goes.
+func (m *meter) parts(t time.Time, n tally) []string {
+	all := []string{m.name + ": " + m.reached(n.samples)}
+	if rate := m.rate(t, n.samples); rate > 0 {
+		if left := int64(m.total.n) - n.samples; m.total.n >= 0 && left > 0 {
+			all = append(all, fmt.Sprintf(", %s left", span(float64(left)/rate)))
 		}
+		all = append(all, fmt.Sprintf(", %s/s", speed(rate)))
 	}
-	fmt.Fprintf(&b, " · %s", n.counts())
+	for i, what := range n.counts() {
+		all = append(all, []string{" · ", ", "}[min(i, 1)]+what)
+	}
 	if s := n.shares(); s != "" {
-		fmt.Fprintf(&b, " · %s", s)
+		all = append(all, " · "+s)
 	}
-	return b.String()
+	return all
+}
+
+// reached is "1,234 of 4,137 (29 %)", or "1,234 samples".
+func (m *meter) reached(samples int64) string {
+	whole := m.total.String()
+	if whole == "" {
+		return count(samples) + " samples"
+	}
+	s := fmt.Sprintf("%s of %s", count(samples), whole)
+	if m.total.n > 0 {
+		// Of an estimate the part may be more than the whole.
+		s += fmt.Sprintf(" (%d %%)", min(100*samples/int64(m.total.n), 100))
+	}
+	return s
 }
 
 // summary is the last line of a run that took that long.
@@ -148,14 +191,14 @@ func (m *meter) summary(took time.Duration, n tally) string {
 	if took > 0 {
 		s += fmt.Sprintf(" (%s/s)", speed(float64(n.samples)/took.Seconds()))
 	}
-	s += ": " + n.counts()
+	s += fmt.Sprintf(": %s cached, %s computed, %s bad", count(n.cached), count(n.computed), count(n.bad))
 	if shares := n.shares(); shares != "" {
 		s += "; time: " + shares
 	}
 	return s
 }
 
-// rate remembers that so many samples were finished at the moment t and
+// rate remembers that so many samples were done at the moment t and
 // returns samples a second over the last rateWindow.
 func (m *meter) rate(t time.Time, samples int64) float64 {
 	if len(m.past) == 0 {
@@ -172,9 +215,13 @@ func (m *meter) rate(t time.Time, samples int64) float64 {
 	return float64(samples-m.past[0].samples) / took
 }
 
-// counts is "1,200 cached, 34 computed, 1 bad".
-func (n *tally) counts() string {
-	return fmt.Sprintf("%s cached, %s computed, %s bad", count(n.cached), count(n.computed), count(n.bad))
+// counts are "1,200 cached", "34 computed" and, if there are any, "1 bad".
+func (n *tally) counts() []string {
+	all := []string{count(n.cached) + " cached", count(n.computed) + " computed"}
+	if n.bad > 0 {
+		all = append(all, count(n.bad)+" bad")
+	}
+	return all
 }
 
 // shares is "read 1 %, decode 20 %, infer 78 %, write 1 %", or "" as long as
@@ -206,15 +253,15 @@ func startStepMeter(e *env, c *common, name, what string) *stepMeter {
 
 // step is called when so many of all steps are done.
 func (m *stepMeter) step(done, total int) {
-	line := fmt.Sprintf("%s: %s of %s %s", m.name, count(int64(done)), count(int64(total)), m.what)
+	parts := []string{fmt.Sprintf("%s: %s of %s %s", m.name, count(int64(done)), count(int64(total)), m.what)}
 	if took := time.Since(m.start).Seconds(); done > 0 && done < total {
-		line += fmt.Sprintf(", %s left", span(took/float64(done)*float64(total-done)))
+		parts = append(parts, fmt.Sprintf(", %s left", span(took/float64(done)*float64(total-done))))
 	}
-	m.line(line)
+	m.line(parts)
 }
 
-// line shows a line if it is time for one.
-func (m *stepMeter) line(line string) {
+// line shows a line of parts if it is time for one.
+func (m *stepMeter) line(parts []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -222,7 +269,7 @@ func (m *stepMeter) line(line string) {
 		return
 	}
 	m.shown = now
-	m.show(line)
+	m.show(parts)
 }
 
 // stop takes the line off the terminal.
@@ -250,7 +297,7 @@ func (m *tailMeter) step(p transfer.Progress) { m.line(m.describe(p, time.Now())
 
 // describe says how far retraining is. The time left is what the steps of this
 // run would take: those before a checkpoint cost nothing.
-func (m *tailMeter) describe(p transfer.Progress, now time.Time) string {
+func (m *tailMeter) describe(p transfer.Progress, now time.Time) []string {
 	if m.from < 0 {
 		m.from, m.start = p.Step, now
 	}
@@ -260,12 +307,15 @@ func (m *tailMeter) describe(p transfer.Progress, now time.Time) string {
 		}
 		m.last = p.Done
 	}
-	line := fmt.Sprintf("train-head: --tail %s: epoch %d of %d, step %s of %s, loss %.3g", m.tail, p.Epoch, p.Epochs, count(int64(p.Step)), count(int64(p.Steps)), p.Loss)
-	if m.last != nil {
-		line += fmt.Sprintf(", validation %.4g (best %.4g)", m.last.Score, m.best)
+	parts := []string{
+		fmt.Sprintf("train-head: --tail %s: ", m.tail),
+		fmt.Sprintf("epoch %d of %d, step %s of %s", p.Epoch, p.Epochs, count(int64(p.Step)), count(int64(p.Steps))),
 	}
 	if took := now.Sub(m.start).Seconds(); p.Step > m.from && p.Step < p.Steps {
-		line += fmt.Sprintf(", at most %s left", span(took/float64(p.Step-m.from)*float64(p.Steps-p.Step)))
+		parts = append(parts, fmt.Sprintf(", at most %s left", span(took/float64(p.Step-m.from)*float64(p.Steps-p.Step))))
 	}
-	return line
+	if m.last != nil {
+		parts = append(parts, fmt.Sprintf(", validation %.4g (best %.4g)", m.last.Score, m.best))
+	}
+	return append(parts, fmt.Sprintf(", loss %.3g", p.Loss))
 }

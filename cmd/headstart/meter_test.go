@@ -13,25 +13,25 @@ import (
 func TestMeterLine(t *testing.T) {
 	e, _, _ := testEnv()
 	start := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
-	m := &meter{display: display{env: e}, name: "extract", total: 5000, start: start}
+	m := &meter{display: display{env: e}, name: "extract", total: total{5000, true}, start: start}
 	for _, test := range []struct {
 		after time.Duration
 		n     tally
 		want  string
 	}{
-		{0, tally{}, "extract: 0 of 5,000 samples · 0 cached, 0 computed, 0 bad"},
+		{0, tally{}, "extract: 0 of 5,000 (0 %) · 0 cached, 0 computed"},
 		// 1,000 from the cache in a second …
 		{time.Second, tally{samples: 1000, cached: 1000, read: 2},
-			"extract: 1,000 of 5,000 samples, 1,000/s, 4.0 s left · 1,000 cached, 0 computed, 0 bad · read 100 %, decode 0 %, infer 0 %, write 0 %"},
+			"extract: 1,000 of 5,000 (20 %), 4.0 s left, 1,000/s · 1,000 cached, 0 computed · read 100 %, decode 0 %, infer 0 %, write 0 %"},
 		// … then 100 a second: the time left comes from the last 15 seconds.
 		{11 * time.Second, tally{samples: 2000, cached: 1000, computed: 999, bad: 1, read: 2, decode: 4, infer: 13, write: 1},
-			"extract: 2,000 of 5,000 samples, 182/s, 17 s left · 1,000 cached, 999 computed, 1 bad · read 10 %, decode 20 %, infer 65 %, write 5 %"},
+			"extract: 2,000 of 5,000 (40 %), 17 s left, 182/s · 1,000 cached, 999 computed, 1 bad · read 10 %, decode 20 %, infer 65 %, write 5 %"},
 		{16 * time.Second, tally{samples: 2500, cached: 1000, computed: 1499, bad: 1},
-			"extract: 2,500 of 5,000 samples, 100/s, 25 s left · 1,000 cached, 1,499 computed, 1 bad"},
+			"extract: 2,500 of 5,000 (50 %), 25 s left, 100/s · 1,000 cached, 1,499 computed, 1 bad"},
 		{20 * time.Second, tally{samples: 5000, cached: 1000, computed: 3999, bad: 1},
-			"extract: 5,000 of 5,000 samples, 211/s · 1,000 cached, 3,999 computed, 1 bad"},
+			"extract: 5,000 of 5,000 (100 %), 211/s · 1,000 cached, 3,999 computed, 1 bad"},
 	} {
-		if got := m.line(start.Add(test.after), test.n); got != test.want {
+		if got := strings.Join(m.parts(start.Add(test.after), test.n), ""); got != test.want {
 			t.Errorf("after %v:\ngot  %s\nwant %s", test.after, got, test.want)
 		}
 	}
@@ -39,8 +39,8 @@ func TestMeterLine(t *testing.T) {
 	if got, want := m.summary(20*time.Second, n), "extract: 5,000 samples in 20 s (250/s): 1,000 cached, 3,999 computed, 1 bad; time: read 10 %, decode 20 %, infer 65 %, write 5 %"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	unknown := &meter{display: display{env: e}, name: "predict", total: -1, start: start}
-	if got, want := unknown.line(start.Add(2*time.Second), tally{samples: 3}), "predict: 3 samples, 1.5/s · 0 cached, 0 computed, 0 bad"; got != want {
+	unknown := &meter{display: display{env: e}, name: "predict", total: total{n: -1}, start: start}
+	if got, want := strings.Join(unknown.parts(start.Add(2*time.Second), tally{samples: 3}), ""), "predict: 3 samples, 1.5/s · 0 cached, 0 computed"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -58,11 +58,11 @@ func TestTailMeter(t *testing.T) {
 	}{
 		{0, retrain.Progress{Epoch: 9, Epochs: 20, Step: 900, Steps: 2000, Loss: 0.25}, "epoch 9 of 20, step 900 of 2,000, loss 0.25"},
 		{10 * time.Second, retrain.Progress{Epoch: 9, Epochs: 20, Step: 1000, Steps: 2000, Loss: 0.2, Done: &retrain.Epoch{Score: 0.5}},
-			"epoch 9 of 20, step 1,000 of 2,000, loss 0.2, validation 0.5 (best 0.5), at most 1 min 40 s left"},
+			"epoch 9 of 20, step 1,000 of 2,000, at most 1 min 40 s left, validation 0.5 (best 0.5), loss 0.2"},
 		{20 * time.Second, retrain.Progress{Epoch: 10, Epochs: 20, Step: 1100, Steps: 2000, Loss: 0.1, Done: &retrain.Epoch{Score: 0.25}},
-			"epoch 10 of 20, step 1,100 of 2,000, loss 0.1, validation 0.25 (best 0.5), at most 1 min 30 s left"},
+			"epoch 10 of 20, step 1,100 of 2,000, at most 1 min 30 s left, validation 0.25 (best 0.5), loss 0.1"},
 	} {
-		if got := m.describe(test.p, start.Add(test.after)); got != "train-head: --tail last:2: "+test.want {
+		if got := strings.Join(m.describe(test.p, start.Add(test.after)), ""); got != "train-head: --tail last:2: "+test.want {
 			t.Errorf("after %v: %s", test.after, got)
 		}
 	}
@@ -89,7 +89,7 @@ func TestMeterStreams(t *testing.T) {
 	} {
 		e, _, stderr := testEnv()
 		e.stderrIsTerminal = test.terminal
-		m := startMeter(e, &common{quiet: test.quiet}, "extract", func(context.Context) int { return 100000 }, now)
+		m := startMeter(e, &common{quiet: test.quiet}, "extract", func(context.Context) total { return total{100000, true} }, now)
 		if test.terminal && !test.quiet {
 			time.Sleep(350 * time.Millisecond)
 		}
@@ -111,11 +111,11 @@ func TestMeterCountsForItsLines(t *testing.T) {
 		e.stderrIsTerminal = test.terminal
 		var asked atomic.Int32
 		called := make(chan struct{}, 1)
-		m := startMeter(e, &common{quiet: test.quiet}, "extract", func(ctx context.Context) int {
+		m := startMeter(e, &common{quiet: test.quiet}, "extract", func(ctx context.Context) total {
 			asked.Add(1)
 			called <- struct{}{}
 			<-ctx.Done()
-			return -1
+			return total{n: -1}
 		}, func() tally { return tally{} })
 		if test.want > 0 {
 			<-called
@@ -127,13 +127,39 @@ func TestMeterCountsForItsLines(t *testing.T) {
 	}
 }
 
+// TestMeterFitsTheTerminal shows the line in several widths: it ends at the end
+// of a part, what is useful most stands first.
+func TestMeterFitsTheTerminal(t *testing.T) {
+	start := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+	for width, want := range map[int]string{
+		20:  "extract: 1,234 of 4,137 (29 %)", // cut by redraw, as there is no shorter part
+		40:  "extract: 1,234 of 4,137 (29 %)",
+		48:  "extract: 1,234 of 4,137 (29 %), 28 s left",
+		80:  "extract: 1,234 of 4,137 (29 %), 28 s left, 103/s · 1,200 cached, 34 computed",
+		100: "extract: 1,234 of 4,137 (29 %), 28 s left, 103/s · 1,200 cached, 34 computed, 3 bad",
+		160: "extract: 1,234 of 4,137 (29 %), 28 s left, 103/s · 1,200 cached, 34 computed, 3 bad · read 10 %, decode 20 %, infer 65 %, write 5 %",
+	} {
+		e, _, _ := testEnv()
+		m := &meter{display: display{env: e}, name: "extract", total: total{4137, true}, start: start}
+		parts := m.parts(start.Add(12*time.Second), tally{samples: 1234, cached: 1200, computed: 34, bad: 3, read: 2, decode: 4, infer: 13, write: 1})
+		if got := fitting(parts, width-1); got != want {
+			t.Errorf("%d columns:\ngot  %s\nwant %s", width, got, want)
+		}
+	}
+	for n, want := range map[int]string{-1: "", 0: "about 0", 999: "about 999", 4137: "about 4,140", 11960: "about 12,000", 1234567: "about 1,240,000"} {
+		if got := (total{n: n}).String(); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
 func TestMeterPlainLines(t *testing.T) {
 	e, _, stderr := testEnv()
-	m := &meter{display: display{env: e}, name: "extract", total: 10, start: time.Now(), now: func() tally { return tally{samples: 5} }}
+	m := &meter{display: display{env: e}, name: "extract", total: total{10, true}, start: time.Now(), now: func() tally { return tally{samples: 5} }}
 	for i := range time.Duration(2) {
-		m.show(m.line(m.start.Add((i+1)*printEvery), m.now()))
+		m.show(m.parts(m.start.Add((i+1)*printEvery), m.now()))
 	}
-	if s := stderr.String(); strings.Count(s, "\n") != 2 || !strings.HasPrefix(s, "extract: 5 of 10 samples, 0.5") || strings.ContainsAny(s, "\r\x1b") {
+	if s := stderr.String(); strings.Count(s, "\n") != 2 || !strings.HasPrefix(s, "extract: 5 of 10 (50 %), 10 s left, 0.5") || strings.ContainsAny(s, "\r\x1b") {
 		t.Errorf("%q", s)
 	}
 }

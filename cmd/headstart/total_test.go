@@ -8,8 +8,8 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 )
 
-// TestKnownSamplesAreNotCounted checks that the source of a feature set is not
-// read once more for the time that is left.
+// TestKnownSamplesAreNotCounted checks that the number of a feature set's
+// samples is known before its source has been read, and the source's is not.
 func TestKnownSamplesAreNotCounted(t *testing.T) {
 	table := filepath.Join(t.TempDir(), "texts.txt")
 	if err := os.WriteFile(table, []byte("a\nb\nc\n"), 0o644); err != nil {
@@ -20,13 +20,10 @@ func TestKnownSamplesAreNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	if n := new(sampling).total(src)(t.Context()); n != 3 {
-		t.Errorf("%d samples are counted", n)
+	if n := new(sampling).total(src)(t.Context()); n != (total{-1, false}) {
+		t.Errorf("%v before the first is read", n)
 	}
-	if err := os.Remove(table); err != nil {
-		t.Fatal(err)
-	}
-	if n := (&sampling{samples: 3}).total(src)(t.Context()); n != 3 {
-		t.Errorf("%d samples, where 3 are known", n)
+	if n := (&sampling{samples: 3}).total(src)(t.Context()); n != (total{3, true}) {
+		t.Errorf("%v, where 3 are known", n)
 	}
 }

@@ -1,85 +1,77 @@
 package source
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"io"
+	"math"
+	"sync/atomic"
 )
 
-// counted opens a file once more and returns what f counts in it, or -1.
-func counted(ctx context.Context, path string, f func(in *bufio.Reader) (int, error)) int {
-	in, err := openStream(path, nil)
-	if err != nil {
-		return -1
+// unknown stands for a number of samples that is not known.
+const unknown = -1
+
+// state is how far the reading of a part has come. Next writes it; Total reads
+// it beside Next.
+type state struct {
+	samples atomic.Int64 // so far
+	share   atomic.Int64 // bytes of the part's stream so far, as they are stored
+	whole   atomic.Int64 // samples in all; unknown until they are counted or the part is at its end
+}
+
+// note says that so many samples were read.
+func (p *part) note(samples int) {
+	p.state.samples.Store(int64(samples))
+	if p.stream != nil {
+		p.state.share.Store(p.stream.share())
 	}
-	defer in.close()
-	in.dropBOM()
-	n, err := f(bufio.NewReaderSize(&until{ctx, in}, 64<<10))
-	if err != nil {
-		return -1
+}
+
+// Total returns how many samples the source has. It reads nothing that Next
+// reads: folders that Next has not listed yet are listed, which Next then need
+// not do again; of tables and lines the number is told from the share of their
+// bytes that Next has read, and exact is false as long as the end has not been
+// reached. n is -1 where there is nothing to tell it from: at the beginning, of
+// a pipe, or of folders if ctx ends. It may be called beside Next.
+func (s *Source) Total(ctx context.Context) (n int, exact bool) {
+	exact = true
+	whole := 0                    // samples of which the number is known
+	samples, bytes := 0, int64(0) // of all streams so far
+	rest := int64(0)              // bytes of them that are still to come
+	for _, p := range s.parts {
+		size, k := int64(unknown), p.whole(ctx)
+		if p.stream != nil {
+			size = p.stream.size
+		}
+		switch {
+		case k != unknown:
+			whole += k
+			if size >= 0 {
+				samples, bytes = samples+k, bytes+size
+			}
+		case size < 0:
+			return unknown, false
+		default:
+			exact = false
+			read, so := min(p.state.share.Load(), size), int(p.state.samples.Load())
+			whole, samples, bytes, rest = whole+so, samples+so, bytes+read, rest+size-read
+		}
+	}
+	if exact {
+		return whole, true
+	}
+	if samples == 0 || bytes == 0 {
+		return unknown, false
+	}
+	return whole + int(math.Round(float64(samples)/float64(bytes)*float64(rest))), false
+}
+
+// whole returns how many samples p has, or unknown.
+func (p *part) whole(ctx context.Context) int {
+	if n := p.state.whole.Load(); n != unknown {
+		return int(n)
+	}
+	n := p.count(ctx)
+	if n != unknown {
+		p.state.whole.CompareAndSwap(unknown, int64(n))
 	}
 	return n
-}
-
-// until is a reader that fails when ctx ends.
-type until struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (u *until) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.r.Read(p)
-}
-
-// countRecords counts the records of a table, its header among them, without
-// parsing them: the lines that are not empty, but for those inside quotes. In a
-// table that is not what it should be, it counts otherwise than the reading
-// does.
-func countRecords(in *bufio.Reader) (int, error) {
-	n, quoted, some := 0, false, false // some: the line has a byte
-	for {
-		part, err := in.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
-			return 0, err
-		}
-		if bytes.Count(part, []byte{'"'})%2 == 1 {
-			quoted = !quoted
-		}
-		if err != bufio.ErrBufferFull {
-			part = bytes.TrimSuffix(bytes.TrimSuffix(part, []byte("\n")), []byte("\r"))
-		}
-		some = some || len(part) > 0
-		if some && (err == nil && !quoted || err == io.EOF) {
-			n, some = n+1, false
-		}
-		if err == io.EOF {
-			return n, nil
-		}
-	}
-}
-
-// countLines counts lines; the last one may go without its end.
-func countLines(in *bufio.Reader) (int, error) {
-	n, open := 0, false
-	for {
-		part, err := in.ReadSlice('\n')
-		switch {
-		case err == nil:
-			n, open = n+1, false
-			continue
-		case err == bufio.ErrBufferFull:
-			open = true
-			continue
-		case err != io.EOF:
-			return 0, err
-		}
-		if open || len(part) > 0 {
-			n++
-		}
-		return n, nil
-	}
 }

@@ -1,10 +1,9 @@
 package source
 
 import (
-	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"os"
@@ -58,7 +57,7 @@ func TestCountOfAFolder(t *testing.T) {
 		}
 		read(before)
 		for range 2 {
-			if n := s.Len(t.Context()); n != want {
+			if n, _ := s.Total(t.Context()); n != want {
 				t.Errorf("after %d samples: %d of %d are counted", before, n, want)
 			}
 		}
@@ -70,7 +69,7 @@ func TestCountOfAFolder(t *testing.T) {
 		if _, err := s.Next(); err != io.EOF || len(seen) != want {
 			t.Errorf("after %d samples: %d different ones, then %v", before, len(seen), err)
 		}
-		if n := s.Len(t.Context()); n != want {
+		if n, _ := s.Total(t.Context()); n != want {
 			t.Errorf("at the end %d of %d are counted", n, want)
 		}
 	}
@@ -87,7 +86,7 @@ func TestCountOfAFolderThatIsNotKept(t *testing.T) {
 	defer s.Close()
 	f := s.parts[0].reader.(*folder)
 	f.names = mostKept
-	if n := s.Len(t.Context()); n != want {
+	if n, _ := s.Total(t.Context()); n != want {
 		t.Errorf("%d of %d are counted", n, want)
 	}
 	for path, l := range f.kept {
@@ -104,7 +103,7 @@ func TestCountOfAFolderThatIsNotKept(t *testing.T) {
 		}
 		n++
 	}
-	if again := s.Len(t.Context()); n != want || again != want {
+	if again, _ := s.Total(t.Context()); n != want || again != want {
 		t.Errorf("%d samples, %d counted again, of %d", n, again, want)
 	}
 }
@@ -120,7 +119,7 @@ func TestCountBesideNext(t *testing.T) {
 	var beside sync.WaitGroup
 	for range 3 {
 		beside.Go(func() {
-			if n := s.Len(t.Context()); n != want {
+			if n, _ := s.Total(t.Context()); n != want {
 				t.Errorf("%d of %d are counted", n, want)
 			}
 		})
@@ -140,56 +139,131 @@ func TestCountBesideNext(t *testing.T) {
 
 func TestCountEndsWithItsContext(t *testing.T) {
 	root := t.TempDir()
-	fill(t, root, 2, 2)
-	table := filepath.Join(t.TempDir(), "t.csv")
-	if err := os.WriteFile(table, []byte("image\n1.png\n"), 0o666); err != nil {
+	want := fill(t, root, 2, 2)
+	s, err := Open([]string{root}, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{root, table} {
-		s, err := Open([]string{path}, &Options{Root: root})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		over, cancel := context.WithCancel(t.Context())
-		cancel()
-		if n := s.Len(over); n != -1 {
-			t.Errorf("%s: %d", path, n)
-		}
-		if n := s.Len(t.Context()); n < 1 {
-			t.Errorf("%s: %d after one that was cancelled", path, n)
-		}
+	defer s.Close()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n, _ := s.Total(over); n != -1 {
+		t.Errorf("%d", n)
+	}
+	if n, exact := s.Total(t.Context()); n != want || !exact {
+		t.Errorf("%d (exact: %v) after one that was cancelled", n, exact)
 	}
 }
 
-// The records that are counted without parsing are those that encoding/csv
-// reads, and lines are those that are read.
-func FuzzCount(f *testing.F) {
-	f.Add("text,label\na,b\n\n\"c\r\n\",d\r\n\r\n\"\"\"\n\"", 16)
-	f.Add("\n\na", 16)
-	f.Add("a\r", 16)
-	f.Add(strings.Repeat("x,\"y\n\"\n", 100), 16)
-	f.Fuzz(func(t *testing.T, content string, buffer int) {
-		in := func() *bufio.Reader { return bufio.NewReaderSize(strings.NewReader(content), 16+buffer&63) }
-		l := &lines{in: &stream{Reader: bufio.NewReader(strings.NewReader(content))}}
-		want := 0
-		for {
-			if _, _, err := l.read(); err != nil {
-				break
+// TestTotalReadsNothingTwice tells how many samples tables and lines have,
+// plain and compressed, from a file and from a standard input that is one. The
+// files are removed once they are open, so that none can be opened again, and
+// what is read meanwhile is counted.
+func TestTotalReadsNothingTwice(t *testing.T) {
+	const samples = 20000
+	var table, list bytes.Buffer
+	table.WriteString("text,label\n")
+	for i := range samples {
+		fmt.Fprintf(&table, "\"text, %d\",%d\n", i, i%7)
+		fmt.Fprintf(&list, "text %d\n", i)
+	}
+	packed := func(b []byte) []byte {
+		var out bytes.Buffer
+		z := gzip.NewWriter(&out)
+		z.Write(b)
+		z.Close()
+		return out.Bytes()
+	}
+	for name, content := range map[string][]byte{
+		"t.csv": table.Bytes(), "t.csv.gz": packed(table.Bytes()), "l.txt": list.Bytes(), "l.txt.gz": packed(list.Bytes()), "-": list.Bytes(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(path, content, 0o666); err != nil {
+				t.Fatal(err)
 			}
-			want++
+			options, given := &Options{}, path
+			if name == "-" {
+				in, err := os.Open(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer in.Close()
+				options, given = &Options{Format: "lines", Stdin: in}, "-"
+			}
+			s, err := Open([]string{given}, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if n, exact := s.Total(t.Context()); n != -1 || exact {
+				t.Errorf("before the first sample there are %d (exact: %v)", n, exact)
+			}
+			for i := range samples {
+				if _, err := s.Next(); err != nil {
+					t.Fatal(err)
+				}
+				if i%2500 != 2499 {
+					continue
+				}
+				read := s.parts[0].stream.stored.n
+				n, exact := s.Total(t.Context())
+				if n < samples*9/10 || n > samples*11/10 || exact && n != samples {
+					t.Errorf("after %d of %d samples there are %d (exact: %v)", i+1, samples, n, exact)
+				}
+				if again := s.parts[0].stream.stored.n; again != read {
+					t.Errorf("after %d samples %d bytes are read to count", i+1, again-read)
+				}
+			}
+			if _, err := s.Next(); err != io.EOF {
+				t.Fatal(err)
+			}
+			if n, exact := s.Total(t.Context()); n != samples || !exact {
+				t.Errorf("at the end there are %d (exact: %v)", n, exact)
+			}
+		})
+	}
+}
+
+// TestTotalOfSeveralParts takes a file that has not been begun to be like those
+// before it, adds what is known of folders, and says nothing of a pipe.
+func TestTotalOfSeveralParts(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	for i, n := range []int{1000, 3000, 500} {
+		path := filepath.Join(dir, fmt.Sprint(i, ".txt"))
+		if err := os.WriteFile(path, []byte(strings.Repeat("a line\n", n)), 0o666); err != nil {
+			t.Fatal(err)
 		}
-		if n, err := countLines(in()); err != nil || n != want {
-			t.Fatalf("%d lines, %v, want %d", n, err, want)
+		paths = append(paths, path)
+	}
+	s, err := Open(paths, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 4500 {
+		if _, err := s.Next(); err != nil {
+			t.Fatal(err)
 		}
-		r := csv.NewReader(bytes.NewReader([]byte(content)))
-		r.FieldsPerRecord = -1
-		records, err := r.ReadAll()
-		if err != nil {
-			return
+		if n, exact := s.Total(t.Context()); n != 4500 || exact {
+			t.Fatalf("after %d samples there are %d (exact: %v)", i+1, n, exact)
 		}
-		if n, err := countRecords(in()); err != nil || n != len(records) {
-			t.Fatalf("%d records, %v, want %d", n, err, len(records))
+	}
+	pipe, err := Open([]string{paths[0], "-"}, &Options{Format: "lines", Stdin: strings.NewReader("a\nb\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	for range 5 {
+		if _, err := pipe.Next(); err != nil {
+			t.Fatal(err)
 		}
-	})
+	}
+	if n, exact := pipe.Total(t.Context()); n != -1 || exact {
+		t.Errorf("with a pipe there are %d (exact: %v)", n, exact)
+	}
 }

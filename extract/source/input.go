@@ -18,6 +18,7 @@ type input struct {
 	opts   *Options
 	words  *words
 	stream *stream // open already, to tell the format; nil: not, or taken
+	taken  *stream // what take returned
 }
 
 // opened is what a format's open returns.
@@ -35,7 +36,8 @@ type opened struct {
 type reader interface {
 	next() (*Sample, error) // io.EOF after the last
 	// count returns how many samples there are in all, -1 if that cannot be
-	// known or ctx ends. It may be called beside next.
+	// known without reading what next reads, or ctx ends. It may be called
+	// beside next.
 	count(ctx context.Context) int
 	close() error
 }
@@ -48,11 +50,11 @@ type skipper interface {
 // take returns the bytes of a file, or of the standard input, from the first
 // on. The caller closes them.
 func (in *input) take() (*stream, error) {
-	if s := in.stream; s != nil {
-		in.stream = nil
-		return s, nil
+	var err error
+	if in.taken, in.stream = in.stream, nil; in.taken == nil {
+		in.taken, err = openStream(in.path, in.opts.Stdin)
 	}
-	return openStream(in.path, in.opts.Stdin)
+	return in.taken, err
 }
 
 // peek returns the first bytes.

@@ -33,7 +33,7 @@ func TestFolderSkipsWhatIsNoPicture(t *testing.T) {
 		}
 		defer src.Close()
 		if counted {
-			if n := src.Len(t.Context()); n != 8 {
+			if n, _ := src.Total(t.Context()); n != 8 {
 				t.Errorf("%d samples are counted, want 8", n)
 			}
 		}
@@ -55,7 +55,7 @@ func TestFolderSkipsWhatIsNoPicture(t *testing.T) {
 			"gone|||||BAD no such file in the folder "+root,
 			"pipe|||||BAD no regular file but a named pipe",
 		)
-		if n := src.Len(t.Context()); n != 8 {
+		if n, _ := src.Total(t.Context()); n != 8 {
 			t.Errorf("%d samples are counted, want 8", n)
 		}
 		want := []source.Kind{
@@ -106,8 +106,8 @@ func TestFolderOfTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	if src.Modality() != models.Text || src.Len(t.Context()) != 4 || src.Base() != "data" {
-		t.Errorf("%s, %d, %s", src.Modality(), src.Len(t.Context()), src.Base())
+	if n, _ := src.Total(t.Context()); src.Modality() != models.Text || n != 4 || src.Base() != "data" {
+		t.Errorf("%s, %d, %s", src.Modality(), n, src.Base())
 	}
 	samples, err := read(t, nil, root)
 	if err != nil {

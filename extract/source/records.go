@@ -21,8 +21,8 @@ type records interface {
 	// only is its bad.
 	next() (*record, error)
 
-	// count returns how many records there are in all, -1 if that cannot be
-	// known or ctx ends. It may be called beside next.
+	// count returns how many records there are in all, unknown if it would have
+	// to read what next reads, or ctx ends. It may be called beside next.
 	count(ctx context.Context) int
 
 	close() error

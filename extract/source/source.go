@@ -1,7 +1,6 @@
 package source
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -81,8 +80,10 @@ type part struct {
 	*opened
 	name  string // for messages
 	base  string
-	again bool // it can be read a second time
-	start int  // samples of the parts before it
+	start int // samples of the parts before it
+
+	stream *stream // that it is read from; nil: from none
+	state  state
 }
 
 // Open opens the sources at paths (folders, tables, image files, or "-" for
@@ -202,7 +203,9 @@ func (in *input) open(f *format) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{opened: o, name: in.name, base: in.base, again: in.again}, nil
+	p := &part{opened: o, name: in.name, base: in.base, stream: in.taken}
+	p.state.whole.Store(unknown)
+	return p, nil
 }
 
 // baseOf returns the BASE of the folder or file at path.
@@ -250,6 +253,7 @@ func (s *Source) next() (*Sample, error) {
 		p := s.parts[s.at]
 		sample, err := p.next()
 		if err == io.EOF {
+			p.state.whole.Store(int64(s.n - p.start))
 			if s.n == p.start {
 				return nil, fmt.Errorf("source: %s: %s", p.name, p.empty)
 			}
@@ -273,6 +277,7 @@ func (s *Source) next() (*Sample, error) {
 			}
 		}
 		s.n++
+		p.note(s.n - p.start)
 		return sample, nil
 	}
 	return nil, io.EOF
@@ -291,26 +296,6 @@ func (s *Source) place(id string, n int) string {
 
 // Modality says what the samples are: models.Image or models.Text.
 func (s *Source) Modality() models.Modality { return s.parts[0].modality }
-
-// Len returns the number of samples, or -1 where it cannot be known without
-// reading a stream to its end, or ctx ends. It lists the folders that Next has
-// not listed yet, which Next then need not list again, and reads through the
-// files of tables and lines once more, without parsing them. It may be called
-// beside Next.
-func (s *Source) Len(ctx context.Context) int {
-	n := 0
-	for _, p := range s.parts {
-		if !p.again {
-			return -1
-		}
-		k := p.count(ctx)
-		if k < 0 {
-			return -1
-		}
-		n += k
-	}
-	return n
-}
 
 // Skipped returns what the folders and archives among the sources hold that are
 // no samples, by kind, the most frequent kind first. It is complete once Next

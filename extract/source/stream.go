@@ -13,6 +13,52 @@ import (
 type stream struct {
 	*bufio.Reader
 	file *os.File // nil: not ours to close
+
+	size   int64         // of the file, in bytes, as it is stored; -1: not known
+	stored counter       // what was read of it
+	first  *bufio.Reader // reads stored
+	plain  counter       // what Reader gets: stored itself, or decompressed
+}
+
+// counter counts the bytes that go through a reader.
+type counter struct {
+	io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// share returns how many bytes of the file, as it is stored, were taken out of
+// s. Of a file that is compressed it is about so many: what was taken of the
+// decompressed bytes is believed to be spread evenly.
+func (s *stream) share() int64 {
+	taken := s.stored.n - int64(s.first.Buffered())
+	if s.Reader == s.first || s.plain.n == 0 {
+		return taken
+	}
+	return int64(float64(taken) * float64(s.plain.n-int64(s.Buffered())) / float64(s.plain.n))
+}
+
+// sizeOf returns how many bytes there are still to be read of a file, -1 if it
+// is none, or none that has a size.
+func sizeOf(in io.Reader) int64 {
+	f, ok := in.(*os.File)
+	if !ok {
+		return -1
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return -1
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return -1
+	}
+	return info.Size() - at
 }
 
 func openStream(path string, stdin io.Reader) (*stream, error) {
@@ -25,7 +71,9 @@ func openStream(path string, stdin io.Reader) (*stream, error) {
 		}
 		s.file, in = f, f
 	}
-	s.Reader = bufio.NewReaderSize(in, 64<<10)
+	s.size, s.stored.Reader = sizeOf(in), in
+	s.first = bufio.NewReaderSize(&s.stored, 64<<10)
+	s.Reader = s.first
 	head, err := s.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.close()
@@ -37,7 +85,8 @@ func openStream(path string, stdin io.Reader) (*stream, error) {
 			s.close()
 			return nil, err
 		}
-		s.Reader = bufio.NewReaderSize(z, 64<<10)
+		s.plain.Reader = z
+		s.Reader = bufio.NewReaderSize(&s.plain, 64<<10)
 	}
 	return s, nil
 }
