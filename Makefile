@@ -22,7 +22,7 @@ NOTARM64  := ^TestTruncatedWhile|^TestUnreadableIsNotQuarantined$$|^TestMutants$
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere race fault fuzz bench startup peers clean help
+.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere race fault fuzz bench startup peers man clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -107,8 +107,12 @@ $(PEERS): bench/requirements.txt
 	  --target "$$(lib/peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
 	@touch $@
 
-clean: ## remove what make made (bin/, lib/, demo/)
-	rm -rf bin lib demo
+man: build ## write docs/reference.md and the man pages (dist/man1/) from the command's own help
+	$(BIN) reference --out docs/reference.md
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN) reference --man dist/man1
+
+clean: ## remove what make made (bin/, lib/, demo/, dist/)
+	rm -rf bin lib demo dist
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | while IFS='|' read -r t d; do printf '  make %-14s %s\n' "$$t" "$$d"; done

@@ -13,5 +13,6 @@ func commands(e *env) []*command {
 		modelsCommand(e),
 		doctorCommand(e),
 		completionCommand(e),
+		referenceCommand(e),
 	}
 }

@@ -23,17 +23,7 @@ func writeHelp(w io.Writer, c *command, path []string) error {
 	name := strings.Join(path, " ")
 	wrap(&b, name+" "+c.does+".", 0)
 
-	b.WriteString("\nUSAGE\n  " + name)
-	if len(c.flags) > 0 {
-		b.WriteString(" [FLAGS]")
-	}
-	switch {
-	case c.args != "":
-		b.WriteString(" " + c.args)
-	case c.subcommands != nil:
-		b.WriteString(" COMMAND")
-	}
-	b.WriteString("\n")
+	b.WriteString("\nUSAGE\n  " + usage(c, path) + "\n")
 
 	if c.about != "" {
 		for p := range strings.SplitSeq(c.about, "\n\n") {
@@ -58,27 +48,58 @@ func writeHelp(w io.Writer, c *command, path []string) error {
 	}
 	if len(path) == 1 {
 		b.WriteString("\nFLAGS\n")
-		item(&b, "--help, -h", "shows help, of a command too")
-		item(&b, "--version", "shows version, commit, date, Go and ONNX Runtime; with --json as JSON")
+		for _, f := range rootFlags {
+			item(&b, f.term, f.does)
+		}
 	}
 	if len(c.flags) > 0 {
 		b.WriteString("\n")
-		first := c.flags[0].Names()[0]
-		wrap(&b, "Flags may stand before or after arguments; -- ends them. Each has an environment variable: --"+
-			first+" has "+variable(first)+".", 0)
+		wrap(&b, flagsNote(c.flags[0].Names()[0]), 0)
 	}
 	b.WriteString("\nEXAMPLES\n")
 	for _, e := range c.examples {
 		b.WriteString("  $ " + e + "\n")
 	}
 	b.WriteString("\nEXIT STATUS\n")
-	codes := append([]int{exitDone, exitFailed, exitUsage, exitInterrupted}, c.exits...)
-	slices.Sort(codes)
-	for _, code := range codes {
+	for _, code := range exitCodes(c) {
 		fmt.Fprintf(&b, "  %-5d%s\n", code, exitMeaning[code])
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// rootFlags are the flags of the program itself.
+var rootFlags = []struct{ term, does string }{
+	{"--help, -h", "shows help, of a command too"},
+	{"--version", "shows version, commit, date, Go and ONNX Runtime; with --json as JSON"},
+}
+
+// usage is how a command is typed.
+func usage(c *command, path []string) string {
+	line := strings.Join(path, " ")
+	if len(c.flags) > 0 {
+		line += " [FLAGS]"
+	}
+	switch {
+	case c.args != "":
+		line += " " + c.args
+	case c.subcommands != nil:
+		line += " COMMAND"
+	}
+	return line
+}
+
+// flagsNote says where flags may stand; one is the example.
+func flagsNote(example string) string {
+	return "Flags may stand before or after arguments; -- ends them. Each has an environment variable: --" +
+		example + " has " + variable(example) + "."
+}
+
+// exitCodes are all exit codes of a command, in order.
+func exitCodes(c *command) []int {
+	codes := append([]int{exitDone, exitFailed, exitUsage, exitInterrupted}, c.exits...)
+	slices.Sort(codes)
+	return codes
 }
 
 type group struct {

@@ -205,8 +205,8 @@ func TestTopLevelIsSmall(t *testing.T) {
 			continue
 		}
 		switch e.Name() {
-		case "cmd", "extract", "head", "cache", "models", "bench", "docs", "testdata":
-		case "bin", "lib", "demo": // what make makes
+		case "cmd", "extract", "head", "cache", "models", "bench", "docs", "testdata", "deploy":
+		case "bin", "lib", "demo", "dist": // what make makes
 		default:
 			t.Errorf("%s is at the top level", e.Name())
 		}
@@ -286,7 +286,7 @@ func goFiles(t *testing.T) map[string]*ast.File {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (strings.HasPrefix(name, ".") && name != ".." || name == "lib" || name == "bin" || name == "demo" || name == "testdata"):
+		case d.IsDir() && (strings.HasPrefix(name, ".") && name != ".." || name == "lib" || name == "bin" || name == "demo" || name == "dist" || name == "testdata"):
 			return filepath.SkipDir
 		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
