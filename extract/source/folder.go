@@ -430,29 +430,3 @@ func (f *folder) look(ctx context.Context, path string, entries []entry, first b
 }
 
 func (f *folder) close() error { return f.dir.close() }
-
-// single is an image file by itself.
-type single struct {
-	sample *Sample
-}
-
-func newSingle(path string) *single {
-	s, name := File(path), filepath.Base(path)
-	s.ID, s.Path = name, name
-	if !utf8.ValidString(name) {
-		s.ID, s.Path, s.content = printable(name), printable(name), &nowhere{errNotUTF8}
-	}
-	return &single{s}
-}
-
-func (f *single) next() (*Sample, error) {
-	if f.sample == nil {
-		return nil, io.EOF
-	}
-	s := f.sample
-	f.sample = nil
-	return s, nil
-}
-
-func (f *single) count(context.Context) int { return 1 }
-func (f *single) close() error              { return nil }

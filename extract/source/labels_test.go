@@ -60,5 +60,14 @@ func TestColumnsThatGoAlong(t *testing.T) {
 	fails(t, err, lines, `no table, so it has no column "label"`)
 	folder := tree(t, map[string]string{"1.png": ""})
 	_, err = read(t, &source.Options{With: []string{"text"}}, folder)
-	fails(t, err, folder, `no table, so it has no column "text"`)
+	fails(t, err, folder, `no table, so it has no column "text"; of its samples it says label, split, group, weight`)
+	classes := tree(t, map[string]string{"train/fox/1.png": "", "test/owl/2.png": ""})
+	if samples, err = read(t, &source.Options{With: []string{"split", "label", "weight"}}, classes); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"test,owl,", "train,fox,"} {
+		if got := strings.Join(samples[i].With, ","); got != want {
+			t.Errorf("of file %d: %q, want %q", i, got, want)
+		}
+	}
 }

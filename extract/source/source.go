@@ -29,8 +29,9 @@ type Options struct {
 	// no other option names it.
 	Label, Group, Split, ID, Weight string
 
-	// With names columns of tables whose values Sample.With gets. "text" is the
-	// text where texts are in no table.
+	// With names columns of tables whose values Sample.With gets. Where samples
+	// are in no table, "text", "label", "split", "group" and "weight" are what
+	// is known of them; of lines that is the text.
 	With []string
 
 	// MultiLabel says that a sample may have several labels: Sample.Labels
@@ -78,9 +79,10 @@ type Source struct {
 // part is one of the data sets of a Source.
 type part struct {
 	*opened
-	name  string // for messages
-	base  string
-	start int // samples of the parts before it
+	name   string // for messages
+	base   string
+	format string // its name
+	start  int    // samples of the parts before it
 
 	stream *stream // that it is read from; nil: from none
 	state  state
@@ -138,10 +140,15 @@ func (s *Source) open(paths []string) error {
 		if first := s.parts[0]; p.modality != first.modality {
 			return fmt.Errorf("source: %s holds %ss and %s holds %ss; a run takes one kind", first.name, first.modality, p.name, p.modality)
 		}
-		if i := slices.IndexFunc(s.opts.With, func(c string) bool { return c != "text" || p.modality != models.Text }); i >= 0 && p.column == "" {
-			return fmt.Errorf("source: %s: no table, so it has no column %q", p.name, s.opts.With[i])
+		if p.column == "" {
+			if err := p.has(s.opts.With); err != nil {
+				return err
+			}
 		}
 		tables, ids = tables || p.column != "", ids || p.ids
+	}
+	if err := distinguish(s.parts); err != nil {
+		return err
 	}
 	if roles := s.opts.columns(); len(roles) > 0 && !tables {
 		return fmt.Errorf("source: %s: no table, so it has no %s column %q", s.parts[0].name, roles[0].name, roles[0].column)
@@ -203,7 +210,7 @@ func (in *input) open(f *format) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{opened: o, name: in.name, base: in.base, stream: in.taken}
+	p := &part{opened: o, name: in.name, base: in.base, format: f.name, stream: in.taken}
 	p.state.whole.Store(unknown)
 	return p, nil
 }
@@ -266,10 +273,7 @@ func (s *Source) next() (*Sample, error) {
 			return nil, err
 		}
 		if p.column == "" {
-			for range s.opts.With {
-				text, _ := sample.Read(MaxContent) // a bad sample has none
-				sample.With = append(sample.With, string(text))
-			}
+			sample.carry(s.opts.With)
 		}
 		if s.ids != nil {
 			if before, twice := s.ids.add(sample.ID, s.n); twice {

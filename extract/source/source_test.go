@@ -465,9 +465,6 @@ func TestDuplicateIDs(t *testing.T) {
 	two := tree(t, map[string]string{"a/1.png": ""})
 	_, err = read(t, nil, one, two)
 	fails(t, err, `id "data/a/1.png"`, one+"/a/1.png and "+two+"/a/1.png")
-
-	_, err = read(t, nil, one+"/a/1.png", two+"/a/1.png")
-	fails(t, err, `id "1.png"`, one+"/a/1.png and "+two+"/a/1.png")
 }
 
 func TestErrors(t *testing.T) {
