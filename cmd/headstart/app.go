@@ -26,6 +26,7 @@ type env struct {
 	stdoutIsTerminal bool
 	stderrIsTerminal bool
 	stderrWidth      func() int // columns, when stderr is a terminal
+	stdoutWidth      func() int // columns that tables may take; nil: the default
 
 	quiet bool // --quiet of the command that runs
 
@@ -88,15 +89,20 @@ func newEnv(stdin io.Reader, stdout, stderr *os.File) *env {
 		stdin:  stdin,
 		stdout: stdout, stdoutIsTerminal: !dumb && terminal,
 		stderr: stderr, stderrIsTerminal: !dumb && term.IsTerminal(int(stderr.Fd())),
-		stderrWidth: func() int {
-			if w, _, err := term.GetSize(int(stderr.Fd())); err == nil && w > 0 {
-				return w
-			}
-			return 80
-		},
+		stderrWidth: func() int { return columnsOf(stderr) },
+		stdoutWidth: func() int { return columnsOf(stdout) },
 	}
 	e.protect(terminal)
 	return e
+}
+
+// columnsOf returns how many columns a terminal has; of what is none, as many
+// as a table may take in a file.
+func columnsOf(f *os.File) int {
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+		return w
+	}
+	return 80
 }
 
 // command is one of headstart's commands: what is parsed, what its help says

@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 )
 
 func cacheStatCommand(e *env) *command {
@@ -72,12 +73,13 @@ func runCacheStat(c *common, e *env) error {
 	if c.json {
 		return e.printJSON(&sum)
 	}
-	fmt.Fprintf(e.stdout, "%s: %s rows in %d spaces, %s\n", sum.Cache, count(sum.Rows), len(sum.Spaces), bytesOf(uint64(sum.Bytes)))
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(e.stdout, "%s: %s in %s, %s\n", sum.Cache, counted(sum.Rows, "row"), counted(len(sum.Spaces), "space"), bytesOf(uint64(sum.Bytes)))
+	var facts []report.Fact
 	for _, s := range sum.Spaces {
-		fmt.Fprintf(w, "  %s\t%s rows × %d\t%d segments\t%s\t%s\n", short(s.Fingerprint), count(s.Rows), s.Dim, s.Segments, bytesOf(uint64(s.Bytes)), s.Description)
+		facts = append(facts, report.Fact{Name: "  " + short(s.Fingerprint), Value: fmt.Sprintf("%s × %d, %s, %s: %s",
+			counted(s.Rows, "row"), s.Dim, counted(s.Segments, "segment"), bytesOf(uint64(s.Bytes)), s.Description)})
 	}
-	if err := w.Flush(); err != nil {
+	if err := report.FactsTo(e.stdout, facts, e.style(c)); err != nil {
 		return err
 	}
 	for _, s := range sum.Spaces {

@@ -324,14 +324,6 @@ func writeNeighbour(b *strings.Builder, n *neighbour, missing int) {
 	}
 }
 
-// counted is a number with its noun.
-func counted(n int, noun string) string {
-	if n != 1 {
-		noun = strings.ReplaceAll(noun, " or ", "s or ") + "s"
-	}
-	return count(int64(n)) + " " + noun
-}
-
 // fieldWords say what the fields of an identity are.
 var fieldWords = map[string]string{
 	"model.sha256": "the model's bytes", "output": "the tap", "pool": "its pooling", "post": "what is done to a vector last",

@@ -3,15 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
@@ -182,8 +183,10 @@ func inspectBackbone(name string, asJSON bool, e *env) error {
 	if asJSON {
 		return e.printJSON(b)
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	line := func(what, format string, a ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, a...)) }
+	var facts []report.Fact
+	line := func(what, format string, a ...any) {
+		facts = append(facts, report.Fact{Name: what, Value: fmt.Sprintf(format, a...)})
+	}
 	line("backbone", "%s, for %ss", b.Name, b.Modality)
 	line("licence", "%s", orUnknown(b.Licence))
 	line("source", "%s", orUnknown(b.Source))
@@ -200,11 +203,15 @@ func inspectBackbone(name string, asJSON bool, e *env) error {
 		features += ", " + b.Tap.Post
 	}
 	line("features", "%s: %d values", features, b.Tap.Dim)
-	prep, err := json.Marshal(b.Prep)
-	if err != nil {
-		return err
+	var prep []string
+	for _, name := range slices.Sorted(maps.Keys(b.Prep)) {
+		value, err := json.Marshal(b.Prep[name])
+		if err != nil {
+			return err
+		}
+		prep = append(prep, name+" "+strings.Trim(string(value), `"`))
 	}
-	line("prep", "%s", prep)
+	line("prep", "%s", strings.Join(prep, ", "))
 	var ops []string
 	for op, n := range b.Operators {
 		ops = append(ops, fmt.Sprintf("%s %d", op, n))
@@ -219,7 +226,7 @@ func inspectBackbone(name string, asJSON bool, e *env) error {
 	for _, o := range b.Overruled {
 		line("overruled", "%s", o)
 	}
-	if err := w.Flush(); err != nil {
+	if err := report.FactsTo(e.stdout, facts, e.style(nil)); err != nil {
 		return err
 	}
 	return b.layerSummary.print(e)
@@ -260,8 +267,10 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 	if asJSON {
 		return e.printJSON(s)
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	line := func(what, format string, a ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, a...)) }
+	var facts []report.Fact
+	line := func(what, format string, a ...any) {
+		facts = append(facts, report.Fact{Name: what, Value: fmt.Sprintf(format, a...)})
+	}
 	line("feature set", "%s: %s %ss from %s", path, count(int64(s.Rows)), set.Meta.Modality, strings.Join(set.Meta.Source, ", "))
 	line("backbone", "%s", set.Meta.Backbone)
 	for _, raw := range set.Meta.Spaces {
@@ -285,7 +294,7 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 		line("groups", "%d", s.Groups)
 	}
 	line("made", "%s by %s", set.Meta.Created, set.Meta.Tool)
-	return w.Flush()
+	return report.FactsTo(e.stdout, facts, e.style(nil))
 }
 
 // listed writes counts by name, the largest first, at most twelve of them.

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/folder"
 )
@@ -38,11 +38,11 @@ func modelsListCommand(e *env) *command {
 				}
 				return nil
 			}
-			w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+			t := &report.Table{Columns: []report.Column{{Name: "backbone"}, {Name: "takes"}, {Name: "features", Right: true}, {Name: "licence"}, {Name: "about"}}}
 			for _, b := range all {
-				fmt.Fprintf(w, "%s\t%s\t%d features\t%s\t%s\n", b.Name, b.Modality, b.Dim, b.Licence, b.About)
+				t.Rows = append(t.Rows, []string{b.Name, fmt.Sprint(b.Modality) + "s", report.Count(b.Dim), b.Licence, b.About})
 			}
-			return w.Flush()
+			return report.TableTo(e.stdout, t, e.style(nil))
 		},
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 )
 
 const (
@@ -170,7 +171,7 @@ func flagText(f cli.Flag) string {
 // item writes a term and what it means, in two columns.
 func item(b *bytes.Buffer, term, text string) {
 	b.WriteString("  " + term)
-	used := 2 + utf8.RuneCountInString(term)
+	used := 2 + report.Width(term)
 	if used > helpColumn-2 {
 		b.WriteString("\n")
 		used = 0
@@ -182,20 +183,6 @@ func item(b *bytes.Buffer, term, text string) {
 // wrap writes text as lines of at most helpWidth columns; all lines but the
 // first are indented.
 func wrap(b *bytes.Buffer, text string, indent int) {
-	column := indent
-	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if i > 0 {
-			if column+1+n > helpWidth {
-				b.WriteString("\n" + strings.Repeat(" ", indent))
-				column = indent
-			} else {
-				b.WriteString(" ")
-				column++
-			}
-		}
-		b.WriteString(word)
-		column += n
-	}
-	b.WriteString("\n")
+	lines := report.Wrap(text, helpWidth-indent)
+	b.WriteString(strings.Join(lines, "\n"+strings.Repeat(" ", indent)) + "\n")
 }

@@ -18,10 +18,10 @@ func TestInspectShowsLayers(t *testing.T) {
 		cut        map[string]any // one of those in --json
 	}{
 		{"efficientnet-lite0", 92, 46,
-			[]string{"block 13 Add_6 [batch,192,7,7] 1,961,024 of 3,350,000", "block 16 Conv_47 [batch,320,7,7] 410,880 of 3,350,000"},
+			[]string{"block 13 [batch,192,7,7] 1,961,024 of 3,350,000 Add_6", "block 16 [batch,320,7,7] 410,880 of 3,350,000 Conv_47"},
 			map[string]any{"tensor": "Add_6", "shape": "[batch,192,7,7]", "layer": "block 13", "ends_layer": true, "parameters_after": 1961024.0}},
 		{"all-minilm-l6-v2", 210, 26,
-			[]string{"m.encoder.layer.3 /m/encoder/layer.3/output/LayerNorm/LayerNormalization_output_0 [batch,tokens,384] 3,548,928 of 22,565,376", "the input attention_mask."},
+			[]string{"m.encoder.layer.3 [batch,tokens,384] 3,548,928 of 22,565,376", "m.encoder.layer.3 /m/encoder/layer.3/output/LayerNorm/LayerNormalization_output_0", "the input attention_mask."},
 			map[string]any{"tensor": "/m/encoder/layer.3/output/Add_output_0", "shape": "[batch,tokens,384]", "layer": "m.encoder.layer.3", "ends_layer": false, "parameters_after": 3549696.0}},
 	} {
 		out := p.do(t, "inspect "+c.backbone)

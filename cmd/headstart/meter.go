@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/head/transfer"
 )
 
@@ -48,7 +48,7 @@ func (d *display) show(parts []string) {
 func fitting(parts []string, columns int) string {
 	line := parts[0]
 	for _, p := range parts[1:] {
-		if utf8.RuneCountInString(line+p) > columns {
+		if report.Width(line+p) > columns {
 			break
 		}
 		line += p

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/models/retrain"
 )
 
@@ -185,7 +188,31 @@ func TestWordsOfNumbers(t *testing.T) {
 			t.Errorf("bytesOf(%d) = %s, want %s", n, got, want)
 		}
 	}
-	if got := cut("größer", 4); got != "grö…" {
-		t.Errorf("cut = %q", got)
+	for want, n := range map[string]int{"1 class": 1, "2,000 classes": 2000, "0 classes": 0} {
+		if got := counted(n, "class"); got != want {
+			t.Errorf("counted = %q, want %q", got, want)
+		}
+	}
+	for noun, want := range map[string]string{"entry": "entries", "day": "days", "box": "boxes", "batch": "batches"} {
+		if got := plural(noun); got != want {
+			t.Errorf("plural(%q) = %q, want %q", noun, got, want)
+		}
+	}
+	if got := counted(2, "folder or file"); got != "2 folders or files" {
+		t.Errorf("counted = %q", got)
+	}
+}
+
+// A line that is redrawn takes one line of the terminal, whatever it is written
+// in, or it would not be redrawn but scroll.
+func TestRedrawnLinesFit(t *testing.T) {
+	for _, line := range []string{strings.Repeat("größer ", 30), strings.Repeat("日本語", 40), strings.Repeat("👨‍👩‍👧‍👦🇨🇭", 30)} {
+		var b bytes.Buffer
+		e := &env{stderr: &b, stderrWidth: func() int { return 80 }}
+		e.redraw(line)
+		got := strings.TrimSuffix(strings.TrimPrefix(b.String(), "\r"), "\x1b[K")
+		if n := report.Width(got); n > 79 || n < 75 || !strings.HasSuffix(got, "…") || !utf8.ValidString(got) {
+			t.Errorf("%d columns: %q", n, got)
+		}
 	}
 }

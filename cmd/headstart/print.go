@@ -55,7 +55,7 @@ func (e *env) paint(attribute, text string) string {
 func (e *env) redraw(line string) {
 	// Carriage return, the line, clear what is left of the one before
 	// (ECMA-48, EL).
-	fmt.Fprint(e.stderr, e.control("\r")+cut(line, e.stderrWidth()-1)+e.control("\x1b[K"))
+	fmt.Fprint(e.stderr, e.control("\r")+report.Cut(line, e.stderrWidth()-1)+e.control("\x1b[K"))
 }
 
 // Write prints what b says.

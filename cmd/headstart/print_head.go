@@ -52,10 +52,13 @@ func retrainedOf(f *file.File) string {
 	return fmt.Sprintf("behind %s: %d weights of the backbone, %s parameters", from, len(f.Tail.Weights), count(f.Tail.Parameters()))
 }
 
-// style is how tables are printed.
+// style is how tables are printed, with a nil c without colours.
 func (e *env) style(c *common) *report.Style {
 	s := new(report.Style)
-	if e.stdoutIsTerminal && !c.noColor {
+	if e.stdoutWidth != nil {
+		s.Width = e.stdoutWidth()
+	}
+	if e.stdoutIsTerminal && c != nil && !c.noColor {
 		s.Heading = func(text string) string { return e.paint("1", text) } // bold
 	}
 	return s

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -54,17 +54,21 @@ func (s *layerSummary) print(e *env) error {
 			rows = append(rows, c)
 		}
 	}
-	fmt.Fprintf(e.stdout, "\n%d tensors can be tapped; at %d everything flows through one tensor, so that what follows can be retrained", len(s.Taps), len(s.Cuts))
+	text := fmt.Sprintf("%s can be tapped; at %d everything flows through one tensor, so that what follows can be retrained", counted(len(s.Taps), "tensor"), len(s.Cuts))
 	if len(rows) == 0 {
-		fmt.Fprintf(e.stdout, " (--json lists all)\n")
-		return nil
+		text += " (--json lists all)."
+	} else {
+		text += ". The ends of layers (--json lists all):"
 	}
-	fmt.Fprintf(e.stdout, ".\nThe ends of layers (--json lists all):\n\n")
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "after\ttensor\tshape\tparameters to train")
+	fmt.Fprintln(e.stdout)
+	if err := report.ParagraphTo(e.stdout, text, e.style(nil)); err != nil || len(rows) == 0 {
+		return err
+	}
+	fmt.Fprintln(e.stdout)
+	t := &report.Table{Columns: []report.Column{{Name: "after"}, {Name: "shape"}, {Name: "parameters to train"}, {Name: "tensor", Whole: true}}}
 	if n := len(rows) - maxLayers; n > 0 {
 		rows = rows[n:]
-		fmt.Fprintf(w, "%d earlier layers\t\t\t\n", n)
+		t.Rows = append(t.Rows, []string{counted(n, "earlier layer")})
 	}
 	for _, c := range rows {
 		layer := c.Layer
@@ -75,9 +79,9 @@ func (s *layerSummary) print(e *env) error {
 		if c.Shared > 0 {
 			shared = fmt.Sprintf(", %s of them used before it too", count(c.Shared))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s%s\n", layer, c.Tensor, c.Shape, count(c.Train), count(s.floats), shared)
+		t.Rows = append(t.Rows, []string{layer, c.Shape, fmt.Sprintf("%s of %s%s", count(c.Train), count(s.floats), shared), c.Tensor})
 	}
-	if err := w.Flush(); err != nil {
+	if err := report.TableTo(e.stdout, t, e.style(nil)); err != nil {
 		return err
 	}
 	if side := rows[0].Side; len(side) > 0 { // the first cut needs most

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 )
@@ -35,11 +35,28 @@ func span(seconds float64) string {
 	return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
 }
 
-// cut shortens a line to so many columns.
-func cut(line string, columns int) string {
-	if utf8.RuneCountInString(line) <= columns {
-		return line
+// counted is "1 row" or "1,234 rows". Of a noun of several words, "or" between
+// them, each is in the plural.
+func counted[T int | int64](n T, noun string) string {
+	if n != 1 {
+		words := strings.Split(noun, " or ")
+		for i, w := range words {
+			words[i] = plural(w)
+		}
+		noun = strings.Join(words, " or ")
 	}
-	r := []rune(line)
-	return string(r[:max(columns-1, 0)]) + "…"
+	return report.Count(n) + " " + noun
+}
+
+// plural returns the plural of a regular noun.
+func plural(noun string) string {
+	for _, hiss := range []string{"s", "x", "ch", "sh"} {
+		if strings.HasSuffix(noun, hiss) {
+			return noun + "es"
+		}
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok && !strings.ContainsAny(stem[max(0, len(stem)-1):], "aeiou") {
+		return stem + "ies"
+	}
+	return noun + "s"
 }

@@ -260,6 +260,23 @@ func TestFilesAreOpenedThroughOneDoor(t *testing.T) {
 	}
 }
 
+// TestWidthIsMeasuredInOnePlace looks for what aligns text by its runes: half
+// of the world's characters take two columns of a terminal.
+func TestWidthIsMeasuredInOnePlace(t *testing.T) {
+	for path, file := range goFiles(t) {
+		if !strings.HasPrefix(path, "cmd/") {
+			continue
+		}
+		for _, pkg := range []string{"utf8", "tabwriter"} {
+			for _, use := range usesOf(file, pkg) {
+				if slices.Contains([]string{"RuneCountInString", "RuneCount", "NewWriter", "Writer"}, use) {
+					t.Errorf("%s uses %s.%s; report.Width measures, report.Table aligns", path, pkg, use)
+				}
+			}
+		}
+	}
+}
+
 // TestOneWayToAPerson looks for what prints past the printers of env.
 func TestOneWayToAPerson(t *testing.T) {
 	for path, file := range goFiles(t) {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/headstart-ml/headstart/head/experiment"
@@ -77,9 +78,9 @@ func ComparedTo(w io.Writer, c *experiment.Comparison, costs []time.Duration, s 
 	if v == nil {
 		return nil
 	}
-	if _, err := fmt.Fprintf(w, "\n%s\n", s.heading("what was compared: "+v.Metric+", "+v.Rule+" (*)")); err != nil {
-		return err
-	}
+	var b strings.Builder
+	b.WriteByte('\n')
+	s.title(&b, "what was compared: "+v.Metric+", "+v.Rule+" (*)")
 	t := &Table{Columns: []Column{
 		{Name: ""}, {Name: "way"}, {Name: "trained", Right: true}, {Name: "training part", Right: true}, {Name: "validation", Right: true}, {Name: "± SE", Right: true}, {Name: "test", Right: true},
 		{Name: "epochs", Right: true},
@@ -98,5 +99,7 @@ func ComparedTo(w io.Writer, c *experiment.Comparison, costs []time.Duration, s 
 		row := []string{mark, l.Way, l.Parameters, l.Train, l.Validation, l.SE, l.Test, l.Epochs, cost}
 		t.Rows = append(t.Rows, row[:len(t.Columns)])
 	}
-	return TableTo(w, t, s)
+	t.print(&b, "", s)
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -47,7 +47,7 @@ func TestWhatWasCompared(t *testing.T) {
 			}
 		}
 		var b strings.Builder
-		if err := ComparedTo(&b, p.Result.Comparison, []time.Duration{time.Second, 90 * time.Second}, nil); err != nil {
+		if err := ComparedTo(&b, p.Result.Comparison, []time.Duration{time.Second, 90 * time.Second}, &Style{Width: 120}); err != nil {
 			t.Fatal(err)
 		}
 		want := `
@@ -65,7 +65,7 @@ what was compared: ` + metric + `, the simplest within one standard error of the
 	if html := page(t, p); strings.Contains(html, "<script") || strings.Contains(html, "\x1b") {
 		t.Error("a name gets into the page as it is")
 	}
-	if err := ComparedTo(broken{}, nil, nil, nil); err != nil {
+	if err := ComparedTo(broken{}, nil, nil, &Style{Width: 120}); err != nil {
 		t.Error(err)
 	}
 }

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	mostClasses = 40 // that the confusion matrix shows
-	mostPairs   = 12 // that the list of frequent confusions shows
-	labelRunes  = 80 // at which a label on the page is cut
-	shades      = 8  // of a cell
+	mostClasses  = 40 // that the confusion matrix shows
+	mostPairs    = 12 // that the list of frequent confusions shows
+	labelColumns = 80 // at which a label on the page is cut
+	shades       = 8  // of a cell
 )
 
 // confusion is the confusion matrix as a table with shaded cells.
@@ -47,7 +47,7 @@ func newConfusion(m *measure.Metrics) *confusion {
 	n := len(m.Confusion)
 	names := make([]string, n)
 	for i := range names {
-		names[i] = cut(plain(m.PerClass[i].Class), labelRunes)
+		names[i] = Cut(plain(m.PerClass[i].Class), labelColumns)
 	}
 	type pair struct{ label, predicted, count int }
 	var pairs []pair
@@ -94,7 +94,7 @@ func newConfusion(m *measure.Metrics) *confusion {
 					kind = "hit"
 				}
 				cell.Kind = fmt.Sprintf("%s s%d", kind, shade)
-				cell.Title = fmt.Sprintf("%s predicted as %s: %s of %s", cut(names[i], 40), cut(names[j], 40), Count(k), Count(support[i]))
+				cell.Title = fmt.Sprintf("%s predicted as %s: %s of %s", Cut(names[i], 40), Cut(names[j], 40), Count(k), Count(support[i]))
 			}
 			row.Cells = append(row.Cells, cell)
 		}

@@ -2,8 +2,8 @@ package report
 
 import "strings"
 
-// textRunes is where the text of a mistake is cut.
-const textRunes = 400
+// textColumns is where the text of a mistake is cut.
+const textColumns = 400
 
 // Mistake is a sample that was held out and predicted wrongly.
 type Mistake struct {
@@ -34,10 +34,10 @@ func newCards(all []Mistake) []card {
 	var cards []card
 	for _, m := range all {
 		c := card{
-			ID: cut(plain(m.ID), 2*labelRunes), Label: cut(plain(m.Label), labelRunes), Predicted: cut(plain(m.Predicted), labelRunes),
+			ID: Cut(plain(m.ID), 2*labelColumns), Label: Cut(plain(m.Label), labelColumns), Predicted: Cut(plain(m.Predicted), labelColumns),
 			Probability: decimal(m.Probability), LabelProbability: decimal(m.LabelProbability),
 			// The whole text may be long; runes have at most 4 bytes.
-			Text: cut(strings.TrimSpace(plain(m.Text[:min(len(m.Text), 4*textRunes+4)])), textRunes),
+			Text: Cut(strings.TrimSpace(plain(m.Text[:min(len(m.Text), 4*textColumns+4)])), textColumns),
 		}
 		if m.Image != nil {
 			c.Picture = newThumbnail(m.Image)

@@ -133,7 +133,7 @@ func newView(p *Page) (*view, error) {
 		}
 	}
 	v := &view{
-		CSS: template.CSS(pageCSS), Title: cut(plain(cmp.Or(p.Title, p.Name)), 2*labelRunes), Lead: plain(p.lead()), Facts: clean(append(p.facts(), p.Facts...)), Adjective: p.adjective(),
+		CSS: template.CSS(pageCSS), Title: Cut(plain(cmp.Or(p.Title, p.Name)), 2*labelColumns), Lead: plain(p.lead()), Facts: clean(append(p.facts(), p.Facts...)), Adjective: p.adjective(),
 		Headline: newHeadline(&p.Head), Compared: newCompared(r.Comparison), Selection: newSelection(p), Metric: plain(cmp.Or(p.Metric, "accuracy")), Confusion: newConfusion(m), Reliability: newReliability(p),
 		Cards: newCards(p.Mistakes), Settings: clean(p.Settings),
 	}
@@ -154,7 +154,7 @@ func newView(p *Page) (*view, error) {
 		}
 		for _, c := range m.PerClass {
 			v.Classes = append(v.Classes, classLine{
-				Class: cut(plain(c.Class), labelRunes), Precision: decimal(c.Precision), Recall: decimal(c.Recall), F1: decimal(c.F1), Support: Count(c.Support),
+				Class: Cut(plain(c.Class), labelColumns), Precision: decimal(c.Precision), Recall: decimal(c.Recall), F1: decimal(c.F1), Support: Count(c.Support),
 				PrecisionWide: pixels(100 * c.Precision), RecallWide: pixels(100 * c.Recall), F1Wide: pixels(100 * c.F1),
 			})
 		}

@@ -16,11 +16,11 @@ import (
 // is how long training took; 0: not said.
 func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	var b strings.Builder
-	b.WriteString(s.heading(plain(h.Name)) + "\n")
-	facts := &Table{Columns: make([]Column, 2)}
+	s.title(&b, h.Name)
+	var facts []Fact
 	fact := func(name, value string) {
 		if value != "" {
-			facts.Rows = append(facts.Rows, []string{name, value})
+			facts = append(facts, Fact{name, value})
 		}
 	}
 	r := h.Result
@@ -40,7 +40,7 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 		fact("time", fmt.Sprintf("%.3g s", took.Seconds()))
 	}
 	fact("made", h.Made)
-	facts.printLong(&b, "  ")
+	printFacts(&b, facts, "  ", s)
 	if len(h.Features) > 0 {
 		b.WriteByte('\n')
 		h.featureTable().print(&b, "  ", s)
@@ -53,7 +53,8 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 		printMetrics(&b, "test: "+h.howTested(), m, s)
 	}
 	if c := r.Calibration; c != nil {
-		fmt.Fprintf(&b, "\n%s\n", s.heading(fmt.Sprintf("calibration: temperature %s, fitted on %s samples", decimal(c.Temperature), plain(c.Fitted))))
+		b.WriteByte('\n')
+		s.title(&b, fmt.Sprintf("calibration: temperature %s, fitted on %s samples", decimal(c.Temperature), c.Fitted))
 		calibrationTable(c).print(&b, "  ", s)
 		if c.Measured == c.Fitted {
 			b.WriteString("  measured on the samples that the temperature was fitted on\n")
@@ -64,17 +65,6 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// printLong writes facts one a line, with nothing cut.
-func (t *Table) printLong(b *strings.Builder, indent string) {
-	width := 0
-	for _, row := range t.Rows {
-		width = max(width, columns(row[0]))
-	}
-	for _, row := range t.Rows {
-		b.WriteString(indent + row[0] + strings.Repeat(" ", width-columns(row[0])+2) + plain(row[1]) + "\n")
-	}
 }
 
 // featureTable lists the feature sets behind the columns of h.
@@ -102,7 +92,8 @@ func MetricsTo(w io.Writer, heading string, m *measure.Metrics, s *Style) error 
 }
 
 func printMetrics(b *strings.Builder, heading string, m *measure.Metrics, s *Style) {
-	b.WriteString("\n" + s.heading(plain(heading)) + "\n")
+	b.WriteByte('\n')
+	s.title(b, heading)
 	t := &Table{Columns: []Column{{}, {Name: "value", Right: true}, {Name: "95 % interval"}}}
 	for _, l := range metricLines(m) {
 		t.Rows = append(t.Rows, []string{l.name, decimal(l.Value), interval(l.Estimate)})

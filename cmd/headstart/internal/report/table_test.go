@@ -24,12 +24,64 @@ func TestTableAligns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pad := func(s string, n int) string { return s + strings.Repeat(" ", n-columns(s)) }
-	want := pad("class", 60) + "      n  note\n" +
-		pad("日本語", 60) + "  1,000  three wide characters\n" +
-		pad(`ab\x1b[2J`, 60) + "      7\n" +
-		pad("e\u0301", 60) + "         an accent takes no place\n" +
-		strings.Repeat("x", 59) + "…      1\n"
+	pad := func(s string, n int) string { return s + strings.Repeat(" ", n-Width(s)) }
+	want := pad("class", 47) + "      n  note\n" +
+		pad("日本語", 47) + "  1,000  three wide characters\n" +
+		pad(`ab\x1b[2J`, 47) + "      7\n" +
+		pad("e\u0301", 47) + "         an accent takes no place\n" +
+		strings.Repeat("x", 46) + "…      1\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// A table takes no more columns than there are: long texts are cut, numbers
+// never, and what has no place beside the first column stands below it.
+func TestTablesFit(t *testing.T) {
+	family := strings.Repeat("👨‍👩‍👧‍👦", 30)
+	for _, c := range []struct {
+		name   string
+		width  int
+		table  *Table
+		indent string
+		want   []string // that must be there
+	}{
+		{name: "long classes", table: &Table{
+			Columns: []Column{{Name: "class"}, {Name: "precision", Right: true}, {Name: "recall", Right: true}, {Name: "F1", Right: true}, {Name: "support", Right: true}},
+			Rows:    [][]string{{strings.Repeat("语", 100), "0.123", "0.456", "0.789", "12,345"}, {family, "0.111", "0.222", "0.333", "4"}, {strings.Repeat("e\u0301", 90), "1.000", "1.000", "1.000", "99"}},
+		}, indent: "  ", want: []string{"support", "12,345", "99", "语…  ", "👨‍👩‍👧‍👦…", "e\u0301…"}},
+		{name: "many columns", table: &Table{
+			Columns: []Column{{Name: "head"}, {Name: "type"}, {Name: "accuracy", Right: true}, {Name: "95 % interval"}, {Name: "macro-F1", Right: true}, {Name: "log-loss", Right: true}, {Name: "N", Right: true}, {Name: "measured by"}},
+			Rows:    [][]string{{strings.Repeat("name", 12) + ".head.onnx", "softmax", "0.5", "0.123–0.456", "0.777", "0.888", "1,000,000", "cross-validation, by group"}},
+		}, want: []string{"0.123–0.456", "0.777", "1,000,000", "measured by", "cross-validation, by group"}},
+		{name: "a narrow terminal", width: 10, table: &Table{
+			Columns: []Column{{}, {Name: "way"}, {Name: "trained", Right: true}, {Name: "test", Right: true}},
+			Rows:    [][]string{{"*", strings.Repeat("w", 70), "1,028,165", "0.420 ± 0.010"}},
+		}, want: []string{"1,028,165", "0.420 ± 0.010", "ww…"}},
+	} {
+		var b strings.Builder
+		s := &Style{Width: c.width}
+		c.table.print(&b, c.indent, s)
+		for line := range strings.Lines(b.String()) {
+			if n := Width(strings.TrimSuffix(line, "\n")); n > s.width() {
+				t.Errorf("%s: a line of %d columns, %d are there: %s", c.name, n, s.width(), line)
+			}
+		}
+		for _, want := range c.want {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: %q is lost:\n%s", c.name, want, b.String())
+			}
+		}
+	}
+}
+
+// Facts go on in the next line, under their values.
+func TestFactsAreWrapped(t *testing.T) {
+	var b strings.Builder
+	if err := FactsTo(&b, []Fact{{"a", "one two three"}, {"größe", "日本 語 " + strings.Repeat("x", 50)}, {"空", "4"}}, &Style{Width: 40}); err != nil {
+		t.Fatal(err)
+	}
+	want := "a      one two three\ngröße  日本 語\n       " + strings.Repeat("x", 50) + "\n空     4\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
@@ -55,18 +107,6 @@ func TestPlain(t *testing.T) {
 	} {
 		if got := plain(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestCut(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		n    int
-		want string
-	}{{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"ab cd", 4, "ab…"}, {"日本語", 2, "日…"}, {"", 1, ""}} {
-		if got := cut(c.in, c.n); got != c.want {
-			t.Errorf("%q: %q, want %q", c.in, got, c.want)
 		}
 	}
 }
