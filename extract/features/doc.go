@@ -27,10 +27,9 @@
 // same data; SOURCE_DATE_EPOCH sets it.
 //
 // The same rows and the same metadata are the same bytes. Files that other
-// programs wrote are read if their pages are encoded as PLAIN or
-// RLE_DICTIONARY and compressed with Snappy, gzip, Zstandard or not at all;
-// columns may then come in any order, with others between them. Pages that
-// carry a checksum, as this package's do, are checked against it.
+// programs wrote are read, too (extract/parquet says with which encodings and
+// compressions); columns may then come in any order, with others between them.
+// Pages that carry a checksum, as this package's do, are checked against it.
 //
 // # Exports
 //

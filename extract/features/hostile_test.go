@@ -226,7 +226,7 @@ func TestHostileFooters(t *testing.T) {
 		{"no row groups", "0 in its row groups", footer(func(m *format.FileMetaData) { m.RowGroups = nil })},
 		{"60,000 row groups without columns", "", footer(func(m *format.FileMetaData) { m.RowGroups = make([]format.RowGroup, 60000) })},
 		{"100,000 columns", "over 65536 list entries", footer(func(m *format.FileMetaData) { m.Schema = append(m.Schema, make([]format.SchemaElement, 100_000)...) })},
-		{"60,000 columns that have no name", "column id: it is missing", footer(func(m *format.FileMetaData) { m.Schema = make([]format.SchemaElement, 60_000) })},
+		{"60,000 columns that have no name", "footer: a schema that holds more than its columns", footer(func(m *format.FileMetaData) { m.Schema = make([]format.SchemaElement, 60_000) })},
 		{"2^31-1 children", "", footer(func(m *format.FileMetaData) {
 			m.Schema[1].NumChildren = thrift.Null[int32]{V: math.MaxInt32, Valid: true}
 		})},
@@ -242,7 +242,7 @@ func TestHostileFooters(t *testing.T) {
 		{"size 2^63-1", "column id", id(func(c *format.ColumnMetaData) { c.TotalCompressedSize = math.MaxInt64 })},
 		{"size -1", "column id", id(func(c *format.ColumnMetaData) { c.TotalCompressedSize = -1 })},
 		{"size 0", "column id", id(func(c *format.ColumnMetaData) { c.TotalCompressedSize = 0 })},
-		{"LZO", "which this version does not read", id(func(c *format.ColumnMetaData) { c.Codec = format.Lz4Raw })},
+		{"LZO", "which this version does not read", id(func(c *format.ColumnMetaData) { c.Codec = format.LZO })},
 		{"codec 99", "which this version does not read", id(func(c *format.ColumnMetaData) { c.Codec = 99 })},
 		{"of another type", "column id", id(func(c *format.ColumnMetaData) { c.Type = format.Int96 })},
 		{"long footer", "damaged or cut off", long},

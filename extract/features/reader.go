@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/extract/parquet"
+)
+
+var (
+	errNoParquet = errors.New("no feature set (which are Parquet files)")
+	errNull      = errors.New("a null")
 )
 
 // Read reads the feature set at path. Whatever the file holds, the memory that
@@ -39,9 +44,8 @@ func ReadMeta(path string) (*Meta, error) {
 
 // file is an open feature set.
 type file struct {
-	r       io.ReaderAt
 	size    int64
-	parquet *format.FileMetaData
+	parquet *parquet.File
 	meta    Meta
 }
 
@@ -65,35 +69,45 @@ func with(path string, do func(*file) error) error {
 	return nil
 }
 
-func read(r io.ReaderAt, size int64, do func(*file) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil { // of the library's decoder, should it meet what it did not expect
-			err = fmt.Errorf("%w: %v", errDamaged, p)
-		}
-	}()
-	parquet, err := readFooter(r, size)
+// limitsOf returns what a feature set of size bytes may hold: for each row it
+// has a key, which is not compressed, and then a row takes 64 bytes at most.
+func limitsOf(size int64) *parquet.Limits {
+	const (
+		freeRows = 1 << 16          // rows that a file of any size may have
+		rowBytes = len(cache.Key{}) // of the file, at least, for each further row
+	)
+	return &parquet.Limits{
+		Footer: 16 << 20, Entries: 1 << 16, Page: 16 << 20,
+		Rows:     max(freeRows, size/int64(rowBytes)),
+		Unpacked: 8<<20 + 64*size,
+	}
+}
+
+func read(r io.ReaderAt, size int64, do func(*file) error) error {
+	p, err := parquet.Open(r, size, limitsOf(size))
+	if errors.Is(err, parquet.ErrNoParquet) {
+		return errNoParquet
+	}
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(parquet.KeyValueMetadata, func(kv format.KeyValue) bool { return kv.Key == metaKey })
-	if at < 0 {
+	text, ok := p.Metadata(metaKey)
+	if !ok {
 		return errors.New("a Parquet file without headstart's metadata, so no feature set")
 	}
-	meta, err := decodeMeta(parquet.KeyValueMetadata[at].Value)
+	meta, err := decodeMeta(text)
 	if err != nil {
 		return fmt.Errorf("metadata: %w", err)
 	}
-	return do(&file{r, size, parquet, meta})
+	return do(&file{size, p, meta})
 }
 
 // set reads all columns.
 func (f *file) set() (*Set, error) {
-	n := f.parquet.NumRows
+	n := f.parquet.Rows()
 	s := &Set{Meta: f.meta, IDs: make([]string, 0, n), Keys: make([]cache.Key, 0, n)}
 	kept := keeper{left: 1<<20 + 256*f.size}
-	left := 8<<20 + 64*f.size // bytes to decompress, of which keys alone need 1/2 of a file
-	c := column{r: f.r, size: f.size, left: &left}
-	err := f.column(c, "id", format.ByteArray, 0, func(v []byte) error {
+	err := f.column("id", format.ByteArray, 0, func(v []byte) error {
 		id, err := kept.add(v)
 		if err != nil {
 			return err
@@ -104,7 +118,7 @@ func (f *file) set() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = f.column(c, "key", format.FixedLenByteArray, len(cache.Key{}), func(v []byte) error {
+	err = f.column("key", format.FixedLenByteArray, len(cache.Key{}), func(v []byte) error {
 		if v == nil {
 			return errNull
 		}
@@ -125,7 +139,7 @@ func (f *file) set() (*Set, error) {
 	} {
 		column, values := make([]string, 0, n), false
 		kept.seen = nil // each column has its own check
-		err := f.column(c, t.name, format.ByteArray, 0, func(v []byte) error {
+		err := f.column(t.name, format.ByteArray, 0, func(v []byte) error {
 			word, fresh, err := kept.intern(v)
 			if err == nil && fresh {
 				err = t.check(word)
@@ -140,16 +154,16 @@ func (f *file) set() (*Set, error) {
 			*t.to = column
 		}
 	}
-	if s.Weights, err = f.weights(c); err != nil {
+	if s.Weights, err = f.weights(); err != nil {
 		return nil, err
 	}
-	s.Views, err = f.views(c)
+	s.Views, err = f.views()
 	return s, err
 }
 
-func (f *file) weights(c column) ([]float64, error) {
-	column, values := make([]float64, 0, f.parquet.NumRows), false
-	err := f.column(c, "weight", format.Double, 0, func(v []byte) error {
+func (f *file) weights() ([]float64, error) {
+	column, values := make([]float64, 0, f.parquet.Rows()), false
+	err := f.column("weight", format.Double, 0, func(v []byte) error {
 		w := math.NaN()
 		if v != nil {
 			w, values = math.Float64frombits(binary.LittleEndian.Uint64(v)), true
@@ -166,9 +180,9 @@ func (f *file) weights(c column) ([]float64, error) {
 	return column, nil
 }
 
-func (f *file) views(c column) ([]int32, error) {
-	column, values := make([]int32, 0, f.parquet.NumRows), false
-	err := f.column(c, "view", format.Int32, 0, func(v []byte) error {
+func (f *file) views() ([]int32, error) {
+	column, values := make([]int32, 0, f.parquet.Rows()), false
+	err := f.column("view", format.Int32, 0, func(v []byte) error {
 		if v == nil {
 			return errNull
 		}
@@ -185,28 +199,41 @@ func (f *file) views(c column) ([]int32, error) {
 // column calls visit with the values of a column in the order of its rows,
 // where a null is nil. The bytes are valid during the call. The column must
 // have that kind of values (of that length, if it is not 0), one a row.
-func (f *file) column(c column, name string, kind format.Type, length int, visit func([]byte) error) error {
-	e, err := findColumn(f.parquet, name, kind, int32(length))
+func (f *file) column(name string, kind format.Type, length int, visit func([]byte) error) error {
+	n, err := f.find(name)
+	if err == nil && n.Group() {
+		err = errors.New("it holds lists or groups, which this version does not read")
+	}
+	if err == nil && (n.Repeated || n.Type != kind || length > 0 && n.Length != length) {
+		err = fmt.Errorf("it is of type %s, where %s is needed", n.TypeName(), parquet.TypeName(kind, length))
+	}
 	if err != nil {
 		return fmt.Errorf("column %s: %w", name, err)
 	}
-	c.name, c.kind, c.visit = name, kind, visit
-	c.null = e.RepetitionType.V == format.Optional
-	switch kind {
-	case format.Int32:
-		c.width = 4
-	case format.Double:
-		c.width = 8
-	case format.FixedLenByteArray:
-		c.width = length
-	}
-	defer c.close()
-	for i := range f.parquet.RowGroups {
-		if err := c.readGroup(&f.parquet.RowGroups[i]); err != nil {
-			return fmt.Errorf("column %s: %w", name, err)
+	c := f.parquet.Column(n)
+	defer c.Close()
+	for row := 1; ; row++ {
+		v, err := c.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(v); err != nil {
+			return fmt.Errorf("column %s: row %d: %w", name, row, err)
 		}
 	}
-	return nil
+}
+
+// find returns the column or group of that name at the top level.
+func (f *file) find(name string) (*parquet.Node, error) {
+	for _, n := range f.parquet.Columns() {
+		if n.Name == name {
+			return n, nil
+		}
+	}
+	return nil, errors.New("it is missing")
 }
 
 // keeper keeps copies of many strings in few allocations.
@@ -216,7 +243,7 @@ type keeper struct {
 	seen  map[string]string
 }
 
-var errMuch = fmt.Errorf("%w: its strings are longer in all than its size allows for", errDamaged)
+var errMuch = fmt.Errorf("%w: its strings are longer in all than its size allows for", parquet.ErrDamaged)
 
 // add keeps v.
 func (k *keeper) add(v []byte) (string, error) {
