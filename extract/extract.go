@@ -63,6 +63,7 @@ type Row struct {
 	Sample    *source.Sample
 	Key       cache.Key
 	Bad       string    // why there is no embedding, "" if there is one
+	Kind      string    // of that reason: one of image and source, or ""
 	Embedding []float32 // dim values, only with Settings.Embeddings
 	// Transparent says that the sample is an image of which some pixel is not
 	// opaque. It is known of what this run decoded.

@@ -36,12 +36,17 @@ func NewRecord(path string, meta *features.Meta) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := strings.TrimSuffix(path, ".features") + ".quarantine.jsonl"
-	r := &Record{meta: meta, set: set, quarantine: NewQuarantine(list), seen: make(map[uint64]struct{})}
+	r := &Record{meta: meta, set: set, quarantine: NewQuarantine(QuarantineOf(path)), seen: make(map[uint64]struct{})}
 	if old, err := features.ReadMeta(path); err == nil && old.Counts.Transparent > 0 {
 		r.before = &before{path, old.Counts.Transparent, sha256.New()}
 	}
 	return r, nil
+}
+
+// QuarantineOf returns where the bad samples of the feature set at path are
+// listed.
+func QuarantineOf(path string) string {
+	return strings.TrimSuffix(path, ".features") + ".quarantine.jsonl"
 }
 
 // complete completes the counts of the set. What is known of the images of a

@@ -37,7 +37,8 @@ type entry struct {
 	hinted  bool   // key comes from the stat cache, content has not been read
 	job     *embed.Job
 	bad     string
-	failed  error // of the machine: it ends the run
+	kind    string // of the reason
+	failed  error  // of the machine: it ends the run
 	// duplicate says that another sample of this run brought the content.
 	duplicate bool
 }
@@ -164,10 +165,10 @@ func (r *run) read(e *entry) {
 	}
 	switch {
 	case err != nil:
-		e.bad = err.Error()
+		e.bad, e.kind = err.Error(), embed.KindOf(err)
 		return
 	case len(content) == 0:
-		e.bad = "empty"
+		e.bad, e.kind = "empty", KindEmpty
 		return
 	}
 	e.content = content
@@ -292,9 +293,9 @@ func (r *run) finish(w *window) error {
 	rows := make([]Row, len(w.rows))
 	for i := range w.rows {
 		e := &w.rows[i]
-		rows[i] = Row{Sample: e.sample, Key: e.key, Bad: e.bad}
+		rows[i] = Row{Sample: e.sample, Key: e.key, Bad: e.bad, Kind: e.kind}
 		if e.job != nil {
-			rows[i].Bad = e.job.Bad
+			rows[i].Bad, rows[i].Kind = e.job.Bad, e.job.Kind
 			rows[i].Embedding = e.job.Row
 			rows[i].Transparent = e.job.Transparent
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -38,6 +37,8 @@ type env struct {
 	// resumption says what is left of the command if it is interrupted, and
 	// what the same command will do; nil: there is nothing to say.
 	resumption atomic.Pointer[func() string]
+
+	remarks remarks
 }
 
 // resumes sets what is said if the command is interrupted; nil: nothing.
@@ -63,13 +64,6 @@ func (e *env) printJSON(v any) error {
 	enc := json.NewEncoder(e.stdout)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
-}
-
-// note tells a person something that is not an error, on stderr.
-func (e *env) note(format string, a ...any) {
-	if !e.quiet {
-		fmt.Fprintf(e.stderr, "headstart: "+format+"\n", a...)
-	}
 }
 
 // onLine tells whether a flag stands on the command line, and not only in the

@@ -36,6 +36,7 @@ type evaluation struct {
 	Unmatched int              `json:"unmatched"`
 	Metrics   *measure.Metrics `json:"metrics,omitempty"`
 	Seen      *measure.Metrics `json:"fitted_metrics,omitempty"` // with --all
+	remarked
 }
 
 func evaluateCommand(e *env) *command {
@@ -140,6 +141,18 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	for _, n := range got.Unknown {
 		out.Ignored += n
 	}
+	for _, left := range []struct {
+		n          int
+		kind, what string
+	}{
+		{out.Unlabeled, "unlabelled", "have no label"}, {out.Ignored, "unknown-class", "are of classes that the head does not know"},
+		{out.Unmatched, "unmatched", "are not in every feature set"},
+	} {
+		if left.n > 0 {
+			e.noteOf(left.kind, int64(left.n), "%d samples %s and were left out", left.n, left.what)
+		}
+	}
+	out.remarked = e.remarked()
 	if o.json {
 		return e.printJSON(out)
 	}
@@ -148,16 +161,6 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 
 // print writes the evaluation for a person.
 func (v *evaluation) print(c *common, e *env) error {
-	for _, left := range []struct {
-		n    int
-		what string
-	}{
-		{v.Unlabeled, "have no label"}, {v.Ignored, "are of classes that the head does not know"}, {v.Unmatched, "are not in every feature set"},
-	} {
-		if left.n > 0 {
-			e.note("%d samples %s and were left out", left.n, left.what)
-		}
-	}
 	if v.Metrics != nil {
 		heading := fmt.Sprintf("%s: %s samples that it was not fitted on", v.Head, count(int64(v.N)))
 		if err := report.MetricsTo(e.stdout, heading, v.Metrics, e.style(c)); err != nil {

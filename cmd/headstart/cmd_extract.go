@@ -41,7 +41,8 @@ type extractSummary struct {
 	Stages       map[string]float64 `json:"stages"`
 	Spaces       []spaceSummary     `json:"spaces"`
 	Quarantine   *string            `json:"quarantine"`
-	Skipped      []skippedSummary   `json:"skipped"`
+	remarked
+	Skipped []skippedSummary `json:"skipped"`
 }
 
 type spaceSummary struct {
@@ -60,7 +61,7 @@ func extractCommand(e *env) *command {
 			"or a file with a text a line; - is the standard input. " +
 			"What the cache has already is not computed again, whatever the file is called. " +
 			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +
-			"Bad samples do not stop a run: NAME.quarantine.jsonl lists them with the reason.\n\n" +
+			"Bad samples do not stop a run: they are summed up by reason in the end, and NAME.quarantine.jsonl lists them.\n\n" +
 			"Before anything is computed, up to 8 cached samples are embedded again. If the backbone does not give their rows any more, because the runtime or the machine is another one, the run stops. " +
 			"A backbone whose rows depend on the samples beside them is run one sample at a time.",
 		examples: []string{
@@ -154,6 +155,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 
 	start := time.Now()
 	stats := new(extract.Stats)
+	o.listed = extract.QuarantineOf(out) + " lists them"
 	err = o.run(ctx, "extract", &o.common, spec, backbone, store, src, record, stats, false, needed, env)
 	if err != nil {
 		return err
@@ -170,6 +172,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if quarantine != "" {
 		sum.Quarantine = &quarantine
 	}
+	sum.remarked = env.remarked()
 	if o.json {
 		err = env.printJSON(sum)
 	} else {

@@ -44,6 +44,7 @@ type predictSummary struct {
 	CheckRows    int64   `json:"check_rows"`
 	Unmatched    int     `json:"unmatched"`
 	Seconds      float64 `json:"seconds"`
+	remarked
 }
 
 // resultFormats are what --to can be.
@@ -136,6 +137,7 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 		return err
 	}
 	sum.Seconds = time.Since(start).Seconds()
+	sum.remarked = e.remarked()
 	if o.json {
 		if err := json.NewEncoder(e.stderr).Encode(sum); err != nil {
 			return err
@@ -222,7 +224,7 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		return nil, err
 	}
 	if j.Table.Unmatched > 0 {
-		e.note("%d samples are not in every feature set and were left out", j.Table.Unmatched)
+		e.noteOf("unmatched", int64(j.Table.Unmatched), "%d samples are not in every feature set and were left out", j.Table.Unmatched)
 	}
 	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }
@@ -249,7 +251,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	said := false
 	unkept := func(reason error) error {
 		if !said {
-			e.note("the cache at %s cannot be written (%s); what it lacks is computed and not kept", o.cacheDir, denial(reason))
+			e.noteOf("unwritable-cache", 0, "the cache at %s cannot be written (%s); what it lacks is computed and not kept", o.cacheDir, denial(reason))
 		}
 		said = true
 		return nil
@@ -271,6 +273,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	}
 	defer table.abort()
 	stats := new(extract.Stats)
+	o.listed = "their rows say why"
 	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table: table, model: model}, stats, true, unkept, e); err != nil {
 		return nil, err
 	}

@@ -63,10 +63,18 @@ type trainSummary struct {
 	PerClass    []measure.ClassMetrics `json:"per_class"`
 	Calibration *measure.Calibration   `json:"calibration,omitempty"`
 	Spread      *experiment.Spread     `json:"spread,omitempty"`
-	Warnings    []experiment.Warning   `json:"warnings,omitempty"`
+	Notes       []remark               `json:"notes"`
+	Warnings    []trainWarning         `json:"warnings"`
 	Unmatched   int                    `json:"unmatched"`
 	Report      string                 `json:"report,omitempty"`
 	Tail        *retrainSummary        `json:"tail,omitempty"`
+}
+
+// trainWarning is a warning in --json: its text has the name that it has in all
+// summaries, too.
+type trainWarning struct {
+	experiment.Warning
+	Text string `json:"text"`
 }
 
 type fitSummary struct {
@@ -343,10 +351,10 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 	for _, w := range result.Warnings {
-		e.note("%s", w.Message)
+		e.warn(w.Kind, int64(w.Count), "%s", w.Message)
 	}
 	if j.Table.Unmatched > 0 {
-		e.note("%d samples are not in every feature set and were left out", j.Table.Unmatched)
+		e.noteOf("unmatched", int64(j.Table.Unmatched), "%d samples are not in every feature set and were left out", j.Table.Unmatched)
 	}
 	drawn, err := reportOf(out, f)
 	if err != nil {
@@ -358,7 +366,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		}
 	}
 	if o.json {
-		return e.printJSON(newTrainSummary(out, o.report, j, result, took))
+		return e.printJSON(newTrainSummary(out, o.report, j, result, took, e))
 	}
 	return report.SummaryTo(e.stdout, drawn, took, e.style(&o.common))
 }
@@ -375,11 +383,14 @@ func tested(t *experiment.Tests) *measure.Metrics {
 	return t.Validation
 }
 
-func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration) *trainSummary {
+func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration, e *env) *trainSummary {
 	s := &trainSummary{
 		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,
-		Calibration: r.Calibration, Spread: r.Spread, Warnings: r.Warnings, Unmatched: j.Table.Unmatched, Report: report,
+		Calibration: r.Calibration, Spread: r.Spread, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
+	}
+	for _, w := range r.Warnings {
+		s.Warnings = append(s.Warnings, trainWarning{w, w.Message})
 	}
 	if m := tested(&r.Metrics); m != nil {
 		s.Baseline.Accuracy = m.Baseline.Value

@@ -31,6 +31,7 @@ type sampling struct {
 	batch    int
 	maxBad   string
 	samples  int      // of the source, if that is known; 0: the source tells it
+	listed   string   // where bad samples are listed, as "x.jsonl lists them"; "": nowhere
 	given    []string // flags that stand on the command line or in the environment
 }
 
@@ -212,7 +213,8 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	meter := startMeter(env, c, command, whole, func() tally { return tallyOf(stats) })
 	env.resumes(func() string { return inCache(stats, kept.Load(), total{n: -1}) })
 	defer env.resumes(nil)
-	err := extract.Run(ctx, spec, backbone, store, src, sink, stats, &extract.Settings{
+	reasons := &reasonSink{sink: sink}
+	err := extract.Run(ctx, spec, backbone, store, src, reasons, stats, &extract.Settings{
 		Threads: c.threads, BatchSize: s.batch, Embeddings: embeddings,
 		Provenance: backbone.Provenance, StatCache: stat,
 		Unwritable: func(reason error) error {
@@ -220,13 +222,13 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 			return unwritable(reason)
 		},
 		Damaged: func(rows []cache.Problem) {
-			env.note("%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
+			env.warn("damaged-cache", int64(len(rows)), "%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
 		},
 		OneByOne: func(operators []string) {
 			if len(operators) > 0 {
-				env.note("%s: %s computes over the whole batch, so samples are run one at a time, which takes longer; a float32 export of the model has no need of it", spec.Name, strings.Join(operators, ", "))
+				env.noteOf("one-by-one", 0, "%s: %s computes over the whole batch, so samples are run one at a time, which takes longer; a float32 export of the model has no need of it", spec.Name, strings.Join(operators, ", "))
 			} else {
-				env.note("%s: an embedding differs with the samples that are run beside it, so they are run one at a time, which takes longer", spec.Name)
+				env.noteOf("one-by-one", 0, "%s: an embedding differs with the samples that are run beside it, so they are run one at a time, which takes longer", spec.Name)
 			}
 		},
 		Recovered: env.recovered,
@@ -245,10 +247,36 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 		return err
 	}
 	if skipped := skippedLine(src.Skipped(), spec.Modality); skipped != "" {
-		env.note("%s", skipped)
+		env.noteOf("skipped-files", 0, "%s", skipped)
 	}
+	env.sayBad(&badRun{reasons: &reasons.Reasons, samples: stats.Samples.Load(), listed: s.listed, table: tableOf(src), modality: spec.Modality})
 	s.notes(spec, stats, env)
 	return nil
+}
+
+// reasonSink adds up why samples are bad, and passes rows on.
+type reasonSink struct {
+	extract.Reasons
+	sink extract.Sink // nil: nobody wants them
+}
+
+func (r *reasonSink) Take(rows []extract.Row) error {
+	for i := range rows {
+		r.Add(&rows[i])
+	}
+	if r.sink == nil {
+		return nil
+	}
+	return r.sink.Take(rows)
+}
+
+// tableOf returns the path of a source that is one table of paths of images,
+// "" if it is none.
+func tableOf(src *source.Source) string {
+	if src.Describe()["image"] == "" || src.Describe()["root"] != "" || len(src.Paths()) != 1 || src.Paths()[0] == "-" {
+		return ""
+	}
+	return src.Paths()[0]
 }
 
 // tallyOf says how far a run has come.
@@ -284,10 +312,10 @@ func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
 		return
 	}
 	if n := stats.Transparent.Load(); n > 0 && image.Alpha == "drop" {
-		env.note("%d of the images that were decoded now have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
+		env.noteOf("transparent", n, "%d of the images that were decoded now have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
 	}
 	if n := stats.Grey16.Load(); n > 0 && image.Grey16 == "clip" {
-		env.note("%d of the images that were decoded now are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
+		env.noteOf("grey16", n, "%d of the images that were decoded now are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
 	}
 }
 

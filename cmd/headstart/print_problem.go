@@ -27,9 +27,9 @@ func cacheProblems(ps []cache.Problem) []cacheProblem {
 // recovered says what was left behind by runs that ended before their time.
 func (e *env) recovered(r cache.Recovery) {
 	if r.Rows > 0 {
-		e.note("an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
+		e.noteOf("recovered", int64(r.Rows), "an earlier run ended before its time; the %s rows that it had computed are kept", count(int64(r.Rows)))
 	}
 	for _, q := range r.Quarantined {
-		e.note("the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Place(), q.Err)
+		e.warn("damaged-cache", 0, "the cache's %s was damaged and is in quarantine (%v); what it held is computed again where it is needed", q.Place(), q.Err)
 	}
 }

@@ -48,7 +48,7 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 	}
 	for _, w := range result.Warnings {
 		if w.Kind != "no-test" || !t.Stopped {
-			r.env.note("%s", w.Message)
+			r.env.warn(w.Kind, int64(w.Count), "%s", w.Message)
 		}
 	}
 	if best.Tail == nil && r.tail != transfer.Auto && !t.Stopped {
@@ -69,7 +69,7 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 	}
 	tried := t.Outcomes[0].Tried
 	if r.json {
-		err = r.env.printJSON(newRetrainSummary(r.out, page, j, t.Outcomes[0], took))
+		err = r.env.printJSON(newRetrainSummary(r.out, page, j, t.Outcomes[0], took, r.env))
 	} else if err = report.SummaryTo(r.env.stdout, drawn, took, r.env.style(&r.common)); err == nil {
 		err = report.ComparedTo(r.env.stdout, result.Comparison, costs(tried), r.env.style(&r.common))
 	}
@@ -133,9 +133,9 @@ type retrainSummary struct {
 	Seconds    []float64        `json:"seconds"` // of each way, with the first seed
 }
 
-func newRetrainSummary(out, page string, j *features.Joined, first *transfer.Outcome, took time.Duration) *trainSummary {
+func newRetrainSummary(out, page string, j *features.Joined, first *transfer.Outcome, took time.Duration, e *env) *trainSummary {
 	best := first.Chosen
-	s := newTrainSummary(out, page, j, best.Result, took)
+	s := newTrainSummary(out, page, j, best.Result, took, e)
 	s.Tail = &retrainSummary{Comparison: *best.Result.Comparison}
 	for _, d := range costs(first.Tried) {
 		s.Tail.Seconds = append(s.Tail.Seconds, d.Seconds())

@@ -110,7 +110,7 @@ func (e *Embedder) Embed(ctx context.Context, jobs []*Job) (good []*Job, rows []
 		n := len(rows)
 		rows = rows[:n+e.dim]
 		if err := e.pool(rows[n:], tensors, i, len(j.IDs)); err != nil {
-			j.Bad = err.Error()
+			j.fail(err)
 			rows = rows[:n]
 			continue
 		}

@@ -92,7 +92,7 @@ func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 			return b.pre.ViewTo(b.pixels[n*b.each:(n+1)*b.each], j.Content, image.View{Key: j.Key, Number: j.View})
 		})
 		if err != nil {
-			j.Bad = err.Error()
+			j.fail(err)
 			continue
 		}
 		b.good = append(b.good, j)

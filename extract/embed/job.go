@@ -1,5 +1,7 @@
 package embed
 
+import "errors"
+
 // Job is one content on its way to its embedding.
 type Job struct {
 	// Key is the digest of the content. Random views of an image depend on it;
@@ -10,8 +12,26 @@ type Job struct {
 	View    int       // of an image, see image.View; 0: as it is
 	Row     []float32 // the embedding, once it is computed
 	Bad     string    // why there is none
+	Kind    string    // of the reason, see KindOf
 
 	Transparent bool // an image of which some pixel is not opaque, once it was decoded
+}
+
+// fail says why there is no embedding.
+func (j *Job) fail(err error) { j.Bad, j.Kind = err.Error(), KindOf(err) }
+
+// KindOf returns the kind of the reason why a sample is bad, which many samples
+// may share: what a method Kind of err says, "" if there is none. The kinds are
+// those of the packages image and source.
+func KindOf(err error) string {
+	k, ok := errors.AsType[interface {
+		error
+		Kind() string
+	}](err)
+	if !ok {
+		return ""
+	}
+	return k.Kind()
 }
 
 // Singly cuts batches into batches of one.

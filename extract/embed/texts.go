@@ -49,7 +49,7 @@ func (m *Texts) Plan(jobs []*Job) [][]*Job {
 	for _, j := range jobs {
 		ids, err := m.Tokens(j.Content)
 		if err != nil {
-			j.Bad = err.Error()
+			j.fail(err)
 			j.Content = nil
 			continue
 		}

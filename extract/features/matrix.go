@@ -144,7 +144,7 @@ func (e *MissingError) Error() string {
 func (m *Meta) Command(out string) string {
 	words := []string{"headstart extract"}
 	if m.Backbone != "" {
-		words = append(words, "--backbone", quoted(m.Backbone))
+		words = append(words, "--backbone", Quoted(m.Backbone))
 	}
 	flags := make([]string, 0, len(m.Reading))
 	for flag := range m.Reading {
@@ -153,20 +153,20 @@ func (m *Meta) Command(out string) string {
 	slices.Sort(flags)
 	for _, flag := range flags {
 		for value := range strings.SplitSeq(m.Reading[flag], "\n") {
-			words = append(words, "--"+flag, quoted(value))
+			words = append(words, "--"+flag, Quoted(value))
 		}
 	}
 	if out != "" {
-		words = append(words, "--out", quoted(out))
+		words = append(words, "--out", Quoted(out))
 	}
 	for _, path := range m.Source {
-		words = append(words, quoted(path))
+		words = append(words, Quoted(path))
 	}
 	return strings.Join(words, " ")
 }
 
-// quoted writes a word as a shell reads it.
-func quoted(word string) string {
+// Quoted writes a word as a shell reads it.
+func Quoted(word string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./,:=+@%#", r) || r > 0x7f
 	}

@@ -2,7 +2,6 @@ package image
 
 import (
 	"errors"
-	"fmt"
 	"image/png"
 	"io"
 	"strings"
@@ -46,18 +45,18 @@ func (hd *Header) Orientation() int { return orientation(hd.Format.exif(hd.conte
 // JPEGs whose scans come to their blocks too often.
 func ReadHeader(content []byte) (Header, error) {
 	if len(content) == 0 {
-		return Header{}, errors.New("image: the file is empty")
+		return Header{}, refuse(KindEmpty, "the file is empty")
 	}
 	if len(content) > MaxBytes {
-		return Header{}, fmt.Errorf("image: the file has %d bytes; the limit is %d MiB", len(content), MaxBytes>>20)
+		return Header{}, refuse(KindLarge, "the file has %d bytes; the limit is %d MiB", len(content), MaxBytes>>20)
 	}
 	hd := Header{Format: Recognise(content), content: content}
 	if hd.Format == nil {
 		n := min(len(content), 8)
-		return Header{}, fmt.Errorf("image: not an image: the file begins with % x, which is neither %s", content[:n], strings.ReplaceAll(readable(), " or ", " nor "))
+		return Header{}, refuse(KindNoImage, "not an image: the file begins with % x, which is neither %s", content[:n], strings.ReplaceAll(readable(), " or ", " nor "))
 	}
 	if hd.Format.header == nil {
-		return Header{}, fmt.Errorf("image: %s files are not read; convert the file to %s", hd.Format.Name, readable())
+		return Header{}, refuse(KindFormat+hd.Format.Name, "%s files are not read; convert the file to %s", hd.Format.Name, readable())
 	}
 	least, err := hd.Format.header(&hd)
 	if err != nil {
@@ -66,13 +65,13 @@ func ReadHeader(content []byte) (Header, error) {
 	name := hd.name()
 	switch w, h := hd.Width, hd.Height; {
 	case w < 1 || h < 1:
-		return Header{}, fmt.Errorf("image: %s: the header claims %d×%d pixels", name, w, h)
+		return Header{}, refuse(KindDamaged, "%s: the header claims %d×%d pixels", name, w, h)
 	case w > MaxSide || h > MaxSide:
-		return Header{}, fmt.Errorf("image: %s: the header claims %d×%d pixels; the limit of a side is %d", name, w, h, MaxSide)
+		return Header{}, refuse(KindPixels, "%s: the header claims %d×%d pixels; the limit of a side is %d", name, w, h, MaxSide)
 	case w*h > MaxPixels:
-		return Header{}, fmt.Errorf("image: %s: the header claims %d×%d = %d pixels; the limit is %d", name, w, h, w*h, MaxPixels)
+		return Header{}, refuse(KindPixels, "%s: the header claims %d×%d = %d pixels; the limit is %d", name, w, h, w*h, MaxPixels)
 	case least > len(content):
-		return Header{}, fmt.Errorf("image: %s: truncated: %d bytes cannot hold the %d×%d pixels that the header claims", name, len(content), w, h)
+		return Header{}, refuse(KindTruncated, "%s: truncated: %d bytes cannot hold the %d×%d pixels that the header claims", name, len(content), w, h)
 	}
 	return hd, nil
 }
@@ -105,9 +104,11 @@ func decodeError(format string, err error) error {
 	)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("image: %s: truncated: %w", format, err)
+		return refuse(KindTruncated, "%s: truncated: %w", format, err)
+	case errors.As(err, &badPNG) && badPNG == "not enough pixel data":
+		return &Error{KindTruncated, err}
 	case errors.As(err, &badPNG), errors.As(err, &unsupportedPNG): // they begin with "png: "
-		return fmt.Errorf("image: %w", err)
+		return &Error{KindDamaged, err}
 	}
-	return fmt.Errorf("image: %s: %w", format, err)
+	return refuse(KindDamaged, "%s: %w", format, err)
 }

@@ -164,7 +164,7 @@ func (p *Preprocessor) valuesTo(dst []float32, crop []uint8) {
 func (p *Preprocessor) crop(dst []byte, content []byte, v View, s *scratch) (notes Notes, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("image: the decoder panicked: %v", r)
+			err = refuse(KindDamaged, "the decoder panicked: %v", r)
 		}
 	}()
 	pic, err := p.decode(content, s)

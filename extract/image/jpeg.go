@@ -3,7 +3,6 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -153,7 +152,7 @@ func jpegBlocks(frame []byte) map[byte]int {
 // tooMany says why a file of so many bytes is refused, if it is.
 func (v *visits) tooMany(bytes int) error {
 	if limit := min(blockVisits*v.blocks+byteVisits*bytes, mostVisits); v.all > limit {
-		return fmt.Errorf("image: jpeg: %d scans come to %d blocks; the limit for an image of %d blocks in %d bytes is %d; save it again with fewer scans",
+		return refuse(KindDamaged, "jpeg: %d scans come to %d blocks; the limit for an image of %d blocks in %d bytes is %d; save it again with fewer scans",
 			v.scans, v.all, v.blocks, bytes, limit)
 	}
 	return nil
@@ -212,7 +211,7 @@ func (p *Preprocessor) rowsOfJPEG(img image.Image, _ *Header, s *scratch) (pictu
 			ycbcrToRGB(dst, img.Y[y*img.YStride:][:width], cb, cr)
 		}
 	default:
-		return picture{}, fmt.Errorf("image: jpeg: the decoder gave an unknown kind of image, %T", img)
+		return picture{}, refuse(KindDamaged, "jpeg: the decoder gave an unknown kind of image, %T", img)
 	}
 	return pic, nil
 }

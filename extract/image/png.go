@@ -3,7 +3,6 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -152,7 +151,7 @@ func (p *Preprocessor) rowsOfPNG(img image.Image, hd *Header, _ *scratch) (pictu
 			pic.row = func(dst []byte, y int) { dropAlpha64(dst, img.Pix[y*img.Stride:]) }
 		}
 	default:
-		return picture{}, fmt.Errorf("image: png: the decoder gave an unknown kind of image, %T", img)
+		return picture{}, refuse(KindDamaged, "png: the decoder gave an unknown kind of image, %T", img)
 	}
 	return pic, nil
 }

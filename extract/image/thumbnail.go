@@ -1,7 +1,6 @@
 package image
 
 import (
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -14,7 +13,7 @@ import (
 func Thumbnail(content []byte, edge int) (small *image.NRGBA, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			small, err = nil, fmt.Errorf("image: the decoder panicked: %v", r)
+			small, err = nil, refuse(KindDamaged, "the decoder panicked: %v", r)
 		}
 	}()
 	hd, err := ReadHeader(content)

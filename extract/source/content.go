@@ -121,14 +121,48 @@ type nowhere struct{ reason error }
 func (c *nowhere) read(int64) ([]byte, fs.FileInfo, error) { return nil, nil, c.reason }
 func (c *nowhere) info() (string, fs.FileInfo, error)      { return "", nil, c.reason }
 
+// The kinds of reasons why a sample is bad, which the errors of reading it
+// return as their Kind, a method of no parameters.
+const (
+	KindMissing   = "missing"   // there is no such file
+	KindNoPath    = "no-path"   // a record that says no path
+	KindOutside   = "outside"   // a path that leads out of the folder
+	KindName      = "name"      // a file's name or path that is not UTF-8, or too long
+	KindIrregular = "irregular" // no regular file: a folder, a pipe, a device
+	KindLink      = "link"      // a symbolic link that leads nowhere
+	KindLarge     = "large"     // more bytes than the limit
+	KindUnread    = "unread"    // a file that the system does not let be read
+	KindRecord    = "record"    // a record of a table that cannot be read
+)
+
 // badError is the reason why a sample cannot be read, without its path.
 type badError struct {
+	kind   string // one of the above, "" if it is of none
 	reason string
 	cause  error
 }
 
 func (e *badError) Error() string { return e.reason }
 func (e *badError) Unwrap() error { return e.cause }
+
+// Kind returns the kind of the reason, which many samples may share.
+func (e *badError) Kind() string { return e.kind }
+
+// kinded returns err as a reason of a kind, unless it has one of its own.
+func kinded(kind string, err error) error {
+	if _, ok := errors.AsType[interface {
+		error
+		Kind() string
+	}](err); ok {
+		return err
+	}
+	return &badError{kind, err.Error(), err}
+}
+
+// reasonOf returns a reason of a kind.
+func reasonOf(kind, format string, a ...any) *badError {
+	return &badError{kind: kind, reason: fmt.Sprintf(format, a...)}
+}
 
 // regular says why a file of this kind is no sample.
 func regular(info fs.FileInfo) error {
@@ -147,11 +181,11 @@ func regular(info fs.FileInfo) error {
 	default:
 		kind = mode.Type().String()
 	}
-	return fmt.Errorf("no regular file but a %s", kind)
+	return reasonOf(KindIrregular, "no regular file but a %s", kind)
 }
 
 func tooLarge(n, limit int64) error {
-	return fmt.Errorf("%d bytes or more, over the limit of %d", n, limit)
+	return reasonOf(KindLarge, "%d bytes or more, over the limit of %d", n, limit)
 }
 
-var errNotUTF8 = errors.New("its name is not UTF-8")
+var errNotUTF8 = reasonOf(KindName, "its name is not UTF-8")

@@ -2,7 +2,6 @@ package source
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,7 +101,7 @@ func (d *dir) inside(path string) (string, error) {
 }
 
 func (d *dir) escapes() error {
-	return fmt.Errorf("leads out of the folder %s, and no path may", d.name)
+	return reasonOf(KindOutside, "leads out of the folder %s, and no path may", d.name)
 }
 
 // reason turns an error of the file system into the reason for a bad sample,
@@ -115,17 +114,17 @@ func (d *dir) reason(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		cause = path.Err
 	}
-	text := cause.Error()
+	text, kind := cause.Error(), KindUnread
 	switch {
 	case strings.Contains(text, "escapes from parent"): // os.Root has no sentinel for it
-		text = d.escapes().Error()
+		text, kind = d.escapes().Error(), KindOutside
 	case errors.Is(err, fs.ErrNotExist):
-		text = "no such file in the folder " + d.name
+		text, kind = "no such file in the folder "+d.name, KindMissing
 		if d.root == nil {
 			text = "no such file"
 		}
 	}
-	return &badError{reason: text, cause: err}
+	return &badError{kind: kind, reason: text, cause: err}
 }
 
 func (d *dir) close() error {

@@ -304,7 +304,7 @@ func (f *folder) follow(path, name string) (folder bool, err error) {
 			return false, f.dir.reason(err)
 		}
 		if os.SameFile(info, target) {
-			return false, errors.New("a symbolic link to a folder that it lies in")
+			return false, reasonOf(KindLink, "a symbolic link to a folder that it lies in")
 		}
 		if at == "." {
 			return true, nil
@@ -348,7 +348,7 @@ func (f *folder) next() (*Sample, error) {
 		return s, nil
 	}
 	if len(s.ID) > maxName {
-		bad = fmt.Errorf("its path has %d bytes, over the limit of %d", len(s.ID), maxName)
+		bad = reasonOf(KindName, "its path has %d bytes, over the limit of %d", len(s.ID), maxName)
 	}
 	switch {
 	case bad != nil:

@@ -79,6 +79,7 @@ type Source struct {
 // part is one of the data sets of a Source.
 type part struct {
 	*opened
+	path   string // as given
 	name   string // for messages
 	base   string
 	format string // its name
@@ -168,7 +169,7 @@ func (s *Source) input(path string) (*input, error) {
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("source: %s: %w", path, &badError{"no such file or folder", err})
+		return nil, fmt.Errorf("source: %s: %w", path, &badError{KindMissing, "no such file or folder", err})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("source: %s: %w", path, cause(err))
@@ -210,7 +211,7 @@ func (in *input) open(f *format) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &part{opened: o, name: in.name, base: in.base, format: f.name, stream: in.taken}
+	p := &part{opened: o, path: in.path, name: in.name, base: in.base, format: f.name, stream: in.taken}
 	p.state.whole.Store(unknown)
 	return p, nil
 }
@@ -314,6 +315,15 @@ func (s *Source) Skipped() []Kind {
 		}
 	}
 	return all.list()
+}
+
+// Paths returns the paths of the sources, as given to Open.
+func (s *Source) Paths() []string {
+	var paths []string
+	for _, p := range s.parts {
+		paths = append(paths, p.path)
+	}
+	return paths
 }
 
 // Base returns the BASE of the first source: a folder's name, a file's name

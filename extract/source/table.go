@@ -198,7 +198,7 @@ func (t *table) next() (*Sample, error) {
 	}
 	s := &Sample{Weight: 1}
 	if r.bad != nil {
-		s.ID, s.Path, s.content = t.numbered(r), t.at(r), &nowhere{r.bad}
+		s.ID, s.Path, s.content = t.numbered(r), t.at(r), &nowhere{kinded(KindRecord, r.bad)}
 		return s, nil
 	}
 	if err := t.fill(s, r); err != nil {
@@ -327,7 +327,7 @@ func (t *table) fillContent(s *Sample, r *record) error {
 		case nullCell, textCell:
 			s.content = inText(c.text)
 		default:
-			s.content = &nowhere{fmt.Errorf("%s in column %q, where a text is wanted", c.what(), t.column(t.sample))}
+			s.content = &nowhere{reasonOf(KindRecord, "%s in column %q, where a text is wanted", c.what(), t.column(t.sample))}
 		}
 		return nil
 	}
@@ -344,12 +344,12 @@ func (t *table) fillContent(s *Sample, r *record) error {
 	case c.kind == nullCell, c.kind == textCell:
 		path = string(c.text)
 	default:
-		s.content = &nowhere{fmt.Errorf("%s in column %q, where a path or an image is wanted", c.what(), t.column(t.sample))}
+		s.content = &nowhere{reasonOf(KindRecord, "%s in column %q, where a path or an image is wanted", c.what(), t.column(t.sample))}
 		return nil
 	}
 	s.Path = printable(path)
 	if path == "" {
-		s.content = &nowhere{errors.New("its path is empty")}
+		s.content = &nowhere{reasonOf(KindNoPath, "its path is empty")}
 	} else if inside, err := t.images.inside(path); err != nil {
 		s.content = &nowhere{err}
 	} else {

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
+)
+
+// shownReasons is how many reasons of bad samples are printed.
+const shownReasons = 6
+
+// badWords are what a reason is called: of one sample, and of several.
+type badWords struct {
+	one, many string
+	hint      string // what to do about it, "" if that is not known
+}
+
+// badKinds are the words of the kinds of reasons, those that go by the modality
+// and the format apart.
+var badKinds = map[string]badWords{
+	"missing":   {"file that is not there", "files that are not there", ""},
+	"no-path":   {"record without a path", "records without a path", ""},
+	"outside":   {"path that leads out of the folder", "paths that lead out of the folder", "--root DIR names one that holds them all"},
+	"name":      {"file whose name is too long or not UTF-8", "files whose names are too long or not UTF-8", ""},
+	"irregular": {"that is no regular file", "that are no regular files", ""},
+	"link":      {"symbolic link in a circle", "symbolic links in a circle", ""},
+	"large":     {"larger than the limit", "larger than the limit", ""},
+	"unread":    {"file that the system does not let be read", "files that the system does not let be read", ""},
+	"record":    {"record that cannot be read", "records that cannot be read", ""},
+	"no-image":  {"file that is no image", "files that are no images", ""},
+	"pixels":    {"image with more pixels than the limit", "images with more pixels than the limit", ""},
+	"truncated": {"image that is cut off", "images that are cut off", ""},
+	"damaged":   {"damaged image", "damaged images", ""},
+	"other":     {"for yet another reason", "for yet other reasons", ""},
+}
+
+// wordsOf returns the words of a reason.
+func wordsOf(r *extract.Reason, m models.Modality) badWords {
+	if format, ok := strings.CutPrefix(r.Kind, "format:"); ok {
+		return badWords{
+			format + " file, which this version does not read", format + " files, which this version does not read",
+			"PNG and JPEG are read",
+		}
+	}
+	if r.Kind == extract.KindEmpty {
+		what := "file"
+		if m == models.Text {
+			what = "text"
+		}
+		return badWords{"empty " + what, "empty " + what + "s", ""}
+	}
+	if w, ok := badKinds[r.Kind]; ok {
+		return w
+	}
+	return badWords{"sample: " + r.Text, "samples: " + r.Text, ""}
+}
+
+// badRun is what is said of the bad samples of a run.
+type badRun struct {
+	reasons  *extract.Reasons
+	samples  int64  // of the run
+	listed   string // where they are listed, as "x.jsonl lists them"; "": nowhere
+	table    string // the path of the table that names image files; "": there is none
+	modality models.Modality
+}
+
+// sayBad says which samples of a run are bad, by reason, the most frequent
+// first, and warns of each in --json.
+func (e *env) sayBad(b *badRun) {
+	all := b.reasons.List()
+	if len(all) == 0 {
+		return
+	}
+	var lines []string
+	rest, left := 0, 0
+	for i := range all {
+		r := &all[i]
+		w := wordsOf(r, b.modality)
+		what := w.many
+		if r.Count == 1 {
+			what = w.one
+		}
+		text := fmt.Sprintf("%s %s, the first %s", count(int64(r.Count)), what, r.Place)
+		if r.Count == 1 {
+			text = fmt.Sprintf("1 %s: %s", what, r.Place)
+		}
+		if hint := b.hint(r, w.hint); hint != "" {
+			text += "; " + hint
+		}
+		e.keepWarning(remark{Kind: "bad-samples", Reason: r.Kind, Count: int64(r.Count), First: r.Place, Text: text})
+		if i < shownReasons {
+			lines = append(lines, text)
+		} else {
+			rest, left = rest+r.Count, left+1
+		}
+	}
+	if left > 0 {
+		lines = append(lines, fmt.Sprintf("%s more for %s", count(int64(rest)), counted(left, "other reason")))
+	}
+	text := fmt.Sprintf("%s of %s samples are bad", count(int64(b.reasons.Bad())), count(b.samples))
+	if b.samples == 1 {
+		text = "the only sample is bad"
+	} else if b.reasons.Bad() == 1 {
+		text = fmt.Sprintf("1 of %s samples is bad", count(b.samples))
+	}
+	if b.listed != "" {
+		text += " (" + b.listed + ")"
+	}
+	if len(lines) == 1 {
+		e.tell(text + ": " + lines[0])
+		return
+	}
+	e.tell(text + ":\n  " + strings.Join(lines, "\n  "))
+}
+
+// hint returns what to do about a reason.
+func (b *badRun) hint(r *extract.Reason, hint string) string {
+	if r.Kind != source.KindMissing || b.table == "" || 2*int64(r.Count) <= b.samples {
+		return hint
+	}
+	hint = "--root DIR says what the paths in " + b.table + " are relative to"
+	if dir := rootFor(b.table, r.Place); dir != "" {
+		hint += "; " + features.Quoted(dir) + " has the first"
+	}
+	return hint
+}
+
+// rootFor looks for a folder that the path in a table is relative to: the
+// folders in that of the table, those above it, and the working directory. It
+// returns "" if it is none of them.
+func rootFor(table, path string) string {
+	if filepath.IsAbs(path) || !filepath.IsLocal(filepath.FromSlash(path)) {
+		return ""
+	}
+	home := filepath.Dir(table)
+	folders := []string{"."}
+	for dir, n := home, 0; n < 3; n++ {
+		dir = filepath.Join(dir, "..")
+		folders = append(folders, dir)
+	}
+	entries, err := draft.ReadDir(home)
+	if err != nil {
+		entries = nil // nobody may look into it: there are still the others
+	}
+	for i, e := range entries {
+		if i == 1000 {
+			break
+		}
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			folders = append(folders, filepath.Join(home, e.Name()))
+		}
+	}
+	for _, dir := range folders {
+		if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path))); err == nil && info.Mode().IsRegular() {
+			return dir
+		}
+	}
+	return ""
+}
