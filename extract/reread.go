@@ -37,6 +37,7 @@ func Reread(meta *features.Meta, root string) (*source.Source, error) {
 		Format:   meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
 		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
 		MultiLabel: meta.Reading["multi-label"] == "true",
+		Delimiter:  meta.Reading["delimiter"], NoHeader: meta.Reading["no-header"] == "true", Encoding: meta.Reading["encoding"],
 	}
 	if slices.Contains(meta.Source, "-") {
 		return nil, ErrStandardInput

@@ -150,12 +150,15 @@ func advice(err error) string {
 		drift    *extract.DriftError
 		another  *features.OtherError
 		tensor   *models.NoTensorError
+		encoding *source.EncodingError
 	)
 	switch {
 	case errors.As(err, &unclear):
 		return "say " + settle(unclear)
 	case errors.As(err, &none):
 		return instead(none)
+	case errors.As(err, &encoding) && encoding.Likely != "":
+		return "say --encoding " + encoding.Likely
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):
@@ -235,6 +238,9 @@ const putBack = "put back what computed the rows (--runtime FILE names another l
 func settle(e *source.UnsettledError) string {
 	if n := len(e.Formats) - 1; n >= 0 {
 		return "--format " + strings.Join(e.Formats[:n], ", ") + " or " + e.Formats[n]
+	}
+	if e.NoHeader {
+		return "--text N or --image N"
 	}
 	return "--image COL or --text COL"
 }

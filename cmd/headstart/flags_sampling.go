@@ -65,6 +65,9 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "split", Category: samples, Usage: "the `COL` with splits: train, validation, test", DefaultText: "split, if there is one"},
 		&cli.StringFlag{Name: "id", Category: samples, Usage: "the `COL` with ids", DefaultText: "id, if there is one"},
 		&cli.StringFlag{Name: "weight", Category: samples, Usage: "the `COL` with weights", DefaultText: "weight, if there is one"},
+		&cli.StringFlag{Name: "delimiter", Category: samples, Usage: "the `CHAR` between the fields of a table, or the word tab", DefaultText: "told by content: comma, semicolon, tab or bar"},
+		&cli.BoolFlag{Name: "no-header", Category: samples, Usage: "the table begins with its first record; its columns are 1, 2, …"},
+		&cli.StringFlag{Name: "encoding", Category: samples, Usage: "the `NAME` of the encoding of texts and tables: latin1, windows-1252, utf-16, shift_jis, …", DefaultText: "UTF-8, or what a byte order mark says"},
 		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
 	}
 	for _, p := range (models.Policies{}).List() {
@@ -96,6 +99,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			Format: ctx.String("format"), Image: ctx.String("image"), Text: ctx.String("text"),
 			Label: ctx.String("label"), Group: ctx.String("group"), Split: ctx.String("split"),
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
+			Delimiter: ctx.String("delimiter"), NoHeader: ctx.Bool("no-header"), Encoding: ctx.String("encoding"),
 			Stdin: ctx.App.Reader,
 		},
 		choice: contract.Choice{Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype")},
@@ -106,6 +110,9 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	}
 	if err := oneOf("format", s.source.Format, source.Formats...); err != nil {
 		return nil, err
+	}
+	if option, ok := errors.AsType[*source.OptionError](s.source.Check()); ok {
+		return nil, usagef("--%s %s: %s", option.Option, option.Value, option.Reason)
 	}
 	if s.choice.DType != "" {
 		if err := oneOf("dtype", s.choice.DType, contract.DTypes...); err != nil {
@@ -249,7 +256,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 	if skipped := skippedLine(src.Skipped(), spec.Modality); skipped != "" {
 		env.noteOf("skipped-files", 0, "%s", skipped)
 	}
-	env.sayBad(&badRun{reasons: &reasons.Reasons, samples: stats.Samples.Load(), listed: s.listed, table: tableOf(src), modality: spec.Modality})
+	env.sayBad(&badRun{reasons: &reasons.Reasons, samples: stats.Samples.Load(), listed: s.listed, table: tableOf(src), undecoded: src.Undecoded().First, modality: spec.Modality})
 	s.notes(spec, stats, env)
 	return nil
 }

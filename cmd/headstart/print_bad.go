@@ -34,6 +34,11 @@ var badKinds = map[string]badWords{
 	"large":     {"larger than the limit", "larger than the limit", ""},
 	"unread":    {"file that the system does not let be read", "files that the system does not let be read", ""},
 	"record":    {"record that cannot be read", "records that cannot be read", ""},
+	"fields":    {"record with another number of fields", "records with another number of fields", ""},
+	"quote":     {"record with a quote that is not closed or not doubled", "records with a quote that is not closed or not doubled", ""},
+	"value":     {"record with a value that is none of its column", "records with a value that is none of its column", ""},
+	"encoding":  {"that is not in its encoding", "that are not in their encoding", "--encoding NAME says which it is"},
+	"zero-byte": {"text with a zero byte", "texts with a zero byte", ""},
 	"no-image":  {"file that is no image", "files that are no images", ""},
 	"pixels":    {"image with more pixels than the limit", "images with more pixels than the limit", ""},
 	"truncated": {"image that is cut off", "images that are cut off", ""},
@@ -62,13 +67,31 @@ func wordsOf(r *extract.Reason, m models.Modality) badWords {
 	return badWords{"sample: " + r.Text, "samples: " + r.Text, ""}
 }
 
+// encodingWords returns the words of texts that are not in their encoding, of
+// which e is the first.
+func encodingWords(e *source.EncodingError) badWords {
+	is := "not " + e.Encoding
+	return badWords{"that is " + is, "that are " + is, encodingHint(e)}
+}
+
+// encodingHint says which encoding to try.
+func encodingHint(e *source.EncodingError) string {
+	if e.Likely == "" {
+		return "--encoding NAME says what it is"
+	}
+	return fmt.Sprintf("with --encoding %s it reads %q", e.Likely, e.Text)
+}
+
 // badRun is what is said of the bad samples of a run.
 type badRun struct {
-	reasons  *extract.Reasons
-	samples  int64  // of the run
-	listed   string // where they are listed, as "x.jsonl lists them"; "": nowhere
-	table    string // the path of the table that names image files; "": there is none
-	modality models.Modality
+	reasons *extract.Reasons
+	samples int64  // of the run
+	listed  string // where they are listed, as "x.jsonl lists them"; "": nowhere
+	table   string // the path of the table that names image files; "": there is none
+	// undecoded is the first text that is not in its encoding; nil: there is
+	// none.
+	undecoded *source.EncodingError
+	modality  models.Modality
 }
 
 // sayBad says which samples of a run are bad, by reason, the most frequent
@@ -83,6 +106,9 @@ func (e *env) sayBad(b *badRun) {
 	for i := range all {
 		r := &all[i]
 		w := wordsOf(r, b.modality)
+		if r.Kind == source.KindEncoding && b.undecoded != nil {
+			w = encodingWords(b.undecoded)
+		}
 		what := w.many
 		if r.Count == 1 {
 			what = w.one

@@ -153,7 +153,11 @@ func (m *Meta) Command(out string) string {
 	slices.Sort(flags)
 	for _, flag := range flags {
 		for value := range strings.SplitSeq(m.Reading[flag], "\n") {
-			words = append(words, "--"+flag, Quoted(value))
+			if value == "true" { // of a flag that takes no word, perhaps
+				words = append(words, "--"+flag+"=true")
+			} else {
+				words = append(words, "--"+flag, Quoted(value))
+			}
 		}
 	}
 	if out != "" {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -78,18 +79,32 @@ func (c *inFile) info() (string, fs.FileInfo, error) {
 }
 
 // inTextFile is a text that is a file.
-type inTextFile struct{ file inFile }
+type inTextFile struct {
+	file     inFile
+	encoding string // as Options.Encoding says
+}
 
 func (c *inTextFile) read(limit int64) ([]byte, fs.FileInfo, error) {
 	content, _, err := c.file.read(min(limit, maxRecord))
-	return bytes.TrimPrefix(content, []byte(bom)), nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &stream{Reader: bufio.NewReader(bytes.NewReader(content))}
+	if err := s.decode(c.encoding); err != nil {
+		return nil, nil, err
+	}
+	text, err := io.ReadAll(s)
+	if err == nil {
+		err = s.decoding.proper(text, "")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return text, nil, nil
 }
 
 // info is that of a text: its bytes are not all of the file's.
 func (c *inTextFile) info() (string, fs.FileInfo, error) { return "", nil, nil }
-
-// bom is the byte order mark of UTF-8.
-const bom = "\xef\xbb\xbf"
 
 // inText is a text of a table or a line.
 type inText string
@@ -133,6 +148,11 @@ const (
 	KindLarge     = "large"     // more bytes than the limit
 	KindUnread    = "unread"    // a file that the system does not let be read
 	KindRecord    = "record"    // a record of a table that cannot be read
+	KindFields    = "fields"    // a record with more or fewer fields than the header
+	KindQuote     = "quote"     // a record with a quote that is not closed, or not doubled
+	KindValue     = "value"     // a record whose id, label, group, split or weight is none
+	KindEncoding  = "encoding"  // a text that is not in its encoding: an *EncodingError
+	KindZero      = "zero-byte" // a text that holds a zero byte
 )
 
 // badError is the reason why a sample cannot be read, without its path.

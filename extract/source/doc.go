@@ -6,13 +6,14 @@
 //	folder  root/class/file or root/{train,val,test}/class/file; a flat folder
 //	        has no labels; an image file by itself is a folder of one
 //	texts   a folder of the same layout whose text files are the samples
-//	csv     a table with a header: a column of texts or one of image paths
-//	tsv     the same with tabs
+//	csv     a table of text: a column of texts or one of image paths
+//	tsv     the same, with tabs if nothing else says what separates fields
 //	lines   one text a line
 //
 // The format is told by name and content; Options.Format says it where that
 // fails. Tables and lines may be compressed with gzip and may come from the
-// standard input, which is written "-". Other formats are refused by name.
+// standard input, which is written "-"; one line of text by itself is lines
+// there. Other formats are refused by name.
 //
 // # Folders
 //
@@ -39,23 +40,44 @@
 //
 // # Tables
 //
-// CSV is RFC 4180: fields may be quoted, a quoted field may hold commas, line
-// breaks and doubled quotes, and every record has as many fields as the header.
-// TSV is the same with a tab in the comma's place, as Excel, pandas and DuckDB
-// write and read it: a field that begins with a quote is a quoted field. CR LF
-// inside a quoted field is read as LF. A byte order mark before the header is
-// dropped, empty lines are skipped, a record is at most 1 MiB long.
+// A table of text is read as RFC 4180 says: fields may be quoted, a quoted
+// field may hold delimiters, line breaks and doubled quotes, and every record
+// has as many fields as the header. A quote inside a field that does not begin
+// with one is read as it is. Lines end with LF, CR LF, or with CR by itself if
+// the first line does. Line breaks inside a quoted field are read as LF. Empty
+// lines are skipped, a record is at most 1 MiB long.
+//
+// What separates fields is what Options.Delimiter says, or a first line like
+// "sep=;", as Excel writes it. Otherwise it is told by content: a comma, a
+// semicolon, a tab or a vertical bar, whichever gives the header most columns
+// that have a role, that of the samples among them; or, if none does, the one
+// with which the first records have equally many fields. A file that is named
+// neither .csv nor .tsv is a table if its header has the column of the samples;
+// one that is named .txt is, if that header is separated by tabs, and is lines
+// of text otherwise. With Options.NoHeader the columns are called 1, 2 and so
+// on.
 //
 // Labels are taken byte for byte; an empty cell is no label, no split, no
-// group, no weight. Splits are spelled train · val, valid, validation, dev ·
-// test; the second four all become "validation". Weights are finite and not
-// negative. A record that is otherwise ends the reading with an error that
-// names it, since a table that is not what it should be is no matter of one
-// bad sample.
+// group, no weight. With Options.MultiLabel a cell holds several labels, as in
+// "a;b" or a JSON list. Splits are spelled train · val, valid, validation,
+// dev · test; the second four all become "validation". Weights are finite and
+// not negative.
+//
+// A record that is otherwise is one bad sample, which says where it is and
+// why, and the reading goes on behind it. Where a quote is not closed, that is
+// at the next line, unless what follows is no records. A header that cannot be
+// read is an error.
 //
 // Image paths are relative to Options.Root, by default the table's folder. No
 // path leaves that folder, not through "..", nor through a symbolic link; one
 // that does is a bad sample.
+//
+// # Encodings
+//
+// Texts, tables of text and lines are UTF-8, with a byte order mark or without;
+// UTF-16 or UTF-32 with one; or what Options.Encoding says. Nothing is
+// repaired: a sample whose text, id, label or group is not in its encoding, or
+// holds a zero byte, is a bad sample, and Source.Undecoded counts them.
 //
 // # Lines
 //

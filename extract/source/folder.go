@@ -20,12 +20,13 @@ import (
 // listed once: by next when it comes there, or by count, which keeps for next
 // what it listed, up to mostKept names.
 type folder struct {
-	dir    *dir
-	base   string
-	prefix string // of ids: "" or BASE/
-	splits bool   // first-level folders are splits
-	texts  bool   // the samples are texts, not images
-	words  *words
+	dir      *dir
+	base     string
+	prefix   string // of ids: "" or BASE/
+	splits   bool   // first-level folders are splits
+	texts    bool   // the samples are texts, not images
+	encoding string // of texts, as Options.Encoding says
+	words    *words
 
 	mu    sync.Mutex // of what next and count share:
 	stack []level
@@ -94,7 +95,7 @@ func openFolder(in *input, auto, texts bool) (*opened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %s: %w", in.path, cause(err))
 	}
-	f := &folder{dir: d, base: in.base, prefix: in.prefix, texts: texts, words: in.words}
+	f := &folder{dir: d, base: in.base, prefix: in.prefix, texts: texts, encoding: in.opts.Encoding, words: in.words}
 	o := &opened{reader: f, modality: models.Image}
 	if texts {
 		o.modality = models.Text
@@ -354,7 +355,7 @@ func (f *folder) next() (*Sample, error) {
 	case bad != nil:
 		s.content = &nowhere{bad}
 	case f.texts:
-		s.content = &inTextFile{inFile{f.dir, path}}
+		s.content = &inTextFile{inFile{f.dir, path}, f.encoding}
 	default:
 		s.content = &inFile{f.dir, path}
 	}

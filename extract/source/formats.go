@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -48,10 +49,7 @@ var formats = []*format{
 	{title: "bzip2", magic: func(head []byte) bool { return begins("BZh")(head) && holds(4, "1AY&SY")(head) }},
 	{title: "xz", magic: begins("\xfd7zXZ\x00")},
 	{title: "Zstandard", magic: begins("\x28\xb5\x2f\xfd")},
-	{title: titleUTF16, magic: begins("\xff\xfe", "\xfe\xff")},
 }
-
-const titleUTF16 = "UTF-16"
 
 // Formats lists what Options.Format may be.
 var Formats = func() []string {
@@ -90,9 +88,6 @@ func reads() string {
 
 // refused says that files of this format are not read.
 func (f *format) refused() error {
-	if f.title == titleUTF16 {
-		return fmt.Errorf("its text is UTF-16; save it as UTF-8")
-	}
 	return fmt.Errorf("%s files: not read by this version; %s", f.title, reads())
 }
 
@@ -123,19 +118,27 @@ func tell(name string, head []byte, o *Options) (*format, error) {
 	if found < 0 {
 		ending := filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))
 		found = slices.IndexFunc(formats, func(f *format) bool { return slices.Contains(f.endings, ending) })
-		zero := bytes.IndexByte(head, 0) >= 0
+		if found >= 0 && formats[found].open == nil {
+			return nil, formats[found].refused()
+		}
+		text := decodedHead(head, o.Encoding)
+		zero := bytes.IndexByte(text, 0) >= 0
 		switch {
 		case found >= 0 && formats[found].text && zero:
-			return nil, fmt.Errorf("it holds zero bytes, so it is no text")
-		case found >= 0:
-		case len(head) == 0:
+			return nil, zeros(text, "it holds zero bytes, so it is no text")
+		case found >= 0 && !formats[found].text:
+		case found < 0 && len(text) == 0:
 			return nil, fmt.Errorf("it is empty")
 		case zero:
-			return nil, fmt.Errorf("it is neither an image nor text")
-		default:
-			line, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
-			line = bytes.TrimSuffix(line, []byte("\r"))
-			found = slices.IndexFunc(formats, func(f *format) bool { return f.looks != nil && f.looks(line, o) })
+			return nil, zeros(text, "it is neither an image nor text")
+		case found < 0 || formats[found].name == "lines":
+			if _, length := markOf(text); length > 0 {
+				text = text[length:]
+			}
+			looks := looksLike(text, o)
+			if found < 0 || looks >= 0 && (o.Delimiter != "" || o.NoHeader || formats[looks].name == "tsv" && regularBy(text, "\t", endsWithCR(text))) {
+				found = looks
+			}
 		}
 	}
 	switch {
@@ -145,6 +148,37 @@ func tell(name string, head []byte, o *Options) (*format, error) {
 		return nil, formats[found].refused()
 	}
 	return formats[found], nil
+}
+
+// looksLike returns the format that a text of this beginning is of, -1 if that
+// cannot be told.
+func looksLike(text []byte, o *Options) int {
+	line := text
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	}
+	found := slices.IndexFunc(formats, func(f *format) bool { return f.looks != nil && f.looks(line, o) })
+	if found < 0 && (o.Delimiter != "" || o.NoHeader) {
+		found = slices.IndexFunc(formats, func(f *format) bool { return f.name == "csv" })
+	}
+	return found
+}
+
+// zeros says that a text holds zero bytes, and whether they are every second,
+// as in UTF-16.
+func zeros(text []byte, reason string) error {
+	var at [2]int
+	for i, c := range text {
+		if c == 0 {
+			at[i&1]++
+		}
+	}
+	for odd, name := range []string{"utf-16be", "utf-16le"} {
+		if n := len(text) / 2; n > 2 && at[odd] > n*3/4 && at[1-odd] == 0 {
+			return &EncodingError{Encoding: "UTF-8", Bytes: []byte{0}, Offset: odd, Likely: name, Text: string(decodedHead(text[:min(len(text), 40)&^1], name))}
+		}
+	}
+	return errors.New(reason)
 }
 
 // textFormats names the formats that a text can be read as.
@@ -159,8 +193,10 @@ func textFormats() []string {
 }
 
 // looksCSV says whether a line is the header of a table whose columns are
-// separated by commas: one of them is the sample's.
-func looksCSV(line []byte, o *Options) bool { return hasSample(line, ",", o) && !looksTSV(line, o) }
+// separated by commas, semicolons or bars: one of them is the sample's.
+func looksCSV(line []byte, o *Options) bool {
+	return !looksTSV(line, o) && (hasSample(line, ",", o) || hasSample(line, ";", o) || hasSample(line, "|", o))
+}
 
 // looksTSV is looksCSV for tabs.
 func looksTSV(line []byte, o *Options) bool { return hasSample(line, "\t", o) }

@@ -60,7 +60,7 @@ func TestTellByContent(t *testing.T) {
 		{"PAR1\x15", "Parquet"}, {"\x93NUMPY\x01", "NumPy"}, {strings.Repeat("\x00", 257) + "ustar\x00", "tar"}, {"\x00\x00\x08\x03", "IDX"},
 		{"RIFF\x10\x00\x00\x00WAVEfmt ", "WAV"}, {"fLaC\x00", "FLAC"}, {"OggS\x00", "Ogg"}, {"PK\x03\x04", "ZIP"}, {"\x89HDF\r\n\x1a\n", "HDF5"},
 		{"ARROW1\x00\x00", "Arrow"}, {"%PDF-1.7", "PDF"}, {"BZh91AY&SY", "bzip2"}, {"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "Zstandard"},
-		{"\xff\xfea\x00", "UTF-16"}, {"text\tlabel\n", "tsv"}, {"text,label\n", "csv"}, {"text\tlabel,text\n", "tsv"}, {`{"text": 1}`, "JSON"},
+		{"\xff\xfet\x00e\x00x\x00t\x00\t\x00x\x00", "tsv"}, {"text\tlabel\n", "tsv"}, {"a;text\n", "csv"}, {"sep=|\na|text\n", "csv"}, {"text,b\ra", "csv"}, {"text,label\n", "csv"}, {"text\tlabel,text\n", "tsv"}, {`{"text": 1}`, "JSON"},
 	} {
 		for _, f := range formats {
 			if f.magic != nil && f.magic([]byte(c.head)) && f.title != c.title {

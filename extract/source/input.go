@@ -1,24 +1,25 @@
 package source
 
 import (
+	"bytes"
 	"context"
-	"io"
 
 	"github.com/headstart-ml/headstart/models"
 )
 
 // input is a data set that is being opened.
 type input struct {
-	path   string // as given
-	name   string // for messages
-	base   string
-	prefix string // of the ids of a folder's files: "" or BASE/
-	folder bool   // it is a folder
-	again  bool   // it can be read a second time
-	opts   *Options
-	words  *words
-	stream *stream // open already, to tell the format; nil: not, or taken
-	taken  *stream // what take returned
+	path     string // as given
+	name     string // for messages
+	base     string
+	prefix   string // of the ids of a folder's files: "" or BASE/
+	folder   bool   // it is a folder
+	again    bool   // it can be read a second time
+	opts     *Options
+	words    *words
+	decoding         // of the text that was taken
+	stream   *stream // open already, to tell the format; nil: not, or taken
+	taken    *stream // what take returned
 }
 
 // opened is what a format's open returns.
@@ -26,8 +27,11 @@ type opened struct {
 	reader
 	modality models.Modality
 	column   string // of a table: the one that holds the samples; "" for what is no table
-	ids      bool   // two samples may have one id
-	empty    string // why it is, if it has no samples
+	// separated says that the fields of its records are separated by a
+	// delimiter.
+	separated bool
+	ids       bool   // two samples may have one id
+	empty     string // why it is, if it has no samples
 	// place says where the n-th sample is, from 0, which has that id.
 	place func(id string, n int) string
 }
@@ -57,15 +61,38 @@ func (in *input) take() (*stream, error) {
 	return in.taken, err
 }
 
-// peek returns the first bytes.
+// text is take for formats of text: it returns the characters as UTF-8, without
+// a byte order mark.
+func (in *input) text() (*stream, error) {
+	s, err := in.take()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.decode(in.opts.Encoding); err != nil {
+		s.close()
+		return nil, err
+	}
+	in.decoding = s.decoding
+	return s, nil
+}
+
+// peek returns the first bytes: of a text at least the first line, if that is
+// not too long.
 func (in *input) peek() (head []byte, err error) {
 	if in.stream, err = openStream(in.path, in.opts.Stdin); err != nil {
 		return nil, err
 	}
-	if head, err = in.stream.Peek(512); err == io.EOF {
-		err = nil
+	return in.stream.firstLine()
+}
+
+// single says whether there is one line only.
+func (in *input) single(head []byte) bool {
+	all, err := in.stream.peek(len(head) + 1)
+	if err != nil || len(all) > len(head) {
+		return len(head) == beginning && bytes.IndexByte(head, '\n') < 0
 	}
-	return head, err
+	text := bytes.TrimRight(decodedHead(head, in.opts.Encoding), "\r\n")
+	return len(text) > 0 && bytes.IndexAny(text, "\r\n") < 0
 }
 
 // done closes what nobody took.

@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 )
 
@@ -13,13 +12,13 @@ import (
 // around what stands between semicolons are dropped, and so is what is empty.
 // It returns nil for an empty cell, which says nothing, and no labels for an
 // empty list.
-func (w *words) labelsOf(c *cell, column string) ([]string, error) {
+func (t *table) labelsOf(c *cell, column string) ([]string, error) {
 	labels := []string{}
 	add := func(label []byte) error {
-		if err := nameable(label, column); err != nil {
+		if err := t.nameable(label, column); err != nil {
 			return err
 		}
-		if word := w.internBytes(label); !slices.Contains(labels, word) {
+		if word := t.words.internBytes(label); !slices.Contains(labels, word) {
 			labels = append(labels, word)
 		}
 		return nil
@@ -35,14 +34,14 @@ func (w *words) labelsOf(c *cell, column string) ([]string, error) {
 		}
 		return labels, nil
 	case c.kind != textCell:
-		return nil, fmt.Errorf("%s in column %q, where labels are wanted", c.what(), column)
+		return nil, reasonOf(KindValue, "%s in column %q, where labels are wanted", c.what(), column)
 	}
 	if text := bytes.TrimSpace(c.text); len(text) > 0 && text[0] == '[' {
 		var list []string
 		if err := json.Unmarshal(text, &list); err != nil {
-			return nil, fmt.Errorf("%.60q in column %q begins like a JSON list of labels and is none: %w", text, column, err)
+			return nil, reasonOf(KindValue, "%.60q in column %q begins like a JSON list of labels and is none: %v", text, column, err)
 		}
-		return w.labelsOf(&cell{kind: listCell, list: list}, column)
+		return t.labelsOf(&cell{kind: listCell, list: list}, column)
 	}
 	for label := range bytes.SplitSeq(c.text, []byte(";")) {
 		if label = bytes.TrimSpace(label); len(label) == 0 {

@@ -24,11 +24,10 @@ type lines struct {
 
 // openLines is the open of the format lines.
 func openLines(in *input) (*opened, error) {
-	stream, err := in.take()
+	stream, err := in.text()
 	if err != nil {
 		return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
 	}
-	stream.dropBOM()
 	l := &lines{name: in.name, file: filepath.Base(in.path), base: in.base, in: stream}
 	if in.path == "-" {
 		l.file = "stdin"
@@ -82,7 +81,7 @@ func (l *lines) next() (*Sample, error) {
 	if length > maxRecord {
 		s.content = &nowhere{tooLarge(int64(length), maxRecord)}
 	} else {
-		s.content = inText(line)
+		s.content = l.in.decoding.textOf(line)
 	}
 	return s, nil
 }

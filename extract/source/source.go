@@ -39,6 +39,20 @@ type Options struct {
 	// empty.
 	MultiLabel bool
 
+	// Delimiter is the one character that separates the fields of a table of
+	// text, or "tab". The default, "", is told by what the table begins with:
+	// a comma, a semicolon, a tab or a vertical bar.
+	Delimiter string
+
+	// NoHeader says that a table of text begins with its first record. Its
+	// columns are called "1", "2" and so on then.
+	NoHeader bool
+
+	// Encoding names the encoding of texts, tables of text and lines: one of
+	// Encodings, or another that is registered. The default, "", is UTF-8, or
+	// UTF-16 or UTF-32 where a byte order mark says so.
+	Encoding string
+
 	// Root is the folder that image paths in tables are relative to. The
 	// default, "", is the folder that the table lies in, and the working
 	// directory for a table on the standard input.
@@ -51,6 +65,16 @@ type Options struct {
 
 	// Stdin is what the source "-" reads. The default, nil, is os.Stdin.
 	Stdin io.Reader
+}
+
+// Check says which option cannot be what it is: an *OptionError, or nil. Open
+// checks them, too.
+func (o *Options) Check() error {
+	if _, err := delimiterOf(o.Delimiter); err != nil {
+		return err
+	}
+	_, err := encodingOf(o.Encoding)
+	return err
 }
 
 // role is what a column of a table is to a sample.
@@ -74,6 +98,8 @@ type Source struct {
 	at    int    // of the part that is being read
 	n     int    // samples so far
 	err   error
+
+	undecoded Undecoded
 }
 
 // part is one of the data sets of a Source.
@@ -114,6 +140,9 @@ func (s *Source) open(paths []string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.opts.Check(); err != nil {
+		return err
+	}
 	if s.opts.Image != "" && s.opts.Text != "" {
 		return fmt.Errorf("source: both an image column (%q) and a text column (%q); a run takes one", s.opts.Image, s.opts.Text)
 	}
@@ -145,6 +174,9 @@ func (s *Source) open(paths []string) error {
 			if err := p.has(s.opts.With); err != nil {
 				return err
 			}
+		}
+		if !p.separated && (s.opts.Delimiter != "" || s.opts.NoHeader) {
+			return fmt.Errorf("source: %s: no table of text, so it has no delimiter and no header", p.name)
 		}
 		tables, ids = tables || p.column != "", ids || p.ids
 	}
@@ -199,6 +231,9 @@ func (in *input) open(f *format) (*part, error) {
 			return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
 		}
 		f, err = tell(in.path, head, in.opts)
+		if e, ok := errors.AsType[*UnsettledError](err); ok && e.Formats != nil && in.path == "-" && in.single(head) {
+			f, err = named("lines")
+		}
 		if e, ok := errors.AsType[*UnsettledError](err); ok {
 			e.Source = in.name
 			return nil, e
@@ -273,6 +308,7 @@ func (s *Source) next() (*Sample, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.undecoded.add(sample)
 		if p.column == "" {
 			sample.carry(s.opts.With)
 		}
@@ -326,15 +362,19 @@ func (s *Source) Paths() []string {
 	return paths
 }
 
+// Undecoded returns what Next has met so far of texts that are not in their
+// encoding. It must not be called beside Next.
+func (s *Source) Undecoded() Undecoded { return s.undecoded }
+
 // Base returns the BASE of the first source: a folder's name, a file's name
 // without its extension, "stdin".
 func (s *Source) Base() string { return s.parts[0].base }
 
 // Describe says how the sources were read, for the metadata of a feature set:
-// the options that were set ("format", "root", "label", "group", "split",
-// "id", "weight", "multi-label") and, for tables, the column of the samples
-// ("image" or "text"). Open with the same paths and these options gives the
-// same samples.
+// the options that were set ("format", "root", "label", "group", "split", "id",
+// "weight", "multi-label", "delimiter", "no-header", "encoding") and, for
+// tables, the column of the samples ("image" or "text"). Open with the same
+// paths and these options gives the same samples.
 func (s *Source) Describe() map[string]string {
 	d := make(map[string]string)
 	for _, r := range s.opts.columns() {
@@ -348,6 +388,15 @@ func (s *Source) Describe() map[string]string {
 	}
 	if s.opts.MultiLabel {
 		d["multi-label"] = "true"
+	}
+	if s.opts.Delimiter != "" {
+		d["delimiter"] = s.opts.Delimiter
+	}
+	if s.opts.NoHeader {
+		d["no-header"] = "true"
+	}
+	if s.opts.Encoding != "" {
+		d["encoding"] = s.opts.Encoding
 	}
 	for _, p := range s.parts {
 		if p.column != "" {

@@ -12,12 +12,14 @@ import (
 // stream is a file's bytes, or the standard input's, decompressed.
 type stream struct {
 	*bufio.Reader
-	file *os.File // nil: not ours to close
+	file     *os.File // nil: not ours to close
+	decoding decoding // how its text is decoded; the zero value: it is not
 
 	size   int64         // of the file, in bytes, as it is stored; -1: not known
 	stored counter       // what was read of it
 	first  *bufio.Reader // reads stored
-	plain  counter       // what Reader gets: stored itself, or decompressed
+	plain  *counter      // what Reader gets: decompressed or decoded; nil: stored itself
+	ahead  int           // bytes that were taken out of Reader and not yet looked at
 }
 
 // counter counts the bytes that go through a reader.
@@ -37,10 +39,13 @@ func (c *counter) Read(p []byte) (int, error) {
 // decompressed bytes is believed to be spread evenly.
 func (s *stream) share() int64 {
 	taken := s.stored.n - int64(s.first.Buffered())
-	if s.Reader == s.first || s.plain.n == 0 {
+	switch {
+	case s.plain == nil:
+		return taken - int64(s.ahead)
+	case s.plain.n == 0:
 		return taken
 	}
-	return int64(float64(taken) * float64(s.plain.n-int64(s.Buffered())) / float64(s.plain.n))
+	return int64(float64(taken) * float64(s.plain.n-int64(s.Buffered()+s.ahead)) / float64(s.plain.n))
 }
 
 // sizeOf returns how many bytes there are still to be read of a file, -1 if it
@@ -72,7 +77,7 @@ func openStream(path string, stdin io.Reader) (*stream, error) {
 		s.file, in = f, f
 	}
 	s.size, s.stored.Reader = sizeOf(in), in
-	s.first = bufio.NewReaderSize(&s.stored, 64<<10)
+	s.first = bufio.NewReaderSize(&s.stored, beginning)
 	s.Reader = s.first
 	head, err := s.Peek(3)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -85,16 +90,41 @@ func openStream(path string, stdin io.Reader) (*stream, error) {
 			s.close()
 			return nil, err
 		}
-		s.plain.Reader = z
-		s.Reader = bufio.NewReaderSize(&s.plain, 64<<10)
+		s.plain = &counter{Reader: z}
+		s.Reader = bufio.NewReaderSize(s.plain, beginning)
 	}
 	return s, nil
 }
 
-// dropBOM skips a byte order mark.
-func (s *stream) dropBOM() {
-	if head, _ := s.Peek(3); bytes.Equal(head, []byte("\xef\xbb\xbf")) {
-		s.Discard(3)
+// beginning is how much of a stream is looked at before it is read, at most.
+const beginning = 64 << 10
+
+// peek returns the first n bytes, or all there are.
+func (s *stream) peek(n int) ([]byte, error) {
+	head, err := s.Peek(n)
+	if err == io.EOF {
+		err = nil
+	}
+	return head, err
+}
+
+// firstLine returns what s begins with, at least to the end of the first line
+// that is outside quotes and the byte behind it, if it is in the beginning.
+func (s *stream) firstLine() ([]byte, error) {
+	for n := 512; ; n *= 2 {
+		head, err := s.peek(min(n, beginning))
+		if err != nil || len(head) < n || n >= beginning {
+			return head, err
+		}
+		quoted := false
+		for _, c := range head[:len(head)-1] {
+			if c == '"' {
+				quoted = !quoted
+			}
+			if !quoted && (c == '\n' || c == '\r') {
+				return head, nil
+			}
+		}
 	}
 }
 

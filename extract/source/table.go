@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/headstart-ml/headstart/models"
 )
@@ -26,7 +25,9 @@ type table struct {
 	base  string
 	multi bool // a sample has several labels
 	words *words
-	n     int // records so far
+	decoding
+
+	scratch []byte
 
 	header   []string
 	modality models.Modality
@@ -41,7 +42,7 @@ type table struct {
 // openTable returns the samples of the records of r, and closes it if it
 // fails.
 func openTable(in *input, r records) (*opened, error) {
-	t := &table{records: r, name: in.name, file: filepath.Base(in.path), base: in.base, multi: in.opts.MultiLabel, words: in.words, header: r.columns()}
+	t := &table{records: r, name: in.name, file: filepath.Base(in.path), base: in.base, multi: in.opts.MultiLabel, words: in.words, decoding: in.decoding, header: r.columns()}
 	if in.path == "-" {
 		t.file = "stdin"
 	}
@@ -100,7 +101,7 @@ func (t *table) assign(o *Options) (err error) {
 		t.modality = models.Text
 		t.sample, err = t.find("text")
 	default:
-		return &UnsettledError{Reason: "which column is the sample? " + listColumns(t.header), Columns: t.header}
+		return &UnsettledError{Reason: "which column is the sample? " + t.list(), Columns: t.header, NoHeader: o.NoHeader}
 	}
 	if err != nil {
 		return err
@@ -164,6 +165,14 @@ var (
 	errNone  = errors.New("no such column")
 )
 
+// list lists the columns, for messages.
+func (t *table) list() string {
+	if r, ok := t.records.(*csvRecords); ok && r.first {
+		return listRecord(r.taken)
+	}
+	return listColumns(t.header)
+}
+
 // find returns the index of the one column of that name.
 func (t *table) find(name string) (int, error) {
 	at := slices.Index(t.header, name)
@@ -183,9 +192,9 @@ func (t *table) named(at *int, name string) (err error) {
 		return err
 	}
 	if near, ok := nearest(name, t.header); ok {
-		return fmt.Errorf("no column %q; is it %q? %s", name, near, listColumns(t.header))
+		return fmt.Errorf("no column %q; is it %q? %s", name, near, t.list())
 	}
-	return fmt.Errorf("no column %q; %s", name, listColumns(t.header))
+	return fmt.Errorf("no column %q; %s", name, t.list())
 }
 
 func (t *table) next() (*Sample, error) {
@@ -197,29 +206,34 @@ func (t *table) next() (*Sample, error) {
 		return nil, fmt.Errorf("source: %s: %w", t.name, err)
 	}
 	s := &Sample{Weight: 1}
-	if r.bad != nil {
-		s.ID, s.Path, s.content = t.numbered(r), t.at(r), &nowhere{kinded(KindRecord, r.bad)}
-		return s, nil
+	bad := r.bad
+	if bad == nil {
+		bad = t.fill(s, r)
 	}
-	if err := t.fill(s, r); err != nil {
-		place := fmt.Sprintf("record %d", r.n)
-		if r.line > 0 {
-			place += fmt.Sprintf(" (line %d)", r.line)
+	if bad != nil {
+		if s.ID == "" {
+			s.ID = t.numbered(r)
 		}
-		return nil, fmt.Errorf("source: %s: %s: %w", t.name, place, err)
+		s.Path, s.content = t.at(r), &nowhere{kinded(KindRecord, bad)}
 	}
 	return s, nil
 }
 
 // numbered returns the id of a record that has none of its own.
-func (t *table) numbered(r *record) string { return t.base + "#" + strconv.Itoa(r.n) }
+func (t *table) numbered(r *record) string { return t.join(t.base, '#', r.n) }
 
 // at says where a record stands.
 func (t *table) at(r *record) string {
 	if r.line > 0 {
-		return t.file + ":" + strconv.Itoa(r.line)
+		return t.join(t.file, ':', r.line)
 	}
-	return t.file + "#" + strconv.Itoa(r.n)
+	return t.join(t.file, '#', r.n)
+}
+
+// join returns name, mark and number.
+func (t *table) join(name string, mark byte, number int) string {
+	t.scratch = strconv.AppendInt(append(append(t.scratch[:0], name...), mark), int64(number), 10)
+	return string(t.scratch)
 }
 
 // text returns what the cell of a column holds, nil if it is empty or there is
@@ -229,7 +243,7 @@ func (t *table) text(r *record, at int) ([]byte, error) {
 		return nil, nil
 	}
 	if c := &r.cells[at]; c.kind != textCell {
-		return nil, fmt.Errorf("%s in column %q, where a text is wanted", c.what(), t.column(at))
+		return nil, reasonOf(KindValue, "%s in column %q, where a text is wanted", c.what(), t.column(at))
 	}
 	return r.cells[at].text, nil
 }
@@ -238,27 +252,30 @@ func (t *table) text(r *record, at int) ([]byte, error) {
 func (t *table) column(at int) string { return t.header[t.chosen[at]] }
 
 // nameable says why v, in that column, can be no id, no label and no group.
-func nameable(v []byte, column string) error {
+func (d decoding) nameable(v []byte, column string) error {
 	if len(v) > maxName {
-		return fmt.Errorf("%q… in column %q has %d bytes, over the limit of %d", v[:40], column, len(v), maxName)
+		return reasonOf(KindValue, "%q… in column %q has %d bytes, over the limit of %d", v[:40], column, len(v), maxName)
 	}
-	if !utf8.Valid(v) {
-		return fmt.Errorf("%q in column %q is not UTF-8; save the table as UTF-8", v, column)
-	}
-	return nil
+	return d.proper(v, column)
 }
 
 // nameIn returns the id, the label or the group in a column.
 func (t *table) nameIn(r *record, at int) ([]byte, error) {
 	v, err := t.text(r, at)
 	if len(v) > 0 {
-		err = nameable(v, t.column(at))
+		err = t.nameable(v, t.column(at))
 	}
-	return v, err
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // fill says of s what its record does.
 func (t *table) fill(s *Sample, r *record) error {
+	for _, at := range t.with {
+		s.With = append(s.With, r.cells[at].String())
+	}
 	id, err := t.nameIn(r, t.id)
 	if err != nil {
 		return err
@@ -267,7 +284,7 @@ func (t *table) fill(s *Sample, r *record) error {
 	case t.id < 0:
 		s.ID = t.numbered(r)
 	case len(id) == 0:
-		return fmt.Errorf("an empty id in column %q", t.column(t.id))
+		return reasonOf(KindValue, "an empty id in column %q", t.column(t.id))
 	default:
 		s.ID = string(id)
 	}
@@ -286,7 +303,7 @@ func (t *table) fill(s *Sample, r *record) error {
 	if len(word) > 0 {
 		split, ok := splitOf(string(word))
 		if !ok {
-			return fmt.Errorf("split %q in column %q; splits are train · val, valid, validation, dev · test", word, t.column(t.split))
+			return reasonOf(KindValue, "split %q in column %q; splits are train · val, valid, validation, dev · test", word, t.column(t.split))
 		}
 		s.Split = split
 	}
@@ -297,19 +314,17 @@ func (t *table) fill(s *Sample, r *record) error {
 	if len(number) > 0 {
 		w, err := strconv.ParseFloat(string(number), 64)
 		if err != nil || math.IsNaN(w) || math.IsInf(w, 0) || w < 0 {
-			return fmt.Errorf("weight %q in column %q; a weight is a finite number and not negative", number, t.column(t.weight))
+			return reasonOf(KindValue, "weight %q in column %q; a weight is a finite number, with a decimal point, and not negative", number, t.column(t.weight))
 		}
 		s.Weight, s.Weighted = w, true
 	}
-	for _, at := range t.with {
-		s.With = append(s.With, r.cells[at].String())
-	}
-	return t.fillContent(s, r)
+	t.fillContent(s, r)
+	return nil
 }
 
 func (t *table) fillLabel(s *Sample, r *record) error {
 	if t.multi && t.label >= 0 {
-		labels, err := t.words.labelsOf(&r.cells[t.label], t.column(t.label))
+		labels, err := t.labelsOf(&r.cells[t.label], t.column(t.label))
 		s.Labels = labels
 		return err
 	}
@@ -319,17 +334,17 @@ func (t *table) fillLabel(s *Sample, r *record) error {
 }
 
 // fillContent sets where the bytes of s are, or why there are none.
-func (t *table) fillContent(s *Sample, r *record) error {
+func (t *table) fillContent(s *Sample, r *record) {
 	c := &r.cells[t.sample]
 	s.Path = t.at(r)
 	if t.modality == models.Text {
 		switch c.kind {
 		case nullCell, textCell:
-			s.content = inText(c.text)
+			s.content = t.textOf(c.text)
 		default:
 			s.content = &nowhere{reasonOf(KindRecord, "%s in column %q, where a text is wanted", c.what(), t.column(t.sample))}
 		}
-		return nil
+		return
 	}
 	var path string
 	switch {
@@ -338,14 +353,14 @@ func (t *table) fillContent(s *Sample, r *record) error {
 			s.Path = printable(c.path)
 		}
 		s.content = inMemory(slices.Clone(c.text))
-		return nil
+		return
 	case c.kind == fileCell:
 		path = c.path
 	case c.kind == nullCell, c.kind == textCell:
 		path = string(c.text)
 	default:
 		s.content = &nowhere{reasonOf(KindRecord, "%s in column %q, where a path or an image is wanted", c.what(), t.column(t.sample))}
-		return nil
+		return
 	}
 	s.Path = printable(path)
 	if path == "" {
@@ -355,7 +370,6 @@ func (t *table) fillContent(s *Sample, r *record) error {
 	} else {
 		s.content = &inFile{t.images, inside}
 	}
-	return nil
 }
 
 func (t *table) close() error {

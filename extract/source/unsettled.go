@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,12 +14,43 @@ type UnsettledError struct {
 	Reason  string   // why it is not known
 	Formats []string // the formats that it may have; nil: that is known
 	Columns []string // the columns that may hold the samples; nil: that is known
+
+	NoHeader bool // the columns are numbers, since the table has no header
+}
+
+// OptionError says that an option cannot be what it is.
+type OptionError struct {
+	Option string // "encoding", "delimiter"
+	Value  string // what was given
+	Reason string
+}
+
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("source: %s %q: %s", e.Option, e.Value, e.Reason)
 }
 
 func (e *UnsettledError) Error() string {
 	s := e.Reason
 	if e.Source != "" {
 		s = fmt.Sprintf("source: %s: %s", e.Source, s)
+	}
+	return s
+}
+
+// listRecord lists the first record of a table without a header, for messages:
+// number and content of its columns.
+func listRecord(fields [][]byte) string {
+	const most = 20
+	shown := make([]string, 0, most)
+	for i, f := range fields[:min(len(fields), most)] {
+		if len(f) > 60 {
+			f = append(slices.Clone(f[:60]), "…"...)
+		}
+		shown = append(shown, fmt.Sprintf("%d %q", i+1, f))
+	}
+	s := "its first record is " + strings.Join(shown, ", ")
+	if more := len(fields) - most; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
 	}
 	return s
 }
