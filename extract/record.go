@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"hash"
+	"os"
 	"strings"
 
 	"github.com/headstart-ml/headstart/extract/features"
@@ -13,6 +15,7 @@ import (
 // Record is the sink that leaves a feature set, with the bad samples in a
 // quarantine list beside it.
 type Record struct {
+	path       string
 	meta       *features.Meta
 	set        *features.Writer
 	quarantine *Quarantine
@@ -36,7 +39,7 @@ func NewRecord(path string, meta *features.Meta) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{meta: meta, set: set, quarantine: NewQuarantine(QuarantineOf(path)), seen: make(map[uint64]struct{})}
+	r := &Record{path: path, meta: meta, set: set, quarantine: NewQuarantine(QuarantineOf(path)), seen: make(map[uint64]struct{})}
 	if old, err := features.ReadMeta(path); err == nil && old.Counts.Transparent > 0 {
 		r.before = &before{path, old.Counts.Transparent, sha256.New()}
 	}
@@ -102,9 +105,40 @@ func (r *Record) Take(rows []Row) error {
 	return nil
 }
 
+// NoneError says that a run had no sample that could be embedded, so that there
+// is no feature set.
+type NoneError struct {
+	Path string // of the feature set
+	Bad  int    // samples, all of them
+	Left bool   // an earlier feature set is at Path
+}
+
+func (e *NoneError) Error() string {
+	s := "there is no sample"
+	if e.Bad > 0 {
+		s = fmt.Sprintf("all %d samples are bad", e.Bad)
+	}
+	if e.Left {
+		return s + ", so that " + e.Path + " stays as it was"
+	}
+	return s + ", so that " + e.Path + " is not written"
+}
+
 // Close puts the files in their places and returns where the quarantine list
-// is, "" if no sample was bad.
+// is, "" if no sample was bad. If all were, the error is a *NoneError: the list
+// is in its place, and a feature set of an earlier run stays where it is.
 func (r *Record) Close() (quarantine string, err error) {
+	if r.set.N() == 0 {
+		defer r.Abort()
+		none := &NoneError{Path: r.path, Bad: r.quarantine.Len()}
+		if _, err := os.Lstat(r.path); err == nil {
+			none.Left = true
+		}
+		if quarantine, err = r.quarantine.Close(); err != nil {
+			return "", err
+		}
+		return quarantine, none
+	}
 	r.complete()
 	if quarantine, err = r.quarantine.Close(); err != nil {
 		return "", err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,8 +23,9 @@ import (
 type extractOptions struct {
 	common
 	sampling
-	out    string
-	dryRun bool
+	out     string
+	replace bool // another feature set at out
+	dryRun  bool
 }
 
 // extractSummary is what `extract --json` prints.
@@ -61,6 +63,7 @@ func extractCommand(e *env) *command {
 			"or a file with a text a line; - is the standard input. " +
 			"What the cache has already is not computed again, whatever the file is called. " +
 			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +
+			"A feature set that is there already is replaced by one of the same samples in the same spaces, and by another one with --replace. A run without a single sample that can be read leaves it as it is.\n\n" +
 			"Bad samples do not stop a run: they are summed up by reason in the end, and NAME.quarantine.jsonl lists them.\n\n" +
 			"Before anything is computed, up to 8 cached samples are embedded again. If the backbone does not give their rows any more, because the runtime or the machine is another one, the run stops. " +
 			"A backbone whose rows depend on the samples beside them is run one sample at a time.",
@@ -76,6 +79,7 @@ func extractCommand(e *env) *command {
 		flags: slices.Concat(
 			[]cli.Flag{
 				&cli.StringFlag{Name: "out", Category: "Result", Usage: "the feature set's `FILE`", DefaultText: "the source's name, with .features"},
+				&cli.BoolFlag{Name: "replace", Category: "Result", Usage: "replace a feature set of that name that is from another source or in other spaces"},
 				&cli.BoolFlag{Name: "dry-run", Category: "Result", Usage: "say what is cached, what would be computed and how long it would take"},
 			},
 			samplingFlags(),
@@ -90,7 +94,7 @@ func extractCommand(e *env) *command {
 			if err != nil {
 				return err
 			}
-			o := &extractOptions{common: *c, sampling: *s, out: ctx.String("out"), dryRun: ctx.Bool("dry-run")}
+			o := &extractOptions{common: *c, sampling: *s, out: ctx.String("out"), replace: ctx.Bool("replace"), dryRun: ctx.Bool("dry-run")}
 			return runExtract(ctx.Context, o, ctx.Args().Slice(), e)
 		},
 	}
@@ -123,9 +127,14 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		meta.Spaces = append(meta.Spaces, s.JSON())
 		dim += s.Dim()
 	}
-	if err := features.CheckReplace(out, meta); err != nil {
+	err = features.CheckReplace(out, meta)
+	if other, ok := errors.AsType[*features.OtherError](err); ok && other.What != "" && o.replace {
+		err = nil // it is a feature set
+	}
+	if err != nil {
 		return err
 	}
+	o.other = func(flag, word string) string { return anew(meta, out, flag, word, o, env) }
 	needed := func(reason error) error { return unwritable(o.cacheDir, reason) }
 	var store *cache.Cache
 	if o.dryRun {
@@ -161,11 +170,15 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		return err
 	}
 	quarantine, err := record.Close()
-	if err != nil {
+	empty, none := errors.AsType[*extract.NoneError](err)
+	if err != nil && !none {
 		return err
 	}
 	sum := summarize(stats, time.Since(start))
-	sum.Features, sum.Skipped = out, summarizeSkipped(src.Skipped())
+	if sum.Features = out; none {
+		sum.Features = ""
+	}
+	sum.Skipped = summarizeSkipped(src.Skipped())
 	for i, tap := range spec.Taps {
 		sum.Spaces = append(sum.Spaces, spaceSummary{spaces[i].Fingerprint(), tap.Output, tap.Pooling, tap.Dim})
 	}
@@ -173,16 +186,40 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		sum.Quarantine = &quarantine
 	}
 	sum.remarked = env.remarked()
-	if o.json {
+	err = nil
+	switch {
+	case o.json:
 		err = env.printJSON(sum)
-	} else {
+	case !none:
 		_, err = fmt.Fprintf(env.stdout, "%s: %d samples × %d, of which %d cached, %d computed, %d duplicates, %d bad; %d rows through the backbone\n",
 			out, sum.Samples-sum.Bad, dim, sum.Cached, sum.Computed, sum.Duplicates, sum.Bad, sum.BackboneRows)
 	}
 	if err != nil {
 		return err
 	}
-	return o.judgeBad(sum.Bad, sum.Samples, quarantine)
+	if err = o.judgeBad(sum.Bad, sum.Samples, quarantine); none && err == nil {
+		return fmt.Errorf("%w; %s says why", empty, quarantine)
+	}
+	if bad, ok := errors.AsType[*badSamplesError](err); ok && none {
+		bad.none = empty
+	}
+	return err
+}
+
+// anew returns the command that makes the feature set of meta anew, at out,
+// with another word of a flag.
+func anew(meta *features.Meta, out, flag, word string, o *extractOptions, env *env) string {
+	m := *meta
+	m.Reading = maps.Clone(meta.Reading)
+	m.Reading[flag] = word
+	if o.out == "" {
+		out = "" // the default is the same
+	}
+	line := m.Command(out) + " --replace"
+	if env.onLine("cache") {
+		line += " --cache " + features.Quoted(o.cacheDir)
+	}
+	return line
 }
 
 func summarize(stats *extract.Stats, took time.Duration) *extractSummary {

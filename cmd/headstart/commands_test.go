@@ -75,7 +75,7 @@ func TestCommands(t *testing.T) {
 // extract prints what it did, and finds everything in the cache a second time.
 func (w *walk) extract(t *testing.T) {
 	const keys = "features samples cached computed duplicates bad backbone_rows check_rows seconds rate " +
-		"stages.read stages.decode stages.infer stages.write spaces.fingerprint spaces.tap spaces.pooling spaces.dim quarantine"
+		"stages.read stages.decode stages.infer stages.write spaces.fingerprint spaces.tap spaces.pooling spaces.dim quarantine notes warnings skipped"
 	w.names.wantKeys(t, keys)
 	w.images.wantKeys(t, keys)
 	w.names.wantNumbers(t, map[string]float64{"samples": inCommands, "computed": inCommands, "cached": 0, "backbone_rows": inCommands, "duplicates": 0, "bad": 0, "spaces.dim": 384})
@@ -105,7 +105,7 @@ func (w *walk) dryRun(t *testing.T) {
 // train-head prints its contract, with cross-validation and with parts.
 func (w *walk) trainHead(t *testing.T) {
 	const keys = "head type classes n.train n.validation n.test dim l2 fit.objective fit.passes fit.seconds fit.status " +
-		"selection.head selection.l2 selection.score selection.se baseline.accuracy per_class.class per_class.precision per_class.recall per_class.support unmatched calibration warnings "
+		"selection.head selection.l2 selection.score selection.se baseline.accuracy per_class.class per_class.precision per_class.recall per_class.support unmatched calibration notes warnings "
 	w.trained.wantKeys(t, keys+metricKeys("metrics.cv"))
 	if w.trained["head"] != "names.head.onnx" || w.trained["type"] != "softmax" || fmt.Sprint(w.trained["classes"]) != fmt.Sprint(w.classes) {
 		t.Errorf("head %v, type %v, classes %v", w.trained["head"], w.trained["type"], w.trained["classes"])
@@ -179,7 +179,7 @@ func (w *walk) predict(t *testing.T) {
 	if len(summary) != 1 {
 		t.Fatalf("stderr: %s", stderr)
 	}
-	summary[0].wantKeys(t, "samples bad cached computed backbone_rows check_rows unmatched seconds")
+	summary[0].wantKeys(t, "samples bad cached computed backbone_rows check_rows unmatched seconds notes warnings")
 	summary[0].wantNumbers(t, map[string]float64{"samples": inCommands, "bad": 0, "backbone_rows": 0})
 
 	w.do(t, "predict names.head.onnx names.features --out out.jsonl")
@@ -239,7 +239,7 @@ func (w *walk) twoSpaces(t *testing.T) {
 
 // evaluate leaves out what the head was fitted on, and agrees with predict.
 func (w *walk) evaluate(t *testing.T) {
-	const keys = "head n fitted unlabelled ignored unmatched "
+	const keys = "head n fitted unlabelled ignored unmatched notes warnings "
 	fresh := w.one(t, "evaluate names.head.onnx later.features")
 	fresh.wantKeys(t, keys+metricKeys("metrics"))
 	fresh.wantNumbers(t, map[string]float64{"n": 15, "fitted": 10, "metrics.rows": 15})

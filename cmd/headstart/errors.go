@@ -53,9 +53,13 @@ type badSamplesError struct {
 	bad, samples int64
 	limit        string // as --max-bad was given
 	quarantine   string // the file that lists them
+	none         error  // that there is no other sample; nil: there are some
 }
 
 func (e *badSamplesError) Error() string {
+	if e.none != nil {
+		return fmt.Sprintf("%v; %s says why", e.none, e.quarantine)
+	}
 	return fmt.Sprintf("%d of %d samples are bad, more than --max-bad %s allows; %s says why", e.bad, e.samples, e.limit, e.quarantine)
 }
 
@@ -162,7 +166,10 @@ func advice(err error) string {
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):
-		return "--out gives another name"
+		if another.What == "" {
+			return "--out gives another name"
+		}
+		return "--replace replaces it, --out gives another name"
 	case errors.As(err, &tensor):
 		return "headstart inspect " + tensor.Backbone + " lists them"
 	case errors.As(err, &labels):

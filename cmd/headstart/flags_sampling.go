@@ -30,9 +30,12 @@ type sampling struct {
 	choice   contract.Choice
 	batch    int
 	maxBad   string
-	samples  int      // of the source, if that is known; 0: the source tells it
-	listed   string   // where bad samples are listed, as "x.jsonl lists them"; "": nowhere
-	given    []string // flags that stand on the command line or in the environment
+	samples  int    // of the source, if that is known; 0: the source tells it
+	listed   string // where bad samples are listed, as "x.jsonl lists them"; "": nowhere
+	// other returns the command that reads the same samples with another word
+	// of a flag; nil: there is none.
+	other func(flag, word string) string
+	given []string // flags that stand on the command line or in the environment
 }
 
 // samplingFlags are the flags that fill a sampling.
@@ -319,11 +322,19 @@ func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
 		return
 	}
 	if n := stats.Transparent.Load(); n > 0 && image.Alpha == "drop" {
-		env.noteOf("transparent", n, "%d of the images that were decoded now have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white", n)
+		env.noteOf("transparent", n, "%d of the images that were decoded now have transparent parts; their hidden colours were used, as Pillow's convert(\"RGB\") does. --alpha white lays them on white%s", n, s.advised("alpha", "white"))
 	}
 	if n := stats.Grey16.Load(); n > 0 && image.Grey16 == "clip" {
-		env.noteOf("grey16", n, "%d of the images that were decoded now are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture", n)
+		env.noteOf("grey16", n, "%d of the images that were decoded now are 16-bit grey; values above 255 were clipped, as Pillow does, which makes most of them white. --grey16 scale keeps the picture%s", n, s.advised("grey16", "scale"))
 	}
+}
+
+// advised returns ": " with the command that sets a flag, where there is one.
+func (s *sampling) advised(flag, word string) string {
+	if s.other == nil {
+		return ""
+	}
+	return ": " + s.other(flag, word)
 }
 
 // judgeBad is nil if no more samples are bad than --max-bad allows.

@@ -85,7 +85,7 @@ func TestMissingFilesOfATable(t *testing.T) {
 			t.Errorf("%s: it says %s\nwant %s", where, stderr, want)
 		}
 		code, _, stderr := p.try(t, "extract --backbone convnext --out "+strings.ReplaceAll(where, "/", "-")+".features --max-bad 2 --root "+where+" "+table)
-		if code != 0 || strings.Contains(stderr, "--root") {
+		if code != 0 || strings.Contains(stderr, "--root DIR") {
 			t.Errorf("with --root %s: exit %d: %s", where, code, stderr)
 		}
 	}

@@ -37,7 +37,8 @@ func TestAdviceOfExtraction(t *testing.T) {
 		advice string
 	}{
 		{&extract.DriftError{Space: "aa", Backbone: "b"}, "--runtime FILE names another library), or start another cache with --cache DIR"},
-		{&features.OtherError{Path: "x.features"}, "--out gives another name"},
+		{&features.OtherError{Path: "x.features"}, "is not replaced; --out gives another name"},
+		{&features.OtherError{Path: "x.features", What: "source"}, "is not replaced; --replace replaces it, --out gives another name"},
 		{&source.UnsettledError{Reason: "unclear", Formats: []string{"a", "b", "c"}}, "say --format a, b or c"},
 		{&source.UnsettledError{Reason: "unclear", Columns: []string{"a"}}, "say --image COL or --text COL"},
 		{&models.NoTensorError{Backbone: "b", Tap: "x:gap", Tensor: "x"}, "headstart inspect b lists them"},

@@ -85,6 +85,9 @@ func (w *Writer) Append(rows ...Row) error {
 	return nil
 }
 
+// N returns the number of rows so far.
+func (w *Writer) N() int { return w.n }
+
 func (w *Writer) fail(err error) error {
 	w.err = fmt.Errorf("features: %s: %w", w.path, err)
 	return w.err
