@@ -98,7 +98,9 @@ func (r *run) nextWindow() (*window, error) {
 		if r.largest*int64(step) > windowBytes {
 			step = r.settings.workers()
 		}
-		for len(w.rows) < most && len(w.rows)-share < step {
+		// Contents that are in memory already are counted before they are read.
+		held := 0
+		for len(w.rows) < most && len(w.rows)-share < step && size+int64(held) < windowBytes {
 			s, err := r.next()
 			if err != nil {
 				return nil, err
@@ -107,6 +109,7 @@ func (r *run) nextWindow() (*window, error) {
 				break
 			}
 			w.rows = append(w.rows, entry{sample: s})
+			held += s.Held()
 		}
 		if len(w.rows) == share {
 			break

@@ -85,22 +85,28 @@ type inTextFile struct {
 }
 
 func (c *inTextFile) read(limit int64) ([]byte, fs.FileInfo, error) {
-	content, _, err := c.file.read(min(limit, maxRecord))
+	text, err := textOf(&c.file, limit, c.encoding)
+	return text, nil, err
+}
+
+// textOf returns the text that c is, a whole file of that encoding.
+func textOf(c content, limit int64, encoding string) ([]byte, error) {
+	content, _, err := c.read(min(limit, maxRecord))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	s := &stream{Reader: bufio.NewReader(bytes.NewReader(content))}
-	if err := s.decode(c.encoding); err != nil {
-		return nil, nil, err
+	if err := s.decode(encoding); err != nil {
+		return nil, err
 	}
 	text, err := io.ReadAll(s)
 	if err == nil {
 		err = s.decoding.proper(text, "")
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return text, nil, nil
+	return text, nil
 }
 
 // info is that of a text: its bytes are not all of the file's.
@@ -129,6 +135,17 @@ func (c inMemory) read(limit int64) ([]byte, fs.FileInfo, error) {
 }
 
 func (c inMemory) info() (string, fs.FileInfo, error) { return "", nil, nil }
+
+// heldBy returns how many bytes c holds in memory.
+func heldBy(c content) int {
+	switch c := c.(type) {
+	case inMemory:
+		return len(c)
+	case inText:
+		return len(c)
+	}
+	return 0
+}
 
 // nowhere is the content of a sample that is known to be bad, and says why.
 type nowhere struct{ reason error }

@@ -38,7 +38,10 @@ func (s *Source) Total(ctx context.Context) (n int, exact bool) {
 	rest := int64(0)              // bytes of them that are still to come
 	for _, p := range s.parts {
 		size, k := int64(unknown), p.whole(ctx)
-		if p.stream != nil {
+		switch {
+		case p.late != nil:
+			size = p.size
+		case p.stream != nil:
 			size = p.stream.size
 		}
 		switch {
@@ -68,6 +71,9 @@ func (s *Source) Total(ctx context.Context) (n int, exact bool) {
 func (p *part) whole(ctx context.Context) int {
 	if n := p.state.whole.Load(); n != unknown {
 		return int(n)
+	}
+	if p.late != nil { // Next may be opening it
+		return unknown
 	}
 	n := p.count(ctx)
 	if n != unknown {

@@ -9,6 +9,7 @@
 //	csv     a table of text: a column of texts or one of image paths
 //	tsv     the same, with tabs if nothing else says what separates fields
 //	lines   one text a line
+//	tar     a folder that was packed, or a WebDataset
 //
 // The format is told by name and content; Options.Format says it where that
 // fails. Tables and lines may be compressed with gzip and may come from the
@@ -85,6 +86,32 @@
 // line ends with LF or CR LF, which are no part of the text; the last line may
 // go without. A line of more than 1 MiB is a bad sample.
 //
+// # Archives
+//
+// A tar file (ustar, GNU, PAX) of a folder is read as the folder would be: the
+// same files are samples, with the same labels and splits, in the order in
+// which they were packed. A folder that was packed from outside, so that all
+// lies in it, is no label. What is no file (a link, a device), or whose path is
+// absolute or has ".." in it, is a bad sample, and so is a picture that is
+// larger than MaxContent, which is not read. A sparse file is one, too.
+//
+// In a WebDataset the members whose names are the same up to the first dot of
+// the last element are one sample, and the rest of their names ("jpg", "txt",
+// "cls", "json", "seg.png") are columns, beside the keys of the JSON member.
+// Which of them is the sample is decided as for tables, where the picture is
+// the column "image", the text "text" and the class (cls) "label". A tar file
+// is one of these if there are other files than pictures under the name of a
+// picture or a text, or if Options name an ending.
+//
+// The bytes of members of an uncompressed file are read when they are wanted;
+// those of a stream are in memory from Next on (Sample.Held).
+//
+// # Patterns
+//
+// "data-{000..099}.tar" and "{a,b}.csv" stand for as many paths, in that order,
+// where there is no file of the very name. The files of a pattern are opened
+// one after the other.
+//
 // # Contents in memory
 //
 // Bytes makes a sample of bytes that a program has in memory.
@@ -92,9 +119,10 @@
 // # Ids
 //
 // The id of a file is its path relative to the folder, BASE/path if there are
-// several sources, where BASE is the folder's own name. The id of a record is
-// what its id column says, or else BASE#N, where BASE is the table's name
-// without its extension ("stdin" for the standard input) and N counts records
-// from 1, the header apart. Ids do not depend on the working directory. Two
-// samples of one id end the reading with an error that names both places.
+// several sources, where BASE is the folder's own name. The id of a member of
+// an archive is BASE/path, in a WebDataset without the ending. The id of a
+// record is what its id column says, or else BASE#N, where BASE is the table's
+// name without its extension ("stdin" for the standard input) and N counts
+// records from 1, the header apart. Ids do not depend on the working directory.
+// Two samples of one id end the reading with an error that names both places.
 package source

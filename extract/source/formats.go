@@ -33,11 +33,11 @@ var formats = []*format{
 	{name: "csv", title: "csv", endings: []string{".csv"}, text: true, looks: looksCSV, open: openCSV},
 	{name: "tsv", title: "tsv", endings: []string{".tsv", ".tab"}, text: true, looks: looksTSV, open: openTSV},
 	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},
+	{name: "tar", title: "tar", endings: []string{".tar", ".tgz"}, magic: holds(257, "ustar\x00", "ustar  \x00"), open: openTar},
 
 	{name: "jsonl", title: "JSON", endings: []string{".jsonl", ".ndjson", ".json"}, looks: looksJSON},
 	{name: "parquet", title: "Parquet", endings: []string{".parquet", ".features"}, magic: begins("PAR1\x15")},
 	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY")},
-	{name: "tar", title: "tar", endings: []string{".tar"}, magic: holds(257, "ustar\x00", "ustar  \x00")},
 	{name: "idx", title: "IDX", magic: begins("\x00\x00\x08\x01", "\x00\x00\x08\x03")},
 	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF")(head) && holds(8, "WAVE")(head) }},
 	{title: "FLAC", endings: []string{".flac"}, magic: begins("fLaC\x00")},

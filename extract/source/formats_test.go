@@ -47,7 +47,7 @@ func TestFormatsTable(t *testing.T) {
 			}
 		}
 	}
-	if want := "folders of images, folders of texts, csv, tsv and lines of text are read"; reads() != want {
+	if want := "folders of images, folders of texts, csv, tsv, lines of text and tar are read"; reads() != want {
 		t.Errorf("%q, want %q", reads(), want)
 	}
 }

@@ -15,6 +15,7 @@ type input struct {
 	prefix   string // of the ids of a folder's files: "" or BASE/
 	folder   bool   // it is a folder
 	again    bool   // it can be read a second time
+	size     int64  // of a file, in bytes
 	opts     *Options
 	words    *words
 	decoding         // of the text that was taken
@@ -49,6 +50,12 @@ type reader interface {
 // skipper is a reader that skips files.
 type skipper interface {
 	skipped() []Kind
+}
+
+// rester is a reader that lets go of its file after its last sample, as far as
+// the samples can do without.
+type rester interface {
+	rest()
 }
 
 // take returns the bytes of a file, or of the standard input, from the first

@@ -33,6 +33,8 @@ type record struct {
 	n     int    // its number, from 1
 	line  int    // where it begins in the file, from 1; 0: the format has no lines
 	bad   error  // why it cannot be read, nil if it can; it is a bad sample then, and cells are not looked at
+	id    string // of a member of an archive: what its id is by default; else ""
+	path  string // of such a member: where it stands
 	cells []cell // those of the columns that choose named, in that order
 }
 
@@ -42,6 +44,8 @@ type cell struct {
 	text []byte   // of a textCell: numbers and booleans as the file writes them; of an otherCell: JSON; of a fileCell: the content, nil if it is at path
 	list []string // of a listCell
 	path string   // of a fileCell: where it is or was, "" if that is not said
+
+	content content // of a fileCell in an archive: where its bytes are, instead of text
 }
 
 // cellKind says what a cell holds.

@@ -69,6 +69,10 @@ func (s *Sample) Read(limit int64) ([]byte, error) {
 	return content, err
 }
 
+// Held returns how many bytes of the sample's content are in memory already: of
+// a file of its own none.
+func (s *Sample) Held() int { return heldBy(s.content) }
+
 // ReadInfo is Read, and returns what the file system said about the very file
 // that was read, just before: another one than Info saw may have come to its
 // path. For texts and for contents in memory info is nil.

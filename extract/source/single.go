@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -40,6 +41,7 @@ func (f *single) close() error              { return nil }
 // folders as it takes to tell them apart: a/1.jpg and b/1.jpg.
 func distinguish(parts []*part) error {
 	alike := make(map[string][]*single)
+	parts = slices.DeleteFunc(slices.Clone(parts), func(p *part) bool { return p.opened == nil })
 	for _, p := range parts {
 		if f, ok := p.reader.(*single); ok {
 			alike[f.sample.ID] = append(alike[f.sample.ID], f)

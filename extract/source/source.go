@@ -113,6 +113,9 @@ type part struct {
 
 	stream *stream // that it is read from; nil: from none
 	state  state
+
+	late *input // one that is opened when Next comes to it; nil: one that is open from the beginning
+	size int64  // of the file of a late one, in bytes
 }
 
 // Open opens the sources at paths (folders, tables, image files, or "-" for
@@ -149,8 +152,13 @@ func (s *Source) open(paths []string) error {
 	if len(paths) == 0 {
 		return errors.New("source: none was given")
 	}
-	stdin, tables, ids := false, false, len(paths) > 1
-	for _, path := range paths {
+	shards, err := expandAll(paths)
+	if err != nil {
+		return err
+	}
+	stdin, tables, ids := false, false, len(shards) > 1
+	for _, shard := range shards {
+		path := shard.path
 		if path == "-" && stdin {
 			return errors.New("source: standard input: given twice")
 		}
@@ -159,16 +167,22 @@ func (s *Source) open(paths []string) error {
 		if err != nil {
 			return err
 		}
-		if len(paths) > 1 && in.folder {
+		if len(shards) > 1 && in.folder {
 			in.prefix = in.base + "/"
+		}
+		if shard.late && !in.folder && in.again {
+			p := &part{name: in.name, base: in.base, late: in, size: in.size}
+			p.state.whole.Store(unknown)
+			s.parts = append(s.parts, p)
+			continue
 		}
 		p, err := in.open(format)
 		if err != nil {
 			return err
 		}
 		s.parts = append(s.parts, p)
-		if first := s.parts[0]; p.modality != first.modality {
-			return fmt.Errorf("source: %s holds %ss and %s holds %ss; a run takes one kind", first.name, first.modality, p.name, p.modality)
+		if err := s.parts[0].fits(p); err != nil {
+			return err
 		}
 		if p.column == "" {
 			if err := p.has(s.opts.With); err != nil {
@@ -192,6 +206,28 @@ func (s *Source) open(paths []string) error {
 	return nil
 }
 
+// fits says why a run does not take both p and q.
+func (p *part) fits(q *part) error {
+	if p.modality != q.modality {
+		return fmt.Errorf("source: %s holds %ss and %s holds %ss; a run takes one kind", p.name, p.modality, q.name, q.modality)
+	}
+	return nil
+}
+
+// openLate opens a late part, of the same format as the first.
+func (s *Source) openLate(p *part) error {
+	format, err := named(s.opts.Format)
+	if err != nil {
+		return err
+	}
+	q, err := p.late.open(format)
+	if err != nil {
+		return err
+	}
+	p.opened, p.format, p.stream = q.opened, q.format, q.stream
+	return s.parts[0].fits(p)
+}
+
 // input looks at what stands at path.
 func (s *Source) input(path string) (*input, error) {
 	in := &input{path: path, name: path, opts: &s.opts, words: &s.words}
@@ -208,6 +244,10 @@ func (s *Source) input(path string) (*input, error) {
 	}
 	in.folder = info.IsDir()
 	in.again = info.Mode().IsRegular() || in.folder
+	in.size = info.Size()
+	if info.Mode()&(fs.ModeSocket|fs.ModeDevice) != 0 && info.Mode()&fs.ModeNamedPipe == 0 && !terminal(info) {
+		return nil, fmt.Errorf("source: %s: %w", path, regular(info))
+	}
 	if s.opts.Recorded && !in.again {
 		return nil, fmt.Errorf("source: %s: %w", path, regular(info))
 	}
@@ -294,8 +334,16 @@ func (s *Source) Next() (*Sample, error) {
 func (s *Source) next() (*Sample, error) {
 	for s.at < len(s.parts) {
 		p := s.parts[s.at]
+		if p.opened == nil {
+			if err := s.openLate(p); err != nil {
+				return nil, err
+			}
+		}
 		sample, err := p.next()
 		if err == io.EOF {
+			if r, ok := p.reader.(rester); ok {
+				r.rest()
+			}
 			p.state.whole.Store(int64(s.n - p.start))
 			if s.n == p.start {
 				return nil, fmt.Errorf("source: %s: %s", p.name, p.empty)
@@ -344,6 +392,9 @@ func (s *Source) Modality() models.Modality { return s.parts[0].modality }
 func (s *Source) Skipped() []Kind {
 	var all kinds
 	for _, p := range s.parts {
+		if p.opened == nil {
+			continue
+		}
 		if r, ok := p.reader.(skipper); ok {
 			for _, k := range r.skipped() {
 				all.merge(&k)
@@ -399,7 +450,7 @@ func (s *Source) Describe() map[string]string {
 		d["encoding"] = s.opts.Encoding
 	}
 	for _, p := range s.parts {
-		if p.column != "" {
+		if p.opened != nil && p.column != "" {
 			d[string(p.modality)] = p.column
 		}
 	}
@@ -410,7 +461,9 @@ func (s *Source) Describe() map[string]string {
 func (s *Source) Close() error {
 	var errs []error
 	for _, p := range s.parts {
-		errs = append(errs, p.close())
+		if p.opened != nil {
+			errs = append(errs, p.close())
+		}
 	}
 	return errors.Join(errs...)
 }

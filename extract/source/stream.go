@@ -3,7 +3,6 @@ package source
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"os"
@@ -20,6 +19,7 @@ type stream struct {
 	first  *bufio.Reader // reads stored
 	plain  *counter      // what Reader gets: decompressed or decoded; nil: stored itself
 	ahead  int           // bytes that were taken out of Reader and not yet looked at
+	zipped bool          // its bytes are those of a gzip file, decompressed
 }
 
 // counter counts the bytes that go through a reader.
@@ -85,13 +85,13 @@ func openStream(path string, stdin io.Reader) (*stream, error) {
 		return nil, err
 	}
 	if bytes.Equal(head, []byte("\x1f\x8b\x08")) { // RFC 1952 §2.3.1
-		z, err := gzip.NewReader(s.Reader)
+		z, err := newGunzip(s.first, &s.stored)
 		if err != nil {
 			s.close()
 			return nil, err
 		}
 		s.plain = &counter{Reader: z}
-		s.Reader = bufio.NewReaderSize(s.plain, beginning)
+		s.Reader, s.zipped = bufio.NewReaderSize(s.plain, beginning), true
 	}
 	return s, nil
 }
@@ -102,8 +102,8 @@ const beginning = 64 << 10
 // peek returns the first n bytes, or all there are.
 func (s *stream) peek(n int) ([]byte, error) {
 	head, err := s.Peek(n)
-	if err == io.EOF {
-		err = nil
+	if err == io.EOF || len(head) > 0 {
+		err = nil // what reads on comes to it, too
 	}
 	return head, err
 }
@@ -126,6 +126,12 @@ func (s *stream) firstLine() ([]byte, error) {
 			}
 		}
 	}
+}
+
+// passed says that the file was read elsewhere, up to this byte.
+func (s *stream) passed(at int64) {
+	s.stored.n = at
+	s.first.Reset(nil)
 }
 
 func (s *stream) close() error {

@@ -220,10 +220,18 @@ func (t *table) next() (*Sample, error) {
 }
 
 // numbered returns the id of a record that has none of its own.
-func (t *table) numbered(r *record) string { return t.join(t.base, '#', r.n) }
+func (t *table) numbered(r *record) string {
+	if r.id != "" {
+		return r.id
+	}
+	return t.join(t.base, '#', r.n)
+}
 
 // at says where a record stands.
 func (t *table) at(r *record) string {
+	if r.path != "" {
+		return r.path
+	}
 	if r.line > 0 {
 		return t.join(t.file, ':', r.line)
 	}
@@ -348,6 +356,9 @@ func (t *table) fillContent(s *Sample, r *record) {
 	}
 	var path string
 	switch {
+	case c.kind == fileCell && c.content != nil:
+		s.Path, s.content = c.path, c.content
+		return
 	case c.kind == fileCell && c.text != nil:
 		if c.path != "" {
 			s.Path = printable(c.path)
@@ -370,6 +381,19 @@ func (t *table) fillContent(s *Sample, r *record) {
 	} else {
 		s.content = &inFile{t.images, inside}
 	}
+}
+
+func (t *table) rest() {
+	if r, ok := t.records.(rester); ok {
+		r.rest()
+	}
+}
+
+func (t *table) skipped() []Kind {
+	if r, ok := t.records.(skipper); ok {
+		return r.skipped()
+	}
+	return nil
 }
 
 func (t *table) close() error {

@@ -1,0 +1,41 @@
+package source_test
+
+import (
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/headstart-ml/headstart/extract/source"
+)
+
+// What gives bytes for ever, or none, is refused before it is read, as a source
+// and by any format.
+func TestDevicesAreRefused(t *testing.T) {
+	for _, format := range []string{"", "lines", "csv", "tar"} {
+		_, err := read(t, &source.Options{Format: format}, "/dev/zero")
+		fails(t, err, "/dev/zero", "no regular file but a device")
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = read(t, nil, path)
+	fails(t, err, path, "no regular file but a socket")
+	_, err = read(t, nil, "/dev/null")
+	fails(t, err, "it is empty")
+	// Beside a table and in a folder they are bad samples.
+	root := tree(t, map[string]string{"t.csv": "image\nzero.png\n../up.png\n", "zero.png": "-> /dev/zero"})
+	samples, err := read(t, nil, root+"/t.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := "BAD leads out of the folder " + root + ", and no path may"
+	check(t, samples, "t#1|||||"+out, "t#2|||||"+out)
+	samples, err = read(t, &source.Options{Root: "/"}, file(t, "u.csv", "image\ndev/zero\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, samples, "u#1|||||BAD no regular file but a device")
+}
