@@ -28,13 +28,13 @@ func TestAdviceOfTrainHead(t *testing.T) {
 		p.do(t, "extract "+name+".csv")
 	}
 	for line, say := range map[string][]string{
-		"--cv 4 groups.features":                     {"3 units (groups", "at most --cv 3"},
-		"--cv 3 --folds 3 groups.features":           {"fold 1 of 3", "2 units", "at most --folds 2"},
-		"--folds 9 --cv 2 alone.features":            {"4 units", "at most --folds 4"},
-		"--by group alone.features":                  {"no row has a group", "--by auto or --by none", "--group COLUMN"},
+		"--cv 4 groups.features":                     {"there are only 3 groups, too few for 4 folds", "at most --cv 3"},
+		"--cv 3 --folds 3 groups.features":           {"fold 1 of 3", "only 2 groups", "at most --folds 2"},
+		"--folds 9 --cv 2 alone.features":            {"only 4 different samples", "at most --folds 4"},
+		"--by group alone.features":                  {"no sample has a group", "--by auto or --by none", "--group COL"},
 		"--split train=0.5,test=0.5 splits.features": {"splits of their own", "leave --split out"},
-		"unlabelled.features":                        {"none of 2 rows has a label", "--label COLUMN"},
-		"one.features --l2 1 --calibrate none":       {"training part: 1 classes with rows to fit", "another --split"},
+		"unlabelled.features":                        {"none of 2 samples has a label", "--label COL"},
+		"one.features --l2 1 --calibrate none":       {"training part: all samples are of one class", "another --split"},
 	} {
 		p.fails(t, "train-head "+line, exitFailed, say...)
 	}

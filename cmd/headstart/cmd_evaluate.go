@@ -124,16 +124,16 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if len(got.Unknown) > 0 && !o.ignore {
 		var list []string
 		for class, n := range got.Unknown {
-			list = append(list, fmt.Sprintf("%s (%d samples)", class, n))
+			list = append(list, fmt.Sprintf("%s (%s)", class, counted(n, "sample")))
 		}
 		slices.Sort(list)
-		return fmt.Errorf("%s does not know the classes %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
+		return fmt.Errorf("%s does not know %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
 	}
 	if got.N+got.Fitted == 0 {
 		return fmt.Errorf("%s: no sample has a label of a class that %s knows", strings.Join(o.features, ", "), o.head)
 	}
 	if got.N == 0 && !o.all {
-		return fmt.Errorf("%s was fitted on all %d labelled samples of %s; --all measures it on them all the same", o.head, got.Fitted, strings.Join(o.features, ", "))
+		return fmt.Errorf("%s was fitted on all of %s (%s), so they do not say how good it is; give samples that it has not seen, or --all, which measures it on these all the same", o.head, strings.Join(o.features, ", "), counted(got.Fitted, "labelled sample"))
 	}
 	out := &evaluation{
 		Head: o.head, N: got.N, Fitted: got.Fitted, Unlabeled: got.Unlabeled, Unmatched: j.Table.Unmatched, Metrics: got.Fresh, Seen: got.Seen,
@@ -141,17 +141,9 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	for _, n := range got.Unknown {
 		out.Ignored += n
 	}
-	for _, left := range []struct {
-		n          int
-		kind, what string
-	}{
-		{out.Unlabeled, "unlabelled", "have no label"}, {out.Ignored, "unknown-class", "are of classes that the head does not know"},
-		{out.Unmatched, "unmatched", "are not in every feature set"},
-	} {
-		if left.n > 0 {
-			e.noteOf(left.kind, int64(left.n), "%d samples %s and were left out", left.n, left.what)
-		}
-	}
+	e.leftOut("unlabelled", out.Unlabeled, "has no label", "have no label")
+	e.leftOut("unknown-class", out.Ignored, "is of a class that the head does not know", "are of classes that the head does not know")
+	e.unmatched(out.Unmatched)
 	out.remarked = e.remarked()
 	if o.json {
 		return e.printJSON(out)
@@ -162,13 +154,16 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 // print writes the evaluation for a person.
 func (v *evaluation) print(c *common, e *env) error {
 	if v.Metrics != nil {
-		heading := fmt.Sprintf("%s: %s samples that it was not fitted on", v.Head, count(int64(v.N)))
+		heading := fmt.Sprintf("%s: %s that it was not fitted on", v.Head, counted(v.N, "sample"))
 		if err := report.MetricsTo(e.stdout, heading, v.Metrics, e.style(c)); err != nil {
 			return err
 		}
 	}
 	if v.Seen != nil {
-		heading := fmt.Sprintf("\n%s: %s samples that it was fitted on", v.Head, count(int64(v.Fitted)))
+		heading := fmt.Sprintf("%s: %s that it was fitted on", v.Head, counted(v.Fitted, "sample"))
+		if v.Metrics != nil {
+			fmt.Fprintln(e.stdout)
+		}
 		return report.MetricsTo(e.stdout, heading, v.Seen, e.style(c))
 	}
 	return nil

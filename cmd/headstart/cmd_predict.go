@@ -223,9 +223,7 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	if err != nil {
 		return nil, err
 	}
-	if j.Table.Unmatched > 0 {
-		e.noteOf("unmatched", int64(j.Table.Unmatched), "%d samples are not in every feature set and were left out", j.Table.Unmatched)
-	}
+	e.unmatched(j.Table.Unmatched)
 	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }
 

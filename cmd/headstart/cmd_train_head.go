@@ -322,7 +322,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	}
 	defer j.Close()
 	if j.Table.Labels == nil {
-		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COLUMN", strings.Join(o.features, ", "))
+		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COL", strings.Join(o.features, ", "))
 	}
 	if err := checkReplace(out, j.Spaces(), sourcesOf(j)); err != nil {
 		return err
@@ -350,12 +350,8 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	if err := file.Write(out, f); err != nil {
 		return err
 	}
-	for _, w := range result.Warnings {
-		e.warn(w.Kind, int64(w.Count), "%s", w.Message)
-	}
-	if j.Table.Unmatched > 0 {
-		e.noteOf("unmatched", int64(j.Table.Unmatched), "%d samples are not in every feature set and were left out", j.Table.Unmatched)
-	}
+	e.trained(result)
+	e.unmatched(j.Table.Unmatched)
 	drawn, err := reportOf(out, f)
 	if err != nil {
 		return err

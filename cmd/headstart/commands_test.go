@@ -247,7 +247,7 @@ func (w *walk) evaluate(t *testing.T) {
 	all.wantKeys(t, keys+metricKeys("metrics")+" "+metricKeys("fitted_metrics"))
 	all.wantNumbers(t, map[string]float64{"n": 15, "fitted": 10, "metrics.rows": 15, "fitted_metrics.rows": 10,
 		"metrics.accuracy.value": fresh.number(t, "metrics.accuracy.value")})
-	w.fails(t, "evaluate names.head.onnx names.features", exitFailed, fmt.Sprintf("fitted on all %d", inCommands), "--all")
+	w.fails(t, "evaluate names.head.onnx names.features", exitFailed, fmt.Sprintf("fitted on all of names.features (%d labelled samples)", inCommands), "--all")
 	seen := w.one(t, "evaluate names.head.onnx names.features --all")
 	seen.wantNumbers(t, map[string]float64{"n": 0, "fitted": inCommands, "fitted_metrics.rows": inCommands})
 

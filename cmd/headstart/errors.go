@@ -173,7 +173,7 @@ func advice(err error) string {
 	case errors.As(err, &tensor):
 		return "headstart inspect " + tensor.Backbone + " lists them"
 	case errors.As(err, &labels):
-		return "extract takes labels from a folder's names or with --label COLUMN"
+		return "extract takes labels from a folder's names or with --label COL"
 	case errors.As(err, &folds) && folds.Units < 2:
 		return "--l2 λ with --calibrate none needs no folds; or give more data"
 	case errors.As(err, &folds) && folds.Test:
@@ -181,7 +181,7 @@ func advice(err error) string {
 	case errors.As(err, &folds):
 		return fmt.Sprintf("ask for at most --folds %d", folds.Units)
 	case errors.As(err, &groups):
-		return "use --by auto or --by none, or extract with --group COLUMN"
+		return "use --by auto or --by none, or extract with --group COL"
 	case errors.As(err, &splits):
 		return "leave --split out, or extract without the column of splits"
 	case errors.As(err, &empty):
@@ -209,8 +209,12 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	var ce *commandError
 	if errors.As(err, &ce) {
 		command, text = ce.command+": ", ce.err.Error()
-		// A package that is called as the command is need not say so again.
+		// A room that is called as the command is need not say so again, and
+		// where these look for an error says nothing to a person.
 		text = strings.TrimPrefix(text, command)
+		for _, room := range []string{"head: ", "data: ", "settings: "} {
+			text = strings.TrimPrefix(text, room)
+		}
 	}
 	switch code {
 	case exitInterrupted:

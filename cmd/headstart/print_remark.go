@@ -27,10 +27,15 @@ func (e *env) note(format string, a ...any) { e.noteOf("note", 0, format, a...) 
 // --json.
 func (e *env) noteOf(kind string, n int64, format string, a ...any) {
 	r := remark{Kind: kind, Count: n, Text: fmt.Sprintf(format, a...)}
-	e.remarks.mu.Lock()
-	e.remarks.notes = append(e.remarks.notes, r)
-	e.remarks.mu.Unlock()
+	e.keepNote(r)
 	e.tell(r.Text)
+}
+
+// keepNote remembers a note and prints nothing.
+func (e *env) keepNote(r remark) {
+	e.remarks.mu.Lock()
+	defer e.remarks.mu.Unlock()
+	e.remarks.notes = append(e.remarks.notes, r)
 }
 
 // warn is noteOf about what may spoil the result.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,11 +47,9 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 		}
 		r.sayCheckpoints()
 	}
-	for _, w := range result.Warnings {
-		if w.Kind != "no-test" || !t.Stopped {
-			r.env.warn(w.Kind, int64(w.Count), "%s", w.Message)
-		}
-	}
+	said := *result
+	said.Warnings = slices.DeleteFunc(slices.Clone(said.Warnings), func(w experiment.Warning) bool { return w.Kind == "no-test" && t.Stopped })
+	r.env.trained(&said)
 	if best.Tail == nil && r.tail != transfer.Auto && !t.Stopped {
 		r.env.note("retraining did not beat the head on validation: %s is the head alone", r.out)
 	}
@@ -106,7 +105,11 @@ func (r *retraining) sayCheckpoints() {
 		}
 	}
 	if n > 0 {
-		r.env.note("%d checkpoints of other command lines are beside %s: what they were retraining is not at its end; delete them if it is not to go on", n, r.out)
+		its := "is the checkpoint of another command line, which is not at its end; delete it if that"
+		if n > 1 {
+			its = fmt.Sprintf("are %d checkpoints of other command lines, which are not at their end; delete them if those", n)
+		}
+		r.env.note("beside %s %s need not go on", r.out, its)
 	}
 }
 

@@ -145,7 +145,7 @@ func TestRetrainingGoesOn(t *testing.T) {
 	}
 	left := checkpoints(t, 1)
 	_, _, stderrOther := p.try(t, strings.NewReplacer("0.0005", "0.0004", "--epochs 25", "--epochs 1").Replace(train))
-	if strings.Contains(stderrOther, "went on") || !strings.Contains(stderrOther, "1 checkpoints of other command lines") {
+	if strings.Contains(stderrOther, "went on") || !strings.Contains(stderrOther, "is the checkpoint of another command line") {
 		t.Errorf("with other settings: %s", stderrOther)
 	}
 	if now := existing(t); len(now) != 1 || now[0] != left[0] {

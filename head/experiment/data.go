@@ -36,6 +36,9 @@ type Data struct {
 	// ones differ by a factor of at most 10¹⁵. nil: all 1. A weight of 2 is the
 	// same as a row given twice; metrics count every row once.
 	Weights []float64
+	// Noun is what a row is called in messages, such as "picture"; "":
+	// "sample".
+	Noun string
 }
 
 // check tells what is wrong with the shapes of the data of n rows, and with the
@@ -58,7 +61,7 @@ func (d *Data) check(n int) error {
 	}
 	for i, w := range d.Weights {
 		if !(w >= 0 && w <= math.MaxFloat64) {
-			return fmt.Errorf("head: data: row %s: weight %v is not a finite number ≥ 0", d.id(i), w)
+			return fmt.Errorf("head: data: sample %s: weight %v is not a finite number ≥ 0", d.id(i), w)
 		}
 	}
 	return nil
@@ -90,7 +93,7 @@ func (d *Data) rowWeights(rows []int) ([]float64, error) {
 	scaled, err := fit.ScaleWeights(weights, false)
 	var bad *fit.WeightError
 	if errors.As(err, &bad) && bad.Least >= 0 {
-		return nil, fmt.Errorf("head: data: rows %s and %s: %w", d.id(rows[bad.Least]), d.id(rows[bad.Most]), err)
+		return nil, fmt.Errorf("head: data: samples %s and %s: %w", d.id(rows[bad.Least]), d.id(rows[bad.Most]), err)
 	}
 	return scaled, err
 }

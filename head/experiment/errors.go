@@ -11,7 +11,7 @@ import (
 type LabelsError struct{ Rows int }
 
 func (e *LabelsError) Error() string {
-	return fmt.Sprintf("head: data: none of %d rows has a label (and a part)", e.Rows)
+	return fmt.Sprintf("head: data: none of %d samples has a label (and a split)", e.Rows)
 }
 
 // FoldsError says that there are not enough units to deal into folds.
@@ -23,7 +23,7 @@ type FoldsError struct {
 	Test bool
 	// Folds were asked for, and there are Units; at least 2 are needed.
 	Folds, Units int
-	// Together says what makes a unit.
+	// Together says what a unit is, in the singular: what stays in one fold.
 	Together string
 }
 
@@ -33,15 +33,15 @@ func (e *FoldsError) Error() string {
 		place = "data"
 	}
 	if e.Units < 2 {
-		return fmt.Sprintf("head: %s: one unit (%s) cannot be dealt into folds", place, e.Together)
+		return fmt.Sprintf("head: %s: there is only %s, which cannot be dealt into folds", place, counted(e.Units, e.Together))
 	}
-	return fmt.Sprintf("head: %s: %d units (%s) cannot make %d folds", place, e.Units, e.Together, e.Folds)
+	return fmt.Sprintf("head: %s: there are only %s, too few for %d folds", place, counted(e.Units, e.Together), e.Folds)
 }
 
 // GroupsError says that groups were to stay together, and no row has one.
 type GroupsError struct{}
 
-func (*GroupsError) Error() string { return "head: data: no row has a group to stay together with" }
+func (*GroupsError) Error() string { return "head: data: no sample has a group to stay together with" }
 
 // SplitsError says that a split was asked for of data that have splits of their
 // own.
@@ -58,7 +58,7 @@ type EmptyError struct {
 }
 
 func (e *EmptyError) Error() string {
-	return fmt.Sprintf("head: split: %d units (%s) leave no row in the training part", e.Units, e.Together)
+	return fmt.Sprintf("head: split: of %s none falls into the training part", counted(e.Units, e.Together))
 }
 
 // ClassWeightError says which weight of a class cannot be used.

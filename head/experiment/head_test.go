@@ -145,6 +145,11 @@ func warned(r *Result) []string {
 	return out
 }
 
+// noted says whether there is a note of that kind about a place.
+func noted(r *Result, kind, place string) bool {
+	return slices.ContainsFunc(r.Notes, func(w Warning) bool { return w.Kind == kind && w.Place == place })
+}
+
 func warning(t *testing.T, r *Result, kind string) Warning {
 	t.Helper()
 	i := slices.IndexFunc(r.Warnings, func(w Warning) bool { return w.Kind == kind })

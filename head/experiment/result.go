@@ -26,8 +26,8 @@ type Result struct {
 	Fit head.Fit `json:"fit"`
 	// Selection holds what was compared to choose the head and its λ, in the
 	// order of the path; empty where there was nothing to choose or calibrate.
-	// Points of the path that were not fitted are missing (Warning
-	// "path-stopped" says so).
+	// Points of the path that were not fitted are missing (the
+	// note "path-stopped" says so).
 	Selection []Candidate `json:"selection"`
 	// Metrics holds the metrics of rows that were held out.
 	Metrics Tests `json:"metrics"`
@@ -51,6 +51,8 @@ type Result struct {
 	// Warnings tells what a user should know about the data and the choices;
 	// empty if there is nothing.
 	Warnings []Warning `json:"warnings,omitempty"`
+	// Notes tells what happened that a user need not do anything about.
+	Notes []Warning `json:"notes,omitempty"`
 }
 
 // Counts counts the rows of each part. With CV, Train counts all rows that take
@@ -118,18 +120,23 @@ type Spread struct {
 	Brier    measure.Variation `json:"brier"`
 }
 
-// Warning is something that a user should know. Kinds are:
+// Warning is something that a user should know or, among the notes of a Result,
+// may want to know. Kinds are:
 //
 //	unlabelled       rows without a label were skipped
 //	unassigned       rows without a split, in data that have splits, were left out
 //	splits-unused    the data have splits of their own, and CV was asked for
-//	one-sample       classes have one row
-//	absent           classes have no row in the part or the folds that Place names
+//	one-sample       classes have one row, with CV
+//	absent           classes have no row in the part or the folds that Place names,
+//	                 the first where there are several; a note where these are
+//	                 the folds that chose λ
 //	leak             rows of equal content are in more than one of the data's splits
 //	conflict         rows of equal content have different labels
 //	edge             the best λ is the first or the last of the path
 //	path-stopped     the path was left before its end, since scores only got worse
-//	fewer-folds      there are fewer units than folds by default
+//	                 (a note)
+//	fewer-folds      there are fewer units than folds by default; a note where
+//	                 these are the folds that chose λ
 //	no-test          no row is left to test on
 //	not-converged    a fit ended before it reached the tolerance
 type Warning struct {

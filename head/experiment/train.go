@@ -118,7 +118,7 @@ func (t *trainer) prepare(ctx context.Context) error {
 	case ownSplits && t.Split != nil:
 		return &SplitsError{}
 	case ownSplits && !useSplits:
-		t.warn(Warning{Kind: "splits-unused", Message: "the data's own splits are not used, since cross-validation was asked for"})
+		t.warn(Warning{Kind: "splits-unused", Message: "the splits that the data bring along are not used, since cross-validation was asked for"})
 	}
 	seen, err := t.take(useSplits)
 	if err != nil {
@@ -130,9 +130,9 @@ func (t *trainer) prepare(ctx context.Context) error {
 	case len(t.used) == 0:
 		return &LabelsError{len(d.Labels)}
 	case len(t.classes) < 2:
-		return fmt.Errorf("head: data: all %d labelled rows are of class %q; a head needs at least two classes", len(t.used), t.classes[0])
+		return fmt.Errorf("head: data: all %d labelled samples are of class %q; a head needs at least two classes", len(t.used), t.classes[0])
 	case useSplits && len(t.given.Train) == 0:
-		return fmt.Errorf("head: data: splits: no labelled row is in split train")
+		return fmt.Errorf("head: data: splits: no labelled sample is in the split train")
 	}
 	for _, i := range t.used {
 		c, _ := slices.BinarySearch(t.classes, d.Labels[i])
@@ -177,7 +177,7 @@ func (t *trainer) take(useSplits bool) (seen map[string]int, err error) {
 			}
 			part, err := partOf(d.Splits[i])
 			if err != nil {
-				return nil, fmt.Errorf("head: data: row %s: %w", d.id(i), err)
+				return nil, fmt.Errorf("head: data: sample %s: %w", d.id(i), err)
 			}
 			to := t.given.of(part)
 			*to = append(*to, len(t.used))
@@ -193,7 +193,7 @@ func (t *trainer) take(useSplits bool) (seen map[string]int, err error) {
 // folds.
 func (t *trainer) chooseTest(useSplits bool) error {
 	if len(t.units) < 2 && !useSplits {
-		return fmt.Errorf("head: data: all rows belong together (%s); at least two units are needed to test", t.together())
+		return fmt.Errorf("head: data: there is only %s; at least two are needed to test", counted(len(t.units), t.together()))
 	}
 	switch {
 	case useSplits:
@@ -207,7 +207,7 @@ func (t *trainer) chooseTest(useSplits bool) error {
 		t.split = &defaultSplit
 	case len(t.used) < smallData:
 		if t.cv = min(defaultFolds, len(t.units)); t.cv < defaultFolds {
-			t.warn(Warning{Kind: "fewer-folds", Place: "folds", Count: t.cv, Message: fmt.Sprintf("there are %d units (%s): they are tested in %d folds instead of %d", len(t.units), t.together(), t.cv, defaultFolds)})
+			t.warn(Warning{Kind: "fewer-folds", Place: "folds", Count: t.cv, Message: fmt.Sprintf("there are only %s: cross-validation has %d folds instead of %d", counted(len(t.units), t.together()), t.cv, defaultFolds)})
 		}
 	default:
 		t.split = &defaultSplit
@@ -263,9 +263,9 @@ func (t *trainer) unite() error {
 // together says what a unit is.
 func (t *trainer) together() string {
 	if t.grouped {
-		return "groups, and rows of equal content"
+		return "group"
 	}
-	return "rows of equal content"
+	return "different sample"
 }
 
 // trial is what was found with one seed.
@@ -486,9 +486,9 @@ func (t *trainer) dealInner(p *procedure, units []*unit) error {
 		return &FoldsError{Place: p.place, Folds: k, Units: len(inside), Together: t.together()}
 	case k == 0:
 		k = min(defaultFolds, len(inside))
-		said := slices.ContainsFunc(t.result.Warnings, func(w Warning) bool { return w.Kind == "fewer-folds" && w.Place == innerFolds })
+		said := slices.ContainsFunc(t.result.Notes, func(w Warning) bool { return w.Kind == "fewer-folds" && w.Place == innerFolds })
 		if k < defaultFolds && !said {
-			t.warn(Warning{Kind: "fewer-folds", Place: innerFolds, Count: k, Message: fmt.Sprintf("%s: there are %d units (%s): λ is chosen in %d folds instead of %d", p.place, len(inside), t.together(), k, defaultFolds)})
+			t.detail(Warning{Kind: "fewer-folds", Place: innerFolds, Count: k, Message: fmt.Sprintf("%s: there are only %s: λ is chosen in %d folds instead of %d", p.place, counted(len(inside), t.together()), k, defaultFolds)})
 		}
 	}
 	p.folds = deal(inside, k, t.labels, len(t.classes))

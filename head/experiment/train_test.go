@@ -347,7 +347,9 @@ func TestSelection(t *testing.T) {
 			}
 		}
 		if metric == "accuracy" && len(r.Selection) < 16 {
-			warning(t, r, "path-stopped")
+			if !noted(r, "path-stopped", "") || slices.Contains(warned(r), "path-stopped") {
+				t.Errorf("that the path was left is a note: %+v, and no warning: %+v", r.Notes, r.Warnings)
+			}
 		}
 	}
 
@@ -407,20 +409,13 @@ func TestWarnings(t *testing.T) {
 	if w := warning(t, r, "one-sample"); w.Count != 1 || !slices.Equal(w.Names, []string{"unicorn"}) {
 		t.Errorf("%+v", w)
 	}
-	if w := warning(t, r, "conflict"); w.Count != 1 || !strings.Contains(w.Message, "row 0 = row 1") {
+	if w := warning(t, r, "conflict"); w.Count != 1 || !strings.Contains(w.Message, "1 sample appears more than once with different labels, which are all kept: row 0 and row 1") {
 		t.Errorf("%+v", w)
 	}
-	var places []string
-	for _, w := range r.Warnings {
-		if w.Kind == "absent" {
-			places = append(places, w.Place)
-			if !slices.Equal(w.Names, []string{"unicorn"}) {
-				t.Errorf("%+v", w)
-			}
-		}
-	}
-	if len(places) != 3 {
-		t.Errorf("unicorn is said to be absent in %q", places)
+	// One warning is enough: that it is in no fold but one follows.
+	about := slices.DeleteFunc(slices.Clone(r.Warnings), func(w Warning) bool { return !slices.Contains(w.Names, "unicorn") })
+	if len(about) != 1 || about[0].Message != "the class unicorn has one sample, which cannot be both learnt and tested" {
+		t.Errorf("of the unicorn: %+v", about)
 	}
 	// The fold that learns without unicorns gives them no probability, and the
 	// others sum to 1.
@@ -455,11 +450,73 @@ func TestWarnings(t *testing.T) {
 		few.Groups = append(few.Groups, fmt.Sprint(i/4))
 	}
 	r = train(t, few, &Settings{L2Points: 2})
-	if n := len(slices.DeleteFunc(warned(r), func(k string) bool { return k != "fewer-folds" })); n != 2 {
+	if n := len(slices.DeleteFunc(warned(r), func(k string) bool { return k != "fewer-folds" })); n != 1 {
 		t.Errorf("%d warnings of fewer folds: %q", n, warned(r))
+	}
+	if !noted(r, "fewer-folds", innerFolds) {
+		t.Errorf("no note of fewer folds: %+v", r.Notes)
 	}
 	if w := warning(t, r, "fewer-folds"); w.Count != 4 || len(r.Folds) != 4 || r.Metrics.CV.Interval != "bootstrap-groups" {
 		t.Errorf("%+v, %d folds, interval %s", w, len(r.Folds), r.Metrics.CV.Interval)
+	}
+}
+
+// TestWarningsAreSentences: what is said of one picture or class is said in the
+// singular, of several in the plural, and of each class once.
+func TestWarningsAreSentences(t *testing.T) {
+	base := func() *Data {
+		d := blobs(60, 4, 3, 4, 2)
+		for i := range d.Labels {
+			d.Keys = append(d.Keys, keyOf(d.IDs[i]))
+		}
+		d.Noun = "picture"
+		return d
+	}
+	for _, c := range []struct {
+		name string
+		set  func(d *Data)
+		s    Settings
+		want []string // the messages, in their order
+	}{
+		{"one without a label", func(d *Data) { d.Labels[7] = "" }, Settings{CV: 3}, []string{"1 picture has no label and is left out"}},
+		{"two without a label", func(d *Data) { d.Labels[7], d.Labels[8] = "", "" }, Settings{CV: 3}, []string{"2 pictures have no label and are left out"}},
+		{"twice", func(d *Data) { d.Keys[1], d.Keys[4] = d.Keys[0], d.Keys[3] }, Settings{CV: 3},
+			[]string{"2 pictures appear more than once with different labels, which are all kept: row 0 and row 1; row 3 and row 4"}},
+		{"few", func(d *Data) { d.Labels[0], d.Labels[1] = "rare", "rare" }, Settings{CV: 3}, []string{"the class rare has too few samples to be in each of the 3 folds"}},
+		{"few groups", func(d *Data) {
+			d.Groups = make([]string, 60)
+			for i := range 6 {
+				d.Labels[i], d.Groups[i] = "rare", fmt.Sprint(i%2)
+			}
+		}, Settings{CV: 3}, []string{"the class rare has too few groups to be in each of the 3 folds"}},
+		{"one group", func(d *Data) {
+			d.Groups = make([]string, 60)
+			for i := range 6 {
+				d.Labels[i], d.Groups[i] = "rare", "one"
+			}
+		}, Settings{CV: 3}, []string{"the class rare is in one fold alone, so it is tested on a head that has never seen it"}},
+		{"two classes of one sample", func(d *Data) { d.Labels[0], d.Labels[1] = "u", "v" }, Settings{CV: 3},
+			[]string{"2 classes have one sample each, which cannot be both learnt and tested: u, v"}},
+		{"splits without a class", func(d *Data) {
+			d.Splits = slices.Repeat([]string{"train", "validation", "test", "test", "train"}, 12)
+			d.Labels[2], d.Labels[0] = "late", "early"
+			d.Splits[9] = ""
+		}, Settings{}, []string{"1 picture has no split, which others have, and is left out",
+			"the class early has no sample in the validation part and in the test part",
+			"the class late has no sample in the training part and in the validation part; the head does not know it"}},
+	} {
+		d := base()
+		c.set(d)
+		c.s.L2Points, c.s.Folds = 3, 2
+		var got []string
+		for _, w := range train(t, d, &c.s).Warnings {
+			if w.Kind != "edge" && w.Kind != "not-converged" {
+				got = append(got, w.Message)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n%q, want\n%q", c.name, got, c.want)
+		}
 	}
 }
 
@@ -473,22 +530,22 @@ func TestErrors(t *testing.T) {
 			for i := range d.Labels {
 				d.Labels[i] = "cat"
 			}
-		}, `all 60 labelled rows are of class "cat"`},
-		{"no labels", func(d *Data, s *Settings) { clear(d.Labels) }, "none of 60 rows has a label"},
+		}, `all 60 labelled samples are of class "cat"`},
+		{"no labels", func(d *Data, s *Settings) { clear(d.Labels) }, "none of 60 samples has a label"},
 		{"NaN", func(d *Data, s *Settings) { d.Rows.(*dense).values[17*4+2] = float32(math.NaN()) }, "row row 17: feature 2: not a finite number"},
 		{"infinity", func(d *Data, s *Settings) { d.Rows.(*dense).values[59*4] = float32(math.Inf(-1)) }, "row row 59: feature 0: not a finite number"},
 		{"infinity, streamed", func(d *Data, s *Settings) { d.Rows.(*dense).values[59*4] = float32(math.Inf(-1)); s.Memory = 1 }, "row row 59: feature 0"},
 		{"labels", func(d *Data, s *Settings) { d.Labels = d.Labels[1:] }, "59 labels for 60 rows"},
 		{"keys", func(d *Data, s *Settings) { d.Keys = make([][32]byte, 3) }, "3 keys for 60 rows"},
-		{"weights", func(d *Data, s *Settings) { d.Weights = make([]float64, 60); d.Weights[4] = -1 }, "row row 4: weight -1"},
+		{"weights", func(d *Data, s *Settings) { d.Weights = make([]float64, 60); d.Weights[4] = -1 }, "sample row 4: weight -1"},
 		{"rows", func(d *Data, s *Settings) { d.Rows = nil }, "no rows are given"},
-		{"split name", func(d *Data, s *Settings) { d.Splits = slices.Repeat([]string{"training"}, 60) }, `row row 0: split "training" is none of train`},
-		{"no training rows", func(d *Data, s *Settings) { d.Splits = slices.Repeat([]string{"test"}, 60) }, "no labelled row is in split train"},
+		{"split name", func(d *Data, s *Settings) { d.Splits = slices.Repeat([]string{"training"}, 60) }, `sample row 0: split "training" is none of train`},
+		{"no training rows", func(d *Data, s *Settings) { d.Splits = slices.Repeat([]string{"test"}, 60) }, "no labelled sample is in the split train"},
 		{"one class to train", func(d *Data, s *Settings) {
 			d.Splits = slices.Repeat([]string{"test"}, 60)
 			d.Splits[0], d.Splits[2] = "train", "train"
 			s.L2, s.Calibrate = 1, "none"
-		}, "training part: 1 classes with rows to fit"},
+		}, "training part: all samples are of one class"},
 		{"split beside splits", func(d *Data, s *Settings) {
 			d.Splits = slices.Repeat([]string{"train"}, 60)
 			s.CV, s.Split = 0, &Split{0.5, 0, 0.5}
@@ -500,21 +557,21 @@ func TestErrors(t *testing.T) {
 				d.Groups = append(d.Groups, fmt.Sprint(i%3))
 			}
 			s.CV = 5
-		}, "3 units (groups, and rows of equal content) cannot make 5 folds"},
+		}, "there are only 3 groups, too few for 5 folds"},
 		{"inner folds", func(d *Data, s *Settings) {
 			for i := range d.Labels {
 				d.Groups = append(d.Groups, fmt.Sprint(i%3))
 			}
 			s.CV, s.Folds = 3, 3
-		}, "fold 1 of 3: 2 units (groups, and rows of equal content) cannot make 3 folds"},
-		{"one group", func(d *Data, s *Settings) { d.Groups = slices.Repeat([]string{"x"}, 60) }, "all rows belong together"},
+		}, "fold 1 of 3: there are only 2 groups, too few for 3 folds"},
+		{"one group", func(d *Data, s *Settings) { d.Groups = slices.Repeat([]string{"x"}, 60) }, "there is only 1 group; at least two are needed to test"},
 		{"a class a group", func(d *Data, s *Settings) {
 			d.Groups = slices.Clone(d.Labels)
 			s.CV = 2
 			s.L2, s.Calibrate = 1, "none"
-		}, "fold 1 of 2: 1 classes with rows to fit, at least 2 are needed"},
-		{"by group without groups", func(d *Data, s *Settings) { s.By = "group" }, "no row has a group"},
-		{"too many folds", func(d *Data, s *Settings) { s.CV = 61 }, "60 units (rows of equal content) cannot make 61 folds"},
+		}, "fold 1 of 2: all samples are of one class, at least 2 are needed"},
+		{"by group without groups", func(d *Data, s *Settings) { s.By = "group" }, "no sample has a group"},
+		{"too many folds", func(d *Data, s *Settings) { s.CV = 61 }, "there are only 60 different samples, too few for 61 folds"},
 		{"folds", func(d *Data, s *Settings) { s.Folds = 1 }, "1 folds, at least 2"},
 		{"points", func(d *Data, s *Settings) { s.L2Points = 1 }, "1 strengths on the path of λ"},
 		{"L2", func(d *Data, s *Settings) { s.L2 = -1 }, "λ is -1"},

@@ -306,7 +306,10 @@ type ClassesError struct {
 }
 
 func (e *ClassesError) Error() string {
-	return fmt.Sprintf("%s: %d classes with rows to fit, at least 2 are needed", e.Part, e.Classes)
+	if e.Classes == 1 {
+		return fmt.Sprintf("%s: all samples are of one class, at least 2 are needed", e.Part)
+	}
+	return fmt.Sprintf("%s: no sample has a class, at least 2 classes are needed", e.Part)
 }
 
 // problem is a fit to a part.

@@ -69,7 +69,7 @@ func TestAloneErrors(t *testing.T) {
 			_, err := (&Softmax{}).Fit(ctx, x.dense, y[:5], nil)
 			return err
 		},
-		"1 classes with rows": func() error {
+		"all samples are of one class": func() error {
 			_, err := (&Softmax{}).Fit(ctx, x.dense, []string{"a", "a", "a", "a", "a", "a"}, nil)
 			return err
 		},

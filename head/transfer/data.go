@@ -36,10 +36,24 @@ func DataOf(j *features.Joined) *experiment.Data {
 		Rows: j.Matrix, Labels: j.Table.Labels, IDs: j.Table.IDs, Keys: keys,
 		Groups: j.Table.Groups, Splits: j.Table.Splits, Weights: slices.Clone(j.Table.Weights),
 	}
+	d.Noun = noun(j)
 	for i, w := range d.Weights {
 		if w != w { // not given
 			d.Weights[i] = 1
 		}
 	}
 	return d
+}
+
+// noun is what a sample is called that all feature sets agree on, "" where some
+// have its picture and others its text.
+func noun(j *features.Joined) string {
+	called := ""
+	for i, set := range j.Sets {
+		if i > 0 && set.Meta.Modality != j.Sets[0].Meta.Modality {
+			return ""
+		}
+		called = map[string]string{"image": "picture", "text": "text"}[set.Meta.Modality]
+	}
+	return called
 }

@@ -54,6 +54,7 @@ type view struct {
 	Interval    string // how intervals were made
 	Spread      *spreadView
 	Warnings    []experiment.Warning
+	Notes       []string
 	Compared    *compared
 	Selection   *selection
 	Metric      string
@@ -143,6 +144,9 @@ func newView(p *Page) (*view, error) {
 	for _, w := range r.Warnings {
 		w.Message = plain(w.Message)
 		v.Warnings = append(v.Warnings, w)
+	}
+	for _, n := range r.Notes {
+		v.Notes = append(v.Notes, plain(n.Message))
 	}
 	if m != nil {
 		v.Interval = intervalWords(m)

@@ -69,6 +69,7 @@ func samplePage(classes []string) *Page {
 			After:  measure.CalibrationError{LogLoss: 1.212, ECE: 0.0412, Brier: 0.538},
 		},
 		Warnings: []experiment.Warning{{Kind: "unlabelled", Count: 3, Message: "3 rows have no label and were skipped"}},
+		Notes:    []experiment.Warning{{Kind: "path-stopped", Message: "no λ weaker than 0.001 was tried"}},
 	}
 	for i, l2 := range []float64{10, 1, 0.1, r.L2, 0.001, 1e-4, 1e-5, 1e-6} {
 		r.Selection = append(r.Selection, experiment.Candidate{Kind: "softmax", L2: l2, Score: 0.62 - 0.012*float64((i-3)*(i-3)), SE: 0.011 + 0.002*float64(i%3)})
