@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,7 @@ func TestABadRecordIsOneBadSample(t *testing.T) {
 		{"ids", "text,id\na,\nb,b\nc," + long[:4097] + "\nd,\xff\n", []string{`2 t#1|||||BAD an empty id in column "id"`, "3 b|||||b",
 			`4 t#3|||||BAD "` + long[:40] + `"… in column "id" has 4097 bytes, over the limit of 4096`, `5 t#4|||||BAD 0xff in column "id" is not UTF-8 (byte 1); as windows-1252 it reads "ÿ"`}},
 		{"the id of a bad one is kept", "text,id,weight\na,seven,x\n", []string{`2 seven|||||BAD weight "x" in column "weight"; a weight is a finite number, with a decimal point, and not negative`}},
+		{"columns of one name that have no role", "text,n,n,label,n\na,1,2,x,3\n", []string{"2 t#1|x||||a"}},
 		{"zero bytes", "text,label\na\x00b,x\nb,y\x00\nc,z\n", []string{"2 t#1|x||||BAD it holds a zero byte (byte 2), so it is no text", `3 t#2|||||BAD a zero byte in column "label" (byte 2), so it is no text`, "4 t#3|z||||c"}},
 	} {
 		opts := &source.Options{Format: "csv", Stdin: strings.NewReader(c.table)}
@@ -210,6 +212,32 @@ func TestOneLineOfText(t *testing.T) {
 		}
 		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
 			t.Errorf("%.40q: %.80s, want %.80s", c.content, got, c.want)
+		}
+	}
+}
+
+// zeros are zero bytes without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// What has no end and no line ends is an error, in bounded memory.
+func TestSourcesWithoutEnd(t *testing.T) {
+	for _, c := range []struct{ format, says string }{
+		{"csv", "standard input: header (line 1): longer than 1 MiB"},
+		{"lines", "standard input: line 1: longer than 2 GiB, so it is no text"},
+		{"auto", "standard input: it is neither an image nor text"},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := read(t, &source.Options{Format: c.format, Stdin: zeros{}}, "-")
+		runtime.ReadMemStats(&after)
+		fails(t, err, c.says)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+			t.Errorf("%s: %d bytes are allocated", c.format, n)
 		}
 	}
 }

@@ -44,7 +44,9 @@ func (l *lines) read() (line []byte, length int, err error) {
 	l.buf = l.buf[:0]
 	for {
 		part, err := l.in.ReadSlice('\n')
-		length += len(part)
+		if length += len(part); length > maxSkipped {
+			return nil, 0, errEndless
+		}
 		if len(l.buf) <= maxRecord {
 			l.buf = append(l.buf, part...)
 		}

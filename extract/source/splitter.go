@@ -69,7 +69,7 @@ func (s *splitter) next() (line int, bad error, err error) {
 		case r.blank:
 			s.consume(r.size)
 			continue
-		case r.more && len(b) < s.limit:
+		case r.more && s.unsure():
 			s.fill()
 			continue
 		case final && s.readErr != io.EOF && (r.ended || r.fault == unclosed || len(b) == 0):
@@ -101,6 +101,12 @@ func (s *splitter) view() (b []byte, final bool) {
 		return b[:s.limit], false
 	}
 	return b, s.readErr != nil
+}
+
+// unsure says whether a record that goes on behind the view may still end
+// within the limit.
+func (s *splitter) unsure() bool {
+	return s.readErr == nil && len(s.buf)-s.at <= s.limit
 }
 
 // pass goes on behind a record that has a fault, and says which. If the fault
@@ -143,13 +149,14 @@ func (s *splitter) pass(r scanned) (bad, err error) {
 			end = first
 		}
 	}
-	if end < 0 && (first < len(b) || final || first > 0 && b[first-1] == '\n') {
+	if end < 0 && (first < len(b) || final) {
 		end = first
 	}
 	if end >= 0 {
 		s.consume(end)
 		return bad, nil
 	}
+	s.consume(max(r.open, 0))
 	return bad, s.skipLine()
 }
 
@@ -161,7 +168,7 @@ func (s *splitter) lazyEnd() int {
 		b, final := s.view()
 		r := s.scan(b, final, true)
 		switch {
-		case r.more && len(b) < s.limit:
+		case r.more && s.unsure():
 			s.fill()
 		case r.more || r.fault != none || r.fields != s.fields:
 			return -1
@@ -194,20 +201,24 @@ func (s *splitter) seemRecords(b []byte) bool {
 func (s *splitter) skipLine() error {
 	for n := 0; ; s.fill() {
 		b := s.buf[s.at:]
-		if i := s.endOfLine(b); i >= 0 {
-			s.consume(i + 1)
-			return nil
+		i := s.endOfLine(b)
+		if i < 0 {
+			i = len(b)
 		}
-		n += len(b)
-		s.consume(len(b))
 		switch {
+		case n+i > s.skipped:
+			return errEndless
+		case i+1 < len(b), i < len(b) && b[i] == '\n':
+			s.consume(s.endOfRecord(b, i))
+			return nil
 		case s.readErr == io.EOF:
+			s.consume(len(b))
 			return nil
 		case s.readErr != nil:
 			return s.readErr
-		case n > s.skipped:
-			return errEndless
 		}
+		n += i
+		s.consume(i) // a CR at the end may be followed by its LF
 	}
 }
 
@@ -486,23 +497,32 @@ func (s *splitter) keepQuoted(field int, content []byte, doubled bool) {
 		return
 	}
 	start := len(s.scratch)
-	for len(content) > 0 {
-		i := bytes.IndexAny(content, "\"\r")
+	for doubled {
+		i := bytes.IndexByte(content, '"')
 		if i < 0 {
-			i = len(content) - 1
+			break
 		}
-		c := content[i]
-		s.scratch = append(s.scratch, content[:i]...)
-		content = content[i+1:]
-		switch {
-		case c == '"':
-			content = content[1:] // it is doubled
-		case c == '\r' && bytes.HasPrefix(content, []byte("\n")):
-			continue
-		case c == '\r' && s.lone:
-			c = '\n'
-		}
-		s.scratch = append(s.scratch, c)
+		s.scratch = append(s.scratch, content[:i+1]...)
+		content = content[i+2:]
+	}
+	s.scratch = append(s.scratch, content...)
+	if text := s.scratch[start:]; bytes.IndexByte(text, '\r') >= 0 {
+		s.scratch = s.scratch[:start+len(s.breaks(text))]
 	}
 	s.keep(field, s.scratch[start:len(s.scratch):len(s.scratch)])
+}
+
+// breaks makes LF of the line breaks in text, in its place.
+func (s *splitter) breaks(text []byte) []byte {
+	to := text[:0]
+	for i, c := range text {
+		if c == '\r' && i+1 < len(text) && text[i+1] == '\n' {
+			continue
+		}
+		if c == '\r' && s.lone {
+			c = '\n'
+		}
+		to = append(to, c)
+	}
+	return to
 }
