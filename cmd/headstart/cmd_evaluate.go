@@ -23,7 +23,8 @@ type evaluateOptions struct {
 	ignore   bool // rows of classes that the head does not know
 	by       string
 	seed     uint64
-	root     string // where the samples are, for a head with retrained layers
+	mistakes string // the file to list them in
+	root     string // where the samples are, for that and for a head with retrained layers
 }
 
 // evaluation is what `evaluate --json` prints.
@@ -36,6 +37,7 @@ type evaluation struct {
 	Unmatched int              `json:"unmatched"`
 	Metrics   *measure.Metrics `json:"metrics,omitempty"`
 	Seen      *measure.Metrics `json:"fitted_metrics,omitempty"` // with --all
+	Mistakes  string           `json:"mistakes,omitempty"`
 	remarked
 }
 
@@ -48,7 +50,7 @@ func evaluateCommand(e *env) *command {
 			"(A head of train-head --refit false was not fitted on its validation part, but calibrated on it.) " +
 			"A head of several feature sets takes as many, in its order. One with retrained layers reads the samples again, and needs the runtime, unless the cache has what they give.",
 		examples: []string{
-			"headstart evaluate names.head.onnx later.features",
+			"headstart evaluate names.head.onnx later.features --mistakes mistakes.csv",
 			"headstart evaluate names.head.onnx names.features --all    # the fitted samples too, apart",
 		},
 		exits:   []int{exitCorrupt},
@@ -59,7 +61,8 @@ func evaluateCommand(e *env) *command {
 			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: "Samples", Usage: "leave out samples of classes that the head does not know"},
 			&cli.StringFlag{Name: "by", Category: "Samples", Value: "auto", Usage: choices(byWords...) + "what is drawn together for the intervals; auto: the group where there is one"},
 			&cli.Uint64Flag{Name: "seed", Category: "Samples", Usage: "`N`: the seed of the bootstrap"},
-			&cli.StringFlag{Name: "root", Category: "Samples", Usage: "the `DIR` where a head with retrained layers finds the samples", DefaultText: "where extract found them"},
+			&cli.StringFlag{Name: "mistakes", Category: "Result", Usage: "list the samples that were predicted wrongly, the worst first: `FILE.csv`"},
+			&cli.StringFlag{Name: "root", Category: "Samples", Usage: "the `DIR` where --mistakes and a head with retrained layers find the samples", DefaultText: "where extract found them"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")...),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)
@@ -71,7 +74,7 @@ func evaluateCommand(e *env) *command {
 			}
 			return runEvaluate(ctx.Context, &evaluateOptions{
 				common: *c, head: ctx.Args().First(), features: ctx.Args().Tail(),
-				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), root: ctx.String("root"),
+				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), mistakes: ctx.String("mistakes"), root: ctx.String("root"),
 			}, e)
 		},
 	}
@@ -82,8 +85,8 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	if o.root != "" && f.Tail == nil {
-		return usagef("--root says where the samples are; %s has no retrained layers, so that none are read", o.head)
+	if o.root != "" && f.Tail == nil && o.mistakes == "" {
+		return usagef("--root says where the samples are; without --mistakes none are read, as %s has no retrained layers", o.head)
 	}
 	open, model := openCache, f.Head
 	if f.Tail != nil {
@@ -144,6 +147,14 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	e.leftOut("unlabelled", out.Unlabeled, "has no label", "have no label")
 	e.leftOut("unknown-class", out.Ignored, "is of a class that the head does not know", "are of classes that the head does not know")
 	e.unmatched(out.Unmatched)
+	if o.mistakes != "" {
+		list := &mistakeList{path: o.mistakes, root: o.root, names: o.features, classes: model.Classes, j: j}
+		err := list.write(ctx, e, predicted{"fresh", got.FreshRows.Rows, got.FreshRows.Outcomes}, predicted{"fitted", got.SeenRows.Rows, got.SeenRows.Outcomes})
+		if err != nil {
+			return err
+		}
+		out.Mistakes = o.mistakes
+	}
 	out.remarked = e.remarked()
 	if o.json {
 		return e.printJSON(out)

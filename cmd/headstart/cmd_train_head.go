@@ -29,6 +29,7 @@ type trainOptions struct {
 	experiment.Settings
 	out         string
 	report      string
+	mistakes    string
 	root        string
 	classWeight string
 	features    []string
@@ -67,6 +68,7 @@ type trainSummary struct {
 	Warnings    []trainWarning         `json:"warnings"`
 	Unmatched   int                    `json:"unmatched"`
 	Report      string                 `json:"report,omitempty"`
+	Mistakes    string                 `json:"mistakes,omitempty"`
 	Tail        *retrainSummary        `json:"tail,omitempty"`
 }
 
@@ -103,7 +105,7 @@ func trainHeadCommand(e *env) *command {
 			"headstart train-head names.features",
 			"headstart train-head --by group --l2-points 8 --folds 3 images.features names.features",
 			"headstart train-head --split train=0.8,test=0.2 --metric macro-f1 names.features",
-			"headstart train-head --report page.html --root photos/ photos.features",
+			"headstart train-head --report page.html --mistakes mistakes.csv --root photos/ photos.features",
 			"headstart train-head --tail last:1 --epochs 2 --by none names.features    # retrain the last layer too",
 		},
 		exits:   []int{exitCorrupt},
@@ -145,7 +147,8 @@ func trainHeadCommand(e *env) *command {
 
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the head's `FILE`", DefaultText: "A.head.onnx or A+B.head.onnx"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "draw a page: `FILE.html`"},
-			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where --report and --tail find the samples", DefaultText: "where extract found them"},
+			&cli.StringFlag{Name: "mistakes", Category: result, Usage: "list the tested samples that were predicted wrongly, the worst first: `FILE.csv`"},
+			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where --report, --mistakes and --tail find the samples", DefaultText: "where extract found them"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 		action: func(ctx *cli.Context) error {
 			o, err := newTrainOptions(ctx, e)
@@ -163,7 +166,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		return nil, err
 	}
 	o := &trainOptions{
-		common: *c, out: ctx.String("out"), report: ctx.String("report"), root: ctx.String("root"),
+		common: *c, out: ctx.String("out"), report: ctx.String("report"), mistakes: ctx.String("mistakes"), root: ctx.String("root"),
 		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
 		Settings: experiment.Settings{
 			Kind: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
@@ -223,8 +226,8 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if err := o.readTail(ctx); err != nil {
 		return nil, err
 	}
-	if o.root != "" && o.report == "" && o.tail == "" {
-		return nil, usagef("--root says where --report and --tail find the samples; there is neither")
+	if o.root != "" && o.report == "" && o.mistakes == "" && o.tail == "" {
+		return nil, usagef("--root says where --report, --mistakes and --tail find the samples; there is none of them")
 	}
 	return o, nil
 }
@@ -361,10 +364,28 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 			return err
 		}
 	}
+	if err := o.writeMistakes(ctx, j, result, e); err != nil {
+		return err
+	}
 	if o.json {
-		return e.printJSON(newTrainSummary(out, o.report, j, result, took, e))
+		s := newTrainSummary(out, o.report, j, result, took, e)
+		s.Mistakes = o.mistakes
+		return e.printJSON(s)
 	}
 	return report.SummaryTo(e.stdout, drawn, took, e.style(&o.common))
+}
+
+// writeMistakes writes what --mistakes asks for.
+func (o *trainOptions) writeMistakes(ctx context.Context, j *features.Joined, r *experiment.Result, e *env) error {
+	if o.mistakes == "" {
+		return nil
+	}
+	var tested []predicted
+	if p := r.Predictions; p != nil {
+		tested = append(tested, predicted{p.Part, p.Rows, p.Outcomes})
+	}
+	list := &mistakeList{path: o.mistakes, root: o.root, names: o.features, classes: r.Classes, j: j}
+	return list.write(ctx, e, tested...)
 }
 
 // tested returns the metrics of the rows that were held out, nil if there are

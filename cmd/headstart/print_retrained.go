@@ -66,9 +66,17 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 			return err
 		}
 	}
+	mistakes := r.mistakes
+	if t.Stopped {
+		mistakes = ""
+	} else if err := r.writeMistakes(ctx, j, result, r.env); err != nil {
+		return err
+	}
 	tried := t.Outcomes[0].Tried
 	if r.json {
-		err = r.env.printJSON(newRetrainSummary(r.out, page, j, t.Outcomes[0], took, r.env))
+		s := newRetrainSummary(r.out, page, j, t.Outcomes[0], took, r.env)
+		s.Mistakes = mistakes
+		err = r.env.printJSON(s)
 	} else if err = report.SummaryTo(r.env.stdout, drawn, took, r.env.style(&r.common)); err == nil {
 		err = report.ComparedTo(r.env.stdout, result.Comparison, costs(tried), r.env.style(&r.common))
 	}

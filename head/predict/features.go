@@ -56,6 +56,16 @@ type Evaluation struct {
 	Fitted    int              // rows that it was fitted on
 	Unlabeled int              // rows without a label
 	Unknown   map[string]int   // rows of classes that the head does not know
+
+	FreshRows Measured // that Fresh is of
+	SeenRows  Measured // that Seen is of
+}
+
+// Measured are rows that were predicted, ascending, and the outcome of each.
+// The classes of outcomes are indices of the head's.
+type Measured struct {
+	Rows     []int
+	Outcomes []measure.Outcome
 }
 
 // EvaluateOptions say what is evaluated. nil means the defaults.
@@ -95,7 +105,7 @@ func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joine
 			e.N++
 		}
 	}
-	outcomes, units := make([][]measure.Outcome, 3), make([][]string, 3)
+	measured, units := make([]Measured, 3), make([][]string, 3)
 	k := len(h.Classes)
 	err := Features(ctx, h, j, func(lo, hi int, p []float64) error {
 		for i := lo; i < hi; i++ {
@@ -104,7 +114,9 @@ func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joine
 				continue
 			}
 			label, _ := slices.BinarySearch(h.Classes, j.Table.Labels[i])
-			outcomes[part] = append(outcomes[part], measure.NewOutcome(p[(i-lo)*k:(i-lo+1)*k], label))
+			m := &measured[part]
+			m.Rows = append(m.Rows, i)
+			m.Outcomes = append(m.Outcomes, measure.NewOutcome(p[(i-lo)*k:(i-lo+1)*k], label))
 			if o.Together {
 				unit := j.Table.Groups[i]
 				if unit == "" {
@@ -118,11 +130,12 @@ func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joine
 	if err != nil {
 		return nil, err
 	}
+	e.FreshRows, e.SeenRows = measured[fresh], measured[seen]
 	for part, to := range map[int]**measure.Metrics{fresh: &e.Fresh, seen: &e.Seen} {
-		if len(outcomes[part]) == 0 {
+		if len(measured[part].Rows) == 0 {
 			continue
 		}
-		if *to, err = measure.Evaluate(outcomes[part], h.Classes, &measure.Settings{Seed: o.Seed, Threads: o.Threads, Units: units[part]}); err != nil {
+		if *to, err = measure.Evaluate(measured[part].Outcomes, h.Classes, &measure.Settings{Seed: o.Seed, Threads: o.Threads, Units: units[part]}); err != nil {
 			return nil, err
 		}
 	}
