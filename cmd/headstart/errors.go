@@ -151,6 +151,7 @@ func advice(err error) string {
 		infinite *experiment.FeaturesError
 		unclear  *source.UnsettledError
 		none     *source.NoSamplesError
+		format   *source.FormatError
 		drift    *extract.DriftError
 		another  *features.OtherError
 		tensor   *models.NoTensorError
@@ -161,6 +162,8 @@ func advice(err error) string {
 		return "say " + settle(unclear)
 	case errors.As(err, &none):
 		return instead(none)
+	case errors.As(err, &format):
+		return conversion(format)
 	case errors.As(err, &encoding) && encoding.Likely != "":
 		return "say --encoding " + encoding.Likely
 	case errors.As(err, &drift):

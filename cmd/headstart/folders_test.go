@@ -37,6 +37,18 @@ func TestFoldersOfOtherFilesToo(t *testing.T) {
 	p.put("tables/a.csv", []byte("text\na\n"))
 	p.put("tables/b.wav", nil)
 	p.fails(t, "extract tables", exitFailed, "no pictures in tables: 1 .csv, 1 .wav", "is it tables/a.csv that you mean?")
+	p.fails(t, "extract song.mp3", exitFailed, "song.mp3: no such file")
+	for name, c := range map[string]struct{ content, says string }{
+		"song.mp3": {"ID3\x04\x00", "MP3 files: not read by this version; folders of images, "},
+		"x.tar.xz": {"\xfd7zXZ\x00", "xz -dc x.tar.xz | headstart"},
+		"s.xls":    {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Microsoft Office"},
+		"t.xlsx":   {"", `python -c "import pandas; pandas.read_excel('t.xlsx').to_csv('t.csv', index=False)"`},
+		"v.mp4":    {"\x00\x00\x00\x20ftypisom", "ffmpeg -i v.mp4"},
+		"a.npy":    {"\x93NUMPY\x01", "NumPy files"},
+	} {
+		p.put(name, []byte(c.content))
+		p.fails(t, "extract "+name, exitFailed, name, c.says)
+	}
 	p.put("mixed/a.svg", nil)
 	p.put("mixed/b.txt", []byte("a text"))
 	p.fails(t, "extract mixed", exitFailed, "no pictures in mixed: 1 .svg, 1 .txt", "--format texts")

@@ -33,6 +33,7 @@ var badKinds = map[string]badWords{
 	"link":      {"symbolic link in a circle", "symbolic links in a circle", ""},
 	"large":     {"larger than the limit", "larger than the limit", ""},
 	"unread":    {"file that the system does not let be read", "files that the system does not let be read", ""},
+	"member":    {"member of an archive that cannot be read", "members of archives that cannot be read", ""},
 	"record":    {"record that cannot be read", "records that cannot be read", ""},
 	"fields":    {"record with another number of fields", "records with another number of fields", ""},
 	"quote":     {"record with a quote that is not closed or not doubled", "records with a quote that is not closed or not doubled", ""},

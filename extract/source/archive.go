@@ -529,7 +529,7 @@ func (a *archive) next() (*record, error) {
 	r.id = a.base + "/" + printable(g.name)
 	r.path = a.base + "/" + printable(g.pieces[0].path)
 	if len(r.id) > maxName {
-		r.bad = fmt.Errorf("its name has %d bytes, over the limit of %d", len(g.name), maxName)
+		r.bad = reasonOf(KindName, "its name has %d bytes, over the limit of %d", len(g.name), maxName)
 		r.id = a.base + "#" + strconv.Itoa(r.n)
 		r.path = r.id
 		return r, nil
@@ -592,7 +592,7 @@ func (a *archive) fill(g *group) error {
 		at := slices.IndexFunc(g.pieces, func(p *piece) bool { return a.is(k, p) })
 		if at < 0 {
 			if k == a.sample {
-				return fmt.Errorf("the sample is missing: there is only %s", listPieces(g))
+				return reasonOf(KindMember, "the sample is missing: there is only %s", listPieces(g))
 			}
 			continue
 		}
@@ -638,8 +638,8 @@ func textIn(m *member, encoding string) ([]byte, error) {
 	if m.bad != nil {
 		return nil, m.bad
 	}
-	if m.content == nil {
-		return nil, errNoContent
+	if m.content == nil { // for that it was not loaded
+		return nil, tooLarge(m.size, maxRecord)
 	}
 	return textOf(m.content, maxRecord, encoding)
 }
@@ -657,9 +657,9 @@ func cleanPath(name string) (file string, hidden bool, bad error) {
 	case file == "." || file == "/":
 		return "", true, nil
 	case path.IsAbs(file):
-		return name, false, errors.New("its path in the archive is absolute")
+		return name, false, reasonOf(KindOutside, "its path in the archive is absolute")
 	case slices.Contains(strings.Split(name, "/"), ".."):
-		return name, false, errors.New(`its path in the archive has ".." in it`)
+		return name, false, reasonOf(KindOutside, `its path in the archive has ".." in it`)
 	}
 	for e := range strings.SplitSeq(file, "/") {
 		if strings.HasPrefix(e, ".") || e == "__MACOSX" { // which holds what the Finder knows of the others

@@ -164,6 +164,7 @@ const (
 	KindLink      = "link"      // a symbolic link that leads nowhere
 	KindLarge     = "large"     // more bytes than the limit
 	KindUnread    = "unread"    // a file that the system does not let be read
+	KindMember    = "member"    // a member of an archive that is damaged, encrypted, sparse
 	KindRecord    = "record"    // a record of a table that cannot be read
 	KindFields    = "fields"    // a record with more or fewer fields than the header
 	KindQuote     = "quote"     // a record with a quote that is not closed, or not doubled

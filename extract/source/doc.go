@@ -10,6 +10,7 @@
 //	tsv     the same, with tabs if nothing else says what separates fields
 //	lines   one text a line
 //	tar     a folder that was packed, or a WebDataset
+//	zip     a folder that was packed
 //
 // The format is told by name and content; Options.Format says it where that
 // fails. Tables and lines may be compressed with gzip and may come from the
@@ -102,6 +103,10 @@
 // the column "image", the text "text" and the class (cls) "label". A tar file
 // is one of these if there are other files than pictures under the name of a
 // picture or a text, or if Options name an ending.
+//
+// A ZIP file is read as the folder would be, in the order of paths. It must be
+// a file of its own. A member that is encrypted, compressed otherwise than with
+// Deflate, or shares its bytes with another one is a bad sample.
 //
 // The bytes of members of an uncompressed file are read when they are wanted;
 // those of a stream are in memory from Next on (Sample.Held).

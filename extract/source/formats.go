@@ -34,21 +34,37 @@ var formats = []*format{
 	{name: "tsv", title: "tsv", endings: []string{".tsv", ".tab"}, text: true, looks: looksTSV, open: openTSV},
 	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},
 	{name: "tar", title: "tar", endings: []string{".tar", ".tgz"}, magic: holds(257, "ustar\x00", "ustar  \x00"), open: openTar},
+	{name: "zip", title: "ZIP", endings: []string{".zip"}, magic: begins("PK\x03\x04", "PK\x05\x06"), open: openZIP},
 
 	{name: "jsonl", title: "JSON", endings: []string{".jsonl", ".ndjson", ".json"}, looks: looksJSON},
 	{name: "parquet", title: "Parquet", endings: []string{".parquet", ".features"}, magic: begins("PAR1\x15")},
 	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY")},
 	{name: "idx", title: "IDX", magic: begins("\x00\x00\x08\x01", "\x00\x00\x08\x03")},
-	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF")(head) && holds(8, "WAVE")(head) }},
+	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF", "RF64")(head) && holds(8, "WAVE")(head) }},
 	{title: "FLAC", endings: []string{".flac"}, magic: begins("fLaC\x00")},
-	{title: "Ogg", magic: begins("OggS\x00")},
-	{title: "ZIP", magic: begins("PK\x03\x04")},
-	{title: "HDF5", magic: begins("\x89HDF\r\n\x1a\n")},
-	{title: "Arrow", magic: begins("ARROW1\x00\x00")},
-	{title: "PDF", magic: begins("%PDF-")},
-	{title: "bzip2", magic: func(head []byte) bool { return begins("BZh")(head) && holds(4, "1AY&SY")(head) }},
-	{title: "xz", magic: begins("\xfd7zXZ\x00")},
-	{title: "Zstandard", magic: begins("\x28\xb5\x2f\xfd")},
+	{title: "Ogg", endings: []string{".ogg", ".oga", ".opus"}, magic: begins("OggS\x00")},
+	{title: "MP3", endings: []string{".mp3"}, magic: begins("ID3\x02\x00", "ID3\x03\x00", "ID3\x04\x00", "\xff\xfb", "\xff\xf3", "\xff\xf2", "\xff\xfa")},
+	{title: "AAC", endings: []string{".aac"}, magic: begins("\xff\xf1", "\xff\xf9")},
+	{title: "AIFF", endings: []string{".aif", ".aiff"}, magic: func(head []byte) bool { return begins("FORM")(head) && holds(8, "AIFF", "AIFC")(head) }},
+	{title: "MPEG-4", endings: []string{".m4a", ".mp4", ".m4v", ".mov"}, magic: holds(4, "ftypM4A ", "ftypM4V ", "ftypisom", "ftypiso2", "ftypmp41", "ftypmp42", "ftypavc1", "ftypqt  ", "ftypdash")},
+	{title: "Matroska", endings: []string{".mkv", ".webm"}, magic: begins("\x1a\x45\xdf\xa3")},
+	{title: "AVI", endings: []string{".avi"}, magic: func(head []byte) bool { return begins("RIFF")(head) && holds(8, "AVI ")(head) }},
+	{title: "HDF5", endings: []string{".h5", ".hdf5"}, magic: begins("\x89HDF\r\n\x1a\n")},
+	{title: "Arrow", endings: []string{".arrow", ".feather"}, magic: begins("ARROW1\x00\x00")},
+	{title: "Excel", endings: []string{".xlsx", ".xlsm", ".xlsb", ".xls"}},
+	{title: "OpenDocument", endings: []string{".ods", ".odt"}},
+	{title: "Word", endings: []string{".docx"}},
+	{title: "PowerPoint", endings: []string{".pptx"}},
+	{title: "old Microsoft Office", endings: []string{".doc", ".ppt"}, magic: begins("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")},
+	{title: "PyTorch", endings: []string{".pt", ".pth"}},
+	{title: "pickle", endings: []string{".pkl", ".pickle"}, magic: begins("\x80\x02", "\x80\x03", "\x80\x04\x95", "\x80\x05\x95")},
+	{title: "SQLite", endings: []string{".db", ".sqlite", ".sqlite3"}, magic: begins("SQLite format 3\x00")},
+	{title: "PDF", endings: []string{".pdf"}, magic: begins("%PDF-")},
+	{title: "7-Zip", endings: []string{".7z"}, magic: begins("7z\xbc\xaf\x27\x1c")},
+	{title: "RAR", endings: []string{".rar"}, magic: begins("Rar!\x1a\x07")},
+	{title: "bzip2", endings: []string{".bz2", ".tbz", ".tbz2"}, magic: func(head []byte) bool { return begins("BZh")(head) && holds(4, "1AY&SY")(head) }},
+	{title: "xz", endings: []string{".xz", ".txz"}, magic: begins("\xfd7zXZ\x00")},
+	{title: "Zstandard", endings: []string{".zst", ".tzst"}, magic: begins("\x28\xb5\x2f\xfd")},
 }
 
 // Formats lists what Options.Format may be.
@@ -86,9 +102,15 @@ func reads() string {
 	return strings.Join(titles[:last], ", ") + " and " + titles[last] + " are read"
 }
 
-// refused says that files of this format are not read.
-func (f *format) refused() error {
-	return fmt.Errorf("%s files: not read by this version; %s", f.title, reads())
+// FormatError says that a source is of a format that is recognised and not
+// read.
+type FormatError struct {
+	Source string // as it was given
+	Format string // "Excel", "WAV"
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("source: %s: %s files: not read by this version; %s", e.Source, e.Format, reads())
 }
 
 // named returns the format that Options.Format says, nil for "auto".
@@ -112,14 +134,15 @@ func named(name string) (*format, error) {
 }
 
 // tell returns the format of a file by its name and its first bytes, which are
-// decompressed. An error does not name the file.
+// decompressed. An error does not name the file. The format may be one that is
+// not read.
 func tell(name string, head []byte, o *Options) (*format, error) {
 	found := slices.IndexFunc(formats, func(f *format) bool { return f.magic != nil && f.magic(head) })
 	if found < 0 {
 		ending := filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))
 		found = slices.IndexFunc(formats, func(f *format) bool { return slices.Contains(f.endings, ending) })
 		if found >= 0 && formats[found].open == nil {
-			return nil, formats[found].refused()
+			return formats[found], nil
 		}
 		text := decodedHead(head, o.Encoding)
 		zero := bytes.IndexByte(text, 0) >= 0
@@ -141,11 +164,8 @@ func tell(name string, head []byte, o *Options) (*format, error) {
 			}
 		}
 	}
-	switch {
-	case found < 0:
+	if found < 0 {
 		return nil, &UnsettledError{Reason: "neither name nor content say whether it is a table or lines of text", Formats: textFormats()}
-	case formats[found].open == nil:
-		return nil, formats[found].refused()
 	}
 	return formats[found], nil
 }

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// zip compresses content as one member.
-func zip(content []byte) []byte {
+// gzipOf compresses content as one member.
+func gzipOf(content []byte) []byte {
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	z.Write(content)
@@ -24,7 +24,7 @@ func zip(content []byte) []byte {
 // Members one after the other are one text; what else follows, or is missing,
 // is an error after what was read.
 func TestGunzip(t *testing.T) {
-	two := append(zip([]byte("text\na\nb\n")), zip([]byte("c\n"))...)
+	two := append(gzipOf([]byte("text\na\nb\n")), gzipOf([]byte("c\n"))...)
 	damaged := bytes.Clone(two)
 	damaged[len(damaged)-5] ^= 1 // of the length that the last member says
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func TestGunzip(t *testing.T) {
 
 // A gzip bomb ends early, and what is large but no bomb does not.
 func TestGzipBomb(t *testing.T) {
-	zeros := zip(make([]byte, 16<<20))
+	zeros := gzipOf(make([]byte, 16<<20))
 	stored := &counter{Reader: bytes.NewReader(bytes.Repeat(zeros, 64))}
 	z, err := newGunzip(bufio.NewReader(stored), stored)
 	if err != nil {
@@ -77,7 +77,7 @@ func TestGzipBomb(t *testing.T) {
 	for i := range 100_000 {
 		fmt.Fprintf(&lines, "text number %d\n", i)
 	}
-	stored = &counter{Reader: bytes.NewReader(zip(lines.Bytes()))}
+	stored = &counter{Reader: bytes.NewReader(gzipOf(lines.Bytes()))}
 	if z, err = newGunzip(bufio.NewReader(stored), stored); err != nil {
 		t.Fatal(err)
 	}

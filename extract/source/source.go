@@ -282,6 +282,9 @@ func (in *input) open(f *format) (*part, error) {
 			return nil, fmt.Errorf("source: %s: %w", in.name, err)
 		}
 	}
+	if f.open == nil {
+		return nil, &FormatError{in.name, f.title}
+	}
 	o, err := f.open(in)
 	if err != nil {
 		return nil, err

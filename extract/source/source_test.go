@@ -516,7 +516,7 @@ func TestErrors(t *testing.T) {
 		{"a.jsonl", none, []string{"JSON files"}},
 		{"a.json", none, []string{"JSON files"}},
 		{"a", none, []string{"JSON files"}},
-		{"zip", none, []string{"ZIP files"}},
+		{"zip", none, []string{"the list of members at its end is missing or damaged"}},
 		{"wav", none, []string{"WAV files"}},
 		{"UPPER.FEATURES", none, []string{"Parquet files"}},
 		{"words", none, []string{"neither name nor content say"}},

@@ -135,15 +135,15 @@ func untaken(h *tar.Header) error {
 	case tar.TypeGNUSparse:
 		return errSparse
 	case tar.TypeLink:
-		return fmt.Errorf("a hard link in an archive, to %q", h.Linkname)
+		return reasonOf(KindIrregular, "a hard link in an archive, to %q", h.Linkname)
 	case tar.TypeSymlink:
-		return fmt.Errorf("a symbolic link in an archive, to %q", h.Linkname)
+		return reasonOf(KindIrregular, "a symbolic link in an archive, to %q", h.Linkname)
 	case tar.TypeChar, tar.TypeBlock:
-		return errors.New("a device in an archive")
+		return reasonOf(KindIrregular, "a device in an archive")
 	case tar.TypeFifo:
-		return errors.New("a named pipe in an archive")
+		return reasonOf(KindIrregular, "a named pipe in an archive")
 	default:
-		return fmt.Errorf("a member of type %q in an archive", h.Typeflag)
+		return reasonOf(KindIrregular, "a member of type %q in an archive", h.Typeflag)
 	}
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
@@ -153,7 +153,7 @@ func untaken(h *tar.Header) error {
 	return nil
 }
 
-var errSparse = errors.New("a sparse file in an archive; pack it without --sparse")
+var errSparse = reasonOf(KindMember, "a sparse file in an archive; pack it without --sparse")
 
 func (t *tarMembers) head(m *member) []byte {
 	first := make([]byte, min(sniffLength, t.size))
@@ -177,7 +177,7 @@ func (t *tarMembers) load(m *member) {
 		n := copy(content, t.first)
 		if _, err := io.ReadFull(t.tar, content[n:]); err != nil {
 			// The following next says so, too.
-			m.bad = fmt.Errorf("%s: it ends before its %d bytes do", errCut, t.size)
+			m.bad = reasonOf(KindMember, "%s: it ends before its %d bytes do", errCut, t.size)
 			return
 		}
 		m.content = inMemory(content)
@@ -245,7 +245,7 @@ func (c *inSection) read(limit int64) ([]byte, fs.FileInfo, error) {
 			return nil, nil, m
 		}
 		if err == io.EOF {
-			err = fmt.Errorf("%s: it ends before its %d bytes do", errCut, c.size)
+			err = reasonOf(KindMember, "%s: it ends before its %d bytes do", errCut, c.size)
 		}
 		return nil, nil, cause(err)
 	}
