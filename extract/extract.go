@@ -68,6 +68,9 @@ type Row struct {
 	// Transparent says that the sample is an image of which some pixel is not
 	// opaque. It is known of what this run decoded.
 	Transparent bool
+	// Cut says that the sample is a text that is longer than the backbone
+	// takes, which got its beginning only.
+	Cut bool
 }
 
 // Settings of a run. The zero value of each field is its default.
@@ -342,10 +345,8 @@ func (r *run) readWindow() (*window, error) {
 		return nil, err
 	}
 	if len(w.jobs) > 0 {
-		if r.modality == nil {
-			if r.modality, err = newModality(r.spec, r.settings, r.taps, r.stats); err != nil {
-				return nil, err
-			}
+		if err := r.prepare(); err != nil {
+			return nil, err
 		}
 		w.batches = r.modality.Plan(w.jobs)
 	}
@@ -370,6 +371,14 @@ func (r *run) begin() (err error) {
 	}
 	if r.writers, err = openWriters(r.cache, r.taps, r.settings, r.by); err != nil {
 		r.writers = nil
+	}
+	return err
+}
+
+// prepare makes what prepares samples, unless it is there.
+func (r *run) prepare() (err error) {
+	if r.modality == nil {
+		r.modality, err = newModality(r.spec, r.settings, r.taps, r.stats)
 	}
 	return err
 }

@@ -88,6 +88,9 @@ func (r *Record) Take(rows []Row) error {
 			r.meta.Counts.Duplicates++
 		}
 		r.seen[prefix] = struct{}{}
+		if row.Cut {
+			r.meta.Counts.Cut++
+		}
 		if row.Transparent {
 			r.meta.Counts.Transparent++
 		}

@@ -14,6 +14,7 @@ type Stats struct {
 	Computed     atomic.Int64 // distinct contents embedded and, unless nothing is kept, acknowledged by the cache
 	Duplicates   atomic.Int64 // samples whose content another sample of this run brought
 	Bad          atomic.Int64 // samples without an embedding
+	Cut          atomic.Int64 // texts of which the backbone gets only the beginning
 	BackboneRows atomic.Int64 // rows sent through the backbone, self-checks apart
 	CheckRows    atomic.Int64 // rows sent through the backbone to check something
 

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/models"
 )
 
 // window is a run of consecutive samples that travel together.
@@ -38,6 +40,7 @@ type entry struct {
 	job     *embed.Job
 	bad     string
 	kind    string // of the reason
+	cut     bool   // a text of which the backbone gets only the beginning
 	failed  error  // of the machine: it ends the run
 	// duplicate says that another sample of this run brought the content.
 	duplicate bool
@@ -119,6 +122,9 @@ func (r *run) nextWindow() (*window, error) {
 		if err := r.look(w, rows); err != nil {
 			return nil, err
 		}
+		if err := r.countCut(rows); err != nil {
+			return nil, err
+		}
 		for i := range rows {
 			size += int64(len(rows[i].content))
 			r.largest = max(r.largest, int64(len(rows[i].content)))
@@ -126,6 +132,31 @@ func (r *run) nextWindow() (*window, error) {
 		}
 	}
 	return w, nil
+}
+
+// countCut finds those of the texts that were found in the cache of which the
+// backbone got only the beginning. Those that are computed are tokenised later.
+func (r *run) countCut(rows []entry) error {
+	if r.spec.Modality != models.Text || r.spec.Contract == nil {
+		return nil
+	}
+	found := func(e *entry) bool { return e.bad == "" && e.job == nil }
+	if !slices.ContainsFunc(rows, func(e entry) bool { return found(&e) }) {
+		return nil
+	}
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	texts, ok := r.modality.(*embed.Texts)
+	if !ok {
+		return nil
+	}
+	r.sideBySide(rows, func(_ *run, e *entry) {
+		if found(e) {
+			e.cut = texts.Cuts(e.content)
+		}
+	})
+	return nil
 }
 
 // sideBySide calls f for each entry, on as many goroutines as there are
@@ -296,11 +327,11 @@ func (r *run) finish(w *window) error {
 	rows := make([]Row, len(w.rows))
 	for i := range w.rows {
 		e := &w.rows[i]
-		rows[i] = Row{Sample: e.sample, Key: e.key, Bad: e.bad, Kind: e.kind}
+		rows[i] = Row{Sample: e.sample, Key: e.key, Bad: e.bad, Kind: e.kind, Cut: e.cut}
 		if e.job != nil {
 			rows[i].Bad, rows[i].Kind = e.job.Bad, e.job.Kind
 			rows[i].Embedding = e.job.Row
-			rows[i].Transparent = e.job.Transparent
+			rows[i].Transparent, rows[i].Cut = e.job.Transparent, e.job.Cut && e.job.Bad == ""
 		}
 	}
 	if r.settings.Embeddings {
@@ -318,6 +349,9 @@ func (r *run) finish(w *window) error {
 			r.stats.Cached.Add(1)
 		case w.rows[i].duplicate:
 			r.stats.Duplicates.Add(1)
+		}
+		if rows[i].Cut {
+			r.stats.Cut.Add(1)
 		}
 		r.stats.Samples.Add(1)
 	}

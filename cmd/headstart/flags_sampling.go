@@ -317,6 +317,15 @@ func inCache(stats *extract.Stats, kept bool, whole total) string {
 
 // notes says what happened to the samples that a person may not expect.
 func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
+	if text, ok := spec.Contract.(*models.TextSpec); ok {
+		if n := stats.Cut.Load(); n > 0 {
+			verb := "texts are"
+			if n == 1 {
+				verb = "text is"
+			}
+			env.noteOf("cut-texts", n, "%s of %s %s longer than the %s tokens that the backbone takes; what is beyond was not read", count(n), count(stats.Samples.Load()), verb, count(int64(text.MaxLen)))
+		}
+	}
 	image, ok := spec.Contract.(*models.ImageSpec)
 	if !ok {
 		return

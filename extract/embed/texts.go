@@ -47,13 +47,13 @@ func (m *Texts) Plan(jobs []*Job) [][]*Job {
 	defer m.stats.Stages.Decode.Add(start)
 	var good []*Job
 	for _, j := range jobs {
-		ids, err := m.Tokens(j.Content)
+		ids, cut, err := m.tokens(j.Content)
 		if err != nil {
 			j.fail(err)
 			j.Content = nil
 			continue
 		}
-		j.IDs = ids
+		j.IDs, j.Cut = ids, cut
 		good = append(good, j)
 	}
 	return m.Cut(good)
@@ -61,12 +61,21 @@ func (m *Texts) Plan(jobs []*Job) [][]*Job {
 
 // Tokens returns the token ids of a text, at least one.
 func (m *Texts) Tokens(content []byte) ([]int32, error) {
-	ids, err := m.tok.AppendIDs(nil, string(content))
+	ids, _, err := m.tokens(content)
+	return ids, err
+}
+
+// tokens is Tokens, and says whether the text was cut off.
+func (m *Texts) tokens(content []byte) (ids []int32, cut bool, err error) {
+	ids, cut, err = m.tok.AppendCut(nil, string(content))
 	if err == nil && len(ids) == 0 {
 		err = errNoTokens
 	}
-	return ids, err
+	return ids, cut, err
 }
+
+// Cuts tells whether the backbone gets only the beginning of a text.
+func (m *Texts) Cuts(content []byte) bool { return m.tok.Cuts(string(content)) }
 
 // Cut sorts tokenised jobs and cuts them into batches.
 func (m *Texts) Cut(jobs []*Job) [][]*Job {

@@ -49,6 +49,9 @@ type Counts struct {
 	// as they were decoded when the set was made, or one of the same rows that
 	// it replaced: what the cache has is not decoded.
 	Transparent int `json:"transparent,omitempty"`
+	// Cut is how many rows are of texts that are longer than the backbone
+	// takes, so that it got their beginnings only.
+	Cut int `json:"cut,omitempty"`
 }
 
 // encode returns the metadata of a set of n rows as JSON.

@@ -43,6 +43,7 @@ func FuzzEncode(f *testing.F) {
 		if want[0] != cls || want[len(want)-1] != sep {
 			t.Errorf("ids %v", want)
 		}
+		checkCuts(t, cut, text, len(want) > cut.maxLen)
 		want = encodeAtMost(want, cut.maxLen)
 		if got := encode(t, cut, text); !slices.Equal(got, want) {
 			t.Errorf("cut at %d: got %v, want %v", cut.maxLen, got, want)

@@ -114,6 +114,13 @@ func (t *Tokenizer) AppendTypeIDs(dst []int32, n int) []int32 {
 // dst as it was, means that the text needs an unknown token that the
 // vocabulary lacks.
 func (t *Tokenizer) AppendIDs(dst []int32, text string) ([]int32, error) {
+	dst, _, err := t.AppendCut(dst, text)
+	return dst, err
+}
+
+// AppendCut is AppendIDs, and says whether the text has more tokens than MaxLen
+// leaves room for, so that its end was cut off.
+func (t *Tokenizer) AppendCut(dst []int32, text string) (ids []int32, cut bool, err error) {
 	text = repair(text)
 	if t.prefix != "" {
 		text = t.prefix + text
@@ -124,11 +131,53 @@ func (t *Tokenizer) AppendIDs(dst []int32, text string) ([]int32, error) {
 	n := len(dst)
 	dst = append(dst, t.around.before...)
 	limit := n + t.maxLen - len(t.around.after)
-	ids, err := t.appendText(dst, text, limit, s)
+	ids, err = t.appendText(dst, text, limit+1, s)
 	if err != nil {
-		return dst[:n], err
+		// Perhaps it is the first token beyond, which nobody needs.
+		ids, err = t.appendText(dst, text, limit, s)
+		cut = true
 	}
-	return append(ids[:min(len(ids), limit)], t.around.after...), nil
+	if err != nil {
+		return dst[:n], false, err
+	}
+	cut = cut || len(ids) > limit
+	return append(ids[:min(len(ids), limit)], t.around.after...), cut, nil
+}
+
+// Cuts tells whether AppendIDs cuts off the end of a text. Of a text that is
+// short in bytes it is known without a look at its tokens.
+func (t *Tokenizer) Cuts(text string) bool {
+	if t.fits(int64(len(text))) || t.ones() && len(t.prefix)+len(text) <= t.room() && isASCII(t.prefix) && isASCII(text) {
+		return false
+	}
+	_, cut, err := t.AppendCut(make([]int32, 0, min(t.maxLen, len(text)+8)), text)
+	return err == nil && cut
+}
+
+// fits tells whether no text of so many bytes can have more tokens than there
+// is room for. It may say false of one that has not.
+func (t *Tokenizer) fits(bytes int64) bool {
+	// A character of two bytes is decomposed into at most three, one of three
+	// bytes into at most four (UAX #15, table of the expansion of NFD), and a
+	// byte that is not UTF-8 becomes one.
+	return t.ones() && 2*(int64(len(t.prefix))+bytes) <= int64(t.room())
+}
+
+// room is how many tokens a text itself may have.
+func (t *Tokenizer) room() int { return t.maxLen - t.around.added() }
+
+// ones tells whether each token stands for at least one character of the
+// normalised text, and each of those for one of its canonical decomposition.
+func (t *Tokenizer) ones() bool { return t.fused != nil && t.normalized.empty() }
+
+// isASCII tells whether all of text is ASCII.
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // appendText appends the ids of a valid text up to the first at which dst has

@@ -27,7 +27,22 @@ func TestTruncation(t *testing.T) {
 			if got := encode(t, tok, g.Text); !slices.Equal(got, want) {
 				t.Fatalf("at most %d: %.300q\n got %v\nwant %v", tok.maxLen, g.Text, got, want)
 			}
+			checkCuts(t, tok, g.Text, len(all) > tok.maxLen)
 		}
+	}
+}
+
+// checkCuts checks whether tok says that it cuts a text.
+func checkCuts(t *testing.T, tok *Tokenizer, text string, want bool) {
+	t.Helper()
+	if _, cut, err := tok.AppendCut(nil, text); err != nil || cut != want {
+		t.Errorf("at most %d: %.300q is cut: %v, %v; want %v", tok.maxLen, text, cut, err, want)
+	}
+	if cuts := tok.Cuts(text); cuts != want {
+		t.Errorf("at most %d: Cuts of %.300q is %v, want %v", tok.maxLen, text, cuts, want)
+	}
+	if want && tok.fits(int64(len(text))) {
+		t.Errorf("at most %d: %.300q, of which the end is cut off, fits", tok.maxLen, text)
 	}
 }
 
