@@ -8,8 +8,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/measure"
 	"github.com/headstart-ml/headstart/head/predict"
@@ -17,14 +21,14 @@ import (
 
 type evaluateOptions struct {
 	common
+	sampling
 	head     string
-	features []string
+	sources  []string // feature sets, or sources of samples
 	all      bool
 	ignore   bool // rows of classes that the head does not know
 	by       string
 	seed     uint64
 	mistakes string // the file to list them in
-	root     string // where the samples are, for that and for a head with retrained layers
 }
 
 // evaluation is what `evaluate --json` prints.
@@ -38,32 +42,37 @@ type evaluation struct {
 	Metrics   *measure.Metrics `json:"metrics,omitempty"`
 	Seen      *measure.Metrics `json:"fitted_metrics,omitempty"` // with --all
 	Mistakes  string           `json:"mistakes,omitempty"`
+	Bad       int64            `json:"bad,omitempty"` // samples of a source
 	remarked
 }
 
 func evaluateCommand(e *env) *command {
+	const measured = "What is measured"
 	return &command{
 		name: "evaluate",
-		args: "HEAD NAME.features…",
-		does: "measures a head on labelled features that it was not fitted on",
-		about: "Samples whose content the head was fitted on are left out; --all shows them too, apart. " +
+		args: "HEAD SOURCE…|NAME.features…",
+		does: "measures a head on labelled samples that it was not fitted on",
+		about: "Samples are those of feature sets, or of a source as extract takes it: a folder of images by class, a table with a column of labels. " +
+			"Those of a source are read and preprocessed as for the features that the head was fitted on, and pass through the same cache; the figures are those of the extracted set.\n\n" +
+			"Samples whose content the head was fitted on are left out; --all shows them too, apart. " +
 			"(A head of train-head --refit false was not fitted on its validation part, but calibrated on it.) " +
 			"A head of several feature sets takes as many, in its order. One with retrained layers reads the samples again, and needs the runtime, unless the cache has what they give.",
 		examples: []string{
+			"headstart evaluate photos.head.onnx later-photos/",
+			"headstart evaluate names.head.onnx --text name --label label later.csv",
 			"headstart evaluate names.head.onnx later.features --mistakes mistakes.csv",
 			"headstart evaluate names.head.onnx names.features --all    # the fitted samples too, apart",
 		},
-		exits:   []int{exitCorrupt},
+		exits:   []int{exitBadSamples, exitCorrupt},
 		minArgs: 2, maxArgs: -1,
-		wants: []string{"the head: a file that train-head made", "the feature set: labelled samples that extract embedded"},
-		flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Category: "Samples", Usage: "measure the samples that the head was fitted on too, apart"},
-			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: "Samples", Usage: "leave out samples of classes that the head does not know"},
-			&cli.StringFlag{Name: "by", Category: "Samples", Value: "auto", Usage: choices(byWords...) + "what is drawn together for the intervals; auto: the group where there is one"},
-			&cli.Uint64Flag{Name: "seed", Category: "Samples", Usage: "`N`: the seed of the bootstrap"},
+		wants: []string{"the head: a file that train-head made", "the source: a folder, a table or a feature set with labelled samples"},
+		flags: slices.Concat([]cli.Flag{
+			&cli.BoolFlag{Name: "all", Category: measured, Usage: "measure the samples that the head was fitted on too, apart"},
+			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: measured, Usage: "leave out samples of classes that the head does not know"},
+			&cli.StringFlag{Name: "by", Category: measured, Value: "auto", Usage: choices(byWords...) + "what is drawn together for the intervals; auto: the group where there is one"},
+			&cli.Uint64Flag{Name: "seed", Category: measured, Usage: "`N`: the seed of the bootstrap"},
 			&cli.StringFlag{Name: "mistakes", Category: "Result", Usage: "list the samples that were predicted wrongly, the worst first: `FILE.csv`"},
-			&cli.StringFlag{Name: "root", Category: "Samples", Usage: "the `DIR` where --mistakes and a head with retrained layers find the samples", DefaultText: "where extract found them"},
-		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")...),
+		}, samplingFlags(), commonFlags("cache", "no-cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)
 			if err != nil {
@@ -72,9 +81,13 @@ func evaluateCommand(e *env) *command {
 			if err := oneOf("by", ctx.String("by"), byWords...); err != nil {
 				return err
 			}
+			s, err := newSampling(ctx)
+			if err != nil {
+				return err
+			}
 			return runEvaluate(ctx.Context, &evaluateOptions{
-				common: *c, head: ctx.Args().First(), features: ctx.Args().Tail(),
-				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), mistakes: ctx.String("mistakes"), root: ctx.String("root"),
+				common: *c, sampling: *s, head: ctx.Args().First(), sources: ctx.Args().Tail(),
+				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), mistakes: ctx.String("mistakes"),
 			}, e)
 		},
 	}
@@ -85,62 +98,42 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	if o.root != "" && f.Tail == nil && o.mistakes == "" {
-		return usagef("--root says where the samples are; without --mistakes none are read, as %s has no retrained layers", o.head)
-	}
-	open, model := openCache, f.Head
-	if f.Tail != nil {
-		open, model = cacheToFill, f.OfLogits()
-	}
-	store, err := open(&o.common)
+	sets, err := onlySets(o.sources)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	j, err := features.Open(o.features, store)
+	out := &evaluation{Head: o.head}
+	var got *predict.Evaluation
+	var list *mistakeList
+	stats := new(extract.Stats)
+	if sets {
+		got, list, err = evaluateFeatures(ctx, o, f, out, e)
+	} else {
+		got, list, err = evaluateSamples(ctx, o, f, stats, e)
+	}
 	if err != nil {
 		return err
 	}
-	defer j.Close()
-	if err := checkSpaces(o.head, f, j); err != nil {
-		return err
-	}
-	if j.Table.Labels == nil {
-		return fmt.Errorf("%s: no sample has a label", strings.Join(o.features, ", "))
-	}
-	if f.Tail != nil {
-		r := &rereading{"evaluate", o.features[0], o.root, store}
-		if j, err = throughTail(ctx, f, r.again(j.Sets[0], &o.common, e)); err != nil {
-			return r.advised(err, &o.common)
-		}
-		defer j.Close()
-	}
-
-	together := o.by == "group" || o.by == "auto" && j.Table.Groups != nil
-	if together && j.Table.Groups == nil {
-		return usagef("--by group: the samples have no groups")
-	}
-	got, err := predict.Evaluate(ctx, f, model, j, &predict.EvaluateOptions{Seen: o.all, Together: together, Seed: o.seed, Threads: o.threads})
-	if err != nil {
-		return err
-	}
-	if len(got.Unknown) > 0 && !o.ignore {
+	sources := strings.Join(o.sources, ", ")
+	switch {
+	case len(got.Unknown) > 0 && !o.ignore:
 		var list []string
 		for class, n := range got.Unknown {
 			list = append(list, fmt.Sprintf("%s (%s)", class, counted(n, "sample")))
 		}
 		slices.Sort(list)
 		return fmt.Errorf("%s does not know %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
+	case got.N+got.Fitted+len(got.Unknown) == 0:
+		return fmt.Errorf("%s: no sample has a label; labels come from a folder's names or with --label COL", sources)
+	case got.N+got.Fitted == 0:
+		return fmt.Errorf("%s: no sample has a label of a class that %s knows", sources, o.head)
+	case o.by == "group" && !got.Grouped:
+		return usagef("--by group: the samples have no groups")
+	case got.N == 0 && !o.all:
+		return fmt.Errorf("%s was fitted on all of %s (%s), so they do not say how good it is; give samples that it has not seen, or --all, which measures it on these all the same",
+			o.head, sources, counted(got.Fitted, "labelled sample"))
 	}
-	if got.N+got.Fitted == 0 {
-		return fmt.Errorf("%s: no sample has a label of a class that %s knows", strings.Join(o.features, ", "), o.head)
-	}
-	if got.N == 0 && !o.all {
-		return fmt.Errorf("%s was fitted on all of %s (%s), so they do not say how good it is; give samples that it has not seen, or --all, which measures it on these all the same", o.head, strings.Join(o.features, ", "), counted(got.Fitted, "labelled sample"))
-	}
-	out := &evaluation{
-		Head: o.head, N: got.N, Fitted: got.Fitted, Unlabeled: got.Unlabeled, Unmatched: j.Table.Unmatched, Metrics: got.Fresh, Seen: got.Seen,
-	}
+	out.N, out.Fitted, out.Unlabeled, out.Metrics, out.Seen, out.Bad = got.N, got.Fitted, got.Unlabeled, got.Fresh, got.Seen, stats.Bad.Load()
 	for _, n := range got.Unknown {
 		out.Ignored += n
 	}
@@ -148,7 +141,6 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	e.leftOut("unknown-class", out.Ignored, "is of a class that the head does not know", "are of classes that the head does not know")
 	e.unmatched(out.Unmatched)
 	if o.mistakes != "" {
-		list := &mistakeList{path: o.mistakes, root: o.root, names: o.features, classes: model.Classes, j: j}
 		err := list.write(ctx, e, predicted{"fresh", got.FreshRows.Rows, got.FreshRows.Outcomes}, predicted{"fitted", got.SeenRows.Rows, got.SeenRows.Outcomes})
 		if err != nil {
 			return err
@@ -157,9 +149,107 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	}
 	out.remarked = e.remarked()
 	if o.json {
-		return e.printJSON(out)
+		err = e.printJSON(out)
+	} else {
+		err = out.print(&o.common, e)
 	}
-	return out.print(&o.common, e)
+	if err != nil {
+		return err
+	}
+	return o.judgeBad(out.Bad, stats.Samples.Load(), "headstart extract "+strings.Join(o.sources, " "))
+}
+
+// options say what of the samples is evaluated. Without groups they are drawn
+// one by one.
+func (o *evaluateOptions) options() *predict.EvaluateOptions {
+	return &predict.EvaluateOptions{Seen: o.all, Together: o.by != "none", Seed: o.seed, Threads: o.threads}
+}
+
+// evaluateFeatures measures a head on feature sets.
+func evaluateFeatures(ctx context.Context, o *evaluateOptions, f *file.File, out *evaluation, e *env) (*predict.Evaluation, *mistakeList, error) {
+	if err := o.readAlready(f, o.mistakes != "", e); err != nil {
+		return nil, nil, err
+	}
+	if o.cacheDir == "" {
+		return nil, nil, usagef("--no-cache: the rows of a feature set are in the cache; give the source of its samples instead")
+	}
+	open, model := openCache, f.Head
+	if f.Tail != nil {
+		open, model = cacheToFill, f.OfLogits()
+	}
+	store, err := open(&o.common)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.Close()
+	j, err := features.Open(o.sources, store)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer j.Close()
+	if err := checkSpaces(o.head, f, j); err != nil {
+		return nil, nil, err
+	}
+	if j.Table.Labels == nil {
+		return nil, nil, fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COL", strings.Join(o.sources, ", "))
+	}
+	if f.Tail != nil {
+		r := &rereading{"evaluate", o.sources[0], o.source.Root, store}
+		if j, err = throughTail(ctx, f, r.again(j.Sets[0], &o.common, e)); err != nil {
+			return nil, nil, r.advised(err, &o.common)
+		}
+		defer j.Close()
+	}
+	out.Unmatched = j.Table.Unmatched
+	got, err := predict.Evaluate(ctx, f, model, j, o.options())
+	return got, mistakesOf(o.mistakes, o.source.Root, model.Classes, o.sources, j), err
+}
+
+// evaluateSamples measures a head on the samples of a source, which pass
+// through the cache.
+func evaluateSamples(ctx context.Context, o *evaluateOptions, f *file.File, stats *extract.Stats, e *env) (*predict.Evaluation, *mistakeList, error) {
+	src, err := openFor("evaluate", o.head, f, o.sources, &o.sampling)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer src.Close()
+	var got *predict.Evaluator
+	a := &asking{command: "evaluate", head: o.head, file: f, common: &o.common, sampling: &o.sampling, env: e}
+	err = a.run(ctx, src, stats, func(model *head.Head) (extract.Sink, error) {
+		got = predict.NewEvaluator(f, model, o.options())
+		return got, nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	evaluation, err := got.Evaluation()
+	if err != nil {
+		return nil, nil, err
+	}
+	return evaluation, o.mistakesOfSamples(f.Head.Classes, evaluation.Wrong), nil
+}
+
+// mistakesOfSamples returns the list of mistakes among samples of a source.
+func (o *evaluateOptions) mistakesOfSamples(classes []string, wrong map[int]predict.Named) *mistakeList {
+	return &mistakeList{
+		path: o.mistakes, classes: classes, id: func(row int) string { return wrong[row].ID },
+		from: []mistakeSource{{
+			name: strings.Join(o.sources, ", "),
+			open: func() (*source.Source, error) {
+				if slices.Contains(o.sources, "-") {
+					return nil, extract.ErrStandardInput
+				}
+				return source.Open(o.sources, &o.source)
+			},
+			keys: func(keys map[string]cache.Key) {
+				for _, w := range wrong {
+					if _, ok := keys[w.ID]; ok {
+						keys[w.ID] = w.Key
+					}
+				}
+			},
+		}},
+	}
 }
 
 // print writes the evaluation for a person.

@@ -384,7 +384,7 @@ func (o *trainOptions) writeMistakes(ctx context.Context, j *features.Joined, r 
 	if p := r.Predictions; p != nil {
 		tested = append(tested, predicted{p.Part, p.Rows, p.Outcomes})
 	}
-	list := &mistakeList{path: o.mistakes, root: o.root, names: o.features, classes: r.Classes, j: j}
+	list := mistakesOf(o.mistakes, o.root, r.Classes, o.features, j)
 	return list.write(ctx, e, tested...)
 }
 

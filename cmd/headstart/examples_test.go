@@ -77,6 +77,7 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 		case n < here+4:
 			later.WriteString(r[1] + "," + r[2] + "\n")
 			place(filepath.Join("new-photos", filepath.Base(r[0])), content)
+			place(filepath.Join("later-photos", r[2], filepath.Base(r[0])), content)
 		}
 	}
 	place("emoji.csv", []byte(table))

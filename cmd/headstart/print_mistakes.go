@@ -28,11 +28,39 @@ type predicted struct {
 
 // mistakeList is what --mistakes writes.
 type mistakeList struct {
-	path    string // of the file
-	root    string // where the samples are now; "": where they were
-	names   []string
+	path    string   // of the file
 	classes []string // of the head
-	j       *features.Joined
+	id      func(row int) string
+	from    []mistakeSource
+}
+
+// mistakeSource is where samples are read again, for their paths and texts.
+type mistakeSource struct {
+	name string
+	open func() (*source.Source, error)
+	// keys puts the keys of the contents that were predicted to the ids that
+	// keys has.
+	keys func(keys map[string]cache.Key)
+}
+
+// mistakesOf returns the list of mistakes among the rows of j, whose feature
+// sets have these names; root is where the samples are now, "" where they were.
+func mistakesOf(path, root string, classes, names []string, j *features.Joined) *mistakeList {
+	ids := j.Table.IDs
+	l := &mistakeList{path: path, classes: classes, id: func(row int) string { return ids[row] }}
+	for k, set := range j.Sets {
+		l.from = append(l.from, mistakeSource{
+			name: names[k], open: func() (*source.Source, error) { return extract.Reread(&set.Meta, root) },
+			keys: func(keys map[string]cache.Key) {
+				for i, id := range set.IDs {
+					if _, ok := keys[id]; ok {
+						keys[id] = set.Keys[i]
+					}
+				}
+			},
+		})
+	}
+	return l
 }
 
 // mistakeColumns are the columns of a list of mistakes.
@@ -66,12 +94,12 @@ func (l *mistakeList) write(ctx context.Context, e *env, all ...predicted) error
 	slices.SortStableFunc(wrong, func(a, b listedMistake) int {
 		return cmp.Or(cmp.Compare(b.outcome.Confidence, a.outcome.Confidence), cmp.Compare(a.outcome.LabelProbability, b.outcome.LabelProbability), a.row-b.row)
 	})
-	for k, set := range l.j.Sets {
-		if err := l.find(ctx, set, wrong); err != nil {
+	for _, from := range l.from {
+		if err := l.find(ctx, &from, wrong); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			e.noteOf("samples-not-found", 0, "%s has no path or text of some samples of %s: %v; --root DIR says where the samples are", l.path, l.names[k], err)
+			e.noteOf("samples-not-found", 0, "%s has no path or text of some samples of %s: %v; --root DIR says where the samples are", l.path, from.name, err)
 		}
 	}
 	f, err := draft.Create(l.path)
@@ -85,7 +113,7 @@ func (l *mistakeList) write(ctx context.Context, e *env, all ...predicted) error
 		m := &wrong[i]
 		probability := func(p float64) string { return strconv.FormatFloat(p, 'g', 6, 64) }
 		w.Write([]string{
-			l.j.Table.IDs[m.row], l.classes[m.outcome.Label], l.classes[m.outcome.Predicted],
+			l.id(m.row), l.classes[m.outcome.Label], l.classes[m.outcome.Predicted],
 			probability(m.outcome.Confidence), probability(m.outcome.LabelProbability), m.part, m.path, m.text,
 		})
 	}
@@ -99,23 +127,20 @@ func (l *mistakeList) write(ctx context.Context, e *env, all ...predicted) error
 	return nil
 }
 
-// find fills in the paths of images and the texts of a feature set's samples,
-// as far as they are there. A text that is another one now is left out.
-func (l *mistakeList) find(ctx context.Context, set *features.Set, wrong []listedMistake) error {
+// find fills in the paths of images and the texts of samples, as far as they
+// are there. A text that is another one now is left out.
+func (l *mistakeList) find(ctx context.Context, from *mistakeSource, wrong []listedMistake) error {
 	if len(wrong) == 0 {
 		return nil
 	}
 	wanted := make(map[string]*listedMistake, len(wrong))
-	for i := range wrong {
-		wanted[l.j.Table.IDs[wrong[i].row]] = &wrong[i]
-	}
 	keys := make(map[string]cache.Key, len(wrong))
-	for i, id := range set.IDs {
-		if wanted[id] != nil {
-			keys[id] = set.Keys[i]
-		}
+	for i := range wrong {
+		id := l.id(wrong[i].row)
+		wanted[id], keys[id] = &wrong[i], cache.Key{}
 	}
-	src, err := extract.Reread(&set.Meta, l.root)
+	from.keys(keys)
+	src, err := from.open()
 	if errors.Is(err, extract.ErrStandardInput) {
 		return errors.New("they came from the standard input")
 	}

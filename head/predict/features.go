@@ -3,12 +3,9 @@ package predict
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
-	"github.com/headstart-ml/headstart/head/file"
-	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // blockRows is how many rows of features are gathered and predicted at once.
@@ -46,98 +43,4 @@ func Features(ctx context.Context, h *head.Head, j *features.Joined, take func(l
 		}
 	}
 	return nil
-}
-
-// Evaluation says how well a head does on labelled rows.
-type Evaluation struct {
-	Fresh     *measure.Metrics // on rows that it was not fitted on; nil: there are none
-	Seen      *measure.Metrics // on rows that it was fitted on; nil: there are none, or they were not asked for
-	N         int              // fresh rows
-	Fitted    int              // rows that it was fitted on
-	Unlabeled int              // rows without a label
-	Unknown   map[string]int   // rows of classes that the head does not know
-
-	FreshRows Measured // that Fresh is of
-	SeenRows  Measured // that Seen is of
-}
-
-// Measured are rows that were predicted, ascending, and the outcome of each.
-// The classes of outcomes are indices of the head's.
-type Measured struct {
-	Rows     []int
-	Outcomes []measure.Outcome
-}
-
-// EvaluateOptions say what is evaluated. nil means the defaults.
-type EvaluateOptions struct {
-	Seen bool // rows that the head was fitted on, too
-	// Together says that the rows of a group are drawn together for the
-	// intervals, which takes groups.
-	Together bool
-	Seed     uint64
-	Threads  int // 0: GOMAXPROCS
-}
-
-// Evaluate predicts the labelled rows of j with h and takes the metrics, apart
-// for rows that the head of f was fitted on. Rows without a label, or of a
-// class that the head does not know, are counted and left out.
-func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joined, o *EvaluateOptions) (*Evaluation, error) {
-	if o == nil {
-		o = new(EvaluateOptions)
-	}
-	if o.Together && j.Table.Groups == nil {
-		return nil, fmt.Errorf("predict: the samples have no groups")
-	}
-	e := &Evaluation{Unknown: make(map[string]int)}
-	const none, fresh, seen = 0, 1, 2
-	kind := make([]byte, j.Table.N())
-	for i, label := range j.Table.Labels {
-		switch _, known := slices.BinarySearch(h.Classes, label); {
-		case label == "":
-			e.Unlabeled++
-		case !known:
-			e.Unknown[label]++
-		case f.Fitted != nil && f.Fitted.Seen(j.Table.Keys[i]):
-			kind[i] = seen
-			e.Fitted++
-		default:
-			kind[i] = fresh
-			e.N++
-		}
-	}
-	measured, units := make([]Measured, 3), make([][]string, 3)
-	k := len(h.Classes)
-	err := Features(ctx, h, j, func(lo, hi int, p []float64) error {
-		for i := lo; i < hi; i++ {
-			part := kind[i]
-			if part == none || part == seen && !o.Seen {
-				continue
-			}
-			label, _ := slices.BinarySearch(h.Classes, j.Table.Labels[i])
-			m := &measured[part]
-			m.Rows = append(m.Rows, i)
-			m.Outcomes = append(m.Outcomes, measure.NewOutcome(p[(i-lo)*k:(i-lo+1)*k], label))
-			if o.Together {
-				unit := j.Table.Groups[i]
-				if unit == "" {
-					unit = "\x00" + j.Table.IDs[i]
-				}
-				units[part] = append(units[part], unit)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	e.FreshRows, e.SeenRows = measured[fresh], measured[seen]
-	for part, to := range map[int]**measure.Metrics{fresh: &e.Fresh, seen: &e.Seen} {
-		if len(measured[part].Rows) == 0 {
-			continue
-		}
-		if *to, err = measure.Evaluate(measured[part].Outcomes, h.Classes, &measure.Settings{Seed: o.Seed, Threads: o.Threads, Units: units[part]}); err != nil {
-			return nil, err
-		}
-	}
-	return e, nil
 }

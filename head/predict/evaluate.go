@@ -1,0 +1,213 @@
+package predict
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/measure"
+)
+
+// Evaluation says how well a head does on labelled rows.
+type Evaluation struct {
+	Fresh     *measure.Metrics // on rows that it was not fitted on; nil: there are none
+	Seen      *measure.Metrics // on rows that it was fitted on; nil: there are none, or they were not asked for
+	N         int              // fresh rows
+	Fitted    int              // rows that it was fitted on
+	Unlabeled int              // rows without a label
+	Unknown   map[string]int   // rows of classes that the head does not know
+	Grouped   bool             // a row has a group
+
+	FreshRows Measured // that Fresh is of
+	SeenRows  Measured // that Seen is of
+	// Wrong names the measured samples of an Evaluator that were predicted
+	// wrongly, by their rows; nil of rows of feature sets.
+	Wrong map[int]Named
+}
+
+// Measured are rows that were predicted, ascending, and the outcome of each.
+// The classes of outcomes are indices of the head's. Rows of an Evaluator are
+// the numbers, from 0, of the samples that are not bad.
+type Measured struct {
+	Rows     []int
+	Outcomes []measure.Outcome
+}
+
+// Named says which sample a row is of.
+type Named struct {
+	ID  string
+	Key cache.Key // of its content
+}
+
+// EvaluateOptions say what is evaluated. nil means the defaults.
+type EvaluateOptions struct {
+	Seen bool // rows that the head was fitted on, too
+	// Together says that the rows of a group are drawn together for the
+	// intervals, if there are groups.
+	Together bool
+	Seed     uint64
+	Threads  int // 0: GOMAXPROCS
+}
+
+// Evaluate predicts the labelled rows of j with h and takes the metrics, apart
+// for rows that the head of f was fitted on. Rows without a label, or of a
+// class that the head does not know, are counted and left out.
+func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joined, o *EvaluateOptions) (*Evaluation, error) {
+	e := NewEvaluator(f, h, o)
+	k := len(h.Classes)
+	err := Features(ctx, h, j, func(lo, hi int, p []float64) error {
+		for i := lo; i < hi; i++ {
+			row := evaluated{id: j.Table.IDs[i], key: j.Table.Keys[i]}
+			if j.Table.Labels != nil {
+				row.label = j.Table.Labels[i]
+			}
+			if j.Table.Groups != nil {
+				row.group = j.Table.Groups[i]
+			}
+			e.add(i, &row, p[(i-lo)*k:(i-lo+1)*k])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e.Evaluation()
+}
+
+// Evaluator evaluates a head on labelled samples while they are embedded: it is
+// the sink of a run. Of each sample it keeps a few numbers and, where groups
+// are drawn together, a name.
+type Evaluator struct {
+	file    *file.File
+	head    *head.Head
+	options EvaluateOptions
+	e       Evaluation
+
+	measured [2]Measured // fresh, seen
+	units    [2][]string
+	taken    int // rows
+
+	rows          []float32
+	waiting       []evaluated
+	probabilities []float64
+}
+
+var _ extract.Sink = (*Evaluator)(nil)
+
+// evaluated is what is known of a row beside its features.
+type evaluated struct {
+	id, label, group string
+	key              cache.Key
+}
+
+// NewEvaluator returns an evaluator of the head h, with which the head of f
+// answers. nil options are the defaults.
+func NewEvaluator(f *file.File, h *head.Head, o *EvaluateOptions) *Evaluator {
+	e := &Evaluator{file: f, head: h, e: Evaluation{Unknown: make(map[string]int)}}
+	if o != nil {
+		e.options = *o
+	}
+	return e
+}
+
+// Take evaluates embedded samples. Bad ones are left out.
+func (e *Evaluator) Take(rows []extract.Row) error {
+	for i := range rows {
+		row := &rows[i]
+		if row.Bad != "" {
+			continue
+		}
+		s := row.Sample
+		e.rows = append(e.rows, row.Embedding...)
+		e.waiting = append(e.waiting, evaluated{s.ID, s.Label, s.Group, row.Key})
+		if len(e.waiting) == blockRows {
+			if err := e.predict(); err != nil {
+				return err
+			}
+		}
+	}
+	return e.predict()
+}
+
+// predict predicts the rows that wait.
+func (e *Evaluator) predict() error {
+	n, k := len(e.waiting), len(e.head.Classes)
+	e.probabilities = slices.Grow(e.probabilities[:0], n*k)[:n*k]
+	if err := e.head.ProbabilitiesTo(e.probabilities, e.rows, n); err != nil {
+		var ids []string
+		for _, w := range e.waiting {
+			ids = append(ids, w.id)
+		}
+		return fmt.Errorf("predict: samples %s: %w", strings.Join(ids, ", "), err)
+	}
+	for i := range e.waiting {
+		if w := &e.waiting[i]; e.add(e.taken, w, e.probabilities[i*k:(i+1)*k]) {
+			if e.e.Wrong == nil {
+				e.e.Wrong = make(map[int]Named)
+			}
+			e.e.Wrong[e.taken] = Named{w.id, w.key}
+		}
+		e.taken++
+	}
+	e.rows, e.waiting = e.rows[:0], e.waiting[:0]
+	return nil
+}
+
+// add counts row i and, if it is to be measured, remembers what became of it.
+// It says whether it was predicted wrongly.
+func (e *Evaluator) add(i int, row *evaluated, p []float64) (wrong bool) {
+	e.e.Grouped = e.e.Grouped || row.group != ""
+	class, known := slices.BinarySearch(e.head.Classes, row.label)
+	part := 0
+	switch {
+	case row.label == "":
+		e.e.Unlabeled++
+		return false
+	case !known:
+		e.e.Unknown[row.label]++
+		return false
+	case e.file.Fitted != nil && e.file.Fitted.Seen(row.key):
+		e.e.Fitted++
+		if part = 1; !e.options.Seen {
+			return false
+		}
+	default:
+		e.e.N++
+	}
+	outcome, m := measure.NewOutcome(p, class), &e.measured[part]
+	m.Rows, m.Outcomes = append(m.Rows, i), append(m.Outcomes, outcome)
+	if e.options.Together {
+		unit := row.group
+		if unit == "" {
+			unit = "\x00" + row.id
+		}
+		e.units[part] = append(e.units[part], unit)
+	}
+	return outcome.Predicted != outcome.Label
+}
+
+// Evaluation returns the metrics of what was taken.
+func (e *Evaluator) Evaluation() (*Evaluation, error) {
+	out := e.e
+	out.FreshRows, out.SeenRows = e.measured[0], e.measured[1]
+	for part, to := range []**measure.Metrics{&out.Fresh, &out.Seen} {
+		if len(e.measured[part].Rows) == 0 {
+			continue
+		}
+		s := &measure.Settings{Seed: e.options.Seed, Threads: e.options.Threads}
+		if e.e.Grouped {
+			s.Units = e.units[part]
+		}
+		var err error
+		if *to, err = measure.Evaluate(e.measured[part].Outcomes, e.head.Classes, s); err != nil {
+			return nil, err
+		}
+	}
+	return &out, nil
+}
