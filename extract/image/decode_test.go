@@ -169,6 +169,8 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add(fixture(f, name))
 	}
+	f.Add([]byte("P5 2 2 255\nabcd"))
+	f.Add([]byte("P6\n# c\n1 1\n1000\nabcdef"))
 	s := plain()
 	s.Alpha = "9,200,77"
 	s.Resize.Width, s.Resize.Height = 20, 20

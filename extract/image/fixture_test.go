@@ -180,8 +180,8 @@ func scans(w, h, n int) []byte {
 // begin is how a file of each format begins. A format without an entry fails.
 var begin = map[string][]string{
 	"PNG": {pngSignature}, "JPEG": {"\xff\xd8\xff\xe0"}, "GIF": {"GIF87a", "GIF89a"}, "WebP": {"RIFF\x10\x00\x00\x00WEBPVP8 "},
-	"BMP":        {"BM\x40\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"},
-	"camera raw": {"FUJIFILMCCD-RAW ", "IIRO", "IIU\x00", "\x00\x00\x00\x18ftypcrx "}, "TIFF (or camera raw)": {"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"}, "AVIF": {"\x00\x00\x00\x18ftypavif"}, "HEIC": {"\x00\x00\x00\x18ftypheic", "\x00\x00\x00\x18ftypmif1"},
+	"BMP": {"BM\x40\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"},
+	"PNM": {"P5\n28 28\n255\n", "P6 90 90 255\n"}, "plain or black-and-white PNM": {"P2 1 1 255 ", "P4\n8 8\n"}, "camera raw": {"FUJIFILMCCD-RAW ", "IIRO", "IIU\x00", "\x00\x00\x00\x18ftypcrx "}, "TIFF (or camera raw)": {"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"}, "AVIF": {"\x00\x00\x00\x18ftypavif"}, "HEIC": {"\x00\x00\x00\x18ftypheic", "\x00\x00\x00\x18ftypmif1"},
 	"JPEG XL": {"\xff\x0a", "\x00\x00\x00\x0cJXL \r\n\x87\n"}, "JPEG 2000": {"\xff\x4f\xff\x51"}, "ICO": {"\x00\x00\x01\x00"}, "PSD": {"8BPS\x00\x01"},
 }
 

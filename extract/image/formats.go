@@ -42,6 +42,11 @@ var formats = []*Format{
 		Name: "JPEG", endings: []string{".jpg", ".jpeg", ".jpe", ".jfif"}, Media: "image/jpeg", magic: begins("\xff\xd8"),
 		header: jpegHeader, exif: jpegEXIF, decode: decodeJPEG, rows: (*Preprocessor).rowsOfJPEG,
 	},
+	{
+		Name: "PNM", endings: []string{".pgm", ".ppm", ".pnm"}, magic: isPNM("56"),
+		header: pnmHeader, exif: pnmEXIF, decode: decodePNM, rows: (*Preprocessor).rowsOfPNM,
+	},
+	{Name: "plain or black-and-white PNM", endings: []string{".pbm"}, magic: isPNM("1234")},
 	{Name: "GIF", endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a")},
 	{Name: "WebP", endings: []string{".webp"}, Media: "image/webp", magic: isWebP},
 	{Name: "BMP", endings: []string{".bmp", ".dib"}, magic: isBMP},
@@ -77,11 +82,12 @@ func Endings() []string {
 	return all
 }
 
-// readable names the formats that are read: "PNG or JPEG".
+// readable names the formats that are read and that everybody has: "PNG or
+// JPEG".
 func readable() string {
 	var names []string
 	for _, f := range formats {
-		if f.header != nil {
+		if f.header != nil && f.Media != "" {
 			names = append(names, f.Name)
 		}
 	}

@@ -13,8 +13,9 @@
 //	decode → turn by EXIF → RGB (alpha dropped or laid on a colour) → resize
 //	→ centre crop → rescale, normalise
 //
-// Formats are recognised by content, never by name. PNG and JPEG are read; GIF,
-// WebP, BMP, TIFF, HEIC, AVIF and others are refused by name.
+// Formats are recognised by content, never by name. PNG, JPEG and PNM (P5 and
+// P6) are read; GIF, WebP, BMP, TIFF, HEIC, AVIF and others are refused by
+// name.
 package image
 
 import (

@@ -11,6 +11,7 @@
 //	lines   one text a line
 //	tar     a folder that was packed, or a WebDataset
 //	zip     a folder that was packed
+//	idx     images as MNIST keeps them, with the labels beside them
 //
 // The format is told by name and content; Options.Format says it where that
 // fails. Tables and lines may be compressed with gzip and may come from the
@@ -110,6 +111,14 @@
 //
 // The bytes of members of an uncompressed file are read when they are wanted;
 // those of a stream are in memory from Next on (Sample.Held).
+//
+// # IDX
+//
+// The content of an image of an IDX file is a PNM file of its levels: P5, or P6
+// with colours, which are the last of four dimensions. Its label is in the file
+// of the same name with labels for images (train-images-idx3-ubyte,
+// train-labels-idx1-ubyte), a number; its split is what the name says (train,
+// t10k). A file that has not the size that its header says is an error.
 //
 // # Patterns
 //

@@ -35,11 +35,11 @@ var formats = []*format{
 	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},
 	{name: "tar", title: "tar", endings: []string{".tar", ".tgz"}, magic: holds(257, "ustar\x00", "ustar  \x00"), open: openTar},
 	{name: "zip", title: "ZIP", endings: []string{".zip"}, magic: begins("PK\x03\x04", "PK\x05\x06"), open: openZIP},
+	{name: "idx", title: "IDX", endings: []string{".idx", ".idx3-ubyte", ".idx1-ubyte"}, magic: isIDX, open: openIDX},
 
 	{name: "jsonl", title: "JSON", endings: []string{".jsonl", ".ndjson", ".json"}, looks: looksJSON},
 	{name: "parquet", title: "Parquet", endings: []string{".parquet", ".features"}, magic: begins("PAR1\x15")},
 	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY")},
-	{name: "idx", title: "IDX", magic: begins("\x00\x00\x08\x01", "\x00\x00\x08\x03")},
 	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF", "RF64")(head) && holds(8, "WAVE")(head) }},
 	{title: "FLAC", endings: []string{".flac"}, magic: begins("fLaC\x00")},
 	{title: "Ogg", endings: []string{".ogg", ".oga", ".opus"}, magic: begins("OggS\x00")},

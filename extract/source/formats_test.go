@@ -47,7 +47,7 @@ func TestFormatsTable(t *testing.T) {
 			}
 		}
 	}
-	if want := "folders of images, folders of texts, csv, tsv, lines of text, tar and ZIP are read"; reads() != want {
+	if want := "folders of images, folders of texts, csv, tsv, lines of text, tar, ZIP and IDX are read"; reads() != want {
 		t.Errorf("%q, want %q", reads(), want)
 	}
 }
@@ -57,7 +57,7 @@ func TestFormatsTable(t *testing.T) {
 func TestTellByContent(t *testing.T) {
 	for _, c := range []struct{ head, title string }{
 		{"\xff\xd8\xff\xe0", "folders of images"}, {"\x89PNG\r\n\x1a\n", "folders of images"}, {"\x00\x00\x00\x18ftypheic", "folders of images"},
-		{"PAR1\x15", "Parquet"}, {"\x93NUMPY\x01", "NumPy"}, {strings.Repeat("\x00", 257) + "ustar\x00", "tar"}, {"\x00\x00\x08\x03", "IDX"},
+		{"PAR1\x15", "Parquet"}, {"\x93NUMPY\x01", "NumPy"}, {strings.Repeat("\x00", 257) + "ustar\x00", "tar"}, {"\x00\x00\x08\x03\x00\x00\x00\x01", "IDX"}, {"\x00\x00\x0d\x02\x00\x00\x00\x01", "IDX"},
 		{"RIFF\x10\x00\x00\x00WAVEfmt ", "WAV"}, {"fLaC\x00", "FLAC"}, {"OggS\x00", "Ogg"}, {"PK\x03\x04", "ZIP"}, {"PK\x05\x06", "ZIP"}, {"RF64\x10\x00\x00\x00WAVE", "WAV"}, {"ID3\x04\x00", "MP3"}, {"\xff\xfb\x90", "MP3"}, {"\xff\xf1\x50", "AAC"}, {"FORM\x00\x00\x00\x00AIFF", "AIFF"},
 		{"\x00\x00\x00\x20ftypisom", "MPEG-4"}, {"\x00\x00\x00\x20ftypM4A ", "MPEG-4"}, {"\x1a\x45\xdf\xa3", "Matroska"}, {"RIFF\x10\x00\x00\x00AVI LIST", "AVI"}, {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Microsoft Office"},
 		{"\x80\x04\x95", "pickle"}, {"SQLite format 3\x00", "SQLite"}, {"7z\xbc\xaf\x27\x1c", "7-Zip"}, {"Rar!\x1a\x07\x01\x00", "RAR"}, {"\x89HDF\r\n\x1a\n", "HDF5"},

@@ -357,7 +357,9 @@ func (t *table) fillContent(s *Sample, r *record) {
 	var path string
 	switch {
 	case c.kind == fileCell && c.content != nil:
-		s.Path, s.content = c.path, c.content
+		if s.content = c.content; c.path != "" {
+			s.Path = c.path
+		}
 		return
 	case c.kind == fileCell && c.text != nil:
 		if c.path != "" {
