@@ -49,6 +49,11 @@ func (a *Again) Embed(ctx context.Context, spec *models.Spec) error {
 		return err
 	}
 	defer src.Close()
+	if n := a.Set.Meta.MaxPixels(); spec.MaxPixels == 0 && n > 0 {
+		limited := *spec
+		limited.MaxPixels = n
+		spec = &limited
+	}
 	return a.Run(ctx, spec, src)
 }
 

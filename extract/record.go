@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/features"
 )
 
@@ -78,6 +79,9 @@ func (r *Record) Take(rows []Row) error {
 	for _, row := range rows {
 		s := row.Sample
 		if row.Bad != "" {
+			if row.Kind == embed.KindPixels {
+				r.meta.Counts.Pixels++
+			}
 			if err := r.quarantine.Add(s.ID, s.Path, row.Bad); err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ type view struct{ row, number int }
 // viewValues returns what the backbone gets of views of the samples at path.
 func viewValues(t *testing.T, spec *models.Spec, path string, s *set, views []view) [][]float32 {
 	t.Helper()
-	p, err := image.New(spec.Contract.(*models.ImageSpec))
+	p, err := image.New(spec.Contract.(*models.ImageSpec), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,11 @@ type Spec struct {
 
 	Contract Contract // how samples become what the graph is fed: *ImageSpec or *TextSpec, by Modality
 
+	// MaxPixels is how many pixels an image may have, since they are held in
+	// memory while it is decoded; 0: image.DefaultPixels. It changes no
+	// embedding and is no part of a space.
+	MaxPixels int
+
 	Licence   string   // SPDX identifier, "" if unknown
 	Source    string   // where the weights come from, "" if unknown
 	Overruled []string // what the folder's files say that another file overrules, one sentence each

@@ -280,6 +280,9 @@ func drawn(set *features.Set, reader *cache.Reader, k int) map[string]cache.Key 
 // spaces.
 func specOf(meta *features.Meta, space *cache.Space) (*models.Spec, error) {
 	spec, err := contract.Recall(meta.Backbone, []json.RawMessage{space.JSON()}, builtin.FS())
+	if err == nil {
+		spec.MaxPixels = meta.MaxPixels()
+	}
 	return spec, another(meta.Backbone, err)
 }
 

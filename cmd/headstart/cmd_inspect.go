@@ -284,6 +284,9 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 	if n := set.Meta.Counts.Transparent; n > 0 {
 		line("", "%s of the pictures have transparent parts", count(int64(n)))
 	}
+	if n := set.Meta.Counts.Pixels; n > 0 {
+		line("", "%s of the bad ones are images with more pixels than the limit; extract --max-pixels N raises it", count(int64(n)))
+	}
 	if n := set.Meta.Counts.Cut; n > 0 {
 		line("", "%s of the texts are longer than the backbone takes; what is beyond was not read", count(int64(n)))
 	}

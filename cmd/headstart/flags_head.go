@@ -30,7 +30,10 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 	if err := s.agree(f); err != nil {
 		return nil, err
 	}
-	spec, err := predict.Recall(headFile, f, &predict.Options{Backbone: s.backbone, Builtin: builtin.FS()})
+	if s.pixels > 0 && m != models.Image {
+		return nil, usagef("--max-pixels is for images; the source holds %ss", m)
+	}
+	spec, err := predict.Recall(headFile, f, &predict.Options{Backbone: s.backbone, Builtin: builtin.FS(), MaxPixels: s.pixels})
 	if m, ok := errors.AsType[*contract.ModalityError](err); ok {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, m.Takes, m.Have)
 	}

@@ -31,6 +31,7 @@ type sampling struct {
 	batch    int
 	maxBad   string
 	samples  int    // of the source, if that is known; 0: the source tells it
+	pixels   int    // of an image that is decoded; 0: the default
 	listed   string // where bad samples are listed, as "x.jsonl lists them"; "": nowhere
 	// other returns the command that reads the same samples with another word
 	// of a flag; nil: there is none.
@@ -43,6 +44,7 @@ func samplingFlags() []cli.Flag {
 	const speed = "Running"
 	return append(readingFlags(),
 		&cli.IntFlag{Name: "batch-size", Category: speed, Usage: "`N` samples a batch; it changes no embedding", DefaultText: "by modality"},
+		&cli.StringFlag{Name: "max-pixels", Category: speed, Usage: "read images of up to `N` pixels, as in 200M; while it is decoded one takes up to 18 bytes a pixel", DefaultText: "64M"},
 		&cli.StringFlag{Name: "max-bad", Category: speed, Value: "1%", Usage: "`N|P%`: exit with 3 if more samples than this are bad"},
 	)
 }
@@ -108,6 +110,12 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 		choice: contract.Choice{Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype")},
 		batch:  ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
 	}
+	if word := ctx.String("max-pixels"); word != "" {
+		var err error
+		if s.pixels, err = pixelsOf(word); err != nil {
+			return nil, err
+		}
+	}
 	if ctx.IsSet("batch-size") && s.batch < 1 {
 		return nil, usagef("--batch-size %d: at least 1 is needed", s.batch)
 	}
@@ -158,6 +166,10 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if spec.Modality != m {
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
 	}
+	if s.pixels > 0 && m != models.Image {
+		return nil, usagef("--max-pixels is for images; the source holds %ss", m)
+	}
+	spec.MaxPixels = s.pixels
 	err = s.choice.Apply(spec)
 	if policy, ok := errors.AsType[*contract.PolicyError](err); ok {
 		return nil, usagef("--%s is for images; the source holds %ss", policy.Policy, m)
@@ -172,6 +184,9 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 	if s.choice.DType != "" {
 		out["dtype"] = s.choice.DType
 	}
+	if s.pixels > 0 {
+		out["max-pixels"] = strconv.Itoa(s.pixels)
+	}
 	for _, p := range s.choice.Image.Chosen() {
 		out[p.Name] = p.Value
 	}
@@ -179,6 +194,25 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 		out["tap"] = strings.Join(s.choice.Taps, "\n")
 	}
 	return out
+}
+
+// pixelsOf reads --max-pixels: 64000000, 64M, 1G.
+func pixelsOf(word string) (int, error) {
+	const most = 1 << 30 // of images whose sides are not too long
+	digits, factor := word, 1
+	for _, unit := range []struct {
+		letter string
+		factor int
+	}{{"k", 1e3}, {"M", 1e6}, {"G", 1e9}} {
+		if d, ok := strings.CutSuffix(word, unit.letter); ok {
+			digits, factor = d, unit.factor
+		}
+	}
+	n, err := strconv.ParseFloat(digits, 64)
+	if n *= float64(factor); err != nil || !(n >= 1 && n <= most) {
+		return 0, usagef("--max-pixels %s: it is a number of pixels from 1 to %s, such as 200M", word, count(most))
+	}
+	return int(n), nil
 }
 
 // badLimit turns --max-bad into the greatest number of bad samples among n

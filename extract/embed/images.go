@@ -37,7 +37,7 @@ func newImages(spec *models.Spec, b Batching, _ *Stats) (Modality, error) {
 	if !ok {
 		return nil, fmt.Errorf("backbone %s: its contract is none of images", spec.Name)
 	}
-	p, err := image.New(contract)
+	p, err := image.New(contract, &image.Options{MaxPixels: spec.MaxPixels})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,10 @@
 package embed
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/headstart-ml/headstart/extract/image"
+)
 
 // Job is one content on its way to its embedding.
 type Job struct {
@@ -34,6 +38,10 @@ func KindOf(err error) string {
 	}
 	return k.Kind()
 }
+
+// KindPixels is the kind of the reason of an image with more pixels than the
+// limit.
+const KindPixels = image.KindPixels
 
 // Singly cuts batches into batches of one.
 func Singly(batches [][]*Job) [][]*Job {

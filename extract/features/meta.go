@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
@@ -40,6 +41,16 @@ type Meta struct {
 	Created string            `json:"created"` // RFC 3339, UTC; "" when writing means SOURCE_DATE_EPOCH, or now
 }
 
+// MaxPixels returns how many pixels an image of the set may have, 0 if nobody
+// said it.
+func (m *Meta) MaxPixels() int {
+	n, err := strconv.Atoi(m.Reading["max-pixels"])
+	if err != nil || n < 0 {
+		return 0 // it is not for this version
+	}
+	return n
+}
+
 // Counts are facts about the data.
 type Counts struct {
 	Samples    int `json:"samples"`    // rows; filled in when writing
@@ -49,6 +60,9 @@ type Counts struct {
 	// as they were decoded when the set was made, or one of the same rows that
 	// it replaced: what the cache has is not decoded.
 	Transparent int `json:"transparent,omitempty"`
+	// Pixels is how many of the bad samples are images with more pixels than
+	// the limit.
+	Pixels int `json:"pixels,omitempty"`
 	// Cut is how many rows are of texts that are longer than the backbone
 	// takes, so that it got their beginnings only.
 	Cut int `json:"cut,omitempty"`

@@ -10,9 +10,10 @@ import (
 // The limits of an image file. They are checked before anything is allocated
 // for its pixels.
 const (
-	MaxBytes  = 64 << 20         // size of a file
-	MaxPixels = 64 * 1000 * 1000 // width × height
-	MaxSide   = 32768            // width, height
+	MaxBytes      = 64 << 20          // size of a file
+	DefaultPixels = 64 * 1000 * 1000  // width × height, unless Options say otherwise
+	MaxPixels     = MaxSide * MaxSide // width × height, whatever they say
+	MaxSide       = 32768             // width, height
 )
 
 // picture is a decoded image as it was stored.
@@ -43,7 +44,10 @@ func (hd *Header) Orientation() int { return orientation(hd.Format.exif(hd.conte
 // to nothing. It fails for empty files, formats that are not read, images over
 // the limits, files too short for the pixels that they claim, and progressive
 // JPEGs whose scans come to their blocks too often.
-func ReadHeader(content []byte) (Header, error) {
+func ReadHeader(content []byte) (Header, error) { return readHeader(content, DefaultPixels) }
+
+// readHeader is ReadHeader with another limit of pixels.
+func readHeader(content []byte, most int) (Header, error) {
 	if len(content) == 0 {
 		return Header{}, refuse(KindEmpty, "the file is empty")
 	}
@@ -67,9 +71,9 @@ func ReadHeader(content []byte) (Header, error) {
 	case w < 1 || h < 1:
 		return Header{}, refuse(KindDamaged, "%s: the header claims %d×%d pixels", name, w, h)
 	case w > MaxSide || h > MaxSide:
-		return Header{}, refuse(KindPixels, "%s: the header claims %d×%d pixels; the limit of a side is %d", name, w, h, MaxSide)
-	case w*h > MaxPixels:
-		return Header{}, refuse(KindPixels, "%s: the header claims %d×%d = %d pixels; the limit is %d", name, w, h, w*h, MaxPixels)
+		return Header{}, refuse(KindSide, "%s: the header claims %d×%d pixels; the limit of a side is %d", name, w, h, MaxSide)
+	case w*h > most:
+		return Header{}, refuse(KindPixels, "%s: the header claims %d×%d = %d pixels; the limit is %d", name, w, h, w*h, most)
 	case least > len(content):
 		return Header{}, refuse(KindTruncated, "%s: truncated: %d bytes cannot hold the %d×%d pixels that the header claims", name, len(content), w, h)
 	}
@@ -82,7 +86,7 @@ func (hd *Header) name() string { return strings.ToLower(hd.Format.Name) }
 // decode decodes content as it is stored. The picture's rows are valid until
 // s is used again.
 func (p *Preprocessor) decode(content []byte, s *scratch) (picture, error) {
-	hd, err := ReadHeader(content)
+	hd, err := readHeader(content, p.most)
 	if err != nil {
 		return picture{}, err
 	}

@@ -19,7 +19,7 @@ func Example() {
 		Crop:    models.Crop{Width: 224, Height: 224, Offset: "half-even"},
 		Rescale: 1. / 255, Mean: [3]float64{0.485, 0.456, 0.406}, Std: [3]float64{0.229, 0.224, 0.225},
 		Layout: "nchw",
-	})
+	}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

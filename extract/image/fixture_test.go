@@ -63,7 +63,7 @@ func unsized() *models.ImageSpec {
 
 func mustNew(t testing.TB, s *models.ImageSpec) *Preprocessor {
 	t.Helper()
-	p, err := New(s)
+	p, err := New(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

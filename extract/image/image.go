@@ -60,6 +60,7 @@ type Notes struct {
 // for concurrent use.
 type Preprocessor struct {
 	w, h      int // of the result, pixels
+	most      int // pixels of an image that is decoded
 	resize    models.Resize
 	filter    filter
 	halfEven  bool // how an odd margin of the crop is split, else floor
@@ -100,7 +101,7 @@ func (p *Preprocessor) Size() (w, h int) { return p.w, p.h }
 // CropTo and To hold up to 18 bytes a pixel meanwhile (a progressive JPEG that
 // is turned; with four components 27), 4 to 7 for most files.
 func (p *Preprocessor) Pixels(content []byte) (w, h int, err error) {
-	hd, err := ReadHeader(content)
+	hd, err := readHeader(content, p.most)
 	return hd.Width, hd.Height, err
 }
 

@@ -58,7 +58,7 @@ func TestNewNamesTheField(t *testing.T) {
 	} {
 		s := plain()
 		c.change(s)
-		p, err := New(s)
+		p, err := New(s, nil)
 		if err == nil {
 			t.Errorf("%s: %+v is accepted", c.field, *s)
 			continue
@@ -70,7 +70,7 @@ func TestNewNamesTheField(t *testing.T) {
 			t.Errorf("%s: the error does not name the field: %v", c.field, err)
 		}
 	}
-	if _, err := New(nil); err == nil {
+	if _, err := New(nil, nil); err == nil {
 		t.Error("no contract is accepted")
 	}
 }

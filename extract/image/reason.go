@@ -9,7 +9,8 @@ const (
 	KindEmpty     = "empty"
 	KindNoImage   = "no-image"  // of no format that is recognised
 	KindFormat    = "format:"   // of a format that is not read
-	KindPixels    = "pixels"    // more pixels, or longer sides, than the limits
+	KindPixels    = "pixels"    // more pixels than the limit
+	KindSide      = "side"      // a longer side than the limit
 	KindLarge     = "large"     // more bytes than the limit
 	KindTruncated = "truncated" // it ends before its pixels do
 	KindDamaged   = "damaged"   // it cannot be decoded

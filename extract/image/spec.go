@@ -9,13 +9,26 @@ import (
 	"github.com/headstart-ml/headstart/models"
 )
 
+// Options say what a Preprocessor takes. nil means the defaults.
+type Options struct {
+	// MaxPixels is how many pixels an image may have, at most MaxPixels of
+	// this package; 0: DefaultPixels. It changes the pixels of no image.
+	MaxPixels int
+}
+
 // New returns a preprocessor for the contract s. It checks every field of s:
 // an error names the field, its value and what would be understood.
-func New(s *models.ImageSpec) (*Preprocessor, error) {
+func New(s *models.ImageSpec, o *Options) (*Preprocessor, error) {
 	if s == nil {
 		return nil, fmt.Errorf("image: spec: missing")
 	}
-	p := &Preprocessor{resize: s.Resize}
+	p := &Preprocessor{resize: s.Resize, most: DefaultPixels}
+	if o != nil && o.MaxPixels != 0 {
+		if o.MaxPixels < 0 || o.MaxPixels > MaxPixels {
+			return nil, fmt.Errorf("image: a limit of %d pixels is not in 1…%d", o.MaxPixels, MaxPixels)
+		}
+		p.most = o.MaxPixels
+	}
 	p.scratches.New = func() any { return new(scratch) }
 	for _, f := range []struct {
 		name, value string

@@ -165,7 +165,7 @@ func BenchmarkLatency(b *testing.B) {
 			}
 			prepare := func() error { return nil }
 			if m == models.Image {
-				pre, err := image.New(spec.Contract.(*models.ImageSpec))
+				pre, err := image.New(spec.Contract.(*models.ImageSpec), nil)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -107,6 +107,11 @@ func idle(spec *models.Spec, o *Options) (e *Embedder, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if o.MaxPixels != 0 {
+		limited := *spec
+		limited.MaxPixels = o.MaxPixels
+		spec = &limited
+	}
 	e = &Embedder{name: spec.Name, modality: spec.Modality, random: spec.Random}
 	e.queue.changed.L = &e.queue.mu
 	if e.spaces, err = contract.SpacesOf(spec); err != nil {

@@ -27,6 +27,9 @@ type Options struct {
 	// BatchSize is how many samples a batch may have. 0 means as many as suit
 	// the modality, texts by their tokens.
 	BatchSize int
+	// MaxPixels is how many pixels an image may have, since they are held in
+	// memory while it is decoded. 0 means 64 million.
+	MaxPixels int
 	// Cache is asked before a sample is embedded, and keeps what was embedded.
 	// nil: everything is embedded. It must stay open until Close. Requests are
 	// answered where it cannot be written; Close returns that error.
@@ -34,8 +37,8 @@ type Options struct {
 }
 
 func (o *Options) check() error {
-	if o.Threads < 0 || o.BatchSize < 0 {
-		return fmt.Errorf("predict: %d threads, batches of %d samples", o.Threads, o.BatchSize)
+	if o.Threads < 0 || o.BatchSize < 0 || o.MaxPixels < 0 {
+		return fmt.Errorf("predict: %d threads, batches of %d samples, images of %d pixels", o.Threads, o.BatchSize, o.MaxPixels)
 	}
 	return nil
 }

@@ -75,7 +75,11 @@ func Recall(path string, f *file.File, o *Options) (*models.Spec, error) {
 	if name == "" {
 		name = f.Spaces[0].Backbone
 	}
-	return contract.Recall(name, spaces, o.Builtin)
+	spec, err := contract.Recall(name, spaces, o.Builtin)
+	if err == nil {
+		spec.MaxPixels = o.MaxPixels
+	}
+	return spec, err
 }
 
 // SpacesOf lists space.json of a head's features, in the order of the columns.

@@ -95,6 +95,7 @@ func Logits(ctx context.Context, f *file.File, a *extract.Again, builtin fs.FS) 
 	if err != nil {
 		return nil, err
 	}
+	spec.MaxPixels = meta.MaxPixels()
 	own, err := WithTail(spec, f)
 	if err != nil {
 		return nil, err
