@@ -70,7 +70,7 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "split", Category: samples, Usage: "the `COL` with splits: train, validation, test", DefaultText: "split, if there is one"},
 		&cli.StringFlag{Name: "id", Category: samples, Usage: "the `COL` with ids", DefaultText: "id, if there is one"},
 		&cli.StringFlag{Name: "weight", Category: samples, Usage: "the `COL` with weights", DefaultText: "weight, if there is one"},
-		&cli.StringFlag{Name: "delimiter", Category: samples, Usage: "the `CHAR` between the fields of a table, or the word tab", DefaultText: "told by content: comma, semicolon, tab or bar"},
+		&cli.StringFlag{Name: "delimiter", Category: samples, Usage: "`CHAR|tab`: what stands between the fields of a table", DefaultText: "told by content: comma, semicolon, tab or bar"},
 		&cli.BoolFlag{Name: "no-header", Category: samples, Usage: "the table begins with its first record; its columns are 1, 2, …"},
 		&cli.StringFlag{Name: "encoding", Category: samples, Usage: "the `NAME` of the encoding of texts and tables: latin1, windows-1252, utf-16, shift_jis, …", DefaultText: "UTF-8, or what a byte order mark says"},
 		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
