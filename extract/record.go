@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/headstart-ml/headstart/extract/embed"
@@ -22,6 +23,7 @@ type Record struct {
 	quarantine *Quarantine
 	seen       map[uint64]struct{} // first bytes of keys, for the count of duplicates
 	before     *before             // nil: there is nothing to take over
+	labels     []string            // the first that differ, at most two
 }
 
 // before is the feature set that is replaced.
@@ -101,6 +103,9 @@ func (r *Record) Take(rows []Row) error {
 		if r.before != nil {
 			r.before.keys.Write(row.Key[:])
 		}
+		if s.Label != "" && len(r.labels) < 2 && !slices.Contains(r.labels, s.Label) {
+			r.labels = append(r.labels, s.Label)
+		}
 		err := r.set.Append(features.Row{
 			ID: s.ID, Key: row.Key, Label: s.Label, Split: s.Split, Group: s.Group,
 			Weight: s.Weight, Weighted: s.Weighted,
@@ -111,6 +116,10 @@ func (r *Record) Take(rows []Row) error {
 	}
 	return nil
 }
+
+// Labels returns how many different labels the samples have so far; 2 means
+// two or more.
+func (r *Record) Labels() int { return len(r.labels) }
 
 // NoneError says that a run had no sample that could be embedded, so that there
 // is no feature set.

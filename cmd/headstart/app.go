@@ -27,7 +27,8 @@ type env struct {
 	stderrWidth      func() int // columns, when stderr is a terminal
 	stdoutWidth      func() int // columns that tables may take; nil: the default
 
-	quiet bool // --quiet of the command that runs
+	quiet bool   // --quiet of the command that runs
+	self  string // how the program was called; "": by its name
 
 	given []string // the flags on the command line, as "--name" or "--name=value"
 

@@ -156,7 +156,11 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	return o.judgeBad(out.Bad, stats.Samples.Load(), "headstart extract "+strings.Join(o.sources, " "))
+	if err := o.judgeBad(out.Bad, stats.Samples.Load(), "headstart extract "+strings.Join(o.sources, " ")); err != nil {
+		return err
+	}
+	e.next(&o.common, afterEvaluating(o.head, f))
+	return nil
 }
 
 // options say what of the samples is evaluated. Without groups they are drawn

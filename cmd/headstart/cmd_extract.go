@@ -203,6 +203,9 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	if bad, ok := errors.AsType[*badSamplesError](err); ok && none {
 		bad.none = empty
 	}
+	if err == nil && env.leads(&o.common) {
+		env.next(&o.common, env.afterExtract(out, record.Labels()))
+	}
 	return err
 }
 

@@ -32,6 +32,7 @@ type predictOptions struct {
 	out           string
 	top           int
 	probabilities bool
+	labels        *labelsSeen // of what is predicted
 }
 
 // predictSummary is what `predict --json` prints on standard error.
@@ -121,6 +122,7 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 		}
 	}
 	start := time.Now()
+	o.labels = &labelsSeen{file: f}
 	var sum *predictSummary
 	switch {
 	case sets == len(o.sources):
@@ -147,7 +149,11 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 	if place == "" {
 		place = "the error column"
 	}
-	return o.judgeBad(sum.Bad, sum.Samples, place)
+	if err := o.judgeBad(sum.Bad, sum.Samples, place); err != nil {
+		return err
+	}
+	e.next(&o.common, e.afterPredicting(o, o.labels))
+	return nil
 }
 
 // isFeatureSet tells feature sets from sources by their content.
@@ -224,6 +230,9 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		return nil, err
 	}
 	e.unmatched(j.Table.Unmatched)
+	for i, label := range j.Table.Labels {
+		o.labels.add(label, j.Table.Keys[i])
+	}
 	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }
 
@@ -271,8 +280,9 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	}
 	defer table.abort()
 	stats := new(extract.Stats)
+	o.labels.sink = &predictSink{table: table, model: model}
 	o.listed = "their rows say why"
-	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, &predictSink{table: table, model: model}, stats, true, unkept, e); err != nil {
+	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, o.labels, stats, true, unkept, e); err != nil {
 		return nil, err
 	}
 	return &predictSummary{

@@ -372,7 +372,11 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		s.Mistakes = o.mistakes
 		return e.printJSON(s)
 	}
-	return report.SummaryTo(e.stdout, drawn, took, e.style(&o.common))
+	if err := report.SummaryTo(e.stdout, drawn, took, e.style(&o.common)); err != nil {
+		return err
+	}
+	e.next(&o.common, e.afterTraining(out, f, o.features, j.Sets))
+	return nil
 }
 
 // writeMistakes writes what --mistakes asks for.

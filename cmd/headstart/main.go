@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -23,6 +24,9 @@ func process(program func(*env) *command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	e := newEnv(os.Stdin, os.Stdout, os.Stderr)
+	if strings.ContainsRune(os.Args[0], os.PathSeparator) {
+		e.self = os.Args[0] // not found by its name
+	}
 	context.AfterFunc(ctx, func() {
 		stop()
 		// A read from a terminal or a pipe cannot be cancelled. What has been

@@ -80,6 +80,9 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 	} else if err = report.SummaryTo(r.env.stdout, drawn, took, r.env.style(&r.common)); err == nil {
 		err = report.ComparedTo(r.env.stdout, result.Comparison, costs(tried), r.env.style(&r.common))
 	}
+	if err == nil && !t.Stopped {
+		r.env.next(&r.common, r.env.afterTraining(r.out, f, r.features, j.Sets))
+	}
 	if err == nil && t.Stopped {
 		untested := ""
 		if result.Metrics.Test == nil {
