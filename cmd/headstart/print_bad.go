@@ -51,9 +51,10 @@ var badKinds = map[string]badWords{
 // wordsOf returns the words of a reason.
 func wordsOf(r *extract.Reason, m models.Modality) badWords {
 	if format, ok := strings.CutPrefix(r.Kind, "format:"); ok {
+		_, advice, _ := strings.Cut(r.Text, "; ") // what to convert the file to
 		return badWords{
 			format + " file, which this version does not read", format + " files, which this version does not read",
-			"PNG and JPEG are read",
+			strings.Replace(advice, "convert the file to", "convert them to", 1),
 		}
 	}
 	if r.Kind == extract.KindEmpty {

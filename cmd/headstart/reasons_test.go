@@ -46,7 +46,7 @@ func TestBadSamplesByReason(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	const want = "headstart: 10 of 11 samples are bad (p.quarantine.jsonl lists them):\n" +
-		"  5 WebP files, which this version does not read, the first photos/a/0.webp; PNG and JPEG are read\n" +
+		"  5 WebP files, which this version does not read, the first photos/a/0.webp; convert them to PNG or JPEG\n" +
 		"  3 empty files, the first photos/b/0.png\n" +
 		"  1 file that is no image: photos/b/nothing.jpg\n" +
 		"  1 image that is cut off: photos/b/cut.png\n"
