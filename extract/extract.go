@@ -30,6 +30,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -349,7 +350,11 @@ func (r *run) readWindow() (*window, error) {
 			return nil, err
 		}
 		w.batches = r.modality.Plan(w.jobs)
+		for _, j := range slices.Concat(w.batches...) {
+			r.stats.Progress.Planned.Add(cost(j))
+		}
 	}
+	r.stats.Progress.Read.Add(int64(len(w.rows)))
 	r.checks.note(w)
 	return w, nil
 }

@@ -29,6 +29,11 @@ type Progress struct {
 	Done   atomic.Int64 // samples whose row was found or is durable, and bad ones
 	Cached atomic.Int64 // those of Done that were found in the cache
 	Bad    atomic.Int64 // those of Done without an embedding
+
+	// What is left to compute is told from these, since the longest texts of a
+	// window are computed first: samples that were read, what has to be
+	// computed of them, and what of that is done, in tokens or in images.
+	Read, Planned, Computed atomic.Int64
 }
 
 // add counts n samples that are done, of which bad are bad.

@@ -65,6 +65,9 @@ func (w *window) count(p *Progress, n, bad int64) {
 	p.add(n, bad)
 }
 
+// cost is about what a job costs: tokens, or one image.
+func cost(j *embed.Job) int64 { return max(int64(len(j.IDs)), 1) }
+
 // done marks a job of w as durable or bad, counts its samples in p and lets go
 // of what it no longer needs.
 func (w *window) done(j *embed.Job, keepRow bool, p *Progress) {
@@ -73,6 +76,7 @@ func (w *window) done(j *embed.Job, keepRow bool, p *Progress) {
 		bad = n
 	}
 	w.count(p, n, bad)
+	p.Computed.Add(cost(j))
 	j.Content, j.IDs = nil, nil
 	if !keepRow {
 		j.Row = nil

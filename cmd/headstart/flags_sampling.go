@@ -329,6 +329,7 @@ func tallyOf(stats *extract.Stats) tally {
 	return tally{
 		samples: p.Done.Load(), cached: p.Cached.Load(), computed: stats.Computed.Load(), bad: p.Bad.Load(),
 		read: t.Read.Seconds(), decode: t.Decode.Seconds(), infer: t.Infer.Seconds(), write: t.Write.Seconds(),
+		seen: p.Read.Load(), planned: p.Planned.Load(), done: p.Computed.Load(),
 	}
 }
 

@@ -69,6 +69,10 @@ type tally struct {
 	samples                    int64 // that are done, in whatever way
 	cached, computed, bad      int64
 	read, decode, infer, write float64 // seconds, added up over goroutines
+
+	// Samples that were read, and what is to be computed and what is computed
+	// of them, in tokens or images.
+	seen, planned, done int64
 }
 
 // meter shows how a run over samples goes on.
@@ -109,8 +113,8 @@ func (t total) String() string {
 
 // mark is how many samples were done at a moment.
 type mark struct {
-	at      time.Time
-	samples int64
+	at            time.Time
+	samples, done int64
 }
 
 // startMeter begins to show what now returns. whole returns the number of
@@ -156,9 +160,10 @@ func (m *meter) stop() {
 // how fast it is, what became of the samples and where the time goes.
 func (m *meter) parts(t time.Time, n tally) []string {
 	all := []string{m.name + ": " + m.reached(n.samples)}
-	if rate := m.rate(t, n.samples); rate > 0 {
-		if left := int64(m.total.n) - n.samples; m.total.n >= 0 && left > 0 {
-			all = append(all, fmt.Sprintf(", %s left", span(float64(left)/rate)))
+	m.note(t, n)
+	if rate := m.rate(func(k mark) int64 { return k.samples }); rate > 0 {
+		if left := m.left(n, rate); left > 0 {
+			all = append(all, fmt.Sprintf(", %s left", span(left)))
 		}
 		all = append(all, fmt.Sprintf(", %s/s", speed(rate)))
 	}
@@ -198,21 +203,43 @@ func (m *meter) summary(took time.Duration, n tally) string {
 	return s
 }
 
-// rate remembers that so many samples were done at the moment t and
-// returns samples a second over the last rateWindow.
-func (m *meter) rate(t time.Time, samples int64) float64 {
-	if len(m.past) == 0 {
-		m.past = append(m.past, mark{m.start, 0})
+// left returns the seconds that the run will still take, 0 if that is not
+// known: by what is left to compute where something is computed, else by the
+// samples that are left, of which rate are done a second. What has not been
+// read is taken to be like what has.
+func (m *meter) left(n tally, rate float64) float64 {
+	left := int64(m.total.n) - n.samples
+	if m.total.n < 0 || left <= 0 {
+		return 0
 	}
-	m.past = append(m.past, mark{t, samples})
+	computed := m.rate(func(k mark) int64 { return k.done })
+	if computed <= 0 || n.seen <= 0 {
+		return float64(left) / rate
+	}
+	rest := float64(max(int64(m.total.n)-n.seen, 0)) / float64(n.seen)
+	return (float64(n.planned)*(1+rest) - float64(n.done)) / computed
+}
+
+// note remembers how far the run was at the moment t, and forgets what was
+// before the last rateWindow.
+func (m *meter) note(t time.Time, n tally) {
+	if len(m.past) == 0 {
+		m.past = append(m.past, mark{at: m.start})
+	}
+	m.past = append(m.past, mark{t, n.samples, n.done})
 	for len(m.past) > 2 && t.Sub(m.past[1].at) >= rateWindow {
 		m.past = m.past[1:]
 	}
-	took := t.Sub(m.past[0].at).Seconds()
+}
+
+// rate returns how much of what was done a second over the last rateWindow.
+func (m *meter) rate(what func(mark) int64) float64 {
+	first, last := m.past[0], m.past[len(m.past)-1]
+	took := last.at.Sub(first.at).Seconds()
 	if took <= 0 {
 		return 0
 	}
-	return float64(samples-m.past[0].samples) / took
+	return float64(what(last)-what(first)) / took
 }
 
 // counts are "1,200 cached", "34 computed" and, if there are any, "1 bad".

@@ -48,6 +48,30 @@ func TestMeterLine(t *testing.T) {
 	}
 }
 
+// TestMeterWeighsWhatIsLeft checks the time left of texts, of which the longest
+// come first: it goes by their tokens, and what has not been read is taken to
+// be like what has.
+func TestMeterWeighsWhatIsLeft(t *testing.T) {
+	e, _, _ := testEnv()
+	start := time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+	m := &meter{display: display{env: e}, name: "extract", total: total{2000, true}, start: start}
+	for _, test := range []struct {
+		after time.Duration
+		n     tally
+		want  string
+	}{
+		// 10 of 1,000 samples have a tenth of the tokens, and there are another
+		// 1,000 samples: 190,000 tokens are left, at 2,000 a second.
+		{5 * time.Second, tally{samples: 10, computed: 10, seen: 1000, planned: 100000, done: 10000}, "10 of 2,000 (0 %), 1 min 35 s left, 2.0/s · 0 cached, 10 computed"},
+		// All were read, and those of the second half are cached.
+		{10 * time.Second, tally{samples: 1020, cached: 1000, computed: 20, seen: 2000, planned: 100000, done: 20000}, "1,020 of 2,000 (51 %), 40 s left, 102/s · 1,000 cached, 20 computed"},
+	} {
+		if got := strings.Join(m.parts(start.Add(test.after), test.n), ""); got != "extract: "+test.want {
+			t.Errorf("after %v:\ngot  %s\nwant extract: %s", test.after, got, test.want)
+		}
+	}
+}
+
 // TestTailMeter checks what is said of a training that goes on at step 900: the
 // steps before that are not counted as made in no time.
 func TestTailMeter(t *testing.T) {
