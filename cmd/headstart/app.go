@@ -194,14 +194,18 @@ func dispatch(ctx context.Context, program *command, args []string, e *env) erro
 	case len(c.args) == 1 && c.args[0] == "help" && !exists("help"):
 		return writeHelp(e.stdout, c.command, c.path)
 	case len(c.args) < c.command.minArgs:
-		return &commandError{path, c.command.missing(len(c.args))}
+		return &commandError{path, placed(path, c.args, c.command.missing(len(c.args)))}
 	case c.command.maxArgs == 0 && len(c.args) > 0:
 		return &commandError{path, usagef("it takes no arguments, not %q", c.args[0])}
 	case c.command.maxArgs > 0 && len(c.args) > c.command.maxArgs:
 		return &commandError{path, usagef("%q is too many: it takes %s", c.args[c.command.maxArgs], c.command.args)}
 	}
 	e.given = c.flags
-	if err := newApp(program, e).RunContext(ctx, c.line()); err != nil {
+	err = newApp(program, e).RunContext(ctx, c.line())
+	if ctx.Err() == nil {
+		err = placed(path, c.args, err)
+	}
+	if err != nil {
 		return &commandError{path, err}
 	}
 	return nil

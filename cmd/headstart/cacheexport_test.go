@@ -98,8 +98,9 @@ func TestCacheExport(t *testing.T) {
 func TestCacheExportFails(t *testing.T) {
 	p := newPlace(t)
 	p.table("emoji.csv", "image,name,label,group", p.samples(0, 8, "food-and-drink"))
-	p.fails(t, "cache export names.features --out names.npy", exitFailed, "there is no cache", "headstart extract")
+	p.fails(t, "cache export names.features --out names.npy", exitFailed, "names.features is not there", "headstart extract")
 	p.do(t, "extract --text name --out names.features emoji.csv")
+	p.fails(t, "cache export --cache none names.features --out names.npy", exitFailed, "there is no cache", "headstart extract")
 	p.table("later.csv", "image,name,label,group", p.samples(8, 2, "food-and-drink"))
 	cache := os.Getenv("HEADSTART_CACHE")
 	t.Setenv("HEADSTART_CACHE", filepath.Join(t.TempDir(), "other"))

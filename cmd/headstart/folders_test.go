@@ -37,7 +37,7 @@ func TestFoldersOfOtherFilesToo(t *testing.T) {
 	p.put("tables/a.csv", []byte("text\na\n"))
 	p.put("tables/b.wav", nil)
 	p.fails(t, "extract tables", exitFailed, "no pictures in tables: 1 .csv, 1 .wav", "is it tables/a.csv that you mean?")
-	p.fails(t, "extract song.mp3", exitFailed, "song.mp3: no such file")
+	p.fails(t, "extract song.mp3", exitFailed, "song.mp3 is not there")
 	for name, c := range map[string]struct{ content, says string }{
 		"song.mp3": {"ID3\x04\x00", "MP3 files: not read by this version; folders of images, "},
 		"x.tar.xz": {"\xfd7zXZ\x00", "xz -dc x.tar.xz | headstart"},
