@@ -24,6 +24,9 @@ type Source interface {
 // textWindow is how many texts are read side by side.
 const textWindow = 4096
 
+// heldBytes bounds what images of a stream take in memory.
+const heldBytes = 1 << 30
+
 // Contents are the samples of a feature set, found in the source that it was
 // made from: the files of images, the tokens of texts. They are only read, so
 // that any number of feeds share them.
@@ -109,7 +112,7 @@ func (c *Contents) search(ctx context.Context, src Source, ids []string, threads
 	}
 	found := make([]bool, len(ids))
 	changed := make([]bool, len(ids))
-	left := len(ids)
+	left, held := len(ids), 0
 	for end := false; left > 0 && !end; {
 		var samples []*source.Sample
 		var at []int
@@ -126,6 +129,11 @@ func (c *Contents) search(ctx context.Context, src Source, ids []string, threads
 			}
 			if i, ok := rows[s.ID]; ok && !found[i] {
 				samples, at = append(samples, s), append(at, i)
+				if _, texts := c.modality.(*embed.Texts); !texts {
+					if held += s.Held(); held > heldBytes {
+						return fmt.Errorf("its images come from a compressed file, so that they stay in memory, and have more than %d MiB; decompress it, or extract from a folder", heldBytes>>20)
+					}
+				}
 				found[i] = true
 				left--
 			}

@@ -60,8 +60,8 @@ func TestPNM(t *testing.T) {
 			t.Errorf("%s: another crop than that of the PNG file; notes %+v, want %+v", name, gotNotes, wantNotes)
 		}
 	}
-	// python -c "print([round(v/100*255) for v in (0, 1, 50, 99, 100, 120)])", the
-	// last one not above 255; round(127.5) is 128.
+	// python -c "print([round(v/100*255) for v in (0, 1, 50, 99, 100, 120)])",
+	// the last one not above 255; round(127.5) is 128.
 	hd, err := ReadHeader([]byte("P5 6 1 100 \x00\x01\x32\x63\x64\x78"))
 	if err != nil {
 		t.Fatal(err)

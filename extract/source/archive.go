@@ -180,7 +180,7 @@ func (a *archive) readAhead(whole bool) error {
 		}
 		if slices.ContainsFunc(g.pieces, func(p *piece) bool { return p.nature != foreign && p.nature != aside || a.wanted(p.ending) }) {
 			may++
-		} else if len(g.pieces) == 1 || len(a.queue) > aheadQueue {
+		} else if len(g.pieces) == 1 && g.piece("json") == nil || len(a.queue) > aheadQueue {
 			a.skip(g)
 			continue
 		}
@@ -192,11 +192,29 @@ func (a *archive) readAhead(whole bool) error {
 	return nil
 }
 
-// wanted says whether Options name an ending as a column, or perhaps a key of
-// what is in such members.
+// wanted says whether Options name an ending as a column, or something else than
+// what every archive has, which may be a key of a JSON member. What the first
+// opening of an archive recorded of itself names nothing of that kind, so that
+// it is read in the same way again.
 func (a *archive) wanted(ending string) bool {
-	roles := a.opts.columns()
-	return ending == "json" && len(roles) > 0 || slices.ContainsFunc(roles, func(r role) bool { return r.column == ending }) || slices.Contains(a.opts.With, ending)
+	for _, column := range append(a.columnsOf(), a.opts.With...) {
+		if column == ending || ending == "json" && !slices.Contains(commonColumns, column) {
+			return true
+		}
+	}
+	return false
+}
+
+// commonColumns are the columns that any archive may have.
+var commonColumns = []string{"image", "text", "label", "split"}
+
+// columnsOf returns the columns that Options name.
+func (a *archive) columnsOf() []string {
+	var names []string
+	for _, r := range a.opts.columns() {
+		names = append(names, r.column)
+	}
+	return names
 }
 
 // readGroup reads the members up to the next name, at most so many, and loads
@@ -265,16 +283,19 @@ func (a *archive) readPiece() (*piece, error) {
 
 // arrange decides whether members of one name are one sample.
 func (a *archive) arrange(whole bool) {
-	long := false
+	long, mains, objects := false, false, false
 	for _, g := range a.queue {
 		long = long || g.long
 		main := slices.ContainsFunc(g.pieces, func(p *piece) bool { return p.nature == picture || p.nature == document })
 		side := slices.ContainsFunc(g.pieces, func(p *piece) bool { return p.nature != picture && p.ending != "" })
 		a.grouped = a.grouped || main && side && len(g.pieces) > 1
+		mains = mains || main
 		for _, p := range g.pieces {
+			objects = objects || p.ending == "json"
 			a.grouped = a.grouped || a.wanted(p.ending)
 		}
 	}
+	a.grouped = a.grouped || objects && !mains // texts in JSON members
 	if a.grouped = a.grouped && !long && !whole; !a.grouped {
 		a.queue = singly(a.queue)
 	}

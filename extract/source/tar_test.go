@@ -193,6 +193,43 @@ func TestWebDataset(t *testing.T) {
 	}
 }
 
+// What a source says of how it was read reads it in the same way again.
+func TestArchivesAreReadAgain(t *testing.T) {
+	jsons := []packedFile{{"1.json", `{"text": "a cat"}`}, {"2.json", `{"text": "a dog"}`}}
+	for _, files := range [][]packedFile{
+		{{"meta.json", "{}"}, {"cat/1.png", "one"}, {"cat/2.png", "two"}},
+		{{"1.png", "one"}, {"1.cls", "3"}, {"2.png", "two"}, {"2.cls", "4"}},
+		{{"a/1.txt", "one"}, {"a/2.txt", "two"}},
+		jsons,
+	} {
+		for name, content := range map[string][]byte{"x.tar": tarOf(t, files...), "x.zip": zipOf(t, files...)} {
+			if name == "x.zip" && len(files) == len(jsons) {
+				continue // no WebDataset
+			}
+			path := file(t, name, string(content))
+			src, err := source.Open([]string{path}, nil)
+			if err != nil {
+				t.Fatalf("%v: %v", files, err)
+			}
+			d := src.Describe()
+			src.Close()
+			first, err := read(t, nil, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := read(t, &source.Options{Image: d["image"], Text: d["text"], Recorded: true}, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, s := range first {
+				want = append(want, describe(s))
+			}
+			check(t, again, want...)
+		}
+	}
+}
+
 // Members that are no files of their own are bad samples that say so.
 func TestTarMembersThatAreNoFiles(t *testing.T) {
 	var b bytes.Buffer
