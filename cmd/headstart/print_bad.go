@@ -14,7 +14,7 @@ import (
 )
 
 // shownReasons is how many reasons of bad samples are printed.
-const shownReasons = 6
+const shownReasons = 8
 
 // badWords are what a reason is called: of one sample, and of several.
 type badWords struct {
@@ -106,6 +106,7 @@ func (e *env) sayBad(b *badRun) {
 	}
 	var lines []string
 	rest, left := 0, 0
+	hinted := make(map[string]bool)
 	for i := range all {
 		r := &all[i]
 		w := wordsOf(r, b.modality)
@@ -120,12 +121,17 @@ func (e *env) sayBad(b *badRun) {
 		if r.Count == 1 {
 			text = fmt.Sprintf("1 %s: %s", what, r.Place)
 		}
+		line := text
 		if hint := b.hint(r, w.hint); hint != "" {
 			text += "; " + hint
+			if !hinted[hint] { // once is enough for a person
+				line = text
+			}
+			hinted[hint] = true
 		}
 		e.keepWarning(remark{Kind: "bad-samples", Reason: r.Kind, Count: int64(r.Count), First: r.Place, Text: text})
 		if i < shownReasons {
-			lines = append(lines, text)
+			lines = append(lines, line)
 		} else {
 			rest, left = rest+r.Count, left+1
 		}

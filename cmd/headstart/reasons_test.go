@@ -36,6 +36,9 @@ func TestBadSamplesByReason(t *testing.T) {
 	for i := range 5 {
 		p.put(fmt.Sprint("photos/a/", i, ".webp"), []byte(fmt.Sprint("RIFF\x00\x00\x00\x00WEBPVP8 ", i)))
 	}
+	for i := range 4 {
+		p.put(fmt.Sprint("photos/a/", i, ".gif"), []byte(fmt.Sprint("GIF89a", i)))
+	}
 	for i := range 3 {
 		p.put(fmt.Sprint("photos/b/", i, ".png"), nil)
 	}
@@ -45,8 +48,9 @@ func TestBadSamplesByReason(t *testing.T) {
 	if code != exitBadSamples {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	const want = "headstart: 10 of 11 samples are bad (p.quarantine.jsonl lists them):\n" +
+	const want = "headstart: 14 of 15 samples are bad (p.quarantine.jsonl lists them):\n" +
 		"  5 WebP files, which this version does not read, the first photos/a/0.webp; convert them to PNG or JPEG\n" +
+		"  4 GIF files, which this version does not read, the first photos/a/0.gif\n" +
 		"  3 empty files, the first photos/b/0.png\n" +
 		"  1 file that is no image: photos/b/nothing.jpg\n" +
 		"  1 image that is cut off: photos/b/cut.png\n"
@@ -54,7 +58,7 @@ func TestBadSamplesByReason(t *testing.T) {
 		t.Errorf("it says\n%s\nwant\n%s", stderr, want)
 	}
 	all := warned(t, stdout, "warnings")
-	if len(all) != 4 || all[0].Kind != "bad-samples" || all[0].Reason != "format:WebP" || all[0].Count != 5 || all[0].First != "photos/a/0.webp" || !strings.Contains(all[0].Text, "WebP") {
+	if len(all) != 5 || !strings.HasSuffix(all[1].Text, "convert them to PNG or JPEG") || all[0].Kind != "bad-samples" || all[0].Reason != "format:WebP" || all[0].Count != 5 || all[0].First != "photos/a/0.webp" || !strings.Contains(all[0].Text, "WebP") {
 		t.Errorf("%+v", all)
 	}
 	if _, _, stderr := p.try(t, "extract --quiet --backbone convnext --out p.features --json photos"); strings.Contains(stderr, "WebP") {
@@ -101,7 +105,7 @@ func TestReasonsAreFew(t *testing.T) {
 	}
 	b := &badRun{reasons: reasons, samples: 100, modality: "text"}
 	e.sayBad(b)
-	if s := stderr.String(); strings.Count(s, "\n") != 2+shownReasons || !strings.HasSuffix(s, "\n  14 more for 14 other reasons\n") || !strings.HasPrefix(s, "headstart: 20 of 100 samples are bad:\n") {
+	if s := stderr.String(); strings.Count(s, "\n") != 2+shownReasons || !strings.HasSuffix(s, "\n  12 more for 12 other reasons\n") || !strings.HasPrefix(s, "headstart: 20 of 100 samples are bad:\n") {
 		t.Errorf("%s", s)
 	}
 	if n := len(e.remarked().Warnings); n != 20 {
