@@ -19,7 +19,7 @@ type content interface {
 var (
 	_ content = (*inFile)(nil)
 	_ content = (*inTextFile)(nil)
-	_ content = inText("")
+	_ content = (*inText)(nil)
 	_ content = inMemory(nil)
 	_ content = (*nowhere)(nil)
 )
@@ -115,14 +115,21 @@ func (c *inTextFile) info() (string, fs.FileInfo, error) { return "", nil, nil }
 // inText is a text of a table or a line.
 type inText string
 
-func (c inText) read(limit int64) ([]byte, fs.FileInfo, error) {
-	if n := int64(len(c)); n > limit {
-		return nil, nil, tooLarge(n, limit)
-	}
-	return []byte(c), nil, nil
+// textSample is a sample with the text that is its content, in one piece of
+// memory.
+type textSample struct {
+	Sample
+	text inText
 }
 
-func (c inText) info() (string, fs.FileInfo, error) { return "", nil, nil }
+func (c *inText) read(limit int64) ([]byte, fs.FileInfo, error) {
+	if n := int64(len(*c)); n > limit {
+		return nil, nil, tooLarge(n, limit)
+	}
+	return []byte(*c), nil, nil
+}
+
+func (c *inText) info() (string, fs.FileInfo, error) { return "", nil, nil }
 
 // inMemory is the content of Bytes.
 type inMemory []byte
@@ -141,8 +148,8 @@ func heldBy(c content) int {
 	switch c := c.(type) {
 	case inMemory:
 		return len(c)
-	case inText:
-		return len(c)
+	case *inText:
+		return len(*c)
 	}
 	return 0
 }

@@ -201,13 +201,15 @@ type decoding struct {
 	name    string // of that, if Options.Encoding says it
 }
 
-// textOf returns the content of a sample that is the text b, which is copied,
-// or why b is no text.
-func (d decoding) textOf(b []byte) content {
+// fill makes the text b, which is copied, the content of s, or says there why b
+// is no text.
+func (d decoding) fill(s *textSample, b []byte) {
 	if err := d.proper(b, ""); err != nil {
-		return &nowhere{err}
+		s.content = &nowhere{err}
+		return
 	}
-	return inText(b)
+	s.text = inText(b)
+	s.content = &s.text
 }
 
 // notUTF8 says where b is not UTF-8, and whether it is Windows-1252, as what is

@@ -79,13 +79,13 @@ func (l *lines) next() (*Sample, error) {
 		return nil, fmt.Errorf("source: %s: line %d: %w", l.name, l.n, err)
 	}
 	n := strconv.Itoa(l.n)
-	s := &Sample{ID: l.base + "#" + n, Path: l.file + ":" + n, Weight: 1}
+	s := &textSample{Sample: Sample{ID: l.base + "#" + n, Path: l.file + ":" + n, Weight: 1}}
 	if length > maxRecord {
 		s.content = &nowhere{tooLarge(int64(length), maxRecord)}
 	} else {
-		s.content = l.in.decoding.textOf(line)
+		l.in.decoding.fill(s, line)
 	}
-	return s, nil
+	return &s.Sample, nil
 }
 
 func (l *lines) count(context.Context) int { return unknown }

@@ -205,7 +205,15 @@ func (t *table) next() (*Sample, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %s: %w", t.name, err)
 	}
-	s := &Sample{Weight: 1}
+	var s *Sample
+	var text *textSample // s, if it is one of text
+	if t.modality == models.Text {
+		text = new(textSample)
+		s = &text.Sample
+	} else {
+		s = new(Sample)
+	}
+	s.Weight = 1
 	bad := r.bad
 	if bad == nil {
 		bad = t.fill(s, r)
@@ -215,6 +223,12 @@ func (t *table) next() (*Sample, error) {
 			s.ID = t.numbered(r)
 		}
 		s.Path, s.content = t.at(r), &nowhere{kinded(KindRecord, bad)}
+		return s, nil
+	}
+	if s.Path = t.at(r); text != nil {
+		t.fillText(text, r)
+	} else {
+		t.fillImage(s, r)
 	}
 	return s, nil
 }
@@ -326,7 +340,6 @@ func (t *table) fill(s *Sample, r *record) error {
 		}
 		s.Weight, s.Weighted = w, true
 	}
-	t.fillContent(s, r)
 	return nil
 }
 
@@ -341,19 +354,19 @@ func (t *table) fillLabel(s *Sample, r *record) error {
 	return err
 }
 
-// fillContent sets where the bytes of s are, or why there are none.
-func (t *table) fillContent(s *Sample, r *record) {
-	c := &r.cells[t.sample]
-	s.Path = t.at(r)
-	if t.modality == models.Text {
-		switch c.kind {
-		case nullCell, textCell:
-			s.content = t.textOf(c.text)
-		default:
-			s.content = &nowhere{reasonOf(KindRecord, "%s in column %q, where a text is wanted", c.what(), t.column(t.sample))}
-		}
-		return
+// fillText sets the text of s, or why there is none.
+func (t *table) fillText(s *textSample, r *record) {
+	switch c := &r.cells[t.sample]; c.kind {
+	case nullCell, textCell:
+		t.decoding.fill(s, c.text)
+	default:
+		s.content = &nowhere{reasonOf(KindRecord, "%s in column %q, where a text is wanted", c.what(), t.column(t.sample))}
 	}
+}
+
+// fillImage sets where the bytes of s are, or why there are none.
+func (t *table) fillImage(s *Sample, r *record) {
+	c := &r.cells[t.sample]
 	var path string
 	switch {
 	case c.kind == fileCell && c.content != nil:
