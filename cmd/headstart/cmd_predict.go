@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,14 +16,15 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
+	"github.com/headstart-ml/headstart/models"
 )
 
 type predictOptions struct {
@@ -28,11 +32,14 @@ type predictOptions struct {
 	sampling
 	head          string
 	sources       []string
-	to            string
+	texts         []string      // --sample
+	format        *resultFormat // of the result; nil: as it suits, see predictOptions.result
 	out           string
 	top           int
 	probabilities bool
 	labels        *labelsSeen // of what is predicted
+	with          []string    // names of --with in the result; those of the input are in source
+	inWords       bool        // the result is for a person
 }
 
 // predictSummary is what `predict --json` prints on standard error.
@@ -48,66 +55,115 @@ type predictSummary struct {
 	remarked
 }
 
-// resultFormats are what --to can be.
-var resultFormats = []string{"csv", "jsonl"}
-
 func predictCommand(e *env) *command {
 	const result = "Result"
-	return &command{
+	c := &command{
 		name: "predict",
 		args: "HEAD SOURCE…|NAME.features…",
 		does: "classifies samples with a head",
 		about: "Samples are read and preprocessed as for the features that the head was fitted on, and pass through the same cache; one that cannot be written is read, and what it lacks is computed and not kept. " +
-			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error.\n\n" +
+			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error. " +
+			"A few texts or pictures are answered at once, in words at a terminal.\n\n" +
+			"--with carries columns of a table along, and text, label, split, group and weight of samples that are in no table; of feature sets label, split, group, weight and key. A column that is called as one of the result, such as label, is input:label there. " +
+			"In a Parquet file probabilities are doubles and all else is strings.\n\n" +
 			"A head of several feature sets takes feature sets, as many and in its order; one of several taps of one backbone takes samples too.",
 		examples: []string{
 			"headstart predict photos.head.onnx new-photos/",
-			"headstart predict names.head.onnx --text name --top 3 --out new.csv emoji.csv",
+			"headstart predict photos.head.onnx photo.jpg",
+			"headstart predict names.head.onnx --sample 'what a nice day'",
+			"headstart predict names.head.onnx --text name --top 3 --with name --out new.csv emoji.csv",
 			"headstart predict both.head.onnx images.features names.features --to jsonl",
 			"headstart predict names.head.onnx --format lines - < texts.txt",
 		},
 		exits:   []int{exitBadSamples, exitCorrupt},
-		minArgs: 2, maxArgs: -1,
+		minArgs: 1, maxArgs: -1,
 		wants: []string{"the head: a file that train-head made", "the source: a folder, a table or a feature set with the samples to classify"},
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "to", Category: result, Usage: choices(resultFormats...) + "how the result is written", DefaultText: "by the name of --out, else csv"},
+			&cli.StringSliceFlag{Name: "sample", Category: "Samples", Usage: "the `TEXT` to classify, in the place of a source"},
+			&cli.StringFlag{Name: "to", Category: result, Usage: choices(resultNames()...) + "how the result is written", DefaultText: "by the name of --out, else csv"},
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the result's `FILE`", DefaultText: "standard output"},
+			&cli.StringSliceFlag{Name: "with", Category: result, Usage: "a `COL` of the input that the result has too"},
 			&cli.IntFlag{Name: "top", Category: result, Value: 1, Usage: "the `K` most probable classes"},
 			&cli.BoolFlag{Name: "probabilities", Category: result, Usage: "the probability of every class too"},
 		}, samplingFlags(), commonFlags("cache", "no-cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
-		action: func(ctx *cli.Context) error {
-			c, err := e.common(ctx)
-			if err != nil {
-				return err
-			}
-			s, err := newSampling(ctx)
-			if err != nil {
-				return err
-			}
-			o := &predictOptions{
-				common: *c, sampling: *s, head: ctx.Args().First(), sources: ctx.Args().Tail(),
-				to: ctx.String("to"), out: ctx.String("out"), top: ctx.Int("top"), probabilities: ctx.Bool("probabilities"),
-			}
-			if o.top < 1 {
-				return usagef("--top %d: at least 1 is needed", o.top)
-			}
-			switch {
-			case o.json && o.out == "" && o.to != "" && o.to != "jsonl":
-				return usagef("--json prints JSON lines, --to %s something else", o.to)
-			case o.to != "":
-				if err := oneOf("to", o.to, resultFormats...); err != nil {
-					return err
-				}
-			case strings.HasSuffix(o.out, ".parquet"):
-				return usagef("--out %s: Parquet is not written by this version; csv and jsonl are", o.out)
-			case strings.HasSuffix(o.out, ".jsonl"), o.json && !strings.HasSuffix(o.out, ".csv"):
-				o.to = "jsonl"
-			default:
-				o.to = "csv"
-			}
-			return runPredict(ctx.Context, o, e)
-		},
 	}
+	c.action = func(ctx *cli.Context) error {
+		o, err := newPredictOptions(ctx, e)
+		if err != nil {
+			return err
+		}
+		if len(o.sources)+len(o.texts) == 0 {
+			return c.missing(1)
+		}
+		return runPredict(ctx.Context, o, e)
+	}
+	return c
+}
+
+// newPredictOptions reads the flags and the arguments of predict.
+func newPredictOptions(ctx *cli.Context, e *env) (*predictOptions, error) {
+	c, err := e.common(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSampling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &predictOptions{
+		common: *c, sampling: *s, head: ctx.Args().First(), sources: ctx.Args().Tail(), texts: ctx.StringSlice("sample"),
+		out: ctx.String("out"), top: ctx.Int("top"), probabilities: ctx.Bool("probabilities"),
+	}
+	o.source.With = ctx.StringSlice("with")
+	if o.with, err = carried(o.source.With); err != nil {
+		return nil, err
+	}
+	if o.top < 1 {
+		return nil, usagef("--top %d: at least 1 is needed", o.top)
+	}
+	to := ctx.String("to")
+	if to != "" {
+		if err := oneOf("to", to, resultNames()...); err != nil {
+			return nil, err
+		}
+	}
+	o.format = formatOf(to, o.out)
+	switch {
+	case o.json && o.out == "" && to != "" && to != "jsonl":
+		return nil, usagef("--json prints JSON lines, --to %s something else", to)
+	case to == "parquet" && o.out == "" && e.stdoutIsTerminal:
+		return nil, usagef("--to parquet is no text for a terminal; --out FILE.parquet keeps it")
+	case o.json && o.format == nil:
+		o.format = formatOf("jsonl", "")
+	}
+	if len(o.texts) == 0 {
+		return o, nil
+	}
+	if len(o.sources) > 0 {
+		return nil, usagef("give either --sample or a source (%s)", o.sources[0])
+	}
+	for _, flag := range o.given {
+		if !e.onLine(flag) || slices.Contains([]string{"backbone", "tap", "dtype", "batch-size", "max-bad"}, flag) {
+			continue
+		}
+		return nil, usagef("--%s says how a source is read; --sample gives the text itself", flag)
+	}
+	return o, nil
+}
+
+// result begins the table of the predictions of samples that may be bad, or of
+// features. few says that a person at a terminal is answered in words, unless
+// something else is asked for.
+func (o *predictOptions) result(classes []string, bad, few bool, e *env) (*predictions, error) {
+	f := o.format
+	switch {
+	case f != nil:
+	case few && o.out == "" && e.stdoutIsTerminal && len(o.with) == 0:
+		f, o.inWords = &answers, true
+	default:
+		f = formatOf("csv", "")
+	}
+	return newPredictions(f, &layout{classes: classes, top: o.top, all: o.probabilities, bad: bad, with: o.with}, o.out, e.stdout)
 }
 
 func runPredict(ctx context.Context, o *predictOptions, e *env) error {
@@ -115,24 +171,18 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	sets := 0
-	for _, path := range o.sources {
-		if isFeatureSet(path) {
-			sets++
+	sets := false
+	if len(o.texts) == 0 {
+		if sets, err = onlySets(o.sources); err != nil {
+			return err
 		}
 	}
 	start := time.Now()
 	o.labels = &labelsSeen{file: f}
 	var sum *predictSummary
-	switch {
-	case sets == len(o.sources):
+	if sets {
 		sum, err = predictFeatures(ctx, o, f, e)
-	case sets > 0:
-		return usagef("give either feature sets or sources of samples, not both")
-	case len(f.Spaces) > 1 && !contract.OneBackbone(spacesOf(f)):
-		return fmt.Errorf("%s takes %d feature sets; extract them first:\n%s\nthen: headstart predict %s %s",
-			o.head, len(f.Spaces), extractCommands(f), o.head, strings.Join(setNames(f), " "))
-	default:
+	} else {
 		sum, err = predictSamples(ctx, o, f, e)
 	}
 	if err != nil {
@@ -146,7 +196,10 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 		}
 	}
 	place := o.out
-	if place == "" {
+	switch {
+	case o.inWords:
+		place = "its answer"
+	case place == "":
 		place = "the error column"
 	}
 	if err := o.judgeBad(sum.Bad, sum.Samples, place); err != nil {
@@ -156,7 +209,8 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 	return nil
 }
 
-// isFeatureSet tells feature sets from sources by their content.
+// isFeatureSet tells feature sets from sources by their content: other Parquet
+// files are tables.
 func isFeatureSet(path string) bool {
 	f, err := draft.OpenRegular(path) // to look into a pipe would be to take from it
 	if err != nil {
@@ -164,8 +218,14 @@ func isFeatureSet(path string) bool {
 	}
 	defer f.Close()
 	magic := make([]byte, 4)
-	_, err = io.ReadFull(f, magic)
-	return err == nil && string(magic) == "PAR1"
+	if _, err = io.ReadFull(f, magic); err != nil || string(magic) != "PAR1" {
+		return false
+	}
+	if strings.HasSuffix(path, ".features") {
+		return true
+	}
+	_, err = features.ReadMeta(path)
+	return err == nil
 }
 
 // setNames are names for the feature sets of a head.
@@ -188,10 +248,8 @@ func extractCommands(f *file.File) string {
 
 // predictFeatures predicts every row of feature sets.
 func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *env) (*predictSummary, error) {
-	for _, flag := range o.given {
-		if flag != "root" || f.Tail == nil {
-			return nil, usagef("--%s says how samples are read; a feature set has been read already", flag)
-		}
+	if err := o.readAlready(f, false, e); err != nil {
+		return nil, err
 	}
 	if o.cacheDir == "" {
 		return nil, usagef("--no-cache: the rows of a feature set are in the cache; give the source of its samples instead")
@@ -220,12 +278,18 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		}
 		defer j.Close()
 	}
-	table, err := newPredictions(model.Classes, o.to, o.out, e.stdout, o.top, o.probabilities, false)
+	along, err := carry(j.Table, o.source.With)
+	if err != nil {
+		return nil, err
+	}
+	table, err := o.result(model.Classes, false, false, e)
 	if err != nil {
 		return nil, err
 	}
 	defer table.abort()
-	err = predict.Features(ctx, model, j, func(lo, hi int, p []float64) error { return table.add(j.Table.IDs[lo:hi], p) })
+	err = predict.Features(ctx, model, j, func(lo, hi int, p []float64) error {
+		return table.add(j.Table.IDs[lo:hi], p, along(lo, hi))
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -236,53 +300,65 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }
 
+// open opens the samples to predict.
+func (o *predictOptions) open(f *file.File) (*source.Source, error) {
+	d, err := contract.Describe(f.Spaces[0].JSON)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.head, err)
+	}
+	if len(o.texts) > 0 {
+		if d.Modality != models.Text {
+			return nil, usagef("--sample gives a text, and %s takes %ss: headstart predict %s photo.jpg", o.head, d.Modality, o.head)
+		}
+		with := o.source.With
+		if len(with) == 0 {
+			with = []string{"text"} // for who is answered in words
+		}
+		return source.Texts("sample", o.texts, with)
+	}
+	src, err := openFor("predict", o.head, f, o.sources, &o.sampling)
+	if d.Modality == models.Text && errors.Is(err, fs.ErrNotExist) {
+		for _, path := range o.sources {
+			if _, there := os.Lstat(path); errors.Is(there, fs.ErrNotExist) && strings.ContainsAny(path, " \t\n") {
+				return nil, fmt.Errorf("%w\nif that is the text itself: headstart predict %s --sample %s", err, o.head, features.Quoted(path))
+			}
+		}
+	}
+	return src, err
+}
+
+// fewSamples is how many samples are answered without showing progress.
+const fewSamples = 16
+
 // predictSamples reads, embeds and predicts samples, with the input contract
 // that the head's features had.
 func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env) (*predictSummary, error) {
-	src, err := source.Open(o.sources, &o.source)
+	src, err := o.open(f)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	spec, err := o.recall(o.head, f, src.Modality())
-	if err != nil {
-		return nil, err
+	few, shown := src.Singles(), o.common
+	if n, exact := src.Total(ctx); few && exact && n <= fewSamples {
+		shown.quiet = true
 	}
-	model := f.Head
-	if f.Tail != nil {
-		model = f.OfLogits()
-		if spec, err = predict.WithTail(spec, f); err != nil {
-			return nil, err
-		}
-	}
-	said := false
-	unkept := func(reason error) error {
-		if !said {
-			e.noteOf("unwritable-cache", 0, "the cache at %s cannot be written (%s); what it lacks is computed and not kept", o.cacheDir, denial(reason))
-		}
-		said = true
-		return nil
-	}
-	var store *cache.Cache // nil: nothing is held and nothing kept
-	if o.cacheDir != "" {
-		if store, err = createOrOpen(o.cacheDir, unkept); err != nil {
-			return nil, err
-		}
-	}
-	if store != nil {
-		defer store.Close()
-	}
-	backbone := newSession(spec, &o.common)
-	defer backbone.Close()
-	table, err := newPredictions(model.Classes, o.to, o.out, e.stdout, o.top, o.probabilities, true)
-	if err != nil {
-		return nil, err
-	}
-	defer table.abort()
+	var table *predictions
 	stats := new(extract.Stats)
-	o.labels.sink = &predictSink{table: table, model: model}
-	o.listed = "their rows say why"
-	if err := o.run(ctx, "predict", &o.common, spec, backbone, store, src, o.labels, stats, true, unkept, e); err != nil {
+	a := &asking{command: "predict", head: o.head, file: f, common: &shown, sampling: &o.sampling, env: e}
+	err = a.run(ctx, src, stats, func(model *head.Head) (extract.Sink, error) {
+		if table, err = o.result(model.Classes, true, few, e); err != nil {
+			return nil, err
+		}
+		if !o.inWords {
+			o.listed = "their rows say why"
+		}
+		o.labels.sink = &predictSink{table: table, model: model}
+		return o.labels, nil
+	})
+	if table != nil {
+		defer table.abort()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &predictSummary{

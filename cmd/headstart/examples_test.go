@@ -80,6 +80,15 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 			place(filepath.Join("later-photos", r[2], filepath.Base(r[0])), content)
 		}
 	}
+	photos, err := filepath.Glob("new-photos/*")
+	if err != nil || len(photos) == 0 {
+		t.Fatal(photos, err)
+	}
+	photo, err := os.ReadFile(photos[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	place("photo.jpg", photo)
 	place("emoji.csv", []byte(table))
 	place("later.csv", []byte(later.String()))
 	place("texts.txt", []byte("a red apple\na small dog\n"))

@@ -123,12 +123,20 @@ var spaced = func() []string {
 	return []string{root, strings.TrimSuffix(os.TempDir(), "/")}
 }()
 
-// words splits a command line at its spaces, but for those in spaced.
+// words splits a command line at its spaces, but for those in spaced and
+// between quotes.
 func words(line string) []string {
 	for i, path := range spaced {
 		line = strings.ReplaceAll(line, path, fmt.Sprint("\x00", i))
 	}
-	all := strings.Fields(line)
+	var all []string
+	for i, part := range strings.Split(line, "'") { // what is quoted is a word
+		if i%2 == 1 {
+			all = append(all, "'"+part+"'")
+		} else {
+			all = append(all, strings.Fields(part)...)
+		}
+	}
 	for k := range all {
 		for i, path := range spaced {
 			all[k] = strings.ReplaceAll(all[k], fmt.Sprint("\x00", i), path)

@@ -53,7 +53,7 @@ func TestLinesAreThoseOfEncodingJSON(t *testing.T) {
 		all bool
 	}{{1, false}, {3, false}, {1, true}, {8, true}} {
 		var got, want bytes.Buffer
-		table, err := newPredictions(classes, "jsonl", "", &got, o.top, o.all, true)
+		table, err := newPredictions(formatOf("jsonl", ""), &layout{classes: classes, top: o.top, all: o.all, bad: true}, "", &got)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,12 +64,12 @@ func TestLinesAreThoseOfEncodingJSON(t *testing.T) {
 			for c := range p {
 				p[c] = []float64{0, 1, 1e-6, 9.999e-7, 1e-9, 3e-100, 5e-324, 0.1, 1.0 / 3, random.Float64(), 1e-10, 0.5}[random.IntN(12)]
 			}
-			if err := table.add([]string{id}, p); err != nil {
+			if err := table.add([]string{id}, p, nil); err != nil {
 				t.Fatal(err)
 			}
-			line := asJSON{ID: id, Label: classes[table.order[0]], Probability: &p[table.order[0]]}
+			line := asJSON{ID: id, Label: classes[table.next.order[0]], Probability: &p[table.next.order[0]]}
 			if o.top > 1 {
-				for _, c := range table.order[:o.top] {
+				for _, c := range table.next.order[:o.top] {
 					line.Top = append(line.Top, asPair{classes[c], p[c]})
 				}
 			}
@@ -80,7 +80,7 @@ func TestLinesAreThoseOfEncodingJSON(t *testing.T) {
 				}
 			}
 			reason := []string{"", "no \"image\"\n"}[i%2]
-			if err := errors.Join(table.addBad(id, reason), e.Encode(line), e.Encode(asJSON{ID: id, Error: reason})); err != nil {
+			if err := errors.Join(table.addBad(id, reason, nil), e.Encode(line), e.Encode(asJSON{ID: id, Error: reason})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -100,21 +100,23 @@ func TestPredictionsTakeNoMemoryARow(t *testing.T) {
 		classes = append(classes, fmt.Sprintf("class %d", c))
 	}
 	ids, probabilities := make([]string, 64), make([]float64, 64*26)
+	with := make([][]string, len(ids))
 	for i := range ids {
 		ids[i] = fmt.Sprintf("photos/%d.png", i)
+		with[i] = []string{fmt.Sprintf("a text, number %d", i)}
 	}
 	for i := range probabilities {
 		probabilities[i] = float64(i%97) / 97
 	}
 	for _, to := range []string{"csv", "jsonl"} {
-		table, err := newPredictions(classes, to, "", io.Discard, 3, true, true)
+		table, err := newPredictions(formatOf(to, ""), &layout{classes: classes, top: 3, all: true, bad: true, with: []string{"text"}}, "", io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := table.add(ids, probabilities); err != nil { // memory that is used again
+		if err := table.add(ids, probabilities, with); err != nil { // memory that is used again
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(20, func() { err = table.add(ids, probabilities) }); n > 0 || err != nil {
+		if n := testing.AllocsPerRun(20, func() { err = table.add(ids, probabilities, with) }); n > 0 || err != nil {
 			t.Errorf("%s: %v allocations for 64 rows: %v", to, n, err)
 		}
 	}

@@ -195,7 +195,7 @@ func (e *env) afterPredicting(o *predictOptions, l *labelsSeen) []string {
 			words = append(words, "--ignore-unknown-classes")
 		}
 		return words
-	case o.out == "" && !stdin && free("predictions.csv") != "":
+	case o.out == "" && !o.inWords && !stdin && free("predictions.csv") != "":
 		return append(e.sameLine("predict", args, "cache", "runtime", "to"), "--out", "predictions.csv")
 	}
 	return afterEvaluating(o.head, l.file)

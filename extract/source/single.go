@@ -89,3 +89,16 @@ func nameApart(files []*single) error {
 		}
 	}
 }
+
+// Singles tells whether each data set is one sample by itself: an image file,
+// or texts that Texts was given.
+func (s *Source) Singles() bool {
+	for _, p := range s.parts {
+		switch p.reader.(type) {
+		case *single, *inHand:
+		default:
+			return false
+		}
+	}
+	return true
+}

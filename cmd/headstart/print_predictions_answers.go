@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+)
+
+// answerColumns is how much of a text stands before its answer.
+const answerColumns = 60
+
+// answerRows writes a few predictions for a person: a line a sample, or, of
+// several classes, a line a class below the sample.
+type answerRows struct {
+	*layout
+	w io.Writer
+}
+
+func newAnswers(w io.Writer, l *layout) (rowWriter, error) {
+	if l.all {
+		l.top = len(l.classes)
+	}
+	return &answerRows{l, w}, nil
+}
+
+func (p *answerRows) row(r *prediction) error {
+	var b strings.Builder
+	name := r.id
+	if len(r.with) > 0 { // the text
+		if text := strings.Join(strings.Fields(r.with[0]), " "); text != "" {
+			name = report.Cut(text, answerColumns)
+		}
+	}
+	switch {
+	case r.probabilities == nil:
+		fmt.Fprintf(&b, "%s: no answer: %s\n", name, r.reason)
+	case p.top == 1:
+		fmt.Fprintf(&b, "%s: %s (%.3f)\n", name, p.classes[r.order[0]], r.probabilities[r.order[0]])
+	default:
+		fmt.Fprintf(&b, "%s:\n", name)
+		for _, c := range r.order[:p.top] {
+			fmt.Fprintf(&b, "  %.3f  %s\n", r.probabilities[c], p.classes[c])
+		}
+	}
+	_, err := io.WriteString(p.w, b.String())
+	return err
+}
+
+func (p *answerRows) flush() error { return nil }
+func (p *answerRows) close() error { return nil }
