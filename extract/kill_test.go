@@ -59,6 +59,9 @@ func child() error {
 		return err
 	}
 	spec, options := textSpec(new(testing.B)), new(cache.Options)
+	if src.Modality() == models.Image {
+		spec = imageSpec()
+	}
 	flat := os.Getenv(childFlat)
 	if flat != "" {
 		spec = imageSpec()
@@ -126,7 +129,7 @@ func childCommand(dir, path string, delay time.Duration) *exec.Cmd {
 
 // most runs a child to its end and returns the rows that went through its
 // backbone and the most memory that it had, in bytes.
-func most(t *testing.T, cmd *exec.Cmd) (rows, maxrss int64) {
+func most(t testing.TB, cmd *exec.Cmd) (rows, maxrss int64) {
 	t.Helper()
 	out, err := cmd.Output()
 	if err != nil {

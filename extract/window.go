@@ -105,9 +105,11 @@ func (r *run) nextWindow() (*window, error) {
 		if r.largest*int64(step) > windowBytes {
 			step = r.settings.workers()
 		}
-		// Contents that are in memory already are counted before they are read.
-		held := 0
-		for len(w.rows) < most && len(w.rows)-share < step && size+int64(held) < windowBytes {
+		// Sizes that are known count before anything is read. What is in memory
+		// with its sample stays there until the window has reached the sink, and
+		// counts twice.
+		known := int64(0)
+		for len(w.rows) < most && len(w.rows)-share < step && size+known < windowBytes {
 			s, err := r.next()
 			if err != nil {
 				return nil, err
@@ -116,7 +118,7 @@ func (r *run) nextWindow() (*window, error) {
 				break
 			}
 			w.rows = append(w.rows, entry{sample: s})
-			held += s.Held()
+			known += s.Size() + int64(s.Held())
 		}
 		if len(w.rows) == share {
 			break
@@ -130,7 +132,7 @@ func (r *run) nextWindow() (*window, error) {
 			return nil, err
 		}
 		for i := range rows {
-			size += int64(len(rows[i].content))
+			size += int64(len(rows[i].content) + rows[i].sample.Held())
 			r.largest = max(r.largest, int64(len(rows[i].content)))
 			rows[i].content = nil // a job holds what is still needed
 		}

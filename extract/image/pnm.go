@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 )
 
@@ -143,6 +144,8 @@ func decodePNM(hd *Header) (image.Image, error) {
 	switch {
 	case p.channels == 1 && p.most == 255:
 		return &image.Gray{Pix: levels[:n:n], Stride: p.w, Rect: rect}, nil
+	case p.channels == 3 && p.most == 255:
+		return &rgb{levels[: 3*n : 3*n], rect}, nil
 	case p.channels == 1 && p.bytes() == 1:
 		img, scale := image.NewGray(rect), p.scale(255)
 		for i := range n {
@@ -156,12 +159,26 @@ func decodePNM(hd *Header) (image.Image, error) {
 		}
 		return img, nil
 	}
-	img, scale := image.NewNRGBA(rect), p.scale(255)
-	for i := range n {
-		pix := img.Pix[4*i : 4*i+4]
-		pix[0], pix[1], pix[2], pix[3] = uint8(scale(at(3*i))), uint8(scale(at(3*i+1))), uint8(scale(at(3*i+2))), 255
+	img, scale := &rgb{make([]uint8, 3*n), rect}, p.scale(255)
+	for i := range img.pix {
+		img.pix[i] = uint8(scale(at(i)))
 	}
 	return img, nil
+}
+
+// rgb is an image of three levels a pixel.
+type rgb struct {
+	pix  []uint8
+	rect image.Rectangle
+}
+
+var _ image.Image = (*rgb)(nil)
+
+func (m *rgb) ColorModel() color.Model { return color.RGBAModel }
+func (m *rgb) Bounds() image.Rectangle { return m.rect }
+func (m *rgb) At(x, y int) color.Color {
+	i := 3 * (y*m.rect.Dx() + x)
+	return color.RGBA{m.pix[i], m.pix[i+1], m.pix[i+2], 255}
 }
 
 // rowsOfPNM is PNM's Format.rows.
@@ -174,8 +191,8 @@ func (p *Preprocessor) rowsOfPNM(img image.Image, _ *Header, _ *scratch) (pictur
 	case *image.Gray16:
 		pic.notes.Grey16 = true
 		pic.row = func(dst []byte, y int) { p.expandGrey16(dst, img.Pix[y*img.Stride:], 2) }
-	case *image.NRGBA: // opaque
-		pic.row = func(dst []byte, y int) { dropAlpha(dst, img.Pix[y*img.Stride:]) }
+	case *rgb:
+		pic.row = func(dst []byte, y int) { copy(dst, img.pix[3*width*y:3*width*(y+1)]) }
 	default:
 		return picture{}, fmt.Errorf("image: pnm: an unknown kind of image, %T", img)
 	}

@@ -192,10 +192,10 @@ func (a *archive) readAhead(whole bool) error {
 	return nil
 }
 
-// wanted says whether Options name an ending as a column, or something else than
-// what every archive has, which may be a key of a JSON member. What the first
-// opening of an archive recorded of itself names nothing of that kind, so that
-// it is read in the same way again.
+// wanted says whether Options name an ending as a column, or something else
+// than what every archive has, which may be a key of a JSON member. What the
+// first opening of an archive recorded of itself names nothing of that kind, so
+// that it is read in the same way again.
 func (a *archive) wanted(ending string) bool {
 	for _, column := range append(a.columnsOf(), a.opts.With...) {
 		if column == ending || ending == "json" && !slices.Contains(commonColumns, column) {

@@ -73,6 +73,19 @@ func (s *Sample) Read(limit int64) ([]byte, error) {
 // a file of its own none.
 func (s *Sample) Held() int { return heldBy(s.content) }
 
+// Size returns how many bytes the sample's content has, as far as that is known
+// without asking the file system: of members of archives and of what is in
+// memory. Of others it is 0.
+func (s *Sample) Size() int64 {
+	switch c := s.content.(type) {
+	case *inSection:
+		return c.size
+	case *inZIP:
+		return int64(min(c.UncompressedSize64, MaxContent))
+	}
+	return int64(s.Held())
+}
+
 // ReadInfo is Read, and returns what the file system said about the very file
 // that was read, just before: another one than Info saw may have come to its
 // path. For texts and for contents in memory info is nil.
