@@ -106,8 +106,8 @@ func (r *run) nextWindow() (*window, error) {
 			step = r.settings.workers()
 		}
 		// Sizes that are known count before anything is read. What is in memory
-		// with its sample stays there until the window has reached the sink, and
-		// counts twice.
+		// with its sample stays there until the window has reached the sink,
+		// and counts twice.
 		known := int64(0)
 		for len(w.rows) < most && len(w.rows)-share < step && size+known < windowBytes {
 			s, err := r.next()
