@@ -59,7 +59,7 @@ func extractCommand(e *env) *command {
 		name: "extract",
 		args: "SOURCE…",
 		does: "runs the backbone once per sample and keeps the embeddings",
-		about: "A source is a folder of images (root/class/file, or root/{train,val,test}/class/file; other files in it are skipped and counted), a folder of nothing but text files in the same layout, a CSV or TSV table with a column of image paths or of texts, " +
+		about: "A source is a folder of images (root/class/file, or root/{train,val,test}/class/file; other files in it are skipped and counted), a folder of nothing but text files in the same layout, a CSV, TSV or JSON table (an object a line) with a column of image paths or of texts, " +
 			"a file with a text a line, a tar or ZIP file of such a folder, a WebDataset (also .tar.gz; 'shard-{000..099}.tar' names all shards), or an IDX file; - is the standard input. " +
 			"What the cache has already is not computed again, whatever the file is called. " +
 			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +

@@ -156,6 +156,7 @@ func advice(err error) string {
 		another  *features.OtherError
 		tensor   *models.NoTensorError
 		encoding *source.EncodingError
+		late     *source.LateColumnError
 	)
 	switch {
 	case errors.As(err, &unclear):
@@ -166,6 +167,8 @@ func advice(err error) string {
 		return conversion(format)
 	case errors.As(err, &encoding) && encoding.Likely != "":
 		return "say --encoding " + encoding.Likely
+	case errors.As(err, &late):
+		return fmt.Sprintf("say --%s %s to take that column, or --%[1]s with another one", late.Column, late.Column)
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):

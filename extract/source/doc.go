@@ -8,6 +8,7 @@
 //	texts   a folder of the same layout whose text files are the samples
 //	csv     a table of text: a column of texts or one of image paths
 //	tsv     the same, with tabs if nothing else says what separates fields
+//	jsonl   JSON: an object a line, or one list of objects
 //	lines   one text a line
 //	tar     a folder that was packed, or a WebDataset
 //	zip     a folder that was packed
@@ -81,6 +82,24 @@
 // UTF-16 or UTF-32 with one; or what Options.Encoding says. Nothing is
 // repaired: a sample whose text, id, label or group is not in its encoding, or
 // holds a zero byte, is a bad sample, and Source.Undecoded counts them.
+//
+// # JSON
+//
+// A record is an object: a line of its own, or an element of the one list that
+// the file is. Its keys are the columns, those of an object in it
+// "outer.inner", as pandas.json_normalize names them. Columns are looked for in
+// the first MiB, and at least in the first record. A column that an option
+// names may come later; one that would be taken by its name, and comes later,
+// is a *LateColumnError, so that it is not left out in silence.
+//
+// Strings are unescaped, numbers and booleans are the text that the file has,
+// null is an empty cell, and so is a key that is not there. Of a key that is
+// there twice the last value counts, as in Python. A list of texts and numbers
+// is one of labels (Options.MultiLabel). An image is a path, or an object as
+// Hugging Face's data sets have it: {"bytes": in base64, "path": …}. What is no
+// valid JSON (RFC 8259, so no NaN), is nested deeper than 1,000, holds half a
+// surrogate pair in a column that is read, or is longer than 16 MiB, is a bad
+// sample, and the next line is read. A list that is cut off is an error.
 //
 // # Lines
 //

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"compress/gzip"
 	"fmt"
 	"io"
 	"os"
@@ -109,4 +110,13 @@ func fails(t *testing.T, err error, parts ...string) {
 			t.Errorf("error %q does not say %q", err, p)
 		}
 	}
+}
+
+// zipped returns content compressed with gzip.
+func zipped(content string) string {
+	var b strings.Builder
+	z := gzip.NewWriter(&b)
+	io.WriteString(z, content)
+	z.Close()
+	return b.String()
 }

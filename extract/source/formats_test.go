@@ -47,7 +47,7 @@ func TestFormatsTable(t *testing.T) {
 			}
 		}
 	}
-	if want := "folders of images, folders of texts, csv, tsv, lines of text, tar, ZIP and IDX are read"; reads() != want {
+	if want := "folders of images, folders of texts, csv, tsv, JSON lines, lines of text, tar, ZIP and IDX are read"; reads() != want {
 		t.Errorf("%q, want %q", reads(), want)
 	}
 }
@@ -62,7 +62,7 @@ func TestTellByContent(t *testing.T) {
 		{"\x00\x00\x00\x20ftypisom", "MPEG-4"}, {"\x00\x00\x00\x20ftypM4A ", "MPEG-4"}, {"\x1a\x45\xdf\xa3", "Matroska"}, {"RIFF\x10\x00\x00\x00AVI LIST", "AVI"}, {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Microsoft Office"},
 		{"\x80\x04\x95", "pickle"}, {"SQLite format 3\x00", "SQLite"}, {"7z\xbc\xaf\x27\x1c", "7-Zip"}, {"Rar!\x1a\x07\x01\x00", "RAR"}, {"\x89HDF\r\n\x1a\n", "HDF5"},
 		{"ARROW1\x00\x00", "Arrow"}, {"%PDF-1.7", "PDF"}, {"BZh91AY&SY", "bzip2"}, {"\xfd7zXZ\x00", "xz"}, {"\x28\xb5\x2f\xfd", "Zstandard"},
-		{"\xff\xfet\x00e\x00x\x00t\x00\t\x00x\x00", "tsv"}, {"text\tlabel\n", "tsv"}, {"a;text\n", "csv"}, {"sep=|\na|text\n", "csv"}, {"text,b\ra", "csv"}, {"text,label\n", "csv"}, {"text\tlabel,text\n", "tsv"}, {`{"text": 1}`, "JSON"},
+		{"\xff\xfet\x00e\x00x\x00t\x00\t\x00x\x00", "tsv"}, {"text\tlabel\n", "tsv"}, {"a;text\n", "csv"}, {"sep=|\na|text\n", "csv"}, {"text,b\ra", "csv"}, {"text,label\n", "csv"}, {"text\tlabel,text\n", "tsv"}, {`{"text": 1}`, "JSON lines"}, {"[{\"text\": 1},", "JSON lines"},
 	} {
 		for _, f := range formats {
 			if f.magic != nil && f.magic([]byte(c.head)) && f.title != c.title {

@@ -96,6 +96,15 @@ func openStream(path string, stdin io.Reader) (*stream, error) {
 	return s, nil
 }
 
+// widen makes the buffer at least n bytes long, so that Peek returns as many.
+func (s *stream) widen(n int) {
+	wide := bufio.NewReaderSize(s.Reader, n)
+	if s.Reader == s.first {
+		s.first = wide
+	}
+	s.Reader = wide
+}
+
 // beginning is how much of a stream is looked at before it is read, at most.
 const beginning = 64 << 10
 
