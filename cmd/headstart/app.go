@@ -194,7 +194,7 @@ func dispatch(ctx context.Context, program *command, args []string, e *env) erro
 	case len(c.args) == 1 && c.args[0] == "help" && !exists("help"):
 		return writeHelp(e.stdout, c.command, c.path)
 	case len(c.args) < c.command.minArgs:
-		return &commandError{path, placed(path, c.args, c.command.missing(len(c.args)))}
+		return &commandError{path, tooFew(c.command, path, c.args)}
 	case c.command.maxArgs == 0 && len(c.args) > 0:
 		return &commandError{path, usagef("it takes no arguments, not %q", c.args[0])}
 	case c.command.maxArgs > 0 && len(c.args) > c.command.maxArgs:

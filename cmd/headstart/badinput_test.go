@@ -175,7 +175,7 @@ func TestOtherPreprocessingIsNamed(t *testing.T) {
 	p.do(t, "extract --backbone vit --image image --root "+p.emoji+" --out drop.features emoji.csv")
 	p.do(t, "train-head --l2 0.1 --by none --cv 2 white.features")
 	for _, command := range []string{"predict", "evaluate"} {
-		p.fails(t, command+" white.head.onnx drop.features", exitFailed, "prep.alpha is drop, where white is needed")
+		p.fails(t, command+" white.head.onnx drop.features", exitFailed, "prep.alpha (what becomes of transparency) is drop, where white is needed")
 	}
 	p.fails(t, "predict white.head.onnx --alpha drop --image image emoji.csv", exitUsage, "--alpha drop", "white")
 	p.fails(t, "extract --backbone vit --image image --root "+p.emoji+" --out white.features emoji.csv", exitFailed, "prep.alpha", "--out")

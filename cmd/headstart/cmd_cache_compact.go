@@ -78,7 +78,7 @@ func runCacheCompact(ctx context.Context, c *common, dryRun bool, e *env) error 
 			one.Written, one.BytesBefore, one.Bytes, one.Waiting = n.Written, n.Bytes, n.BytesAfter, n.Waiting
 			one.Damaged = cacheProblems(n.Damaged)
 			if len(n.Damaged) > 0 && damaged == nil {
-				damaged = fmt.Errorf("%d rows of space %s were damaged and left out, the first: %w\nextract computes them again", len(n.Damaged), s, &cache.CorruptError{Problem: n.Damaged[0]})
+				damaged = fmt.Errorf("%s of space %s left out as damaged, the first: %w\nextract computes them again", counted(len(n.Damaged), "row"), s, &cache.CorruptError{Problem: n.Damaged[0]})
 			}
 			e.recovered(n.Recovery)
 		}
@@ -107,16 +107,16 @@ func printCompacted(e *env, s *compactSpace, dryRun bool) {
 		fmt.Fprintf(e.stdout, "%s is in use and stays as it is; %s\n", short(s.Fingerprint), s.Description)
 		return
 	case s.Written == 0 && s.Segments == s.SegmentsBefore:
-		fmt.Fprintf(e.stdout, "%s is compact: %s rows, %s; %s\n", short(s.Fingerprint), count(s.Rows), bytesOf(uint64(s.Bytes)), s.Description)
+		fmt.Fprintf(e.stdout, "%s is compact: %s, %s; %s\n", short(s.Fingerprint), counted(s.Rows, "row"), bytesOf(uint64(s.Bytes)), s.Description)
 	default:
 		verb := "became"
 		if dryRun {
 			verb = "would become"
 		}
-		fmt.Fprintf(e.stdout, "%s: %s rows (%s duplicates left out); %d segments, %s, %s %d, %s; %s\n", short(s.Fingerprint), count(s.Rows), count(s.Duplicates),
-			s.SegmentsBefore, bytesOf(uint64(s.BytesBefore)), verb, s.Segments, bytesOf(uint64(s.Bytes)), s.Description)
+		fmt.Fprintf(e.stdout, "%s: %s (%s left out); %s, %s, %s %d, %s; %s\n", short(s.Fingerprint), counted(s.Rows, "row"), counted(s.Duplicates, "duplicate"),
+			counted(s.SegmentsBefore, "segment"), bytesOf(uint64(s.BytesBefore)), verb, s.Segments, bytesOf(uint64(s.Bytes)), s.Description)
 	}
 	if s.Waiting > 0 {
-		fmt.Fprintf(e.stdout, "%s has %d journals with rows that are not sealed yet and not counted here\n", short(s.Fingerprint), s.Waiting)
+		fmt.Fprintf(e.stdout, "%s has %s with rows that are not sealed yet and not counted here\n", short(s.Fingerprint), counted(s.Waiting, "journal"))
 	}
 }

@@ -120,16 +120,16 @@ func runCacheGC(ctx context.Context, c *common, sets []string, dryRun bool, e *e
 	if dryRun {
 		verb = "would be removed"
 	}
-	fmt.Fprintf(e.stdout, "%s: %s rows stay, %s rows %s, which frees %s\n", c.cacheDir, count(sum.Rows), count(sum.Dropped), verb, bytesOf(uint64(sum.Freed)))
+	fmt.Fprintf(e.stdout, "%s: %s left, %s %s, which frees %s\n", c.cacheDir, counted(sum.Rows, "row"), counted(sum.Dropped, "row"), verb, bytesOf(uint64(sum.Freed)))
 	for _, s := range sum.Spaces {
 		switch {
 		case s.Gone:
-			fmt.Fprintf(e.stdout, "  %s goes as a whole, %s rows; %s\n", short(s.Fingerprint), count(s.Dropped), s.Description)
+			fmt.Fprintf(e.stdout, "  %s goes as a whole, %s; %s\n", short(s.Fingerprint), counted(s.Dropped, "row"), s.Description)
 		case s.Dropped > 0:
-			fmt.Fprintf(e.stdout, "  %s keeps %s rows, %s go; %s\n", short(s.Fingerprint), count(s.Rows), count(s.Dropped), s.Description)
+			fmt.Fprintf(e.stdout, "  %s keeps %s of %s; %s\n", short(s.Fingerprint), count(s.Rows), counted(s.Rows+s.Dropped, "row"), s.Description)
 		}
 		if s.Waiting > 0 {
-			fmt.Fprintf(e.stdout, "  %s has %d journals with rows that are not sealed yet and not counted here\n", short(s.Fingerprint), s.Waiting)
+			fmt.Fprintf(e.stdout, "  %s has %s with rows that are not sealed yet and not counted here\n", short(s.Fingerprint), counted(s.Waiting, "journal"))
 		}
 	}
 	return refusedSpaces(freed.Refused)
@@ -140,7 +140,7 @@ func refusedSpaces(ps []cache.Problem) error {
 	if len(ps) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d spaces were left as they are, the first: %w", len(ps), &cache.CorruptError{Problem: ps[0]})
+	return fmt.Errorf("%s left as it was, the first: %w", counted(len(ps), "space"), &cache.CorruptError{Problem: ps[0]})
 }
 
 // changeCache opens the cache that is there, to be changed unless dryRun.

@@ -108,8 +108,8 @@ func runCacheMerge(ctx context.Context, c *common, sources []string, into string
 			sources[i], m.Spaces, m.Copied, m.Present, m.Repaired, m.Sealed, m.Rows, m.Bytes, cacheProblems(m.Problems),
 		})
 		if !c.json {
-			fmt.Fprintf(e.stdout, "%s: %s rows in %d segments of %d spaces %s, %s; %d segments are in %s already\n",
-				sources[i], count(m.Rows), m.Copied+m.Repaired+m.Sealed, m.Spaces, verb, bytesOf(uint64(m.Bytes)), m.Present, into)
+			fmt.Fprintf(e.stdout, "%s: %s %s in %s of %s, %s; in %s already: %s\n", sources[i], counted(m.Rows, "row"), verb,
+				counted(m.Copied+m.Repaired+m.Sealed, "segment"), counted(m.Spaces, "space"), bytesOf(uint64(m.Bytes)), into, counted(m.Present, "segment"))
 			for _, p := range m.Problems {
 				fmt.Fprintf(e.stdout, "  %s/%v\n", sources[i], p)
 			}
@@ -121,7 +121,7 @@ func runCacheMerge(ctx context.Context, c *common, sources []string, into string
 		}
 	}
 	if problems > 0 {
-		return fmt.Errorf("what is damaged in the sources was left out, %d problems, the first: %w", problems, &cache.CorruptError{Problem: first})
+		return fmt.Errorf("what is damaged in the sources was left out, %s, the first: %w", counted(problems, "problem"), &cache.CorruptError{Problem: first})
 	}
 	return nil
 }

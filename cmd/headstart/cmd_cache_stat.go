@@ -87,14 +87,14 @@ func runCacheStat(c *common, e *env) error {
 			fmt.Fprintf(e.stdout, "  %s is refused: %s\n", short(s.Fingerprint), s.Error)
 		}
 		if s.Waiting > 0 {
-			fmt.Fprintf(e.stdout, "  %s has %d journals with rows that are not sealed yet; the next extract seals those that nobody writes to\n", short(s.Fingerprint), s.Waiting)
+			fmt.Fprintf(e.stdout, "  %s has %s with rows that are not sealed yet; the next extract seals what nobody writes to\n", short(s.Fingerprint), counted(s.Waiting, "journal"))
 		}
 		if s.Refused > 0 {
-			fmt.Fprintf(e.stdout, "  %s has %d segments that are refused; headstart cache verify says why\n", short(s.Fingerprint), s.Refused)
+			fmt.Fprintf(e.stdout, "  %s has %s that cannot be used; headstart cache verify says why\n", short(s.Fingerprint), counted(s.Refused, "segment"))
 		}
 	}
 	if sum.Quarantined > 0 {
-		fmt.Fprintf(e.stdout, "  %d files are in quarantine (%s)\n", sum.Quarantined, bytesOf(uint64(stat.QuarantineBytes)))
+		fmt.Fprintf(e.stdout, "  in quarantine, as they are damaged: %s (%s)\n", counted(sum.Quarantined, "file"), bytesOf(uint64(stat.QuarantineBytes)))
 	}
 	return nil
 }

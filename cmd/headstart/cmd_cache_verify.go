@@ -249,9 +249,9 @@ func (v *verification) againIn(ctx context.Context, name string, set *features.S
 	v.sum.Recomputed += computed
 	switch unreadable := len(wanted) - computed - damaged; {
 	case unreadable == len(wanted):
-		return fmt.Errorf("none of %d samples can be read again, such as %s%s", unreadable, reason, rootHint)
+		return fmt.Errorf("none of %s can be read again, such as %s%s", counted(unreadable, "sample"), reason, rootHint)
 	case unreadable > 0:
-		v.env.note("%s: %d of %d samples cannot be read again, such as %s", name, unreadable, len(wanted), reason)
+		v.env.note("%s: %d of %s cannot be read again, such as %s", name, unreadable, counted(len(wanted), "sample"), reason)
 	}
 	return nil
 }
@@ -303,9 +303,9 @@ func (v *verification) conclude() error {
 	if v.json {
 		err = v.env.printJSON(&v.sum)
 	} else if v.sum.OK && !v.quiet {
-		line := fmt.Sprintf("OK: %s rows in %d segments of %d spaces, %s", count(v.sum.Rows), v.sum.Segments, v.sum.Spaces, bytesOf(uint64(v.sum.Bytes)))
+		line := fmt.Sprintf("OK: %s in %s of %s, %s", counted(v.sum.Rows, "row"), counted(v.sum.Segments, "segment"), counted(v.sum.Spaces, "space"), bytesOf(uint64(v.sum.Bytes)))
 		if v.recompute > 0 {
-			line += fmt.Sprintf("; %s rows computed again, %d samples could not be read", count(int64(v.sum.Recomputed)), v.sum.Unreadable)
+			line += fmt.Sprintf("; %s computed again, %s could not be read", counted(v.sum.Recomputed, "row"), counted(v.sum.Unreadable, "sample"))
 		}
 		_, err = fmt.Fprintln(v.env.stdout, line)
 	}
@@ -318,7 +318,7 @@ func (v *verification) conclude() error {
 		if v.sound {
 			advice = putBack
 		}
-		found = append(found, fmt.Errorf("%d problems, the first: %w\n%s", problems, &cache.CorruptError{Problem: *v.first}, advice))
+		found = append(found, fmt.Errorf("%s, the first: %w\n%s", counted(problems, "problem"), &cache.CorruptError{Problem: *v.first}, advice))
 	}
 	if len(v.missing) > 0 {
 		var lines []string

@@ -173,7 +173,7 @@ func (d *diagnosis) print(c *common, e *env) error {
 		line("cache", false, "%s: %s", d.Cache.Path, d.Cache.Reason)
 		more("name another folder with --cache DIR or HEADSTART_CACHE")
 	}
-	line("processor", true, "%s, %d CPUs, %d threads", d.CPU.Platform, d.CPU.CPUs, d.CPU.Threads)
+	line("processor", true, "%s, %s, %s", d.CPU.Platform, counted(d.CPU.CPUs, "CPU"), counted(d.CPU.Threads, "thread"))
 	line("backbones", true, "%s", strings.Join(d.Backbones, ", "))
 	_, err := fmt.Fprint(e.stdout, b.String())
 	return err

@@ -108,10 +108,10 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		}
 		size += info.Size()
 	}
-	fmt.Fprintf(e.stdout, "%s: %d classes, %s\n", w.Model, len(f.Head.Classes), bytesOf(uint64(size)))
+	fmt.Fprintf(e.stdout, "%s: %s, %s\n", w.Model, counted(len(f.Head.Classes), "class"), bytesOf(uint64(size)))
 	if w.Data != "" {
 		fmt.Fprintf(e.stdout, "%s: its weights\n", w.Data)
 	}
-	fmt.Fprintf(e.stdout, "run on %d samples that were made up, it gives the probabilities of backbone and head, to within %.1g\n", w.Samples, w.MaxDifference)
+	fmt.Fprintf(e.stdout, "run on %s made up for it, it gives the probabilities of backbone and head, to within %.1g\n", counted(w.Samples, "sample"), w.MaxDifference)
 	return nil
 }

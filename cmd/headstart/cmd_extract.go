@@ -191,8 +191,8 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	case o.json:
 		err = env.printJSON(sum)
 	case !none:
-		_, err = fmt.Fprintf(env.stdout, "%s: %d samples × %d, of which %d cached, %d computed, %d duplicates, %d bad; %d rows through the backbone\n",
-			out, sum.Samples-sum.Bad, dim, sum.Cached, sum.Computed, sum.Duplicates, sum.Bad, sum.BackboneRows)
+		_, err = fmt.Fprintf(env.stdout, "%s: %s × %s features: %s cached, %s computed%s%s\n", out, counted(sum.Samples-sum.Bad, "sample"), count(int64(dim)),
+			count(sum.Cached), count(sum.Computed), besides(sum.Duplicates, "duplicate"), besides(sum.Bad, "bad sample")+left(sum.Bad))
 	}
 	if err != nil {
 		return err
@@ -223,6 +223,22 @@ func anew(meta *features.Meta, out, flag, word string, o *extractOptions, env *e
 		line += " --cache " + features.Quoted(o.cacheDir)
 	}
 	return line
+}
+
+// besides is ", 3 duplicates", and nothing of none.
+func besides(n int64, noun string) string {
+	if n == 0 {
+		return ""
+	}
+	return ", " + counted(n, noun)
+}
+
+// left says that bad samples are in no feature set.
+func left(bad int64) string {
+	if bad == 0 {
+		return ""
+	}
+	return " left out"
 }
 
 func summarize(stats *extract.Stats, took time.Duration) *extractSummary {
@@ -259,7 +275,7 @@ func dryRun(ctx context.Context, o *extractOptions, spec *models.Spec, backbone 
 	if o.json {
 		return env.printJSON(&plan{p.Samples, p.Cached, p.Missing, p.Duplicates, p.Bad, stats.CheckRows.Load(), p.Seconds})
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s samples: %s cached, %s to compute, %s duplicates of those, %s bad; about %s\n",
-		count(p.Samples), count(p.Cached), count(p.Missing), count(p.Duplicates), count(p.Bad), span(p.Seconds))
+	_, err = fmt.Fprintf(env.stdout, "%s: %s cached, %s to compute%s%s; about %s\n",
+		counted(p.Samples, "sample"), count(p.Cached), count(p.Missing), besides(p.Duplicates, "duplicate"), besides(p.Bad, "bad sample"), span(p.Seconds))
 	return err
 }

@@ -271,7 +271,7 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 	line := func(what, format string, a ...any) {
 		facts = append(facts, report.Fact{Name: what, Value: fmt.Sprintf(format, a...)})
 	}
-	line("feature set", "%s: %s %ss from %s", path, count(int64(s.Rows)), set.Meta.Modality, strings.Join(set.Meta.Source, ", "))
+	line("feature set", "%s: %s from %s", path, counted(s.Rows, set.Meta.Modality), strings.Join(set.Meta.Source, ", "))
 	line("backbone", "%s", set.Meta.Backbone)
 	for _, raw := range set.Meta.Spaces {
 		space, err := cache.ParseSpace(raw)
@@ -280,15 +280,22 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 		}
 		line("space", "%s × %d: %s", space.Fingerprint()[:12], space.Dim(), describe(space))
 	}
-	line("counts", "%d bad samples are not in it, %d rows have a content that an earlier row has as well", set.Meta.Counts.Bad, set.Meta.Counts.Duplicates)
-	if n := set.Meta.Counts.Transparent; n > 0 {
-		line("", "%s of the pictures have transparent parts", count(int64(n)))
-	}
-	if n := set.Meta.Counts.Pixels; n > 0 {
-		line("", "%s of the bad ones are images with more pixels than the limit; extract --max-pixels N raises it", count(int64(n)))
-	}
-	if n := set.Meta.Counts.Cut; n > 0 {
-		line("", "%s of the texts are longer than the backbone takes; what is beyond was not read", count(int64(n)))
+	for _, said := range []struct {
+		n                  int
+		what, one, several string
+	}{
+		{set.Meta.Counts.Bad, "bad", "sample was bad and is not in it", "samples were bad and are not in it"},
+		{set.Meta.Counts.Pixels, "", "of them is an image with more pixels than the limit; extract --max-pixels N raises it", "of them are images with more pixels than the limit; extract --max-pixels N raises it"},
+		{set.Meta.Counts.Duplicates, "duplicates", "sample has the content of an earlier one", "samples have the content of earlier ones"},
+		{set.Meta.Counts.Transparent, "transparent", "picture has transparent parts", "pictures have transparent parts"},
+		{set.Meta.Counts.Cut, "cut", "text is longer than the backbone takes; what is beyond was not read", "texts are longer than the backbone takes; what is beyond was not read"},
+	} {
+		switch {
+		case said.n == 1:
+			line(said.what, "1 %s", said.one)
+		case said.n > 1:
+			line(said.what, "%s %s", count(int64(said.n)), said.several)
+		}
 	}
 	if len(s.Classes) > 0 {
 		line("classes", "%d: %s", len(s.Classes), listed(s.Classes))

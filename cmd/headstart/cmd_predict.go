@@ -93,7 +93,7 @@ func predictCommand(e *env) *command {
 			return err
 		}
 		if len(o.sources)+len(o.texts) == 0 {
-			return c.missing(1)
+			return tooFew(c, c.name, ctx.Args().Slice())
 		}
 		return runPredict(ctx.Context, o, e)
 	}
@@ -372,6 +372,9 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 // error says how to extract those.
 func checkSpaces(headFile string, f *file.File, j *features.Joined) error {
 	err := features.CheckSpaces(spacesOf(f), j.Sets...)
+	if s, ok := errors.AsType[*features.SpaceError](err); ok {
+		err = otherSpace(headFile, s)
+	}
 	if err == nil || len(j.Sets) != 1 || len(f.Spaces) < 2 || !contract.OneBackbone(slices.Concat(spacesOf(f), j.Spaces())) {
 		return err
 	}

@@ -77,6 +77,15 @@ func sourcesOf(j *features.Joined) [][]string {
 	return all
 }
 
+// sourcesInWords names the sources of feature sets.
+func sourcesInWords(sources [][]string) string {
+	var all []string
+	for _, one := range sources {
+		all = append(all, strings.Join(one, " "))
+	}
+	return strings.Join(all, ", ")
+}
+
 // checkReplace says whether a head may take the place of the file at path: if
 // there is none, or a head on features of the same sources and spaces. One that
 // --tail auto has put on more taps of the one space is on the same.
@@ -90,7 +99,7 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 	case len(spaces) == 1 && len(f.Spaces) > 1 && contract.OneBackbone(spacesOf(f)):
 		f.Spaces = f.Spaces[:1]
 	case len(f.Spaces) != len(spaces):
-		return fmt.Errorf("%s is there already, a head of %d feature sets, not of %d; name another file with --out", path, len(f.Spaces), len(spaces))
+		return fmt.Errorf("%s is there already, a head on features of %s, not of %d; name another file with --out", path, counted(len(f.Spaces), "space"), len(spaces))
 	}
 	for i, s := range f.Spaces {
 		if bytes.Equal(s.JSON, spaces[i]) {
@@ -106,7 +115,7 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 		}
 		if diff := old.Diff(now); len(diff) > 0 {
 			return fmt.Errorf("%s is there already, a head on features of another space (%s was %s and is %s); name another file with --out",
-				path, diff[0].Field, diff[0].A, diff[0].B)
+				path, fieldInWords(diff[0].Field), valueInWords(diff[0].A), valueInWords(diff[0].B))
 		}
 	}
 	var t training
@@ -116,7 +125,7 @@ func checkReplace(path string, spaces []json.RawMessage, sources [][]string) err
 		}
 	}
 	if !slices.EqualFunc(t.Sources, sources, slices.Equal) {
-		return fmt.Errorf("%s is there already, a head on samples of %s and not of %s; name another file with --out", path, t.Sources, sources)
+		return fmt.Errorf("%s is there already, a head on samples of %s and not of %s; name another file with --out", path, sourcesInWords(t.Sources), sourcesInWords(sources))
 	}
 	return nil
 }

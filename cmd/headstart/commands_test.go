@@ -228,7 +228,7 @@ func (w *walk) twoSpaces(t *testing.T) {
 		t.Errorf("%d of %d samples that it was fitted on are right", right, inCommands)
 	}
 	w.fails(t, "predict both.head.onnx names.features images.features", exitFailed, "order")
-	w.fails(t, "predict both.head.onnx names.features", exitFailed, "1 spaces", "2 are needed")
+	w.fails(t, "predict both.head.onnx names.features", exitFailed, "features of 2 spaces", "these are of 1")
 	code, _, stderr := w.try(t, "predict both.head.onnx --text name emoji.csv")
 	for _, part := range []string{"takes 2 feature sets", "headstart extract --backbone efficientnet-lite0", "headstart extract --backbone all-minilm-l6-v2"} {
 		if code != exitFailed || !strings.Contains(stderr, part) {

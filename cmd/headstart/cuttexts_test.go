@@ -44,7 +44,7 @@ func TestCutTexts(t *testing.T) {
 	if n := counts("a.features"); n != 3.0 {
 		t.Errorf("a.features counts %v", n)
 	}
-	if out := p.do(t, "inspect a.features"); !strings.Contains(strings.Join(strings.Fields(out), " "), "3 of the texts are longer than the backbone takes; what is beyond was not read") {
+	if out := p.do(t, "inspect a.features"); !strings.Contains(strings.Join(strings.Fields(out), " "), "3 texts are longer than the backbone takes; what is beyond was not read") {
 		t.Errorf("inspect says %s", out)
 	}
 

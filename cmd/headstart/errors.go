@@ -206,11 +206,6 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 	if code == exitDone {
 		return code
 	}
-	if l, ok := errors.AsType[*runtime.LibraryError](err); ok {
-		for i := range l.Tried {
-			l.Tried[i].Place = placeOf(l.Tried[i].Place)
-		}
-	}
 	command, text := "", err.Error()
 	var ce *commandError
 	if errors.As(err, &ce) {
@@ -221,6 +216,9 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 		for _, room := range []string{"head: ", "data: ", "settings: "} {
 			text = strings.TrimPrefix(text, room)
 		}
+	}
+	if errors.As(err, new(*runtime.LibraryError)) {
+		text = strings.ReplaceAll(text, "("+runtime.AskedFor+")", "("+placeOf(runtime.AskedFor)+")")
 	}
 	switch code {
 	case exitInterrupted:

@@ -108,7 +108,7 @@ func misplaced(command string, args []string) string {
 				return text
 			}
 		}
-	case "train-head", "cache export", "cache gc", "cache verify":
+	case "train-head", "cache export":
 		for i, a := range args {
 			if text := noSet(command, a, things[i]); text != "" {
 				return text
@@ -127,12 +127,6 @@ func misplaced(command string, args []string) string {
 					continue // what is wrong with it has been said
 				}
 				return fmt.Sprintf("%s is %s, and no backbone, head, feature set or cache; if it holds samples, headstart extract %s makes a feature set of them", a, things[i], features.Quoted(a))
-			}
-		}
-	case "cache why", "cache merge", "cache stat", "cache compact":
-		for i, a := range args {
-			if things[i] == nothing {
-				return absent(a, "")
 			}
 		}
 	}
@@ -253,18 +247,25 @@ func quotedAll(words []string) string {
 	return strings.Join(all, " ")
 }
 
-// placed is err, or an error that says which argument is something else than
-// the command takes.
+// placed is the error of a command, or one that says which argument is
+// something else than it takes. What is wrong with the flags comes first.
 func placed(command string, args []string, err error) error {
-	if err == nil || errors.As(err, new(*badSamplesError)) || errors.As(err, new(*interruptedError)) {
+	if err == nil || errors.As(err, new(*badSamplesError)) || errors.As(err, new(*interruptedError)) || errors.As(err, new(*usageError)) {
 		return err
 	}
-	text := misplaced(command, args)
-	switch {
-	case text == "":
-		return err
-	case errors.As(err, new(*usageError)):
-		return usagef("%s", text)
+	if text := misplaced(command, args); text != "" {
+		return errors.New(text)
 	}
-	return errors.New(text)
+	return err
+}
+
+// tooFew is the error of a command line that lacks arguments. Those that are
+// there may be something else than comes first.
+func tooFew(c *command, path string, args []string) error {
+	if !slices.ContainsFunc(args, func(a string) bool { return thingAt(a) == nothing }) {
+		if text := misplaced(path, args); text != "" {
+			return usagef("%s", text)
+		}
+	}
+	return c.missing(len(args))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
@@ -38,12 +39,25 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, m.Takes, m.Have)
 	}
 	if d, ok := errors.AsType[*contract.DifferenceError](err); ok {
-		return nil, fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, d.Field, d.Was, d.Is)
+		return nil, fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, fieldInWords(d.Field), valueInWords(d.Was), valueInWords(d.Is))
 	}
 	if err != nil && name == f.Spaces[0].Backbone {
 		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
 	}
 	return spec, err
+}
+
+// otherSpace says in words that features are of another space than a head was
+// fitted on, and what to do.
+func otherSpace(headFile string, s *features.SpaceError) error {
+	switch s.Field {
+	case "number":
+		return fmt.Errorf("%s was fitted on features of %s spaces, and these are of %s; headstart inspect %s lists the feature sets, in their order", headFile, s.Want, s.Got, features.Quoted(headFile))
+	case "order":
+		return fmt.Errorf("the feature sets are those of %s in another order; headstart inspect %s lists them in theirs", headFile, features.Quoted(headFile))
+	}
+	return fmt.Errorf("the features are of another space than %s was fitted on: %s is %s, where %s is needed; give the source of the samples in their place, which are embedded as the head needs them",
+		headFile, fieldInWords(s.Field), valueInWords(s.Got), valueInWords(s.Want))
 }
 
 // agree is an error if a flag says otherwise than the spaces that a head was

@@ -266,7 +266,7 @@ func (s *sampling) run(ctx context.Context, command string, c *common, spec *mod
 			return unwritable(reason)
 		},
 		Damaged: func(rows []cache.Problem) {
-			env.warn("damaged-cache", int64(len(rows)), "%d places in the cache are damaged, the first in %s (%v); what was needed of them is computed again", len(rows), rows[0].Path, rows[0].Err)
+			env.warn("damaged-cache", int64(len(rows)), "%s in the cache damaged, the first in %s (%v); what was needed is computed again", counted(len(rows), "place"), rows[0].Path, rows[0].Err)
 		},
 		OneByOne: func(operators []string) {
 			if len(operators) > 0 {

@@ -44,7 +44,7 @@ func TestMaxPixels(t *testing.T) {
 	if all := first["warnings"].([]any); len(all) != 1 || all[0].(map[string]any)["reason"] != "pixels" {
 		t.Errorf("warnings %v", all)
 	}
-	if out := strings.Join(strings.Fields(p.do(t, "inspect x.features")), " "); !strings.Contains(out, "1 of the bad ones are images with more pixels than the limit") {
+	if out := strings.Join(strings.Fields(p.do(t, "inspect x.features")), " "); !strings.Contains(out, "1 of them is an image with more pixels than the limit") {
 		t.Errorf("inspect says %s", out)
 	}
 	raised := bad(extract+"--max-pixels 66M --out x.features photos", "extract: 4 samples", 4, 0)

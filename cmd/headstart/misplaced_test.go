@@ -56,7 +56,8 @@ func TestMisplacedArguments(t *testing.T) {
 		{"inspect 'a table.csv'", exitFailed, "headstart extract 'a table.csv' makes a feature set"},
 		{"cache export nowhere.features --out x.npy", exitFailed, "nowhere.features is not there"},
 		{"cache export told --out x.npy", exitFailed, "told is a head and no feature set, which cache export takes"},
-		{"cache why nowhere", exitFailed, "nowhere is not there"},
+		{"cache why nowhere", exitFailed, "nowhere: no such file or folder"},
+		{"train-head --head zzz told", exitUsage, "--head zzz"}, // the flags first
 	} {
 		code, _, stderr := headstart(t, shellWords(t, c.line)...)
 		if code != c.code || !strings.Contains(stderr, c.want) {

@@ -35,16 +35,19 @@ func skippedLine(kinds []source.Kind, m models.Modality) string {
 	for _, k := range kinds {
 		n += k.Count
 	}
-	what := "pictures"
+	one, several := "picture", "pictures"
 	if m == models.Text {
-		what = "texts"
+		one, several = "text", "texts"
 	}
 	const most = 6
 	shown := source.Kinds(kinds[:min(len(kinds), most)])
 	if more := len(kinds) - most; more > 0 {
-		shown += fmt.Sprintf(" and %d kinds more", more)
+		shown += fmt.Sprintf(" and %s more", counted(more, "kind"))
 	}
-	return fmt.Sprintf("%s files that are no %s were skipped: %s; the first is %s", count(int64(n)), what, shown, kinds[0].First)
+	if n == 1 {
+		return fmt.Sprintf("1 file that is no %s was skipped: %s", one, kinds[0].First)
+	}
+	return fmt.Sprintf("%s files that are no %s were skipped: %s; the first is %s", count(int64(n)), several, shown, kinds[0].First)
 }
 
 // instead says what to type where a folder has no samples, but something else

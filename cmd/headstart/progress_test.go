@@ -124,7 +124,7 @@ func TestInterruptedExtract(t *testing.T) {
 	if code := run(t.Context(), program(e), line, e); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	if !strings.Contains(stdout.String(), "5000 samples × ") || !strings.Contains(stdout.String(), "4096 cached, 904 computed") {
+	if !strings.Contains(stdout.String(), "5,000 samples × ") || !strings.Contains(stdout.String(), "4,096 cached, 904 computed") {
 		t.Errorf("the same command says %s", stdout)
 	}
 }

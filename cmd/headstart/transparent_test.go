@@ -52,7 +52,7 @@ func TestTransparentPicturesAreCounted(t *testing.T) {
 	if got := counted("glyphs.features"); got != 4.0 {
 		t.Errorf("%v pictures are transparent, want 4", got)
 	}
-	if out := p.do(t, "inspect glyphs.features"); !strings.Contains(out, "4 of the pictures have transparent parts") {
+	if out := p.do(t, "inspect glyphs.features"); !strings.Contains(out, "4 pictures have transparent parts") {
 		t.Errorf("inspect: %s", out)
 	}
 	set := p.read("glyphs.features")

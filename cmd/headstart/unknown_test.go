@@ -35,7 +35,7 @@ func TestOtherWordsAreAnswered(t *testing.T) {
 		"extract --keep x":        `unknown flag --keep; --keep is a flag of headstart cache gc`,
 		"train-head --C 1 a":      `did you mean --l2?`,
 		"train-head -o a":         `did you mean --out?`,
-		"evaluate --model a b":    `--backbone is a flag of headstart extract`,
+		"evaluate --model a b":    `did you mean --backbone?`,
 		"predict names.head.onnx": `predict: the source is missing: a folder, a table or a feature set with the samples to classify; for example: headstart predict photos.head.onnx new-photos/`,
 		"predict":                 `predict: the head is missing: a file that train-head made; for example: headstart predict`,
 		"extract":                 `extract: the source is missing: a folder, a table or a text file with the samples; for example: headstart extract photos/`,

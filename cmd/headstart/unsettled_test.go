@@ -18,7 +18,7 @@ func TestUnsettledSourcesNameTheFlags(t *testing.T) {
 	p.put("words", []byte("one two\n"))
 	p.put("both.csv", []byte("image,text\na,b\n"))
 	p.put("names.csv", []byte("name,label\na,b\n"))
-	p.fails(t, "extract words", exitFailed, "source: words: neither name nor content say whether it is a table or lines of text; say --format csv, tsv or lines")
+	p.fails(t, "extract words", exitFailed, "source: words: neither name nor content say whether it is a table or lines of text; say --format csv, tsv, jsonl or lines")
 	p.fails(t, "extract both.csv", exitFailed, "source: both.csv: it has a column image and a column text", "say --image COL or --text COL")
 	p.fails(t, "extract names.csv", exitFailed, `source: names.csv: which column is the sample? its columns are "name", "label"; say --image COL or --text COL`)
 }
