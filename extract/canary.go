@@ -23,9 +23,9 @@ func MinCosine(space *cache.Space) float64 {
 	return 0.9999
 }
 
-// cosine returns the cosine of the angle between two rows: 1 if both have
-// length zero, 0 if one has, or is nil, or if a value is not finite.
-func cosine(a, b []float32) float64 {
+// Cosine returns the cosine of the angle between two rows of one space: 1 if
+// both have length zero, 0 if one has, or is nil, or if a value is not finite.
+func Cosine(a, b []float32) float64 {
 	if a == nil || b == nil {
 		return 0
 	}
@@ -162,7 +162,7 @@ func (t *taps) worst(jobs []canaryJob, rows map[*embed.Job][]float32) (worst lik
 			continue
 		}
 		for i := range t.all {
-			if cos := cosine(t.part(row, i), t.part(c.row, i)); checked == 0 && i == 0 || cos < worst.cosine {
+			if cos := Cosine(t.part(row, i), t.part(c.row, i)); checked == 0 && i == 0 || cos < worst.cosine {
 				worst = likeness{c.name, t.all[i].space, cos}
 			}
 		}
@@ -182,7 +182,7 @@ func (t *taps) part(row []float32, i int) []float32 {
 // alike tells whether the embeddings of every tap are similar enough.
 func (t *taps) alike(a, b []float32) bool {
 	for i := range t.all {
-		if cosine(t.part(a, i), t.part(b, i)) < MinCosine(t.all[i].space) {
+		if Cosine(t.part(a, i), t.part(b, i)) < MinCosine(t.all[i].space) {
 			return false
 		}
 	}

@@ -66,9 +66,6 @@ type Row struct {
 	Bad       string    // why there is no embedding, "" if there is one
 	Kind      string    // of that reason: one of image and source, or ""
 	Embedding []float32 // dim values, only with Settings.Embeddings
-	// Transparent says that the sample is an image of which some pixel is not
-	// opaque. It is known of what this run decoded.
-	Transparent bool
 	// Cut says that the sample is a text that is longer than the backbone
 	// takes, which got its beginning only.
 	Cut bool

@@ -95,7 +95,7 @@ func Recompute(ctx context.Context, spec *models.Spec, backbone embed.Backbone, 
 		if err != nil {
 			return wrap(ctx, err)
 		}
-		again.Cosine = cosine(rows[j], want)
+		again.Cosine = Cosine(rows[j], want)
 		report(again)
 	}
 	for _, id := range slices.Sorted(maps.Keys(left)) {

@@ -1,11 +1,8 @@
 package extract
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"os"
 	"slices"
 	"strings"
@@ -22,15 +19,7 @@ type Record struct {
 	set        *features.Writer
 	quarantine *Quarantine
 	seen       map[uint64]struct{} // first bytes of keys, for the count of duplicates
-	before     *before             // nil: there is nothing to take over
 	labels     []string            // the first that differ, at most two
-}
-
-// before is the feature set that is replaced.
-type before struct {
-	path        string
-	transparent int
-	keys        hash.Hash // of the rows that replace it
 }
 
 var _ Sink = (*Record)(nil)
@@ -43,9 +32,6 @@ func NewRecord(path string, meta *features.Meta) (*Record, error) {
 		return nil, err
 	}
 	r := &Record{path: path, meta: meta, set: set, quarantine: NewQuarantine(QuarantineOf(path)), seen: make(map[uint64]struct{})}
-	if old, err := features.ReadMeta(path); err == nil && old.Counts.Transparent > 0 {
-		r.before = &before{path, old.Counts.Transparent, sha256.New()}
-	}
 	return r, nil
 }
 
@@ -53,27 +39,6 @@ func NewRecord(path string, meta *features.Meta) (*Record, error) {
 // listed.
 func QuarantineOf(path string) string {
 	return strings.TrimSuffix(path, ".features") + ".quarantine.jsonl"
-}
-
-// complete completes the counts of the set. What is known of the images of a
-// set that is replaced is true of this one if it has the same rows.
-func (r *Record) complete() {
-	r.meta.Counts.Bad = r.quarantine.Len()
-	b := r.before
-	if b == nil || r.meta.Counts.Transparent >= b.transparent {
-		return
-	}
-	old, err := features.Read(b.path)
-	if err != nil {
-		return // it is damaged, or gone meanwhile
-	}
-	keys := sha256.New()
-	for i := range old.Keys {
-		keys.Write(old.Keys[i][:])
-	}
-	if bytes.Equal(keys.Sum(nil), b.keys.Sum(nil)) {
-		r.meta.Counts.Transparent = b.transparent
-	}
 }
 
 // Take adds finished samples.
@@ -96,12 +61,6 @@ func (r *Record) Take(rows []Row) error {
 		r.seen[prefix] = struct{}{}
 		if row.Cut {
 			r.meta.Counts.Cut++
-		}
-		if row.Transparent {
-			r.meta.Counts.Transparent++
-		}
-		if r.before != nil {
-			r.before.keys.Write(row.Key[:])
 		}
 		if s.Label != "" && len(r.labels) < 2 && !slices.Contains(r.labels, s.Label) {
 			r.labels = append(r.labels, s.Label)
@@ -155,7 +114,7 @@ func (r *Record) Close() (quarantine string, err error) {
 		}
 		return quarantine, none
 	}
-	r.complete()
+	r.meta.Counts.Bad = r.quarantine.Len()
 	if quarantine, err = r.quarantine.Close(); err != nil {
 		return "", err
 	}

@@ -337,7 +337,7 @@ func (r *run) finish(w *window) error {
 		if e.job != nil {
 			rows[i].Bad, rows[i].Kind = e.job.Bad, e.job.Kind
 			rows[i].Embedding = e.job.Row
-			rows[i].Transparent, rows[i].Cut = e.job.Transparent, e.job.Cut && e.job.Bad == ""
+			rows[i].Cut = e.job.Cut && e.job.Bad == ""
 		}
 	}
 	if r.settings.Embeddings {

@@ -287,7 +287,6 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 		{set.Meta.Counts.Bad, "bad", "sample was bad and is not in it", "samples were bad and are not in it"},
 		{set.Meta.Counts.Pixels, "", "of them is an image with more pixels than the limit; extract --max-pixels N raises it", "of them are images with more pixels than the limit; extract --max-pixels N raises it"},
 		{set.Meta.Counts.Duplicates, "duplicates", "sample has the content of an earlier one", "samples have the content of earlier ones"},
-		{set.Meta.Counts.Transparent, "transparent", "picture has transparent parts", "pictures have transparent parts"},
 		{set.Meta.Counts.Cut, "cut", "text is longer than the backbone takes; what is beyond was not read", "texts are longer than the backbone takes; what is beyond was not read"},
 	} {
 		switch {

@@ -70,6 +70,7 @@ type trainSummary struct {
 	Report      string                 `json:"report,omitempty"`
 	Mistakes    string                 `json:"mistakes,omitempty"`
 	Tail        *retrainSummary        `json:"tail,omitempty"`
+	Alpha       *transfer.Alpha        `json:"alpha,omitempty"`
 }
 
 // trainWarning is a warning in --json: its text has the name that it has in all
@@ -353,6 +354,10 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	if err := file.Write(out, f); err != nil {
 		return err
 	}
+	alpha, err := o.compareAlpha(ctx, store, j, result, e)
+	if err != nil {
+		return err
+	}
 	e.trained(result)
 	e.unmatched(j.Table.Unmatched)
 	drawn, err := reportOf(out, f)
@@ -369,7 +374,7 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	}
 	if o.json {
 		s := newTrainSummary(out, o.report, j, result, took, e)
-		s.Mistakes = o.mistakes
+		s.Mistakes, s.Alpha = o.mistakes, alpha
 		return e.printJSON(s)
 	}
 	if err := report.SummaryTo(e.stdout, drawn, took, e.style(&o.common)); err != nil {

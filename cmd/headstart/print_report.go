@@ -31,11 +31,14 @@ func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *featur
 		}
 		e.note("%s shows some mistakes by their ids only: %v; --root DIR says where the samples are", o.report, err)
 	}
+	said := *h.Result
+	said.Notes = r.Notes // some are none of the head's
 	page := &report.Page{
 		Head: *h, Metric: o.Metric, Mistakes: mistakes,
 		Facts:    []report.Fact{{Name: "seed", Value: fmt.Sprint(o.Seed)}, {Name: "made by", Value: "headstart " + version()}},
 		Settings: o.facts(),
 	}
+	page.Result = &said
 	var b bytes.Buffer
 	if err := report.PageTo(&b, page); err != nil {
 		return fmt.Errorf("%s: %w", o.report, err)

@@ -143,3 +143,23 @@ func TestDescribeTellsTheModality(t *testing.T) {
 		t.Error("what is no space was described")
 	}
 }
+
+// A space with another policy is that of a backbone with which the policy was
+// chosen.
+func TestASpaceWithAnotherPolicy(t *testing.T) {
+	plain := resolve(t, "efficientnet-lite0")
+	white := resolve(t, "efficientnet-lite0")
+	if err := (&contract.Choice{Image: models.Policies{Alpha: "white"}}).Apply(white); err != nil {
+		t.Fatal(err)
+	}
+	to := models.Policy{Name: "alpha", Value: "white"}
+	got, err := contract.WithPolicy(spaces(t, plain)[0], to)
+	if err != nil || string(got.JSON()) != string(spaces(t, white)[0]) {
+		t.Errorf("%s, %v; want %s", got, err, spaces(t, white)[0])
+	}
+	for _, space := range []json.RawMessage{spaces(t, resolve(t, "all-minilm-l6-v2"))[0], json.RawMessage("{}"), json.RawMessage(`{"prep":3}`), json.RawMessage("x")} {
+		if _, err := contract.WithPolicy(space, to); err == nil {
+			t.Errorf("%s: no error", space)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/headstart-ml/headstart/cache"
@@ -70,4 +71,34 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 		identity["post"] = tap.Post
 	}
 	return cache.NewSpace(identity)
+}
+
+// WithPolicy returns the space that differs from one of images, given as its
+// space.json, in a policy alone, as in how transparent parts are read.
+func WithPolicy(space json.RawMessage, p models.Policy) (*cache.Space, error) {
+	var identity, prep map[string]json.RawMessage
+	err := json.Unmarshal(space, &identity)
+	if err == nil {
+		err = json.Unmarshal(identity["prep"], &prep)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("contract: space: %w", err)
+	}
+	if _, ok := prep[p.Name]; !ok {
+		return nil, fmt.Errorf("contract: space: it has no %s, which is for images", p.Name)
+	}
+	for _, put := range []struct {
+		to   map[string]json.RawMessage
+		name string
+		v    any
+	}{{prep, p.Name, p.Value}, {identity, "prep", prep}} {
+		if put.to[put.name], err = json.Marshal(put.v); err != nil {
+			return nil, fmt.Errorf("contract: space: %w", err)
+		}
+	}
+	changed, err := json.Marshal(identity)
+	if err != nil {
+		return nil, fmt.Errorf("contract: space: %w", err)
+	}
+	return cache.ParseSpace(changed)
 }

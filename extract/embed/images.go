@@ -113,7 +113,7 @@ func (b *ImageBatch) decode(j *Job, do func() (image.Notes, error)) error {
 	if err != nil {
 		return err
 	}
-	if j.Transparent = notes.Alpha; notes.Alpha {
+	if notes.Alpha {
 		b.stats.Transparent.Add(1)
 	}
 	if notes.Grey16 {

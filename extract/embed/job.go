@@ -18,8 +18,7 @@ type Job struct {
 	Bad     string    // why there is none
 	Kind    string    // of the reason, see KindOf
 
-	Cut         bool // a text of which the backbone gets only the beginning, once it was planned
-	Transparent bool // an image of which some pixel is not opaque, once it was decoded
+	Cut bool // a text of which the backbone gets only the beginning, once it was planned
 }
 
 // fail says why there is no embedding.

@@ -56,10 +56,6 @@ type Counts struct {
 	Samples    int `json:"samples"`    // rows; filled in when writing
 	Bad        int `json:"bad"`        // samples of the source that are not in the set
 	Duplicates int `json:"duplicates"` // rows whose content an earlier row has as well
-	// Transparent is how many rows are of images with transparent parts, as far
-	// as they were decoded when the set was made, or one of the same rows that
-	// it replaced: what the cache has is not decoded.
-	Transparent int `json:"transparent,omitempty"`
 	// Pixels is how many of the bad samples are images with more pixels than
 	// the limit.
 	Pixels int `json:"pixels,omitempty"`
