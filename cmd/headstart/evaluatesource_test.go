@@ -31,14 +31,14 @@ func TestEvaluateTakesSources(t *testing.T) {
 	line := "evaluate known.head.onnx --ignore-unknown-classes --all "
 	computed := func() int { return int(p.one(t, "cache stat").number(t, "rows")) }
 	before := computed()
-	got := p.one(t, line+"--max-bad 1"+columns+"later.csv")
+	p.one(t, line+"--max-bad 1"+columns+"later.csv")
 	if n := computed() - before; n != 6 {
 		t.Errorf("%d rows came into the cache, not 6", n)
 	}
 	p.do(t, "extract --max-bad 1"+columns+"later.csv")
 	for _, more := range []string{"", "--by none ", "--by group --seed 3 "} {
 		want := p.one(t, line+more+"later.features")
-		got = p.one(t, line+more+"--max-bad 1"+columns+"later.csv")
+		got := p.one(t, line+more+"--max-bad 1"+columns+"later.csv")
 		for _, key := range []string{"head", "n", "fitted", "unlabelled", "ignored", "unmatched", "metrics", "fitted_metrics"} {
 			if !reflect.DeepEqual(got[key], want[key]) {
 				t.Errorf("%s%s: %v of the source, %v of the feature set", more, key, got[key], want[key])

@@ -276,7 +276,7 @@ func (c *Column) readDictionary(d *format.DictionaryPageHeader, plain int) error
 	if c.dictionary.there {
 		return ErrDamaged
 	}
-	if d.Encoding != format.Plain && d.Encoding != format.PlainDictionary {
+	if d.Encoding != format.Plain && d.Encoding != plainDictionary {
 		return unknownEncoding(d.Encoding)
 	}
 	values, err := c.codec.decompress(nil, c.raw, plain)

@@ -14,6 +14,10 @@ type decoder interface {
 	next() ([]byte, error)
 }
 
+// plainDictionary is what older writers call the encodings of a dictionary
+// (PLAIN) and of a page that uses one (RLE_DICTIONARY).
+const plainDictionary = format.Encoding(2)
+
 // newDecoder returns the decoder of the present page, which has these values.
 func (c *Column) newDecoder(values []byte, encoding format.Encoding) (decoder, error) {
 	n, width, kind := uint64(c.inPage), c.width(), c.node.Type
@@ -25,7 +29,7 @@ func (c *Column) newDecoder(values []byte, encoding format.Encoding) (decoder, e
 		return &plainFixed{values, width}, nil
 	case encoding == format.Plain:
 		return &plainBytes{values}, nil
-	case encoding == format.RLEDictionary || encoding == format.PlainDictionary:
+	case encoding == format.RLEDictionary || encoding == plainDictionary:
 		d := &dictionaryValues{dictionary: &c.dictionary}
 		if len(values) > 0 { // a page of nulls may have none
 			d.indices = hybrid{in: values[1:], width: int(values[0])}

@@ -99,7 +99,7 @@ func (in *input) single(head []byte) bool {
 		return len(head) == beginning && bytes.IndexByte(head, '\n') < 0
 	}
 	text := bytes.TrimRight(decodedHead(head, in.opts.Encoding), "\r\n")
-	return len(text) > 0 && bytes.IndexAny(text, "\r\n") < 0
+	return len(text) > 0 && !bytes.ContainsAny(text, "\r\n")
 }
 
 // done closes what nobody took.
