@@ -2,7 +2,7 @@
 GO        ?= go
 FUZZTIME  ?= 10s
 BIN       := bin/headstart
-# The runtime library that is fetched once; its version stands in models/runtime/fetch.sh.
+# The runtime library that is fetched once; its version stands in models/library.
 RUNTIME   := lib/.fetched
 # A Python with numpy, which reads the cache's segments in a test.
 NUMPY     := lib/python/.fetched
@@ -29,8 +29,8 @@ build: ## compile bin/headstart
 
 runtime: $(RUNTIME) ## fetch the ONNX Runtime library into lib/ (once; by pip or npm)
 
-$(RUNTIME): models/runtime/fetch.sh models/runtime/checksums.txt
-	sh models/runtime/fetch.sh lib
+$(RUNTIME): models/library/platform.go models/library/checksums.txt
+	$(GO) run ./cmd/headstart runtime install --quiet --dir lib
 	@touch $@
 
 numpy: $(NUMPY) ## fetch numpy into lib/python (once; by python3 and its pip), for the test that reads segments with it

@@ -12,6 +12,9 @@
 // it. On a file system that cannot lock, drafts are written without locks and
 // none is removed.
 //
+// A [Part] is the exception: it grows under its own name, for instance while
+// something is downloaded, and is there again after a crash.
+//
 // Files have the mode 0666 and folders 0777, less the umask.
 //
 // Errors do not name the place: the caller knows what it is for, and says so.

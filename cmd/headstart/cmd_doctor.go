@@ -80,6 +80,9 @@ type cpuDiagnosis struct {
 	Threads  int    `json:"threads"` // that commands will use
 }
 
+// errRuntimeMissing ends a command that looks for a library and finds none.
+var errRuntimeMissing = errors.New("ONNX Runtime is missing")
+
 func runDoctor(_ context.Context, c *common, backbones fs.FS, e *env) error {
 	d := diagnosis{
 		Version: version(),
@@ -113,7 +116,7 @@ func runDoctor(_ context.Context, c *common, backbones fs.FS, e *env) error {
 	case !d.Runtime.OK && !d.Cache.OK:
 		return errors.New("ONNX Runtime and a folder for the cache are missing")
 	case !d.Runtime.OK:
-		return errors.New("ONNX Runtime is missing")
+		return errRuntimeMissing
 	case !d.Cache.OK:
 		return errors.New("a folder for the cache is missing")
 	}

@@ -11,6 +11,7 @@ func commands(e *env) []*command {
 		inspectCommand(e),
 		cacheCommand(e),
 		modelsCommand(e),
+		runtimeCommand(e),
 		doctorCommand(e),
 		completionCommand(e),
 		referenceCommand(e),

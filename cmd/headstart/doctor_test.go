@@ -78,7 +78,7 @@ func TestDoctorWithoutRuntime(t *testing.T) {
 		if code != exitFailed || stderr != "headstart: doctor: ONNX Runtime is missing\n" {
 			t.Errorf("exit %d, %s", code, stderr)
 		}
-		for _, want := range []string{"\nruntime    MISSING", "1.24 or newer", "looked at " + library, "make runtime"} {
+		for _, want := range []string{"\nruntime    MISSING", "1.24 or newer", "looked at " + library, "headstart runtime install"} {
 			if !strings.Contains(stdout, want) {
 				t.Errorf("%q does not say %q", stdout, want)
 			}

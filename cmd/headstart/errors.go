@@ -17,6 +17,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/library"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -157,8 +158,22 @@ func advice(err error) string {
 		tensor   *models.NoTensorError
 		encoding *source.EncodingError
 		late     *source.LateColumnError
+		client   *library.ClientError
+		digest   *library.DigestError
+		kept     *library.KeptError
+		nowhere  *library.UnpublishedError
 	)
 	switch {
+	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
+		return "headstart runtime install --from URL|FILE takes a wheel of onnxruntime " + library.Version + ", an npm package onnxruntime-node " + library.NpmVersion + " or an archive of a release, from wherever you have it"
+	case errors.Is(err, library.ErrNoFolder):
+		return "name a folder with --dir DIR, and the library in it with --runtime FILE later"
+	case errors.As(err, &digest) && !digest.Sure:
+		return "if you trust it, --sha256 " + digest.Got + " takes it, of version " + library.Minimum + " or newer"
+	case errors.As(err, &kept):
+		return "the same command goes on from there"
+	case errors.As(err, &nowhere):
+		return strings.Join(runtime.Install(), ", or ")
 	case errors.As(err, &unclear):
 		return "say " + settle(unclear)
 	case errors.As(err, &none):

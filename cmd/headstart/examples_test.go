@@ -1,17 +1,20 @@
 package main
 
 import (
+	"archive/zip"
 	"encoding/csv"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/headstart-ml/headstart/models/library"
 )
 
 // TestExamplesOfTheHelpRun runs every example of every command's help, in a
 // folder that has what they speak of.
 func TestExamplesOfTheHelpRun(t *testing.T) {
-	library, err := filepath.Abs(testRuntime(t))
+	onnx, err := filepath.Abs(testRuntime(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +23,7 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir())
-	t.Setenv("HEADSTART_RUNTIME", library)
+	t.Setenv("HEADSTART_RUNTIME", onnx)
 	t.Setenv("HEADSTART_CACHE", filepath.Join(t.TempDir(), "cache"))
 	place := func(path string, content []byte) {
 		t.Helper()
@@ -34,9 +37,10 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 	if err := os.Mkdir("lib", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(library, "lib/libonnxruntime.so"); err != nil {
+	if err := os.Symlink(onnx, "lib/libonnxruntime.so"); err != nil {
 		t.Fatal(err)
 	}
+	placeRuntimes(t, onnx)
 
 	// Three classes of emoji, twelve each, as a table and as folders, and some
 	// more. No group has more than three of them, so that groups can be dealt
@@ -143,4 +147,48 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 			}
 		}
 	})
+}
+
+// placeRuntimes puts the library into the user's folder, as an earlier
+// installation did, so that nothing is downloaded, and into a wheel.
+func placeRuntimes(t *testing.T, path string) {
+	t.Helper()
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	dir, err := library.Folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Base(path)
+	for _, to := range []string{filepath.Join(dir, name), filepath.Join(dir, "libonnxruntime.so")} {
+		if err := os.Symlink(path, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wheel, err := os.Create("onnxruntime.whl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer wheel.Close()
+	z := zip.NewWriter(wheel)
+	w, err := z.CreateHeader(&zip.FileHeader{Name: "onnxruntime/capi/" + name, Method: zip.Store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

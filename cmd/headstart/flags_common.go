@@ -43,7 +43,7 @@ func commonFlags(names ...string) []cli.Flag {
 			Usage: "use `N` CPUs", DefaultText: "those that this process may use"},
 		"runtime": &cli.StringFlag{Name: "runtime", Category: group,
 			Usage:       "`FILE` of the ONNX Runtime library",
-			DefaultText: "$HEADSTART_RUNTIME, $ONNXRUNTIME_SHARED_LIBRARY_PATH, lib and ../lib beside the program, the system's"},
+			DefaultText: "$HEADSTART_RUNTIME, $ONNXRUNTIME_SHARED_LIBRARY_PATH, lib and ../lib beside the program, what runtime install has put in place, the system's"},
 		"provider": &cli.StringFlag{Name: "provider", Category: group, Value: "cpu",
 			Usage: choices(providers...) + "what computes; cpu is the only one"},
 		"quiet": &cli.BoolFlag{Name: "quiet", Category: group,

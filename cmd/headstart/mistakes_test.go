@@ -66,7 +66,7 @@ func TestMistakesAreAnswered(t *testing.T) {
 		code int
 		want []string // on standard error
 	}{
-		{"extract --runtime nowhere.so --cache empty texts.csv", 1, []string{"nowhere.so", "to install one: make runtime"}},
+		{"extract --runtime nowhere.so --cache empty texts.csv", 1, []string{"nowhere.so", "to install one: headstart runtime install"}},
 		{"extract --out bad.features photos", 3, []string{"3 of 4 samples are bad", "bad.quarantine.jsonl"}},
 		{"extract --out bad.features --max-bad 4 photos", 0, nil},
 		{"extract --out bad.features empty-text.csv", 1, []string{"bad.features", "--out"}},

@@ -10,10 +10,9 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
-)
 
-// Installed is the version that `make runtime` installs.
-const Installed = "1.32.0"
+	"github.com/headstart-ml/headstart/models/library"
+)
 
 // AskedFor is the place of a file that Find was asked for.
 const AskedFor = "asked for"
@@ -22,7 +21,7 @@ const AskedFor = "asked for"
 type Location struct {
 	Path    string
 	Version string
-	Place   string    // why this file: AskedFor, "HEADSTART_RUNTIME", "beside the program", "system" …
+	Place   string    // why this file: AskedFor, "HEADSTART_RUNTIME", "beside the program", "installed", "system" …
 	Tried   []Attempt // what was looked at before, in order, and did not do
 }
 
@@ -76,67 +75,57 @@ func (e *LibraryError) Unwrap() []error {
 }
 
 // Install returns the commands, each a line, of which any one installs a
-// library that fits on this machine. "make runtime" is for headstart's source.
+// library that fits on this machine.
 func Install() []string {
-	platform := map[string]string{
-		"linux/amd64":  "manylinux_2_28_x86_64",
-		"linux/arm64":  "manylinux_2_28_aarch64",
-		"darwin/arm64": "macosx_14_0_arm64",
-	}[goruntime.GOOS+"/"+goruntime.GOARCH]
-	if platform == "" {
-		// No wheel of ONNX Runtime since 1.23 is for Macs with an Intel CPU.
-		return []string{"brew install onnxruntime && export HEADSTART_RUNTIME=$(brew --prefix onnxruntime)/lib/" + libraryName}
+	if !library.Published() {
+		return []string{"brew install onnxruntime && export HEADSTART_RUNTIME=$(brew --prefix onnxruntime)/lib/" + library.Name()}
 	}
-	file := versionedName(Installed)
-	return []string{
-		"make runtime (in headstart's source)",
-		"pip download --no-deps --only-binary=:all: --python-version 3.12 --platform " + platform + " onnxruntime==" + Installed +
-			" && unzip -j onnxruntime-" + Installed + "-*.whl onnxruntime/capi/" + file +
-			" && export HEADSTART_RUNTIME=$PWD/" + file,
-	}
-}
-
-// libraryName is the file that is looked for in folders.
-var libraryName = map[string]string{"linux": "libonnxruntime.so", "darwin": "libonnxruntime.dylib"}[goruntime.GOOS]
-
-func versionedName(version string) string {
-	if goruntime.GOOS == "darwin" {
-		return "libonnxruntime." + version + ".dylib"
-	}
-	return "libonnxruntime.so." + version
+	return []string{"headstart runtime install"}
 }
 
 // Find looks for a library that fits. A file that is asked for, by explicit
 // ("" if none is), by HEADSTART_RUNTIME or by
 // ONNXRUNTIME_SHARED_LIBRARY_PATH, in this order, is the only one looked at.
-// Otherwise lib and ../lib relative to the program and the system's places
-// are, and the first library that fits is taken. The error is a
-// *LibraryError.
+// Otherwise lib and ../lib relative to the program, the user's folder into
+// which library.Install puts one, and the system's places are, and the first
+// library that fits is taken. The error is a *LibraryError.
 func Find(explicit string) (*Location, error) {
-	program, err := os.Executable()
-	if err == nil {
-		program, err = filepath.EvalSymlinks(program)
+	s := search{explicit: explicit, getenv: os.Getenv, system: systemPlaces()}
+	if program, err := os.Executable(); err == nil {
+		if s.program, err = filepath.EvalSymlinks(program); err != nil {
+			s.program = "" // the places beside it are not looked at
+		}
 	}
-	if err != nil {
-		program = "" // the places beside it are not looked at
+	if folder, err := library.Folder(); err == nil {
+		s.installed = folder
 	}
-	return find(explicit, os.Getenv, program, systemPlaces())
+	return s.find()
 }
 
 // systemPlaces are the places where package managers put libraries. A name
 // without a slash is searched for by the system's loader.
 func systemPlaces() []string {
+	name := library.Name()
 	if goruntime.GOOS == "darwin" {
-		return []string{"/opt/homebrew/lib/" + libraryName, "/usr/local/lib/" + libraryName}
+		return []string{"/opt/homebrew/lib/" + name, "/usr/local/lib/" + name}
 	}
-	return []string{"libonnxruntime.so.1", libraryName, "/usr/local/lib/" + libraryName}
+	return []string{"libonnxruntime.so.1", name, "/usr/local/lib/" + name}
 }
 
-func find(explicit string, getenv func(string) string, program string, system []string) (*Location, error) {
+// search is where Find looks.
+type search struct {
+	explicit  string
+	getenv    func(string) string
+	program   string // its file; "": it is not known
+	installed string // the user's folder; "": there is none
+	system    []string
+}
+
+func (s *search) find() (*Location, error) {
 	for _, asked := range []Attempt{
-		{Place: AskedFor, Path: explicit},
-		{Place: "HEADSTART_RUNTIME", Path: getenv("HEADSTART_RUNTIME")},
-		{Place: "ONNXRUNTIME_SHARED_LIBRARY_PATH", Path: getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH")},
+		{Place: AskedFor, Path: s.explicit},
+		{Place: "HEADSTART_RUNTIME", Path: s.getenv("HEADSTART_RUNTIME")},
+		{Place: "ONNXRUNTIME_SHARED_LIBRARY_PATH", Path: s.getenv("ONNXRUNTIME_SHARED_LIBRARY_PATH")},
 	} {
 		if asked.Path == "" {
 			continue
@@ -147,13 +136,16 @@ func find(explicit string, getenv func(string) string, program string, system []
 		return nil, &LibraryError{Explicit: true, Tried: []Attempt{asked}}
 	}
 	var tried []Attempt
-	if program != "" {
-		dir := filepath.Dir(program)
+	if s.program != "" {
+		dir := filepath.Dir(s.program)
 		for _, lib := range []string{filepath.Join(dir, "lib"), filepath.Join(dir, "..", "lib")} {
-			tried = append(tried, Attempt{Place: "beside the program", Path: filepath.Join(lib, libraryName)})
+			tried = append(tried, Attempt{Place: "beside the program", Path: filepath.Join(lib, library.Name())})
 		}
 	}
-	for _, path := range system {
+	if s.installed != "" {
+		tried = append(tried, Attempt{Place: "installed", Path: filepath.Join(s.installed, library.Name())})
+	}
+	for _, path := range s.system {
 		tried = append(tried, Attempt{Place: "system", Path: path})
 	}
 	for i := range tried {

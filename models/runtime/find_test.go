@@ -10,6 +10,8 @@ import (
 	goruntime "runtime"
 	"strings"
 	"testing"
+
+	"github.com/headstart-ml/headstart/models/library"
 )
 
 // fake compiles a library that says it is ONNX Runtime of the given version
@@ -31,7 +33,7 @@ const void *OrtGetApiBase(void) { return &base; }
 func compile(t *testing.T, source string) string {
 	t.Helper()
 	dir := t.TempDir()
-	c, lib := filepath.Join(dir, "fake.c"), filepath.Join(dir, libraryName)
+	c, lib := filepath.Join(dir, "fake.c"), filepath.Join(dir, library.Name())
 	if err := os.WriteFile(c, []byte(source), 0o666); err != nil {
 		t.Fatal(err)
 	}
@@ -47,13 +49,13 @@ func compile(t *testing.T, source string) string {
 
 // foreignSays is what is said of a foreign library where the loader does not
 // find words for it.
-var foreignSays = map[string][]string{"linux": {"another kind of CPU"}, "darwin": {"make runtime"}}[goruntime.GOOS]
+var foreignSays = map[string][]string{"linux": {"another kind of CPU"}, "darwin": {"runtime install"}}[goruntime.GOOS]
 
 // foreign returns a library whose header says that it is for a CPU that
 // neither we nor ONNX Runtime know.
 func foreign(t *testing.T) string {
 	t.Helper()
-	path := fake(t, Installed)
+	path := fake(t, library.Version)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -77,9 +79,9 @@ func TestOpenErrors(t *testing.T) {
 		is         error
 		want       []string
 	}{
-		{"old", fake(t, "1.14.0"), ErrTooOld, []string{"version 1.14.0", "1.24 or newer", "make runtime"}},
+		{"old", fake(t, "1.14.0"), ErrTooOld, []string{"version 1.14.0", "1.24 or newer", "headstart runtime install"}},
 		{"odd version", fake(t, "unknown"), ErrTooOld, []string{"version unknown"}},
-		{"new, but refuses", fake(t, "1.99.0"), nil, []string{"make runtime"}},
+		{"new, but refuses", fake(t, "1.99.0"), nil, []string{"headstart runtime install"}},
 		{"other library", compile(t, "int f(void) { return 1; }"), ErrNotLibrary, []string{"OrtGetApiBase"}},
 		{"another CPU's", foreign(t), ErrNotLibrary, foreignSays},
 		{"text", text, ErrNotLibrary, []string{"text.so"}},
@@ -112,15 +114,16 @@ func TestFindOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := fake(t, "1.14.0")
-	missing := filepath.Join(t.TempDir(), libraryName)
+	missing := filepath.Join(t.TempDir(), library.Name())
 	root := t.TempDir()
-	for _, d := range []string{"bin/lib", "lib"} {
+	for _, d := range []string{"bin/lib", "lib", "user"} {
 		if err := os.MkdirAll(filepath.Join(root, d), 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
 	program := filepath.Join(root, "bin", "headstart")
-	beside, above := filepath.Join(root, "bin", "lib", libraryName), filepath.Join(root, "lib", libraryName)
+	beside, above := filepath.Join(root, "bin", "lib", library.Name()), filepath.Join(root, "lib", library.Name())
+	users := filepath.Join(root, "user", library.Name())
 
 	type env map[string]string
 	for _, test := range []struct {
@@ -139,8 +142,10 @@ func TestFindOrder(t *testing.T) {
 		{name: "shared variable", env: env{"ONNXRUNTIME_SHARED_LIBRARY_PATH": real}, links: map[string]string{beside: old}, place: "ONNXRUNTIME_SHARED_LIBRARY_PATH"},
 		{name: "lib", links: map[string]string{beside: real, above: old}, place: "beside the program"},
 		{name: "../lib", links: map[string]string{above: real}, system: []string{old}, place: "beside the program", tried: []error{ErrNotFound}},
-		{name: "an old one is passed over", links: map[string]string{above: old}, system: []string{missing, real}, place: "system", tried: []error{ErrNotFound, ErrTooOld, ErrNotFound}},
-		{name: "none", links: map[string]string{above: old}, system: []string{missing, "libheadstart-has-no-such-library.so"}, tried: []error{ErrNotFound, ErrTooOld, ErrNotFound, ErrNotFound}},
+		{name: "an installed one", links: map[string]string{users: real}, system: []string{old}, place: "installed", tried: []error{ErrNotFound, ErrNotFound}},
+		{name: "beside before installed", links: map[string]string{above: real, users: old}, place: "beside the program", tried: []error{ErrNotFound}},
+		{name: "an old one is passed over", links: map[string]string{above: old}, system: []string{missing, real}, place: "system", tried: []error{ErrNotFound, ErrTooOld, ErrNotFound, ErrNotFound}},
+		{name: "none", links: map[string]string{above: old}, system: []string{missing, "libheadstart-has-no-such-library.so"}, tried: []error{ErrNotFound, ErrTooOld, ErrNotFound, ErrNotFound, ErrNotFound}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for to, from := range test.links {
@@ -149,7 +154,10 @@ func TestFindOrder(t *testing.T) {
 				}
 				defer os.Remove(to)
 			}
-			where, err := find(test.explicit, func(k string) string { return test.env[k] }, program, test.system)
+			where, err := (&search{
+				explicit: test.explicit, getenv: func(k string) string { return test.env[k] },
+				program: program, installed: filepath.Dir(users), system: test.system,
+			}).find()
 			var tried []Attempt
 			if test.place == "" {
 				var le *LibraryError
@@ -171,7 +179,7 @@ func TestFindOrder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if where.Place != test.place || !fits(where.Version) {
+				if where.Place != test.place || !library.Fits(where.Version) {
 					t.Errorf("%+v, want %s", where, test.place)
 				}
 				tried = where.Tried
@@ -193,17 +201,6 @@ func TestFindHere(t *testing.T) {
 	where, err := Find("")
 	if err != nil || where.Place != "HEADSTART_RUNTIME" {
 		t.Errorf("%+v, %v", where, err)
-	}
-}
-
-func TestFits(t *testing.T) {
-	for version, want := range map[string]bool{
-		"1.24.0": true, "1.24": true, "1.32.0": true, "1.25.0-dev": true, "2.0.0": true, "1.100.1": true,
-		"1.23.2": false, "0.99.0": false, "1": false, "": false, "1.x": false, "v1.24.0": false,
-	} {
-		if fits(version) != want {
-			t.Errorf("fits(%q) = %v", version, !want)
-		}
 	}
 }
 

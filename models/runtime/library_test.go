@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/library"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
@@ -21,7 +22,7 @@ func TestLibraryIsSharedAndCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Info() != b.Info() || !fits(a.Info().Version) || !filepath.IsAbs(a.Info().Path) {
+	if a.Info() != b.Info() || !library.Fits(a.Info().Version) || !filepath.IsAbs(a.Info().Path) {
 		t.Errorf("%+v, %+v", a.Info(), b.Info())
 	}
 	s, err := a.NewSession(read(t, "testdata", "add.onnx"), xy)
@@ -68,7 +69,7 @@ func TestLibraryIsSharedAndCounted(t *testing.T) {
 }
 
 func TestOneLibraryAProcess(t *testing.T) {
-	library(t)
+	opened(t)
 	other := fake(t, "1.99.0")
 	if l, err := Open(other); err == nil {
 		l.Close()

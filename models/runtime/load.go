@@ -35,19 +35,15 @@ import (
 	"fmt"
 	"os"
 	goruntime "runtime"
-	"strconv"
 	"strings"
 	"unsafe"
 
 	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/models/library"
 )
 
-// Minimum is the oldest version of ONNX Runtime that fits: the first one that
-// serves the API version (24) that this package is built for. Every newer one
-// serves it as well.
-const Minimum = "1.24"
-
-const minimumMajor, minimumMinor = 1, 24
+// Minimum is the oldest version of ONNX Runtime that fits.
+const Minimum = library.Minimum
 
 var (
 	// ErrNotFound is the error of a place where there is no library.
@@ -101,7 +97,7 @@ func load(path string) probed {
 	if file != nil {
 		p.path = C.GoString(file)
 	}
-	if !fits(p.version) {
+	if !library.Fits(p.version) {
 		C.dlclose(handle)
 		p.err = fmt.Errorf("%w: version %s, but %s or newer is needed", ErrTooOld, p.version, Minimum)
 	}
@@ -118,20 +114,4 @@ func reason(path, s string) string {
 		s = "it was made for another kind of CPU"
 	}
 	return s
-}
-
-// fits reports whether a version such as "1.32.0" or "1.25.0-dev" will do. One
-// that cannot be read does not.
-func fits(version string) bool {
-	major, rest, _ := strings.Cut(version, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	a, err := strconv.Atoi(major)
-	if err != nil {
-		return false
-	}
-	b, err := strconv.Atoi(minor)
-	if err != nil {
-		return false
-	}
-	return a > minimumMajor || a == minimumMajor && b >= minimumMinor
 }

@@ -18,12 +18,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/headstart-ml/headstart/models/library"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// library opens the library that the machine has: the one in the module's lib
+// opened opens the library that the machine has: the one in the module's lib
 // if there is one, else where Find finds it. Without one a test fails.
-func library(t testing.TB) *Library {
+func opened(t testing.TB) *Library {
 	t.Helper()
 	l, err := Open(libraryPath(t))
 	if err != nil {
@@ -39,7 +40,7 @@ func library(t testing.TB) *Library {
 
 func libraryPath(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join("..", "..", "lib", libraryName)
+	path := filepath.Join("..", "..", "lib", library.Name())
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
@@ -126,7 +127,7 @@ func far(a, b []float32) float64 {
 }
 
 func TestMiniLM(t *testing.T) {
-	s := minilm(t, library(t))
+	s := minilm(t, opened(t))
 	want := goldenMiniLM(t)
 	got, err := runMiniLM(t.Context(), s, 2)
 	if err != nil {
@@ -146,7 +147,7 @@ func TestMiniLM(t *testing.T) {
 }
 
 func TestManyGoroutinesOneSession(t *testing.T) {
-	s := minilm(t, library(t))
+	s := minilm(t, opened(t))
 	want := goldenMiniLM(t)
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -169,7 +170,7 @@ func TestManyGoroutinesOneSession(t *testing.T) {
 }
 
 func TestSeveralSessions(t *testing.T) {
-	l := library(t)
+	l := opened(t)
 	a, b := session(t, l, read(t, "testdata", "add.onnx"), &Options{Inputs: []string{"x"}, Outputs: []string{"z", "y"}}), minilm(t, l)
 	x, y, z := []float32{1, 2, 3, 4, 5, 6}, make([]float32, 6), make([]float32, 6)
 	shape := []int64{2, 3}
@@ -194,7 +195,7 @@ func TestSeveralSessions(t *testing.T) {
 }
 
 func TestIntegers(t *testing.T) {
-	s := session(t, library(t), read(t, "testdata", "integers.onnx"), &Options{Inputs: []string{"a", "b"}, Outputs: []string{"y"}, Threads: 2})
+	s := session(t, opened(t), read(t, "testdata", "integers.onnx"), &Options{Inputs: []string{"a", "b"}, Outputs: []string{"y"}, Threads: 2})
 	y := make([]float32, 3)
 	err := s.Run(t.Context(),
 		[]tensor.View{{Shape: []int64{3}, I32: []int32{1, -2, 3}}, {Shape: []int64{3}, I64: []int64{10, 20, -30}}},
@@ -205,7 +206,7 @@ func TestIntegers(t *testing.T) {
 }
 
 func TestExternalData(t *testing.T) {
-	l := library(t)
+	l := opened(t)
 	model := read(t, "testdata", "external.onnx")
 	s := session(t, l, model, &Options{Inputs: xy.Inputs, Outputs: xy.Outputs, Folder: "testdata"})
 	x, y := make([]float32, 4096), make([]float32, 4096)
@@ -222,7 +223,7 @@ func TestExternalData(t *testing.T) {
 }
 
 func TestNewSessionErrors(t *testing.T) {
-	l := library(t)
+	l := opened(t)
 	good := read(t, "testdata", "add.onnx")
 	minilm := read(t, "..", "builtin", "all-minilm-l6-v2", "onnx", "model.onnx")
 	for _, test := range []struct {
@@ -252,7 +253,7 @@ func TestNewSessionErrors(t *testing.T) {
 }
 
 func TestRunErrors(t *testing.T) {
-	l := library(t)
+	l := opened(t)
 	add := read(t, "testdata", "add.onnx")
 	s := session(t, l, add, xy)
 	f := func(shape ...int64) []tensor.View {
@@ -309,7 +310,7 @@ func TestRunErrors(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	l := library(t)
+	l := opened(t)
 	s := session(t, l, read(t, "testdata", "slow.onnx"), xy)
 	const n = 20000 // 1,000 products of n×64 with 64×64: several seconds
 	x, y := make([]float32, n*64), make([]float32, n*64)
@@ -351,7 +352,7 @@ func TestCancel(t *testing.T) {
 
 // TestCancelAtAnyMoment lets the end of the context race with the end of Run.
 func TestCancelAtAnyMoment(t *testing.T) {
-	s := session(t, library(t), read(t, "testdata", "add.onnx"), xy)
+	s := session(t, opened(t), read(t, "testdata", "add.onnx"), xy)
 	x, y := make([]float32, 3), make([]float32, 3)
 	for i := range 300 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*500*time.Nanosecond)
@@ -367,7 +368,7 @@ func TestNoLeak(t *testing.T) {
 	if goruntime.GOOS != "linux" {
 		t.Log("resident memory is read from /proc, which only Linux has; the runs are made all the same")
 	}
-	s := session(t, library(t), read(t, "testdata", "add.onnx"), xy)
+	s := session(t, opened(t), read(t, "testdata", "add.onnx"), xy)
 	const n = 1 << 16
 	shape := []int64{n, 3}
 	run := func() {
@@ -396,7 +397,7 @@ func TestNoLeak(t *testing.T) {
 
 // TestNoLeakOfSessions makes and closes sessions with 41 MiB of weights.
 func TestNoLeakOfSessions(t *testing.T) {
-	l := library(t)
+	l := opened(t)
 	model := read(t, "..", "builtin", "efficientnet-lite0", "onnx", "model.onnx")
 	open := func() {
 		s, err := l.NewSession(model, &Options{Inputs: []string{"pixel_values"}, Outputs: []string{"features"}})
@@ -435,7 +436,7 @@ func resident() int {
 }
 
 func BenchmarkWrap(b *testing.B) {
-	library(b)
+	opened(b)
 	ids, hidden := make([]int64, 8*64), make([]float32, 8*64*384)
 	ts := []tensor.View{
 		{Shape: []int64{8, 64}, I64: ids}, {Shape: []int64{8, 64}, I64: ids}, {Shape: []int64{8, 64}, I64: ids},
