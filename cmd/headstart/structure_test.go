@@ -348,7 +348,7 @@ var light = map[string][]string{
 	"models/onnx":      {"google.golang.org/protobuf"},
 	"extract/image":    {"google.golang.org/protobuf"},
 	"extract/text":     {"google.golang.org/protobuf", "golang.org/x/text"},
-	"extract/source":   {"google.golang.org/protobuf", "golang.org/x/text"},
+	"extract/source":   nil, // and those that Parquet is compressed with
 	"extract/contract": {"google.golang.org/protobuf", "golang.org/x/text"},
 	"extract/features": nil, // those of a Parquet library
 }

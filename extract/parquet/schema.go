@@ -116,6 +116,17 @@ func (n *Node) String() bool {
 	return n.converted(deprecated.UTF8) || n.converted(deprecated.Enum) || n.converted(deprecated.Json)
 }
 
+// Plain says whether the bytes of a column of type BYTE_ARRAY are what it
+// holds, and not a decimal, say, that they stand for.
+func (n *Node) Plain() bool {
+	return n.Type == format.ByteArray && (n.String() || n.element.LogicalType.Value == nil && !n.element.ConvertedType.Valid)
+}
+
+// Integer says whether n is a column of integers, of 32 or 64 bits.
+func (n *Node) Integer() bool {
+	return !n.Group() && (n.Type == format.Int32 || n.Type == format.Int64)
+}
+
 // List returns the node of a list's elements, where n is a list or a column
 // that is repeated, and nil where it is none
 // (https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists).

@@ -101,6 +101,18 @@
 // surrogate pair in a column that is read, or is longer than 16 MiB, is a bad
 // sample, and the next line is read. A list that is cut off is an error.
 //
+// # Parquet
+//
+// Columns of structs are named "outer.inner". Numbers, booleans, dates and
+// decimals are the text that pandas shows; a column of classes (Hugging Face's
+// ClassLabel, in the file's metadata) has their names, and -1 is no label. A
+// list of texts or numbers is one of labels (Options.MultiLabel). An image is
+// the bytes of a binary column, a path, or a struct as Hugging Face's data sets
+// have it: bytes, or else path. Columns of sound and video are refused by name,
+// and so is a feature set (*FeatureSetError). Such a file is read from its end,
+// so it is a file of its own: neither the standard input nor inside gzip. One
+// page of each column is in memory at a time. A damaged file is an error.
+//
 // # Lines
 //
 // Every line is a sample, empty ones too (they are bad samples later on). A

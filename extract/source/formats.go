@@ -33,12 +33,12 @@ var formats = []*format{
 	{name: "csv", title: "csv", endings: []string{".csv"}, text: true, looks: looksCSV, open: openCSV},
 	{name: "tsv", title: "tsv", endings: []string{".tsv", ".tab"}, text: true, looks: looksTSV, open: openTSV},
 	{name: "jsonl", title: "JSON lines", endings: []string{".jsonl", ".ndjson", ".json"}, text: true, looks: looksJSON, open: openJSONL},
+	{name: "parquet", title: "Parquet", endings: []string{".parquet", ".features"}, magic: begins("PAR1\x15"), open: openParquet},
 	{name: "lines", title: "lines of text", endings: []string{".txt", ".lines"}, text: true, open: openLines},
 	{name: "tar", title: "tar", endings: []string{".tar", ".tgz"}, magic: holds(257, "ustar\x00", "ustar  \x00"), open: openTar},
 	{name: "zip", title: "ZIP", endings: []string{".zip"}, magic: begins("PK\x03\x04", "PK\x05\x06"), open: openZIP},
 	{name: "idx", title: "IDX", endings: []string{".idx", ".idx3-ubyte", ".idx1-ubyte"}, magic: isIDX, open: openIDX},
 
-	{name: "parquet", title: "Parquet", endings: []string{".parquet", ".features"}, magic: begins("PAR1\x15")},
 	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY")},
 	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF", "RF64")(head) && holds(8, "WAVE")(head) }},
 	{title: "FLAC", endings: []string{".flac"}, magic: begins("fLaC\x00")},

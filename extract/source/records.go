@@ -45,7 +45,15 @@ type cell struct {
 	list []string // of a listCell
 	path string   // of a fileCell: where it is or was, "" if that is not said
 
+	bytes   bool    // of a textCell: bytes that are not said to be a text, so that they may be an image
 	content content // of a fileCell in an archive: where its bytes are, instead of text
+}
+
+// picky is records that cannot read every column.
+type picky interface {
+	// readable says which of columns cannot be read, and why. It is asked
+	// before choose.
+	readable(columns []int) error
 }
 
 // cellKind says what a cell holds.

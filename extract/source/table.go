@@ -65,6 +65,11 @@ func (t *table) open(path string, o *Options) error {
 	if err := t.assign(o); err != nil {
 		return err
 	}
+	if r, ok := t.records.(picky); ok {
+		if err := r.readable(t.chosen); err != nil {
+			return err
+		}
+	}
 	t.choose(t.chosen)
 	if t.modality != models.Image {
 		return nil
@@ -373,6 +378,9 @@ func (t *table) fillImage(s *Sample, r *record) {
 		if s.content = c.content; c.path != "" {
 			s.Path = c.path
 		}
+		return
+	case c.kind == textCell && c.bytes:
+		s.content = inMemory(slices.Clone(c.text))
 		return
 	case c.kind == fileCell && c.text != nil:
 		if c.path != "" {
