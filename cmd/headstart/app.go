@@ -172,7 +172,7 @@ func program(e *env) *command {
 func run(ctx context.Context, program *command, args []string, e *env) int {
 	defer e.flush()
 	err := dispatch(ctx, program, args, e)
-	return conclude(ctx, messages{e}, err)
+	return conclude(ctx, e.stderr, err)
 }
 
 // dispatch finds the command of the program that args name and runs it.

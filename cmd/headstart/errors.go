@@ -158,6 +158,7 @@ func advice(err error) string {
 		tensor   *models.NoTensorError
 		encoding *source.EncodingError
 		late     *source.LateColumnError
+		listed   *source.FeatureSetError
 		client   *library.ClientError
 		digest   *library.DigestError
 		kept     *library.KeptError
@@ -184,6 +185,8 @@ func advice(err error) string {
 		return "say --encoding " + encoding.Likely
 	case errors.As(err, &late):
 		return fmt.Sprintf("say --%s %s to take that column, or --%[1]s with another one", late.Column, late.Column)
+	case errors.As(err, &listed):
+		return "headstart inspect " + shellWord(listed.Path) + " says what it is of, headstart train-head " + shellWord(listed.Path) + " fits a head on it"
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):

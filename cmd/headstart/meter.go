@@ -153,7 +153,7 @@ func (m *meter) stop() {
 	m.quit()
 	m.done.Wait()
 	m.clear()
-	fmt.Fprintln(messages{m.env}, m.summary(time.Since(m.start), m.now()))
+	fmt.Fprintln(m.env.stderr, m.summary(time.Since(m.start), m.now()))
 }
 
 // parts say how far the run is at the moment t, how long it will still take,

@@ -55,7 +55,7 @@ func (e *env) keepWarning(r remark) {
 // tell prints a text on stderr, unless it is to be quiet.
 func (e *env) tell(text string) {
 	if !e.quiet {
-		fmt.Fprintf(messages{e}, "headstart: %s\n", text)
+		fmt.Fprintf(e.stderr, "headstart: %s\n", text)
 	}
 }
 

@@ -112,7 +112,7 @@ func TestInterruptedExtract(t *testing.T) {
 	}()
 	line := words("extract --backbone distilbert --format lines --out x.features -")
 	code := run(ctx, program(e), line, e)
-	if code != exitInterrupted || !strings.HasSuffix(out.String(), "headstart: extract: interrupted: 4,096 of 5,000 samples are in the cache; the\n  same command resumes there\n") {
+	if code != exitInterrupted || !strings.HasSuffix(out.String(), "headstart: extract: interrupted: 4,096 of 5,000 samples are in the cache; the same command resumes there\n") {
 		t.Errorf("exit %d: %s", code, out.String())
 	}
 	if _, err := os.Stat("x.features"); err == nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/source"
 )
 
 // gz compresses content.
@@ -105,6 +106,9 @@ func TestTheSameSamplesHaveTheSameKeys(t *testing.T) {
 	var want map[string]cache.Key
 	var labels map[string]string
 	for i, name := range sources {
+		if format := strings.TrimPrefix(path.Ext(strings.TrimSuffix(name, ".gz")), "."); (format == "jsonl" || format == "parquet") && !slices.Contains(source.Formats, format) {
+			continue
+		}
 		sum := p.one(t, "extract --backbone ./vit --max-bad 0 --out "+name+".features "+name)
 		computed := 0.0
 		if i == 0 {

@@ -336,19 +336,22 @@ func usesOf(f *ast.File, pkg string) []string {
 // light are the rooms that a program may want alone, and the modules that come
 // with each, whatever imports them; none needs a C compiler.
 var light = map[string][]string{
-	"cache":            {},
-	"cache/draft":      {},
-	"models/tensor":    {},
-	"head":             {"gonum.org/v1/gonum"},
-	"head/fit":         {"gonum.org/v1/gonum", "golang.org/x/tools"}, // gonum's optimize needs a set of integers
-	"head/measure":     {"gonum.org/v1/gonum"},
-	"head/experiment":  {"gonum.org/v1/gonum", "golang.org/x/tools"},
-	"head/file":        {"gonum.org/v1/gonum", "google.golang.org/protobuf"},
-	"models":           {"google.golang.org/protobuf"},
-	"models/onnx":      {"google.golang.org/protobuf"},
-	"extract/image":    {"google.golang.org/protobuf"},
-	"extract/text":     {"google.golang.org/protobuf", "golang.org/x/text"},
-	"extract/source":   nil, // and those that Parquet is compressed with
+	"cache":           {},
+	"cache/draft":     {},
+	"models/tensor":   {},
+	"head":            {"gonum.org/v1/gonum"},
+	"head/fit":        {"gonum.org/v1/gonum", "golang.org/x/tools"}, // gonum's optimize needs a set of integers
+	"head/measure":    {"gonum.org/v1/gonum"},
+	"head/experiment": {"gonum.org/v1/gonum", "golang.org/x/tools"},
+	"head/file":       {"gonum.org/v1/gonum", "google.golang.org/protobuf"},
+	"models":          {"google.golang.org/protobuf"},
+	"models/onnx":     {"google.golang.org/protobuf"},
+	"extract/image":   {"google.golang.org/protobuf"},
+	"extract/text":    {"google.golang.org/protobuf", "golang.org/x/text"},
+	"extract/source": { // what a Parquet file is decoded with, and its codecs
+		"google.golang.org/protobuf", "golang.org/x/text", "github.com/parquet-go/parquet-go", "github.com/parquet-go/bitpack",
+		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "github.com/pierrec/lz4/v4",
+	},
 	"extract/contract": {"google.golang.org/protobuf", "golang.org/x/text"},
 	"extract/features": nil, // those of a Parquet library
 }

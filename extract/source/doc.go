@@ -103,15 +103,21 @@
 //
 // # Parquet
 //
-// Columns of structs are named "outer.inner". Numbers, booleans, dates and
-// decimals are the text that pandas shows; a column of classes (Hugging Face's
-// ClassLabel, in the file's metadata) has their names, and -1 is no label. A
-// list of texts or numbers is one of labels (Options.MultiLabel). An image is
-// the bytes of a binary column, a path, or a struct as Hugging Face's data sets
-// have it: bytes, or else path. Columns of sound and video are refused by name,
-// and so is a feature set (*FeatureSetError). Such a file is read from its end,
-// so it is a file of its own: neither the standard input nor inside gzip. One
-// page of each column is in memory at a time. A damaged file is an error.
+// Columns are those of the file, those in a struct "outer.inner". Texts, bytes,
+// numbers, booleans, dates, times and decimals are the text that pandas shows
+// of them; null and NaN are an empty cell. A list is one of labels
+// (Options.MultiLabel). Hugging Face's metadata gives the numbers of a
+// ClassLabel their names, where −1 is no label; a number without a name is a
+// bad sample. An image is a path in a column of strings, its bytes in a column
+// of bytes, or a struct {bytes, path}. What the file names sound or video
+// (Audio, Video), a list of lists or of structs, and a kind of value that has
+// no text are refused where a column of it is to be read.
+//
+// A file must be one of its own, neither a pipe nor gzip, since what says where
+// columns are is at its end. Reading holds a page of each column that is read,
+// not a column. A file that is damaged or cut off, or asks for more than its
+// size can hold, ends the reading with an error that names record and column. A
+// feature set is a *FeatureSetError.
 //
 // # Lines
 //

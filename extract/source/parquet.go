@@ -31,6 +31,7 @@ type parquetColumn struct {
 	file   bool          // its values are files, as Hugging Face's data sets have them
 	names  []string      // of classes, for which it has numbers; nil: it has what it says
 	refuse error         // why it cannot be read
+	sound  bool          // because it holds sound or video
 }
 
 // FeatureSetError says that what was given as a source is a feature set.
@@ -60,7 +61,16 @@ func openParquet(in *input) (*opened, error) {
 		}
 		return nil, fmt.Errorf("source: %s: %w", in.name, err)
 	}
-	return openTable(in, r)
+	o, err := openTable(in, r)
+	if _, unsettled := errors.AsType[*UnsettledError](err); unsettled {
+		// A data set of sound has a column of it and none of pictures or texts.
+		for at, c := range r.all {
+			if c.sound {
+				return nil, fmt.Errorf("source: %s: %w", in.name, r.readable([]int{at}))
+			}
+		}
+	}
+	return o, err
 }
 
 var errFeatureSet = errors.New("a feature set")
@@ -162,7 +172,7 @@ func annotate(columns map[string]*parquetColumn, name string, feature json.RawMe
 		case f.Type == "ClassLabel" && c.node != nil && c.node.Integer():
 			c.names = f.Names
 		case f.Type == "Audio" || f.Type == "Video":
-			c.refuse = fmt.Errorf("it holds %s (Hugging Face's type %s)", map[string]string{"Audio": "sound", "Video": "video"}[f.Type], f.Type)
+			c.sound, c.refuse = true, fmt.Errorf("it holds %s (Hugging Face's type %s)", map[string]string{"Audio": "sound", "Video": "video"}[f.Type], f.Type)
 		}
 		return
 	}
