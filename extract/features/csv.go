@@ -24,7 +24,7 @@ func (l *labels) header() []string {
 		name  string
 		there bool
 	}{
-		{"label", s.Labels != nil}, {"split", s.Splits != nil}, {"group", s.Groups != nil},
+		{"label", s.Labels != nil || s.LabelLists != nil}, {"split", s.Splits != nil}, {"group", s.Groups != nil},
 		{"weight", s.Weights != nil}, {"view", s.Views != nil},
 	} {
 		if c.there {
@@ -34,10 +34,14 @@ func (l *labels) header() []string {
 	return l.cells
 }
 
-// row returns the cells of row i, valid until the next call. A null is empty.
+// row returns the cells of row i, valid until the next call. A null is empty;
+// several labels are as JoinLabels writes them.
 func (l *labels) row(i int) []string {
 	s := l.set
 	l.cells = append(l.cells[:0], s.IDs[i])
+	if s.LabelLists != nil {
+		l.cells = append(l.cells, JoinLabels(s.LabelLists[i]))
+	}
 	for _, column := range [][]string{s.Labels, s.Splits, s.Groups} {
 		if column != nil {
 			l.cells = append(l.cells, column[i])

@@ -19,12 +19,20 @@
 //	weight   DOUBLE, optional                     finite, ≥ 0
 //	view     INT32                                0, the plain sample; k > 0, its k-th augmented view
 //
+// Where samples may have several labels (Meta.MultiLabel), label is another
+// column, and format_version is 2; all else is the same:
+//
+//	label    LIST of BYTE_ARRAY (STRING), optional
+//
+// A null says nothing, a list without elements that the sample has no label;
+// else its labels, each once, none empty, up to 1,024, in the source's order.
+//
 // The file's key-value metadata holds one entry, "headstart", a JSON object
-// (Meta): format_version (1), spaces (each a space's identity as the cache's
-// space.json has it, byte for byte, in column order), backbone, modality,
-// source (the paths as given), reading (how they were read), counts, tool,
-// created. Created is the one field that differs between two runs over the
-// same data; SOURCE_DATE_EPOCH sets it.
+// (Meta): format_version (1 or 2), multi_label (true or absent), spaces (each a
+// space's identity as the cache's space.json has it, byte for byte, in column
+// order), backbone, modality, source (the paths as given), reading (how they
+// were read), counts, tool, created. Created is the one field that differs
+// between two runs over the same data; SOURCE_DATE_EPOCH sets it.
 //
 // The same rows and the same metadata are the same bytes. Files that other
 // programs wrote are read, too (extract/parquet says with which encodings and
@@ -47,4 +55,5 @@
 //
 // NAME.labels.csv and, after id, the CSV have label, split, group, weight and
 // view: those columns in which the set has a value. A null is an empty cell.
+// Several labels are a cell as JoinLabels writes it and as a source reads it.
 package features

@@ -25,7 +25,7 @@ func Check(s *Set) error {
 	}
 	for i := range s.N() {
 		r := s.row(i)
-		if err := r.check(); err != nil {
+		if err := r.check(s.Meta.MultiLabel); err != nil {
 			return fmt.Errorf("row %d: %w", i, err)
 		}
 	}

@@ -38,7 +38,12 @@ func forged(t testing.TB, more []byte, edit func(m *format.FileMetaData, at int6
 			t.Fatal(err)
 		}
 	})
-	b := smallBytes
+	return forgedFrom(t, smallBytes, more, edit)
+}
+
+// forgedFrom is forged of the file b.
+func forgedFrom(t testing.TB, b, more []byte, edit func(m *format.FileMetaData, at int64)) []byte {
+	t.Helper()
 	from := len(b) - 8 - int(binary.LittleEndian.Uint32(b[len(b)-8:]))
 	m := new(format.FileMetaData)
 	if err := thrift.Unmarshal(new(thrift.CompactProtocol), b[from:len(b)-8], m); err != nil {

@@ -14,9 +14,13 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 )
 
-// FormatVersion is the version of the file format that this package writes,
-// and the newest that it reads.
-const FormatVersion = 1
+// FormatVersion is the newest version of the file format that this package
+// reads. It writes that of sets with several labels a sample, and the one
+// before of others, so that programs that know only those go on reading them.
+const FormatVersion = 2
+
+// listsVersion is the version of sets with several labels a sample.
+const listsVersion = 2
 
 // metaKey is the name of the metadata in the file.
 const metaKey = "headstart"
@@ -26,7 +30,7 @@ const maxSpaces = 256
 
 // Meta is what a feature set says about itself.
 type Meta struct {
-	FormatVersion int               `json:"format_version"` // 0 when writing means FormatVersion
+	FormatVersion int               `json:"format_version"` // set when writing
 	Spaces        []json.RawMessage `json:"spaces"`         // space.json of each space, in column order; at least one
 	Backbone      string            `json:"backbone"`       // as given: a built-in name or a path
 	Modality      string            `json:"modality"`       // "image" or "text"
@@ -36,9 +40,12 @@ type Meta struct {
 	// label, root, alpha, …; the values of one that is repeated are divided by
 	// line ends.
 	Reading map[string]string `json:"reading,omitempty"`
-	Counts  Counts            `json:"counts"`
-	Tool    string            `json:"tool"`    // "headstart VERSION"
-	Created string            `json:"created"` // RFC 3339, UTC; "" when writing means SOURCE_DATE_EPOCH, or now
+	// MultiLabel says that a sample may have several labels: column label holds
+	// lists. It is set before a Writer begins.
+	MultiLabel bool   `json:"multi_label,omitempty"`
+	Counts     Counts `json:"counts"`
+	Tool       string `json:"tool"`    // "headstart VERSION"
+	Created    string `json:"created"` // RFC 3339, UTC; "" when writing means SOURCE_DATE_EPOCH, or now
 }
 
 // MaxPixels returns how many pixels an image of the set may have, 0 if nobody
@@ -64,10 +71,18 @@ type Counts struct {
 	Cut int `json:"cut,omitempty"`
 }
 
+// version returns the version of the format that a set is written in.
+func (m *Meta) version() int {
+	if m.MultiLabel {
+		return listsVersion
+	}
+	return 1
+}
+
 // encode returns the metadata of a set of n rows as JSON.
 func (m *Meta) encode(n int) (string, error) {
 	whole := *m
-	whole.FormatVersion, whole.Counts.Samples = FormatVersion, n
+	whole.FormatVersion, whole.Counts.Samples = m.version(), n
 	if whole.Created == "" {
 		now, err := draft.Date()
 		if err != nil {
@@ -101,6 +116,9 @@ func decodeMeta(text string) (Meta, error) {
 	}
 	if m.FormatVersion < 1 {
 		return Meta{}, fmt.Errorf("format version %d", m.FormatVersion)
+	}
+	if m.MultiLabel && m.FormatVersion < listsVersion {
+		return Meta{}, fmt.Errorf("format version %d with several labels a sample, which came with %d", m.FormatVersion, listsVersion)
 	}
 	_, err := m.spaces()
 	return m, err

@@ -70,8 +70,11 @@ func (j *Joined) Digest() string {
 		put(id)
 		h.Write(j.Table.Keys[i][:])
 		label := ""
-		if j.Table.Labels != nil {
+		switch {
+		case j.Table.Labels != nil:
 			label = j.Table.Labels[i]
+		case j.Table.LabelLists != nil:
+			label = JoinLabels(j.Table.LabelLists[i])
 		}
 		put(label)
 	}

@@ -50,6 +50,21 @@ func TestReadsPyarrow(t *testing.T) {
 			t.Errorf("%s: read\n%.300v\nwant\n%.300v", name, got, want)
 		}
 	}
+	want.Labels = nil
+	for i := range want.IDs {
+		want.LabelLists = append(want.LabelLists, [][]string{nil, {}, {"a"}, {"b", "a"}, {"a", "a;b", "ä"}}[i%5])
+	}
+	for _, name := range []string{"pyarrow_lists_v1", "pyarrow_lists_v2"} {
+		got, err := features.Read("testdata/" + name + ".features")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want.Meta = got.Meta
+		if !got.Meta.MultiLabel || !same(got, want) {
+			t.Errorf("%s: read\n%.300v\nwant\n%.300v", name, got, want)
+		}
+	}
 	_, err := features.Read("testdata/pyarrow_no_view.features")
 	fails(t, err, "column group: it is missing")
 }
@@ -126,7 +141,7 @@ func TestForeignParquet(t *testing.T) {
 		"good":        {parquetFile(t, goodMeta, []good{{ID: "a"}}), ""},
 		"no metadata": {parquetFile(t, "", []good{{ID: "a"}}), "without headstart's metadata"},
 		"no JSON":     {parquetFile(t, "{", []good{{ID: "a"}}), "metadata: "},
-		"newer":       {parquetFile(t, strings.Replace(goodMeta, ":1", ":2", 1), []good{{ID: "a"}}), "format version 2, written by a newer headstart"},
+		"newer":       {parquetFile(t, strings.Replace(goodMeta, ":1", ":3", 1), []good{{ID: "a"}}), "format version 3, written by a newer headstart"},
 		"no version":  {parquetFile(t, "{}", []good{{ID: "a"}}), "format version 0"},
 		"bad space":   {parquetFile(t, strings.Replace(goodMeta, "f32", "f99", 1), []good{{ID: "a"}}), "space 1"},
 		"no columns":  {parquetFile(t, goodMeta, []other{{1}}), "column id: it is missing"},

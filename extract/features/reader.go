@@ -79,6 +79,7 @@ func limitsOf(size int64) *parquet.Limits {
 	return &parquet.Limits{
 		Footer: 16 << 20, Entries: 1 << 16, Page: 16 << 20,
 		Rows:     max(freeRows, size/int64(rowBytes)),
+		Values:   freeRows + MaxLabels*(size/int64(rowBytes)),
 		Unpacked: 8<<20 + 64*size,
 	}
 }
@@ -128,6 +129,11 @@ func (f *file) set() (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Meta.MultiLabel {
+		if s.LabelLists, err = f.labelLists(&kept); err != nil {
+			return nil, err
+		}
+	}
 	for _, t := range []struct {
 		name  string
 		to    *[]string
@@ -137,6 +143,9 @@ func (f *file) set() (*Set, error) {
 		{"split", &s.Splits, checkSplit},
 		{"group", &s.Groups, func(s string) error { return checkString("group", s) }},
 	} {
+		if t.name == "label" && s.Meta.MultiLabel {
+			continue
+		}
 		column, values := make([]string, 0, n), false
 		kept.seen = nil // each column has its own check
 		err := f.column(t.name, format.ByteArray, 0, func(v []byte) error {

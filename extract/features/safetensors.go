@@ -68,7 +68,7 @@ func safetensorsHeader(s *Set, d int) ([]byte, error) {
 		Embeddings tensor `json:"embeddings"`
 		Keys       tensor `json:"keys"`
 	}
-	h.Metadata.FormatVersion = strconv.Itoa(FormatVersion)
+	h.Metadata.FormatVersion = strconv.Itoa(s.Meta.version())
 	h.Metadata.Spaces, h.Metadata.Backbone, h.Metadata.Source = spaces, s.Meta.Backbone, from
 	h.Embeddings = tensor{"F32", [2]int{n, d}, [2]int{0, end}}
 	h.Keys = tensor{"U8", [2]int{n, len(cache.Key{})}, [2]int{end, end + n*len(cache.Key{})}}

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"unicode/utf8"
@@ -19,6 +20,11 @@ type Set struct {
 	Groups  []string  // "" is null
 	Weights []float64 // NaN is null, else finite and ≥ 0
 	Views   []int32   // nil: all 0
+
+	// LabelLists are the labels of a set with Meta.MultiLabel, which has no
+	// Labels: nil is null, an empty list is a sample that has none. Rows may
+	// share a list.
+	LabelLists [][]string
 }
 
 // N returns the number of rows.
@@ -28,9 +34,10 @@ func (s *Set) N() int { return len(s.IDs) }
 type Row struct {
 	ID       string
 	Key      cache.Key
-	Label    string // "" is null
-	Split    string // "" is null, else "train", "validation" or "test"
-	Group    string // "" is null
+	Label    string   // "" is null
+	Labels   []string // of a set with Meta.MultiLabel, each once; nil is null
+	Split    string   // "" is null, else "train", "validation" or "test"
+	Group    string   // "" is null
 	Weight   float64
 	Weighted bool // else the weight is null
 	View     int32
@@ -45,6 +52,9 @@ func (s *Set) row(i int) Row {
 		return column[i]
 	}
 	r := Row{ID: s.IDs[i], Key: s.Keys[i], Label: at(s.Labels), Split: at(s.Splits), Group: at(s.Groups)}
+	if s.LabelLists != nil {
+		r.Labels = s.LabelLists[i]
+	}
 	if s.Weights != nil && !math.IsNaN(s.Weights[i]) {
 		r.Weight, r.Weighted = s.Weights[i], true
 	}
@@ -62,12 +72,18 @@ func (s *Set) check() error {
 		length int
 		absent bool
 	}{
-		{"key", len(s.Keys), false}, {"label", len(s.Labels), s.Labels == nil}, {"split", len(s.Splits), s.Splits == nil},
+		{"key", len(s.Keys), false}, {"label", len(s.Labels), s.Labels == nil}, {"label", len(s.LabelLists), s.LabelLists == nil}, {"split", len(s.Splits), s.Splits == nil},
 		{"group", len(s.Groups), s.Groups == nil}, {"weight", len(s.Weights), s.Weights == nil}, {"view", len(s.Views), s.Views == nil},
 	} {
 		if !c.absent && c.length != n {
 			return fmt.Errorf("%d ids and %d values in column %s", n, c.length, c.name)
 		}
+	}
+	switch several := s.Meta.MultiLabel; {
+	case several && s.Labels != nil:
+		return errors.New("one label a sample in a set of several")
+	case !several && s.LabelLists != nil:
+		return errors.New("several labels a sample in a set of one")
 	}
 	return nil
 }
@@ -115,12 +131,22 @@ func checkView(view int32) error {
 	return nil
 }
 
-// check says what is wrong with a row.
-func (r *Row) check() error {
+// check says what is wrong with a row of a set whose samples have several
+// labels or one.
+func (r *Row) check(several bool) error {
 	if err := checkID(r.ID); err != nil {
 		return err
 	}
 	if err := checkString("label", r.Label); err != nil {
+		return err
+	}
+	switch {
+	case several && r.Label != "":
+		return fmt.Errorf("label %q alone, in a set of several labels a sample", r.Label)
+	case !several && r.Labels != nil:
+		return fmt.Errorf("labels %q, in a set of one label a sample", JoinLabels(r.Labels))
+	}
+	if err := checkLabels(r.Labels); err != nil {
 		return err
 	}
 	if err := checkSplit(r.Split); err != nil {

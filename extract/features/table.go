@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
@@ -20,6 +21,10 @@ type Table struct {
 	Splits  []string  // "" is null
 	Groups  []string  // "" is null
 	Weights []float64 // NaN is null
+
+	// LabelLists are the labels of sets whose samples have several, see
+	// Set.LabelLists.
+	LabelLists [][]string
 
 	Spaces    []*cache.Space // of all columns, in column order
 	Unmatched int            // ids that some set lacks; their rows are left out
@@ -68,6 +73,7 @@ func Join(sets []*Set, names []string) (*Table, error) {
 	first := sets[0]
 	t.IDs, t.Keys = first.IDs, first.Keys
 	t.Labels, t.Splits, t.Groups, t.Weights = first.Labels, first.Splits, first.Groups, first.Weights
+	t.LabelLists = first.LabelLists
 	if len(sets) == 1 {
 		return t, nil
 	}
@@ -96,16 +102,26 @@ func Join(sets []*Set, names []string) (*Table, error) {
 		for i, s := range sets {
 			columns[i] = c.of(s)
 		}
-		null := func(s string) bool { return s == "" }
-		if *c.to, err = agree(c.name, columns, m, t.IDs, names, null); err != nil {
+		j := &agreement[string]{m, t.IDs, names, c.name, func(s string) bool { return s == "" }, func(a, b string) bool { return a == b }, strconv.Quote}
+		if *c.to, err = j.agree(columns); err != nil {
 			return nil, err
 		}
 	}
-	weights := make([][]float64, len(sets))
+	lists, weights := make([][][]string, len(sets)), make([][]float64, len(sets))
 	for i, s := range sets {
-		weights[i] = s.Weights
+		lists[i], weights[i] = s.LabelLists, s.Weights
 	}
-	t.Weights, err = agree("weight", weights, m, t.IDs, names, math.IsNaN)
+	several := &agreement[[]string]{m, t.IDs, names, "label", func(l []string) bool { return l == nil }, sameLabels, func(l []string) string { return strconv.Quote(JoinLabels(l)) }}
+	if t.LabelLists, err = several.agree(lists); err != nil {
+		return nil, err
+	}
+	if t.Labels != nil && t.LabelLists != nil {
+		one := slices.IndexFunc(sets, func(s *Set) bool { return s.Labels != nil })
+		more := slices.IndexFunc(sets, func(s *Set) bool { return s.LabelLists != nil })
+		return nil, fmt.Errorf("features: %s has one label a sample and %s several; they do not agree", names[one], names[more])
+	}
+	weight := &agreement[float64]{m, t.IDs, names, "weight", math.IsNaN, func(a, b float64) bool { return a == b }, func(w float64) string { return fmt.Sprint(w) }}
+	t.Weights, err = weight.agree(weights)
 	return t, err
 }
 
@@ -243,13 +259,23 @@ func inOrder(rows []int32, n int) bool {
 	return len(rows) == n
 }
 
+// agreement is how a column of several sets becomes one.
+type agreement[T any] struct {
+	*matching
+	ids, names []string // of rows, and of sets
+	column     string
+	null       func(T) bool
+	same       func(a, b T) bool
+	shown      func(T) string // in a message
+}
+
 // agree joins a column of several sets, any of which may lack it: it takes of
 // each row the value that is not null. Columns are overwritten.
-func agree[T comparable](name string, columns [][]T, m *matching, ids, names []string, null func(T) bool) ([]T, error) {
+func (a *agreement[T]) agree(columns [][]T) ([]T, error) {
 	var joined []T
 	own := false // joined is no set's column
 	for set := range columns {
-		columns[set] = pick(columns[set], m.rows[set])
+		columns[set] = pick(columns[set], a.rows[set])
 		if columns[set] == nil {
 			continue
 		}
@@ -259,15 +285,15 @@ func agree[T comparable](name string, columns [][]T, m *matching, ids, names []s
 		}
 		for i, v := range columns[set] {
 			switch {
-			case null(v) || v == joined[i]:
-			case null(joined[i]):
+			case a.null(v) || a.same(v, joined[i]) && !a.null(joined[i]):
+			case a.null(joined[i]):
 				if !own {
 					joined, own = slices.Clone(joined), true
 				}
 				joined[i] = v
 			default:
-				before := slices.IndexFunc(columns, func(c []T) bool { return c != nil && !null(c[i]) })
-				return nil, fmt.Errorf("features: id %q: its %s is %#v in %s and %#v in %s", ids[i], name, joined[i], names[before], v, names[set])
+				before := slices.IndexFunc(columns, func(c []T) bool { return c != nil && !a.null(c[i]) })
+				return nil, fmt.Errorf("features: id %q: its %s is %s in %s and %s in %s", a.ids[i], a.column, a.shown(joined[i]), a.names[before], a.shown(v), a.names[set])
 			}
 		}
 	}

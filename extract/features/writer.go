@@ -1,7 +1,9 @@
 package features
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/parquet-go/parquet-go"
@@ -31,6 +33,61 @@ func newRecord(r *Row) record {
 	return c
 }
 
+// listRecord is a record of a set with several labels a sample: a nil list is
+// null.
+type listRecord struct {
+	ID     string    `parquet:"id,plain,zstd"`
+	Key    cache.Key `parquet:"key,plain"`
+	Labels []string  `parquet:"label,optional,list" parquet-element:",dict,zstd"`
+	Split  string    `parquet:"split,optional,dict,zstd"`
+	Group  string    `parquet:"group,optional,dict,zstd"`
+	Weight *float64  `parquet:"weight,optional,dict,zstd"`
+	View   int32     `parquet:"view,dict,zstd"`
+}
+
+// newListRecord takes a row over, which lives as long as the record.
+func newListRecord(r *Row) listRecord {
+	c := newRecord(r)
+	return listRecord{c.ID, c.Key, r.Labels, c.Split, c.Group, c.Weight, c.View}
+}
+
+// rowWriter writes rows as records of some type.
+type rowWriter interface {
+	write(rows []Row) error
+	SetKeyValueMetadata(key, value string)
+	Close() error
+}
+
+// recordWriter is the rowWriter of a type of records.
+type recordWriter[T any] struct {
+	*parquet.GenericWriter[T]
+	record func(*Row) T
+	batch  []T
+}
+
+func newRecordWriter[T any](w io.Writer, record func(*Row) T) *recordWriter[T] {
+	return &recordWriter[T]{parquet.NewGenericWriter[T](w, settings(rowGroup)...), record, nil}
+}
+
+func (w *recordWriter[T]) write(rows []Row) error {
+	w.batch = w.batch[:0]
+	for i := range rows {
+		w.batch = append(w.batch, w.record(&rows[i]))
+	}
+	_, err := w.Write(w.batch)
+	return err
+}
+
+// settings are those of a file with groups of so many rows.
+func settings(group int64) []parquet.WriterOption {
+	return []parquet.WriterOption{
+		parquet.MaxRowsPerRowGroup(group),
+		parquet.DictionaryMaxBytes(dictionaryMost),
+		parquet.DataPageStatistics(false),
+		parquet.CreatedBy("headstart", "1", "parquet-go"),
+	}
+}
+
 const (
 	rowGroup       = 1 << 18 // rows; what a Writer holds in memory
 	dictionaryMost = 1 << 20 // bytes; a column with more distinct values goes without
@@ -41,27 +98,26 @@ type Writer struct {
 	path    string
 	meta    *Meta
 	draft   *draft.File // nil once closed
-	parquet *parquet.GenericWriter[record]
-	batch   []record
-	n       int // rows so far
+	parquet rowWriter
+	several bool // labels a sample
+	n       int  // rows so far
 	err     error
 }
 
 // NewWriter begins a feature set at path. The file appears there when Close
 // returns nil, and not before. Meta is read by Close, so that counts may be
-// filled in meanwhile.
+// filled in meanwhile; MultiLabel is read now.
 func NewWriter(path string, meta *Meta) (*Writer, error) {
-	w := &Writer{path: path, meta: meta}
+	w := &Writer{path: path, meta: meta, several: meta.MultiLabel}
 	var err error
 	if w.draft, err = draft.Create(path); err != nil {
 		return nil, fmt.Errorf("features: %s: %w", path, err)
 	}
-	w.parquet = parquet.NewGenericWriter[record](w.draft,
-		parquet.MaxRowsPerRowGroup(rowGroup),
-		parquet.DictionaryMaxBytes(dictionaryMost),
-		parquet.DataPageStatistics(false),
-		parquet.CreatedBy("headstart", "1", "parquet-go"),
-	)
+	if w.several {
+		w.parquet = newRecordWriter(w.draft, newListRecord)
+	} else {
+		w.parquet = newRecordWriter(w.draft, newRecord)
+	}
 	return w, nil
 }
 
@@ -70,15 +126,12 @@ func (w *Writer) Append(rows ...Row) error {
 	if w.err != nil {
 		return w.err
 	}
-	w.batch = w.batch[:0]
 	for i := range rows {
-		r := &rows[i]
-		if err := r.check(); err != nil {
+		if err := rows[i].check(w.several); err != nil {
 			return w.fail(fmt.Errorf("row %d: %w", w.n+i+1, err))
 		}
-		w.batch = append(w.batch, newRecord(r))
 	}
-	if _, err := w.parquet.Write(w.batch); err != nil {
+	if err := w.parquet.write(rows); err != nil {
 		return w.fail(err)
 	}
 	w.n += len(rows)
@@ -110,6 +163,9 @@ func (w *Writer) Close() error {
 }
 
 func (w *Writer) finish() error {
+	if w.meta.MultiLabel != w.several {
+		return errors.New("whether samples have several labels was changed after the set was begun")
+	}
 	text, err := w.meta.encode(w.n)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type Column struct {
 	groups []rowGroup // not yet begun
 	left   int64      // rows of the present one that are not yet begun
 	values int64      // of the present one that are not yet read
+	begun  int64      // values of the row groups so far, of a column of lists
 	pages  *io.SectionReader
 
 	codec      codec
@@ -184,9 +185,10 @@ func (c *Column) begin() error {
 	c.left, c.values = g.NumRows, g.NumRows
 	if c.repeated {
 		// Lists have more values than rows, and each takes time.
-		if c.values = chunk.NumValues; c.values < g.NumRows || c.values > c.file.limits.Rows {
+		if c.values = chunk.NumValues; c.values < g.NumRows || c.values > c.file.limits.Values-c.begun {
 			return fmt.Errorf("%w: %d values in %d rows", ErrDamaged, chunk.NumValues, g.NumRows)
 		}
+		c.begun += c.values
 	}
 	c.codec.kind, c.dictionary = chunk.Codec, dictionary{}
 	from, size := chunk.DataPageOffset, c.file.size

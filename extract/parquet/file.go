@@ -26,6 +26,7 @@ type Limits struct {
 	Columns  int   // of the schema, with groups; 0: 2^16
 	Page     int64 // bytes of a page, decompressed; 0: 256 MiB
 	Rows     int64 // 0: 2^20, or 64 a byte of the file if that is more
+	Values   int64 // of one column of lists, their nulls too; 0: Rows
 	Unpacked int64 // bytes of all pages that are read, decompressed; 0: 1 GiB and 1,024 a byte of the file
 }
 
@@ -34,12 +35,14 @@ func (l *Limits) withDefaults(size int64) Limits {
 	if l == nil {
 		l = new(Limits)
 	}
+	rows := cmp.Or(l.Rows, max(1<<20, 64*size))
 	return Limits{
 		Footer:   cmp.Or(l.Footer, 32<<20),
 		Entries:  cmp.Or(l.Entries, 1<<20),
 		Columns:  cmp.Or(l.Columns, 1<<16),
 		Page:     cmp.Or(l.Page, 256<<20),
-		Rows:     cmp.Or(l.Rows, max(1<<20, 64*size)),
+		Rows:     rows,
+		Values:   cmp.Or(l.Values, rows),
 		Unpacked: cmp.Or(l.Unpacked, 1<<30+1024*size),
 	}
 }

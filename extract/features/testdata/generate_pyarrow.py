@@ -34,4 +34,9 @@ pq.write_table(table, here / "pyarrow_none.features", compression="none")
 pq.write_table(table, here / "pyarrow_gzip_plain.features", compression="gzip", use_dictionary=False, write_page_index=True,
                write_page_checksum=True)
 pq.write_table(table, here / "pyarrow_delta.features", use_dictionary=False, column_encoding={"id": "DELTA_BYTE_ARRAY"})
+lists = table.set_column(0, "label", pa.array([[None, [], ["a"], ["b", "a"], ["a", "a;b", "ä"]][i % 5] for i in range(n)], pa.list_(pa.string())))
+lists = lists.replace_schema_metadata({"headstart": json.dumps(meta | {"format_version": 2, "multi_label": True})})
+pq.write_table(lists, here / "pyarrow_lists_v1.features", compression="snappy", data_page_version="1.0")
+pq.write_table(lists, here / "pyarrow_lists_v2.features", compression="zstd", data_page_version="2.0", row_group_size=100, data_page_size=512,
+               write_batch_size=16, use_dictionary=False, use_compliant_nested_type=False)
 pq.write_table(table.drop_columns(["view", "group"]), here / "pyarrow_no_view.features")
