@@ -22,7 +22,7 @@ NOTARM64  := ^TestTruncatedWhile|^TestUnreadableIsNotQuarantined$$|^TestMutants$
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere race fault fuzz bench startup peers man clean help
+.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere race fault fuzz bench startup peers man dist dist-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -110,6 +110,12 @@ $(PEERS): bench/requirements.txt
 man: build ## write docs/reference.md and the man pages (dist/man1/) from the command's own help
 	$(BIN) reference --out docs/reference.md
 	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN) reference --man dist/man1
+
+dist: $(RUNTIME) ## make the archive of a release for this platform, and SHA256SUMS, in dist/
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(GO) run ./deploy/dist -out dist
+
+dist-test: $(RUNTIME) ## make that archive twice, compare the bytes, and work with what is in it alone (1 to 4 min)
+	GO=$(GO) sh testdata/dist.sh
 
 clean: ## remove what make made (bin/, lib/, demo/, dist/)
 	rm -rf bin lib demo dist
