@@ -117,10 +117,11 @@ func (s *Settings) workers() int {
 const (
 	windowBytes  = 32 << 20 // a window is closed when its contents reach this
 	windowsAhead = 2        // windows prepared beside the one being finished
-	// pendingBytes bounds what is remembered of the jobs of this run; then the
-	// writer seals, and the sealed segments answer instead.
-	pendingBytes = 256 << 20
-	pendingJob   = 200 // bytes that a remembered job takes, without its row
+	// The jobs of this run that are remembered are bounded: then the writer
+	// seals, and the sealed segments answer instead.
+	rememberedKeys  = 1 << 19   // contents, of which only the keys are kept
+	rememberedBytes = 256 << 20 // where their embeddings are kept, too
+	rememberedJob   = 200       // bytes of such a job, without its embedding
 
 	batchBytes  = 32 << 20 // rows of a batch
 	checkBytes  = 64 << 20 // rows that a check keeps of either kind
@@ -206,6 +207,7 @@ type run struct {
 	ahead  []*window         // read already, not yet on their way
 
 	pending map[cache.Key]*embed.Job // jobs of this run that the reader does not know
+	sent    []*window                // on their way, or emitted and not yet forgotten
 
 	batches chan batch
 	results chan result
@@ -286,6 +288,7 @@ func (r *run) guard(stage func() error) {
 // produce cuts the source into windows and the windows into batches.
 func (r *run) produce() error {
 	for {
+		r.forget()
 		w, err := r.nextAhead()
 		if err != nil || w == nil {
 			return err
@@ -299,6 +302,7 @@ func (r *run) produce() error {
 		}
 		w.expect(batches)
 		r.last = w
+		r.sent = append(r.sent, w)
 		select {
 		case r.windows <- w:
 		case <-r.ctx.Done():
@@ -324,7 +328,7 @@ func (r *run) nextAhead() (*window, error) {
 	if r.srcDone {
 		return nil, nil
 	}
-	if r.pendingSize() > pendingBytes {
+	if r.remembersEnough() {
 		if err := r.settle(); err != nil {
 			return nil, err
 		}
@@ -385,12 +389,44 @@ func (r *run) prepare() (err error) {
 	return err
 }
 
-func (r *run) pendingSize() int {
-	each := pendingJob
+// remembersEnough says that the jobs of this run are to be settled. It depends
+// on their number alone, since it decides what is sealed together.
+func (r *run) remembersEnough() bool {
 	if r.settings.Embeddings {
-		each += 4 * r.taps.dim
+		return len(r.pending)*(rememberedJob+4*r.taps.dim) > rememberedBytes
 	}
-	return len(r.pending) * each
+	return len(r.pending) > rememberedKeys
+}
+
+// whole and cut stand for all jobs that have an embedding and have reached the
+// sink. Nobody changes them.
+var whole, cut = new(embed.Job), &embed.Job{Cut: true}
+
+// forget lets go of the jobs of windows that have reached the sink, of which a
+// content that comes again needs only that it was there. Embeddings are kept
+// where they are asked for.
+func (r *run) forget() {
+	for len(r.sent) > 0 {
+		w := r.sent[0]
+		select {
+		case <-w.emitted:
+		default:
+			return
+		}
+		r.sent = r.sent[1:]
+		if r.settings.Embeddings {
+			continue
+		}
+		for _, j := range w.jobs {
+			switch {
+			case r.pending[j.Key] != j || j.Bad != "":
+			case j.Cut:
+				r.pending[j.Key] = cut
+			default:
+				r.pending[j.Key] = whole
+			}
+		}
+	}
 }
 
 // settle waits until every window has reached the sink, seals what was

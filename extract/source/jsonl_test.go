@@ -316,8 +316,8 @@ func FuzzJSONL(f *testing.F) {
 					error
 					Kind() string
 				}](bad)
-				if kind != nil && kind.Kind() == source.KindValue || bytes.Contains(line, []byte(`\u`)) || bytes.Count(line, []byte("["))+bytes.Count(line, []byte("{")) > 1 {
-					continue // no weight, say, half a surrogate pair, or nested, or no text
+				if kind != nil && kind.Kind() == source.KindValue || !utf8.Valid(line) || bytes.Contains(line, []byte(`\u`)) || bytes.Count(line, []byte("["))+bytes.Count(line, []byte("{")) > 1 {
+					continue // no weight, say, a group that is not UTF-8, half a surrogate pair, or nested, or no text
 				}
 				t.Fatalf("%q is bad: %v", line, bad)
 			}
