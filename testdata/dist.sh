@@ -113,7 +113,8 @@ tar -xzf "$one" --strip-components=1 -C "$top/local"
 for file in share/bash-completion/completions/headstart share/zsh/site-functions/_headstart \
 	share/fish/vendor_completions.d/headstart.fish share/man/man1/headstart-extract.1 \
 	share/doc/headstart/LICENSE share/doc/headstart/NOTICE share/doc/headstart/INSTALL.md \
-	share/doc/headstart/licences/onnxruntime/ThirdPartyNotices.txt share/doc/headstart/licences/go/LICENSE; do
+	share/doc/headstart/licences/onnxruntime/ThirdPartyNotices.txt share/doc/headstart/licences/go/LICENSE \
+	share/doc/headstart/licences/backbones/NOTICE share/doc/headstart/licences/github.com/yalue/onnxruntime_go/LICENSE; do
 	[ -s "$top/local/$file" ] || die "there is no $file"
 done
 where=$(env -i HOME="$top" PATH=/nowhere "$top/local/bin/headstart" --version --json)

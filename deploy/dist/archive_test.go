@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestArchiveRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "README"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.licencesOf("example.com/m", dir); err == nil || !strings.Contains(err.Error(), "example.com/m: no file in it is its licence") {
+	if err := a.licencesOf(module{"example.com/m", dir}, []string{dir}); err == nil || !strings.Contains(err.Error(), "example.com/m: no file in it is its licence") {
 		t.Errorf("a module without a licence: %v", err)
 	}
 	if _, err := a.library(dir); err == nil || !strings.Contains(err.Error(), "make runtime") {
@@ -118,6 +119,35 @@ func TestArchiveRefuses(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "")
 	if _, err := release(t.Context(), ".", dir); err == nil || !strings.Contains(err.Error(), "SOURCE_DATE_EPOCH is not set") {
 		t.Errorf("no date: %v", err)
+	}
+}
+
+// TestLicencesOfPackages takes those of folders above a package, not of its
+// neighbours.
+func TestLicencesOfPackages(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"LICENSE", "a/NOTICE", "a/b/LICENSE-MIT", "a/b/code.go", "c/LICENSE"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &archive{top: "top"}
+	if err := a.licencesOf(module{"example.com/m", dir}, []string{filepath.Join(dir, "a/b"), dir}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range a.entries {
+		got = append(got, strings.TrimPrefix(e.name, "share/doc/headstart/licences/example.com/m/"))
+	}
+	slices.Sort(got)
+	if want := []string{"LICENSE", "a/NOTICE", "a/b/LICENSE-MIT"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err := a.licencesOf(module{"example.com/m", filepath.Join(dir, "a")}, []string{filepath.Join(dir, "c")}); err == nil || !strings.Contains(err.Error(), "does not lie in") {
+		t.Errorf("a package elsewhere: %v", err)
 	}
 }
 

@@ -18,8 +18,18 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 )
 
-// documents is where texts lie in the archive.
-const documents = "share/doc/headstart"
+// documents and licences are where texts lie in the archive.
+const (
+	documents = "share/doc/headstart"
+	licences  = documents + "/licences"
+)
+
+// settings of the compiler, so that those of a person's environment change
+// neither which packages there are nor their bytes.
+var settings = []string{
+	"CGO_ENABLED=1", "GOFLAGS=-buildvcs=true", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=",
+	"CGO_CFLAGS=", "CGO_CPPFLAGS=", "CGO_CXXFLAGS=", "CGO_FFLAGS=", "CGO_LDFLAGS=",
+}
 
 // release makes the archive of the checkout root in the folder out, with
 // SHA256SUMS beside it, and returns its path.
@@ -59,7 +69,7 @@ func release(ctx context.Context, root, out string) (string, error) {
 	if err := a.documents(root); err != nil {
 		return "", err
 	}
-	if err := a.licences(ctx, root, program); err != nil {
+	if err := a.licences(ctx, root); err != nil {
 		return "", err
 	}
 	version, err := versionOf(ctx, program)
@@ -104,19 +114,15 @@ func output(ctx context.Context, dir string, env []string, name string, args ...
 	return strings.TrimSpace(string(out)), nil
 }
 
-// build compiles the program, with its commit in it where there is one. What
-// would make its bytes depend on the folder or on a person's settings is left
-// out: paths, symbol tables, flags of the environment.
+// build compiles the program, with its commit in it where there is one, and
+// without paths and symbol tables, which would make its bytes depend on the
+// folder.
 func build(ctx context.Context, root, work string) (string, error) {
 	program, err := filepath.Abs(filepath.Join(work, "headstart"))
 	if err != nil {
 		return "", err
 	}
-	env := []string{
-		"CGO_ENABLED=1", "GOFLAGS=-buildvcs=true", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=",
-		"CGO_CFLAGS=", "CGO_CPPFLAGS=", "CGO_CXXFLAGS=", "CGO_FFLAGS=", "CGO_LDFLAGS=",
-	}
-	_, err = output(ctx, root, env, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", program, "./cmd/headstart")
+	_, err = output(ctx, root, settings, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", program, "./cmd/headstart")
 	return program, err
 }
 
@@ -154,7 +160,7 @@ func (a *archive) library(dir string) (string, error) {
 	a.link("lib/"+plain, target)
 	for _, licence := range []string{"LICENSE", "ThirdPartyNotices.txt"} {
 		from := filepath.Join(dir, "onnxruntime-"+licence)
-		if err := a.file(documents+"/licences/onnxruntime/"+licence, from); err != nil {
+		if err := a.file(licences+"/onnxruntime/"+licence, from); err != nil {
 			return "", fmt.Errorf("%w; the licences come with the library's wheel, which pip fetches: rm -r lib, and make runtime where there is pip", err)
 		}
 	}
@@ -193,53 +199,81 @@ func (a *archive) documents(root string) error {
 	return a.folder(documents+"/docs", filepath.Join(root, "docs"))
 }
 
-// licences puts the licences of everything that is linked into the program into
-// the archive: Go's own, and those of the modules.
-func (a *archive) licences(ctx context.Context, root, program string) error {
+// licences puts the licences of everything that is in the program into the
+// archive: Go's own, those of the built-in backbones, and those of the packages
+// of other modules, which may have one beside their module's.
+func (a *archive) licences(ctx context.Context, root string) error {
 	goroot, err := output(ctx, root, nil, "go", "env", "GOROOT")
 	if err != nil {
 		return err
 	}
-	if err := a.file(documents+"/licences/go/LICENSE", filepath.Join(goroot, "LICENSE")); err != nil {
+	if err := a.file(licences+"/go/LICENSE", filepath.Join(goroot, "LICENSE")); err != nil {
 		return err
 	}
-	info, err := output(ctx, root, nil, "go", "version", "-m", program)
+	for _, name := range []string{"LICENSE", "NOTICE"} {
+		if err := a.file(licences+"/backbones/"+name, filepath.Join(root, "models/builtin", name)); err != nil {
+			return err
+		}
+	}
+	const others = "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}\t{{$.Dir}}{{end}}{{end}}"
+	list, err := output(ctx, root, settings, "go", "list", "-deps", "-f", others, "./cmd/headstart")
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(info) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || fields[0] != "dep" {
-			continue
+	packages := map[module][]string{}
+	for line := range strings.Lines(list) {
+		if fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); len(fields) == 3 {
+			m := module{fields[0], fields[1]}
+			packages[m] = append(packages[m], fields[2])
 		}
-		dir, err := output(ctx, root, nil, "go", "list", "-m", "-f", "{{.Dir}}", fields[1])
-		if err != nil {
-			return err
-		}
-		if err := a.licencesOf(fields[1], dir); err != nil {
+	}
+	for m, dirs := range packages {
+		if err := a.licencesOf(m, dirs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// licencesOf takes the files of a module that are licences. One without any is
-// an error: it must not be passed on like that.
-func (a *archive) licencesOf(module, dir string) error {
-	entries, err := draft.ReadDir(dir)
-	if err != nil {
-		return err
-	}
+// module is one that packages of the program come from.
+type module struct{ path, dir string }
+
+// licencesOf takes the files that are licences out of the folders of a module's
+// packages and of those above them. A module without any is an error: it must
+// not be passed on like that.
+func (a *archive) licencesOf(m module, packages []string) error {
 	n := len(a.entries)
-	for _, e := range entries {
-		if e.Type().IsRegular() && isLicence(e.Name()) {
-			if err := a.file(path.Join(documents, "licences", module, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+	seen := map[string]bool{}
+	for _, dir := range packages {
+		for {
+			rel, err := filepath.Rel(m.dir, dir)
+			if err != nil || strings.HasPrefix(rel, "..") {
+				return fmt.Errorf("%s: its package in %s does not lie in %s", m.path, dir, m.dir)
+			}
+			if seen[rel] {
+				break
+			}
+			seen[rel] = true
+			entries, err := draft.ReadDir(dir)
+			if err != nil {
 				return err
 			}
+			for _, e := range entries {
+				if !e.Type().IsRegular() || !isLicence(e.Name()) {
+					continue
+				}
+				if err := a.file(path.Join(licences, m.path, filepath.ToSlash(rel), e.Name()), filepath.Join(dir, e.Name())); err != nil {
+					return err
+				}
+			}
+			if rel == "." {
+				break
+			}
+			dir = filepath.Dir(dir)
 		}
 	}
 	if len(a.entries) == n {
-		return fmt.Errorf("%s: no file in it is its licence", module)
+		return fmt.Errorf("%s: no file in it is its licence", m.path)
 	}
 	return nil
 }
@@ -259,5 +293,5 @@ func install(version, needs string) string {
 		"```\ntar -xzf headstart-" + version + "-*.tar.gz --strip-components=1 -C /usr/local\n```\n\n" +
 		"The library is found in `lib` beside `bin`, and completion and man pages where shells and man look for them.\n\n" +
 		needs + "\n\n" +
-		"`licences/` has the licences of ONNX Runtime, of Go and of the modules that are linked in; `NOTICE` names the work of others in headstart itself.\n"
+		"`licences/` has the licences of ONNX Runtime, of the built-in backbones, of Go and of the modules that are linked in; `NOTICE` names the work of others in headstart itself.\n"
 }
