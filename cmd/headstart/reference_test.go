@@ -69,6 +69,43 @@ func TestManPages(t *testing.T) {
 	}
 }
 
+// TestReferencePage compares docs/reference.md with what the command writes, so
+// that a change of a flag or of a sentence of help stands in both; -update, and
+// make man, write it.
+func TestReferencePage(t *testing.T) {
+	code, stdout, stderr := headstart(t, "reference")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	const page = "../../docs/reference.md"
+	if *update {
+		if err := os.WriteFile(page, []byte(stdout), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(content) != stdout {
+		t.Error("docs/reference.md is not what the commands say of themselves; make man writes it anew")
+	}
+	e, _, _ := testEnv()
+	for _, p := range pagesOf(program(e), nil) {
+		for _, f := range p.flags {
+			if !strings.Contains(stdout, cell(flagText(f))) || !strings.Contains(stdout, variable(f.Names()[0])) {
+				t.Errorf("%s: --%s is not in the page", p.file(" "), f.Names()[0])
+			}
+		}
+		for _, example := range p.examples {
+			if !strings.Contains(stdout, "\n$ "+example+"\n") {
+				t.Errorf("%s: %q is not in the page", p.file(" "), example)
+			}
+		}
+	}
+}
+
 func TestReferenceRefuses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if code, _, stderr := headstart(t, "reference", "--man", "m", "--out", "r.md"); code != exitUsage || !strings.Contains(stderr, "give one of them") {
