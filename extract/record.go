@@ -62,11 +62,12 @@ func (r *Record) Take(rows []Row) error {
 		if row.Cut {
 			r.meta.Counts.Cut++
 		}
-		if s.Label != "" && len(r.labels) < 2 && !slices.Contains(r.labels, s.Label) {
-			r.labels = append(r.labels, s.Label)
+		r.note(s.Label)
+		for _, label := range s.Labels {
+			r.note(label)
 		}
 		err := r.set.Append(features.Row{
-			ID: s.ID, Key: row.Key, Label: s.Label, Split: s.Split, Group: s.Group,
+			ID: s.ID, Key: row.Key, Label: s.Label, Labels: s.Labels, Split: s.Split, Group: s.Group,
 			Weight: s.Weight, Weighted: s.Weighted,
 		})
 		if err != nil {
@@ -76,9 +77,19 @@ func (r *Record) Take(rows []Row) error {
 	return nil
 }
 
+// note counts a label; "" is none.
+func (r *Record) note(label string) {
+	if label != "" && len(r.labels) < 2 && !slices.Contains(r.labels, label) {
+		r.labels = append(r.labels, label)
+	}
+}
+
 // Labels returns how many different labels the samples have so far; 2 means
 // two or more.
 func (r *Record) Labels() int { return len(r.labels) }
+
+// Several says whether samples may have several labels each.
+func (r *Record) Several() bool { return r.meta.MultiLabel }
 
 // NoneError says that a run had no sample that could be embedded, so that there
 // is no feature set.

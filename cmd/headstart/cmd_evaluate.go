@@ -194,6 +194,9 @@ func evaluateFeatures(ctx context.Context, o *evaluateOptions, f *file.File, out
 	if err := checkSpaces(o.head, f, j); err != nil {
 		return nil, nil, err
 	}
+	if err := j.Table.OneLabel(); err != nil {
+		return nil, nil, err
+	}
 	if j.Table.Labels == nil {
 		return nil, nil, fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COL", strings.Join(o.sources, ", "))
 	}

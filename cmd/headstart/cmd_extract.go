@@ -83,6 +83,7 @@ func extractCommand(e *env) *command {
 				&cli.BoolFlag{Name: "dry-run", Category: "Result", Usage: "say what is cached, what would be computed and how long it would take"},
 			},
 			samplingFlags(),
+			[]cli.Flag{&cli.BoolFlag{Name: "multi-label", Category: "Samples", Usage: "a sample may have several labels: a;b in a cell, or a list in JSON and Parquet (heads take one label a sample so far)"}},
 			commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color"),
 		),
 		action: func(ctx *cli.Context) error {
@@ -94,6 +95,7 @@ func extractCommand(e *env) *command {
 			if err != nil {
 				return err
 			}
+			s.source.MultiLabel = ctx.Bool("multi-label")
 			o := &extractOptions{common: *c, sampling: *s, out: ctx.String("out"), replace: ctx.Bool("replace"), dryRun: ctx.Bool("dry-run")}
 			return runExtract(ctx.Context, o, ctx.Args().Slice(), e)
 		},
@@ -120,7 +122,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	}
 	meta := &features.Meta{
 		Backbone: spec.Name, Modality: string(spec.Modality),
-		Source: paths, Reading: o.reading(src), Tool: "headstart " + version(),
+		Source: paths, Reading: o.reading(src), MultiLabel: o.source.MultiLabel, Tool: "headstart " + version(),
 	}
 	dim := 0
 	for _, s := range spaces {
@@ -204,7 +206,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 		bad.none = empty
 	}
 	if err == nil && env.leads(&o.common) {
-		env.next(&o.common, env.afterExtract(out, record.Labels()))
+		env.next(&o.common, env.afterExtract(out, record))
 	}
 	return err
 }

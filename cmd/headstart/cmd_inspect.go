@@ -247,6 +247,47 @@ type setSummary struct {
 	Classes map[string]int `json:"classes,omitempty"`
 	Splits  map[string]int `json:"splits,omitempty"`
 	Groups  int            `json:"groups,omitempty"`
+	Labels  *labelSummary  `json:"labels,omitempty"`
+}
+
+// labelSummary are the numbers of labels of a set with several a sample.
+type labelSummary struct {
+	Total      int `json:"total"`
+	Most       int `json:"most"`       // of a sample
+	None       int `json:"none"`       // samples that have none
+	Unlabelled int `json:"unlabelled"` // samples of which nothing is said
+}
+
+// summarizeLabels counts lists of labels of n samples.
+func summarizeLabels(lists [][]string, n int) (*labelSummary, map[string]int) {
+	s, classes := &labelSummary{Unlabelled: n - len(lists)}, map[string]int{}
+	for _, labels := range lists {
+		switch {
+		case labels == nil:
+			s.Unlabelled++
+		case len(labels) == 0:
+			s.None++
+		}
+		s.Total += len(labels)
+		s.Most = max(s.Most, len(labels))
+		for _, label := range labels {
+			classes[label]++
+		}
+	}
+	return s, classes
+}
+
+// said is the summary in words.
+func (s *labelSummary) said(samples int) string {
+	labelled := samples - s.Unlabelled
+	text := fmt.Sprintf("several a sample: %s on %s, up to %d each", counted(s.Total, "label"), counted(labelled, "sample"), s.Most)
+	if s.None > 0 {
+		text += fmt.Sprintf("; %s with none", count(int64(s.None)))
+	}
+	if s.Unlabelled > 0 {
+		text += fmt.Sprintf("; %s of which nothing is said", count(int64(s.Unlabelled)))
+	}
+	return text
 }
 
 func inspectFeatures(path string, asJSON bool, e *env) error {
@@ -264,6 +305,9 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 		return counts
 	}
 	s := &setSummary{Path: path, Meta: &set.Meta, Rows: set.N(), Classes: tally(set.Labels), Splits: tally(set.Splits), Groups: len(tally(set.Groups))}
+	if set.Meta.MultiLabel {
+		s.Labels, s.Classes = summarizeLabels(set.LabelLists, set.N())
+	}
 	if asJSON {
 		return e.printJSON(s)
 	}
@@ -295,6 +339,9 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 		case said.n > 1:
 			line(said.what, "%s %s", count(int64(said.n)), said.several)
 		}
+	}
+	if s.Labels != nil {
+		line("labels", "%s", s.Labels.said(s.Rows))
 	}
 	if len(s.Classes) > 0 {
 		line("classes", "%d: %s", len(s.Classes), listed(s.Classes))

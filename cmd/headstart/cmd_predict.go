@@ -316,6 +316,7 @@ func (o *predictOptions) open(f *file.File) (*source.Source, error) {
 		}
 		return source.Texts("sample", o.texts, with)
 	}
+	o.source.OptionalLabels = true
 	src, err := openFor("predict", o.head, f, o.sources, &o.sampling)
 	if d.Modality == models.Text && errors.Is(err, fs.ErrNotExist) {
 		for _, path := range o.sources {

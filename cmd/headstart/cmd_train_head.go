@@ -325,6 +325,9 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 	defer j.Close()
+	if err := j.Table.OneLabel(); err != nil {
+		return err
+	}
 	if j.Table.Labels == nil {
 		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COL", strings.Join(o.features, ", "))
 	}

@@ -154,6 +154,7 @@ func advice(err error) string {
 		none     *source.NoSamplesError
 		format   *source.FormatError
 		drift    *extract.DriftError
+		several  *features.SeveralError
 		another  *features.OtherError
 		tensor   *models.NoTensorError
 		encoding *source.EncodingError
@@ -187,6 +188,12 @@ func advice(err error) string {
 		return fmt.Sprintf("say --%s %s to take that column, or --%[1]s with another one", late.Column, late.Column)
 	case errors.As(err, &listed):
 		return "headstart inspect " + shellWord(listed.Path) + " says what it is of, headstart train-head " + shellWord(listed.Path) + " fits a head on it"
+	case errors.As(err, &several):
+		set := "NAME.features"
+		if len(several.Sets) == 1 {
+			set = shellWord(several.Sets[0])
+		}
+		return "this version fits and measures heads with one label a sample: extract without --multi-label, from a column of one label each (--label COL); headstart cache export " + set + " --out NAME.npy writes the embeddings and all labels for other programs"
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):

@@ -35,6 +35,11 @@ func TestParquetIsASource(t *testing.T) {
 	}
 	p.put("t.parquet", b.Bytes())
 	p.one(t, "extract --backbone ./vit --image picture --label kind t.parquet").wantNumbers(t, map[string]float64{"samples": 16, "computed": 16, "bad": 0})
+	first := p.read("t.features")
+	p.one(t, "extract --backbone ./vit --image picture --label kind t.parquet").wantNumbers(t, map[string]float64{"samples": 16, "cached": 16, "computed": 0, "backbone_rows": 0})
+	if !bytes.Equal(p.read("t.features"), first) {
+		t.Error("a second run left another set")
+	}
 	p.do(t, "train-head t.features --l2 1 --cv 2 --report r.html")
 	if page := string(p.read("r.html")); strings.Count(page, "data:image/png") < 2 {
 		t.Error("the report has no pictures of a Parquet file")
@@ -53,4 +58,16 @@ func TestParquetIsASource(t *testing.T) {
 	binary.LittleEndian.PutUint32(lies[len(lies)-8:], 1<<31-1)
 	p.put("lies.parquet", lies)
 	p.fails(t, "extract --image picture lies.parquet", exitFailed, "lies.parquet", "damaged or cut off")
+	p.fails(t, "predict t.head.onnx --image picture lies.parquet", exitFailed, "lies.parquet", "damaged or cut off")
+	// One that is whole, with more rows than there are.
+	rowsLie := bytes.Clone(b.Bytes())
+	at := len(rowsLie) - 8 - int(binary.LittleEndian.Uint32(rowsLie[len(rowsLie)-8:]))
+	footer := rowsLie[at:]
+	zigzag := bytes.Index(footer, []byte{0x16, 2 * 16}) // field 3, 16 rows
+	if zigzag < 0 {
+		t.Fatal("the footer does not say the number of rows where it is looked for")
+	}
+	footer[zigzag+1] = 2 * 17
+	p.put("rows.parquet", rowsLie)
+	p.fails(t, "extract --image picture rows.parquet", exitFailed, "rows.parquet: it is damaged or cut off: footer: 17 rows in all and 16 in its row groups")
 }

@@ -38,6 +38,7 @@ var badKinds = map[string]badWords{
 	"fields":    {"record with another number of fields", "records with another number of fields", ""},
 	"quote":     {"record with a quote that is not closed or not doubled", "records with a quote that is not closed or not doubled", ""},
 	"value":     {"record with a value that is none of its column", "records with a value that is none of its column", ""},
+	"labels":    {"record with a list of labels, where one is wanted", "records with a list of labels, where one is wanted", "extract --multi-label keeps several labels a sample"},
 	"encoding":  {"that is not in its encoding", "that are not in their encoding", "--encoding NAME says which it is"},
 	"zero-byte": {"text with a zero byte", "texts with a zero byte", ""},
 	"no-image":  {"file that is no image", "files that are no images", ""},

@@ -76,21 +76,23 @@ func free(path string) string {
 }
 
 // afterExtract are the words to type after a feature set was made: a head is
-// trained where there are classes, else the embeddings are written for other
-// programs.
-func (e *env) afterExtract(out string, labels int) []string {
-	if labels >= 2 {
+// trained where there are classes, one a sample, else the embeddings are
+// written for other programs.
+func (e *env) afterExtract(out string, record *extract.Record) []string {
+	why := "no sample has a label, and a head needs two classes: folders that are called as them, or --label COL"
+	switch labels := record.Labels(); {
+	case record.Several():
+		why = "a head is fitted on one label a sample in this version; with the embeddings, cache export writes all labels for other programs"
+	case labels >= 2:
 		return []string{"train-head", operand(out)}
-	}
-	why := "no sample has a label"
-	if labels == 1 {
-		why = "all labels are the same"
+	case labels == 1:
+		why = "all labels are the same, and a head needs two classes: folders that are called as them, or --label COL"
 	}
 	npy := free(strings.TrimSuffix(out, ".features") + ".npy")
 	if npy == "" {
 		return nil
 	}
-	e.note("%s, and a head needs two classes: folders that are called as them, or --label COL", why)
+	e.note("%s", why)
 	return []string{"cache", "export", operand(out), "--out", operand(npy)}
 }
 

@@ -44,7 +44,12 @@ func own(name string) bool {
 // which are nil if there are no columns.
 func carry(t *features.Table, columns []string) (func(lo, hi int) [][]string, error) {
 	known := map[string]func(i int) string{
-		"label": func(i int) string { return at(t.Labels, i) },
+		"label": func(i int) string {
+			if t.LabelLists != nil {
+				return features.JoinLabels(t.LabelLists[i])
+			}
+			return at(t.Labels, i)
+		},
 		"split": func(i int) string { return at(t.Splits, i) },
 		"group": func(i int) string { return at(t.Groups, i) },
 		"weight": func(i int) string {

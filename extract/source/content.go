@@ -176,6 +176,7 @@ const (
 	KindFields    = "fields"    // a record with more or fewer fields than the header
 	KindQuote     = "quote"     // a record with a quote that is not closed, or not doubled
 	KindValue     = "value"     // a record whose id, label, group, split or weight is none
+	KindLabels    = "labels"    // a record with a list of labels, where one is wanted
 	KindEncoding  = "encoding"  // a text that is not in its encoding: an *EncodingError
 	KindZero      = "zero-byte" // a text that holds a zero byte
 )

@@ -63,9 +63,9 @@
 //
 // Labels are taken byte for byte; an empty cell is no label, no split, no
 // group, no weight. With Options.MultiLabel a cell holds several labels, as in
-// "a;b" or a JSON list. Splits are spelled train · val, valid, validation,
-// dev · test; the second four all become "validation". Weights are finite and
-// not negative.
+// "a;b" or a JSON list, up to 1,024, each once. Splits are spelled train · val,
+// valid, validation, dev · test; the second four all become "validation".
+// Weights are finite and not negative.
 //
 // A record that is otherwise is one bad sample, which says where it is and
 // why, and the reading goes on behind it. Where a quote is not closed, that is

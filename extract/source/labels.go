@@ -6,6 +6,37 @@ import (
 	"slices"
 )
 
+// MaxLabels is how many labels a sample may have.
+const MaxLabels = 1024
+
+// labelSet is the labels of a sample, each once, in the order in which they
+// came.
+type labelSet struct {
+	labels []string
+	seen   map[string]struct{} // nil as long as there are few
+}
+
+// add adds a label, unless it is there.
+func (s *labelSet) add(label string) {
+	const few = 16 // as fast to look through as a map
+	if s.seen == nil && len(s.labels) < few {
+		if !slices.Contains(s.labels, label) {
+			s.labels = append(s.labels, label)
+		}
+		return
+	}
+	if s.seen == nil {
+		s.seen = make(map[string]struct{})
+		for _, l := range s.labels {
+			s.seen[l] = struct{}{}
+		}
+	}
+	if _, there := s.seen[label]; !there {
+		s.labels = append(s.labels, label)
+		s.seen[label] = struct{}{}
+	}
+}
+
 // labelsOf returns the labels, in that column, of a sample that may have
 // several: those of a list, of a JSON list of texts ("[…]"), or what stands
 // between semicolons, each once, in the order in which they are there. Spaces
@@ -13,13 +44,13 @@ import (
 // It returns nil for an empty cell, which says nothing, and no labels for an
 // empty list.
 func (t *table) labelsOf(c *cell, column string) ([]string, error) {
-	labels := []string{}
+	set := labelSet{labels: []string{}}
 	add := func(label []byte) error {
 		if err := t.nameable(label, column); err != nil {
 			return err
 		}
-		if word := t.words.internBytes(label); !slices.Contains(labels, word) {
-			labels = append(labels, word)
+		if set.add(t.words.internBytes(label)); len(set.labels) > MaxLabels {
+			return reasonOf(KindValue, "more than %d labels in column %q, the limit", MaxLabels, column)
 		}
 		return nil
 	}
@@ -28,11 +59,14 @@ func (t *table) labelsOf(c *cell, column string) ([]string, error) {
 		return nil, nil
 	case c.kind == listCell:
 		for _, label := range c.list {
+			if label == "" {
+				return nil, reasonOf(KindValue, "an empty label in the list in column %q", column)
+			}
 			if err := add([]byte(label)); err != nil {
 				return nil, err
 			}
 		}
-		return labels, nil
+		return set.labels, nil
 	case c.kind != textCell:
 		return nil, reasonOf(KindValue, "%s in column %q, where labels are wanted", c.what(), column)
 	}
@@ -51,5 +85,5 @@ func (t *table) labelsOf(c *cell, column string) ([]string, error) {
 			return nil, err
 		}
 	}
-	return labels, nil
+	return set.labels, nil
 }

@@ -1,9 +1,13 @@
 package source_test
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/headstart-ml/headstart/extract/source"
 )
@@ -70,4 +74,83 @@ func TestColumnsThatGoAlong(t *testing.T) {
 			t.Errorf("of file %d: %q, want %q", i, got, want)
 		}
 	}
+}
+
+// Too many labels, and empty ones in a list, are bad; the same one many times
+// is one, in a time that goes by the length of the cell.
+func TestVeryManyLabels(t *testing.T) {
+	var many, same strings.Builder
+	for i := range source.MaxLabels + 1 {
+		fmt.Fprintf(&many, "%d;", i)
+	}
+	most := strings.TrimSuffix(many.String(), fmt.Sprintf("%d;", source.MaxLabels))
+	for range 1 << 17 {
+		same.WriteString("1000;")
+	}
+	table := file(t, "t.csv", "text,label\na,"+many.String()+"\nb,"+most+same.String()+"\nc,\"[\"\"x\"\",\"\"\"\"]\"\n")
+	samples, err := read(t, &source.Options{MultiLabel: true}, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(samples[1].Labels); n != source.MaxLabels {
+		t.Errorf("%d labels: %.300s", n, describe(samples[1]))
+	}
+	samples[1] = samples[0]
+	bad := `t#1|||||BAD more than 1024 labels in column "label", the limit`
+	check(t, samples, bad, bad, `t#3|||||BAD an empty label in the list in column "label"`)
+}
+
+// A folder's samples have one label each, in a list where lists are asked for.
+func TestFolderOfSeveralLabels(t *testing.T) {
+	samples, err := read(t, &source.Options{MultiLabel: true, With: []string{"label"}}, tree(t, map[string]string{"fox/1.png": ""}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := samples[0]; !slices.Equal(s.Labels, []string{"fox"}) || s.Label != "" || s.With[0] != "fox" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Where labels are optional, a sample is good whatever its label is.
+func TestOptionalLabels(t *testing.T) {
+	lines := `{"text": "1", "label": ["a", "b"]}
+{"text": "2", "label": {"a": 1}}
+{"text": "3", "label": "x"}
+{"text": "4", "label": "` + strings.Repeat("y", 5000) + `"}
+`
+	samples, err := read(t, &source.Options{OptionalLabels: true, With: []string{"label"}}, file(t, "t.jsonl", lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, samples, "t#1|||||1", "t#2|||||2", "t#3|x||||3", "t#4|||||4")
+	if got := samples[0].With[0]; got != `["a","b"]` {
+		t.Errorf("along goes %s", got)
+	}
+	if samples, err = read(t, nil, file(t, "t.jsonl", lines)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"a list", "an object", "", "5000 bytes"} {
+		_, err := samples[i].Read(1)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("record %d: %v, want %q", i+1, err, want)
+		}
+	}
+	// A column of a kind that is not read is none that is needed.
+	type box struct{ X, Y int64 }
+	var b bytes.Buffer
+	if err := parquet.Write(&b, []struct {
+		Text  string `parquet:"text"`
+		Label []box  `parquet:"label,list"`
+	}{{"a", []box{{1, 2}}}}); err != nil {
+		t.Fatal(err)
+	}
+	path := file(t, "t.parquet", b.String())
+	_, err = read(t, nil, path)
+	fails(t, err, path, `column "label": it holds lists of groups`)
+	if samples, err = read(t, &source.Options{OptionalLabels: true}, path); err != nil {
+		t.Fatal(err)
+	}
+	check(t, samples, "t#1|||||a")
+	_, err = read(t, &source.Options{OptionalLabels: true, Label: "label"}, path)
+	fails(t, err, path, `column "label": it holds lists of groups`)
 }

@@ -92,7 +92,7 @@ func TestParquetLabels(t *testing.T) {
 	if err != nil || len(samples) != 5 {
 		t.Fatal(err)
 	}
-	if got := describe(samples[0]); got != `hf#1|||||BAD a list in column "labels", where a text is wanted` {
+	if got := describe(samples[0]); got != `hf#1|||||BAD a list in column "labels", where one label is wanted` {
 		t.Error(got)
 	}
 	if got := fmt.Sprintf("%q", samples[1].With); got != `["[\"1\",\"2\"]" "q"]` {

@@ -36,8 +36,12 @@ type Options struct {
 
 	// MultiLabel says that a sample may have several labels: Sample.Labels
 	// gets them, from a list or a text like "a;b", and Sample.Label stays
-	// empty.
+	// empty. A sample of a folder has one.
 	MultiLabel bool
+
+	// OptionalLabels says that a sample is good whatever its label is: one that
+	// cannot be read is left out.
+	OptionalLabels bool
 
 	// Delimiter is the one character that separates the fields of a table of
 	// text, or "tab". The default, "", is told by what the table begins with:
@@ -362,6 +366,9 @@ func (s *Source) next() (*Sample, error) {
 		s.undecoded.add(sample)
 		if p.column == "" {
 			sample.carry(s.opts.With)
+			if s.opts.MultiLabel && sample.Label != "" {
+				sample.Labels, sample.Label = []string{sample.Label}, ""
+			}
 		}
 		if s.ids != nil {
 			if before, twice := s.ids.add(sample.ID, s.n); twice {

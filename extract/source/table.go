@@ -24,7 +24,9 @@ type table struct {
 	file  string // its last element
 	base  string
 	multi bool // a sample has several labels
-	words *words
+	// A sample without a label that can be read is as good as any.
+	optional bool
+	words    *words
 	decoding
 
 	scratch []byte
@@ -42,7 +44,7 @@ type table struct {
 // openTable returns the samples of the records of r, and closes it if it
 // fails.
 func openTable(in *input, r records) (*opened, error) {
-	t := &table{records: r, name: in.name, file: filepath.Base(in.path), base: in.base, multi: in.opts.MultiLabel, words: in.words, decoding: in.decoding, header: r.columns()}
+	t := &table{records: r, name: in.name, file: filepath.Base(in.path), base: in.base, multi: in.opts.MultiLabel, optional: in.opts.OptionalLabels, words: in.words, decoding: in.decoding, header: r.columns()}
 	if in.path == "-" {
 		t.file = "stdin"
 	}
@@ -136,7 +138,7 @@ func (t *table) assign(o *Options) (err error) {
 		if errors.Is(err, errTwice) {
 			return err
 		}
-		if err == nil && !taken[at] {
+		if err == nil && !taken[at] && !(r.at == &t.label && t.optional && t.unreadable(at)) {
 			*r.at = at
 		}
 	}
@@ -151,6 +153,12 @@ func (t *table) assign(o *Options) (err error) {
 		t.read(at)
 	}
 	return nil
+}
+
+// unreadable says whether a column can't be read.
+func (t *table) unreadable(at int) bool {
+	r, ok := t.records.(picky)
+	return ok && r.readable([]int{at}) != nil
 }
 
 // read has the column at read, and makes at its index among those that are.
@@ -349,13 +357,23 @@ func (t *table) fill(s *Sample, r *record) error {
 }
 
 func (t *table) fillLabel(s *Sample, r *record) error {
-	if t.multi && t.label >= 0 {
-		labels, err := t.labelsOf(&r.cells[t.label], t.column(t.label))
-		s.Labels = labels
-		return err
+	if t.label < 0 {
+		return nil
 	}
-	label, err := t.nameIn(r, t.label)
-	s.Label = t.words.internBytes(label)
+	var err error
+	switch c := &r.cells[t.label]; {
+	case t.multi:
+		s.Labels, err = t.labelsOf(c, t.column(t.label))
+	case c.kind == listCell:
+		err = reasonOf(KindLabels, "a list in column %q, where one label is wanted", t.column(t.label))
+	default:
+		var label []byte
+		label, err = t.nameIn(r, t.label)
+		s.Label = t.words.internBytes(label)
+	}
+	if t.optional {
+		return nil
+	}
 	return err
 }
 

@@ -57,8 +57,12 @@ type EvaluateOptions struct {
 
 // Evaluate predicts the labelled rows of j with h and takes the metrics, apart
 // for rows that the head of f was fitted on. Rows without a label, or of a
-// class that the head does not know, are counted and left out.
+// class that the head does not know, are counted and left out. Rows with
+// several labels each are a *features.SeveralError.
 func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joined, o *EvaluateOptions) (*Evaluation, error) {
+	if err := j.Table.OneLabel(); err != nil {
+		return nil, err
+	}
 	e := NewEvaluator(f, h, o)
 	k := len(h.Classes)
 	err := Features(ctx, h, j, func(lo, hi int, p []float64) error {
@@ -116,7 +120,8 @@ func NewEvaluator(f *file.File, h *head.Head, o *EvaluateOptions) *Evaluator {
 	return e
 }
 
-// Take evaluates embedded samples. Bad ones are left out.
+// Take evaluates embedded samples. Bad ones are left out; one with several
+// labels (source.Options.MultiLabel) is an error.
 func (e *Evaluator) Take(rows []extract.Row) error {
 	for i := range rows {
 		row := &rows[i]
@@ -124,6 +129,9 @@ func (e *Evaluator) Take(rows []extract.Row) error {
 			continue
 		}
 		s := row.Sample
+		if s.Labels != nil {
+			return fmt.Errorf("predict: %s was read with several labels a sample, where one is needed", s.ID)
+		}
 		e.rows = append(e.rows, row.Embedding...)
 		e.waiting = append(e.waiting, evaluated{s.ID, s.Label, s.Group, row.Key})
 		if len(e.waiting) == blockRows {

@@ -26,7 +26,8 @@ type Data struct {
 }
 
 // DataOf is what an experiment takes, for the rows of j. A weight that is not
-// given is 1.
+// given is 1. Rows with several labels each, see features.Table.OneLabel, come
+// without labels.
 func DataOf(j *features.Joined) *experiment.Data {
 	keys := make([][32]byte, len(j.Table.Keys))
 	for i, k := range j.Table.Keys {

@@ -42,12 +42,15 @@ type Learner struct {
 
 // New prepares what s asks for: it finds the places at which the backbone can
 // be cut, and the runtime library. Nothing is computed yet. Errors: ErrSpaces,
-// *ViewsError, *PlaceError, and those of runtime.Find and runtime.Library. The
-// caller closes the Learner before the data.
+// *features.SeveralError, *ViewsError, *PlaceError, and those of runtime.Find
+// and runtime.Library. The caller closes the Learner before the data.
 func New(d *Data, s *Settings) (*Learner, error) {
 	j := d.Features
 	if len(j.Sets) != 1 || len(j.Sets[0].Meta.Spaces) != 1 {
 		return nil, ErrSpaces
+	}
+	if err := j.Table.OneLabel(); err != nil {
+		return nil, err
 	}
 	l := &Learner{data: d, cached: map[string]feed.Rows{}, feeds: map[string]*feed.Feed{}}
 	var err error
