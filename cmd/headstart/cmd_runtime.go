@@ -48,6 +48,12 @@ func runtimeInstallCommand(e *env) *command {
 			if err != nil {
 				return err
 			}
+			for _, flag := range []string{"dir", "from", "sha256"} {
+				// A variable of a shell may have no value, too.
+				if ctx.IsSet(flag) && ctx.String(flag) == "" {
+					return usagef("--%s has no value", flag)
+				}
+			}
 			if ctx.String("sha256") != "" && ctx.String("from") == "" {
 				return usagef("--sha256 vouches for what --from names, which is missing")
 			}

@@ -162,6 +162,7 @@ func advice(err error) string {
 		listed   *source.FeatureSetError
 		client   *library.ClientError
 		digest   *library.DigestError
+		damaged  *library.DamagedError
 		kept     *library.KeptError
 		nowhere  *library.UnpublishedError
 	)
@@ -172,6 +173,8 @@ func advice(err error) string {
 		return "name a folder with --dir DIR, and the library in it with --runtime FILE later"
 	case errors.As(err, &digest) && !digest.Sure:
 		return "if you trust it, --sha256 " + digest.Got + " takes it, of version " + library.Minimum + " or newer"
+	case errors.As(err, &damaged):
+		return "get it again; --from URL checks how many bytes the server has, and resumes"
 	case errors.As(err, &kept):
 		return "the same command goes on from there"
 	case errors.As(err, &nowhere):

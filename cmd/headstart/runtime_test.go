@@ -46,8 +46,11 @@ func TestRuntimeInstall(t *testing.T) {
 		says []string
 	}{
 		{"runtime install --from " + server.URL + "/nothing.whl", []string{"/nothing.whl", "404"}},
-		{"runtime install --from " + server.URL + "/other.whl", []string{"other.whl", "checksum"}},
+		{"runtime install --from " + server.URL + "/other.whl", []string{"other.whl is damaged", "checksum", "nothing was installed; get it again"}},
 		{"runtime install --from nothing.whl", []string{"nothing.whl", "no such file"}},
+		{"runtime install --from example.org/onnxruntime.whl", []string{"no such file", "an address begins with https://"}},
+		{"runtime install --from=", []string{"--from has no value"}},
+		{"runtime install --dir= --from onnxruntime.whl", []string{"--dir has no value"}},
 		{"runtime install --sha256 00", []string{"--from"}},
 	} {
 		code, _, stderr := p.try(t, c.line)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -263,6 +264,18 @@ func (a *archive) walkZip(visit func(name string, r io.Reader) error) error {
 
 // errTooLarge is the error of what is larger than the limits.
 var errTooLarge = errors.New("larger than any official one")
+
+// isDamage tells whether an error is one of an archive of a right format whose
+// bytes are wrong, or not all there.
+func isDamage(err error) bool {
+	for _, damage := range []error{zip.ErrFormat, zip.ErrChecksum, gzip.ErrHeader, gzip.ErrChecksum, tar.ErrHeader, io.ErrUnexpectedEOF} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	_, ok := errors.AsType[flate.CorruptInputError](err)
+	return ok
+}
 
 // atMost reads from a stream and fails after so many bytes.
 type atMost struct {

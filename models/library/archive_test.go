@@ -242,6 +242,8 @@ func TestBadArchives(t *testing.T) {
 		a.limits = small
 		if c, err := a.look(linux); err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %+v, %v, want %q", test.name, c, err, test.want)
+		} else if hurt := strings.HasPrefix(test.name, "cut ") || strings.HasPrefix(test.name, "damaged "); isDamage(err) != hurt {
+			t.Errorf("%s: %v: is it damage? %v", test.name, err, !hurt)
 		}
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,6 +60,18 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("%s: its SHA-256 is %s, and wanted is %s; nothing was installed", e.Name, e.Got, strings.Join(e.Want, " or "))
 }
 
+// DamagedError says that an archive is not whole, or was changed on its way.
+type DamagedError struct {
+	Name string
+	Err  error // of the archive's format
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s is damaged or not all of it (%v); nothing was installed", e.Name, e.Err)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // UnpublishedError says that no official library is published for a machine.
 type UnpublishedError struct{ Platform string } // GOOS/GOARCH
 
@@ -73,9 +87,9 @@ func (e *UnpublishedError) Error() string {
 // version stays beside it; the plain name leads to the new one. Without
 // Options.From nothing is done where an official library is in place.
 //
-// Errors are *DigestError, *StatusError, *KeptError, *ClientError, ErrNoClient,
-// ErrNoFolder and *UnpublishedError by errors.As and errors.Is, and those of
-// the file system.
+// Errors are *DigestError, *DamagedError, *StatusError, *KeptError,
+// *ClientError, ErrNoClient, ErrNoFolder and *UnpublishedError by errors.As and
+// errors.Is, and those of the file system.
 func Install(ctx context.Context, o *Options) (*Installed, error) {
 	if o == nil {
 		o = new(Options)
@@ -172,7 +186,11 @@ func (in *installer) get(ctx context.Context) (*Installed, error) {
 	scheme, rest, ok := strings.Cut(in.From, "://")
 	switch scheme = strings.ToLower(scheme); {
 	case !ok:
-		return in.fromFile(in.From)
+		installed, err := in.fromFile(in.From)
+		if errors.Is(err, fs.ErrNotExist) && hosts.MatchString(in.From) {
+			err = fmt.Errorf("%w; an address begins with https://", err)
+		}
+		return installed, err
 	case scheme == "file":
 		return in.fromFile(rest)
 	case scheme == "http" || scheme == "https":
@@ -184,6 +202,9 @@ func (in *installer) get(ctx context.Context) (*Installed, error) {
 	}
 	return nil, fmt.Errorf("%s: only http and https addresses and files are taken", in.From)
 }
+
+// hosts is what an address without its scheme looks like.
+var hosts = regexp.MustCompile(`^[\w-]+(\.[\w-]+)+(:\d+)?/`)
 
 func (in *installer) fromRegistry(ctx context.Context) (*Installed, error) {
 	// It is removed in the end, or by the next one if this is killed.
@@ -250,7 +271,9 @@ func (in *installer) take(a *archive) (*Installed, error) {
 		return nil, &DigestError{Name: a.name, Got: digest, Want: []string{want}, Sure: true}
 	}
 	c, err := a.look(in.platform)
-	if err != nil {
+	if isDamage(err) {
+		return nil, &DamagedError{a.name, err}
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.name, err)
 	}
 	k, official := in.sums.libraries[c.digest]
