@@ -22,7 +22,7 @@ NOTARM64  := ^TestTruncatedWhile|^TestUnreadableIsNotQuarantined$$|^TestMutants$
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere race fault fuzz bench startup peers man dist dist-test clean help
+.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere goinstall race fault fuzz bench startup peers man dist dist-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -70,6 +70,9 @@ test-arm64-quick: ## the same without what kills and breaks processes: keys, pix
 
 test-elsewhere: runtime ## test in a folder with spaces and umlauts, without HOME, in another order, on one CPU
 	sh testdata/elsewhere.sh
+
+goinstall: runtime ## go install from a proxy that has this checkout, runtime install from a failing server, the main job (1 to 3 min)
+	$(GO) run testdata/goinstall.go
 
 race: runtime ## run every test under the race detector
 	$(GO) test -timeout 40m -race ./...
