@@ -43,6 +43,12 @@ go test ./cache ./extract/image ./extract/text ./extract/features -run '^$' -ben
 go test ./extract -run Memory -v | grep -e MiB
 
 echo
+echo "A million texts and a tar file of 100,000 images: the most memory; reading beside the libraries, on one core"
+go test ./extract -run '^$' -bench 'MillionTexts|TarOfSmall' -benchtime 1x | grep '^Benchmark'
+GOMAXPROCS=1 go test ./extract/source -run '^$' -bench 'ReadParquet|ReadJSONL' -benchtime 5x | grep '^Benchmark'
+python3 bench/badinput.py "$1"
+
+echo
 echo "A Go program's requests against the bare runtime on ready tensors: latency of one at a time, throughput of 8 goroutines, memory"
 go test ./head/predict -run RequestsLeave -bench . -benchtime 1x -v | grep -e '^Benchmark.*[0-9] ' -e 'allocations'
 
