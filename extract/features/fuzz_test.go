@@ -3,6 +3,7 @@ package features_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -24,6 +25,34 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		bounded(t, "the input", func() { readAll(t, content) })
+	})
+}
+
+// FuzzLists is FuzzPages of the labels of a set with several a sample.
+func FuzzLists(f *testing.F) {
+	content, err := os.ReadFile("testdata/lists.features")
+	if err != nil {
+		f.Fatal(err)
+	}
+	rle := func(h *format.PageHeader) { h.DataPageHeader.V.Encoding = format.RLEDictionary }
+	// Levels of six values in five rows: b a · null · none · a;b · b, the
+	// second label of the first row among them.
+	levels := []byte{2, 0, 0, 0, 3, 0b000010, 4, 0, 0, 0, 5, 0b00_00_10_10, 0b10_10_01_00, 0}
+	six := append(slices.Clone(levels), ids("b", "a", "a;b", "b")...)
+	f.Add(int64(6), byte(0), page(f, 6, six, len(six), nil))
+	f.Add(int64(6), byte(6), page(f, 6, zstdOf(f, six), len(six), nil))
+	indices := append(slices.Clone(levels), 2, 3, 0b01_10_01_00, 0)
+	words := ids("b", "a", "a;b")
+	f.Add(int64(6), byte(0), append(page(f, 0, words, len(words), dictionaryPage(3)), page(f, 6, indices, len(indices), rle)...))
+	f.Add(int64(5), byte(0), page(f, 5, []byte{2, 0, 0, 0, 10, 0, 2, 0, 0, 0, 10, 0}, 12, nil))
+	f.Add(int64(1)<<40, byte(0), page(f, 1<<30, []byte{6, 0, 0, 0, 254, 255, 255, 255, 15, 1, 2, 0, 0, 0, 10, 0}, 16, nil))
+	f.Fuzz(func(t *testing.T, values int64, codec byte, pages []byte) {
+		file := forgedFrom(t, content, pages, func(m *format.FileMetaData, at int64) {
+			c := chunk(m, "label")
+			c.Codec, c.DataPageOffset, c.DictionaryPageOffset = format.CompressionCodec(codec), at, 0
+			c.TotalCompressedSize, c.NumValues = int64(len(pages)), values
+		})
+		bounded(t, "the input", func() { readAll(t, file) })
 	})
 }
 

@@ -3,6 +3,8 @@ package features_test
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +18,8 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/features"
 )
+
+var update = flag.Bool("update", false, "write testdata/lists.features anew")
 
 // several makes a set with several labels a sample: null, none, one, several.
 func several(t testing.TB) *features.Set {
@@ -53,6 +57,62 @@ func TestSeveralLabels(t *testing.T) {
 	}
 	if bytes.Contains(content, []byte("multi")) || !bytes.Contains(content, []byte(`"format_version":1`)) {
 		t.Error("a set of one label a sample says something of several")
+	}
+}
+
+// A set that an earlier headstart wrote stays what it is.
+func TestListsOfBefore(t *testing.T) {
+	const path = "testdata/lists.features"
+	if *update {
+		if err := features.Write(path, several(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := features.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := several(t); !same(got, want) {
+		t.Errorf("read\n%v\nwant\n%v", got, want)
+	}
+}
+
+// Many rows of many labels go through a Writer and back; the memory that it
+// takes does not go by their number.
+func TestManyLists(t *testing.T) {
+	const n = 300_000 // more than a row group
+	words := make([]string, 100)
+	for i := range words {
+		words[i] = fmt.Sprint("label ", i)
+	}
+	meta := several(t).Meta
+	path := filepath.Join(t.TempDir(), "x.features")
+	w, err := features.NewWriter(path, &meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	labels := func(i int) []string { return words[i%len(words) : min(len(words), i%len(words)+i%11)] }
+	for i := range n {
+		id := fmt.Sprint(i)
+		if err := w.Append(features.Row{ID: id, Key: key(id), Labels: labels(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := features.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range s.LabelLists {
+		if !slices.Equal(got, labels(i)) || got == nil {
+			t.Fatalf("row %d: %q, want %q", i, got, labels(i))
+		}
+	}
+	if s.N() != n {
+		t.Errorf("%d rows", s.N())
 	}
 }
 

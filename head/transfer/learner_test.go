@@ -14,6 +14,7 @@ import (
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/embed"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
@@ -420,5 +421,16 @@ func TestSettingsThatWillNotDo(t *testing.T) {
 	two.Sets = append(slices.Clone(two.Sets), two.Sets[0])
 	if _, err := New(&Data{Features: &two, Spec: d.Spec, Cache: d.Cache}, nil); !errors.Is(err, ErrSpaces) {
 		t.Errorf("two sets: %v", err)
+	}
+	several := *d.Features.Sets[0]
+	several.Meta.MultiLabel, several.Labels, several.LabelLists = true, nil, make([][]string, several.N())
+	j, err := features.OpenSets([]*features.Set{&several}, []string{"x.features"}, d.Cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	_, err = New(&Data{Features: j, Spec: d.Spec, Cache: d.Cache}, nil)
+	if e, ok := errors.AsType[*features.SeveralError](err); !ok || !slices.Equal(e.Sets, []string{"x.features"}) {
+		t.Errorf("several labels a sample: %v", err)
 	}
 }
