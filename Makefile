@@ -22,7 +22,7 @@ NOTARM64  := ^TestTruncatedWhile|^TestUnreadableIsNotQuarantined$$|^TestMutants$
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere goinstall race fault fuzz bench startup peers man dist dist-test clean help
+.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere goinstall race fault fuzz bench startup peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -119,6 +119,9 @@ dist: $(RUNTIME) ## make the archive of a release for this platform, and SHA256S
 
 dist-test: $(RUNTIME) ## make that archive twice, compare the bytes, and work with what is in it alone (1 to 4 min)
 	GO=$(GO) sh testdata/dist.sh
+
+image-test: ## build deploy/Containerfile with podman, docker or buildah, and run the image
+	sh testdata/image.sh
 
 clean: ## remove what make made (bin/, lib/, demo/, dist/)
 	rm -rf bin lib demo dist

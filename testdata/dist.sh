@@ -4,7 +4,9 @@
 # the bytes. Then it works with what is in the archive alone: doctor, extract,
 # train-head and predict, on Linux in a folder as root that holds the archive,
 # the C and C++ libraries and pictures, without a shell, Go, Python or network.
-# With an archive as argument, it makes none and tries that one.
+# With an archive as argument, it makes none and tries that one. Where a machine
+# does not let one make a root of one's own, it says so and works without
+# environment only; with DIST_CONTAINED=1 it fails there.
 #
 #   sh testdata/dist.sh [ARCHIVE]        (make dist-test)
 set -eu
