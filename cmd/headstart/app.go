@@ -115,6 +115,7 @@ type command struct {
 	// minArgs and maxArgs bound the number of arguments; a negative maxArgs
 	// means any number.
 	minArgs, maxArgs int
+	argFlag          string // flag that takes what many give as an argument
 	// wants says in words what each argument is up to minArgs, as in "the
 	// source: a folder of images"; what is not there is called as in args.
 	wants []string
@@ -196,7 +197,11 @@ func dispatch(ctx context.Context, program *command, args []string, e *env) erro
 	case len(c.args) < c.command.minArgs:
 		return &commandError{path, tooFew(c.command, path, c.args)}
 	case c.command.maxArgs == 0 && len(c.args) > 0:
-		return &commandError{path, usagef("it takes no arguments, not %q", c.args[0])}
+		say := ""
+		if c.command.argFlag != "" {
+			say = "; say --" + c.command.argFlag + " " + shellWord(c.args[0])
+		}
+		return &commandError{path, usagef("it takes no arguments, not %q%s", c.args[0], say)}
 	case c.command.maxArgs > 0 && len(c.args) > c.command.maxArgs:
 		return &commandError{path, usagef("%q is too many: it takes %s", c.args[c.command.maxArgs], c.command.args)}
 	}

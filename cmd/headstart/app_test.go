@@ -81,6 +81,7 @@ func TestCommandLine(t *testing.T) {
 		{"doctor --threads 0", 2, "", "headstart: doctor: --threads 0: at least 1 is needed\n"},
 		{"doctor --json=maybe", 2, "", "headstart: doctor: invalid boolean value \"maybe\" for --json\n"},
 		{"doctor photos", 2, "", "headstart: doctor: it takes no arguments, not \"photos\"\n"},
+		{"runtime install onnx.whl", 2, "", "headstart: runtime install: it takes no arguments, not \"onnx.whl\"; say --from onnx.whl\n"},
 		{"doctor --help", 0, "EXIT STATUS", ""},
 	} {
 		code, stdout, stderr := headstart(t, strings.Fields(test.line)...)

@@ -24,7 +24,7 @@ func runtimeCommand(e *env) *command {
 
 func runtimeInstallCommand(e *env) *command {
 	return &command{
-		name: "install",
+		name: "install", argFlag: "from",
 		does: "gets the official ONNX Runtime library and puts it where every program finds it",
 		about: "pip, or else npm, downloads it where one of them is there; with --from it is taken out of a wheel, " +
 			"an npm package (onnxruntime-node), an archive of a release of ONNX Runtime or the library itself, " +

@@ -174,7 +174,7 @@ func advice(err error) string {
 	case errors.As(err, &digest) && !digest.Sure:
 		return "if you trust it, --sha256 " + digest.Got + " takes it, of version " + library.Minimum + " or newer"
 	case errors.As(err, &damaged):
-		return "get it again; --from URL checks how many bytes the server has, and resumes"
+		return "get it again"
 	case errors.As(err, &kept):
 		return "the same command goes on from there"
 	case errors.As(err, &nowhere):

@@ -153,7 +153,10 @@ func (m *meter) stop() {
 	m.quit()
 	m.done.Wait()
 	m.clear()
-	fmt.Fprintln(m.env.stderr, m.summary(time.Since(m.start), m.now()))
+	// Why no sample was done, the error says.
+	if n := m.now(); n.samples > 0 {
+		fmt.Fprintln(m.env.stderr, m.summary(time.Since(m.start), n))
+	}
 }
 
 // parts say how far the run is at the moment t, how long it will still take,
