@@ -74,7 +74,7 @@ run() {
 		# may write is closed as well.
 		# shellcheck disable=SC2046
 		unshare --net buildah run --isolation chroot -v "$top/work:/work" -v "$top/cache:/cache" \
-			$(for dir in /tmp /var/tmp /run /dev/shm; do printf ' -v %s:%s:ro' "$top/none" $dir; done) \
+			$(for dir in /tmp /var/tmp /dev/shm /run/lock; do printf ' -v %s:%s:ro' "$top/none" $dir; done) \
 			"$container" -- /usr/local/bin/headstart "$@"
 		;;
 	*) $builder run --rm --read-only --network none -v "$top/work:/work" -v headstart-test:/cache headstart-test "$@" ;;
