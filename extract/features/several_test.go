@@ -77,8 +77,8 @@ func TestListsOfBefore(t *testing.T) {
 	}
 }
 
-// Many rows of many labels go through a Writer and back; the memory that it
-// takes does not go by their number.
+// Many rows of many labels, in several row groups, go through a Writer and
+// back.
 func TestManyLists(t *testing.T) {
 	const n = 300_000 // more than a row group
 	words := make([]string, 100)

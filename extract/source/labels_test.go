@@ -154,3 +154,20 @@ func TestOptionalLabels(t *testing.T) {
 	_, err = read(t, &source.Options{OptionalLabels: true, Label: "label"}, path)
 	fails(t, err, path, `column "label": it holds lists of groups`)
 }
+
+// A member of a WebDataset has several labels: in its JSON, or in a text.
+func TestSeveralLabelsOfArchives(t *testing.T) {
+	path := file(t, "s.tar", string(tarOf(t,
+		packedFile{"1.txt", "a"}, packedFile{"1.cls", "x;y"}, packedFile{"1.json", `{"tags": ["p", "q"]}`},
+		packedFile{"2.txt", "b"}, packedFile{"2.cls", "7"}, packedFile{"2.json", `{"tags": []}`},
+	)))
+	for label, want := range map[string]string{"cls": `["x" "y"] ["7"]`, "tags": `["p" "q"] []`} {
+		samples, err := read(t, &source.Options{Text: "txt", Label: label, MultiLabel: true}, path)
+		if err != nil || len(samples) != 2 {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%q %q", samples[0].Labels, samples[1].Labels); got != want || samples[1].Labels == nil {
+			t.Errorf("%s: %s, want %s", label, got, want)
+		}
+	}
+}
