@@ -53,6 +53,7 @@ else
 	cmp "$one" "$two" || die "${one##*/} has other bytes in another folder"
 	cmp "${one%/*}/SHA256SUMS" "${two%/*}/SHA256SUMS"
 	say "${one##*/}, $(wc -c <"$one" | tr -d ' ') bytes, is the same in both folders"
+	say "SHA-256 of both: $(cut -d ' ' -f 1 "${one%/*}/SHA256SUMS")"
 fi
 # What is needed lies in one folder.
 root=$top/root
@@ -124,4 +125,14 @@ case $where in
 *'"path":"'*"/local/lib/libonnxruntime."*) ;;
 *) die "its own library is not found: $where" ;;
 esac
+if [ $# -eq 0 ]; then
+	commit=$(git rev-parse HEAD)
+	case $where in
+	*'"commit":"'"$commit"'"'*) ;;
+	*) die "it does not say that it is of commit $commit: $where" ;;
+	esac
+	case $where in
+	*'"modified":true'*) die "it says that files were modified: $where" ;;
+	esac
+fi
 say "it works from the archive alone"
