@@ -285,7 +285,7 @@ func (d *Decoder) Row(dst []byte) error {
 	case rgb, cmyk:
 		weave(dst, rows[0], rows[1], rows[2])
 	case ycc, ycck:
-		yccToRGB(dst, rows[0], rows[1], rows[2])
+		ycbcr(dst, rows[0], rows[1], rows[2])
 	}
 	switch d.colours {
 	case cmyk:

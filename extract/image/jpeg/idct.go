@@ -1,5 +1,7 @@
 package jpeg
 
+import "encoding/binary"
+
 // The factors of the transform, with 13 bits behind the point. It is that of C.
 // Loeffler, A. Ligtenberg and G. Moschytz, "Practical Fast 1-D DCT Algorithms
 // with 11 Multiplications", ICASSP 1989.
@@ -45,7 +47,7 @@ func idctGo(dst []byte, stride int, coefs, quant *[64]int16) {
 	var mid [8][8]int32
 	flat := true
 	for i, c := range coefs {
-		if c*quant[i] != 0 && (i >= 16 || i&1 != 0) {
+		if c != 0 && (i >= 16 || i&1 != 0) {
 			flat = false
 			break
 		}
@@ -82,12 +84,8 @@ func idctGo(dst []byte, stride int, coefs, quant *[64]int16) {
 func idctDC(dst []byte, stride int, coefs, quant *[64]int16) {
 	v := level((int32(coefs[0]*quant[0]<<2)+16)>>5 + 128)
 	eight := uint64(v) * 0x0101010101010101
-	for range 8 {
-		putEight(dst, eight)
-		if len(dst) <= stride {
-			break
-		}
-		dst = dst[stride:]
+	for row := range 8 {
+		binary.LittleEndian.PutUint64(dst[row*stride:], eight)
 	}
 }
 

@@ -40,7 +40,7 @@ func (u *upsampling) columns(c *component, x0, x1 int) (lo, hi int) {
 	return lo, hi
 }
 
-// row writes columns x0 to x1 of row y of a component at the size of the image.
+// upsample writes columns x0 to x1 of row y of a component at the size of the image.
 // It returns them in dst, which has room for x1−x0+3 samples, or where they
 // are.
 func (p *plane) upsample(dst []byte, c *component, y, x0, x1 int) []byte {
@@ -71,7 +71,7 @@ func (p *plane) upsample(dst []byte, c *component, y, x0, x1 int) []byte {
 
 // between writes samples between those of two rows, a quarter of the way from
 // a to b.
-func betweenGo(dst, a, b []byte, bias int) {
+func between(dst, a, b []byte, bias int) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	for i := range dst {
 		dst[i] = uint8((3*int(a[i]) + int(b[i]) + bias) >> 2)
@@ -96,6 +96,9 @@ func widenGo(dst, a []byte, lo, hi int) {
 func widenBetweenGo(dst, a, b []byte, lo, hi int) {
 	n := len(a)
 	b = b[:n]
+	if lo >= hi {
+		return
+	}
 	sum := func(i int) int { return 3*int(a[i]) + int(b[i]) }
 	last, this := sum(max(lo-1, 0)), sum(lo)
 	dst = dst[:2*(hi-lo)]

@@ -294,3 +294,28 @@ with zipfile.ZipFile(HERE / "files.zip", "w", zipfile.ZIP_DEFLATED, compressleve
         manifest["files"][name] = entry
 (HERE / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 print(len(files), "files,", sum(len(c) for c, _ in files.values()), "bytes,", (HERE / "files.zip").stat().st_size, "packed;", sum("sha256" in e and "refused" not in e for e in manifest["files"].values()), "decoded")
+
+# --- photographs for benchmarks: noise of a spectrum of 1/f ------------------
+
+
+def photograph(w, h, seed):
+    rng = np.random.default_rng(seed)
+    fy, fx = np.meshgrid(np.fft.fftfreq(h), np.fft.fftfreq(w), indexing="ij")
+    f = np.maximum(np.hypot(fx, fy), 1 / max(w, h))
+    planes = [np.fft.ifft2(np.fft.fft2(rng.normal(size=(h, w))) / f**1.1).real for _ in range(3)]
+    y, cb, cr = (p / p.std() for p in planes)
+    out = np.stack([128 + 55 * y + 20 * cr, 128 + 55 * y - 7 * cb - 10 * cr, 128 + 55 * y + 20 * cb], 2)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
+
+
+shot = photograph(640, 480, 3)
+with zipfile.ZipFile(HERE / "bench.zip", "w", zipfile.ZIP_STORED) as z:
+    for name, content in {
+        "444": pillow(shot, quality=85, subsampling=0),
+        "422": pillow(shot, quality=85, subsampling=1),
+        "420": pillow(shot, quality=85, subsampling=2),
+        "grey": pillow(shot[:, :, :1], quality=85),
+        "progressive": pillow(shot, quality=85, subsampling=2, progressive=True),
+    }.items():
+        z.writestr(zipfile.ZipInfo(name + ".jpg"), content)
+        print(name, len(content))
