@@ -108,33 +108,6 @@ func (r *bits) atEnd() bool {
 	return r.ended && (r.in >= len(r.src)-1 || r.src[r.in+1] == markEOI)
 }
 
-// code reads a code with t, the slow way. It returns −1 if t has none.
-// The accumulator holds at least 16 bits.
-func (t *table) code(acc uint64) (symbol, length int) {
-	e := t.look[acc>>(64-lookBits)]
-	if n := int(e >> 16 & 31); n != 0 && e&0xff == 0 {
-		return int(e >> 8 & 0xff), n
-	}
-	prefix := uint32(acc >> 48)
-	for n := 1; n <= 16; n++ {
-		if prefix < t.limit[n] {
-			return int(t.values[uint8(int32(prefix>>(16-n))+t.offset[n])]), n
-		}
-	}
-	return -1, 0
-}
-
-// long reads a code that is longer than lookBits.
-func (t *table) long(acc uint64) (symbol, length int) {
-	prefix := uint32(acc >> 48)
-	for n := lookBits + 1; n <= 16; n++ {
-		if prefix < t.limit[n] {
-			return int(t.values[uint8(int32(prefix>>(16-n))+t.offset[n])]), n
-		}
-	}
-	return -1, 0
-}
-
 // block reads a block of a sequential scan into coefs, which is clear (ITU-T
 // T.81, F.2.2). It returns the index of the last coefficient that is not zero,
 // or −1 if there is a code that no table has.
@@ -145,25 +118,14 @@ func (r *bits) block(coefs *[64]int16, dc, ac *table, last *int32) int {
 		pos += (63 - n) >> 3
 		n |= 56
 	}
-	e := dc.look[acc>>(64-lookBits)]
-	if c := int(e & 0xff); c != 0 {
-		acc <<= c & 63
-		n -= c
-		*last += int32(e) >> 16
-	} else {
-		size, length := int(e>>8&0xff), int(e>>16&31)
-		if length == 0 {
-			if size, length = dc.long(acc); length == 0 {
-				return -1
-			}
-		}
-		acc <<= length & 63
-		if size > 0 {
-			*last += int32(extend(int(acc>>(64-size&63)), size))
-			acc <<= size & 63
-		}
-		n -= length + size
+	size, length := dc.next(acc)
+	if length == 0 {
+		return -1
 	}
+	acc <<= length & 63
+	*last += number(acc, size)
+	acc <<= size & 63
+	n -= length + size
 	coefs[0] = int16(*last)
 
 	k := 0
@@ -174,18 +136,16 @@ func (r *bits) block(coefs *[64]int16, dc, ac *table, last *int32) int {
 			n |= 56
 		}
 		e := ac.look[acc>>(64-lookBits)]
-		if c := int(e & 0xff); c != 0 {
-			acc <<= c & 63
-			n -= c
-			k += int(e >> 8 & 0xff)
-			coefs[place[k&127]&63] = int16(e >> 16)
+		if both := int(e & 63); both != 0 {
+			k += int(e >> 24)
+			coefs[place[k&127]&63] = int16(number(acc<<(e>>8&31), int(e>>16&15)))
+			acc <<= both & 63
+			n -= both
 			continue
 		}
-		symbol, length := int(e>>8&0xff), int(e>>16&31)
+		symbol, length := ac.next(acc)
 		if length == 0 {
-			if symbol, length = ac.long(acc); length == 0 {
-				return -1
-			}
+			return -1
 		}
 		acc <<= length & 63
 		n -= length
@@ -198,7 +158,7 @@ func (r *bits) block(coefs *[64]int16, dc, ac *table, last *int32) int {
 			continue
 		}
 		k += symbol>>4 + 1
-		coefs[place[k&127]&63] = int16(extend(int(acc>>(64-size&63)), size))
+		coefs[place[k&127]&63] = int16(number(acc, size))
 		acc <<= size & 63
 		n -= size
 	}

@@ -11,13 +11,14 @@ type codes struct {
 // lookBits is the number of bits that are looked up at once.
 const lookBits = 10
 
-// table decodes a Huffman code. An entry of look, found by the next bits, has
-// one of two forms:
+// table decodes a Huffman code. An entry of look, found by the next bits, says
+// of a code of up to lookBits:
 //
-//   - bits 0–7 are n ≠ 0: a code and the bits behind it, n in all, are a value,
-//     bits 16–31, after a step of bits 8–15 coefficients (run and itself);
-//   - bits 0–7 are 0: bits 8–15 are the symbol of a code of bits 16–20 bits.
-//     If these are 0 too, the code is longer than lookBits.
+//	bits 0–5    how many bits it takes together with those of its number;
+//	            0: it has no number (AC: size 0), or is longer than lookBits
+//	bits 8–12   its own length, 0: it is longer than lookBits
+//	bits 16–23  its symbol
+//	bits 24–28  how many coefficients it steps over, that of its number too
 type table struct {
 	look   [1 << lookBits]uint32
 	limit  [17]uint32 // of 16-bit prefixes: below it codes have at most that length
@@ -57,26 +58,39 @@ func (t *table) set(c *codes, dc bool) error {
 
 // enter fills the entries that begin with a code.
 func (t *table) enter(code, length int, symbol byte, dc bool) {
-	rest := lookBits - length // bits behind the code that are seen
 	size := int(symbol & 15)
-	step := uint32(symbol>>4) + 1
-	whole := size <= rest && (dc || size > 0)
+	e := uint32(length)<<8 | uint32(symbol)<<16 | (uint32(symbol>>4)+1)<<24
+	if dc || size > 0 {
+		e |= uint32(length + size)
+	}
+	rest := lookBits - length // bits behind the code that are seen
 	for i := range 1 << rest {
-		e := uint32(symbol)<<8 | uint32(length)<<16
-		if whole {
-			v := extend(i>>(rest-size), size)
-			e = uint32(length+size) | step<<8 | uint32(uint16(int16(v)))<<16
-		}
 		t.look[code<<rest|i] = e
 	}
 }
 
-// extend returns the number that size bits mean (ITU-T T.81, F.2.2.1).
-func extend(v, size int) int {
-	if size > 0 && v < 1<<(size-1) {
-		v -= 1<<size - 1
+// next reads a code in the bits acc, of which there are 16 at least. length is
+// 0 if there is none.
+func (t *table) next(acc uint64) (symbol, length int) {
+	e := t.look[acc>>(64-lookBits)]
+	if length = int(e >> 8 & 31); length != 0 {
+		return int(e >> 16 & 0xff), length
 	}
-	return v
+	prefix := uint32(acc >> 48)
+	for n := lookBits + 1; n <= 16; n++ {
+		if prefix < t.limit[n] {
+			return int(t.values[uint8(int32(prefix>>(16-n))+t.offset[n])]), n
+		}
+	}
+	return 0, 0
+}
+
+// number returns the number that the first size bits of acc mean (ITU-T T.81,
+// F.2.2.1): size is 0 to 15.
+func number(acc uint64, size int) int32 {
+	v := int32(acc >> 1 >> (63 - size&63))
+	negative := int32(^acc>>32) >> 31 // all ones if the first bit is 0
+	return v + negative&(1-1<<(size&15))
 }
 
 // usual returns the tables of ITU-T T.81, annex K.3, which decoders take where

@@ -309,25 +309,14 @@ func (r *bits) refill() {
 // firstDC decodes the first scan of a DC coefficient (T.81, G.1.2.1).
 func (r *bits) firstDC(coefs *[64]int16, t *table, s *scan, last *int32) bool {
 	r.refill()
-	e := t.look[r.acc>>(64-lookBits)]
-	if c := int(e & 0xff); c != 0 {
-		r.acc <<= c & 63
-		r.n -= c
-		*last += int32(e) >> 16
-	} else {
-		size, length := int(e>>8&0xff), int(e>>16&31)
-		if length == 0 {
-			if size, length = t.long(r.acc); length == 0 {
-				return false
-			}
-		}
-		r.acc <<= length & 63
-		if size > 0 {
-			*last += int32(extend(int(r.acc>>(64-size&63)), size))
-			r.acc <<= size & 63
-		}
-		r.n -= length + size
+	size, length := t.next(r.acc)
+	if length == 0 {
+		return false
 	}
+	r.acc <<= length & 63
+	*last += number(r.acc, size)
+	r.acc <<= size & 63
+	r.n -= length + size
 	coefs[0] = int16(*last << s.al)
 	return true
 }
@@ -347,18 +336,16 @@ func (r *bits) firstAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
 			n |= 56
 		}
 		e := t.look[acc>>(64-lookBits)]
-		if c := int(e & 0xff); c != 0 {
-			acc <<= c & 63
-			n -= c
-			k += int(e >> 8 & 0xff)
-			coefs[place[k&127]&63] = int16(int32(e) >> 16 << al)
+		if both := int(e & 63); both != 0 {
+			k += int(e >> 24)
+			coefs[place[k&127]&63] = int16(number(acc<<(e>>8&31), int(e>>16&15)) << al)
+			acc <<= both & 63
+			n -= both
 			continue
 		}
-		symbol, length := int(e>>8&0xff), int(e>>16&31)
+		symbol, length := t.next(acc)
 		if length == 0 {
-			if symbol, length = t.long(acc); length == 0 {
-				return false
-			}
+			return false
 		}
 		acc <<= length & 63
 		n -= length
@@ -377,7 +364,7 @@ func (r *bits) firstAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
 			break
 		}
 		k += run + 1
-		coefs[place[k&127]&63] = int16(extend(int(acc>>(64-size&63)), size) << al)
+		coefs[place[k&127]&63] = int16(number(acc, size) << al)
 		acc <<= size & 63
 		n -= size
 	}
@@ -397,7 +384,7 @@ func (r *bits) refineAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool 
 			pos += (63 - n) >> 3
 			n |= 56
 		}
-		symbol, length := t.code(acc)
+		symbol, length := t.next(acc)
 		if length == 0 {
 			return false
 		}

@@ -40,9 +40,8 @@ func (u *upsampling) columns(c *component, x0, x1 int) (lo, hi int) {
 	return lo, hi
 }
 
-// upsample writes columns x0 to x1 of row y of a component at the size of the image.
-// It returns them in dst, which has room for x1−x0+3 samples, or where they
-// are.
+// upsample returns columns x0 to x1 of row y of the image in a component: where
+// they are, or in dst, which has room for x1−x0+3 samples.
 func (p *plane) upsample(dst []byte, c *component, y, x0, x1 int) []byte {
 	u := &c.kind
 	near, far := u.rows(c, y)
