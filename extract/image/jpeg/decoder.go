@@ -41,9 +41,13 @@ func (p *parser) header() (Header, error) {
 	}
 	f := &p.frame
 	h := Header{Width: f.width, Height: f.height, Components: f.n, Progressive: f.progressive(), Blocks: f.blocks()}
-	h.Least = h.Blocks / 8
-	if !h.Progressive {
-		h.Least = h.Blocks / 4 // a code for DC and one for AC
+	switch {
+	case f.arithmetic():
+		h.Least = h.Blocks / 64 // no bound, but an eighth of a bit a block is little
+	case f.progressive():
+		h.Least = h.Blocks / 8 // a code for DC
+	default:
+		h.Least = h.Blocks / 4 // one for AC besides
 	}
 	h.Scans, h.Visits = 1, h.Blocks
 	if f.progressive() || p.scan.n < f.n {
@@ -116,10 +120,11 @@ type Decoder struct {
 	region  image.Rectangle
 	y       int // the next row that Row writes
 
-	bits   bits
-	tables [2][4]*table // of DC and AC
-	walk   walk
-	block  [64]int16 // clear between blocks
+	bits       bits
+	tables     [2][4]*table // of DC and AC
+	arithmetic *arithmetic  // nil before the first file that is so coded
+	walk       walk
+	block      [64]int16 // clear between blocks
 
 	planes   [4]plane
 	coefs    [4]coefficients
@@ -170,9 +175,34 @@ func (d *Decoder) Open(content []byte, region image.Rectangle) (Header, error) {
 	}
 	d.place()
 	if d.source == fromScan {
-		return h, d.beginScan()
+		err = d.beginScan()
+	} else {
+		err = d.allScans()
 	}
-	return h, d.allScans()
+	if err != nil {
+		d.letGo()
+	}
+	return h, err
+}
+
+// maxKept is how many bytes of memory a Decoder keeps for the next file.
+const maxKept = 32 << 20
+
+// letGo lets go of the file, and of memory for uncommonly large ones.
+func (d *Decoder) letGo() {
+	d.p.data, d.bits.src = nil, nil
+	kept := 0
+	for k := range d.planes {
+		for _, row := range d.planes[k].rows[:cap(d.planes[k].rows)] {
+			kept += cap(row)
+		}
+		for _, row := range d.coefs[k].rows[:cap(d.coefs[k].rows)] {
+			kept += 128 * cap(row)
+		}
+	}
+	if kept > maxKept {
+		d.planes, d.coefs = [4]plane{}, [4]coefficients{}
+	}
 }
 
 // place makes room for samples and coefficients.
@@ -327,7 +357,7 @@ func (d *Decoder) mcuRow() error {
 // is none. It lets go of the file.
 func (d *Decoder) Close() error {
 	f := &d.p.frame
-	defer func() { d.p.data, d.bits.src = nil, nil }()
+	defer d.letGo()
 	if d.source == fromScan {
 		for ; d.mcus < f.mcusY; d.mcus++ {
 			if err := d.sequentialRow(); err != nil {

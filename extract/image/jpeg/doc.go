@@ -7,12 +7,12 @@
 // (JFIF), T.872 (colours, Adobe's segment) and measurements of what the
 // reference gives.
 //
-// Sequential and progressive Huffman-coded files of 8 bits are read, with one,
-// three or four components: grey, YCbCr, RGB, CMYK and YCCK. All sampling
-// factors are read that divide the greatest ones; scans may be interleaved or
-// not. Files of 12 bits, lossless, hierarchical and arithmetic-coded ones and
-// those that state their height at the end (DNL) are refused by name, as are
-// progressive files whose scans do not complete the lower frequencies.
+// Sequential and progressive files of 8 bits are read, Huffman- or
+// arithmetic-coded, with one, three or four components: grey, YCbCr, RGB, CMYK
+// and YCCK. All sampling factors are read that divide the greatest ones; scans
+// may be interleaved or not. Files of 12 bits, lossless and hierarchical ones
+// and those that state their height at the end (DNL) are refused by name, as
+// are progressive files whose scans do not complete the lower frequencies.
 //
 // # What is read of a damaged file
 //

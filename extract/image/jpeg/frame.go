@@ -26,7 +26,10 @@ type frame struct {
 }
 
 // progressive says whether there are scans of parts of coefficients.
-func (f *frame) progressive() bool { return f.marker == markSOF2 }
+func (f *frame) progressive() bool { return f.marker == markSOF2 || f.marker == markSOF10 }
+
+// arithmetic says whether samples are arithmetic-coded.
+func (f *frame) arithmetic() bool { return f.marker == markSOF9 || f.marker == markSOF10 }
 
 // read reads a frame header and checks that such files are read.
 func (f *frame) read(marker byte, b []byte) error {
@@ -35,9 +38,7 @@ func (f *frame) read(marker byte, b []byte) error {
 		return damaged("a frame header of %d bytes", len(b))
 	case marker == markSOF3 || marker == markSOF11:
 		return unsupported("lossless JPEG (SOF%d) is not read; save it as a common JPEG or as PNG", marker&15)
-	case marker == markSOF9 || marker == markSOF10:
-		return unsupported("arithmetic-coded JPEG (SOF%d) is not read; save it again as a common JPEG", marker&15)
-	case marker > markSOF2:
+	case marker > markSOF2 && marker != markSOF9 && marker != markSOF10:
 		return unsupported("hierarchical JPEG (SOF%d) is not read; save it as a common JPEG", marker&15)
 	case b[0] != 8:
 		return unsupported("%d bits a sample are not read; save it with 8", b[0])

@@ -195,6 +195,23 @@ func TestClaimsCostNothing(t *testing.T) {
 	}
 }
 
+// A Decoder does not hold on to what one large file took.
+func TestMemoryIsLetGo(t *testing.T) {
+	var d Decoder
+	for content, kept := range map[string]bool{
+		string(scans(4000, 4000, 0)): false, // 96 MB of coefficients
+		string(scans(400, 400, 0)):   true,
+	} {
+		if _, err := d.Open([]byte(content), image.Rectangle{}); err == nil {
+			t.Fatal("a file without AC coefficients was decoded")
+		}
+		if got := len(d.coefs[0].rows) > 0 && d.coefs[0].rows[0] != nil; got != kept {
+			t.Errorf("%d bytes: memory is kept: %v, want %v", len(content), got, kept)
+		}
+		d = Decoder{}
+	}
+}
+
 // The files that are refused before they are decoded, in few milliseconds.
 func BenchmarkRefused(b *testing.B) {
 	for name, content := range map[string][]byte{

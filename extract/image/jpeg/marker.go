@@ -43,6 +43,7 @@ type parser struct {
 	quants   [4][64]uint16 // in the order of zigzag
 	quantSet [4]bool
 	codes    [2][4]codes // of DC and AC
+	conds    [2][4]byte  // conditioning of arithmetic coding, of DC and AC
 	restart  int         // MCUs between restart markers, 0: there are none
 
 	jfif, adobe bool
@@ -62,6 +63,7 @@ type scan struct {
 // begin starts on a file.
 func (p *parser) begin(content []byte) error {
 	*p = parser{data: content}
+	p.conds = [2][4]byte{{0x10, 0x10, 0x10, 0x10}, {5, 5, 5, 5}}
 	if len(content) < 2 || content[0] != 0xff || content[1] != markSOI {
 		return damaged("the file does not begin with ff d8")
 	}
@@ -136,6 +138,8 @@ func (p *parser) untilScan() (more bool, err error) {
 			err = p.readCodes(b)
 		case markDQT:
 			err = p.readQuants(b)
+		case markDAC:
+			err = p.readConditioning(b)
 		case markDRI:
 			if len(b) != 2 {
 				return false, damaged("a restart interval (DRI) of %d bytes", len(b))
@@ -150,7 +154,7 @@ func (p *parser) untilScan() (more bool, err error) {
 		case markSOS:
 			return true, p.readScan(b)
 		default:
-			if m > markSOF15 || m == markDAC {
+			if m > markSOF15 {
 				break // of no meaning for the samples
 			}
 			if p.framed {
@@ -208,6 +212,21 @@ func (p *parser) readCodes(b []byte) error {
 		copy(c.counts[1:], b[1:17])
 		copy(c.values[:], b[17:17+n])
 		b = b[17+n:]
+	}
+	return nil
+}
+
+// readConditioning reads that of arithmetic coding (ITU-T T.81, B.2.4.3).
+func (p *parser) readConditioning(b []byte) error {
+	for ; len(b) >= 2; b = b[2:] {
+		class, t, v := b[0]>>4, b[0]&15, b[1]
+		if class > 1 || t > 3 || class == 0 && v&15 > v>>4 {
+			return damaged("a conditioning (DAC) of class %d with number %d and value %#02x", class, t, v)
+		}
+		p.conds[class][t] = v
+	}
+	if len(b) > 0 {
+		return damaged("a conditioning (DAC) of half a value")
 	}
 	return nil
 }

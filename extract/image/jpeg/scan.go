@@ -33,7 +33,24 @@ func (d *Decoder) beginScan() error {
 		}
 	}
 	d.bits.begin(p.data, p.pos, blocks)
+	if p.frame.arithmetic() {
+		d.beginArithmetic()
+	}
 	return nil
+}
+
+// beginArithmetic begins an arithmetic-coded scan.
+func (d *Decoder) beginArithmetic() {
+	if d.arithmetic == nil {
+		d.arithmetic = new(arithmetic)
+	}
+	a := d.arithmetic
+	a.bits = &d.bits
+	for t := range 4 {
+		a.lower[t], a.upper[t] = int(d.p.conds[0][t]&15), int(d.p.conds[0][t]>>4)
+		a.frontier[t] = int(d.p.conds[1][t])
+	}
+	a.reset()
 }
 
 // makeTables makes the decoding tables that the scan needs.
@@ -45,7 +62,10 @@ func (d *Decoder) makeTables() error {
 				continue // this scan has no such codes
 			}
 			if t > 3 {
-				return damaged("a scan (SOS) with the Huffman table %d", t)
+				return damaged("a scan (SOS) with the table %d", t)
+			}
+			if p.frame.arithmetic() {
+				continue
 			}
 			c := &p.codes[class][t]
 			if !c.set {
@@ -81,6 +101,9 @@ func (d *Decoder) short() error {
 func (d *Decoder) badCode() error {
 	if !d.bits.whole() {
 		return d.short()
+	}
+	if d.p.frame.arithmetic() {
+		return damaged("a code of too large a number or of too many zeros, in row %d of %d of the MCUs", d.walk.row+1, d.walk.down)
 	}
 	return damaged("a code that no Huffman table has, in row %d of %d of the MCUs", d.walk.row+1, d.walk.down)
 }
@@ -124,6 +147,9 @@ func (d *Decoder) restart() error {
 	d.walk.skipped = 0
 	d.bits.in = d.p.pos
 	d.bits.reset()
+	if d.p.frame.arithmetic() {
+		d.arithmetic.reset()
+	}
 	return nil
 }
 
@@ -160,7 +186,7 @@ func (d *Decoder) sequentialRow() error {
 			parts[i].p.make(d.walk.row*parts[i].down + v)
 		}
 	}
-	coefs := &d.block
+	coefs, arithmetic := &d.block, f.arithmetic()
 	for mx := range d.walk.across {
 		if d.p.restart > 0 || d.bits.pos > d.bits.safe {
 			if err := d.nextMCU(); err != nil {
@@ -172,7 +198,12 @@ func (d *Decoder) sequentialRow() error {
 			for v := range pt.down {
 				row := d.walk.row*pt.down + v
 				for h := range pt.across {
-					k := d.bits.block(coefs, pt.dc, pt.ac, pt.last)
+					k := 0
+					if arithmetic {
+						k = d.arithmetic.block(coefs, i, s.dc[i], s.ac[i], pt.last)
+					} else {
+						k = d.bits.block(coefs, pt.dc, pt.ac, pt.last)
+					}
 					if k < 0 {
 						return d.badCode()
 					}
@@ -281,6 +312,8 @@ func (d *Decoder) progressiveScan() error {
 func (d *Decoder) progressiveBlock(i int, coefs *[64]int16) bool {
 	s, r := &d.p.scan, &d.bits
 	switch {
+	case d.p.frame.arithmetic():
+		return d.arithmetic.progressive(coefs, i, s, &d.walk.last[i])
 	case s.ss > 0 && s.ah == 0:
 		return r.firstAC(coefs, d.tables[1][s.ac[i]], s, &d.walk.skipped)
 	case s.ss > 0:

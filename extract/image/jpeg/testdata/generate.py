@@ -21,7 +21,7 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from encoder import EOI, JFIF, SOI, Component, Picture, Table, adobe, dqt, segment
+from encoder import EOI, JFIF, SOI, Component, Picture, Table, adobe, arithmetic_scan, dqt, segment
 
 warnings.simplefilter("ignore")
 HERE = Path(__file__).resolve().parent
@@ -227,6 +227,32 @@ add("progression-dc-alone", progressive(p, DC), "its scans do not complete coeff
 add("progression-bit-missing", progressive(p, DC + [([c], 1, 63, 0, 1) for c in range(3)]), "its scans do not complete coefficient 1")
 add("progression-component-missing", progressive(p, DC + AC[:2]), "its scans do not complete coefficient 1 of component 3")
 
+# --- arithmetic coding ------------------------------------------------------
+
+
+def arithmetic(p, scans, sof=0xC9, **o):
+    out = SOI + JFIF + dqt({0: Q, 1: Q2}) + p.sof(sof)
+    for which, *band in scans:
+        out += arithmetic_scan(p, which, *band, sof == 0xCA, **o) if band else arithmetic_scan(p, which, **o)
+    return out + EOI
+
+
+CONDS = ({0: (2, 5), 1: (1, 1)}, {0: 1, 1: 63})
+T3 = {"tables": [(0, 0), (1, 1), (1, 1)]}
+add("arithmetic", arithmetic(p, [([0, 1, 2],)], **T3))
+add("arithmetic-444-noise", arithmetic(build(33, 35, [(1, 1)] * 3, noise=70), [([0, 1, 2],)], **T3))
+add("arithmetic-grey", arithmetic(build(45, 30, [(1, 1)]), [([0],)]))
+add("arithmetic-flat", arithmetic(flatp, [([0],)]))
+add("arithmetic-1x1", arithmetic(build(1, 1, [(1, 1)] * 3), [([0, 1, 2],)]))
+add("arithmetic-restart", arithmetic(p, [([0, 1, 2],)], restart=2, **T3))
+add("arithmetic-conditioned", arithmetic(p, [([0, 1, 2],)], conds=CONDS, **T3))
+add("arithmetic-one-by-one", arithmetic(p, [([0],), ([1],), ([2],)]))
+add("arithmetic-huge", arithmetic(huge, [([0, 1, 2],)], **T3))
+DEEP = [([0, 1, 2], 0, 0, 0, 1)] + [([c], *band) for c in range(3) for band in ((1, 7, 0, 2), (8, 63, 0, 1), (1, 7, 2, 1), (1, 63, 1, 0))] + [([0, 1, 2], 0, 0, 1, 0)]
+add("arithmetic-progressive", arithmetic(p, DEEP, 0xCA))
+add("arithmetic-progressive-restart", arithmetic(p, DEEP, 0xCA, restart=3))
+add("arithmetic-progressive-conditioned", arithmetic(p, DEEP, 0xCA, conds=CONDS))
+
 # --- around and between -----------------------------------------------------
 
 base = pillow(picture(48, 40), quality=80, restart_marker_rows=1)
@@ -254,12 +280,13 @@ add("bad-two-soi", base[:2] + base)
 add("bad-unknown-marker", base[:i] + segment(0xF3, b"x") + base[i:])
 sof = base.index(b"\xff\xc0")
 add("bad-two-frames", base[:sof] + base[sof : sof + 19] + base[sof:])
+add("bad-conditioning", base[:i] + segment(0xCC, b"\0\x01") + base[i:])
+add("bad-arithmetic-no-end", arithmetic(p, [([0, 1, 2],)])[:-2])
 add("bad-height-0", base[: sof + 5] + b"\0\0" + base[sof + 7 :])
 add("bad-width-0", base[: sof + 7] + b"\0\0" + base[sof + 9 :])
 add("bad-12-bits", base[: sof + 4] + b"\x0c" + base[sof + 5 :])
 add("bad-lossless", base[: sof + 1] + b"\xc3" + base[sof + 2 :])
 add("bad-hierarchical", base[: sof + 1] + b"\xc5" + base[sof + 2 :])
-add("bad-arithmetic", base[: sof + 1] + b"\xc9" + base[sof + 2 :], "arithmetic")
 add("bad-two-components", sequential(build(20, 20, [(1, 1), (1, 1)])))
 add("bad-mcu", sequential(build(20, 20, [(4, 2), (2, 1), (2, 1)])))
 add("bad-no-quants", base[:i] + base[sof:])

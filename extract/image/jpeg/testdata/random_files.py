@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from encoder import EOI, JFIF, SOI, Component, Picture, adobe, dqt, segment
+from encoder import EOI, JFIF, SOI, Component, Picture, adobe, arithmetic_scan, dqt, segment
 
 warnings.simplefilter("ignore")
 
@@ -136,18 +136,27 @@ def own(rng):
     stray = bytes(rng.randrange(255) for _ in range(3)) if rng.random() < 0.1 else b""
     fill = b"\xff" * rng.randint(1, 3) if rng.random() < 0.1 else b""
     o = {"flat": flat, "stray": stray, "fill": fill}
+    scan = p.scan
+    coded = rng.random() < 0.15  # arithmetic
+    if coded:
+        low = rng.randrange(4)
+        conds = ({t: (low, rng.randint(low, 6)) for t in range(4)}, {t: rng.randint(1, 63) for t in range(4)})
+
+        def scan(*a, flat=0, stray=0, fill=0, **k):
+            return arithmetic_scan(p, *a, conds=conds, **k)
+
     if rng.random() < 0.5:
-        out += p.sof(0xC2)
+        out += p.sof(0xCA if coded else 0xC2)
         script = progression(rng, n)
         for which, ss, se, ah, al in script:
             if len(which) > 1 and not interleave:
                 which = which[:1]
                 for c in range(1, n):
-                    out += p.scan([c], ss, se, ah, al, True, **o)
+                    out += scan([c], ss, se, ah, al, True, **o)
             tables = [(rng.randrange(4), rng.randrange(4)) for _ in which]
-            out += p.scan(which, ss, se, ah, al, True, tables, restart=rng.choice([restart, 0]), **o)
+            out += scan(which, ss, se, ah, al, True, tables, restart=rng.choice([restart, 0]), **o)
         return out + EOI
-    out += p.sof(rng.choice([0xC0, 0xC1]))
+    out += p.sof(0xC9 if coded else rng.choice([0xC0, 0xC1]))
     groups = [list(range(n))]
     if not interleave or rng.random() < 0.3:
         groups = [[i] for i in range(n)]
@@ -161,7 +170,7 @@ def own(rng):
             used = {p.comps[i].tq for x in groups[groups.index(g) :] for i in x}
             later = {t: [rng.randint(1, 255) for _ in range(64)] for t in range(4) if t not in used}
             out += dqt(later)
-        out += p.scan(g, tables=[(rng.randrange(4), rng.randrange(4)) for _ in g], restart=restart, **o)
+        out += scan(g, tables=[(rng.randrange(4), rng.randrange(4)) for _ in g], restart=restart, **o)
         if rng.random() < 0.1:
             out += bytes(rng.randrange(255) for _ in range(3))
     return out + EOI + (b"behind" if rng.random() < 0.1 else b"")
