@@ -197,7 +197,7 @@ func (d *Decoder) letGo() {
 			kept += cap(row)
 		}
 		for _, row := range d.coefs[k].rows[:cap(d.coefs[k].rows)] {
-			kept += 128 * cap(row)
+			kept += 136 * cap(row)
 		}
 	}
 	if kept > maxKept {
@@ -345,7 +345,7 @@ func (d *Decoder) mcuRow() error {
 			p.make(row)
 			blocks := d.coefs[k].row(row)
 			for x := p.blocks.Min.X; x < p.blocks.Max.X; x++ {
-				idct(p.at(row, x), p.stride, &blocks[x], c.quant)
+				idct(p.at(row, x), p.stride, &blocks[x].coefs, c.quant)
 			}
 		}
 	}

@@ -36,16 +36,30 @@ func (p *plane) samples(y int) []byte {
 	return p.rows[y>>3%len(p.rows)][y&7*p.stride:][:p.stride]
 }
 
+// block is what the scans so far have of a block.
+type block struct {
+	coefs [64]int16
+	set   uint64 // which AC coefficients are not 0, by their index in the file
+}
+
+// put sets the coefficient of index k, which may be behind the last.
+func (b *block) put(k int, v int16) {
+	b.coefs[place[k&127]&63] = v
+	if v != 0 {
+		b.set |= 1 << min(k, 63)
+	}
+}
+
 // coefficients holds those of a component, in rows of blocks.
 type coefficients struct {
-	rows  [][][64]int16
+	rows  [][]block
 	width int // blocks
 }
 
 // reset prepares for n rows of blocks.
 func (c *coefficients) reset(n, width int) {
 	if cap(c.rows) < n {
-		c.rows = append(c.rows[:cap(c.rows)], make([][][64]int16, n-cap(c.rows))...)
+		c.rows = append(c.rows[:cap(c.rows)], make([][]block, n-cap(c.rows))...)
 	}
 	c.rows, c.width = c.rows[:n], width
 	for i, row := range c.rows {
@@ -60,9 +74,9 @@ func (c *coefficients) reset(n, width int) {
 
 // row returns a row of blocks. There is memory for those rows only that a scan
 // has come to.
-func (c *coefficients) row(i int) [][64]int16 {
+func (c *coefficients) row(i int) []block {
 	if c.rows[i] == nil {
-		c.rows[i] = make([][64]int16, c.width)
+		c.rows[i] = make([]block, c.width)
 	}
 	return c.rows[i]
 }

@@ -1,6 +1,9 @@
 package jpeg
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	bits64 "math/bits"
+)
 
 // walk goes through the MCUs of the scan, row by row.
 type walk struct {
@@ -309,21 +312,21 @@ func (d *Decoder) progressiveScan() error {
 }
 
 // progressiveBlock decodes what the scan has of a block of its i-th component.
-func (d *Decoder) progressiveBlock(i int, coefs *[64]int16) bool {
+func (d *Decoder) progressiveBlock(i int, b *block) bool {
 	s, r := &d.p.scan, &d.bits
 	switch {
 	case d.p.frame.arithmetic():
-		return d.arithmetic.progressive(coefs, i, s, &d.walk.last[i])
+		return d.arithmetic.progressive(&b.coefs, i, s, &d.walk.last[i])
 	case s.ss > 0 && s.ah == 0:
-		return r.firstAC(coefs, d.tables[1][s.ac[i]], s, &d.walk.skipped)
+		return r.firstAC(b, d.tables[1][s.ac[i]], s, &d.walk.skipped)
 	case s.ss > 0:
-		return r.refineAC(coefs, d.tables[1][s.ac[i]], s, &d.walk.skipped)
+		return r.refineAC(b, d.tables[1][s.ac[i]], s, &d.walk.skipped)
 	case s.ah == 0:
-		return r.firstDC(coefs, d.tables[0][s.dc[i]], s, &d.walk.last[i])
+		return r.firstDC(b, d.tables[0][s.dc[i]], s, &d.walk.last[i])
 	}
 	r.refill()
 	if r.acc>>63 != 0 {
-		coefs[0] |= 1 << s.al
+		b.coefs[0] |= 1 << s.al
 	}
 	r.acc <<= 1
 	r.n--
@@ -340,7 +343,7 @@ func (r *bits) refill() {
 }
 
 // firstDC decodes the first scan of a DC coefficient (T.81, G.1.2.1).
-func (r *bits) firstDC(coefs *[64]int16, t *table, s *scan, last *int32) bool {
+func (r *bits) firstDC(b *block, t *table, s *scan, last *int32) bool {
 	r.refill()
 	size, length := t.next(r.acc)
 	if length == 0 {
@@ -350,12 +353,12 @@ func (r *bits) firstDC(coefs *[64]int16, t *table, s *scan, last *int32) bool {
 	*last += number(r.acc, size)
 	r.acc <<= size & 63
 	r.n -= length + size
-	coefs[0] = int16(*last << s.al)
+	b.coefs[0] = int16(*last << s.al)
 	return true
 }
 
 // firstAC decodes the first scan of a band of AC coefficients (G.1.2.2).
-func (r *bits) firstAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
+func (r *bits) firstAC(b *block, t *table, s *scan, skipped *int) bool {
 	if *skipped > 0 {
 		*skipped--
 		return true
@@ -371,7 +374,7 @@ func (r *bits) firstAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
 		e := t.look[acc>>(64-lookBits)]
 		if both := int(e & 63); both != 0 {
 			k += int(e >> 24)
-			coefs[place[k&127]&63] = int16(number(acc<<(e>>8&31), int(e>>16&15)) << al)
+			b.put(k, int16(number(acc<<(e>>8&31), int(e>>16&15))<<al))
 			acc <<= both & 63
 			n -= both
 			continue
@@ -397,7 +400,7 @@ func (r *bits) firstAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
 			break
 		}
 		k += run + 1
-		coefs[place[k&127]&63] = int16(number(acc, size) << al)
+		b.put(k, int16(number(acc, size)<<al))
 		acc <<= size & 63
 		n -= size
 	}
@@ -407,9 +410,10 @@ func (r *bits) firstAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
 
 // refineAC decodes a later scan of a band of AC coefficients (G.1.2.3): one bit
 // more of each.
-func (r *bits) refineAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool {
+func (r *bits) refineAC(b *block, t *table, s *scan, skipped *int) bool {
 	acc, n, pos, buf := r.acc, r.n, r.pos, r.buf
-	one := int16(1) << (s.al & 15)
+	al := s.al & 15
+	one := int16(1) << al
 	k, se := s.ss, s.se
 	for *skipped == 0 && k <= se {
 		if n < 32 {
@@ -426,82 +430,77 @@ func (r *bits) refineAC(coefs *[64]int16, t *table, s *scan, skipped *int) bool 
 		run, value := symbol>>4, int16(0)
 		switch symbol & 15 {
 		case 0:
-			if run < 15 {
-				*skipped = 1 << run
-				if run > 0 {
-					*skipped += int(acc >> (64 - run&63))
-					acc <<= run & 63
-					n -= run
-				}
-				run = -1
+			if run == 15 {
+				break
 			}
+			*skipped = 1 << run
+			if run > 0 {
+				*skipped += int(acc >> (64 - run&63))
+				acc <<= run & 63
+				n -= run
+			}
+			continue
 		case 1:
-			value = one
-			if acc>>63 == 0 {
-				value = -one
-			}
+			value = one - 2*one&(int16(acc>>63)-1)
 			acc <<= 1
 			n--
 		default:
 			return false // T.81 has no such symbol here
 		}
-		if run < 0 {
-			break
+		// The new one stands behind run coefficients that are still zero. Those
+		// between that are not are refined.
+		band := ^uint64(0) << k & (^uint64(0) >> (63 - se))
+		zeros := band &^ b.set
+		for ; run > 0; run-- {
+			zeros &= zeros - 1
 		}
-		// Pass over run coefficients that are still zero, and refine those
-		// that are not.
-		for ; k <= se; k++ {
-			c := &coefs[place[k&127]&63]
-			if *c == 0 {
-				if run == 0 {
-					break
-				}
-				run--
-				continue
-			}
+		to := se + 1
+		if zeros != 0 {
+			to = bits64.TrailingZeros64(zeros)
+			band &= zeros&-zeros - 1
+		}
+		for m := b.set & band; m != 0; m &= m - 1 {
 			if n < 1 {
 				acc |= binary.BigEndian.Uint64(buf[pos:]) >> (n & 63)
 				pos += (63 - n) >> 3
 				n |= 56
 			}
-			if acc>>63 != 0 && *c&one == 0 {
-				if *c > 0 {
-					*c += one
-				} else {
-					*c -= one
-				}
-			}
+			c := &b.coefs[place[bits64.TrailingZeros64(m)]&63]
+			*c += refinement(*c, acc, al)
 			acc <<= 1
 			n--
 		}
-		if value != 0 {
-			coefs[place[k&127]&63] = value
+		if k = to; value != 0 {
+			b.coefs[place[k&127]&63] = value
+			b.set |= 1 << min(k, 63)
 		}
 		k++
 	}
 	if *skipped > 0 {
-		for ; k <= se; k++ {
-			c := &coefs[place[k&127]&63]
-			if *c == 0 {
-				continue
-			}
-			if n < 1 {
-				acc |= binary.BigEndian.Uint64(buf[pos:]) >> (n & 63)
-				pos += (63 - n) >> 3
-				n |= 56
-			}
-			if acc>>63 != 0 && *c&one == 0 {
-				if *c > 0 {
-					*c += one
-				} else {
-					*c -= one
-				}
-			}
-			acc <<= 1
-			n--
-		}
 		*skipped--
+		if k <= se {
+			for m := b.set & (^uint64(0) << k) & (^uint64(0) >> (63 - se)); m != 0; m &= m - 1 {
+				if n < 1 {
+					acc |= binary.BigEndian.Uint64(buf[pos:]) >> (n & 63)
+					pos += (63 - n) >> 3
+					n |= 56
+				}
+				c := &b.coefs[place[bits64.TrailingZeros64(m)]&63]
+				*c += refinement(*c, acc, al)
+				acc <<= 1
+				n--
+			}
+		}
 	}
 	r.acc, r.n, r.pos = acc, n, pos
 	return true
+}
+
+// refinement is what the first bit of acc adds to a coefficient: 1 in bit al of
+// its magnitude, unless it has that.
+func refinement(c int16, acc uint64, al int) int16 {
+	one := int16(acc>>63) << (al & 15)
+	one &^= c
+	negative := c >> 15
+	return one ^ negative - negative
 }
