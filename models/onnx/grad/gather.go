@@ -1,6 +1,7 @@
 package grad
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -46,4 +47,43 @@ func gather(b *builder, n *node) ([]string, error) {
 		onnx.IntAttribute("axis", 0), stringAttribute("reduction", "add"))
 	sum = b.transpose(b.reshape(sum, xs[axis], product(before), product(after)), 1, 0, 2)
 	return n.only(b.reshape(sum, xs...)), nil
+}
+
+// gatherElements: y[…i…] = x[…index[…i…]…] along an axis, the other places the
+// same; dX = Σ dY over the places where an element was taken.
+func gatherElements(b *builder, n *node) ([]string, error) {
+	xs := b.shapes[n.in[0]]
+	axis, err := n.axis(0, len(xs))
+	if err != nil {
+		return nil, err
+	}
+	return n.only(b.op("ScatterElements", xs, []string{b.zeros(xs), n.in[1], n.dY[0]},
+		onnx.IntAttribute("axis", axis), stringAttribute("reduction", "add"))), nil
+}
+
+// scatterElements: y is x, but for the places that the index names, where it is
+// u, or x + u if the reduction is add. dU is dY at these places; dX is dY, but
+// 0 there unless the two are added.
+func scatterElements(b *builder, n *node) ([]string, error) {
+	xs, us := b.shapes[n.in[0]], b.shapes[n.in[1]]
+	axis, err := n.axis(0, len(xs))
+	if err != nil {
+		return nil, err
+	}
+	d := make([]string, len(n.in))
+	along := onnx.IntAttribute("axis", axis)
+	switch reduction := n.string("reduction", "none"); reduction {
+	case "none":
+		if n.need[0] {
+			d[0] = b.op("ScatterElements", xs, []string{n.dY[0], n.in[1], b.zeros(us)}, along)
+		}
+	case "add":
+		d[0] = n.dY[0]
+	default:
+		return nil, fmt.Errorf("reduction is %s", quote(reduction))
+	}
+	if n.wants(2) {
+		d[2] = b.op("GatherElements", us, []string{n.dY[0], n.in[1]}, along)
+	}
+	return d, nil
 }

@@ -15,7 +15,7 @@ const oldestOpset = 17
 
 // reworked are operators that older operator sets define in a way that forward
 // does not translate.
-var reworked = []string{"Hardmax", "Resize", "Scatter", "TopK", "Upsample"}
+var reworked = []string{"Hardmax", "Scatter", "TopK"}
 
 // forward appends a copy of a node of the backbone, in the form that it has in
 // the operator set which is built. An error is a reason.
@@ -75,6 +75,12 @@ func (b *builder) forward(n *pb.NodeProto) error {
 	case op == "Pad" && b.graph.Opset < 11:
 		move("pads", b.int64s(v.ints("pads")...))
 		move("value", b.scalar(v.float("value", 0)))
+	case (op == "Resize" || op == "Upsample") && b.graph.Opset < 11:
+		if err := b.modernResize(c, v); err != nil {
+			return err
+		}
+	case op == "Resize" && v.string("coordinate_transformation_mode", "") == "tf_half_pixel_for_nn":
+		return fmt.Errorf("coordinate_transformation_mode is tf_half_pixel_for_nn, which operator set 13 took away")
 	case op == "Dropout" && b.graph.Opset < 12:
 		c.OpType, c.Output, c.Attribute = new("Identity"), c.Output[:1], nil
 	case op == "ReduceSum" && b.graph.Opset < 13:

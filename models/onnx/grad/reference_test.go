@@ -559,6 +559,34 @@ func calculate(opset int64, n *node, in []*array) ([]*array, error) {
 			copy(from[axis+1:], at[k:])
 			return true
 		}))
+	case "GatherElements":
+		axis := wrapped([]int64{n.int("axis", 0)}, rank)[0]
+		s := in[1].strides(in[1].dims)
+		return one(moved(x, in[1].dims, func(at, from []int64) bool {
+			copy(from, at)
+			if from[axis] = int64(in[1].v[dot(at, s)]); from[axis] < 0 {
+				from[axis] += x.dims[axis]
+			}
+			return true
+		}))
+	case "ScatterElements":
+		axis := wrapped([]int64{n.int("axis", 0)}, rank)[0]
+		y := &array{x.dims, slices.Clone(x.v)}
+		s := y.strides(x.dims)
+		each(in[1].dims, func(i int, at []int64) {
+			to := slices.Clone(at)
+			if to[axis] = int64(in[1].v[i]); to[axis] < 0 {
+				to[axis] += x.dims[axis]
+			}
+			if n.string("reduction", "none") == "add" {
+				y.v[dot(to, s)] += in[2].v[i]
+			} else {
+				y.v[dot(to, s)] = in[2].v[i]
+			}
+		})
+		return one(y)
+	case "Resize", "Upsample":
+		return one(resized(opset, n, x, in))
 	}
 	return nil, fmt.Errorf("the reference has no operator %s", op)
 }

@@ -1,8 +1,10 @@
 package grad
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx/pb"
@@ -93,7 +95,11 @@ func init() {
 		"Transpose": transpose,
 		"Unsqueeze": reshape,
 		// gather.go
-		"Gather": gather,
+		"Gather":          gather,
+		"GatherElements":  gatherElements,
+		"ScatterElements": scatterElements,
+		// resize.go
+		"Resize": resize,
 		// blocked.go
 		nchwc + ".Conv":          blockedConvolution,
 		nchwc + ".ReorderInput":  reorderInput,
@@ -190,6 +196,22 @@ func (b *builder) integers(name string) (values []int64, ok bool) {
 		return values, true
 	}
 	return nil, false
+}
+
+// numbers returns the values of a constant of floats; ok is false if name is no
+// such constant.
+func (b *builder) numbers(name string) (values []float32, ok bool) {
+	if t := b.graph.Constants[name]; t != nil {
+		return t.F32, t.Type == pb.TensorProto_FLOAT
+	}
+	c := b.consts[name]
+	if c == nil || c.GetDataType() != int32(pb.TensorProto_FLOAT) {
+		return nil, false
+	}
+	for raw := c.GetRawData(); len(raw) >= 4; raw = raw[4:] {
+		values = append(values, math.Float32frombits(binary.LittleEndian.Uint32(raw)))
+	}
+	return values, true
 }
 
 // value returns the value of a constant with one element.

@@ -522,6 +522,61 @@ var families = []family{
 			return p.op("Gather", p.learned(p.normal, 2, 3, 4), name, intA("axis", 1))
 		},
 	}},
+	{"gather by element", 15, 18, map[string]func(p *problem) string{
+		"GatherElements": func(p *problem) string { // some elements are taken twice, some never
+			d := p.dims(p.rng.IntN(3) + 1)
+			axis := p.rng.IntN(len(d))
+			e := slices.Clone(d)
+			e[axis] = p.between(1, 6)
+			ids := p.input(pb.TensorProto_INT64, func() float64 { return float64(p.between(-d[axis], d[axis]-1)) }, e...)
+			return p.op("GatherElements", p.learned(p.normal, d...), ids, intA("axis", int64(axis-len(d)*p.rng.IntN(2))))
+		},
+		"GatherElements, relative positions": func(p *problem) string { // as in DeBERTa
+			N, S, D := p.between(1, 2), p.between(2, 4), int64(3)
+			q, r := p.learned(p.normal, N, S, D), p.weight(D, 2*S)
+			var at []int64
+			for i := range S {
+				for j := range S {
+					at = append(at, i-j+S)
+				}
+			}
+			ids := p.op("Expand", p.op("Reshape", p.ints(at...), p.ints(1, S, S)), p.ints(N, S, S))
+			p.graph.Types[ids] = pb.TensorProto_INT64
+			p.graph.Types[p.graph.Nodes[len(p.graph.Nodes)-2].Output[0]] = pb.TensorProto_INT64
+			return p.op("Softmax", p.op("GatherElements", p.op("MatMul", q, r), ids, intA("axis", -1)))
+		},
+		"ScatterElements": func(p *problem) string {
+			ids := p.op("Reshape", p.ints(2, 0, 1, 1, -1, 2), p.ints(3, 2))
+			p.graph.Types[ids] = pb.TensorProto_INT64
+			return p.op("ScatterElements", p.learned(p.normal, 4, 2), ids, p.learned(p.normal, 3, 2), intA("axis", 0))
+		},
+		"ScatterElements, added": func(p *problem) string {
+			ids := p.op("Reshape", p.ints(2, 2, 1, 1, -1, 1), p.ints(2, 3))
+			p.graph.Types[ids] = pb.TensorProto_INT64
+			return p.op("ScatterElements", p.learned(p.normal, 3, 3), ids, p.learned(p.normal, 2, 3), intA("axis", 1), stringAttribute("reduction", "add"))
+		},
+	}},
+	{"resize", 8, 19, resizeCases(true)},
+	{"resize of earlier operator sets", 6, 13, resizeCases(false)},
+	{"resize of the oldest operator sets", 10, 10, map[string]func(p *problem) string{
+		"Resize": func(p *problem) string {
+			scales := p.constant(func() float64 { return []float64{0.4, 0.5, 0.75, 1}[p.rng.IntN(4)] }, 4)
+			if p.rng.IntN(2) == 0 {
+				scales = p.constant(func() float64 { return []float64{1, 1.5, 2, 3}[p.rng.IntN(4)] }, 4)
+			}
+			copy(p.graph.Constants[scales].F32, []float32{1, 1})
+			mode := []string{"nearest", "linear"}[p.rng.IntN(2)]
+			return p.op("Resize", p.learned(p.normal, 2, 1, 5, 4), scales, stringAttribute("mode", mode))
+		},
+	}},
+	{"the oldest operator set", 10, 9, map[string]func(p *problem) string{
+		"Upsample": func(p *problem) string {
+			scales := p.constant(func() float64 { return []float64{1, 1.5, 2, 3}[p.rng.IntN(4)] }, 4)
+			copy(p.graph.Constants[scales].F32, []float32{1, 1})
+			mode := []string{"nearest", "linear"}[p.rng.IntN(2)]
+			return p.op("Upsample", p.learned(p.normal, 1, 2, 3, 4), scales, stringAttribute("mode", mode))
+		},
+	}},
 	{"old operator sets", 6, 9, map[string]func(p *problem) string{
 		"Clip": func(p *problem) string {
 			return p.op("Clip", p.learned(p.normal, p.dims(3)...), floatAttribute("min", -0.5), floatAttribute("max", 0.5))
