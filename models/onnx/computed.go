@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,8 +55,23 @@ type computed struct {
 
 // checkComputed returns a *ConstantsError if what a runtime computes from the
 // constants of m when it loads it is too much. Open dimensions count as 1, so
-// that all that a runtime could see as constant does.
+// that all that a runtime could see as constant does. Where that makes no sense
+// (an image of one pixel has no patches, and BEiT computes with one less), they
+// count as usualSize, but for the batch: what does not depend on them is the
+// same.
 func checkComputed(m *pb.ModelProto, stored int64) error {
+	err := checkComputedAt(m, stored, 1)
+	var e *ConstantsError
+	if errors.As(err, &e) && e.Bytes < 0 && checkComputedAt(m, stored, usualSize) == nil {
+		return nil
+	}
+	return err
+}
+
+// usualSize is a side of an image, and a number of tokens.
+const usualSize = 224
+
+func checkComputedAt(m *pb.ModelProto, stored, open int64) error {
 	c := &computed{functions: make(map[string]*pb.FunctionProto), guessed: make(map[string]int64), limit: freeConstants + growth*stored}
 	c.folder = folder{
 		g: &Graph{
@@ -80,21 +96,24 @@ func checkComputed(m *pb.ModelProto, stored int64) error {
 		c.own[key], c.functions[key] = true, f
 	}
 	for _, v := range m.GetGraph().GetInput() {
-		c.input(v)
+		c.input(v, open)
 	}
 	_, err = c.graph(m.GetGraph(), 0)
 	return err
 }
 
 // input makes an input of the graph known, if it is a tensor.
-func (c *computed) input(v *pb.ValueInfoProto) {
+func (c *computed) input(v *pb.ValueInfoProto, open int64) {
 	t := v.GetType().GetTensorType()
 	if t == nil || t.GetShape() == nil {
 		return
 	}
 	dims := []int64{}
-	for _, d := range t.GetShape().GetDim() {
+	for i, d := range t.GetShape().GetDim() {
 		size := int64(1)
+		if i > 0 {
+			size = open
+		}
 		if n, ok := d.GetValue().(*pb.TensorShapeProto_Dimension_DimValue); ok {
 			size = max(n.DimValue, 0)
 		}

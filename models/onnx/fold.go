@@ -11,8 +11,14 @@ import (
 const (
 	// maxWork bounds the elements that are read and written when constants are
 	// computed. Shape arithmetic needs some thousands, the causal mask of a
-	// language model some hundred thousand. What is larger stays a node.
+	// language model some hundred thousand, the table of relative positions of
+	// BEiT some millions. What is larger stays a node. What has been computed
+	// once is not computed again: layers repeat it.
 	maxWork = 1 << 21
+	// smallWork is how many elements a node may read and write to count among
+	// the small ones, which have as much again: shapes must be known, whatever
+	// large constants came before.
+	smallWork = 1 << 10
 	// maxRank bounds the dimensions of a tensor.
 	maxRank = 64
 	// maxReach bounds how many nodes back a value that a shape needs is looked
@@ -38,9 +44,11 @@ type folder struct {
 	own       map[string]bool          // operators that the model's functions define
 	within    map[string]bool          // stored tensors that Constant nodes hold
 
-	work int64 // elements that were read and written
-	most int64 // of these at all, 0: maxWork
-	each int64 // and of one node, 0: as many as are left
+	work  int64 // elements that were read and written by nodes that are not small
+	small int64 // and by those that are
+	most  int64 // of each at all, 0: maxWork
+	each  int64 // and of one node, 0: as many as are left
+	known known
 }
 
 func fold(m *pb.ModelProto, shapes map[string][]int64) (*folder, error) {
@@ -323,6 +331,10 @@ func (f *folder) evaluate(n *pb.NodeProto, op operator, reach int) ([]*array, er
 	if op.evaluate == nil {
 		return nil, fmt.Errorf("%s of constants is not computed", n.GetOpType())
 	}
+	key := f.computation(n)
+	if values := f.known.results[key]; values != nil {
+		return values, nil
+	}
 	out := make([]value, len(n.Output))
 	work := int64(16)
 	for i, name := range n.Output {
@@ -341,7 +353,7 @@ func (f *folder) evaluate(n *pb.NodeProto, op operator, reach int) ([]*array, er
 			continue // their input has no values
 		}
 		work = min(work+total(f.g.Shapes[name]), maxWork+1)
-		if f.work+work > f.bound() || f.each > 0 && work > f.each {
+		if !f.affords(work) {
 			return nil, errTooLarge
 		}
 		var err error
@@ -349,13 +361,34 @@ func (f *folder) evaluate(n *pb.NodeProto, op operator, reach int) ([]*array, er
 			return nil, err
 		}
 	}
+	if !f.affords(work) {
+		return nil, errTooLarge
+	}
+	f.spend(work)
+	values, err := op.evaluate(&call{f, n}, in, out)
+	if err == nil {
+		f.known.keep(key, values)
+	}
+	return values, err
+}
+
+// affords reports whether that many elements more may be read and written.
+func (f *folder) affords(work int64) bool {
 	if f.each > 0 && work > f.each {
-		return nil, errTooLarge
+		return false
 	}
-	if f.work += work; f.work > f.bound() {
-		return nil, errTooLarge
+	if work <= smallWork {
+		return f.small+work <= f.bound()
 	}
-	return op.evaluate(&call{f, n}, in, out)
+	return f.work+work <= f.bound()
+}
+
+func (f *folder) spend(work int64) {
+	if work <= smallWork {
+		f.small += work
+	} else {
+		f.work += work
+	}
 }
 
 // bound is how many elements may be read and written.
@@ -370,9 +403,11 @@ func (f *folder) bound() int64 {
 func (f *folder) array(name string, reach int) (*array, error) {
 	if c := f.constants[name]; c != nil {
 		if c.array == nil {
-			if f.work += total(f.g.Shapes[name]); f.work > f.bound() {
+			work := total(f.g.Shapes[name])
+			if !f.affords(work) {
 				return nil, errTooLarge
 			}
+			f.spend(work)
 			var err error
 			if c.array, err = arrayOf(c.stored); err != nil {
 				return nil, err
