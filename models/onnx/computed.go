@@ -1,9 +1,10 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -18,6 +19,8 @@ const (
 	// maxCalls bounds the nodes that are looked at, those of bodies and of the
 	// model's own functions once a call.
 	maxCalls = 1 << 22
+	// maxMisfits bounds the nodes that may make no sense.
+	maxMisfits = 1 << 10
 	// sizeWork and sizeEach bound the elements that are computed with, in all
 	// and at a node: shapes are lists of a few numbers, and masks need not be
 	// known.
@@ -51,28 +54,48 @@ type computed struct {
 	bytes     int64
 	limit     int64
 	calls     int
+	misfits   []misfit
 }
 
 // checkComputed returns a *ConstantsError if what a runtime computes from the
 // constants of m when it loads it is too much. Open dimensions count as 1, so
-// that all that a runtime could see as constant does. Where that makes no sense
-// (an image of one pixel has no patches, and BEiT computes with one less), they
-// count as usualSize, but for the batch: what does not depend on them is the
-// same.
+// that all that a runtime could see as constant does.
+//
+// What makes no sense then need not be refused: an image of one pixel has no
+// patches, and BEiT resizes a table to one less. A runtime computes none of
+// that beforehand if it depends on an open dimension, which shows where it is
+// made of other numbers when these are larger.
 func checkComputed(m *pb.ModelProto, stored int64) error {
-	err := checkComputedAt(m, stored, 1)
-	var e *ConstantsError
-	if errors.As(err, &e) && e.Bytes < 0 && checkComputedAt(m, stored, usualSize) == nil {
-		return nil
+	const larger = 224
+	limit := freeConstants + growth*stored
+	one, err := computeAt(m, 1, limit)
+	if err != nil || len(one.misfits) == 0 {
+		return err
 	}
-	return err
+	other, err := computeAt(m, larger, math.MaxInt64) // it all counted already
+	if err != nil {
+		return err
+	}
+	for i, a := range one.misfits {
+		for _, b := range other.misfits {
+			if a.call == b.call && a.inputs == b.inputs {
+				return one.misfits[i].err
+			}
+		}
+	}
+	return nil
 }
 
-// usualSize is a side of an image, and a number of tokens.
-const usualSize = 224
+// misfit is a node that may make much of what it is given, and does not fit it.
+type misfit struct {
+	call   int    // which node it is, in the order in which they are looked at
+	inputs string // the values of its inputs, as far as they are known
+	err    error
+}
 
-func checkComputedAt(m *pb.ModelProto, stored, open int64) error {
-	c := &computed{functions: make(map[string]*pb.FunctionProto), guessed: make(map[string]int64), limit: freeConstants + growth*stored}
+// computeAt looks at m with open dimensions of a size, those of batches 1.
+func computeAt(m *pb.ModelProto, open, limit int64) (*computed, error) {
+	c := &computed{functions: make(map[string]*pb.FunctionProto), guessed: make(map[string]int64), limit: limit}
 	c.folder = folder{
 		g: &Graph{
 			Constants: make(map[string]*Tensor), Shapes: make(map[string][]int64), Types: make(map[string]pb.TensorProto_DataType),
@@ -84,7 +107,7 @@ func checkComputedAt(m *pb.ModelProto, stored, open int64) error {
 	}
 	sets, err := opsets(m.GetOpsetImport())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range sets {
 		if s.Domain == "" {
@@ -99,7 +122,7 @@ func checkComputedAt(m *pb.ModelProto, stored, open int64) error {
 		c.input(v, open)
 	}
 	_, err = c.graph(m.GetGraph(), 0)
-	return err
+	return c, err
 }
 
 // input makes an input of the graph known, if it is a tensor.
@@ -313,14 +336,18 @@ func (c *computed) guess(n *pb.NodeProto, reason error) error {
 	bytes := int64(0)
 	switch {
 	case standard(n.GetDomain()) == "" && slices.Contains(growing, op):
-		return c.unknown(n, reason.Error())
+		if len(c.misfits) == maxMisfits {
+			return c.unknown(n, reason.Error())
+		}
+		c.misfits = append(c.misfits, misfit{c.calls, c.values(in), c.unknown(n, reason.Error())})
+		return nil
 	case len(in) == 0:
 		return nil // text, or what no runtime takes
 	case op == "Concat" || op == "Sum":
 		for _, name := range in {
 			bytes += c.size(name)
 		}
-	case op != "Gather" && slices.Contains(placing, op):
+	case op != "Gather" && slices.Contains(placing, op) || norms[op].infer != nil:
 		bytes = c.size(in[0])
 	default: // as if each element met each of the others, as in an outer product
 		const element = 8 // bytes
@@ -345,6 +372,18 @@ func (c *computed) guess(n *pb.NodeProto, reason error) error {
 		}
 	}
 	return nil
+}
+
+// values writes what is known of tensors.
+func (c *computed) values(names []string) string {
+	var b strings.Builder
+	for _, name := range names {
+		fmt.Fprint(&b, c.g.Types[name], c.g.Shapes[name], c.guessed[name])
+		if a, err := c.array(name, 0); err == nil {
+			b.WriteString(written(a, ""))
+		}
+	}
+	return b.String()
 }
 
 // function looks at a call of a function of the model's own. What it is given

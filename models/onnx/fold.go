@@ -225,10 +225,15 @@ func (f *folder) node(n *pb.NodeProto, depth int) error {
 	case "If":
 		return f.branch(n, depth)
 	}
+	if define := fused[key]; define != nil && !f.own[key] {
+		return f.apart(n, define, depth)
+	}
 	op, ok := operators[key]
 	switch {
 	case f.own[key]:
 		return fmt.Errorf("the operator is a function of the model's own, which is not supported; inline the model's functions")
+	case !ok && standard(n.GetDomain()) == "com.microsoft":
+		return fmt.Errorf("the operator is not supported: ONNX Runtime's optimiser put it there; use the model from before it was optimised")
 	case !ok:
 		return fmt.Errorf("the operator is not supported")
 	}

@@ -41,7 +41,7 @@ func program(code []byte) *pb.ModelProto {
 	}
 	m := small(nil)
 	m.OpsetImport[0].Version = proto.Int64(minOpset + take()%(maxOpset-minOpset+1))
-	names := sorted(operators)
+	names := append(sorted(operators), sorted(fused)...)
 	tensors := []string{"x", "v", "n", ""}
 	m.Graph.Initializer = []*pb.TensorProto{FloatTensor("v", []float32{1, -2, 0.5, 3}, 4), FloatTensor("n", []float32{2})}
 	for i := range 3 {
@@ -59,7 +59,11 @@ func program(code []byte) *pb.ModelProto {
 		}
 		n := Node(opType, nil, []string{fmt.Sprintf("t%d", i)})
 		n.Domain = &domain
-		for k := range operators[op].least + int(take()%3) {
+		least := operators[op].least
+		if fused[op] != nil {
+			least = int(take() % 6)
+		}
+		for k := range least + int(take()%3) {
 			if from := tensors[take()%int64(len(tensors))]; k == 0 && take()%3 > 0 {
 				n.Input = append(n.Input, last)
 			} else {
@@ -69,7 +73,7 @@ func program(code []byte) *pb.ModelProto {
 		for k := range take() % 3 {
 			n.Output = append(n.Output, fmt.Sprintf("t%d_%d", i, k))
 		}
-		for _, a := range []string{"axis", "to", "keepdims", "group", "blocksize", "k", "upper", "allowzero", "noop_with_empty_axes", "start", "end", "dtype", "num_outputs", "ceil_mode", "batch_dims"} {
+		for _, a := range []string{"axis", "to", "keepdims", "group", "blocksize", "k", "upper", "allowzero", "noop_with_empty_axes", "start", "end", "dtype", "num_outputs", "ceil_mode", "batch_dims", "num_heads"} {
 			if take()%3 == 0 {
 				n.Attribute = append(n.Attribute, IntAttribute(a, number()))
 			}
@@ -99,7 +103,7 @@ func program(code []byte) *pb.ModelProto {
 // Whatever nodes are put together, Infer says what they make or what is wrong
 // with them. Nodes are taken off from the end until the rest can be folded.
 func FuzzOperators(f *testing.F) {
-	names := sorted(operators)
+	names := append(sorted(operators), sorted(fused)...)
 	for i := range names {
 		// An operator set, three lists, then the operator after Shape.
 		f.Add([]byte{8, 2, 5, 7, 1, 3, 0, byte(i), 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1})

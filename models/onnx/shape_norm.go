@@ -9,15 +9,14 @@ import (
 
 // norms are operators that normalise.
 var norms = map[string]operator{
-	"BatchNormalization":           {5, inferBatchNorm, nil},
-	"LayerNormalization":           {2, inferLayerNorm, nil},
-	"RMSNormalization":             {2, sameAsFirst, nil},
-	"SimplifiedLayerNormalization": {2, sameAsFirst, nil},
-	"InstanceNormalization":        {3, sameAsFirst, nil},
-	"GroupNormalization":           {3, sameAsFirst, nil},
-	"MeanVarianceNormalization":    {1, sameAsFirst, nil},
-	"LpNormalization":              {1, sameAsFirst, nil},
-	"LRN":                          {1, sameAsFirst, nil},
+	"BatchNormalization":        {5, inferBatchNorm, nil},
+	"LayerNormalization":        {2, inferLayerNorm, nil},
+	"RMSNormalization":          {2, sameAsFirst, nil},
+	"InstanceNormalization":     {3, sameAsFirst, nil},
+	"GroupNormalization":        {3, sameAsFirst, nil},
+	"MeanVarianceNormalization": {1, sameAsFirst, nil},
+	"LpNormalization":           {1, sameAsFirst, nil},
+	"LRN":                       {1, sameAsFirst, nil},
 }
 
 func inferBatchNorm(c *call) ([]value, error) {
