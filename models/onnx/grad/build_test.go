@@ -259,7 +259,7 @@ func TestErrorsNameNodeAndNextCut(t *testing.T) {
 		reason string
 	}{
 		{"LSTM", nil, "no gradient for operator LSTM"},
-		{"Resize", nil, "no gradient for operator Resize"},
+		{"Einsum", nil, "no gradient for operator Einsum"},
 		{"Gelu", []any{stringAttribute("approximate", "guess")}, `approximate is "guess"`},
 		{"Dropout", []any{"", "training"}, "training mode"},
 	} {
