@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,10 @@ type ImageSpec struct {
 	Mean    [3]float64
 	Std     [3]float64
 	Layout  string // "nchw" or "nhwc"
+	// Decode names what decodes, as spaces record it; "": what this version of
+	// the program decodes with. An earlier version's is for what was embedded
+	// by that; see image.Decodes.
+	Decode string
 }
 
 var _ Contract = (*ImageSpec)(nil)
@@ -95,11 +100,23 @@ func DefaultPolicies() Policies {
 // Resize says how an image is brought to size. Width and Height are pixels.
 type Resize struct {
 	Engine string // "pillow/1"
-	Order  string // "hv": horizontal pass first
-	Mode   string // "short": the shorter side becomes Width (= Height); "exact": Width×Height, aspect lost; "none"
+	Order  string // "hv": horizontal pass first; "pillow13": as Pillow 13 chooses
+	// Mode says what becomes of the size:
+	//
+	//	short  the shorter side becomes Width (= Height), the longer one is truncated
+	//	exact  Width×Height, the aspect is lost
+	//	long   as large as fits into Width×Height, sides rounded (timm, longest edge)
+	//	cover  as small as covers Width×Height, sides rounded (timm, shortest edges)
+	//	max    as large as fits into Width×Height, sides truncated (transformers)
+	//	none   as it is
+	Mode   string
 	Width  int
 	Height int
-	Filter string // "bicubic", "bilinear", "lanczos", "box", "hamming", "nearest"
+	// Longest is how long the longer side of "short" may become; where it would
+	// be longer, it becomes that, and the shorter side is truncated. 0: there
+	// is no limit.
+	Longest int
+	Filter  string // "bicubic", "bilinear", "lanczos", "box", "hamming", "nearest"
 }
 
 // Crop is a centre crop. A zero Width means no crop: the model then gets the
@@ -107,7 +124,8 @@ type Resize struct {
 type Crop struct {
 	Width  int
 	Height int
-	Offset string // "floor" or "half-even": how an odd margin is split
+	Offset string   // "floor" or "half-even": how an odd margin is split
+	Fill   [3]uint8 // RGB of what lies around an image that is smaller; black
 }
 
 // Size returns the width and height, in pixels, of what the backbone gets.
@@ -141,12 +159,16 @@ func (s *ImageSpec) Poolings(shape []int64, _ string) (takes []string, channelsL
 
 // Prep returns the contract as it stands in a space's identity.
 func (s *ImageSpec) Prep() map[string]any {
+	resize := map[string]any{
+		"engine": s.Resize.Engine, "order": s.Resize.Order, "mode": s.Resize.Mode,
+		"w": s.Resize.Width, "h": s.Resize.Height, "filter": s.Resize.Filter,
+	}
+	if s.Resize.Longest > 0 {
+		resize["longest"] = s.Resize.Longest
+	}
 	m := map[string]any{
 		"convert": s.Convert,
-		"resize": map[string]any{
-			"engine": s.Resize.Engine, "order": s.Resize.Order, "mode": s.Resize.Mode,
-			"w": s.Resize.Width, "h": s.Resize.Height, "filter": s.Resize.Filter,
-		},
+		"resize":  resize,
 		"rescale": decimal(s.Rescale),
 		"mean":    decimals(s.Mean[:]),
 		"std":     decimals(s.Std[:]),
@@ -156,7 +178,11 @@ func (s *ImageSpec) Prep() map[string]any {
 		m[p.Name] = p.Value
 	}
 	if s.Crop.Width > 0 {
-		m["crop"] = map[string]any{"w": s.Crop.Width, "h": s.Crop.Height, "offset": s.Crop.Offset}
+		crop := map[string]any{"w": s.Crop.Width, "h": s.Crop.Height, "offset": s.Crop.Offset}
+		if f := s.Crop.Fill; f != [3]uint8{} {
+			crop["fill"] = fmt.Sprintf("%d,%d,%d", f[0], f[1], f[2])
+		}
+		m["crop"] = crop
 	}
 	return m
 }

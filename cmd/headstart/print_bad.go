@@ -44,6 +44,7 @@ var badKinds = map[string]badWords{
 	"no-image":  {"file that is no image", "files that are no images", ""},
 	"pixels":    {"image with more pixels than the limit", "images with more pixels than the limit", "--max-pixels N raises it, 64M if it is not given"},
 	"side":      {"image with a side longer than 32,768 pixels", "images with a side longer than 32,768 pixels", ""},
+	"narrow":    {"image too narrow to be resized", "images too narrow to be resized", ""},
 	"truncated": {"image that is cut off", "images that are cut off", ""},
 	"damaged":   {"damaged image", "damaged images", ""},
 	"other":     {"for yet another reason", "for yet other reasons", ""},

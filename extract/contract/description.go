@@ -23,11 +23,13 @@ type Description struct {
 	Width    int             // of what the backbone gets of an image, pixels
 	Height   int
 	Filter   string // of resizing an image
+	Decode   string // what decodes images
 }
 
 // prep is the part of a space that says how samples are prepared.
 type prep struct {
 	Impl, Layout string
+	Decode       string
 	Tokenizer    string `json:"tokenizer_sha256"`
 	MaxLen       int    `json:"max_len"`
 	Resize       struct {
@@ -57,6 +59,7 @@ func Describe(space json.RawMessage) (*Description, error) {
 	d := &Description{
 		Model: id.Model.SHA256, Output: id.Output, Pooling: id.Pool, Post: id.Post, Dim: id.Dim, DType: id.DType,
 		MaxLen: p.MaxLen, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
+		Decode: p.Decode,
 	}
 	for _, policy := range d.Image.List() {
 		word, _ := words[policy.Name].(string)

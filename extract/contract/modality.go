@@ -16,7 +16,7 @@ type modality struct {
 	backbone string // the built-in one that is used if none is named
 	// versions returns those of what prepares the samples, by their names in
 	// prep.
-	versions func() map[string]string
+	versions func(c models.Contract) map[string]string
 	// tells says whether a space's prep is of this modality.
 	tells func(p *prep) bool
 	// describe says in some words what the samples are.
@@ -26,8 +26,12 @@ type modality struct {
 var modalities = []*modality{
 	{
 		name: models.Image, backbone: "efficientnet-lite0",
-		versions: func() map[string]string {
-			return map[string]string{"impl": image.Impl, "decode": image.Decode()}
+		versions: func(c models.Contract) map[string]string {
+			decode := image.Decode()
+			if s, ok := c.(*models.ImageSpec); ok && s.Decode != "" {
+				decode = s.Decode
+			}
+			return map[string]string{"impl": image.Impl, "decode": decode}
 		},
 		tells: func(p *prep) bool { return p.Layout != "" || strings.HasPrefix(p.Impl, "image/") },
 		describe: func(d *Description) string {
@@ -36,7 +40,7 @@ var modalities = []*modality{
 	},
 	{
 		name: models.Text, backbone: "all-minilm-l6-v2",
-		versions: func() map[string]string { return map[string]string{"impl": text.Impl} },
+		versions: func(models.Contract) map[string]string { return map[string]string{"impl": text.Impl} },
 		tells:    func(p *prep) bool { return p.Tokenizer != "" || strings.HasPrefix(p.Impl, "text/") },
 		describe: func(d *Description) string { return fmt.Sprintf("texts of at most %d tokens", d.MaxLen) },
 	},

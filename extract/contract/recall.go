@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/folder"
 )
@@ -37,7 +38,8 @@ func (e *ModalityError) Error() string {
 }
 
 // Recall resolves a backbone with the contract that spaces record, one a tap:
-// the taps, how they are kept, and the policies for images. spaces differ in
+// the taps, how they are kept, the policies for images, and what decodes them if
+// that was an earlier version whose decoders are still here. spaces differ in
 // their taps alone, see OneBackbone. builtin holds the built-in backbones; with
 // nil there are none. If the backbone does not give embeddings of these spaces,
 // the error is a *DifferenceError, or a *ModalityError if it takes other
@@ -63,6 +65,11 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	}
 	if err := c.Apply(spec); err != nil {
 		return nil, err
+	}
+	if own, ok := spec.Contract.(*models.ImageSpec); ok && image.Decodes(d.Decode) {
+		earlier := *own
+		earlier.Decode = d.Decode
+		spec.Contract = &earlier
 	}
 	now, err := SpacesOf(spec)
 	if err != nil {

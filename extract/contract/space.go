@@ -41,7 +41,7 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 		return nil, fmt.Errorf("contract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
 	}
 	prep := spec.Contract.Prep()
-	for name, version := range m.versions() {
+	for name, version := range m.versions(spec.Contract) {
 		prep[name] = version
 	}
 	dtype := tap.DType

@@ -2,6 +2,7 @@ package image
 
 import (
 	"errors"
+	"image"
 	"image/png"
 	"io"
 	"strings"
@@ -16,13 +17,66 @@ const (
 	MaxSide       = 32768             // width, height
 )
 
-// picture is a decoded image as it was stored.
+// picture is an image as it is stored, decoded or about to be.
 type picture struct {
-	w, h        int // pixels
-	orientation int // EXIF's, 1 to 8
+	w, h        int  // pixels
+	orientation int  // EXIF's, 1 to 8
+	upright     bool // it is applied whatever is asked for
 	notes       Notes
-	// row writes row y to dst: w·3 levels, RGB.
-	row func(dst []byte, y int)
+
+	// row writes row y to dst, which holds w·3 levels, RGB. Of a stream it
+	// writes the columns of its region alone, and the rows of that are asked
+	// for from the top, each once.
+	row    func(dst []byte, y int)
+	stream *stream      // nil: all of the image is decoded
+	end    func() error // what done calls, nil: nothing
+
+	outer *picture    // of which this is a part, nil: it is whole
+	at    image.Point // where in outer it begins
+}
+
+// stream is an image that is decoded row by row. Its functions return what is
+// wrong with the file.
+type stream struct {
+	begin func(region image.Rectangle) error
+	row   func(dst []byte) error // the next row of the region
+	end   func() error           // checks what lies behind the region
+}
+
+// part begins with the part of a picture that is needed. Columns and rows of
+// the region are those of the picture.
+func (pic *picture) part(region image.Rectangle) error {
+	if pic.outer != nil {
+		pic.end = pic.outer.done
+		return pic.outer.part(region.Add(pic.at))
+	}
+	if pic.stream == nil {
+		return nil
+	}
+	if err := pic.stream.begin(region); err != nil {
+		return err
+	}
+	var failed error
+	pic.row = func(dst []byte, _ int) {
+		if failed == nil {
+			failed = pic.stream.row(dst[3*region.Min.X : 3*region.Max.X])
+		}
+	}
+	pic.end = func() error {
+		if failed != nil {
+			return failed
+		}
+		return pic.stream.end()
+	}
+	return nil
+}
+
+// done returns what was wrong with the file.
+func (pic *picture) done() error {
+	if pic.end == nil {
+		return nil
+	}
+	return pic.end()
 }
 
 // Header is what an image file says about itself before its pixels are
@@ -38,7 +92,12 @@ type Header struct {
 // Orientation returns the EXIF orientation: 1 for an image that is stored as it
 // is seen, which is so too where the file says nothing or nonsense, and up to
 // 8. From 5 on, width and height change places.
-func (hd *Header) Orientation() int { return orientation(hd.Format.exif(hd.content)) }
+func (hd *Header) Orientation() int {
+	if hd.Format.notices == nil {
+		return asStored
+	}
+	return orientation(hd.Format.notices(hd.content))
+}
 
 // ReadHeader recognises an image file and checks the limits. It allocates next
 // to nothing. It fails for empty files, formats that are not read, images over
@@ -57,10 +116,10 @@ func readHeader(content []byte, most int) (Header, error) {
 	hd := Header{Format: Recognise(content), content: content}
 	if hd.Format == nil {
 		n := min(len(content), 8)
-		return Header{}, refuse(KindNoImage, "not an image: the file begins with % x, which is neither %s", content[:n], strings.ReplaceAll(readable(), " or ", " nor "))
+		return Header{}, refuse(KindNoImage, "not an image: the file begins with % x, which is %s", content[:n], neither())
 	}
 	if hd.Format.header == nil {
-		return Header{}, refuse(KindFormat+hd.Format.Name, "%s files are not read; convert the file to %s", hd.Format.Name, readable())
+		return Header{}, hd.Format.refusal()
 	}
 	least, err := hd.Format.header(&hd)
 	if err != nil {
@@ -90,14 +149,33 @@ func (p *Preprocessor) decode(content []byte, s *scratch) (picture, error) {
 	if err != nil {
 		return picture{}, err
 	}
-	img, err := hd.Format.decode(&hd)
+	pic, err := p.open(&hd, s)
+	pic.w, pic.h = hd.Width, hd.Height
+	pic.orientation, pic.upright = asStored, hd.Format.upright
+	switch {
+	case p.standard && hd.Format.notices != nil: // XMP was not read
+		exif, _ := hd.Format.notices(content)
+		pic.orientation = orientation(exif, nil)
+	case !p.standard:
+		pic.orientation = hd.Orientation()
+	}
+	return pic, err
+}
+
+// open decodes the image, or makes a stream of it.
+func (p *Preprocessor) open(hd *Header, s *scratch) (picture, error) {
+	decode := hd.Format.decode
+	switch {
+	case hd.Format.stream != nil && !p.standard:
+		return picture{stream: hd.Format.stream(hd, s)}, nil
+	case hd.Format.stream != nil:
+		decode = decodeStandard
+	}
+	img, err := decode(hd)
 	if err != nil {
 		return picture{}, err
 	}
-	pic, err := hd.Format.rows(p, img, &hd, s)
-	pic.w, pic.h = img.Bounds().Dx(), img.Bounds().Dy()
-	pic.orientation = hd.Orientation()
-	return pic, err
+	return p.rowsOf(img, s)
 }
 
 // decodeError puts the place in front of a decoder's error.

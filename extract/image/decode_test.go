@@ -25,7 +25,7 @@ func TestRefusedBeforeAllocation(t *testing.T) {
 		{"jpeg area", jpegClaiming(t, small, 30000, 30000), "30000×30000 = 900000000 pixels; the limit is 64000000"},
 		{"png largest sides", pngClaiming(1<<31-1, 1<<31-1), "dimension overflow"},
 		{"png no width", pngClaiming(0, 5), "non-positive dimension"},
-		{"jpeg no height", jpegClaiming(t, small, 5, 0), "the header claims 5×0 pixels"},
+		{"jpeg no height", jpegClaiming(t, small, 5, 0), "leaves it to a segment at the end (DNL), which is not read"},
 		{"png without its data", pngClaiming(8000, 8000), "truncated: 65 bytes cannot hold the 8000×8000 pixels"},
 		{"jpeg without its data", jpegClaiming(t, small, 8000, 8000), "cannot hold the 8000×8000 pixels"},
 		{"large file", make([]byte, MaxBytes+1), "the limit is 64 MiB"},
@@ -64,16 +64,14 @@ func TestPixels(t *testing.T) {
 func TestRefusedByName(t *testing.T) {
 	ftyp := func(brand string) string { return "\x00\x00\x00\x18ftyp" + brand + "\x00\x00\x00\x00" }
 	for content, want := range map[string]string{
-		"":                             "image: the file is empty",
-		"GIF89a\x01\x00":               "image: GIF files are not read; convert the file to PNG or JPEG",
-		"GIF87a\x01\x00":               "GIF files",
-		"RIFF\x10\x00\x00\x00WEBPVP8 ": "WebP files",
-		"BM\x40\x00\x00\x00" + "\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\x01": "BMP files",
-		"II*\x00\x08\x00\x00\x00":           "TIFF (or camera raw) files",
-		"MM\x00*\x00\x00\x00\x08":           "TIFF (or camera raw) files",
+		"":                                  "image: the file is empty",
+		"GIF89a\x01\x00":                    "image: gif: truncated",
+		"RIFF\x10\x00\x00\x00WEBPVP8 ":      "image: webp: truncated",
+		"II*\x00\x08\x00\x00\x00":           "image: tiff: truncated",
+		"MM\x00+\x00\x08\x00\x00":           "image: BigTIFF files are not read; convert the file to PNG",
 		ftyp("heic"):                        "HEIC files",
 		ftyp("mif1"):                        "HEIC files",
-		ftyp("avif"):                        "AVIF files",
+		ftyp("avif"):                        "image: AVIF files are not read; convert the file to PNG: magick mogrify -format png *.avif",
 		"\xff\x0a\x00\x00":                  "JPEG XL files",
 		"8BPS\x00\x01":                      "PSD files",
 		ftyp("mp42"):                        "not an image: the file begins with 00 00 00 18 66 74 79 70",
@@ -146,7 +144,7 @@ func TestUnreadKindsOfJPEG(t *testing.T) {
 	dst := make([]byte, 3*224*224)
 	baseline := fixture(t, "turned1.jpg")
 	frame := bytes.Index(baseline, []byte("\xff\xc0\x00\x11\x08"))
-	for marker, want := range map[byte]string{0xc3: "unsupported", 0xc9: "unsupported"} { // lossless, arithmetic
+	for marker, want := range map[byte]string{0xc3: "lossless", 0xc9: "arithmetic-coded"} {
 		b := slices.Clone(baseline)
 		b[frame+1] = marker
 		if _, err := p.CropTo(dst, b); err == nil || !strings.HasPrefix(err.Error(), "image: jpeg: "+want) {
@@ -155,7 +153,7 @@ func TestUnreadKindsOfJPEG(t *testing.T) {
 	}
 	b := slices.Clone(baseline)
 	b[frame+4] = 12 // bits
-	if _, err := p.CropTo(dst, b); err == nil || !strings.Contains(err.Error(), "precision") {
+	if _, err := p.CropTo(dst, b); err == nil || !strings.Contains(err.Error(), "12 bits a sample are not read") {
 		t.Errorf("12 bits: error is %v", err)
 	}
 }

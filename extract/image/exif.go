@@ -1,26 +1,61 @@
 package image
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+	"image"
+)
 
 // asStored is the EXIF orientation of an image that is stored as it is seen.
 const asStored = 1
 
 const exifPrefix = "Exif\x00\x00"
 
-// orientation returns the value of the orientation tag (0x0112) in the first
-// directory of an EXIF block (EXIF 2.3, 4.5; TIFF 6.0, section 2). Blocks that
-// are missing, broken or say nonsense mean asStored.
+// orientation returns the orientation that an EXIF block says, or else one of
+// XMP, as Pillow does (Image.py, getexif). Blocks that are missing, broken or
+// say nonsense mean asStored.
+func orientation(exif, xmp []byte) int {
+	found, ok := orientationTag(exif)
+	if !ok {
+		found = orientationOfXMP(xmp)
+	}
+	if found < 1 || found > 8 {
+		return asStored
+	}
+	return int(found)
+}
+
+// orientationOfXMP returns the digit of the first tiff:Orientation, an
+// attribute or an element, 0 if there is none.
+func orientationOfXMP(xmp []byte) uint32 {
+	for {
+		_, rest, ok := bytes.Cut(xmp, []byte("tiff:Orientation"))
+		if !ok {
+			return 0
+		}
+		for _, opens := range []string{`="`, ">"} {
+			if value, ok := bytes.CutPrefix(rest, []byte(opens)); ok && len(value) > 0 && isDigit(value[0]) {
+				return uint32(value[0] - '0')
+			}
+		}
+		xmp = rest
+	}
+}
+
+// orientationTag returns the value of the orientation tag (0x0112) in the first
+// directory of an EXIF block (EXIF 2.3, 4.5; TIFF 6.0, section 2), and whether
+// there is one.
 //
 // What is broken is decided as in Pillow (TiffImagePlugin.py,
 // ImageFileDirectory_v2.load): entries of unknown types are skipped; an entry
 // whose value lies outside the block ends the directory; the last of several
 // orientation tags counts, and the first of several values.
-func orientation(exif []byte) int {
+func orientationTag(exif []byte) (found uint32, ok bool) {
 	for len(exif) >= 6 && string(exif[:6]) == exifPrefix {
 		exif = exif[6:]
 	}
 	if len(exif) < 8 {
-		return asStored
+		return 0, false
 	}
 	var order binary.ByteOrder
 	switch string(exif[:4]) {
@@ -29,13 +64,12 @@ func orientation(exif []byte) int {
 	case "MM\x00*", "MM*\x00", "MM\x00+":
 		order = binary.BigEndian
 	default:
-		return asStored
+		return 0, false
 	}
 	at := uint64(order.Uint32(exif[4:]))
 	if at+2 > uint64(len(exif)) {
-		return asStored
+		return 0, false
 	}
-	found := uint32(asStored)
 	entries := exif[at+2:]
 	for n := order.Uint16(exif[at:]); n > 0 && len(entries) >= 12; n-- {
 		entry := entries[:12]
@@ -53,13 +87,10 @@ func orientation(exif []byte) int {
 			value = exif[at:]
 		}
 		if tag == 0x0112 {
-			found = integer(value, kind, order)
+			found, ok = integer(value, kind, order), true
 		}
 	}
-	if found < 1 || found > 8 {
-		return asStored
-	}
-	return int(found)
+	return found, ok
 }
 
 // typeSize holds the size in bytes of a value of each type: BYTE, ASCII, SHORT,
@@ -108,8 +139,11 @@ func upright(orientation, w, h int) (base, dx, dy int) {
 func sideways(orientation int) bool { return orientation >= 5 }
 
 // turn makes the picture upright, in memory of s.
-func (pic *picture) turn(s *scratch) {
+func (pic *picture) turn(s *scratch) error {
 	w, h := pic.w, pic.h
+	if err := pic.part(image.Rect(0, 0, w, h)); err != nil {
+		return err
+	}
 	base, dx, dy := upright(pic.orientation, w, h)
 	s.upright = grow(s.upright, 3*w*h)
 	out := s.upright
@@ -123,9 +157,12 @@ func (pic *picture) turn(s *scratch) {
 			at += dx
 		}
 	}
+	if err := pic.done(); err != nil {
+		return err
+	}
 	if sideways(pic.orientation) {
 		w, h = h, w
 	}
-	pic.w, pic.h, pic.orientation = w, h, asStored
-	pic.row = func(dst []byte, y int) { copy(dst, out[3*w*y:3*w*(y+1)]) }
+	*pic = picture{w: w, h: h, orientation: asStored, notes: pic.notes, row: func(dst []byte, y int) { copy(dst, out[3*w*y:3*w*(y+1)]) }}
+	return nil
 }

@@ -85,8 +85,20 @@ func sinc(x float64) float64 {
 type taps struct {
 	first []int    // per output: its first input
 	end   []int    // per output: where its weights end in weight; they begin where the previous end
-	k     []uint64 // weights in fixed point, sign-extended
+	k     []uint64 // weights in fixed point, sign-extended; behind them some zeros for vectors
 }
+
+// weights returns those of output i.
+func (t *taps) weights(i int) []uint64 {
+	begin := 0
+	if i > 0 {
+		begin = t.end[i-1]
+	}
+	return t.k[begin:t.end[i]]
+}
+
+// beyond is how many weights vectors read behind the last one.
+const beyond = 3
 
 // fractionBits is the precision of weights (Resample.c, PRECISION_BITS).
 const fractionBits = 32 - 8 - 2
@@ -140,6 +152,7 @@ func newTaps(f filter, in, out, lo, hi int) *taps {
 		t.first[i-lo] = first
 		t.end[i-lo] = len(t.k)
 	}
+	t.k = append(t.k, make([]uint64, beyond)...)
 	return t
 }
 
@@ -147,7 +160,7 @@ func newTaps(f filter, in, out, lo, hi int) *taps {
 // as in Pillow (Geometry.c, ImagingScaleAffine).
 func nearestTaps(in, out, lo, hi int) *taps {
 	scale := float64(in) / float64(out)
-	t := &taps{first: make([]int, hi-lo), end: make([]int, hi-lo), k: make([]uint64, hi-lo)}
+	t := &taps{first: make([]int, hi-lo), end: make([]int, hi-lo), k: make([]uint64, hi-lo+beyond)}
 	at := float64(scale * 0.5)
 	for i := 0; i < hi; i++ {
 		if i >= lo {

@@ -16,49 +16,72 @@ type Format struct {
 	endings []string            // of file names: in lower case, with the dot
 	magic   func(b []byte) bool // whether a file that begins with b is of this format
 
+	// convert is a command that makes PNG of all such files of a folder, for
+	// formats that are not read; "": there is none.
+	convert string
+
 	// The rest is nil for a format that is recognised and refused by name.
 
+	// decoder names, for the identity of embeddings, what decodes such files,
+	// with a version; "": the format defines the pixels to the bit.
+	decoder string
 	// header reads size and kind from the content of hd, and sets what it fills
 	// in. least is a lower bound of the bytes that such an image takes.
 	header func(hd *Header) (least int, err error)
-	// exif returns the EXIF block, nil if there is none.
-	exif func(content []byte) []byte
-	// decode decodes the image as it is stored.
+	// notices returns the block of EXIF and that of XMP, nil where there is
+	// none. A format without such has none of this function.
+	notices func(content []byte) (exif, xmp []byte)
+	// upright says that the orientation is applied whatever is asked for, as
+	// Pillow does when it loads such a file.
+	upright bool
+	// decode decodes the image as it is stored: one of the types that rowsOf
+	// knows.
 	decode func(hd *Header) (image.Image, error)
-	// rows makes a picture, in RGB, of what decode returned, in memory of s.
-	// The orientation is the caller's.
-	rows func(p *Preprocessor, img image.Image, hd *Header, s *scratch) (picture, error)
+	// stream decodes row by row, nil for what is decoded as a whole only.
+	stream func(hd *Header, s *scratch) *stream
 }
 
 // formats are the kinds of image files that are recognised. No two take the
-// same file. To read one more is a file with its four functions and its entry
-// here.
+// same file. To read one more is a file with its functions and its entry here.
 var formats = []*Format{
 	{
-		Name: "PNG", endings: []string{".png"}, Media: "image/png", magic: begins(pngSignature),
-		header: pngHeader, exif: pngEXIF, decode: decodePNG, rows: (*Preprocessor).rowsOfPNG,
+		Name: "PNG", endings: []string{".png", ".apng"}, Media: "image/png", magic: begins(pngSignature),
+		header: pngHeader, notices: pngNotices, decode: decodePNG,
 	},
 	{
 		Name: "JPEG", endings: []string{".jpg", ".jpeg", ".jpe", ".jfif"}, Media: "image/jpeg", magic: begins("\xff\xd8"),
-		header: jpegHeader, exif: jpegEXIF, decode: decodeJPEG, rows: (*Preprocessor).rowsOfJPEG,
+		decoder: "jpeg-islow-fancy/1", header: jpegHeader, notices: jpegNotices, decode: decodeJPEG, stream: streamJPEG,
 	},
 	{
 		Name: "PNM", endings: []string{".pgm", ".ppm", ".pnm"}, magic: isPNM("56"),
-		header: pnmHeader, exif: pnmEXIF, decode: decodePNM, rows: (*Preprocessor).rowsOfPNM,
+		header: pnmHeader, decode: decodePNM,
 	},
-	{Name: "plain or black-and-white PNM", endings: []string{".pbm"}, magic: isPNM("1234")},
-	{Name: "GIF", endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a")},
-	{Name: "WebP", endings: []string{".webp"}, Media: "image/webp", magic: isWebP},
-	{Name: "BMP", endings: []string{".bmp", ".dib"}, magic: isBMP},
+	{Name: "plain or black-and-white PNM", endings: []string{".pbm"}, magic: isPNM("1234"), convert: "magick mogrify -format png *.pbm"},
+	{
+		Name: "GIF", endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a"),
+		header: gifHeader, decode: decodeGIF,
+	},
+	{
+		Name: "WebP", endings: []string{".webp"}, Media: "image/webp", magic: isWebP,
+		decoder: "webp-libwebp/1", header: webpHeader, notices: webpNotices, decode: decodeWebP,
+	},
+	{
+		Name: "BMP", endings: []string{".bmp", ".dib"}, Media: "image/bmp", magic: isBMP,
+		header: bmpHeader, decode: decodeBMP,
+	},
 	// Most cameras' raw files are TIFF files by their first bytes.
-	{Name: "TIFF (or camera raw)", endings: []string{".tif", ".tiff", ".dng", ".nef", ".arw", ".pef", ".srw", ".cr2", ".3fr"}, magic: begins("II*\x00", "MM\x00*", "II+\x00", "MM\x00+")},
+	{
+		Name: "TIFF", endings: []string{".tif", ".tiff", ".dng", ".nef", ".arw", ".pef", ".srw", ".cr2", ".3fr"}, magic: begins("II*\x00", "MM\x00*"),
+		header: tiffHeader, notices: tiffNotices, upright: true, decode: decodeTIFF,
+	},
+	{Name: "BigTIFF", endings: []string{".btf", ".tf8"}, magic: begins("II+\x00", "MM\x00+"), convert: "magick mogrify -format png *.tif"},
 	{Name: "camera raw", endings: []string{".raf", ".orf", ".rw2", ".cr3", ".x3f"}, magic: begins("FUJIFILMCCD-RAW ", "IIRO", "IIRS", "MMOR", "IIU\x00", "FOVb", "\x00\x00\x00\x18ftypcrx ")},
-	{Name: "AVIF", endings: []string{".avif", ".avifs"}, magic: brand("avif", "avis")},
-	{Name: "HEIC", endings: []string{".heic", ".heif", ".hif"}, magic: brand("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1")},
-	{Name: "JPEG XL", endings: []string{".jxl"}, magic: begins("\x00\x00\x00\x0cJXL \r\n\x87\n", "\xff\x0a")},
-	{Name: "JPEG 2000", endings: []string{".jp2", ".j2k", ".jpx"}, magic: begins("\x00\x00\x00\x0cjP  \r\n\x87\n", "\xff\x4f\xff\x51")},
-	{Name: "ICO", endings: []string{".ico"}, magic: begins("\x00\x00\x01\x00")},
-	{Name: "PSD", endings: []string{".psd", ".psb"}, magic: begins("8BPS\x00")},
+	{Name: "AVIF", endings: []string{".avif", ".avifs"}, magic: brand("avif", "avis"), convert: "magick mogrify -format png *.avif"},
+	{Name: "HEIC", endings: []string{".heic", ".heif", ".hif"}, magic: brand("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"), convert: "magick mogrify -format png *.heic"},
+	{Name: "JPEG XL", endings: []string{".jxl"}, magic: begins("\x00\x00\x00\x0cJXL \r\n\x87\n", "\xff\x0a"), convert: "magick mogrify -format png *.jxl"},
+	{Name: "JPEG 2000", endings: []string{".jp2", ".j2k", ".jpx"}, magic: begins("\x00\x00\x00\x0cjP  \r\n\x87\n", "\xff\x4f\xff\x51"), convert: "magick mogrify -format png *.jp2"},
+	{Name: "ICO", endings: []string{".ico"}, magic: begins("\x00\x00\x01\x00"), convert: "magick mogrify -format png *.ico"},
+	{Name: "PSD", endings: []string{".psd", ".psb"}, magic: begins("8BPS\x00"), convert: "magick mogrify -format png *.psd"},
 }
 
 // Recognise returns the format of an image file that begins with head, of which
@@ -82,16 +105,25 @@ func Endings() []string {
 	return all
 }
 
-// readable names the formats that are read and that everybody has: "PNG or
-// JPEG".
-func readable() string {
+// neither names the formats that are read: "neither PNG, JPEG nor TIFF".
+func neither() string {
 	var names []string
 	for _, f := range formats {
-		if f.header != nil && f.Media != "" {
+		if f.header != nil {
 			names = append(names, f.Name)
 		}
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+	return "neither " + strings.Join(names[:len(names)-1], ", ") + " nor " + names[len(names)-1]
+}
+
+// refusal says that files of the format are not read, and how they become
+// such as are.
+func (f *Format) refusal() error {
+	s := f.Name + " files are not read; convert the file to PNG"
+	if f.convert != "" {
+		s += ": " + f.convert
+	}
+	return refuse(KindFormat+f.Name, "%s", s)
 }
 
 // begins returns a magic for files that begin with one of texts.

@@ -2,52 +2,26 @@
 // on: it decodes, turns upright, converts to RGB, resizes and crops as Pillow
 // and the processors that are built on it do, then rescales and normalises.
 //
-// The reference is Pillow 12.2: for PNG files the crops are equal to its
-// crops, level by level. JPEG files are decoded by the standard library, whose
-// inverse transform differs from libjpeg-turbo's by a level here and there;
-// everything after it (chroma upsampling, colour conversion, resize, crop) is
-// the reference's own arithmetic.
+// The reference is Pillow 12.2: crops are equal to its crops, level by level,
+// of every format that is read.
 //
 // The order of the steps:
 //
 //	decode → turn by EXIF → RGB (alpha dropped or laid on a colour) → resize
 //	→ centre crop → rescale, normalise
 //
-// Formats are recognised by content, never by name. PNG, JPEG and PNM (P5 and
-// P6) are read; GIF, WebP, BMP, TIFF, HEIC, AVIF and others are refused by
-// name.
+// Formats are recognised by content, never by name: formats.go has the table.
+// Of an animation the first frame is read, or what a PNG shows where animations
+// are not. What is recognised and not read is refused by name.
 package image
 
 import (
 	"fmt"
-	"runtime"
-	"strings"
 	"sync"
 
+	"github.com/headstart-ml/headstart/extract/image/jpeg"
 	"github.com/headstart-ml/headstart/models"
 )
-
-// Impl names this package's arithmetic in the identity of embeddings. It
-// changes whenever the pixels of any image change for a reason other than
-// another decoder.
-const Impl = "image/1"
-
-// Decode names, for the identity of embeddings, what decodes: the standard
-// library's decoders with the version of Go that the binary was built with,
-// such as "go-jpeg/1.26.8".
-func Decode() string { return "go-jpeg/" + release(runtime.Version()) }
-
-// release shortens a runtime version to what tells two releases of Go apart:
-// "go1.26.8 X:nodwarf5" gives "1.26.8", "devel go1.27-0a1b2c Mon Jan …" gives
-// "1.27-0a1b2c".
-func release(version string) string {
-	for _, f := range strings.Fields(version) {
-		if f != "devel" {
-			return strings.TrimPrefix(f, "go")
-		}
-	}
-	return version
-}
 
 // Notes says what about an image may deserve a word to the user.
 type Notes struct {
@@ -63,8 +37,10 @@ type Preprocessor struct {
 	most      int // pixels of an image that is decoded
 	resize    models.Resize
 	filter    filter
-	halfEven  bool // how an odd margin of the crop is split, else floor
-	turn      bool // apply the EXIF orientation
+	halfEven  bool     // how an odd margin of the crop is split, else floor
+	fill      [3]uint8 // what lies around an image smaller than the crop
+	turn      bool     // apply the EXIF orientation
+	standard  bool     // JPEGs are decoded by the standard library, as by earlier versions
 	backdrop  backdrop
 	scale16   bool            // 16-bit grey is scaled, else clipped
 	nhwc      bool            // layout of To, else nchw
@@ -82,7 +58,9 @@ type scratch struct {
 	narrow  []byte    // after the horizontal pass
 	chroma  [2][]byte // a row of Cb and Cr at luma's width
 	crop    []byte    // To's crop
-	whole   []byte    // a row of an image of which a part is shown
+	jpeg    *jpeg.Decoder
+	whole   []byte // a row of an image of which a part is shown
+	rgba    []byte // a row with its alpha
 }
 
 // maxKept is the size in bytes above which a turned image's memory is given
@@ -173,20 +151,26 @@ func (p *Preprocessor) crop(dst []byte, content []byte, v View, s *scratch) (not
 	if err != nil {
 		return Notes{}, err
 	}
-	if p.turn && pic.orientation != asStored {
-		pic.turn(s)
-		pic.notes.Turned = true
+	if (p.turn || pic.upright) && pic.orientation != asStored {
+		turned := !pic.upright
+		if err := pic.turn(s); err != nil {
+			return Notes{}, err
+		}
+		pic.notes.Turned = turned
 	}
 	if v.Number == 0 {
 		w, h := p.resized(pic.w, pic.h)
-		p.fit(dst, &pic, w, h, s)
+		if w < 1 || h < 1 {
+			return Notes{}, refuse(KindNarrow, "%d×%d pixels are too narrow: resized they are %d×%d", pic.w, pic.h, w, h)
+		}
+		err = p.fit(dst, &pic, w, h, s)
 	} else {
-		p.show(dst, &pic, v.frame(pic.w, pic.h, p.aspect(pic.w, pic.h)), s)
+		err = p.show(dst, &pic, v.frame(pic.w, pic.h, p.aspect(pic.w, pic.h)), s)
 	}
 	if cap(s.upright) > maxKept {
 		s.upright = nil
 	}
-	return pic.notes, nil
+	return pic.notes, err
 }
 
 // grow returns a slice of length n that uses b's memory if it is large enough.

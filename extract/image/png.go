@@ -2,10 +2,13 @@ package image
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
+	"encoding/hex"
 	"image"
-	"image/color"
 	"image/png"
+	"io"
+	"iter"
 )
 
 const pngSignature = "\x89PNG\r\n\x1a\n"
@@ -37,30 +40,31 @@ func leastPNG(content []byte, w, h int) int {
 	return w * h * depth * channels / 8 / 1032
 }
 
-// pngChunks returns the data of the first tRNS and the first eXIf chunk, nil
-// where there is none.
-func pngChunks(content []byte) (transparency, exif []byte) {
-	for b := content[len(pngSignature):]; len(b) >= 12; {
-		n := int64(binary.BigEndian.Uint32(b))
-		if n > int64(len(b)-12) {
-			break
-		}
-		data := b[8 : 8+n]
-		switch string(b[4:8]) {
-		case "tRNS":
-			if transparency == nil {
-				transparency = data
+// pngChunks yields the chunks of a PNG, up to the end of the image.
+func pngChunks(content []byte) iter.Seq2[string, []byte] {
+	return func(yield func(kind string, data []byte) bool) {
+		for b := content[len(pngSignature):]; len(b) >= 12; {
+			n := int64(binary.BigEndian.Uint32(b))
+			if n > int64(len(b)-12) {
+				return
 			}
-		case "eXIf":
-			if exif == nil {
-				exif = data
+			kind := string(b[4:8])
+			if kind == "IEND" || !yield(kind, b[8:8+n]) {
+				return
 			}
-		case "IEND":
-			return transparency, exif
+			b = b[12+n:]
 		}
-		b = b[12+n:]
 	}
-	return transparency, exif
+}
+
+// pngTransparency returns the first tRNS chunk, nil if there is none.
+func pngTransparency(content []byte) []byte {
+	for kind, data := range pngChunks(content) {
+		if kind == "tRNS" {
+			return data
+		}
+	}
+	return nil
 }
 
 // pngHeader is PNG's Format.header.
@@ -73,130 +77,110 @@ func pngHeader(hd *Header) (least int, err error) {
 	return leastPNG(hd.content, c.Width, c.Height), nil
 }
 
-// pngEXIF is PNG's Format.exif.
-func pngEXIF(content []byte) []byte {
-	_, exif := pngChunks(content)
-	return exif
+// rawEXIF is the keyword of a text in which ImageMagick keeps EXIF, in hex
+// behind three lines.
+const rawEXIF = "Raw profile type exif"
+
+// xmpKey is the keyword of a text that is XMP.
+const xmpKey = "XML:com.adobe.xmp"
+
+// pngNotices is PNG's Format.notices. EXIF is an eXIf chunk or a text of
+// ImageMagick's.
+func pngNotices(content []byte) (exif, xmp []byte) {
+	// The last of each counts; only that is unpacked.
+	var raw, meta []byte
+	var rawPacked, metaPacked bool
+	for kind, data := range pngChunks(content) {
+		key, text, ok := bytes.Cut(data, []byte{0})
+		switch {
+		case kind == "eXIf" && exif == nil:
+			exif = data
+		case (kind == "tEXt" || kind == "zTXt") && ok && string(key) == rawEXIF:
+			raw, rawPacked = text, kind == "zTXt"
+		case kind == "iTXt" && ok && string(key) == xmpKey && len(text) >= 2:
+			// Two bytes of compression, language, translated keyword, text (PNG
+			// specification, 11.3.3.4).
+			if parts := bytes.SplitN(text[2:], []byte{0}, 3); len(parts) == 3 {
+				meta, metaPacked = parts[2], text[0] != 0
+				if metaPacked {
+					meta = append([]byte{text[1]}, meta...)
+				}
+			}
+		}
+	}
+	if metaPacked {
+		meta = inflated(meta)
+	}
+	if exif != nil || raw == nil {
+		return exif, meta
+	}
+	if rawPacked {
+		raw = inflated(raw)
+	}
+	if lines := bytes.SplitN(raw, []byte("\n"), 4); len(lines) == 4 {
+		digits := bytes.Join(bytes.Fields(lines[3]), nil)
+		exif = make([]byte, hex.DecodedLen(len(digits)))
+		if _, err := hex.Decode(exif, digits); err != nil {
+			exif = nil
+		}
+	}
+	return exif, meta
 }
 
-// decodePNG is PNG's Format.decode.
+// mostText is the length of a compressed text that is unpacked.
+const mostText = 1 << 20
+
+// inflated unpacks a text behind a byte that says how it is compressed. It
+// returns nil for one that is too long or broken.
+func inflated(text []byte) []byte {
+	if len(text) == 0 || text[0] != 0 {
+		return nil
+	}
+	r, err := zlib.NewReader(bytes.NewReader(text[1:]))
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	unpacked, err := io.ReadAll(io.LimitReader(r, mostText+1))
+	if err != nil || len(unpacked) > mostText {
+		return nil
+	}
+	return unpacked
+}
+
+// decodePNG is PNG's Format.decode. Levels that tRNS makes transparent are
+// those that Pillow takes for it.
 func decodePNG(hd *Header) (image.Image, error) {
 	img, err := png.Decode(bytes.NewReader(hd.content))
 	if err != nil {
 		return nil, decodeError("png", err)
 	}
-	return img, nil
-}
-
-// rowsOfPNG is PNG's Format.rows. Colours under transparent pixels are kept as
-// they are stored.
-func (p *Preprocessor) rowsOfPNG(img image.Image, hd *Header, _ *scratch) (picture, error) {
-	var pic picture
-	width := img.Bounds().Dx()
-	transparency, _ := pngChunks(hd.content)
+	transparency := pngTransparency(hd.content)
 	depth, colourType := pngIHDR(hd.content)
-
 	switch img := img.(type) {
-	case *image.Gray:
-		pic.row = func(dst []byte, y int) { expandGrey(dst, img.Pix[y*img.Stride:][:width]) }
-	case *image.Gray16:
-		pic.notes.Grey16 = true
-		pic.row = func(dst []byte, y int) { p.expandGrey16(dst, img.Pix[y*img.Stride:], 2) }
-	case *image.RGBA: // opaque
-		pic.row = func(dst []byte, y int) { dropAlpha(dst, img.Pix[y*img.Stride:]) }
-	case *image.RGBA64: // opaque
-		pic.row = func(dst []byte, y int) { dropAlpha64(dst, img.Pix[y*img.Stride:]) }
-	case *image.Paletted:
-		palette := rgbaPalette(img)
-		pic.notes.Alpha = paletteMatters(img, palette)
-		table := p.backdrop.palette(palette)
-		pic.row = func(dst []byte, y int) {
-			for x, i := range img.Pix[y*img.Stride:][:width] {
-				copy(dst[3*x:3*x+3], table[i][:])
-			}
-		}
 	case *image.NRGBA:
 		if colourType == greyType && (depth == 2 || depth == 4) && len(transparency) == 2 {
 			keyGrey(img, transparency[1])
 		}
-		for i := 3; i < len(img.Pix); i += 4 {
-			if img.Pix[i] != 255 {
-				pic.notes.Alpha = true
-				break
-			}
-		}
-		if p.backdrop.lay && pic.notes.Alpha {
-			pic.row = func(dst []byte, y int) { p.backdrop.layRow(dst, img.Pix[y*img.Stride:]) }
-		} else {
-			pic.row = func(dst []byte, y int) { dropAlpha(dst, img.Pix[y*img.Stride:]) }
-		}
 	case *image.NRGBA64:
-		if colourType == greyType { // 16-bit grey with a transparent level
-			pic.notes.Grey16 = true
-			pic.row = func(dst []byte, y int) { p.expandGrey16(dst, img.Pix[y*img.Stride:], 8) }
-			break
+		if colourType == greyType {
+			return &keyedGrey16{img}, nil
 		}
 		if colourType == rgbType && len(transparency) == 6 {
 			keyRGB64(img, [3]uint8{transparency[1], transparency[3], transparency[5]})
 		}
-		for i := 6; i < len(img.Pix); i += 8 {
-			if img.Pix[i] != 255 {
-				pic.notes.Alpha = true
-				break
-			}
-		}
-		if p.backdrop.lay && pic.notes.Alpha {
-			pic.row = func(dst []byte, y int) { p.backdrop.layRow64(dst, img.Pix[y*img.Stride:]) }
-		} else {
-			pic.row = func(dst []byte, y int) { dropAlpha64(dst, img.Pix[y*img.Stride:]) }
-		}
-	default:
-		return picture{}, refuse(KindDamaged, "png: the decoder gave an unknown kind of image, %T", img)
 	}
-	return pic, nil
+	return img, nil
 }
 
-// expandGrey copies each level of src to the three channels of dst.
-func expandGrey(dst, src []byte) {
-	dst = dst[:3*len(src)]
-	for x, v := range src {
-		dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
-	}
-}
+// keyedGrey16 is 16-bit grey with a level that is transparent, which Pillow
+// does not take for transparency.
+type keyedGrey16 struct{ *image.NRGBA64 }
 
-// expandGrey16 copies the 16-bit big-endian levels that stand at the begin of
-// every step bytes of src to the channels of dst: their high byte if they are
-// to be scaled, else clipped at 255 as Pillow's mode I;16 is when it becomes
-// RGB.
-func (p *Preprocessor) expandGrey16(dst, src []byte, step int) {
-	for len(dst) >= 3 {
-		v, low := src[0], src[1]
-		if !p.scale16 {
-			if v != 0 {
-				v = 255
-			} else {
-				v = low
-			}
-		}
-		dst[0], dst[1], dst[2] = v, v, v
-		dst, src = dst[3:], src[step:]
-	}
-}
+var _ rower = (*keyedGrey16)(nil)
 
-// dropAlpha copies the colours of RGBA pixels.
-func dropAlpha(dst, src []byte) {
-	for len(dst) >= 3 && len(src) >= 4 {
-		dst[0], dst[1], dst[2] = src[0], src[1], src[2]
-		dst, src = dst[3:], src[4:]
-	}
-}
-
-// dropAlpha64 copies the high bytes of the colours of 16-bit RGBA pixels.
-func dropAlpha64(dst, src []byte) {
-	for len(dst) >= 3 && len(src) >= 8 {
-		dst[0], dst[1], dst[2] = src[0], src[2], src[4]
-		dst, src = dst[3:], src[8:]
-	}
+func (m *keyedGrey16) rows(p *Preprocessor, _ *scratch) picture {
+	return picture{notes: Notes{Grey16: true}, row: func(dst []byte, y int) { p.expandGrey16(dst, m.Pix[y*m.Stride:], 8) }}
 }
 
 // keyGrey makes the pixels of level key transparent and all others opaque.
@@ -222,39 +206,4 @@ func keyRGB64(img *image.NRGBA64, key [3]uint8) {
 		}
 		img.Pix[i+6], img.Pix[i+7] = a, a
 	}
-}
-
-// rgbaPalette returns the palette as it is stored, alpha not multiplied in.
-// Entries past its end are opaque black, as in Pillow.
-func rgbaPalette(img *image.Paletted) *[256][4]uint8 {
-	var p [256][4]uint8
-	for i := range p {
-		p[i][3] = 255
-	}
-	for i, c := range img.Palette {
-		switch c := c.(type) {
-		case color.RGBA: // opaque
-			p[i] = [4]uint8{c.R, c.G, c.B, 255}
-		case color.NRGBA:
-			p[i] = [4]uint8{c.R, c.G, c.B, c.A}
-		}
-	}
-	return &p
-}
-
-// paletteMatters tells whether some pixel is not opaque.
-func paletteMatters(img *image.Paletted, palette *[256][4]uint8) bool {
-	clear := false
-	for _, c := range palette {
-		clear = clear || c[3] != 255
-	}
-	if !clear {
-		return false
-	}
-	for _, i := range img.Pix {
-		if palette[i][3] != 255 {
-			return true
-		}
-	}
-	return false
 }

@@ -2,7 +2,6 @@ package image
 
 import (
 	"encoding/binary"
-	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -115,9 +114,6 @@ func pnmHeader(hd *Header) (least int, err error) {
 	return p.at + p.w*p.h*p.channels*p.bytes(), nil
 }
 
-// pnmEXIF is PNM's Format.exif.
-func pnmEXIF([]byte) []byte { return nil }
-
 // scale returns what makes levels of p levels up to most, as Pillow does:
 // rounded to the nearest, halves to the even one.
 func (p *pnm) scale(most int) func(v int) int {
@@ -172,8 +168,6 @@ type rgb struct {
 	rect image.Rectangle
 }
 
-var _ image.Image = (*rgb)(nil)
-
 func (m *rgb) ColorModel() color.Model { return color.RGBAModel }
 func (m *rgb) Bounds() image.Rectangle { return m.rect }
 func (m *rgb) At(x, y int) color.Color {
@@ -181,20 +175,9 @@ func (m *rgb) At(x, y int) color.Color {
 	return color.RGBA{m.pix[i], m.pix[i+1], m.pix[i+2], 255}
 }
 
-// rowsOfPNM is PNM's Format.rows.
-func (p *Preprocessor) rowsOfPNM(img image.Image, _ *Header, _ *scratch) (picture, error) {
-	var pic picture
-	width := img.Bounds().Dx()
-	switch img := img.(type) {
-	case *image.Gray:
-		pic.row = func(dst []byte, y int) { expandGrey(dst, img.Pix[y*img.Stride:][:width]) }
-	case *image.Gray16:
-		pic.notes.Grey16 = true
-		pic.row = func(dst []byte, y int) { p.expandGrey16(dst, img.Pix[y*img.Stride:], 2) }
-	case *rgb:
-		pic.row = func(dst []byte, y int) { copy(dst, img.pix[3*width*y:3*width*(y+1)]) }
-	default:
-		return picture{}, fmt.Errorf("image: pnm: an unknown kind of image, %T", img)
-	}
-	return pic, nil
+var _ rower = (*rgb)(nil)
+
+func (m *rgb) rows(*Preprocessor, *scratch) picture {
+	n := 3 * m.rect.Dx()
+	return picture{row: func(dst []byte, y int) { copy(dst, m.pix[n*y:n*(y+1)]) }}
 }

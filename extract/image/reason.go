@@ -12,6 +12,7 @@ const (
 	KindPixels    = "pixels"    // more pixels than the limit
 	KindSide      = "side"      // a longer side than the limit
 	KindLarge     = "large"     // more bytes than the limit
+	KindNarrow    = "narrow"    // resized, it has no width or no height
 	KindTruncated = "truncated" // it ends before its pixels do
 	KindDamaged   = "damaged"   // it cannot be decoded
 )

@@ -36,7 +36,7 @@ func New(s *models.ImageSpec, o *Options) (*Preprocessor, error) {
 	}{
 		{"convert", s.Convert, []string{"rgb"}},
 		{"layout", s.Layout, []string{"nchw", "nhwc"}},
-		{"resize.mode", s.Resize.Mode, []string{"short", "exact", "none"}},
+		{"resize.mode", s.Resize.Mode, []string{"short", "exact", "long", "cover", "max", "none"}},
 	} {
 		if err := oneOf(f.name, f.value, f.known...); err != nil {
 			return nil, err
@@ -56,6 +56,9 @@ func New(s *models.ImageSpec, o *Options) (*Preprocessor, error) {
 
 	var err error
 	if p.backdrop, err = parseAlpha(s.Alpha); err != nil {
+		return nil, err
+	}
+	if err := p.setDecoder(s.Decode); err != nil {
 		return nil, err
 	}
 	if err := p.setResize(&s.Resize); err != nil {
@@ -122,7 +125,7 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 		known       []string
 	}{
 		{"resize.engine", r.Engine, []string{"pillow/1"}},
-		{"resize.order", r.Order, []string{"hv"}},
+		{"resize.order", r.Order, []string{"hv", "pillow13"}},
 		{"resize.filter", r.Filter, []string{"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}},
 	} {
 		if none && f.value == "" {
@@ -133,8 +136,8 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 		}
 	}
 	if none {
-		if r.Width != 0 || r.Height != 0 {
-			return fmt.Errorf("image: spec: resize: mode none has no size, but %d×%d is given", r.Width, r.Height)
+		if r.Width != 0 || r.Height != 0 || r.Longest != 0 {
+			return fmt.Errorf("image: spec: resize: mode none has no size, but %d×%d, longest %d, is given", r.Width, r.Height, r.Longest)
 		}
 		p.filter = filters["bilinear"] // of views, which are resized all the same
 		if r.Filter != "" {
@@ -149,6 +152,13 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 	if err := side("resize.height", r.Height); err != nil {
 		return err
 	}
+	switch {
+	case r.Longest == 0:
+	case r.Mode != "short":
+		return fmt.Errorf("image: spec: resize.longest: %d pixels with mode %s; it is for mode short", r.Longest, r.Mode)
+	case r.Longest <= r.Width || r.Longest > maxTarget:
+		return fmt.Errorf("image: spec: resize.longest: %d pixels is not in %d…%d, over the shorter side's", r.Longest, r.Width+1, maxTarget)
+	}
 	if r.Mode == "short" && r.Width != r.Height {
 		return fmt.Errorf("image: spec: resize: mode short has one size, but width is %d and height is %d", r.Width, r.Height)
 	}
@@ -162,6 +172,9 @@ func (p *Preprocessor) setCrop(s *models.ImageSpec) error {
 			if err := oneOf("crop.offset", s.Crop.Offset, offsets...); err != nil {
 				return err
 			}
+		}
+		if s.Crop.Fill != [3]uint8{} {
+			return fmt.Errorf("image: spec: crop.fill: there is no crop to fill")
 		}
 		if s.Resize.Mode != "exact" {
 			return fmt.Errorf("image: spec: crop: resize mode %s leaves images of different sizes, so a crop is needed", s.Resize.Mode)
@@ -180,6 +193,7 @@ func (p *Preprocessor) setCrop(s *models.ImageSpec) error {
 	}
 	p.w, p.h = s.Crop.Width, s.Crop.Height
 	p.halfEven = s.Crop.Offset == "half-even"
+	p.fill = s.Crop.Fill
 	return nil
 }
 

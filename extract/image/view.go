@@ -2,6 +2,7 @@ package image
 
 import (
 	"encoding/binary"
+	"image"
 	"math"
 	"math/rand/v2"
 )
@@ -97,18 +98,21 @@ func (p *Preprocessor) ViewTo(dst []float32, content []byte, v View) (Notes, err
 }
 
 // show writes what a frame shows of pic to dst, resized.
-func (p *Preprocessor) show(dst []byte, pic *picture, f frame, s *scratch) {
-	part := picture{w: f.w, h: f.h, row: func(dst []byte, y int) {
-		s.whole = grow(s.whole, 3*pic.w)
+func (p *Preprocessor) show(dst []byte, pic *picture, f frame, s *scratch) error {
+	s.whole = grow(s.whole, 3*pic.w)
+	part := picture{w: f.w, h: f.h, outer: pic, at: image.Pt(f.x, f.y), row: func(dst []byte, y int) {
 		pic.row(s.whole, f.y+y)
-		copy(dst, s.whole[3*f.x:])
+		copy(dst, s.whole[3*f.x:][:3*f.w])
 	}}
-	p.fit(dst, &part, p.w, p.h, s)
+	if err := p.fit(dst, &part, p.w, p.h, s); err != nil {
+		return err
+	}
 	if f.flip {
 		for ; len(dst) > 0; dst = dst[3*p.w:] {
 			mirror(dst[:3*p.w])
 		}
 	}
+	return nil
 }
 
 // mirror reverses the pixels of a row.
