@@ -22,7 +22,7 @@ NOTARM64  := ^TestTruncatedWhile|^TestUnreadableIsNotQuarantined$$|^TestMutants$
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere goinstall race fault fuzz bench startup peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -73,6 +73,9 @@ test-elsewhere: runtime ## test in a folder with spaces and umlauts, without HOM
 
 goinstall: runtime ## go install from a proxy that has this checkout, runtime install from a failing server, the main job (1 to 3 min)
 	$(GO) run testdata/goinstall.go
+
+test-go-versions: runtime ## train a head by a build with one version of Go, predict by one with another
+	sh testdata/goversions.sh
 
 race: runtime ## run every test under the race detector
 	$(GO) test -timeout 40m -race ./...

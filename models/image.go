@@ -103,12 +103,12 @@ type Resize struct {
 	Order  string // "hv": horizontal pass first; "pillow13": as Pillow 13 chooses
 	// Mode says what becomes of the size:
 	//
-	//	short  the shorter side becomes Width (= Height), the longer one is truncated
-	//	exact  Width×Height, the aspect is lost
-	//	long   as large as fits into Width×Height, sides rounded (timm, longest edge)
-	//	cover  as small as covers Width×Height, sides rounded (timm, shortest edges)
-	//	max    as large as fits into Width×Height, sides truncated (transformers)
-	//	none   as it is
+	//	short    the shorter side becomes Width (= Height), the longer one is truncated
+	//	exact    Width×Height, the aspect is lost
+	//	contain  as large as fits into Width×Height, sides rounded half to even
+	//	cover    as small as covers Width×Height, sides rounded half to even
+	//	max      as large as fits into Width×Height, sides truncated
+	//	none     as it is
 	Mode   string
 	Width  int
 	Height int

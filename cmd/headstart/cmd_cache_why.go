@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
@@ -311,6 +312,9 @@ func writeNeighbour(b *strings.Builder, n *neighbour, missing int) {
 			break
 		}
 		fmt.Fprintf(b, "    %s: %s here, %s there\n", fieldInWords(d.Field), valueInWords(d.Here), valueInWords(d.There))
+	}
+	if slices.ContainsFunc(ds, func(d difference) bool { return d.Field == "prep.decode" && image.Decodes(d.There) }) {
+		b.WriteString("  That space is an earlier version's: heads and feature sets on it go on with its decoders; extract computes samples for this version's.\n")
 	}
 	policies := (models.Policies{}).List()
 	for _, d := range ds {

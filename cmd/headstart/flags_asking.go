@@ -75,6 +75,7 @@ func (a *asking) run(ctx context.Context, src *source.Source, stats *extract.Sta
 	if err != nil {
 		return err
 	}
+	a.env.sayEarlier(a.head, spec)
 	model := a.file.Head
 	if a.file.Tail != nil {
 		model = a.file.OfLogits()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/image"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
@@ -45,6 +46,14 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
 	}
 	return spec, err
+}
+
+// sayEarlier says that images are decoded as an earlier version did, if the
+// backbone of a head was recalled so.
+func (e *env) sayEarlier(headFile string, spec *models.Spec) {
+	if s, ok := spec.Contract.(*models.ImageSpec); ok && s.Decode != "" && s.Decode != image.Decode() {
+		e.noteOf("earlier-decoder", 0, "%s was fitted on images that an earlier version decoded (%s), and these are decoded so, too; extract --replace and train-head make a head of this version's decoders", headFile, s.Decode)
+	}
 }
 
 // otherSpace says in words that features are of another space than a head was

@@ -34,10 +34,10 @@ func TestBadSamplesByReason(t *testing.T) {
 	good := p.read(filepath.Join(p.emoji, p.samples(0, 1, "flags")[0][0]))
 	p.put("photos/a/good.png", good)
 	for i := range 5 {
-		p.put(fmt.Sprint("photos/a/", i, ".webp"), []byte(fmt.Sprint("RIFF\x00\x00\x00\x00WEBPVP8 ", i)))
+		p.put(fmt.Sprint("photos/a/", i, ".avif"), []byte(fmt.Sprint("\x00\x00\x00\x18ftypavif", i)))
 	}
 	for i := range 4 {
-		p.put(fmt.Sprint("photos/a/", i, ".gif"), []byte(fmt.Sprint("GIF89a", i)))
+		p.put(fmt.Sprint("photos/a/", i, ".heic"), []byte(fmt.Sprint("\x00\x00\x00\x18ftypheic", i)))
 	}
 	for i := range 3 {
 		p.put(fmt.Sprint("photos/b/", i, ".png"), nil)
@@ -49,8 +49,8 @@ func TestBadSamplesByReason(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
 	const want = "headstart: 14 of 15 samples are bad (p.quarantine.jsonl lists them):\n" +
-		"  5 WebP files, which this version does not read, the first photos/a/0.webp; convert them to PNG or JPEG\n" +
-		"  4 GIF files, which this version does not read, the first photos/a/0.gif\n" +
+		"  5 AVIF files, which this version does not read, the first photos/a/0.avif; convert them to PNG: magick mogrify -format png *.avif\n" +
+		"  4 HEIC files, which this version does not read, the first photos/a/0.heic; convert them to PNG: magick mogrify -format png *.heic\n" +
 		"  3 empty files, the first photos/b/0.png\n" +
 		"  1 file that is no image: photos/b/nothing.jpg\n" +
 		"  1 image that is cut off: photos/b/cut.png\n"
@@ -58,10 +58,10 @@ func TestBadSamplesByReason(t *testing.T) {
 		t.Errorf("it says\n%s\nwant\n%s", stderr, want)
 	}
 	all := warned(t, stdout, "warnings")
-	if len(all) != 5 || !strings.HasSuffix(all[1].Text, "convert them to PNG or JPEG") || all[0].Kind != "bad-samples" || all[0].Reason != "format:WebP" || all[0].Count != 5 || all[0].First != "photos/a/0.webp" || !strings.Contains(all[0].Text, "WebP") {
+	if len(all) != 5 || !strings.HasSuffix(all[1].Text, "convert them to PNG: magick mogrify -format png *.heic") || all[0].Kind != "bad-samples" || all[0].Reason != "format:AVIF" || all[0].Count != 5 || all[0].First != "photos/a/0.avif" || !strings.Contains(all[0].Text, "AVIF") {
 		t.Errorf("%+v", all)
 	}
-	if _, _, stderr := p.try(t, "extract --quiet --backbone convnext --out p.features --json photos"); strings.Contains(stderr, "WebP") {
+	if _, _, stderr := p.try(t, "extract --quiet --backbone convnext --out p.features --json photos"); strings.Contains(stderr, "AVIF") {
 		t.Errorf("with --quiet: %s", stderr)
 	}
 }

@@ -38,9 +38,9 @@ func (e *ModalityError) Error() string {
 }
 
 // Recall resolves a backbone with the contract that spaces record, one a tap:
-// the taps, how they are kept, the policies for images, and what decodes them if
-// that was an earlier version whose decoders are still here. spaces differ in
-// their taps alone, see OneBackbone. builtin holds the built-in backbones; with
+// the taps, how they are kept, the policies for images, and what decodes them,
+// if that was an earlier version's. spaces differ in their taps alone, see
+// OneBackbone. builtin holds the built-in backbones; with
 // nil there are none. If the backbone does not give embeddings of these spaces,
 // the error is a *DifferenceError, or a *ModalityError if it takes other
 // samples.

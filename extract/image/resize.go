@@ -53,7 +53,7 @@ func (p *Preprocessor) resized(w, h int) (int, int) {
 			return short, long
 		}
 		return long, short
-	case "long", "cover":
+	case "contain", "cover":
 		// timm's ResizeKeepRatio with longest 1 and 0.
 		x, y := float64(w)/float64(p.resize.Width), float64(h)/float64(p.resize.Height)
 		ratio := max(x, y)
@@ -226,8 +226,8 @@ func lanes(sum uint64) (lane0, lane1 uint8) {
 	return level(low >> fractionBits), level(high >> fractionBits)
 }
 
-// sumColumns computes the outputs of t for two rows at once, without vectors. packed has a
-// level of row one in lane 0 and of row two in lane 1.
+// sumColumns computes the outputs of t for two rows at once, without vectors.
+// packed has a level of row one in lane 0 and of row two in lane 1.
 func sumColumns(one, two []byte, packed []uint64, t *taps) {
 	begin := 0
 	for i, end := range t.end {

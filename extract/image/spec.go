@@ -36,7 +36,7 @@ func New(s *models.ImageSpec, o *Options) (*Preprocessor, error) {
 	}{
 		{"convert", s.Convert, []string{"rgb"}},
 		{"layout", s.Layout, []string{"nchw", "nhwc"}},
-		{"resize.mode", s.Resize.Mode, []string{"short", "exact", "long", "cover", "max", "none"}},
+		{"resize.mode", s.Resize.Mode, []string{"short", "exact", "contain", "cover", "max", "none"}},
 	} {
 		if err := oneOf(f.name, f.value, f.known...); err != nil {
 			return nil, err

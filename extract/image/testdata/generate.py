@@ -303,8 +303,8 @@ def resized(w, h, r):
         return w, h
     if mode == "exact":
         return r["w"], r["h"]
-    if mode in ("long", "cover"):  # timm, ResizeKeepRatio with longest 1 and 0
-        ratio = (max if mode == "long" else min)(h / r["h"], w / r["w"])
+    if mode in ("contain", "cover"):  # timm, ResizeKeepRatio with longest 1 and 0
+        ratio = (max if mode == "contain" else min)(h / r["h"], w / r["w"])
         return round(w / ratio), round(h / ratio)
     if mode == "max":  # transformers, get_image_size_for_max_height_width
         scale = min(r["h"] / h, r["w"] / w)
@@ -386,7 +386,7 @@ SPECS = {
     "unturned": spec(exif="ignore", w=64, h=64, crop=(56, 56, "floor")),
     "turned": spec(w=64, h=64, crop=(56, 56, "floor")),
     # Longest edges, caps, borders, and Pillow 13's order.
-    "long": spec(mode="long", w=80, h=60, crop=(90, 70, "half-even"), fill=(124, 116, 104)),
+    "contain": spec(mode="contain", w=80, h=60, crop=(90, 70, "half-even"), fill=(124, 116, 104)),
     "cover": spec(mode="cover", w=71, h=52, filter="bilinear", crop=(64, 48, "half-even")),
     "max": spec(mode="max", w=73, h=64, crop=(80, 64, "floor")),
     "capped": spec(w=48, h=48, longest=70, filter="lanczos", crop=(60, 60, "floor")),
@@ -400,7 +400,7 @@ PROCESSORS = {
     "vit": spec(mode="exact", w=56, h=56, filter="bilinear", crop=None),  # ViT, DeiT
     "efficientnet": spec(mode="exact", w=49, h=49, filter="nearest", crop=None),
     "timm": spec(w=73, h=73, crop=(64, 64, "half-even")),  # crop_pct 0.875
-    "border": spec(mode="long", w=64, h=64, filter="lanczos", crop=(64, 64, "half-even"), fill=(124, 116, 104)),
+    "border": spec(mode="contain", w=64, h=64, filter="lanczos", crop=(64, 64, "half-even"), fill=(124, 116, 104)),
     "squash": spec("white", mode="exact", w=59, h=59, filter="hamming", crop=(56, 56, "half-even")),
 }
 SPECS |= PROCESSORS
@@ -451,10 +451,10 @@ def others(add):
     add("animated.png", saved(photo(small), "PNG", save_all=True, append_images=[photo(255 - small)], duration=50), "turned")
     add("default-image.png", saved(photo(small), "PNG", save_all=True, default_image=True, append_images=[photo(255 - small)]), "turned")
     for iw, ih in sizes[1:3]:
-        add(f"rgba-{iw}x{ih}.png", photo(np.dstack([texture(iw, ih, seed=iw), ramp_alpha(iw, ih)])), "long cover capped")
+        add(f"rgba-{iw}x{ih}.png", photo(np.dstack([texture(iw, ih, seed=iw), ramp_alpha(iw, ih)])), "contain cover capped")
 
     # Longest edges, caps, borders, Pillow 13's order.
-    more = "long cover max capped pillow13 pillow13-exact"
+    more = "contain cover max capped pillow13 pillow13-exact"
     for iw, ih in [(90, 150), (150, 90), (100, 101), (64, 64), (30, 200), (40, 300), (20, 20)]:
         add(f"modes-{iw}x{ih}.png", photo(texture(iw, ih, noise=0, seed=iw + ih)), more)
 
