@@ -105,8 +105,14 @@ func (hd *Header) Orientation() int {
 // JPEGs whose scans come to their blocks too often.
 func ReadHeader(content []byte) (Header, error) { return readHeader(content, DefaultPixels) }
 
-// readHeader is ReadHeader with another limit of pixels.
-func readHeader(content []byte, most int) (Header, error) {
+// readHeader is ReadHeader with another limit of pixels. A panic in a decoder
+// becomes an error.
+func readHeader(content []byte, most int) (_ Header, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = refuse(KindDamaged, "the decoder panicked: %v", r)
+		}
+	}()
 	if len(content) == 0 {
 		return Header{}, refuse(KindEmpty, "the file is empty")
 	}

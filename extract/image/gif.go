@@ -79,7 +79,7 @@ func readGIF(content []byte) (*gif, error) {
 				if len(b) == 0 || len(b) < 1+int(b[0]) {
 					return nil, cut
 				}
-				block := b[1 : 1+b[0]]
+				block := b[1 : 1+int(b[0])]
 				b = b[1+len(block):]
 				if len(block) == 0 {
 					break

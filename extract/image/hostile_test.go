@@ -253,6 +253,9 @@ func fuzzFormat(f *testing.F, ending string) {
 			return
 		}
 		w, h, err := p.Pixels(content)
+		if err != nil && strings.Contains(err.Error(), "panicked") {
+			t.Fatal(err)
+		}
 		if err == nil && w*h > 1<<20 {
 			return // decoded as any other, but slow
 		}

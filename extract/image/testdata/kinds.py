@@ -52,7 +52,7 @@ def gif(screen, frames, palette=None, background=0):
             out += b"!\xf9\4" + bytes([1, 10, 0, o["clear"], 0])
         if o.get("interlace"):
             index = np.concatenate([index[a::b] for a, b in ((0, 8), (4, 8), (2, 4), (1, 2))])
-        out += b"!\xfe\3abc\0," + struct.pack("<HHHHB", x, y, w, h, flags(local) | (0x40 if o.get("interlace") else 0)) + (local or b"")
+        out += b"!\xfe\xff" + b"c" * 255 + b"\3abc\0," + struct.pack("<HHHHB", x, y, w, h, flags(local) | (0x40 if o.get("interlace") else 0)) + (local or b"")
         out += gif_codes(index, o.get("bits", 8))
     return out + b";"
 
