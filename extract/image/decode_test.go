@@ -144,7 +144,7 @@ func TestUnreadKindsOfJPEG(t *testing.T) {
 	dst := make([]byte, 3*224*224)
 	baseline := fixture(t, "turned1.jpg")
 	frame := bytes.Index(baseline, []byte("\xff\xc0\x00\x11\x08"))
-	for marker, want := range map[byte]string{0xc3: "lossless", 0xc9: "arithmetic-coded"} {
+	for marker, want := range map[byte]string{0xc3: "lossless", 0xc5: "hierarchical"} {
 		b := slices.Clone(baseline)
 		b[frame+1] = marker
 		if _, err := p.CropTo(dst, b); err == nil || !strings.HasPrefix(err.Error(), "image: jpeg: "+want) {
