@@ -124,7 +124,7 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestCutShort: no file that is cut anywhere gives a picture, nor does it panic.
+// TestCutShort: no file that is cut gives a picture, nor does it panic.
 func TestCutShort(t *testing.T) {
 	s := plain()
 	s.Resize.Width, s.Resize.Height, s.Crop.Width, s.Crop.Height = 20, 20, 16, 16
@@ -151,7 +151,7 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// TestUnreadKinds: what a format may hold that is not read is refused by name.
+// TestUnreadKinds: what a format may hold and is not read is refused by name.
 func TestUnreadKinds(t *testing.T) {
 	p := mustNew(t, plain())
 	dst := make([]byte, 3*224*224)
