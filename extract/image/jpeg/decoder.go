@@ -125,10 +125,12 @@ type Decoder struct {
 	arithmetic *arithmetic  // nil before the first file that is so coded
 	walk       walk
 	block      [64]int16 // clear between blocks
+	guess      [64]int16
 
 	planes   [4]plane
 	coefs    [4]coefficients
 	progress progress
+	smoothed bool // coefficients are guessed
 
 	// source says how rows of MCUs become samples.
 	source source
@@ -345,7 +347,12 @@ func (d *Decoder) mcuRow() error {
 			p.make(row)
 			blocks := d.coefs[k].row(row)
 			for x := p.blocks.Min.X; x < p.blocks.Max.X; x++ {
-				idct(p.at(row, x), p.stride, &blocks[x].coefs, c.quant)
+				coefs := &blocks[x].coefs
+				if d.smoothed {
+					d.smooth(&d.guess, k, row, x)
+					coefs = &d.guess
+				}
+				idct(p.at(row, x), p.stride, coefs, c.quant)
 			}
 		}
 	}

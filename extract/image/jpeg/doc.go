@@ -10,9 +10,10 @@
 // Sequential and progressive files of 8 bits are read, Huffman- or
 // arithmetic-coded, with one, three or four components: grey, YCbCr, RGB, CMYK
 // and YCCK. All sampling factors are read that divide the greatest ones; scans
-// may be interleaved or not. Files of 12 bits, lossless and hierarchical ones
-// and those that state their height at the end (DNL) are refused by name, as
-// are progressive files whose scans do not complete the lower frequencies.
+// may be interleaved or not. Where the scans of a progressive file leave lower
+// frequencies unknown, these are guessed as libjpeg-turbo guesses them ("block
+// smoothing"). Files of 12 bits, lossless and hierarchical ones and those that
+// state their height at the end (DNL) are refused by name.
 //
 // # What is read of a damaged file
 //

@@ -202,13 +202,40 @@ func TestMemoryIsLetGo(t *testing.T) {
 		string(scans(4000, 4000, 0)): false, // 96 MB of coefficients
 		string(scans(400, 400, 0)):   true,
 	} {
-		if _, err := d.Open([]byte(content), image.Rectangle{}); err == nil {
-			t.Fatal("a file without AC coefficients was decoded")
+		if _, err := d.Open([]byte(content[:len(content)-2]), image.Rectangle{}); err == nil {
+			t.Fatal("a file without its end was decoded")
 		}
 		if got := len(d.coefs[0].rows) > 0 && d.coefs[0].rows[0] != nil; got != kept {
 			t.Errorf("%d bytes: memory is kept: %v, want %v", len(content), got, kept)
 		}
 		d = Decoder{}
+	}
+}
+
+// A file that fails leaves nothing behind for the next one.
+func TestFilesAreApart(t *testing.T) {
+	files, goldens := fixtures()
+	good := []string{"420-33x31", "444-17x16", "420-33x31-progressive", "grey", "arithmetic", "ycck-420", "one-by-one", "incomplete-dc-alone"}
+	var whole []*RGB
+	for _, name := range good {
+		m, err := Decode(files[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole = append(whole, m)
+	}
+	var d Decoder
+	for name := range goldens {
+		for cut := range 3 {
+			content := files[name]
+			content = content[:len(content)*(3-cut)/3]
+			h, err := d.Open(content, image.Rectangle{})
+			for y := 0; err == nil && y < h.Height; y++ {
+				err = d.Row(make([]byte, 3*h.Width))
+			}
+			i := len(content) % len(good)
+			checkPart(t, &d, good[i]+" after "+name, files[good[i]], whole[i], image.Rect(0, 0, whole[i].Width, whole[i].Height))
+		}
 	}
 }
 

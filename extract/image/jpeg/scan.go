@@ -36,6 +36,7 @@ func (d *Decoder) beginScan() error {
 		}
 	}
 	d.bits.begin(p.data, p.pos, blocks)
+	d.block = [64]int16{} // an error may have left something
 	if p.frame.arithmetic() {
 		d.beginArithmetic()
 	}
@@ -254,21 +255,18 @@ func (d *Decoder) beginProgressive() error {
 	return nil
 }
 
-// complete checks that the scans gave every component its lower frequencies.
-// Where they did not, libjpeg-turbo guesses some from the neighbours.
+// complete checks that the scans gave every component something.
 func (d *Decoder) complete() error {
 	for k := range d.p.frame.n {
-		for i, v := range d.progress[k][:smoothed] {
-			if v != 0 {
-				return truncated("its scans do not complete coefficient %d of component %d", i, d.p.frame.comps[k].id)
-			}
+		if d.progress[k][0] < 0 {
+			return truncated("no scan has the DC coefficients of component %d", d.p.frame.comps[k].id)
 		}
+	}
+	if d.smoothed = d.smooths(); d.smoothed && d.p.frame.arithmetic() {
+		return truncated("its scans do not complete the lower coefficients")
 	}
 	return nil
 }
-
-// smoothed is the number of coefficients that libjpeg-turbo smoothes.
-const smoothed = 10
 
 // progressiveScan decodes all of a progressive scan.
 func (d *Decoder) progressiveScan() error {

@@ -223,9 +223,29 @@ add("progression-440", progressive(build(37, 29, [(1, 2), (1, 1), (1, 1)]), DC +
 add("progression-411", progressive(build(37, 29, [(4, 1), (1, 1), (1, 1)]), DC + AC))
 add("progression-ycck", progressive(build(37, 29, [(2, 2), (1, 1), (1, 1), (2, 2)]), [([0, 1, 2, 3], 0, 0, 0, 0)] + [([c], 1, 63, 0, 0) for c in range(4)], head=adobe(2)))
 add("progression-quants-redefined", SOI + JFIF + dqt({0: Q, 1: Q2}) + p.sof(0xC2) + p.scan([0, 1, 2], 0, 0, 0, 0, True) + dqt({0: Q2, 1: Q}) + b"".join(p.scan([c], 1, 63, 0, 0, True) for c in range(3)) + EOI)
-add("progression-dc-alone", progressive(p, DC), "its scans do not complete coefficient 1")
-add("progression-bit-missing", progressive(p, DC + [([c], 1, 63, 0, 1) for c in range(3)]), "its scans do not complete coefficient 1")
-add("progression-component-missing", progressive(p, DC + AC[:2]), "its scans do not complete coefficient 1 of component 3")
+wide420 = build(150, 99, [(2, 2), (1, 1), (1, 1)], noise=4)
+for name, script in {
+    "dc-alone": DC,
+    "dc-alone-inexact": [([0, 1, 2], 0, 0, 0, 3)],
+    "bit-missing": DC + [([c], 1, 63, 0, 1) for c in range(3)],
+    "bits-missing": DC + [([c], 1, 5, 0, 3) for c in range(3)] + [([0], 6, 63, 0, 2)],
+    "component-missing": DC + AC[:2],
+    "band-missing": DC + [([0], 1, 2, 0, 0), ([1], 3, 63, 0, 0), ([2], 9, 9, 0, 2)],
+    "high-band-alone": DC + [([c], 10, 63, 0, 0) for c in range(3)],
+}.items():
+    add("incomplete-" + name, progressive(p, script))
+    add("incomplete-large-" + name, progressive(wide420, script))
+add("incomplete-grey", progressive(build(70, 51, [(1, 1)]), [([0], 0, 0, 0, 0)]))
+add("incomplete-grey-8x8", progressive(build(8, 8, [(1, 1)]), [([0], 0, 0, 0, 0)]))
+add("incomplete-17x9", progressive(build(17, 9, [(2, 2), (1, 1), (1, 1)]), DC))
+add("incomplete-coarse", progressive(build(70, 51, [(1, 1)], quants={0: [16] * 64}), [([0], 0, 0, 0, 0)], quants={0: [16] * 64}))
+add("incomplete-quants-zero", progressive(build(70, 51, [(1, 1)]), [([0], 0, 0, 0, 0)], quants={0: Q[:5] + [0] + Q[6:]}))
+add("incomplete-440", progressive(build(70, 151, [(1, 2), (1, 1), (1, 1)]), DC))
+add("incomplete-444-v4", progressive(build(70, 251, [(1, 4), (1, 2), (1, 1)]), DC))
+for h in (9, 17, 24, 25, 33, 40):
+    add(f"incomplete-apart-440-{h}", progressive(build(58, h, [(1, 2), (1, 1), (1, 1)]), [([c], 0, 0, 0, 0) for c in range(3)]))
+    add(f"incomplete-apart-441-{h}", progressive(build(31, h, [(1, 4), (1, 2), (1, 1)]), [([c], 0, 0, 0, 0) for c in range(3)]))
+add("bad-progression-no-dc", progressive(p, AC[:1]), "no scan has the DC coefficients of component 1")
 
 # --- arithmetic coding ------------------------------------------------------
 
