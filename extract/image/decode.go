@@ -99,6 +99,16 @@ func (hd *Header) Orientation() int {
 	return orientation(hd.Format.notices(hd.content))
 }
 
+// TurnedByEXIF tells whether the orientation is EXIF's, which browsers heed in
+// a JPEG; that of XMP they do not.
+func (hd *Header) TurnedByEXIF() bool {
+	if hd.Format.notices == nil {
+		return false
+	}
+	exif, _ := hd.Format.notices(hd.content)
+	return orientation(exif, nil) != asStored
+}
+
 // ReadHeader recognises an image file and checks the limits. It allocates next
 // to nothing. It fails for empty files, formats that are not read, images over
 // the limits, files too short for the pixels that they claim, and progressive

@@ -43,7 +43,8 @@ func TestEarlierVersionsDecoder(t *testing.T) {
 	m := readManifest(t)
 	h := sha256.New()
 	for _, c := range m.Cases {
-		if filepath.Ext(c.File) == ".jpg" && slices.Contains([]string{"small", "crop-larger-floor", "turned", "unturned"}, c.Spec) {
+		later := strings.HasPrefix(filepath.Base(c.File), "xmp") // fixtures that came after it
+		if filepath.Ext(c.File) == ".jpg" && !later && slices.Contains([]string{"small", "crop-larger-floor", "turned", "unturned"}, c.Spec) {
 			contract := m.Specs[c.Spec]
 			s := contract.spec()
 			s.Decode = "go-jpeg/1.26.8"

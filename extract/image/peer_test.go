@@ -30,6 +30,7 @@ func TestPeer(t *testing.T) {
 	crop := make([]byte, 3*w*h)
 	var d jpeg.Decoder
 	var row []byte
+	pictures, s := make(map[string]picture), new(scratch) // of decoded images
 	tasks := map[string]func(content []byte) error{
 		"decode": func(content []byte) error {
 			h, err := d.Open(content, image.Rectangle{})
@@ -49,6 +50,11 @@ func TestPeer(t *testing.T) {
 		"crop": func(content []byte) error {
 			_, err := p.CropTo(crop, content)
 			return err
+		},
+		"resize": func(content []byte) error {
+			pic := pictures[string(content)]
+			w, h := p.resized(pic.w, pic.h)
+			return p.fit(crop, &pic, w, h, s)
 		},
 	}
 	z, err := zip.OpenReader("jpeg/testdata/bench.zip")
@@ -70,6 +76,9 @@ func TestPeer(t *testing.T) {
 		content, err := io.ReadAll(f)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if task == "resize" && pictures[string(content)].w == 0 {
+			pictures[string(content)] = decoded(t, p, content)
 		}
 		before := processor(t)
 		for range times {

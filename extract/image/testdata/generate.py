@@ -453,6 +453,10 @@ def others(add):
     for iw, ih in sizes[1:3]:
         add(f"rgba-{iw}x{ih}.png", photo(np.dstack([texture(iw, ih, seed=iw), ramp_alpha(iw, ih)])), "contain cover capped")
 
+    # JPEG: XMP.
+    for name, o in {"xmp": {"xmp": xmp(6)}, "xmp-and-exif": {"xmp": xmp(6), "exif": b"Exif\0\0" + turned(8)}, "xmp-element": {"xmp": xmp(7, True)}}.items():
+        add(f"{name}.jpg", saved(photo(small), "JPEG", quality=90, **o), "turned unturned")
+
     # Longest edges, caps, borders, Pillow 13's order.
     more = "contain cover max capped pillow13 pillow13-exact"
     for iw, ih in [(90, 150), (150, 90), (100, 101), (64, 64), (30, 200), (40, 300), (20, 20)]:

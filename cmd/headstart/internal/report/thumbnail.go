@@ -35,7 +35,7 @@ func newThumbnail(content []byte) *thumbnail {
 	}
 	// Browsers turn a JPEG by its EXIF block, other formats not all of them.
 	turn := hd.Orientation()
-	if len(content) <= mostBytes && hd.Format.Media != "" && (turn == 1 || hd.Format.Media == "image/jpeg") {
+	if len(content) <= mostBytes && hd.Format.Media != "" && (turn == 1 || hd.Format.Media == "image/jpeg" && hd.TurnedByEXIF()) {
 		t := newData(hd.Format.Media, content, hd.Width, hd.Height)
 		if turn >= 5 {
 			t.Width, t.Height = t.Height, t.Width

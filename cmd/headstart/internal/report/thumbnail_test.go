@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -129,6 +130,31 @@ func TestSmallImagesOnTheirSideAreTurned(t *testing.T) {
 	cfg, err := jpeg.DecodeConfig(bytes.NewReader(out))
 	if err != nil || cfg.Width != stored.Height || cfg.Height != stored.Width || v.Width != cfg.Width || v.Height != cfg.Height {
 		t.Errorf("%d×%d, said %d×%d, of %d×%d as stored (%v)", cfg.Width, cfg.Height, v.Width, v.Height, stored.Width, stored.Height, err)
+	}
+}
+
+// No browser turns a JPEG by its XMP, so such a one is not embedded as it is.
+func TestSmallImagesThatXMPTurnsAreTurned(t *testing.T) {
+	in := encode(t, noise(40, 30, false), "jpeg")
+	body := "http://ns.adobe.com/xap/1.0/\x00<x tiff:Orientation=\"6\"/>"
+	in = slices.Concat(in[:2], []byte{0xff, 0xe1, 0, byte(len(body) + 2)}, []byte(body), in[2:])
+	v := newThumbnail(in)
+	if out := content(t, v, "jpeg"); bytes.Equal(out, in) || v.Width != 30 || v.Height != 40 {
+		t.Errorf("%d×%d, as it is: %v", v.Width, v.Height, bytes.Equal(out, in))
+	}
+}
+
+// Formats that browsers do not show are.
+func TestSmallImagesOfOtherFormats(t *testing.T) {
+	for name, kind := range map[string]string{"24.bmp": "bmp", "q75.webp": "webp", "codes.gif": "gif", "lzw.tif": "jpeg", "rgba.tif": "png", "few.pgm": "jpeg"} {
+		in, err := os.ReadFile("../../../../extract/image/testdata/images/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := newThumbnail(in)
+		if out := content(t, v, kind); v.Width != 61 || v.Height != 44 || bytes.Equal(out, in) != (kind == "bmp" || kind == "webp" || kind == "gif") {
+			t.Errorf("%s: %d×%d", name, v.Width, v.Height)
+		}
 	}
 }
 
