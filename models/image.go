@@ -16,9 +16,16 @@ type ImageSpec struct {
 	Resize  Resize
 	Crop    Crop
 	Rescale float64 // factor of a uint8 level
+	Offset  float64 // added to the product, as by EfficientNet's rescale_offset
 	Mean    [3]float64
 	Std     [3]float64
-	Layout  string // "nchw" or "nhwc"
+	// StdTwice divides by Std a second time, as EfficientNet's processor does
+	// with include_top.
+	StdTwice bool
+	Layout   string // "nchw" or "nhwc"
+	// Channels is the order of the channels that the backbone gets: "" for red,
+	// green, blue, "bgr" for the reverse. Mean and Std are in that order.
+	Channels string
 	// Decode names what decodes, as spaces record it; "": what this version of
 	// the program decodes with. An earlier version's is for what was embedded
 	// by that; see image.Decodes.
@@ -183,6 +190,17 @@ func (s *ImageSpec) Prep() map[string]any {
 			crop["fill"] = fmt.Sprintf("%d,%d,%d", f[0], f[1], f[2])
 		}
 		m["crop"] = crop
+	}
+	// What most backbones have nothing of is left out, so that spaces of before
+	// stay the same.
+	if s.Offset != 0 {
+		m["offset"] = decimal(s.Offset)
+	}
+	if s.StdTwice {
+		m["std_twice"] = "true"
+	}
+	if s.Channels != "" {
+		m["channels"] = s.Channels
 	}
 	return m
 }

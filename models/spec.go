@@ -43,6 +43,17 @@ type Spec struct {
 	Licence   string   // SPDX identifier, "" if unknown
 	Source    string   // where the weights come from, "" if unknown
 	Overruled []string // what the folder's files say that another file overrules, one sentence each
+	Notes     []string // what else deserves a word about how the files were read, one sentence each
+	Origins   []Origin // what was read from which file, in the order in which it was read
+}
+
+// Origin is a value of a backbone's contract and where it comes from.
+type Origin struct {
+	File    string // relative to the folder
+	Field   string // with the objects that it stands in: "pretrained_cfg.mean"
+	Value   string // as it stands there, JSON
+	Default bool   // it does not stand there: it is what the class of the processor has
+	Pixels  bool   // it decides pixels
 }
 
 // Model returns the ONNX file that the runtime gets: Weights.Pruned if there is

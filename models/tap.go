@@ -79,16 +79,37 @@ func (s *Spec) SetTaps(names []string) error {
 			return fmt.Errorf("models: %s: the taps %s and %s are the same", s.Name, names[at], names[i])
 		}
 	}
+	// What a file declares of an output is that of the sample which it was
+	// exported with, now and then, and the runtime holds it to that.
+	for i, v := range pruned.GetGraph().GetOutput() {
+		pruned.Graph.Output[i] = onnx.TensorValue(v.GetName(), pb.TensorProto_FLOAT, openDims(shapes[v.GetName()])...)
+	}
 	data, err := onnx.Encode(pruned)
 	if err != nil {
 		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
 	}
 	s.Weights.Pruned, s.Weights.Read = data, nil
 	for _, in := range pruned.GetGraph().GetInput() {
+		if !slices.ContainsFunc(s.Inputs, func(have Input) bool { return have.Name == in.GetName() }) && !stored(pruned.GetGraph(), in.GetName()) {
+			return fmt.Errorf("models: %s: the taps %s need the input %q, which is not fed for %ss", s.Name, strings.Join(names, ", "), in.GetName(), s.Modality)
+		}
 		s.Weights.Read = append(s.Weights.Read, in.GetName())
 	}
 	s.Taps = taps
 	return nil
+}
+
+// openDims returns a shape as a graph declares it: -1 is a dimension with a
+// name of its own.
+func openDims(shape []int64) []onnx.Dim {
+	dims := make([]onnx.Dim, len(shape))
+	for i, n := range shape {
+		dims[i].Size = n
+		if n < 0 {
+			dims[i].Name = []string{openBatch, openTokens}[min(i, 1)]
+		}
+	}
+	return dims
 }
 
 // Outputs returns the tensors of the taps, each once, in the order in which
@@ -101,6 +122,11 @@ func (s *Spec) Outputs() []string {
 		}
 	}
 	return outputs
+}
+
+// stored tells whether a graph has a value for an input of that name.
+func stored(g *pb.GraphProto, input string) bool {
+	return slices.ContainsFunc(g.GetInitializer(), func(t *pb.TensorProto) bool { return t.GetName() == input })
 }
 
 // tensors returns the names of the tensors that the nodes of a graph make.
@@ -170,8 +196,12 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 	takes, channelsLast := []string{"none"}, false // poolings, the one that goes without saying first
 	channels := shape[len(shape)-1]
 	fixed := len(shape) > 1 && !slices.Contains(shape[1:], -1)
+	var own Tap // none yet where the taps are what makes the Spec complete
+	if len(s.Taps) > 0 {
+		own = s.Taps[0]
+	}
 	if len(shape) != 2 || shape[1] < 0 {
-		takes, channelsLast = s.Contract.Poolings(shape, s.Taps[0].Pooling)
+		takes, channelsLast = s.Contract.Poolings(shape, own.Pooling)
 	}
 	switch {
 	case takes != nil && len(shape) == 4:
@@ -214,8 +244,8 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 		return fmt.Errorf("an embedding of %d values, must be 1 to %d", channels, MaxDim)
 	}
 	t.Dim = int(channels)
-	t.DType = s.Taps[0].DType
-	if own := &s.Taps[0]; t.Output == own.Output && t.Pooling == own.Pooling {
+	t.DType = own.DType
+	if t.Output == own.Output && t.Pooling == own.Pooling {
 		t.Post = own.Post
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -122,9 +123,21 @@ type backboneSummary struct {
 	Prep           map[string]any  `json:"prep"`
 	RowIndependent bool            `json:"row_independent"` // as far as the graph tells
 	Overruled      []string        `json:"overruled,omitempty"`
+	Notes          []string        `json:"notes,omitempty"`
+	Read           []originSummary `json:"read,omitempty"`
 	*layerSummary
 
 	batchDependent []string // operators
+	ask            string   // what has to be said before samples can be embedded, "" if nothing
+}
+
+// originSummary is a value that was read from one of a backbone's files.
+type originSummary struct {
+	File    string `json:"file"`
+	Field   string `json:"field"`
+	Value   string `json:"value"`
+	Default bool   `json:"default,omitempty"` // the file has no such field
+	Pixels  bool   `json:"pixels,omitempty"`  // it decides pixels
 }
 
 type tensorSummary struct {
@@ -145,7 +158,21 @@ type tapSummary struct {
 }
 
 func newBackboneSummary(name string) (*backboneSummary, error) {
-	spec, err := folder.Resolve(name, builtin.FS())
+	// What would have to be said is shown as a remark, with the first choice
+	// taken, so that there is something to choose by.
+	o := &folder.Options{Builtin: builtin.FS()}
+	spec, err := folder.ResolveFor(name, o)
+	ask := ""
+	if both, ok := errors.AsType[*folder.ModalitiesError](err); ok {
+		ask = both.Error() + "; what is shown is the part for " + string(both.Modalities[0]) + "s"
+		o.Modality = both.Modalities[0]
+		spec, err = folder.ResolveFor(name, o)
+	}
+	if tap, ok := errors.AsType[*folder.NoTapError](err); ok && len(tap.Taps) > 0 {
+		ask = tap.Error() + "; " + advice(err)
+		o.Taps = tap.Taps[:1]
+		spec, err = folder.ResolveFor(name, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +186,10 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 		Operators:      inside.Operators,
 		Tap:            tapSummary{spec.Taps[0].Output, spec.Taps[0].Pooling, spec.Taps[0].Post, spec.Taps[0].Dim},
 		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,
-		batchDependent: spec.BatchDependent,
+		batchDependent: spec.BatchDependent, Notes: spec.Notes, ask: strings.TrimPrefix(ask, "models: "),
+	}
+	for _, from := range spec.Origins {
+		b.Read = append(b.Read, originSummary(from))
 	}
 	for _, f := range spec.Weights.External {
 		b.Bytes += int(f.Size)
@@ -226,10 +256,47 @@ func inspectBackbone(name string, asJSON bool, e *env) error {
 	for _, o := range b.Overruled {
 		line("overruled", "%s", o)
 	}
+	for _, n := range b.Notes {
+		line("note", "%s", n)
+	}
+	if b.ask != "" {
+		line("to say", "%s", b.ask)
+	}
 	if err := report.FactsTo(e.stdout, facts, e.style(nil)); err != nil {
 		return err
 	}
+	if err := printOrigins(e, b.Read); err != nil {
+		return err
+	}
 	return b.layerSummary.print(e)
+}
+
+// printOrigins prints what was read from which file.
+func printOrigins(e *env, read []originSummary) error {
+	if len(read) == 0 {
+		return nil
+	}
+	t := &report.Table{Columns: []report.Column{{Name: "read"}, {Name: "value"}, {Name: "decides pixels"}}}
+	last := ""
+	for _, o := range read {
+		if o.File != last {
+			t.Rows = append(t.Rows, []string{o.File})
+			last = o.File
+		}
+		value, pixels := o.Value, ""
+		if r := []rune(value); len(r) > 36 {
+			value = string(r[:35]) + "…"
+		}
+		if o.Default {
+			value += ", not in the file"
+		}
+		if o.Pixels {
+			pixels = "yes"
+		}
+		t.Rows = append(t.Rows, []string{"  " + o.Field, value, pixels})
+	}
+	fmt.Fprintln(e.stdout)
+	return report.TableTo(e.stdout, t, e.style(nil))
 }
 
 func orUnknown(s string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/library"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
@@ -165,6 +167,10 @@ func advice(err error) string {
 		damaged  *library.DamagedError
 		kept     *library.KeptError
 		nowhere  *library.UnpublishedError
+		noTap    *folder.NoTapError
+		files    *folder.FilesError
+		both     *folder.ModalitiesError
+		hub      *folder.HubError
 	)
 	switch {
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
@@ -204,6 +210,20 @@ func advice(err error) string {
 			return "--out gives another name"
 		}
 		return "--replace replaces it, --out gives another name"
+	case errors.As(err, &noTap) && len(noTap.Taps) > 0:
+		var taps []string
+		for _, t := range noTap.Taps {
+			taps = append(taps, "--tap "+shellWord(t))
+		}
+		return "say " + orList(taps)
+	case errors.As(err, &noTap):
+		return "--tap TENSOR:POOLING takes another tensor of the graph"
+	case errors.As(err, &files):
+		return "--backbone " + shellWord(filepath.Join(files.Folder, filepath.FromSlash(files.Files[0]))) + " takes that one"
+	case errors.As(err, &both):
+		return "extract takes the part that is for the samples of its source"
+	case errors.As(err, &hub):
+		return "hf download " + hub.Name + " --local-dir " + hub.Name + " puts it there"
 	case errors.As(err, &tensor):
 		return "headstart inspect " + tensor.Backbone + " lists them"
 	case errors.As(err, &labels):
@@ -286,4 +306,12 @@ func settle(e *source.UnsettledError) string {
 		return "--text N or --image N"
 	}
 	return "--image COL or --text COL"
+}
+
+// orList writes choices: "a, b or c".
+func orList(words []string) string {
+	if n := len(words) - 1; n > 0 {
+		return strings.Join(words[:n], ", ") + " or " + words[n]
+	}
+	return strings.Join(words, "")
 }

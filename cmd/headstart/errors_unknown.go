@@ -48,7 +48,7 @@ var flagSynonyms = map[string][]string{
 	"classifier": {"head"}, "head-type": {"head"}, "algorithm": {"head"},
 	"layer": {"tap", "tail"}, "layers": {"tap", "tail"}, "pooling": {"tap"}, "pool": {"tap"}, "output-layer": {"tap"},
 	"freeze": {"tail"}, "unfreeze": {"tail"}, "finetune": {"tail"}, "fine-tune": {"tail"}, "full": {"tail"},
-	"precision": {"dtype"}, "fp16": {"dtype"}, "half": {"dtype"}, "f16": {"dtype"}, "float16": {"dtype"},
+	"fp16": {"precision", "dtype"}, "quantized": {"precision"}, "half": {"dtype"}, "f16": {"dtype"}, "float16": {"dtype"},
 
 	"device": {"provider"}, "gpu": {"provider"}, "gpus": {"provider"}, "cuda": {"provider"}, "cpu": {"provider"}, "accelerator": {"provider"}, "mps": {"provider"},
 	"batch": {"batch-size"}, "bs": {"batch-size"}, "b": {"batch-size"}, "per-device-batch-size": {"batch-size"},

@@ -18,7 +18,6 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
-	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -58,6 +57,8 @@ func readingFlags() []cli.Flag {
 			Usage: "`NAME|DIR|FILE.onnx`: a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
 		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
 			Usage: "take the tensor `TENSOR[:POOLING]` as features, pooled over tokens by mean, cls, last, max or meanstd, over space by gap, gem, max or meanstd, or flat, which keeps every value (one forward pass gives all taps; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
+		&cli.StringFlag{Name: "precision", Category: "Backbone",
+			Usage: "of several files in a backbone's folder that of precision `NAME`: f32 is model.onnx, fp16 model_fp16.onnx, int8 model_quantized.onnx, and so on", DefaultText: "model.onnx, or the only file"},
 		&cli.StringFlag{Name: "dtype", Category: "Backbone",
 			Usage: choices(contract.DTypes...) + "how embeddings are kept; f16 takes half the room and has three to four digits", DefaultText: "f32"},
 
@@ -107,7 +108,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			Delimiter: ctx.String("delimiter"), NoHeader: ctx.Bool("no-header"), Encoding: ctx.String("encoding"),
 			Stdin: ctx.App.Reader,
 		},
-		choice: contract.Choice{Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype")},
+		choice: contract.Choice{Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype"), Precision: ctx.String("precision")},
 		batch:  ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),
 	}
 	if word := ctx.String("max-pixels"); word != "" {
@@ -159,7 +160,16 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if name == "" {
 		name = contract.DefaultBackbone(m)
 	}
-	spec, err := folder.Resolve(name, builtin.FS())
+	choice := s.choice
+	choice.Modality = m
+	spec, err := choice.Resolve(name, builtin.FS())
+	if policy, ok := errors.AsType[*contract.PolicyError](err); ok {
+		// The backbone is for other samples, or the source is.
+		if policy.Takes != m {
+			return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, policy.Takes, m)
+		}
+		return nil, usagef("--%s is for images; the source holds %ss", policy.Policy, m)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,11 +180,7 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 		return nil, usagef("--max-pixels is for images; the source holds %ss", m)
 	}
 	spec.MaxPixels = s.pixels
-	err = s.choice.Apply(spec)
-	if policy, ok := errors.AsType[*contract.PolicyError](err); ok {
-		return nil, usagef("--%s is for images; the source holds %ss", policy.Policy, m)
-	}
-	return spec, err
+	return spec, nil
 }
 
 // reading says how the samples were read, by flag, so that the same command
@@ -183,6 +189,9 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 	out := src.Describe()
 	if s.choice.DType != "" {
 		out["dtype"] = s.choice.DType
+	}
+	if s.choice.Precision != "" {
+		out["precision"] = s.choice.Precision
 	}
 	if s.pixels > 0 {
 		out["max-pixels"] = strconv.Itoa(s.pixels)

@@ -25,7 +25,7 @@ func TestInspectShowsLayers(t *testing.T) {
 			map[string]any{"tensor": "/m/encoder/layer.3/output/Add_output_0", "shape": "[batch,tokens,384]", "layer": "m.encoder.layer.3", "ends_layer": false, "parameters_after": 3549696.0}},
 	} {
 		out := p.do(t, "inspect "+c.backbone)
-		_, table, _ := strings.Cut(out, "\n\n")
+		_, table, _ := strings.Cut(out, " can be tapped")
 		if n := strings.Count(table, "\n"); n > 30 {
 			t.Errorf("%s: %d lines on layers", c.backbone, n)
 		}

@@ -2,8 +2,10 @@ package contract
 
 import (
 	"fmt"
+	"io/fs"
 
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 // DTypes lists how a value of an embedding can be kept, the default first.
@@ -15,6 +17,24 @@ type Choice struct {
 	Taps  []string        // each TENSOR or TENSOR:POOLING
 	DType string          // how embeddings are kept, one of DTypes
 	Image models.Policies // of an image backbone
+	// Modality and Precision choose in a folder that has several backbones, or
+	// several files of one, see folder.Options.
+	Modality  models.Modality
+	Precision string
+}
+
+// Resolve resolves a backbone as c says; nil means what its files say. builtin
+// holds the built-in backbones; with nil there are none. Errors are those of
+// folder.ResolveFor and of Apply.
+func (c *Choice) Resolve(backbone string, builtin fs.FS) (*models.Spec, error) {
+	if c == nil {
+		c = new(Choice)
+	}
+	spec, err := folder.ResolveFor(backbone, &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision})
+	if err != nil {
+		return nil, err
+	}
+	return spec, c.rest(spec)
 }
 
 // PolicyError says that a policy for images was chosen for a backbone that
@@ -37,6 +57,11 @@ func (c *Choice) Apply(spec *models.Spec) error {
 			return err
 		}
 	}
+	return c.rest(spec)
+}
+
+// rest is Apply without taps.
+func (c *Choice) rest(spec *models.Spec) error {
 	if c.DType != "" {
 		taps := make([]models.Tap, len(spec.Taps))
 		for i, t := range spec.Taps {

@@ -48,22 +48,26 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	if !OneBackbone(spaces) {
 		return nil, fmt.Errorf("contract: backbone %s: the %d spaces are not those of taps of one backbone", backbone, len(spaces))
 	}
-	spec, err := folder.Resolve(backbone, builtin)
-	if err != nil {
-		return nil, err
-	}
 	d, err := Describe(spaces[0])
 	if err != nil {
 		return nil, err
-	}
-	if d.Modality != spec.Modality {
-		return nil, &ModalityError{backbone, spec.Modality, d.Modality}
 	}
 	c, err := chosen(spaces)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Apply(spec); err != nil {
+	spec, err := folder.ResolveFor(backbone, &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality})
+	if err != nil {
+		// Taps of a backbone for other samples do not fit it either.
+		if own, plain := folder.Resolve(backbone, builtin); plain == nil && own.Modality != d.Modality {
+			return nil, &ModalityError{backbone, own.Modality, d.Modality}
+		}
+		return nil, err
+	}
+	if d.Modality != spec.Modality {
+		return nil, &ModalityError{backbone, spec.Modality, d.Modality}
+	}
+	if err := c.rest(spec); err != nil {
 		return nil, err
 	}
 	if own, ok := spec.Contract.(*models.ImageSpec); ok && image.Decodes(d.Decode) {

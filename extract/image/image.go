@@ -44,6 +44,7 @@ type Preprocessor struct {
 	backdrop  backdrop
 	scale16   bool            // 16-bit grey is scaled, else clipped
 	nhwc      bool            // layout of To, else nchw
+	bgr       bool            // channels of To, else red, green, blue
 	table     [3][256]float32 // for each channel: level → what the backbone gets
 	taps      tapCache
 	scratches sync.Pool // of *scratch
@@ -124,20 +125,24 @@ func (p *Preprocessor) ValuesTo(dst []float32, crop []uint8) error {
 }
 
 func (p *Preprocessor) valuesTo(dst []float32, crop []uint8) {
+	first, last := 0, 2 // of a pixel's levels, those that become the first and the last channel
+	if p.bgr {
+		first, last = 2, 0
+	}
 	if p.nhwc {
 		for i := 0; i < len(crop); i += 3 {
-			dst[i] = p.table[0][crop[i]]
+			dst[i] = p.table[0][crop[i+first]]
 			dst[i+1] = p.table[1][crop[i+1]]
-			dst[i+2] = p.table[2][crop[i+2]]
+			dst[i+2] = p.table[2][crop[i+last]]
 		}
 		return
 	}
 	n := p.w * p.h
-	r, g, b := dst[:n], dst[n:2*n], dst[2*n:]
-	for i := range r {
-		r[i] = p.table[0][crop[3*i]]
-		g[i] = p.table[1][crop[3*i+1]]
-		b[i] = p.table[2][crop[3*i+2]]
+	a, b, c := dst[:n], dst[n:2*n], dst[2*n:]
+	for i := range a {
+		a[i] = p.table[0][crop[3*i+first]]
+		b[i] = p.table[1][crop[3*i+1]]
+		c[i] = p.table[2][crop[3*i+last]]
 	}
 }
 

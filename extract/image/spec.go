@@ -53,6 +53,12 @@ func New(s *models.ImageSpec, o *Options) (*Preprocessor, error) {
 	p.turn = s.EXIF == "apply"
 	p.scale16 = s.Grey16 == "scale"
 	p.nhwc = s.Layout == "nhwc"
+	if s.Channels != "" {
+		if err := oneOf("channels", s.Channels, "bgr"); err != nil {
+			return nil, err
+		}
+		p.bgr = true
+	}
 
 	var err error
 	if p.backdrop, err = parseAlpha(s.Alpha); err != nil {
@@ -205,6 +211,9 @@ func (p *Preprocessor) setTable(s *models.ImageSpec) error {
 	if !(s.Rescale > 0) || math.IsInf(s.Rescale, 0) {
 		return fmt.Errorf("image: spec: rescale: %g is not a positive factor", s.Rescale)
 	}
+	if math.IsNaN(s.Offset) || math.IsInf(s.Offset, 0) {
+		return fmt.Errorf("image: spec: offset: %g is not a finite number", s.Offset)
+	}
 	for c := range p.table {
 		mean, std := float32(s.Mean[c]), float32(s.Std[c])
 		if math.IsNaN(s.Mean[c]) || math.IsInf(float64(mean), 0) {
@@ -214,7 +223,12 @@ func (p *Preprocessor) setTable(s *models.ImageSpec) error {
 			return fmt.Errorf("image: spec: std[%d]: %g is not a positive number", c, s.Std[c])
 		}
 		for level := range p.table[c] {
-			x := (float32(float64(level)*s.Rescale) - mean) / std
+			// The addition is one of float32, as in numpy; without an offset it
+			// changes nothing.
+			x := (float32(float64(level)*s.Rescale) + float32(s.Offset) - mean) / std
+			if s.StdTwice {
+				x /= std
+			}
 			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
 				return fmt.Errorf("image: spec: rescale, mean and std: level %d of channel %d becomes %g", level, c, x)
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/models"
-	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -82,10 +81,7 @@ func OpenBackbone(name string, choice *contract.Choice, o *Options) (*Embedder, 
 	if o == nil {
 		o = new(Options)
 	}
-	spec, err := folder.Resolve(name, o.Builtin)
-	if err == nil && choice != nil {
-		err = choice.Apply(spec)
-	}
+	spec, err := choice.Resolve(name, o.Builtin)
 	if err != nil {
 		return nil, err
 	}

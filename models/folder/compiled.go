@@ -33,6 +33,8 @@ type record struct {
 	Image          *models.ImageSpec
 	Text           *models.TextSpec
 	Overruled      []string
+	Notes          []string `json:",omitempty"`
+	Origins        []models.Origin
 }
 
 // compiledSpec returns the spec of a built-in backbone from its record.
@@ -51,7 +53,7 @@ func compiledSpec(b *Backbone, c Compiled) (*models.Spec, error) {
 	}
 	s := &models.Spec{
 		Name: b.Name, Modality: b.Modality, Inputs: r.Inputs, Taps: r.Taps, BatchDependent: r.BatchDependent, Random: r.Random,
-		Licence: b.Licence, Source: b.Source, Overruled: r.Overruled,
+		Licence: b.Licence, Source: b.Source, Overruled: r.Overruled, Notes: r.Notes, Origins: r.Origins,
 	}
 	place := path.Join(b.Name, r.Model)
 	var ok bool

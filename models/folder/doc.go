@@ -9,9 +9,11 @@
 // A backbone is a built-in name, a folder in the Hugging Face layout or an
 // .onnx file in one:
 //
-//	onnx/model.onnx or model.onnx    the graph, with external data beside it
+//	onnx/model*.onnx or model*.onnx  the graph, with external data beside it
 //	preprocessor_config.json         images: resize, crop, rescale, normalise
-//	config.json                      images: timm's pretrained_cfg; texts:
+//	processor_config.json            the same, in image_processor
+//	config.json                      images: timm's pretrained_cfg, model_type
+//	                                 and global_pool; texts:
 //	                                 max_position_embeddings
 //	tokenizer.json                   texts: the whole tokenizer
 //	tokenizer_config.json            texts: model_max_length
@@ -19,9 +21,10 @@
 //	config_sentence_transformers.json  texts: the default prompt
 //	modules.json, 1_Pooling/config.json  texts: pooling and normalisation
 //
-// This version takes image processors of CLIP's classes and timm's centre
-// crop, and texts with mean or cls pooling. Everything else is refused by name;
-// the components of a tokenizer are, by who runs it.
+// Image processors are the table in processors.go, and which tensor is an
+// image's embedding the one in embedding.go; of texts mean and cls pooling are
+// taken. Everything else is refused by name; the components of a tokenizer are,
+// by who runs it. models.Spec.Origins has all that was read.
 //
 // # Which file decides
 //

@@ -91,6 +91,9 @@ func isFloat(v onnx.Value, rank int) bool {
 	return v.Kind == "tensor" && v.Elem == pb.TensorProto_FLOAT && v.Shape != nil && len(v.Shape) == rank
 }
 
+// isEmbedding reports whether v is a tensor of the rank that can be tapped.
+func isEmbedding(v onnx.Value, rank int) bool { return isFloat(v, rank) }
+
 // free reports an error unless the first n dimensions of v are left to what is
 // fed: samples, then tokens.
 func free(v onnx.Value, n int, place string) error {
@@ -99,24 +102,5 @@ func free(v onnx.Value, n int, place string) error {
 			return fmt.Errorf("models: %s: %q %s fixes the %s; export the model with dynamic axes", place, v.Name, form(v), what)
 		}
 	}
-	return nil
-}
-
-// setTap fills in the tap that takes v, a tensor whose last dimension is the
-// length of an embedding and whose others are decided by the batch.
-func setTap(s *models.Spec, v onnx.Value, pooling, place string) error {
-	last := len(v.Shape) - 1
-	if err := free(v, last, place); err != nil {
-		return err
-	}
-	dim := v.Shape[last].Size
-	if dim < 1 || dim > models.MaxDim {
-		return fmt.Errorf("models: %s: output %q %s does not declare the length of an embedding as its last dimension (1 to %d)", place, v.Name, form(v), models.MaxDim)
-	}
-	t := models.Tap{Output: v.Name, Pooling: pooling, Dim: int(dim)}
-	for _, d := range v.Shape {
-		t.Shape = append(t.Shape, d.Size)
-	}
-	s.Taps = []models.Tap{t}
 	return nil
 }

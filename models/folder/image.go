@@ -7,53 +7,107 @@ import (
 	"github.com/headstart-ml/headstart/models/onnx"
 )
 
-const maxSide = 1 << 14 // pixels of a side of what a backbone gets
+const maxSide = 1 << 13 // pixels of a side of what a backbone gets
 
 // filters are the words of Resize.Filter, at the place of Pillow's code.
 var filters = []string{"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"}
 
-// imageSpec reads the contract of an image backbone into s.
-func (f *layout) imageSpec(s *models.Spec) (compare, error) {
-	image, err := f.imageContract(s)
-	s.Contract = image
-	return func(sum *onnx.Summary, place string) error { return imageGraph(s, sum, place) }, err
+// timmWrapper is the class of processors that read timm's pretrained_cfg.
+const timmWrapper = "TimmWrapperImageProcessor"
+
+// processorObject returns the object that describes the processor of images:
+// preprocessor_config.json, or image_processor in processor_config.json, where
+// newer releases of transformers write it; nil if there is none.
+func (f *layout) processorObject() (*object, error) {
+	o, err := f.optional(preprocessorFile)
+	if err != nil || o != nil {
+		return o, err
+	}
+	all, err := f.optional(processorFile)
+	if err != nil || all == nil || !all.has("image_processor") {
+		return nil, err
+	}
+	return all.sub("image_processor")
 }
 
-func (f *layout) imageContract(s *models.Spec) (*models.ImageSpec, error) {
-	config, err := f.optional(configFile)
+// timmObject returns timm's pretrained_cfg in config.json, or all of it in the
+// oldest files; nil if there is none.
+func timmObject(config *object) (*object, error) {
+	switch {
+	case config == nil:
+		return nil, nil
+	case config.has("pretrained_cfg"):
+		return config.sub("pretrained_cfg")
+	case config.has("architecture") && config.has("input_size"):
+		return config, nil
+	}
+	return nil, nil
+}
+
+// imageContract reads the contract of an image backbone, nil if no file has it.
+func (f *layout) imageContract(s *models.Spec, config *object) (*models.ImageSpec, error) {
+	var timm *models.ImageSpec
+	cfg, err := timmObject(config)
 	if err != nil {
 		return nil, err
 	}
-	var timm *models.ImageSpec
-	if config != nil && config.has("pretrained_cfg") {
-		cfg, err := config.sub("pretrained_cfg")
-		if err != nil {
+	pre, err := f.processorObject()
+	if err != nil {
+		return nil, err
+	}
+	if pre != nil {
+		pre.pixels = true
+	}
+	wrapped := false
+	if pre != nil && pre.has("image_processor_type") {
+		if name, err := pre.text("image_processor_type"); err != nil {
+			return nil, err
+		} else if wrapped = name == timmWrapper; wrapped {
+			if cfg == nil && pre.has("pretrained_cfg") {
+				if cfg, err = pre.sub("pretrained_cfg"); err != nil {
+					return nil, err
+				}
+			}
+			if cfg == nil {
+				return nil, pre.errorf("image_processor_type", "a processor of class %s reads pretrained_cfg, which %s does not have", timmWrapper, f.path(configFile))
+			}
+		}
+	}
+	if cfg != nil {
+		pixels := *cfg
+		pixels.pixels = pre == nil || wrapped
+		if !pixels.pixels {
+			pixels.log = nil // it is overruled
+		}
+		if timm, err = timmSpec(&pixels); err != nil {
 			return nil, err
 		}
-		if timm, err = timmSpec(cfg); err != nil {
-			return nil, err
-		}
-		for field, dst := range map[string]*string{"license": &s.Licence, "hf_hub_id": &s.Source} {
-			if cfg.has(field) {
-				if *dst, err = cfg.text(field); err != nil {
+		for _, f := range []struct {
+			name string
+			dst  *string
+		}{{"license", &s.Licence}, {"hf_hub_id", &s.Source}} {
+			if cfg.has(f.name) {
+				if *f.dst, err = cfg.text(f.name); err != nil {
 					return nil, err
 				}
 			}
 		}
 	}
-	pre, err := f.optional(preprocessorFile)
-	if err != nil {
-		return nil, err
-	}
-	if pre == nil {
+	if pre == nil || wrapped {
 		return timm, nil
 	}
-	image, err := processorSpec(pre)
+	kind := ""
+	if config != nil && config.has("model_type") {
+		if kind, err = config.text("model_type"); err != nil {
+			return nil, err
+		}
+	}
+	image, err := processorSpec(pre, kind)
 	if err != nil {
 		return nil, err
 	}
 	if timm != nil {
-		s.Overruled = contradictions(image, timm)
+		s.Overruled = append(s.Overruled, contradictions(image, timm)...)
 	}
 	return image, nil
 }
@@ -85,40 +139,56 @@ func contradictions(used, timm *models.ImageSpec) []string {
 	return out
 }
 
-// imageGraph compares the graph with the contract and fills in input and tap.
-func imageGraph(s *models.Spec, sum *onnx.Summary, place string) error {
-	if len(sum.Inputs) != 1 {
-		return fmt.Errorf("models: %s: an image backbone has one input, this graph has %d: %s", place, len(sum.Inputs), list(sum.Inputs))
+// imageSpec reads the contract of an image backbone into s and compares the
+// graph with it.
+func (f *layout) imageSpec(s *models.Spec, sum *onnx.Summary, place string) (own func() error, err error) {
+	config, err := f.optional(configFile)
+	if err != nil {
+		return nil, err
 	}
-	in := sum.Inputs[0]
-	if !isFloat(in, 4) {
-		return fmt.Errorf("models: %s: input %q is %s; an image backbone takes FLOAT[batch,3,height,width]", place, in.Name, form(in))
+	image, err := f.imageContract(s, config)
+	if err != nil {
+		return nil, err
 	}
+	s.Contract = image
+	if err := pixelInput(s, image, sum, place); err != nil {
+		return nil, err
+	}
+	return func() error {
+		tap, err := imageTap(config, sum.Outputs, place)
+		if err != nil {
+			return err
+		}
+		return setTap(s, tap, sum)
+	}, nil
+}
+
+// pixelInput finds the input that takes pixels and compares it with the
+// contract. Others may be there, which no tap of images needs.
+func pixelInput(s *models.Spec, image *models.ImageSpec, sum *onnx.Summary, place string) error {
+	var fit []onnx.Value
+	for _, v := range sum.Inputs {
+		if v.Kind == "tensor" && (v.Shape == nil || len(v.Shape) == 4) && roles[v.Name] == "" {
+			fit = append(fit, v)
+		}
+	}
+	if len(fit) != 1 || !isFloat(fit[0], 4) {
+		return fmt.Errorf("models: %s: an image backbone has one input FLOAT[batch,3,height,width]; this graph has: %s", place, list(sum.Inputs))
+	}
+	in := fit[0]
 	if err := free(in, 1, place); err != nil {
 		return err
 	}
 	if in.Shape[1].Size != 3 && in.Shape[3].Size == 3 {
-		return fmt.Errorf("models: %s: input %q is %s: channels last is not supported yet by this version", place, in.Name, form(in))
+		image.Layout = "nhwc"
 	}
-	want := s.Contract.InputDims()
+	want := image.InputDims()
 	for i, d := range want[1:] {
 		if have := in.Shape[i+1].Size; have >= 0 && have != d.Size {
-			return fmt.Errorf("models: %s: input %q is %s, but the folder's files make images of 3×%d×%d", place, in.Name, form(in), want[2].Size, want[3].Size)
+			w, h := image.Size()
+			return fmt.Errorf("models: %s: input %q is %s, but the folder's files make images of 3×%d×%d, %s", place, in.Name, form(in), h, w, image.Layout)
 		}
 	}
 	s.Inputs = []models.Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}
-
-	var fit []onnx.Value
-	for _, v := range sum.Outputs {
-		if isFloat(v, 2) {
-			fit = append(fit, v)
-		}
-	}
-	switch len(fit) {
-	case 0:
-		return fmt.Errorf("models: %s: no output is FLOAT[batch,length], one embedding a sample; there are: %s", place, list(sum.Outputs))
-	case 1:
-		return setTap(s, fit[0], "none", place)
-	}
-	return fmt.Errorf("models: %s: several outputs fit: %s; which of them is the embedding? keep that one alone in the graph", place, list(fit))
+	return nil
 }

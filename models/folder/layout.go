@@ -11,7 +11,11 @@ import (
 	"io/fs"
 	"math"
 	"path"
+	"slices"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/models"
 )
 
 const (
@@ -24,6 +28,7 @@ const (
 type layout struct {
 	fsys  fs.FS
 	place string          // for messages: its path, or a built-in name
+	log   *reading        // what was read; nil: nobody wants to know
 	files map[string]File // of a built-in backbone: every file with its digest; nil otherwise
 }
 
@@ -121,6 +126,49 @@ func cause(err error) error {
 type object struct {
 	file   string // for messages
 	fields map[string]json.RawMessage
+	log    *reading // what was read of it; nil: nobody wants to know
+	pixels bool     // what is read of it decides pixels
+}
+
+// reading is what was read of a folder's files.
+type reading struct {
+	origins []models.Origin
+	notes   []string
+}
+
+// used records that a field was read.
+func (o *object) used(field string) {
+	var value bytes.Buffer
+	if json.Compact(&value, o.fields[field]) != nil {
+		return // it has been decoded: this cannot be
+	}
+	o.put(models.Origin{Field: field, Value: value.String()})
+}
+
+// assume records the value that is used for a field which is missing.
+func (o *object) assume(field string, value any) {
+	o.put(models.Origin{Field: field, Value: fmt.Sprint(value), Default: true})
+}
+
+func (o *object) put(origin models.Origin) {
+	// An object inside another one is named in front of the field.
+	file, inside, ok := strings.Cut(o.file, ": ")
+	origin.File, origin.Pixels = file, o.pixels
+	if ok {
+		origin.Field = strings.ReplaceAll(inside, ": ", ".") + "." + origin.Field
+	}
+	if o.log == nil || slices.Contains(o.log.origins, origin) {
+		return
+	}
+	o.log.origins = append(o.log.origins, origin)
+}
+
+// note records a word about how the file was read.
+func (o *object) note(word string) {
+	if o.log != nil {
+		file, _, _ := strings.Cut(o.file, ": ")
+		o.log.notes = append(o.log.notes, path.Base(file)+": "+word)
+	}
 }
 
 // object reads a file that holds one JSON object.
@@ -130,6 +178,9 @@ func (f *layout) object(name string, limit int64) (*object, []byte, error) {
 		return nil, nil, err
 	}
 	o, err := parseObject(f.path(name), data)
+	if err == nil {
+		o.log = f.log
+	}
 	return o, data, err
 }
 
@@ -235,6 +286,7 @@ func (o *object) decode(field string, dst any, what string) error {
 	if err := json.Unmarshal(o.fields[field], dst); err != nil || !o.has(field) {
 		return o.errorf(field, "%.100s is not %s", o.fields[field], what)
 	}
+	o.used(field)
 	return nil
 }
 
@@ -251,6 +303,7 @@ func (o *object) flag(field string) (b bool, err error) {
 // flagOr is flag with the value that a missing field stands for.
 func (o *object) flagOr(field string, missing bool) (bool, error) {
 	if _, ok := o.fields[field]; !ok {
+		o.assume(field, missing)
 		return missing, nil
 	}
 	return o.flag(field)
@@ -287,8 +340,10 @@ func (o *object) triple(field string) (x [3]float64, err error) {
 
 // sub reads an object inside the object.
 func (o *object) sub(field string) (*object, error) {
-	s := &object{file: o.file + ": " + field}
-	if err := o.decode(field, &s.fields, "an object"); err != nil {
+	s := &object{file: o.file + ": " + field, log: o.log, pixels: o.pixels}
+	quiet := *o // what is read of the object is recorded, not the whole of it
+	quiet.log = nil
+	if err := quiet.decode(field, &s.fields, "an object"); err != nil {
 		return nil, err
 	}
 	return s, nil

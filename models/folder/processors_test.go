@@ -1,28 +1,16 @@
 package folder
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/headstart-ml/headstart/models"
 )
-
-// bare are the contracts of files that name a class and say nothing else, by
-// class, as the library transformers has them. A class without one fails.
-var bare = map[string]models.ImageSpec{
-	"CLIPImageProcessor":   clipDefaults,
-	"CLIPFeatureExtractor": clipDefaults,
-}
-
-var clipDefaults = models.ImageSpec{
-	Policies: models.Policies{EXIF: "apply", Alpha: "drop", Grey16: "clip"}, Convert: "rgb",
-	Resize:  models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 224, Height: 224, Filter: "bicubic"},
-	Crop:    models.Crop{Width: 224, Height: 224, Offset: "floor"},
-	Rescale: 1. / 255,
-	Mean:    [3]float64{0.48145466, 0.4578275, 0.40821073}, Std: [3]float64{0.26862954, 0.26130258, 0.27577711}, Layout: "nchw",
-}
 
 // processed reads a preprocessor_config.json.
 func processed(t *testing.T, format string, a ...any) (*models.ImageSpec, error) {
@@ -31,80 +19,185 @@ func processed(t *testing.T, format string, a ...any) (*models.ImageSpec, error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return processorSpec(o)
+	return processorSpec(o, "")
 }
 
-// Walks the table: each class is known by its name, also as its Fast variant
-// and by the key of older files, belongs to one entry and has its own defaults.
+// Walks the table: a file that names a class and says nothing else is read as
+// the file that the library writes for that class, which has all of its fields;
+// also under the names of older and of newer files.
 func TestProcessors(t *testing.T) {
-	seen := map[string]bool{}
+	data, err := os.ReadFile("testdata/hub/processors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var saved map[string]json.RawMessage
+	if err := json.Unmarshal(data, &saved); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
 	for _, p := range processors {
 		for _, class := range p.classes {
-			want, ok := bare[class]
-			if !ok || seen[class] {
-				t.Errorf("%s: golden %v, seen before %v", class, ok, seen[class])
+			seen++
+			want, err := processed(t, "%s", saved[class])
+			if err != nil {
+				t.Errorf("%s: %v", class, err)
+				continue
 			}
-			seen[class] = true
+			// A file with other fields counts more than what the class does.
+			if p.filter == "nearest" || want.Resize.Filter != p.filter {
+				t.Errorf("%s: the filter is %s, in the library %s", class, p.filter, want.Resize.Filter)
+			}
 			for _, key := range []string{"image_processor_type", "feature_extractor_type"} {
-				for _, suffix := range []string{"", "Fast"} {
+				for _, suffix := range []string{"ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"} {
 					s, err := processed(t, `{%q: %q}`, key, class+suffix)
-					if err != nil || !reflect.DeepEqual(*s, want) {
+					if err != nil || !reflect.DeepEqual(s, want) {
 						t.Errorf("%s %s%s: %+v, %v, want %+v", key, class, suffix, s, err, want)
 					}
 				}
 			}
-			// What a file says counts more than what the class does.
-			s, err := processed(t, `{"image_processor_type": %q, "size": {"height": 30, "width": 20}, "do_center_crop": false, "resample": 2,
-				"rescale_factor": 0.5, "image_mean": [1, 2, 3], "image_std": [4, 5, 6]}`, class)
-			want.Resize.Mode, want.Resize.Width, want.Resize.Height, want.Resize.Filter = "exact", 20, 30, "bilinear"
-			want.Crop, want.Rescale, want.Mean, want.Std = models.Crop{}, 0.5, [3]float64{1, 2, 3}, [3]float64{4, 5, 6}
-			if p.quirk == nil && (err != nil || !reflect.DeepEqual(*s, want)) {
-				t.Errorf("%s: %+v, %v, want %+v", class, s, err, want)
-			}
 		}
 	}
-	if len(seen) != len(bare) {
-		t.Errorf("goldens of %d classes, %d in the table", len(bare), len(seen))
+	if seen != len(saved) {
+		t.Errorf("goldens of %d classes, %d in the table", len(saved), seen)
 	}
 }
 
-// A class that differs is one entry: its defaults, its keys, its quirk.
-func TestANewProcessorIsOneEntry(t *testing.T) {
-	before := processors
-	defer func() { processors = before }()
-	processors = append(processors, &processor{
-		classes: []string{"OddImageProcessor"},
-		size:    models.Resize{Mode: "exact", Width: 346, Height: 346}, filter: "nearest", cropSize: 289,
-		rescale: true, rescaleFactor: 1. / 255, normalize: true, imageMean: [3]float64{0.5, 0.5, 0.5}, imageStd: [3]float64{0.5, 0.5, 0.5},
-		convertRGB: true, defaultSquare: true, keys: []string{"include_top"},
-		quirk: func(o *object, s *models.ImageSpec) error {
-			top, err := o.flagOr("include_top", true)
-			if top {
-				for c, std := range s.Std {
-					s.Std[c] = std * std
-				}
-			}
-			return err
-		},
-	})
-	want := base()
-	want.Resize.Mode, want.Resize.Width, want.Resize.Height, want.Resize.Filter = "exact", 346, 346, "nearest"
-	want.Rescale, want.Mean, want.Std = 1./255, [3]float64{0.5, 0.5, 0.5}, [3]float64{0.25, 0.25, 0.25}
-	if s, err := processed(t, `{"image_processor_type": "OddImageProcessor"}`); err != nil || !reflect.DeepEqual(s, want) {
-		t.Errorf("%+v, %v, want %+v", s, err, want)
+// No class and no type of model belongs to two entries.
+func TestProcessorsAreTold(t *testing.T) {
+	var classes, types []string
+	for _, p := range processors {
+		classes, types = append(classes, p.classes...), append(types, p.modelTypes...)
 	}
-	want.Std, want.Resize.Width, want.Resize.Height = [3]float64{0.5, 0.5, 0.5}, 64, 64
-	if s, err := processed(t, `{"image_processor_type": "OddImageProcessorFast", "include_top": false, "size": 64}`); err != nil || !reflect.DeepEqual(s, want) {
-		t.Errorf("%+v, %v, want %+v", s, err, want)
+	for class := range others {
+		classes = append(classes, class)
 	}
-	if _, err := processed(t, `{"image_processor_type": "OddImageProcessor", "include_top": 1}`); err == nil || !strings.Contains(err.Error(), "include_top: 1 is not true or false") {
-		t.Errorf("error %v", err)
+	for _, names := range [][]string{classes, types} {
+		slices.Sort(names)
+		if n := len(names); len(slices.Compact(names)) != n {
+			t.Errorf("a name stands twice: %v", names)
+		}
 	}
-	// Its key is none of another class.
-	if _, err := processed(t, `{"image_processor_type": "CLIPImageProcessor", "include_top": true}`); err == nil || !strings.Contains(err.Error(), "include_top: true is not supported") {
-		t.Errorf("error %v", err)
+	for _, kind := range types {
+		if _, ok := embeddings[kind]; !ok && !slices.Contains([]string{"clipseg", "mgp-str", "groupvit", "aimv2", "mlcd", "blip", "blip_vision_model", "cvt"}, kind) {
+			t.Errorf("the processor of a %s is known, its embedding is not", kind)
+		}
 	}
-	if _, err := processed(t, `{"image_processor_type": "EvenImageProcessor"}`); err == nil || !strings.Contains(err.Error(), "it takes CLIPImageProcessor, CLIPFeatureExtractor, OddImageProcessor and their Fast variants") {
+}
+
+// What classes do that others do not, against their code in the library.
+func TestProcessorQuirks(t *testing.T) {
+	exact := func(w, h int, filter string) models.Resize {
+		return models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: w, Height: h, Filter: filter}
+	}
+	shortest := func(n int, filter string) models.Resize {
+		r := exact(n, n, filter)
+		r.Mode = "short"
+		return r
+	}
+	crop := func(n int) models.Crop { return models.Crop{Width: n, Height: n, Offset: "floor"} }
+	for _, test := range []struct {
+		file string
+		want func(s *models.ImageSpec) // what is looked at, put right
+	}{
+		{`{"image_processor_type":"ConvNextImageProcessor","size":{"shortest_edge":224},"crop_pct":0.9,"resample":2}`,
+			func(s *models.ImageSpec) { s.Resize, s.Crop = shortest(248, "bilinear"), crop(224) }},
+		{`{"feature_extractor_type":"ConvNextFeatureExtractor","size":224}`,
+			func(s *models.ImageSpec) { s.Resize, s.Crop = shortest(256, "bicubic"), crop(224) }},
+		{`{"image_processor_type":"ConvNextImageProcessor","size":{"shortest_edge":384},"crop_pct":0.9}`,
+			func(s *models.ImageSpec) { s.Resize, s.Crop = exact(384, 384, "bicubic"), models.Crop{} }},
+		{`{"image_processor_type":"EfficientNetImageProcessor","resample":0,"rescale_factor":0.00784313725490196,"rescale_offset":true,"include_top":false}`,
+			func(s *models.ImageSpec) {
+				s.Resize.Filter, s.Rescale, s.Offset, s.StdTwice = "nearest", 0.00784313725490196, -1, false
+			}},
+		{`{"image_processor_type":"EfficientNetImageProcessor"}`, func(s *models.ImageSpec) { s.StdTwice, s.Offset = true, 0 }},
+		{`{"image_processor_type":"EfficientNetImageProcessor","do_normalize":false,"image_std":[0.1,0.2,0.3]}`,
+			func(s *models.ImageSpec) {
+				s.Mean, s.Std, s.StdTwice = [3]float64{}, [3]float64{0.1, 0.2, 0.3}, false
+			}},
+		{`{"image_processor_type":"MobileViTImageProcessor","size":288,"resample":2}`,
+			func(s *models.ImageSpec) {
+				s.Resize, s.Crop, s.Channels, s.Mean, s.Std = shortest(288, "bilinear"), crop(256), "bgr", [3]float64{}, [3]float64{1, 1, 1}
+			}},
+		{`{"image_processor_type":"MobileViTImageProcessor","do_flip_channel_order":false}`, func(s *models.ImageSpec) { s.Channels = "" }},
+		{`{"image_processor_type":"LevitImageProcessor"}`, func(s *models.ImageSpec) { s.Resize, s.Crop = shortest(256, "bicubic"), crop(224) }},
+		{`{"image_processor_type":"LevitImageProcessor","size":{"height":224,"width":230}}`, func(s *models.ImageSpec) { s.Resize = exact(230, 224, "bicubic") }},
+		{`{"image_processor_type":"PoolFormerImageProcessor"}`, func(s *models.ImageSpec) { s.Resize, s.Crop = shortest(248, "bicubic"), crop(224) }},
+		{`{"image_processor_type":"PoolFormerImageProcessor","crop_pct":null}`, func(s *models.ImageSpec) { s.Resize = shortest(224, "bicubic") }},
+		{`{"image_processor_type":"PoolFormerImageProcessor","crop_pct":0.5,"size":{"height":20,"width":20},"crop_size":20}`,
+			func(s *models.ImageSpec) { s.Resize = shortest(40, "bicubic") }},
+		// A number as size is one side or both, by class; a list in an old file
+		// is both.
+		{`{"feature_extractor_type":"ViTFeatureExtractor","size":384}`, func(s *models.ImageSpec) { s.Resize = exact(384, 384, "bilinear") }},
+		{`{"feature_extractor_type":"SegformerFeatureExtractor","size":[512,512]}`, func(s *models.ImageSpec) { s.Resize = exact(512, 512, "bilinear") }},
+		{`{"image_processor_type":"BitImageProcessor","size":256}`, func(s *models.ImageSpec) { s.Resize = shortest(256, "bicubic") }},
+		// null is what a missing field is.
+		{`{"image_processor_type":"DINOv3ViTImageProcessorFast","do_center_crop":null,"crop_size":null,"do_pad":null,"size":{"height":8,"width":9,"shortest_edge":null}}`,
+			func(s *models.ImageSpec) { s.Resize, s.Crop = exact(9, 8, "bilinear"), models.Crop{} }},
+		// The image may be smaller than the crop.
+		{`{"image_processor_type":"CLIPImageProcessor","size":{"shortest_edge":100}}`, func(s *models.ImageSpec) { s.Resize, s.Crop = shortest(100, "bicubic"), crop(224) }},
+		{`{"image_processor_type":"CLIPImageProcessor","do_resize":false}`, func(s *models.ImageSpec) { s.Resize = models.Resize{Mode: "none"} }},
+		{`{"image_processor_type":"ViTImageProcessor","data_format":"channels_last"}`, func(s *models.ImageSpec) { s.Layout = "nhwc" }},
+	} {
+		s, err := processed(t, "%s", test.file)
+		if err != nil {
+			t.Errorf("%s: %v", test.file, err)
+			continue
+		}
+		want := *s
+		if test.want(&want); !reflect.DeepEqual(*s, want) {
+			t.Errorf("%s: %+v\nwant %+v", test.file, *s, want)
+		}
+	}
+}
+
+// What no contract says is refused by its name.
+func TestProcessorsThatAreRefused(t *testing.T) {
+	for file, want := range map[string]string{
+		`{"image_processor_type":"EvenImageProcessor"}`:                                                        "class EvenImageProcessor is not known here; known are the image processors and feature extractors CLIP, Bit",
+		`{"image_processor_type":"CLIP"}`:                                                                      "class CLIP is not known",
+		`{"image_processor_type":"Swin2SRImageProcessor"}`:                                                     "Swin2SRImageProcessor is not read here: it pads",
+		`{"image_processor_type":"PerceiverImageProcessor"}`:                                                   "it crops before it resizes",
+		`{"image_processor_type":"Siglip2ImageProcessorFast"}`:                                                 "patches",
+		`{"image_processor_type":"CLIPImageProcessor","include_top":true}`:                                     "include_top: true is not read here for a processor of class CLIP",
+		`{"image_processor_type":"CLIPImageProcessor","crop_pct":0.9}`:                                         "crop_pct: 0.9 is not read",
+		`{"image_processor_type":"ViTImageProcessor","do_pad":true}`:                                           "do_pad: true is not read",
+		`{"image_processor_type":"EfficientNetImageProcessor","include_top":1}`:                                "include_top: 1 is not true or false",
+		`{"image_processor_type":"ConvNextImageProcessor","size":{"height":224,"width":224}}`:                  "takes shortest_edge alone",
+		`{"image_processor_type":"ConvNextImageProcessor","size":{"shortest_edge":224},"crop_pct":0}`:          "crop_pct: 0 is not over 0",
+		`{"image_processor_type":"PoolFormerImageProcessor","crop_pct":1.5}`:                                   "crop_pct: 1.5 is not over 0",
+		`{"feature_extractor_type":"SegformerFeatureExtractor","size":[512,640]}`:                              "write size as height and width",
+		`{"image_processor_type":"DINOv3ViTImageProcessor","resample":3}`:                                      "resizes numbers",
+		`{"image_processor_type":"ViTImageProcessor","size":{"shortest_edge":224}}`:                            "images of different sizes",
+		`{"image_processor_type":"ViTImageProcessor","do_resize":false}`:                                       "do_resize: false without a crop",
+		`{"image_processor_type":"ViTImageProcessor","do_center_crop":true}`:                                   "crop_size: the field is missing, and do_center_crop is true",
+		`{"image_processor_type":"CLIPImageProcessor","do_center_crop":null}`:                                  "do_center_crop: null is not true or false",
+		`{"image_processor_type":"ViTImageProcessor","size":{"longest_edge":224}}`:                             "size: the form {longest_edge} is not read",
+		`{"image_processor_type":"ViTImageProcessor","size":{"max_height":224,"max_width":224}}`:               "size: the form {max_height,max_width}",
+		`{"image_processor_type":"ViTImageProcessor","size":{"longest_edge":224},"default_to_square":"maybe"}`: "size: the form",
+		`{"size":224}`: "image_processor_type: the field is missing",
+	} {
+		if s, err := processed(t, "%s", file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, error %v\nwant %q", file, s, err, want)
+		}
+	}
+}
+
+// A file without a class has that of the type of model; a default that releases
+// of the library disagree on is told.
+func TestProcessorByModelType(t *testing.T) {
+	o, err := parseObject("preprocessor_config.json", []byte(`{"size":224}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.log = new(reading)
+	s, err := processorSpec(o, "convnext")
+	if err != nil || s.Resize.Width != 256 || s.Resize.Filter != "bicubic" {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if got := strings.Join(o.log.notes, "; "); !strings.Contains(got, "resample: the field is missing") || !strings.Contains(got, "bilinear") {
+		t.Errorf("notes %s", got)
+	}
+	if _, err := processorSpec(o, "martian"); err == nil || !strings.Contains(err.Error(), "model_type martian") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,11 +1,14 @@
 package folder
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/headstart-ml/headstart/cache/draft"
@@ -22,27 +25,112 @@ const (
 	sentenceConfig   = "sentence_bert_config.json"
 	promptConfig     = "config_sentence_transformers.json"
 	modulesFile      = "modules.json"
+	processorFile    = "processor_config.json"
 )
 
-// Resolve returns the complete description of a backbone. A name is that of a
-// built-in backbone, the path of a folder in the Hugging Face layout, or the
+// Options say what is wanted of a backbone. nil and the zero value mean what
+// its files say.
+type Options struct {
+	Builtin fs.FS // the built-in backbones, such as builtin.FS; nil: there are none
+	// Taps are taken in place of the backbone's own, each TENSOR or
+	// TENSOR:POOLING, see models.Spec.SetTaps. With them a folder may leave
+	// open which tensor is the embedding.
+	Taps []string
+	// Modality is what the samples are, "" if that is not known. It chooses in
+	// a folder that has a backbone for each of several.
+	Modality models.Modality
+	// Precision chooses in a folder that has several files of one backbone:
+	// "fp16" is onnx/model_fp16.onnx, "f32" onnx/model.onnx. "" takes the one
+	// without a word behind model if there is one.
+	Precision string
+}
+
+// FilesError says that several files of a folder may be meant.
+type FilesError struct {
+	Folder string
+	Files  []string // relative to Folder, slash-separated, sorted
+	Asked  string   // Options.Precision, which none of Files has; "" if nothing was asked for
+	// Modalities are those of Files, if they differ in that alone.
+	Modalities []models.Modality
+}
+
+func (e *FilesError) Error() string {
+	switch {
+	case e.Asked != "":
+		return fmt.Sprintf("models: %s: no file of the backbone has the precision %s; there are: %s", e.Folder, e.Asked, strings.Join(e.Files, ", "))
+	case len(e.Modalities) > 0:
+		return fmt.Sprintf("models: %s: there is a backbone each for %s: %s; name the file that is meant", e.Folder, plurals(e.Modalities), strings.Join(e.Files, ", "))
+	}
+	return fmt.Sprintf("models: %s: several files may be the backbone: %s; name the file that is meant", e.Folder, strings.Join(e.Files, ", "))
+}
+
+// plurals writes modalities for a message: "images and texts".
+func plurals(ms []models.Modality) string {
+	var words []string
+	for _, m := range ms {
+		words = append(words, string(m)+"s")
+	}
+	return strings.Join(words, " and ")
+}
+
+// ModalitiesError says that one file has a backbone for each of several kinds
+// of samples, and that nothing says which is meant.
+type ModalitiesError struct {
+	Backbone   string
+	Modalities []models.Modality
+}
+
+func (e *ModalitiesError) Error() string {
+	return fmt.Sprintf("models: %s: the graph takes %s; which of them is meant?", e.Backbone, plurals(e.Modalities))
+}
+
+// HubError says that a name is the form of one on the Hugging Face Hub, and
+// nothing of that name is on this machine.
+type HubError struct{ Name string }
+
+func (e *HubError) Error() string {
+	return fmt.Sprintf("models: %s: there is no such folder here; a backbone of the Hub is downloaded first", e.Name)
+}
+
+// hubName is the form of a name on the Hugging Face Hub.
+var hubName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
+
+// Resolve is ResolveFor without a wish: builtin holds the built-in backbones,
+// with nil there are none.
+func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
+	return ResolveFor(name, &Options{Builtin: builtin})
+}
+
+// ResolveFor returns the complete description of a backbone. A name is that of
+// a built-in backbone, the path of a folder in the Hugging Face layout, or the
 // path of an .onnx file in such a folder or in its subfolder "onnx". A
 // built-in name wins over a folder of the same name, which is reached as
-// ./NAME. builtin holds the built-in backbones; with nil there are none.
+// ./NAME.
 //
 // The weights are read and digested, the graph is walked and compared with the
 // rest of the folder. See the package's comment for what is taken and which
-// file decides.
-func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
+// file decides. The name in the Spec is that of the file if the folder has
+// several from which o chose.
+func ResolveFor(name string, o *Options) (*models.Spec, error) {
+	if o == nil {
+		o = new(Options)
+	}
 	var known []Backbone
-	if builtin != nil {
+	if o.Builtin != nil {
 		var err error
-		if known, err = Builtin(builtin); err != nil {
+		if known, err = Builtin(o.Builtin); err != nil {
 			return nil, err
 		}
 		for _, b := range known {
 			if b.Name == name {
-				return resolveBuiltin(&b, builtin)
+				if o.Precision != "" {
+					return nil, &FilesError{Folder: name, Files: []string{"onnx/model.onnx"}, Asked: o.Precision}
+				}
+				s, err := resolveBuiltin(&b, o.Builtin)
+				if err != nil {
+					return nil, err
+				}
+				return s, chooseTaps(s, o.Taps, nil)
 			}
 		}
 	}
@@ -53,19 +141,25 @@ func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
 			return nil, fmt.Errorf("models: no backbone is named; built in are: %s", names(known))
 		case !os.IsNotExist(err):
 			return nil, fmt.Errorf("models: %s: %w", name, cause(err))
-		}
-		if builtin == nil {
+		case hubName.MatchString(name) && filepath.Ext(name) != ".onnx":
+			return nil, &HubError{name}
+		case o.Builtin == nil:
 			return nil, fmt.Errorf("models: %s: neither a folder nor an .onnx file, and no built-in backbones are at hand here", name)
 		}
 		return nil, fmt.Errorf("models: %s: neither a built-in backbone (%s) nor a folder nor an .onnx file", name, names(known))
 	}
 	if info.IsDir() {
 		f := &layout{fsys: draft.FS(name), place: name}
-		weights, err := f.weights()
+		weights, several, err := f.weights(o)
 		if err != nil {
 			return nil, err
 		}
-		return f.resolve(name, weights, filepath.Join(name, filepath.FromSlash(path.Dir(weights))))
+		file := filepath.Join(name, filepath.FromSlash(weights))
+		s, err := f.resolve(name, weights, filepath.Dir(file), o)
+		if err == nil && several {
+			s.Name = file
+		}
+		return s, err
 	}
 	if filepath.Ext(name) != ".onnx" {
 		return nil, fmt.Errorf("models: %s: not an .onnx file", name)
@@ -74,7 +168,10 @@ func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.resolve(name, weights, filepath.Dir(name))
+	if o.Precision != "" {
+		return nil, &FilesError{Folder: f.place, Files: []string{weights}, Asked: o.Precision}
+	}
+	return f.resolve(name, weights, filepath.Dir(name), o)
 }
 
 func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
@@ -86,11 +183,11 @@ func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
 		return nil, fmt.Errorf("models: %s: %w", b.Name, err)
 	}
 	f := &layout{fsys: fsys, place: b.Name, files: b.Files}
-	weights, err := f.weights()
+	weights, _, err := f.weights(new(Options))
 	if err != nil {
 		return nil, err
 	}
-	s, err := f.resolve(b.Name, weights, "")
+	s, err := f.resolve(b.Name, weights, "", new(Options))
 	if err != nil {
 		return nil, err
 	}
@@ -102,36 +199,105 @@ func resolveBuiltin(b *Backbone, builtin fs.FS) (*models.Spec, error) {
 	return s, nil
 }
 
-// weights returns the path of the graph in a folder.
-func (f *layout) weights() (string, error) {
-	var found []string
-	for _, name := range []string{"onnx/model.onnx", "model.onnx"} {
-		ok, err := f.has(name)
-		if err != nil {
-			return "", err
-		}
-		if ok {
-			found = append(found, name)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 2:
-		return "", fmt.Errorf("models: %s: there are %s and %s; name the file that is meant", f.place, found[0], found[1])
-	}
-	var others []string
+// A weightsFile is an .onnx file of a folder, by its name: onnx/ or not, what
+// it is for, and its precision.
+type weightsFile struct {
+	path      string
+	tower     models.Modality // "" if the name does not say
+	precision string          // what stands behind "model_"; "f32" if nothing does
+}
+
+// towers are what stands before "model" in the names of the files of a
+// backbone with a part for each modality.
+var towers = map[string]models.Modality{"": "", "vision_": models.Image, "image_": models.Image, "visual_": models.Image, "text_": models.Text}
+
+// weightsFiles lists the files of a folder that may be its backbone: those that
+// are called so, or else all.
+func (f *layout) weightsFiles() ([]weightsFile, error) {
+	var called, all []weightsFile
 	for _, pattern := range []string{"onnx/*.onnx", "*.onnx"} {
-		m, err := fs.Glob(f.fsys, pattern)
+		found, err := fs.Glob(f.fsys, pattern)
 		if err != nil {
-			return "", fmt.Errorf("models: %s: %w", f.place, err)
+			return nil, fmt.Errorf("models: %s: %w", f.place, err)
 		}
-		others = append(others, m...)
+		for _, p := range found {
+			stem := strings.TrimSuffix(path.Base(p), ".onnx")
+			before, behind, ok := strings.Cut(stem, "model")
+			tower, known := towers[before]
+			w := weightsFile{path: p, tower: tower, precision: "f32"}
+			if word, cut := strings.CutPrefix(behind, "_"); cut {
+				w.precision = word
+			} else if behind != "" {
+				ok = false
+			}
+			if all = append(all, w); ok && known {
+				called = append(called, w)
+			}
+		}
 	}
-	if len(others) > 0 {
-		return "", fmt.Errorf("models: %s: there is neither onnx/model.onnx nor model.onnx; name the file that is meant (%s)", f.place, strings.Join(others, ", "))
+	if len(called) > 0 {
+		return called, nil
 	}
-	return "", fmt.Errorf("models: %s: there is neither onnx/model.onnx nor model.onnx; a backbone is exported to ONNX first", f.place)
+	return all, nil
+}
+
+// weights returns the path of the graph in a folder, and whether it was chosen
+// from several.
+func (f *layout) weights(o *Options) (name string, several bool, err error) {
+	files, err := f.weightsFiles()
+	if err != nil {
+		return "", false, err
+	}
+	if len(files) == 0 {
+		return "", false, fmt.Errorf("models: %s: there is neither onnx/model.onnx nor model.onnx; a backbone is exported to ONNX first", f.place)
+	}
+	fit, plain := files, o.Precision == ""
+	keep := func(want func(w weightsFile) bool) {
+		if kept := slices.DeleteFunc(slices.Clone(fit), func(w weightsFile) bool { return !want(w) }); len(kept) > 0 {
+			fit = kept
+		}
+	}
+	if !plain {
+		keep(func(w weightsFile) bool { return samePrecision(w.precision, o.Precision) })
+		if !samePrecision(fit[0].precision, o.Precision) {
+			return "", false, &FilesError{Folder: f.place, Files: paths(files), Asked: o.Precision}
+		}
+	}
+	// One part alone, or the whole; of each the file without a word behind it.
+	if o.Modality != "" && !slices.ContainsFunc(fit, func(w weightsFile) bool { return w.tower == "" && (!plain || w.precision == "f32") }) {
+		keep(func(w weightsFile) bool { return w.tower == o.Modality })
+	}
+	keep(func(w weightsFile) bool { return w.tower == "" })
+	if plain {
+		keep(func(w weightsFile) bool { return w.precision == "f32" })
+	}
+	if len(fit) == 1 {
+		return fit[0].path, len(files) > 1 && (!plain || o.Modality != "" && fit[0].tower != ""), nil
+	}
+	e := &FilesError{Folder: f.place, Files: paths(fit)}
+	for _, w := range fit {
+		if w.tower == "" || slices.Contains(e.Modalities, w.tower) {
+			e.Modalities = nil
+			break
+		}
+		e.Modalities = append(e.Modalities, w.tower)
+	}
+	return "", false, e
+}
+
+// samePrecision tells whether a file's word is that which was asked for.
+func samePrecision(word, asked string) bool {
+	same := map[string]string{"fp16": "f16", "float16": "f16", "fp32": "f32", "float32": "f32", "quantized": "int8", "q8": "int8"}
+	return cmp.Or(same[word], word) == cmp.Or(same[asked], asked)
+}
+
+func paths(files []weightsFile) []string {
+	var all []string
+	for _, w := range files {
+		all = append(all, w.path)
+	}
+	slices.Sort(all)
+	return all
 }
 
 // around returns the folder that an .onnx file belongs to, and its path there:
@@ -144,11 +310,11 @@ func around(name string) (*layout, string, error) {
 	}
 	dir = filepath.Clean(dir)
 	f := &layout{fsys: draft.FS(dir), place: dir}
-	kind, err := f.contract()
+	kinds, err := f.contracts()
 	if err != nil {
 		return nil, "", err
 	}
-	if kind != "" {
+	if len(kinds) > 0 {
 		return f, base, nil
 	}
 	abs, err := filepath.Abs(dir)
@@ -165,72 +331,128 @@ func around(name string) (*layout, string, error) {
 	return f, base, nil
 }
 
-// contract returns the file that tells the modality of a folder: the first
-// that exists of preprocessor_config.json and timm's config.json for images,
-// tokenizer.json for texts; "" if there is none.
-func (f *layout) contract() (string, error) {
+// contracts returns the modalities for which a folder has a contract.
+func (f *layout) contracts() ([]models.Modality, error) {
+	var kinds []models.Modality
 	image, err := f.has(preprocessorFile)
 	if err != nil {
-		return "", err
+		return nil, err
+	}
+	for _, name := range []string{configFile, processorFile} {
+		o, err := f.optional(name)
+		if err != nil {
+			return nil, err
+		}
+		image = image || o != nil && (o.has("pretrained_cfg") || o.has("architecture") && o.has("input_size") || name == processorFile && o.has("image_processor"))
+	}
+	if image {
+		kinds = append(kinds, models.Image)
 	}
 	text, err := f.has(tokenizerFile)
+	if text {
+		kinds = append(kinds, models.Text)
+	}
+	return kinds, err
+}
+
+// fed returns the modalities that the inputs of a graph are for.
+func fed(sum *onnx.Summary) []models.Modality {
+	var kinds []models.Modality
+	for _, v := range sum.Inputs {
+		kind := models.Image
+		if roles[v.Name] != "" {
+			kind = models.Text
+		} else if v.Kind != "tensor" || v.Shape != nil && len(v.Shape) != 4 {
+			continue
+		}
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// modality decides what the backbone takes: what the folder has a contract for
+// and the graph inputs for and, if that is more than one, what is asked for.
+func (f *layout) modality(name string, sum *onnx.Summary, o *Options) (models.Modality, error) {
+	kinds, err := f.contracts()
 	if err != nil {
 		return "", err
 	}
-	timm := false
-	if config, err := f.optional(configFile); err != nil {
-		return "", err
-	} else if config != nil {
-		timm = config.has("pretrained_cfg")
+	if len(kinds) == 0 {
+		return "", fmt.Errorf("models: %s: nothing says what the backbone takes: %s is missing for images, %s for texts", f.place, preprocessorFile, tokenizerFile)
 	}
+	if len(kinds) == 1 {
+		return kinds[0], nil
+	}
+	graph := fed(sum)
+	both := slices.DeleteFunc(slices.Clone(kinds), func(m models.Modality) bool { return !slices.Contains(graph, m) })
 	switch {
-	case image && text:
-		return "", fmt.Errorf("models: %s: there are %s and %s: backbones of several modalities are not supported yet by this version", f.place, preprocessorFile, tokenizerFile)
-	case timm && text:
-		return "", fmt.Errorf("models: %s: there are %s and, in %s, pretrained_cfg: backbones of several modalities are not supported yet by this version", f.place, tokenizerFile, configFile)
-	case image:
-		return preprocessorFile, nil
-	case text:
-		return tokenizerFile, nil
-	case timm:
-		return configFile, nil
+	case len(both) == 1:
+		return both[0], nil
+	case slices.Contains(both, o.Modality), len(both) == 0 && slices.Contains(kinds, o.Modality):
+		return o.Modality, nil
+	case len(both) == 0:
+		return "", fmt.Errorf("models: %s: the files are those of a backbone for %s, but the graph takes neither; its inputs are: %s", f.place, plurals(kinds), list(sum.Inputs))
 	}
-	return "", nil
+	return "", &ModalitiesError{name, both}
 }
 
 // resolve reads the folder's contract and the graph at weights, whose external
 // data lies in dir.
-func (f *layout) resolve(name, weights, dir string) (*models.Spec, error) {
-	kind, err := f.contract()
-	if err != nil {
-		return nil, err
-	}
-	if kind == "" {
-		return nil, fmt.Errorf("models: %s: nothing says what the backbone takes: %s is missing for images, %s for texts", f.place, preprocessorFile, tokenizerFile)
-	}
-	s := &models.Spec{Name: name, Modality: contracts[kind].modality}
-	compare, err := contracts[kind].read(f, s)
-	if err != nil {
-		return nil, err
-	}
+func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, error) {
+	s := &models.Spec{Name: name}
+	f.log = new(reading)
 	sum, err := f.graph(s, weights, dir)
 	if err != nil {
 		return nil, err
 	}
-	return s, compare(sum, f.path(weights))
+	if s.Modality, err = f.modality(name, sum, o); err != nil {
+		return nil, err
+	}
+	own, err := contracts[s.Modality](f, s, sum, f.path(weights))
+	if err != nil {
+		return nil, err
+	}
+	for i := range f.log.origins {
+		f.log.origins[i].File = strings.TrimPrefix(f.log.origins[i].File, f.place+"/")
+	}
+	// By file, in the order in which the files were read first.
+	var files []string
+	for _, from := range f.log.origins {
+		if !slices.Contains(files, from.File) {
+			files = append(files, from.File)
+		}
+	}
+	slices.SortStableFunc(f.log.origins, func(a, b models.Origin) int {
+		return slices.Index(files, a.File) - slices.Index(files, b.File)
+	})
+	s.Origins, s.Notes = f.log.origins, f.log.notes
+	if err := chooseTaps(s, o.Taps, own); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// contracts says, for each file that tells the modality of a folder, how the
-// folder's contract is read. What read returns compares the graph with it, and
-// fills in the inputs and the tap.
-var contracts = map[string]struct {
-	modality models.Modality
-	read     func(f *layout, s *models.Spec) (compare, error)
-}{
-	preprocessorFile: {models.Image, (*layout).imageSpec},
-	configFile:       {models.Image, (*layout).imageSpec},
-	tokenizerFile:    {models.Text, (*layout).textSpec},
+// chooseTaps gives s the taps that were asked for, if any. own sets the
+// backbone's own tap, nil if it stands in s.
+func chooseTaps(s *models.Spec, taps []string, own func() error) error {
+	if own != nil {
+		if err := own(); err != nil && len(taps) == 0 {
+			return err
+		}
+	}
+	if len(taps) == 0 || len(taps) == 1 && len(s.Taps) == 1 && taps[0] == s.Taps[0].Output+":"+s.Taps[0].Pooling {
+		return nil
+	}
+	return s.SetTaps(taps)
 }
 
-// compare compares the graph at place with a contract.
-type compare func(sum *onnx.Summary, place string) error
+// contracts says, for each modality, how the folder's contract is read into s
+// and compared with the graph at place, whose inputs it fills in. What it
+// returns sets the backbone's own tap.
+var contracts = map[models.Modality]func(f *layout, s *models.Spec, sum *onnx.Summary, place string) (own func() error, err error){
+	models.Image: (*layout).imageSpec,
+	models.Text:  (*layout).textSpec,
+}

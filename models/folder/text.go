@@ -26,9 +26,15 @@ type sentence struct {
 }
 
 // textSpec reads the contract of a text backbone into s.
-func (f *layout) textSpec(s *models.Spec) (compare, error) {
+func (f *layout) textSpec(s *models.Spec, sum *onnx.Summary, place string) (own func() error, err error) {
 	p, err := f.textContract(s)
-	return func(sum *onnx.Summary, place string) error { return textGraph(s, p, sum, place) }, err
+	if err != nil {
+		return nil, err
+	}
+	if err := tokenInputs(s, sum, place); err != nil {
+		return nil, err
+	}
+	return func() error { return textTap(s, p, sum, place) }, nil
 }
 
 func (f *layout) textContract(s *models.Spec) (*sentence, error) {
@@ -83,7 +89,11 @@ func checkTokenizer(o *object) error {
 	if err != nil {
 		return err
 	}
-	for field, only := range map[string][]string{"direction": {"Right"}, "strategy": {"LongestFirst", "OnlyFirst"}} {
+	for _, f := range []struct {
+		name string
+		only []string
+	}{{"direction", []string{"Right"}}, {"strategy", []string{"LongestFirst", "OnlyFirst"}}} {
+		field, only := f.name, f.only
 		if !cut.given(field) {
 			continue
 		}
@@ -330,11 +340,15 @@ func readPooling(o *object, prefix string) (*sentence, error) {
 // roles are the words of Input.Role, by the name of the graph's input.
 var roles = map[string]string{"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}
 
-// textGraph compares the graph with the contract and fills in inputs and tap.
-func textGraph(s *models.Spec, p *sentence, sum *onnx.Summary, place string) error {
+// tokenInputs compares the graph with the contract and fills in the inputs.
+// Pixels may be fed beside them, which no tap of texts needs.
+func tokenInputs(s *models.Spec, sum *onnx.Summary, place string) error {
 	have := make(map[string]bool)
 	for _, v := range sum.Inputs {
 		role, ok := roles[v.Name]
+		if !ok && v.Kind == "tensor" && len(v.Shape) == 4 {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("models: %s: input %q is not supported yet by this version: it feeds input_ids, attention_mask and token_type_ids", place, v.Name)
 		}
@@ -352,40 +366,50 @@ func textGraph(s *models.Spec, p *sentence, sum *onnx.Summary, place string) err
 			return fmt.Errorf("models: %s: the graph has no input %q", place, name)
 		}
 	}
+	return nil
+}
 
-	// Token vectors that the folder says how to pool, else a vector that the
-	// graph has pooled itself.
+// textTap fills in the tap of a text backbone: token vectors that the folder
+// says how to pool, else a vector that the graph has pooled itself.
+func textTap(s *models.Spec, p *sentence, sum *onnx.Summary, place string) error {
 	var tokens []onnx.Value
-	var last, pooled *onnx.Value
+	var last *onnx.Value
+	pooled := "" // an output
 	for _, v := range sum.Outputs {
 		if isFloat(v, 3) {
 			tokens = append(tokens, v)
-			if v.Name == "last_hidden_state" {
+			if v.Name == hiddenOutput {
 				last = &v
 			}
 		}
-		if v.Name == "sentence_embedding" && isFloat(v, 2) {
-			pooled = &v
+		if (v.Name == "sentence_embedding" || v.Name == textOutput) && isFloat(v, 2) {
+			pooled = v.Name
 		}
 	}
 	if last == nil && len(tokens) == 1 {
 		last = &tokens[0]
 	}
+	tap := ""
 	switch {
 	case last != nil && p.pooling != "":
-		if err := setTap(s, *last, p.pooling, place); err != nil {
-			return err
-		}
-	case pooled != nil:
-		if err := setTap(s, *pooled, "none", place); err != nil {
-			return err
-		}
+		tap = last.Name + ":" + p.pooling
+	case pooled != "":
+		tap = pooled + ":none"
 	case last != nil:
-		return fmt.Errorf("models: %s: the file is missing; it says how the token vectors of output %q are pooled", p.missing, last.Name)
+		return &NoTapError{Place: place,
+			Why:  fmt.Sprintf("%s is missing, which says how the token vectors of output %q are pooled", p.missing, last.Name),
+			Taps: []string{last.Name + ":mean", last.Name + ":cls"}}
 	case len(tokens) > 1:
-		return fmt.Errorf("models: %s: several outputs fit: %s; which of them holds the token vectors? call it last_hidden_state", place, list(tokens))
+		e := &NoTapError{Place: place, Why: fmt.Sprintf("several outputs fit: %s; which of them holds the token vectors?", list(tokens))}
+		for _, v := range tokens {
+			e.Taps = append(e.Taps, v.Name+":mean")
+		}
+		return e
 	default:
-		return fmt.Errorf("models: %s: no output is FLOAT[batch,tokens,length], token vectors, or is called sentence_embedding and is FLOAT[batch,length]; there are: %s", place, list(sum.Outputs))
+		return &NoTapError{Place: place, Why: fmt.Sprintf("no output is FLOAT[batch,tokens,length], token vectors, or is called sentence_embedding and is FLOAT[batch,length]; there are: %s", list(sum.Outputs))}
+	}
+	if err := setTap(s, tap, sum); err != nil {
+		return err
 	}
 	s.Taps[0].Post = p.post
 	if tap := &s.Taps[0]; p.dim != 0 && p.dim != tap.Dim {
