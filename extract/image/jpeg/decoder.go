@@ -158,6 +158,9 @@ func (d *Decoder) Open(content []byte, region image.Rectangle) (Header, error) {
 	if err != nil {
 		return h, err
 	}
+	if h.Least > len(content) {
+		return h, truncated("%d bytes cannot hold the %d×%d pixels that the header claims", len(content), h.Width, h.Height)
+	}
 	f := &d.p.frame
 	if region.Empty() {
 		region = image.Rect(0, 0, f.width, f.height)
