@@ -33,6 +33,10 @@ type Spec struct {
 	// twice.
 	Random []string
 
+	// Single says that the graph takes one sample at a time: its number is
+	// written into the graph, and shapes in it forbid another one.
+	Single bool
+
 	Contract Contract // how samples become what the graph is fed: *ImageSpec or *TextSpec, by Modality
 
 	// MaxPixels is how many pixels an image may have, since they are held in
@@ -80,13 +84,21 @@ func (s *Spec) Feeds() []Input {
 	return feeds
 }
 
-// Weights are the bytes of a model and their digest. The runtime gets exactly
-// Data, or Pruned if there are taps of which not all of Data is needed. A model
-// with external data names its files; they lie in Dir and are digested too.
+// Weights are the bytes of a model and the digest of its file. The runtime gets
+// exactly Data, or Pruned if there are taps of which not all of Data is needed.
+// A model with external data names its files; they lie in Dir and are digested
+// too.
 type Weights struct {
 	Path   string // for messages
-	Data   []byte // the ONNX file
-	SHA256 string // hex digest of Data
+	Data   []byte // the ONNX file, or what can be fed in its place
+	SHA256 string // hex digest of the file
+	Size   int    // of the file, bytes
+	// Widened says that the file computes in float16, and Data in float32: what
+	// is stored stays float16, and is not rounded in between.
+	Widened bool
+	// Levels names the inputs that take bytes in the file and floats in Data:
+	// whole numbers from 0 to 255.
+	Levels []string
 	Pruned []byte // Data without what no tap needs; nil: Data as it is
 	// Read lists the inputs that Pruned reads: the part of a graph up to a tap
 	// may leave some out. It is meaningless without Pruned.

@@ -146,6 +146,9 @@ func tensors(g *pb.GraphProto) map[string]bool {
 // "batch" and, of a text, "tokens".
 func (s *Spec) InputDims() map[string][]onnx.Dim {
 	dims := s.Contract.InputDims()
+	if s.Single {
+		dims[0] = onnx.Dim{Size: 1}
+	}
 	all := make(map[string][]onnx.Dim)
 	for _, in := range s.Inputs {
 		all[in.Name] = dims
@@ -168,7 +171,7 @@ func (s *Spec) outputShapes(m *pb.ModelProto, outputs []string) (map[string][]in
 	shapes := make(map[string][]int64)
 	for _, name := range outputs {
 		d := g.Dims(name)
-		if g.Types[name] != pb.TensorProto_FLOAT || len(d) == 0 || d[0] != (onnx.Dim{Size: -1, Name: openBatch}) {
+		if g.Types[name] != pb.TensorProto_FLOAT || len(d) == 0 || d[0] != s.batch() {
 			continue
 		}
 		shape := []int64{-1}
@@ -184,6 +187,14 @@ func (s *Spec) outputShapes(m *pb.ModelProto, outputs []string) (map[string][]in
 		}
 	}
 	return shapes, nil
+}
+
+// batch returns the dimension that counts samples.
+func (s *Spec) batch() onnx.Dim {
+	if s.Single {
+		return onnx.Dim{Size: 1}
+	}
+	return onnx.Dim{Size: -1, Name: openBatch}
 }
 
 // fillTap completes a tap of a tensor of the given shape, nil if it cannot be

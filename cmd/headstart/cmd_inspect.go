@@ -182,7 +182,7 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 	}
 	b := &backboneSummary{
 		Name: spec.Name, Modality: spec.Modality, Licence: spec.Licence, Source: spec.Source,
-		SHA256: spec.Weights.SHA256, Bytes: len(spec.Weights.Data), Opset: inside.Opset, IRVersion: inside.IRVersion, Parameters: inside.Parameters,
+		SHA256: spec.Weights.SHA256, Bytes: spec.Weights.Size, Opset: inside.Opset, IRVersion: inside.IRVersion, Parameters: inside.Parameters,
 		Operators:      inside.Operators,
 		Tap:            tapSummary{spec.Taps[0].Output, spec.Taps[0].Pooling, spec.Taps[0].Post, spec.Taps[0].Dim},
 		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,

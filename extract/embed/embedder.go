@@ -46,6 +46,7 @@ type Options struct {
 // It holds the memory of one goroutine.
 type Embedder struct {
 	name     string
+	single   bool // the backbone takes one sample at a time
 	columns  []Column
 	dim      int
 	backbone Backbone
@@ -58,7 +59,7 @@ type Embedder struct {
 // New returns an embedder of the samples that m prepares, which counts in
 // stats.
 func New(spec *models.Spec, m Modality, backbone Backbone, stats *Stats, o *Options) *Embedder {
-	e := &Embedder{name: spec.Name, backbone: backbone, stats: stats}
+	e := &Embedder{name: spec.Name, single: spec.Single, backbone: backbone, stats: stats}
 	e.columns, e.dim = ColumnsOf(spec)
 	if o != nil {
 		e.options = *o
@@ -202,7 +203,7 @@ func (e *Embedder) forward(ctx context.Context, inputs []tensor.View, n, tokens 
 		outputs[o] = tensor.View{Name: c.Tap.Output, Shape: shape, F32: tensors[o].values}
 	}
 	start := time.Now()
-	err := e.backbone.Run(ctx, inputs, outputs)
+	err := e.run(ctx, inputs, outputs, n)
 	e.stats.Stages.Infer.Add(start)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -214,6 +215,40 @@ func (e *Embedder) forward(ctx context.Context, inputs []tensor.View, n, tokens 
 		e.options.Rows.Add(int64(n))
 	}
 	return tensors, nil
+}
+
+// run runs the backbone on n samples, one after the other where it takes one at
+// a time.
+func (e *Embedder) run(ctx context.Context, inputs, outputs []tensor.View, n int) error {
+	if !e.single || n == 1 {
+		return e.backbone.Run(ctx, inputs, outputs)
+	}
+	for i := range n {
+		if err := e.backbone.Run(ctx, sample(inputs, i, n), sample(outputs, i, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sample returns the part of tensors of n samples that is sample i's.
+func sample(all []tensor.View, i, n int) []tensor.View {
+	part := slices.Clone(all)
+	for k := range part {
+		v := &part[k]
+		v.Shape = slices.Clone(v.Shape)
+		v.Shape[0] = 1
+		v.F32, v.I64, v.I32 = section(v.F32, i, n), section(v.I64, i, n), section(v.I32, i, n)
+	}
+	return part
+}
+
+func section[T any](values []T, i, n int) []T {
+	if values == nil {
+		return nil
+	}
+	each := len(values) / n
+	return values[i*each : (i+1)*each]
 }
 
 // pool makes sample i's row, of n tokens, of what the backbone gave.

@@ -50,7 +50,7 @@ func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 		jobs[i] = &Job{Content: content}
 	}
 	batches := m.Plan(jobs)
-	if len(spec.BatchDependent) > 0 {
+	if len(spec.BatchDependent) > 0 || spec.Single {
 		batches = Singly(batches)
 	}
 	var probes []*Probe

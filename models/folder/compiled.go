@@ -61,6 +61,7 @@ func compiledSpec(b *Backbone, c Compiled) (*models.Spec, error) {
 	if s.Weights.Data, ok = c.Content(place); !ok {
 		return nil, fmt.Errorf("models: %s: the file is missing", place)
 	}
+	s.Weights.Size = len(s.Weights.Data)
 	switch {
 	case r.Image != nil:
 		s.Contract = r.Image

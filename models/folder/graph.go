@@ -17,7 +17,7 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
-	s.Weights = models.Weights{Path: place, Data: data, SHA256: digest(data)}
+	s.Weights = models.Weights{Path: place, Data: data, SHA256: digest(data), Size: len(data)}
 	if f.files != nil {
 		if err := f.check(weights, s.Weights.SHA256); err != nil {
 			return nil, err
@@ -29,6 +29,9 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 	}
 	sum, err := onnx.Walk(model)
 	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", place, err)
+	}
+	if sum, err = fit(s, model, sum); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
 	s.BatchDependent, s.Random = sum.BatchDependent, sum.Random

@@ -412,6 +412,9 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 		return nil, err
 	}
 	own, err := contracts[s.Modality](f, s, sum, f.path(weights))
+	if err == nil {
+		err = checkLevels(s, f.path(weights))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -428,7 +431,7 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 	slices.SortStableFunc(f.log.origins, func(a, b models.Origin) int {
 		return slices.Index(files, a.File) - slices.Index(files, b.File)
 	})
-	s.Origins, s.Notes = f.log.origins, f.log.notes
+	s.Origins, s.Notes = f.log.origins, append(f.log.notes, fitNotes(s)...)
 	if err := chooseTaps(s, o.Taps, own); err != nil {
 		return nil, err
 	}

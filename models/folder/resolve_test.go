@@ -26,7 +26,7 @@ func TestResolveBuiltin(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := s.Weights.Data
-	s.Weights.Data = nil
+	s.Weights.Data, s.Weights.Size = nil, 0
 	want := &models.Spec{
 		Name: "efficientnet-lite0", Modality: models.Image,
 		Weights: models.Weights{Path: "efficientnet-lite0/onnx/model.onnx", SHA256: "d6447701b3ced99a55c927c72366e4ffa228b8732135154ad69dd0904395e7d5"},
@@ -54,7 +54,7 @@ func TestResolveBuiltin(t *testing.T) {
 	if digest(s.Weights.Data) != s.Weights.SHA256 || digest(textOf(s).Tokenizer) != textOf(s).TokenizerSHA256 {
 		t.Error("the data are not those that the digests are of")
 	}
-	s.Weights.Data, textOf(s).Tokenizer = nil, nil
+	s.Weights.Data, s.Weights.Size, textOf(s).Tokenizer = nil, 0, nil
 	want = &models.Spec{
 		Name: "all-minilm-l6-v2", Modality: models.Text,
 		Weights:  models.Weights{Path: "all-minilm-l6-v2/onnx/model.onnx", SHA256: "81e3114659c908d1fddd29b8e9bac131cad468ff510841aae394f55dde33b74f"},

@@ -384,7 +384,7 @@ func values(list []*pb.ValueInfoProto) ([]Value, error) {
 			for j, d := range t.TensorType.GetShape().GetDim() {
 				dim := Dim{Size: -1, Name: d.GetDimParam()}
 				if v, ok := d.GetValue().(*pb.TensorShapeProto_Dimension_DimValue); ok {
-					if dim.Size = v.DimValue; dim.Size < 0 {
+					if dim.Size = v.DimValue; dim.Size < -1 { // some exporters write -1 for an open one
 						return nil, fmt.Errorf("%s: dimension %d is %d", quote(x.Name), j, dim.Size)
 					}
 				}
