@@ -556,8 +556,8 @@ var families = []family{
 			return p.op("ScatterElements", p.learned(p.normal, 3, 3), ids, p.learned(p.normal, 2, 3), intA("axis", 1), stringAttribute("reduction", "add"))
 		},
 	}},
-	{"resize", 8, 19, resizeCases(true)},
-	{"resize of earlier operator sets", 6, 13, resizeCases(false)},
+	{"resize", 4, 19, resizeCases(true)},
+	{"resize of earlier operator sets", 3, 13, resizeCases(false)},
 	{"resize of the oldest operator sets", 10, 10, map[string]func(p *problem) string{
 		"Resize": func(p *problem) string {
 			scales := p.constant(func() float64 { return []float64{0.4, 0.5, 0.75, 1}[p.rng.IntN(4)] }, 4)
