@@ -82,6 +82,8 @@ func bombs() map[string][]byte {
 		"tiff, PackBits":            strip(8000, 7999, 32773, 8, "abc"),
 		"tiff, fax":                 strip(8000, 7999, 4, 1, "abc"),
 		"tiff, strip over strip":    strips(4000),
+		"tiff, tags over tags":      tags(500, 200_000),
+		"tiff, many blocks":         tags(1, 1_100_000),
 		"tiff, many rows":           strip(1<<31, 1<<31, 1, 8, "abc"),
 		"png":                       pngClaiming(8000, 7999),
 		"pnm":                       []byte("P6 8000 7999 255\nabc"),
@@ -105,6 +107,15 @@ func strips(n int) []byte {
 	return bytesOf(b, uint32(0), offsets, counts)
 }
 
+// tags returns a TIFF of n entries of one tag, whose values are the file.
+func tags(n, count int) []byte {
+	b := bytesOf("II*\x00", uint32(8), uint16(n))
+	for range n {
+		b = bytesOf(b, uint16(tagStripOffsets), uint16(3), uint32(count), uint32(0))
+	}
+	return append(b, make([]byte, 2*count)...)
+}
+
 // TestBombs: files that claim or would cost much are refused, with less than
 // 1 MiB, whether a crop, a size or a thumbnail is asked for.
 func TestBombs(t *testing.T) {
@@ -121,6 +132,21 @@ func TestBombs(t *testing.T) {
 		if _, err := Thumbnail(content, 160); err == nil {
 			t.Errorf("%s: a thumbnail is made", name)
 		}
+	}
+}
+
+// BenchmarkBombs is the time that it takes to refuse each.
+func BenchmarkBombs(b *testing.B) {
+	p := mustNew(b, plain())
+	dst := make([]byte, 3*224*224)
+	for name, content := range bombs() {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := p.CropTo(dst, content); err == nil {
+					b.Fatal("it is read")
+				}
+			}
+		})
 	}
 }
 

@@ -69,8 +69,8 @@ func (d *tiffDirectory) first(tag uint16, normally uint32) uint32 {
 	return normally
 }
 
-// readTIFF reads the first directory. Of a tag with very many values, those
-// that the file holds are read.
+// readTIFF reads the first directory. Of a tag with more values than it should
+// have, the first ones are read.
 func readTIFF(content []byte) (*tiffDirectory, error) {
 	cut := refuse(KindTruncated, "tiff: truncated: it ends before its directory does")
 	d := &tiffDirectory{order: binary.LittleEndian, values: make(map[uint16][]uint32)}
@@ -88,10 +88,15 @@ func readTIFF(content []byte) (*tiffDirectory, error) {
 	if at+2+12*n > uint64(len(content)) {
 		return nil, cut
 	}
+	last := -1
 	for entries := content[at+2:][:12*n]; len(entries) > 0; entries = entries[12:] {
 		tag, kind, count := d.order.Uint16(entries), d.order.Uint16(entries[2:]), uint64(d.order.Uint32(entries[4:]))
 		size := map[uint16]uint64{1: 1, 3: 2, 4: 4, 7: 1}[kind]
 		value := entries[8:12]
+		if int(tag) <= last {
+			return nil, refuse(KindDamaged, "tiff: its directory is not in order: tag %d comes after %d", tag, last)
+		}
+		last = int(tag)
 		if size == 0 || count == 0 {
 			continue
 		}
@@ -106,9 +111,14 @@ func readTIFF(content []byte) (*tiffDirectory, error) {
 			d.xmp = value[:size*count]
 			continue
 		}
-		if !tiffRead[tag] {
+		most, ok := tiffRead[tag]
+		if !ok {
 			continue
 		}
+		if most > 16 && count > most {
+			return nil, refuse(KindDamaged, "tiff: %d blocks of pixels are more than an image has", count)
+		}
+		count = min(count, most)
 		values := make([]uint32, count)
 		for i := range values {
 			switch size {
@@ -125,17 +135,12 @@ func readTIFF(content []byte) (*tiffDirectory, error) {
 	return d, nil
 }
 
-// tiffRead are the tags whose values are read.
-var tiffRead = func() map[uint16]bool {
-	m := make(map[uint16]bool)
-	for _, tag := range []uint16{
-		tagSubfile, tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets, tagOrientation, tagSamples,
-		tagStripBytes, tagPlanar, tagPredictor, tagTileWidth, tagTileHeight, tagTileOffsets, tagTileBytes, tagExtra, tagFormat, tagDNG,
-	} {
-		m[tag] = true
-	}
-	return m
-}()
+// tiffRead are the tags whose values are read, and how many of them.
+var tiffRead = map[uint16]uint64{
+	tagSubfile: 16, tagWidth: 16, tagHeight: 16, tagBits: 16, tagCompression: 16, tagPhotometric: 16, tagFillOrder: 16, tagOrientation: 16,
+	tagSamples: 16, tagPlanar: 16, tagPredictor: 16, tagTileWidth: 16, tagTileHeight: 16, tagExtra: 16, tagFormat: 16, tagDNG: 16,
+	tagStripOffsets: 1 << 20, tagStripBytes: 1 << 20, tagTileOffsets: 1 << 20, tagTileBytes: 1 << 20,
+}
 
 // unread refuses a kind of files by name.
 func unread(what string) error {

@@ -63,8 +63,13 @@ func readWebP(content []byte) (*webp, error) {
 	var err error
 	// one takes a chunk of the file or of an animated frame.
 	var one func(name string, data []byte) bool
+	first := true
 	one = func(name string, data []byte) bool {
+		begins := first
+		first = false
 		switch {
+		case begins && name != "VP8X" && name != "VP8 " && name != "VP8L":
+			err = damaged("it begins with a chunk %q", name)
 		case data == nil && name != "":
 			err = cut
 		case name == "VP8X" && !extended && w.canvas == image.Point{}:
