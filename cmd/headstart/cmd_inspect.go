@@ -136,8 +136,8 @@ type originSummary struct {
 	File    string `json:"file"`
 	Field   string `json:"field"`
 	Value   string `json:"value"`
-	Default bool   `json:"default,omitempty"` // the file has no such field
-	Pixels  bool   `json:"pixels,omitempty"`  // it decides pixels
+	Default bool   `json:"default"` // the file has no such field
+	Pixels  bool   `json:"pixels"`  // it decides pixels
 }
 
 type tensorSummary struct {

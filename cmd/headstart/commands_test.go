@@ -267,7 +267,7 @@ func (w *walk) evaluate(t *testing.T) {
 func (w *walk) inspect(t *testing.T) {
 	w.one(t, "inspect names.features").wantKeys(t, "path meta.spaces meta.backbone meta.modality meta.source meta.counts.samples meta.tool meta.created rows classes groups")
 	w.one(t, "inspect names.head.onnx").wantKeys(t, "head type classes dim l2 spaces.backbone spaces.space fitted data settings result versions created")
-	w.one(t, "inspect all-minilm-l6-v2").wantKeys(t, "name modality licence source sha256 bytes opset ir_version parameters inputs.name outputs.shape operators tap.dim prep row_independent overruled read.file read.field read.value read.pixels taps.name taps.shape cuts.tensor cuts.shape cuts.layer cuts.ends_layer cuts.parameters_after")
+	w.one(t, "inspect all-minilm-l6-v2").wantKeys(t, "name modality licence source sha256 bytes opset ir_version parameters inputs.name outputs.shape operators tap.dim prep row_independent overruled read.file read.field read.value read.pixels read.default taps.name taps.shape cuts.tensor cuts.shape cuts.layer cuts.ends_layer cuts.parameters_after")
 	stat := "cache spaces.fingerprint spaces.description spaces.rows spaces.bytes rows bytes quarantined"
 	w.one(t, "inspect "+os.Getenv("HEADSTART_CACHE")).wantKeys(t, stat)
 	got := w.one(t, "cache stat")
