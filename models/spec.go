@@ -1,6 +1,11 @@
 package models
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+)
 
 // Modality is the kind of sample that a backbone takes.
 type Modality string
@@ -67,6 +72,33 @@ func (s *Spec) Model() []byte {
 		return s.Weights.Pruned
 	}
 	return s.Weights.Data
+}
+
+// Whole returns the model with what is in files beside it: all of it, but for
+// what reads inputs that s does not feed, as the other one of two towers.
+func (s *Spec) Whole() (*pb.ModelProto, error) {
+	m, err := onnx.Decode(s.Weights.Data)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range m.GetGraph().GetInput() {
+		if s.feeds(in.GetName()) || stored(m.GetGraph(), in.GetName()) {
+			continue
+		}
+		if m, err = onnx.Prune(m, s.Outputs()...); err != nil {
+			return nil, err
+		}
+		break
+	}
+	if s.Weights.Dir != "" && len(s.Weights.External) > 0 {
+		err = onnx.ReadExternal(m, s.Weights.Dir)
+	}
+	return m, err
+}
+
+// feeds tells whether an input is one of those that s feeds.
+func (s *Spec) feeds(name string) bool {
+	return slices.ContainsFunc(s.Inputs, func(in Input) bool { return in.Name == name })
 }
 
 // Feeds returns the inputs of the graph that the runtime gets, in the order of

@@ -90,7 +90,7 @@ func (s *Spec) SetTaps(names []string) error {
 	}
 	s.Weights.Pruned, s.Weights.Read = data, nil
 	for _, in := range pruned.GetGraph().GetInput() {
-		if !slices.ContainsFunc(s.Inputs, func(have Input) bool { return have.Name == in.GetName() }) && !stored(pruned.GetGraph(), in.GetName()) {
+		if !s.feeds(in.GetName()) && !stored(pruned.GetGraph(), in.GetName()) {
 			return fmt.Errorf("models: %s: the taps %s need the input %q, which is not fed for %ss", s.Name, strings.Join(names, ", "), in.GetName(), s.Modality)
 		}
 		s.Weights.Read = append(s.Weights.Read, in.GetName())

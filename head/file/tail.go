@@ -27,7 +27,7 @@ type Tail struct {
 	// Features is the float32 tensor of which Pooling makes the features: ""
 	// takes it as it is, N×D, "cls" the first of N×S×D, "mean" the mean of
 	// N×S×D over the tokens that Mask, an input of the backbone N×S, counts,
-	// "gap" the mean of N×D×… over space.
+	// all if it is "", "gap" the mean of N×D×… over space.
 	Features, Pooling, Mask string
 	// Normalize divides each row of the features by its length. It is the
 	// model's Normalize, too.
@@ -69,8 +69,8 @@ func (t *Tail) check(h *head.Head) error {
 		return fmt.Errorf("tail: no features are named")
 	case !slices.Contains([]string{"", "cls", "mean", "gap"}, t.Pooling):
 		return fmt.Errorf("tail: pooling %.80q is none of cls, mean and gap", t.Pooling)
-	case (t.Mask != "") != (t.Pooling == "mean"):
-		return fmt.Errorf("tail: mask %.80q with pooling %q; \"mean\" takes one, and nothing else", t.Mask, t.Pooling)
+	case t.Mask != "" && t.Pooling != "mean":
+		return fmt.Errorf("tail: mask %.80q with pooling %q; only \"mean\" takes one", t.Mask, t.Pooling)
 	case len(t.Weights) == 0:
 		return fmt.Errorf("tail: no weights; a head without is no tail")
 	case t.Normalize != m.Normalize:

@@ -219,7 +219,6 @@ func TestWriteRefusesTails(t *testing.T) {
 		`detach after "nowhere"`:                func(f *File) { f.Tail.Features = "nowhere" },
 		`detach at "nowhere"`:                   func(f *File) { f.Tail.Cut = "nowhere" },
 		`pooling "max" is none of`:              func(f *File) { f.Tail.Pooling = "max" },
-		`mask "" with pooling "mean"`:           func(f *File) { f.Tail.Mask = "" },
 		`mask "mask" with pooling "cls"`:        func(f *File) { f.Tail.Pooling = "cls" },
 		`"nomask"`:                              func(f *File) { f.Tail.Mask = "nomask" },
 		"no weights":                            func(f *File) { f.Tail.Weights = nil },

@@ -75,10 +75,7 @@ func takeTail(spec *models.Spec, f *file.File) error {
 
 // wholeModel reads a backbone's model, with what is in files beside it.
 func wholeModel(spec *models.Spec) (*pb.ModelProto, error) {
-	m, err := onnx.Decode(spec.Weights.Data)
-	if err == nil && len(spec.Weights.External) > 0 {
-		err = onnx.ReadExternal(m, spec.Weights.Dir)
-	}
+	m, err := spec.Whole()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", spec.Weights.Path, err)
 	}

@@ -3,6 +3,7 @@ package folder_test
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,9 @@ import (
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/folder"
+	"github.com/headstart-ml/headstart/models/retrain"
+	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
 )
 
 // hub unpacks testdata/hub/hub.tar.gz, which generate.py beside it has made,
@@ -183,6 +187,93 @@ func TestFoldersOfTheHub(t *testing.T) {
 				}
 				if cosine := ab / math.Sqrt(aa*bb); !(cosine >= 0.9999) || math.Abs(math.Sqrt(aa/bb)-1) > 1e-3 {
 					t.Errorf("probe %d: cosine %v, length %v of the reference's", i, cosine, math.Sqrt(aa/bb))
+				}
+			}
+		})
+	}
+}
+
+// rows are samples of which one input is fed.
+type rows [][]float32
+
+func (r rows) Tokens(int) int { return 0 }
+
+func (r rows) FillTo(_ context.Context, inputs []tensor.View, numbers, _ []int) error {
+	d := len(inputs[0].F32) / len(numbers)
+	for k, n := range numbers {
+		copy(inputs[0].F32[k*d:(k+1)*d], r[n])
+	}
+	return nil
+}
+
+// Each backbone can be retrained from its last layer on and as a whole: a few
+// steps lower the loss of what it is trained on.
+func TestRetrainingLowersTheLoss(t *testing.T) {
+	dir, names := hub(t)
+	probes := readProbes(t, dir)
+	found, err := runtime.Find("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	library, err := runtime.Open(found.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, filepath.Join(dir, name))
+			choice := &contract.Choice{Modality: models.Image}
+			spec, err := choice.Resolve(filepath.Join(dir, name), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			places, err := retrain.NewPlaces(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tail := range []string{"last:1", "all"} {
+				place, err := places.Find(tail)
+				if err != nil {
+					t.Errorf("%s: %v", tail, err)
+					continue
+				}
+				var samples rows
+				if place.Cut == "" {
+					n := len(g.pixels) / len(probes)
+					for i := range probes {
+						samples = append(samples, g.pixels[i*n:][:n])
+					}
+				} else {
+					e, err := predict.OpenBackbone(filepath.Join(dir, name), &contract.Choice{Modality: models.Image, Taps: []string{place.Cut + ":flat"}}, new(predict.Options))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if samples, err = e.Embed(t.Context(), probes); err != nil {
+						t.Fatal(err)
+					}
+					e.Close()
+				}
+				data := &retrain.Data{Samples: samples}
+				for i := range probes {
+					data.Labels = append(data.Labels, i)
+					data.Parts[0], data.Parts[1] = append(data.Parts[0], i), append(data.Parts[1], i)
+				}
+				start := &retrain.Head{Weight: make([]float32, len(probes)*g.Dim), Bias: make([]float32, len(probes))}
+				for i := range start.Weight {
+					start.Weight[i] = float32(i%7-3) / 30
+				}
+				r, err := retrain.Train(t.Context(), library, places.Network(place), data, start,
+					&retrain.Settings{LearningRate: 0.003, LayerDecay: 1, Epochs: 12, Patience: 12, Threads: 1})
+				if err != nil {
+					t.Errorf("%s: %v", tail, err)
+					continue
+				}
+				best := r.Epochs[0].LogLoss
+				for _, epoch := range r.Epochs {
+					best = min(best, epoch.LogLoss)
+				}
+				if !(best < 0.99*r.Epochs[0].LogLoss) {
+					t.Errorf("%s: the loss %v becomes %v", tail, r.Epochs[0].LogLoss, best)
 				}
 			}
 		})

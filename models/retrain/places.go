@@ -44,7 +44,8 @@ type Place struct {
 // are those of the first tap. The error is a *PlaceError.
 func NewPlaces(spec *models.Spec) (*Places, error) {
 	p := &Places{spec: spec}
-	if err := p.read(); err != nil {
+	var err error
+	if p.model, err = spec.Whole(); err != nil {
 		return nil, p.failed("", PlaceUnknowable, err)
 	}
 	tap := spec.Taps[0]
@@ -60,7 +61,8 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 				p.mask = in.Name
 			}
 		}
-		if p.mask == "" {
+		// Of images all tokens count, as many for each.
+		if p.mask == "" && (len(tap.Shape) < 2 || tap.Shape[1] < 0) {
 			return nil, p.failed("", PlaceNoMask, nil)
 		}
 	}
@@ -75,18 +77,6 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 	p.all = onnx.Parameters(g, tap.Output)
 	p.findEnds()
 	return p, nil
-}
-
-// read reads the model with its external data.
-func (p *Places) read() (err error) {
-	w := &p.spec.Weights
-	if p.model, err = onnx.Decode(w.Data); err != nil {
-		return err
-	}
-	if w.Dir != "" && len(w.External) > 0 {
-		return onnx.ReadExternal(p.model, w.Dir)
-	}
-	return nil
 }
 
 // findEnds finds the cuts at which layers end.

@@ -35,7 +35,7 @@ func rows(g *onnx.Graph, features string, o *Options) (*onnx.Graph, string, erro
 		return nil, "", fmt.Errorf("grad: features %s have shape %v, which pooling %s does not make a matrix of", quote(features), s, quote(o.Pooling))
 	}
 	r := &layer.Rows{Features: features, Pooling: o.Pooling, ChannelsFirst: p.Name == "gap", Normalize: o.Normalize}
-	if p.Name == "mean" {
+	if p.Name == "mean" && o.Mask != "" {
 		if r.Mask = o.Mask; !slices.Contains(g.Inputs, r.Mask) || !slices.Equal(g.Shapes[r.Mask], s[:2]) {
 			return nil, "", fmt.Errorf("grad: mask %s of features %s is no input of shape %v", quote(r.Mask), quote(features), s[:2])
 		}

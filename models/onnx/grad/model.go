@@ -11,7 +11,7 @@ import (
 // inputs fills in what is fed of the samples.
 func (p *Program) inputs(g *onnx.Graph, t *tail, o *Options) {
 	names := slices.Clone(t.inputs)
-	if o.Pooling == "mean" && !slices.Contains(names, o.Mask) {
+	if o.Pooling == "mean" && o.Mask != "" && !slices.Contains(names, o.Mask) {
 		names = append(names, o.Mask)
 	}
 	if o.Cut != "" {

@@ -24,7 +24,7 @@ type Options struct {
 	Normalize bool
 
 	// Mask is the input of the graph, N×S, that is 1 where "mean" counts a
-	// token.
+	// token. "" means that all count.
 	Mask string
 
 	// Classes is K, how many classes the head tells apart.
