@@ -5,6 +5,7 @@ type component struct {
 	id   byte
 	h, v int // sampling factors
 	tq   int // its quantisation table
+	rows int // of blocks in a row of MCUs, as the header has it
 
 	width, height int // true samples
 	across, down  int // blocks that hold them
@@ -66,8 +67,8 @@ func (f *frame) read(marker byte, b []byte) error {
 		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 {
 			return damaged("component %d has the sampling factors %d×%d; they are 1 to 4", c.id, c.h, c.v)
 		}
-		if f.n == 1 {
-			c.h, c.v = 1, 1 // of no meaning
+		if c.rows = c.v; f.n == 1 {
+			c.h, c.v = 1, 1 // of no meaning but for rows
 		}
 		f.maxH, f.maxV = max(f.maxH, c.h), max(f.maxV, c.v)
 	}

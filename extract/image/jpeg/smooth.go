@@ -64,17 +64,17 @@ func (d *Decoder) smooth(to *[64]int16, k, row, x int) {
 	// of the last count. A single row of blocks below one row of MCUs does not
 	// see two rows up.
 	var dc [5][5]int
-	mcus := d.p.frame.mcusY
+	mcus := ceil(c.down, c.rows)
 	bottom := c.down - 1
-	if row/c.v < mcus-1 {
-		bottom = mcus*c.v - 1
+	if row/c.rows < mcus-1 {
+		bottom = mcus*c.rows - 1
 	}
 	for i := range dc {
 		y := min(max(row+i-2, 0), bottom)
-		if i == 0 && mcus == 2 && row == c.v && c.down == c.v+1 {
+		if i == 0 && mcus == 2 && row == c.rows && c.down == c.rows+1 {
 			y = row - 1
 		}
-		if rows[y] == nil {
+		if y >= len(rows) || rows[y] == nil {
 			continue // no scan came to blocks that fill up an MCU
 		}
 		for j := range dc[i] {

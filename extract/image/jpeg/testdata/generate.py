@@ -243,6 +243,8 @@ add("incomplete-quants-zero", progressive(build(70, 51, [(1, 1)]), [([0], 0, 0, 
 add("incomplete-440", progressive(build(70, 151, [(1, 2), (1, 1), (1, 1)]), DC))
 add("incomplete-444-v4", progressive(build(70, 251, [(1, 4), (1, 2), (1, 1)]), DC))
 for h in (9, 17, 24, 25, 33, 40):
+    for v in (2, 3, 4):
+        add(f"incomplete-grey-1x{v}-{h}", progressive(build(30, h, [(1, v)]), [([0], 0, 0, 0, 0)]))
     add(f"incomplete-apart-440-{h}", progressive(build(58, h, [(1, 2), (1, 1), (1, 1)]), [([c], 0, 0, 0, 0) for c in range(3)]))
     add(f"incomplete-apart-441-{h}", progressive(build(31, h, [(1, 4), (1, 2), (1, 1)]), [([c], 0, 0, 0, 0) for c in range(3)]))
 add("bad-progression-no-dc", progressive(p, AC[:1]), "no scan has the DC coefficients of component 1")
