@@ -12,8 +12,9 @@
 // and YCCK. All sampling factors are read that divide the greatest ones; scans
 // may be interleaved or not. Where the scans of a progressive file leave lower
 // frequencies unknown, these are guessed as libjpeg-turbo guesses them ("block
-// smoothing"). Files of 12 bits, lossless and hierarchical ones and those that
-// state their height at the end (DNL) are refused by name.
+// smoothing"); arithmetic-coded ones of that kind are refused. Files of 12
+// bits, lossless and hierarchical ones and those that state their height at the
+// end (DNL) are refused by name.
 //
 // # What is read of a damaged file
 //
