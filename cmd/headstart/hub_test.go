@@ -85,3 +85,64 @@ func TestHubThroughTheCommands(t *testing.T) {
 		})
 	}
 }
+
+// What a folder leaves open is asked for with the flag or the command that
+// settles it, and inspect shows the folder all the same.
+func TestQuestionsAboutBackbones(t *testing.T) {
+	folders := t.TempDir()
+	hub(t, folders)
+	p := newPlace(t)
+	samples := p.samples(0, 8, "symbols", "flags")
+	for i := range samples {
+		samples[i] = samples[i][:3]
+	}
+	p.table("emoji.csv", "image,name,label", samples)
+	extract := "extract --image image --alpha white --root " + p.emoji + " --label label --backbone "
+	p.fails(t, extract+"org/name emoji.csv", exitFailed, "models: org/name", "hf download org/name --local-dir org/name")
+
+	vit := filepath.Join(folders, "vit")
+	config := filepath.Join(vit, "config.json")
+	data, err := os.ReadFile(config)
+	if err == nil {
+		err = os.WriteFile(config, []byte(strings.ReplaceAll(string(data), `"vit"`, `"martian"`)), 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fails(t, extract+vit+" emoji.csv", exitFailed, "model_type martian", "--tap last_hidden_state:cls or --tap last_hidden_state:mean")
+	p.one(t, extract+vit+" --tap last_hidden_state:mean emoji.csv").wantNumbers(t, map[string]float64{"computed": 16})
+	if out := p.do(t, "inspect "+vit); !strings.Contains(strings.Join(strings.Fields(out), " "), "to say") || !strings.Contains(out, "can be tapped") {
+		t.Errorf("%s", out)
+	}
+	// The tap that no file tells is in the feature set: a head asks for
+	// nothing.
+	p.do(t, "train-head --l2 0.1 --out vit.head.onnx emoji.features")
+	p.do(t, "predict --image image --alpha white --root "+p.emoji+" vit.head.onnx emoji.csv")
+
+	graph, err := filepath.Glob(filepath.Join(vit, "onnx", "model.onnx"))
+	if err != nil || len(graph) == 0 {
+		graph = []string{filepath.Join(vit, "model.onnx")}
+	}
+	data, err = os.ReadFile(graph[0])
+	for _, word := range []string{"fp16", "quantized"} {
+		if err == nil {
+			err = os.WriteFile(strings.TrimSuffix(graph[0], ".onnx")+"_"+word+".onnx", data, 0o666)
+		}
+	}
+	if err == nil {
+		err = os.Remove(graph[0])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fails(t, extract+vit+" emoji.csv", exitFailed, "model_fp16.onnx, ", "model_quantized.onnx", "--backbone ")
+	p.fails(t, extract+vit+" --precision q4 emoji.csv", exitFailed, "no file of the backbone has the precision q4")
+	p.one(t, extract+vit+" --precision fp16 --tap last_hidden_state:mean --out fp16.features emoji.csv").wantNumbers(t, map[string]float64{"cached": 16})
+	if meta := p.one(t, "inspect fp16.features"); !strings.HasSuffix(meta["meta"].(map[string]any)["backbone"].(string), "model_fp16.onnx") {
+		t.Errorf("%v", meta["meta"])
+	}
+	p.fails(t, extract+filepath.Join(folders, "siglip-vision")+" --tap nothing:mean emoji.csv", exitFailed, "nothing")
+	if out := p.do(t, "inspect "+filepath.Join(folders, "clip")); !strings.Contains(strings.Join(strings.Fields(out), " "), "the part for images") {
+		t.Errorf("%s", out)
+	}
+}

@@ -15,6 +15,9 @@
 //	config.json                      images: timm's pretrained_cfg, model_type
 //	                                 and global_pool; texts:
 //	                                 max_position_embeddings
+//	backbone.json                    images, for a graph without other files:
+//	                                 image_processor as in the first, or
+//	                                 pretrained_cfg as timm has it, and tap
 //	tokenizer.json                   texts: the whole tokenizer
 //	tokenizer_config.json            texts: model_max_length
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case
@@ -28,9 +31,9 @@
 //
 // # Which file decides
 //
-// preprocessor_config.json overrules timm's pretrained_cfg. For the length of
-// texts sentence_bert_config.json overrules tokenizer_config.json, and both
-// overrule tokenizer.json, as in the library sentence-transformers. What was
-// overruled stands in models.Spec.Overruled. A contradiction without such a
-// rule is an error that quotes both files.
+// backbone.json overrules all others. preprocessor_config.json overrules timm's
+// pretrained_cfg. For the length of texts sentence_bert_config.json overrules
+// tokenizer_config.json, and both overrule tokenizer.json, as in the library
+// sentence-transformers. What was overruled stands in models.Spec.Overruled. A
+// contradiction without such a rule is an error that quotes both files.
 package folder

@@ -2,6 +2,8 @@ package folder
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -18,22 +20,35 @@ const timmWrapper = "TimmWrapperImageProcessor"
 // processorObject returns the object that describes the processor of images:
 // preprocessor_config.json, or image_processor in processor_config.json, where
 // newer releases of transformers write it; nil if there is none.
+// What backbone.json says overrules both.
 func (f *layout) processorObject() (*object, error) {
-	o, err := f.optional(preprocessorFile)
-	if err != nil || o != nil {
-		return o, err
+	for _, name := range []string{backboneFile, preprocessorFile, processorFile} {
+		o, err := f.optional(name)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case o == nil:
+		case name == preprocessorFile:
+			return o, nil
+		case o.has("image_processor"):
+			return o.sub("image_processor")
+		case name == backboneFile && o.has("pretrained_cfg"):
+			return nil, nil // it is timm's
+		}
 	}
-	all, err := f.optional(processorFile)
-	if err != nil || all == nil || !all.has("image_processor") {
-		return nil, err
-	}
-	return all.sub("image_processor")
+	return nil, nil
 }
 
-// timmObject returns timm's pretrained_cfg in config.json, or all of it in the
-// oldest files; nil if there is none.
-func timmObject(config *object) (*object, error) {
+// timmObject returns timm's pretrained_cfg in backbone.json or config.json, or
+// all of config.json in the oldest files; nil if there is none.
+func (f *layout) timmObject(config *object) (*object, error) {
+	own, err := f.optional(backboneFile)
 	switch {
+	case err != nil:
+		return nil, err
+	case own != nil && own.has("pretrained_cfg"):
+		return own.sub("pretrained_cfg")
 	case config == nil:
 		return nil, nil
 	case config.has("pretrained_cfg"):
@@ -47,7 +62,7 @@ func timmObject(config *object) (*object, error) {
 // imageContract reads the contract of an image backbone, nil if no file has it.
 func (f *layout) imageContract(s *models.Spec, config *object) (*models.ImageSpec, error) {
 	var timm *models.ImageSpec
-	cfg, err := timmObject(config)
+	cfg, err := f.timmObject(config)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +170,10 @@ func (f *layout) imageSpec(s *models.Spec, sum *onnx.Summary, place string) (own
 		return nil, err
 	}
 	return func() error {
-		tap, err := imageTap(config, sum.Outputs, place)
+		tap, err := f.ownTap(sum, place)
+		if err == nil && tap == "" {
+			tap, err = imageTap(config, sum.Outputs, place)
+		}
 		if err != nil {
 			return err
 		}
@@ -191,4 +209,21 @@ func pixelInput(s *models.Spec, image *models.ImageSpec, sum *onnx.Summary, plac
 	}
 	s.Inputs = []models.Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}
 	return nil
+}
+
+// ownTap returns the tap that backbone.json names, "" if it names none.
+func (f *layout) ownTap(sum *onnx.Summary, place string) (string, error) {
+	o, err := f.optional(backboneFile)
+	if err != nil || o == nil || !o.has("tap") {
+		return "", err
+	}
+	tap, err := o.text("tap")
+	if err != nil {
+		return "", err
+	}
+	output, pooling, ok := strings.Cut(tap, ":")
+	if !ok || pooling == "" || !slices.ContainsFunc(sum.Outputs, func(v onnx.Value) bool { return v.Name == output }) {
+		return "", o.errorf("tap", "%.100q is not OUTPUT:POOLING with an output of %s: %s", tap, place, list(sum.Outputs))
+	}
+	return tap, nil
 }

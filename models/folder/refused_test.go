@@ -66,7 +66,7 @@ func TestRefusesFolders(t *testing.T) {
 	refused(t, []refusal{
 		{"empty", tree{"README.md": []byte("x")}, nil, "neither onnx/model.onnx nor model.onnx; a backbone is exported"},
 		{"two models", imageTree(t), func(f tree) { f["model.onnx"] = f["onnx/model.onnx"] }, "several files may be the backbone: model.onnx, onnx/model.onnx; name the file that is meant"},
-		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "nothing says what the backbone takes: preprocessor_config.json is missing for images, tokenizer.json for texts"},
+		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "nothing says what the backbone takes: of images preprocessor_config.json, pretrained_cfg in config.json, or backbone.json with image_processor or pretrained_cfg, of texts tokenizer.json"},
 	})
 }
 

@@ -26,6 +26,7 @@ const (
 	promptConfig     = "config_sentence_transformers.json"
 	modulesFile      = "modules.json"
 	processorFile    = "processor_config.json"
+	backboneFile     = "backbone.json" // whoever has no other files writes it
 )
 
 // Options say what is wanted of a backbone. nil and the zero value mean what
@@ -338,12 +339,13 @@ func (f *layout) contracts() ([]models.Modality, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{configFile, processorFile} {
+	for _, name := range []string{configFile, processorFile, backboneFile} {
 		o, err := f.optional(name)
 		if err != nil {
 			return nil, err
 		}
-		image = image || o != nil && (o.has("pretrained_cfg") || o.has("architecture") && o.has("input_size") || name == processorFile && o.has("image_processor"))
+		image = image || o != nil && (name == configFile && o.has("architecture") && o.has("input_size") ||
+			name != processorFile && o.has("pretrained_cfg") || name != configFile && o.has("image_processor"))
 	}
 	if image {
 		kinds = append(kinds, models.Image)
@@ -381,7 +383,7 @@ func (f *layout) modality(name string, sum *onnx.Summary, o *Options) (models.Mo
 		return "", err
 	}
 	if len(kinds) == 0 {
-		return "", fmt.Errorf("models: %s: nothing says what the backbone takes: %s is missing for images, %s for texts", f.place, preprocessorFile, tokenizerFile)
+		return "", fmt.Errorf("models: %s: nothing says what the backbone takes: of images %s, pretrained_cfg in %s, or %s with image_processor or pretrained_cfg, of texts %s", f.place, preprocessorFile, configFile, backboneFile, tokenizerFile)
 	}
 	if len(kinds) == 1 {
 		return kinds[0], nil

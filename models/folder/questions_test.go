@@ -1,0 +1,254 @@
+package folder
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
+)
+
+// pixelGraph is a graph that makes each output of the pixels, by a node.
+func pixelGraph(t *testing.T, outputs ...*pb.ValueInfoProto) []byte {
+	return graph(t, values(f32("pixel_values", 3, 8, 8)), outputs, func(m *pb.ModelProto) {
+		shape := func(v *pb.ValueInfoProto) (dims []int64) {
+			for i, d := range v.GetType().GetTensorType().GetShape().GetDim() {
+				if dims = append(dims, d.GetDimValue()); i == 0 {
+					dims[0] = 0 // as many as there are
+				}
+			}
+			return dims
+		}
+		for _, v := range outputs {
+			name := v.GetName() + "_shape"
+			m.Graph.Initializer = append(m.Graph.Initializer, &pb.TensorProto{Name: &name, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Dims: []int64{int64(len(shape(v)))}, Int64Data: shape(v)})
+			m.Graph.Node = append(m.Graph.Node, onnx.Node("Reshape", []string{"pixel_values", name}, []string{v.GetName()}))
+		}
+	})
+}
+
+// vitTree is a folder as optimum exports a transformer: token vectors alone.
+func vitTree(t *testing.T, modelType string) tree {
+	return tree{
+		"model.onnx":               pixelGraph(t, f32("last_hidden_state", 12, 16)),
+		"config.json":              fields{"model_type": modelType},
+		"preprocessor_config.json": fields{"image_processor_type": "ViTImageProcessor", "size": fields{"height": 8, "width": 8}},
+	}
+}
+
+// resolve writes a tree and resolves it.
+func (f tree) resolve(t *testing.T, o *Options) (*models.Spec, string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	f.write(t, dir)
+	s, err := ResolveFor(dir, o)
+	return s, dir, err
+}
+
+// The tap follows from the model's type; where nothing says it, the error has
+// the choices, and a tap that is asked for is heard before anything is refused.
+func TestTapByModelType(t *testing.T) {
+	for kind, pooling := range map[string]string{"vit": "cls", "dinov2": "cls", "beit": "mean", "swin": "mean"} {
+		s, _, err := vitTree(t, kind).resolve(t, nil)
+		if err != nil || s.Taps[0].Output != "last_hidden_state" || s.Taps[0].Pooling != pooling || s.Taps[0].Dim != 16 {
+			t.Errorf("%s: %v, %v", kind, s, err)
+		}
+	}
+	unknown := vitTree(t, "martian")
+	_, _, err := unknown.resolve(t, nil)
+	tap, ok := errors.AsType[*NoTapError](err)
+	if !ok || !slices.Equal(tap.Taps, []string{"last_hidden_state:cls", "last_hidden_state:mean"}) || !strings.Contains(tap.Why, "model_type martian") {
+		t.Errorf("error %v", err)
+	}
+	s, _, err := unknown.resolve(t, &Options{Taps: []string{"last_hidden_state:mean"}})
+	if err != nil || len(s.Taps) != 1 || s.Taps[0].Pooling != "mean" || s.Taps[0].Dim != 16 {
+		t.Errorf("%v, %v", s, err)
+	}
+	if _, _, err := unknown.resolve(t, &Options{Taps: []string{"nothing:mean"}}); err == nil {
+		t.Error("a tap that is not there was taken")
+	}
+
+	// A map of an unknown type, several vectors, nothing at all.
+	for _, c := range []struct {
+		graph []byte
+		taps  []string
+		says  string
+	}{
+		{pixelGraph(t, f32("last_hidden_state", 12, 4, 4)), []string{"last_hidden_state:gap"}, "nothing says how one of these is pooled"},
+		{pixelGraph(t, f32("a", 192), f32("b", 192)), []string{"a:none", "b:none"}, "several outputs fit"},
+		{pixelGraph(t, f32("a", 2, 2, 2, 24)), nil, "nor tokens or a map"},
+	} {
+		f := vitTree(t, "martian")
+		f["model.onnx"] = c.graph
+		_, _, err := f.resolve(t, nil)
+		if tap, ok := errors.AsType[*NoTapError](err); !ok || !slices.Equal(tap.Taps, c.taps) || !strings.Contains(tap.Why, c.says) {
+			t.Errorf("error %v, want %q", err, c.says)
+		}
+	}
+	// What the graph has pooled comes first, for a known type too.
+	f := vitTree(t, "swin")
+	f["model.onnx"] = pixelGraph(t, f32("last_hidden_state", 12, 16), f32("pooler_output", 192))
+	if s, _, err := f.resolve(t, nil); err != nil || s.Taps[0].Output != "pooler_output" {
+		t.Errorf("%v, %v", s, err)
+	}
+	// timm says it in words of its own.
+	f = tree{"model.onnx": pixelGraph(t, f32("output", 12, 16)), "config.json": fields{"global_pool": "token", "pretrained_cfg": fields{
+		"input_size": []int{3, 8, 8}, "interpolation": "bicubic", "mean": []float64{0.5, 0.5, 0.5}, "std": []float64{0.5, 0.5, 0.5}}}}
+	if s, _, err := f.resolve(t, nil); err != nil || s.Taps[0].Pooling != "cls" {
+		t.Errorf("%v, %v", s, err)
+	}
+	f.set("config.json", "global_pool", "avg")
+	if _, _, err := f.resolve(t, nil); err == nil {
+		t.Error("avg of a transformer of timm leaves tokens out, but was taken")
+	}
+}
+
+// Plain text folders have no modules.json: their pooling is asked for, and a
+// tap is heard.
+func TestTapOfPlainTexts(t *testing.T) {
+	f := textTree(t)
+	delete(f, "modules.json")
+	f["model.onnx"] = graph(t, textInputs(), values(f32("last_hidden_state", -1, 8)), func(m *pb.ModelProto) {
+		m.Graph.Initializer = append(m.Graph.Initializer, onnx.FloatTensor("table", make([]float32, 80), 10, 8))
+		m.Graph.Node = []*pb.NodeProto{onnx.Node("Gather", []string{"table", "input_ids"}, []string{"last_hidden_state"})}
+	})
+	_, _, err := f.resolve(t, nil)
+	if tap, ok := errors.AsType[*NoTapError](err); !ok || !slices.Equal(tap.Taps, []string{"last_hidden_state:mean", "last_hidden_state:cls"}) {
+		t.Errorf("error %v", err)
+	}
+	for _, pooling := range []string{"mean", "cls"} {
+		s, _, err := f.resolve(t, &Options{Taps: []string{"last_hidden_state:" + pooling}})
+		if err != nil || s.Taps[0].Pooling != pooling || s.Taps[0].Dim != 8 {
+			t.Errorf("%v, %v", s, err)
+		}
+	}
+}
+
+// Of several files the precision says which; the name in the Spec leads back to
+// it.
+func TestPrecision(t *testing.T) {
+	f := vitTree(t, "vit")
+	delete(f, "model.onnx")
+	for i, name := range []string{"model.onnx", "model_fp16.onnx", "model_quantized.onnx"} {
+		f["onnx/"+name] = pixelGraph(t, f32("last_hidden_state", 12, 16), f32(strings.Repeat("x", i+1), 192))
+	}
+	for precision, file := range map[string]string{"": "model.onnx", "f32": "model.onnx", "fp16": "model_fp16.onnx", "f16": "model_fp16.onnx", "int8": "model_quantized.onnx", "quantized": "model_quantized.onnx"} {
+		s, dir, err := f.resolve(t, &Options{Precision: precision, Taps: []string{"last_hidden_state:cls"}})
+		if err != nil {
+			t.Errorf("%s: %v", precision, err)
+			continue
+		}
+		if want := filepath.Join(dir, "onnx", file); s.Weights.Path != want || precision != "" && s.Name != want || precision == "" && s.Name != dir {
+			t.Errorf("%s: %s is called %s", precision, s.Weights.Path, s.Name)
+		}
+		again, err := ResolveFor(s.Name, &Options{Taps: []string{"last_hidden_state:cls"}})
+		if err != nil || again.Weights.SHA256 != s.Weights.SHA256 {
+			t.Errorf("%s: by its name: %v", precision, err)
+		}
+	}
+	_, _, err := f.resolve(t, &Options{Precision: "q4"})
+	if e, ok := errors.AsType[*FilesError](err); !ok || e.Asked != "q4" || len(e.Files) != 3 {
+		t.Errorf("error %v", err)
+	}
+	delete(f, "onnx/model.onnx")
+	_, dir, err := f.resolve(t, nil)
+	if e, ok := errors.AsType[*FilesError](err); !ok || len(e.Files) != 2 {
+		t.Errorf("error %v", err)
+	}
+	if _, err := ResolveFor(filepath.Join(dir, "onnx", "model_fp16.onnx"), &Options{Precision: "fp16"}); err == nil {
+		t.Error("a precision of one file was taken")
+	}
+	// The only file needs no word.
+	delete(f, "onnx/model_fp16.onnx")
+	if s, dir, err := f.resolve(t, nil); err != nil || s.Name != dir {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// A graph without other files has backbone.json beside it, which overrules what
+// else is there.
+func TestBackboneFile(t *testing.T) {
+	f := tree{"net.onnx": pixelGraph(t, f32("a", 192), f32("b", 12, 16))}
+	dir := t.TempDir()
+	f.write(t, dir)
+	file := filepath.Join(dir, "net.onnx")
+	if _, err := Resolve(file, nil); err == nil || !strings.Contains(err.Error(), "or backbone.json with image_processor or pretrained_cfg") {
+		t.Errorf("error %v", err)
+	}
+	own := fields{"image_processor": fields{"image_processor_type": "ViTImageProcessor", "size": fields{"height": 8, "width": 8}}, "tap": "b:mean"}
+	tree{"backbone.json": own, "preprocessor_config.json": fields{"image_processor_type": "CLIPImageProcessor"}}.write(t, dir)
+	s, err := Resolve(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, h := imageOf(s).Size(); w != 8 || h != 8 || s.Taps[0].Output != "b" || s.Taps[0].Pooling != "mean" {
+		t.Errorf("%d×%d, %+v", w, h, s.Taps)
+	}
+	if i := slices.IndexFunc(s.Origins, func(o models.Origin) bool {
+		return o.File == "backbone.json" && o.Field == "image_processor.size.height" && o.Value == "8" && o.Pixels
+	}); i < 0 {
+		t.Errorf("read: %+v", s.Origins)
+	}
+	own["tap"] = "c:mean"
+	tree{"backbone.json": own}.write(t, dir)
+	if _, err := Resolve(file, nil); err == nil || !strings.Contains(err.Error(), `backbone.json: tap: "c:mean" is not OUTPUT:POOLING`) {
+		t.Errorf("error %v", err)
+	}
+	timm := fields{"pretrained_cfg": fields{"input_size": []int{3, 8, 8}, "interpolation": "box", "mean": []float64{0, 0, 0}, "std": []float64{1, 1, 1}}}
+	tree{"backbone.json": timm}.write(t, dir)
+	if s, err := Resolve(file, nil); err != nil || imageOf(s).Resize.Filter != "box" || s.Taps[0].Output != "a" {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// A name of the Hub that is no folder here is told from a path that is wrong.
+func TestHubNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, want := range map[string]bool{"onnx-community/dinov2-small": true, "a.b/c_d-e": true, "a/b/c": false, "a/model.onnx": false, "./a": false, "a": false} {
+		_, err := Resolve(name, nil)
+		if _, hub := errors.AsType[*HubError](err); err == nil || hub != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := os.MkdirAll("org/name", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resolve("org/name", nil); err == nil || !strings.Contains(err.Error(), "exported to ONNX first") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Newer releases of transformers write the processor into a file of another
+// name.
+func TestProcessorConfig(t *testing.T) {
+	f := vitTree(t, "vit")
+	f["processor_config.json"] = fields{"image_processor": f["preprocessor_config.json"], "processor_class": "CLIPProcessor"}
+	want, _, err := f.resolve(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(f, "preprocessor_config.json")
+	s, _, err := f.resolve(t, nil)
+	if err != nil || !reflect.DeepEqual(s.Contract, want.Contract) {
+		t.Errorf("%v, %v", s, err)
+	}
+	// TimmWrapper reads what timm says.
+	f = tree{"model.onnx": pixelGraph(t, f32("features", 192)), "preprocessor_config.json": fields{"image_processor_type": "TimmWrapperImageProcessor"}, "config.json": fields{"pretrained_cfg": fields{
+		"input_size": []int{3, 8, 8}, "interpolation": "bicubic", "crop_mode": "border", "crop_pct": 1, "mean": []float64{0.5, 0.4, 0.1}, "std": []float64{0.5, 0.5, 0.5}}}}
+	s, _, err = f.resolve(t, nil)
+	if err != nil || imageOf(s).Resize.Mode != "contain" || imageOf(s).Crop.Fill != [3]uint8{128, 102, 26} {
+		t.Errorf("%v, %v", s, err)
+	}
+	delete(f, "config.json")
+	if _, _, err := f.resolve(t, nil); err == nil || !strings.Contains(err.Error(), "reads pretrained_cfg") {
+		t.Errorf("error %v", err)
+	}
+}
