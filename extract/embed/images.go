@@ -18,9 +18,6 @@ const (
 	// decodeBytes bounds what decoded images may hold at once, apart from one
 	// image that is larger than that.
 	decodeBytes = 1 << 30
-	// pixelBytes is the most that a pixel takes while it is decoded, turned and
-	// resized: a progressive JPEG that lies on its side.
-	pixelBytes = 18
 )
 
 // Images prepares image files.
@@ -103,11 +100,11 @@ func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 
 // decode calls do, which decodes the content of j, within the budget.
 func (b *ImageBatch) decode(j *Job, do func() (image.Notes, error)) error {
-	w, h, err := b.pre.Pixels(j.Content)
+	weight, err := b.pre.Weigh(j.Content)
 	if err != nil {
 		return err
 	}
-	held := b.decoding.Take(int64(w) * int64(h) * pixelBytes)
+	held := b.decoding.Take(weight)
 	defer b.decoding.Give(held)
 	notes, err := do()
 	if err != nil {

@@ -87,6 +87,8 @@ type Header struct {
 
 	content []byte
 	inks    bool // a JPEG of four components
+	// pixelBytes is the most that a pixel takes while it is decoded.
+	pixelBytes int
 }
 
 // Orientation returns the EXIF orientation: 1 for an image that is stored as it
@@ -137,6 +139,7 @@ func readHeader(content []byte, most int) (_ Header, err error) {
 	if hd.Format.header == nil {
 		return Header{}, hd.Format.refusal()
 	}
+	hd.pixelBytes = hd.Format.pixelBytes
 	least, err := hd.Format.header(&hd)
 	if err != nil {
 		return Header{}, err

@@ -37,6 +37,9 @@ type Format struct {
 	// decode decodes the image as it is stored: one of the types that rowsOf
 	// knows.
 	decode func(hd *Header) (image.Image, error)
+	// pixelBytes is the most that a pixel takes while it is decoded; header may
+	// say less of a file.
+	pixelBytes int
 	// stream decodes row by row, nil for what is decoded as a whole only.
 	stream func(hd *Header, s *scratch) *stream
 }
@@ -46,33 +49,33 @@ type Format struct {
 var formats = []*Format{
 	{
 		Name: "PNG", endings: []string{".png", ".apng"}, Media: "image/png", magic: begins(pngSignature),
-		header: pngHeader, notices: pngNotices, decode: decodePNG,
+		header: pngHeader, notices: pngNotices, decode: decodePNG, pixelBytes: 16, // 16-bit RGBA, interlaced
 	},
 	{
 		Name: "JPEG", endings: []string{".jpg", ".jpeg", ".jpe", ".jfif"}, Media: "image/jpeg", magic: begins("\xff\xd8"),
-		decoder: "jpeg-islow-fancy/1", header: jpegHeader, notices: jpegNotices, decode: decodeJPEG, stream: streamJPEG,
+		decoder: "jpeg-islow-fancy/1", header: jpegHeader, notices: jpegNotices, decode: decodeJPEG, stream: streamJPEG, pixelBytes: 8, // four components in scans
 	},
 	{
 		Name: "PNM", endings: []string{".pgm", ".ppm", ".pnm"}, magic: isPNM("56"),
-		header: pnmHeader, decode: decodePNM,
+		header: pnmHeader, decode: decodePNM, pixelBytes: 3,
 	},
 	{Name: "plain or black-and-white PNM", endings: []string{".pbm"}, magic: isPNM("1234"), convert: "magick mogrify -format png *.pbm"},
 	{
 		Name: "GIF", endings: []string{".gif"}, Media: "image/gif", magic: begins("GIF87a", "GIF89a"),
-		header: gifHeader, decode: decodeGIF,
+		header: gifHeader, decode: decodeGIF, pixelBytes: 1,
 	},
 	{
 		Name: "WebP", endings: []string{".webp"}, Media: "image/webp", magic: isWebP,
-		decoder: "webp-libwebp/1", header: webpHeader, notices: webpNotices, decode: decodeWebP,
+		decoder: "webp-libwebp/1", header: webpHeader, notices: webpNotices, decode: decodeWebP, pixelBytes: 12, // a lossless frame on a canvas
 	},
 	{
 		Name: "BMP", endings: []string{".bmp", ".dib"}, Media: "image/bmp", magic: isBMP,
-		header: bmpHeader, decode: decodeBMP,
+		header: bmpHeader, decode: decodeBMP, pixelBytes: 4,
 	},
 	// Most cameras' raw files are TIFF files by their first bytes.
 	{
 		Name: "TIFF", endings: []string{".tif", ".tiff", ".dng", ".nef", ".arw", ".pef", ".srw", ".cr2", ".3fr"}, magic: begins("II*\x00", "MM\x00*"),
-		header: tiffHeader, notices: tiffNotices, upright: true, decode: decodeTIFF,
+		header: tiffHeader, notices: tiffNotices, upright: true, decode: decodeTIFF, pixelBytes: 32, // 16-bit RGBA in one block
 	},
 	{Name: "BigTIFF", endings: []string{".btf", ".tf8"}, magic: begins("II+\x00", "MM\x00+"), convert: "magick mogrify -format png *.tif"},
 	{Name: "camera raw", endings: []string{".raf", ".orf", ".rw2", ".cr3", ".x3f"}, magic: begins("FUJIFILMCCD-RAW ", "IIRO", "IIRS", "MMOR", "IIU\x00", "FOVb", "\x00\x00\x00\x18ftypcrx ")},

@@ -76,14 +76,36 @@ func (p *Preprocessor) Size() (w, h int) { return p.w, p.h }
 // caller can weigh an image before it is decoded. It fails where CropTo refuses
 // by header: empty files, formats that are not read, images over the limits,
 // files too short for the pixels that they claim.
-//
-// CropTo and To hold next to nothing of a pixel of most JPEGs meanwhile, 6 to 8
-// bytes of a progressive one (18 with the decoder of earlier versions) and 1 to
-// 12 of other files, and 3 more where the image is turned; of a TIFF of 16 bits
-// that is compressed in one block up to 32.
 func (p *Preprocessor) Pixels(content []byte) (w, h int, err error) {
 	hd, err := readHeader(content, p.most)
 	return hd.Width, hd.Height, err
+}
+
+// Weigh returns how many bytes CropTo and To hold at most, by the header of an
+// image file, apart from what one image leaves for the next. It allocates next
+// to nothing, and fails where they refuse by header.
+func (p *Preprocessor) Weigh(content []byte) (bytes int64, err error) {
+	hd, err := readHeader(content, p.most)
+	if err != nil {
+		return 0, err
+	}
+	pixel := hd.pixelBytes
+	if p.standard && hd.Format.stream != nil {
+		pixel = standardBytes
+		if hd.inks {
+			pixel += standardBytes / 2
+		}
+	}
+	w, h := int64(hd.Width), int64(hd.Height)
+	if turn := hd.Orientation(); turn != asStored && (p.turn || hd.Format.upright) {
+		pixel += 3
+		if sideways(turn) {
+			w, h = h, w
+		}
+	}
+	// Besides: the rows of the crop's columns, two rows of the image.
+	line := int64(lineBytes(p.w))
+	return w*h*int64(pixel) + h*line + 16*(w+64) + line, nil
 }
 
 // CropTo decodes content and writes its crop to dst: w·h·3 levels, rows from

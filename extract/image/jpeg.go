@@ -76,6 +76,14 @@ func jpegHeader(hd *Header) (least int, err error) {
 		return 0, jpegError(err)
 	}
 	hd.Width, hd.Height, hd.inks = h.Width, h.Height, h.Components == 4
+	switch {
+	case h.Progressive: // coefficients
+		hd.pixelBytes = 2 * h.Components
+	case h.Scans > 1: // planes
+		hd.pixelBytes = h.Components
+	default: // a band of rows
+		hd.pixelBytes = 0
+	}
 	return h.Least, nil
 }
 

@@ -29,6 +29,10 @@ func hasAdobe(content []byte) bool {
 // file without one as CMYK, and Pillow takes all inks as inverted.
 const adobeCMYK = "\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
+// standardBytes is the most that a pixel of three components takes: of a
+// progressive JPEG.
+const standardBytes = 15
+
 // decodeStandard decodes a JPEG as earlier versions did.
 func decodeStandard(hd *Header) (image.Image, error) {
 	content := hd.content
