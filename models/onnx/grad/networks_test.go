@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// network is a case of testdata/networks.json, architectures.json or
-// backbones.json.
+// network is a case of testdata/networks.json, architectures.json,
+// families.json or backbones.json.
 type network struct {
 	Backbone string
 	Cut      string
@@ -192,11 +192,11 @@ func TestNetworksAgreeWithPyTorch(t *testing.T) {
 }
 
 // TestArchitecturesAgreeWithPyTorch compares the gradients of small networks,
-// as PyTorch's exporters write them in old and new operator sets, with those of
-// the modules that were exported, in both layouts.
+// as PyTorch's exporters and ONNX Runtime's optimiser write them in old and new
+// operator sets, with those of the modules that were exported, in both layouts.
 func TestArchitecturesAgreeWithPyTorch(t *testing.T) {
 	B := blockSize(t)
-	for _, c := range goldens(t, "architectures.json") {
+	for _, c := range append(goldens(t, "architectures.json"), goldens(t, "families.json")...) {
 		t.Run(c.Backbone, func(t *testing.T) {
 			shapes := map[string][]int64{"pixel_values": c.Shape}
 			if len(c.Shape) == 2 {

@@ -39,6 +39,9 @@ func (b *builder) forward(n *pb.NodeProto) error {
 	for len(c.Input) > 0 && c.Input[len(c.Input)-1] == "" {
 		c.Input = c.Input[:len(c.Input)-1]
 	}
+	if v := (&node{NodeProto: n, in: n.GetInput(), out: n.GetOutput()}); n.GetOpType() == "Resize" && v.string("mode", "") == "cubic" && b.resized(v) == nil {
+		return nil
+	}
 	if b.graph.Opset >= oldestOpset || !standard(n) {
 		b.emit(c)
 		return nil

@@ -17,15 +17,67 @@ const maxResize = 1 << 22
 // coordinates decide; dX = Rᵀ dY, axis after axis. The axes are independent in
 // all modes. https://onnx.ai/onnx/operators/onnx__Resize.html
 func resize(b *builder, n *node) ([]string, error) {
-	s, err := b.scaling(n)
+	all, err := b.resizing(n)
 	if err != nil {
 		return nil, err
 	}
 	xs, ys := b.shapes[n.in[0]], b.shapes[n.out[0]]
 	dX := n.dY[0]
-	if slices.Equal(xs, ys) { // the runtime copies, whatever the scales
-		return n.only(dX), nil
+	for _, r := range all {
+		before, after := product(xs[:r.axis]), product(ys[r.axis+1:])
+		dX = b.along(dX, before, after, transposed(r.values, r.out, r.in), r.in, r.out)
 	}
+	return n.only(b.reshape(dX, xs...)), nil
+}
+
+// resized appends a Resize as products with its matrices. With a table that is
+// not constant the runtime moves a Transpose in front of the Resize behind it,
+// and then refuses a cubic one whose last dimension is none of those that are
+// resized.
+func (b *builder) resized(n *node) error {
+	all, err := b.resizing(n)
+	if err != nil {
+		return err
+	}
+	xs, ys := b.shapes[n.in[0]], b.shapes[n.out[0]]
+	y := n.in[0]
+	for _, r := range all {
+		before, after := product(ys[:r.axis]), product(xs[r.axis+1:])
+		y = b.along(y, before, after, r.values, r.out, r.in)
+	}
+	b.emit(&pb.NodeProto{Name: n.Name, OpType: new("Reshape"), Input: []string{y, b.int64s(ys...)}, Output: n.out})
+	return nil
+}
+
+// along multiplies a matrix, out × in, with the middle one of three dimensions
+// of x.
+func (b *builder) along(x string, before, after int64, matrix []float32, out, in int64) string {
+	if after == 1 {
+		x = b.reshape(x, before, in)
+		return b.op("MatMul", []int64{before, out}, []string{x, b.floats(transposed(matrix, out, in), in, out)})
+	}
+	x = b.reshape(x, before, in, after)
+	return b.op("MatMul", []int64{before, out, after}, []string{b.floats(matrix, out, in), x})
+}
+
+// resizing is the matrix R of an axis.
+type resizing struct {
+	axis    int
+	in, out int64
+	values  []float32 // a row for each of out
+}
+
+// resizing returns the matrices of a Resize, of the axes that it changes.
+func (b *builder) resizing(n *node) ([]resizing, error) {
+	s, err := b.scaling(n)
+	if err != nil {
+		return nil, err
+	}
+	xs, ys := b.shapes[n.in[0]], b.shapes[n.out[0]]
+	if slices.Equal(xs, ys) { // the runtime copies, whatever the scales
+		return nil, nil
+	}
+	var all []resizing
 	for a := range xs {
 		in, out := xs[a], ys[a]
 		if in < 1 || out < 1 {
@@ -37,17 +89,9 @@ func resize(b *builder, n *node) ([]string, error) {
 		if in > maxResize/out {
 			return nil, fmt.Errorf("%d elements are resized to %d", in, out)
 		}
-		r := s.matrix(a, in, out)
-		before, after := product(xs[:a]), product(ys[a+1:])
-		if after == 1 {
-			d := b.reshape(dX, before, out)
-			dX = b.op("MatMul", []int64{before, in}, []string{d, b.floats(r, out, in)})
-		} else {
-			d := b.reshape(dX, before, out, after)
-			dX = b.op("MatMul", []int64{before, in, after}, []string{b.floats(transposed(r, out, in), in, out), d})
-		}
+		all = append(all, resizing{a, in, out, s.matrix(a, in, out)})
 	}
-	return n.only(b.reshape(dX, xs...)), nil
+	return all, nil
 }
 
 func transposed(m []float32, rows, columns int64) []float32 {
