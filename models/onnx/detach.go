@@ -59,6 +59,7 @@ func Detach(m *pb.ModelProto, cut string, outputs ...string) (*pb.ModelProto, er
 	if cut == "" {
 		return Prune(m, outputs...)
 	}
+	m = parted(m, cut)
 	g := m.GetGraph()
 	if g == nil {
 		return nil, fmt.Errorf("onnx: %w: it has no graph", ErrNotModel)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -575,4 +576,59 @@ func multiHeadAttention(p *parts) error {
 		q: in[0], k: in[1], v: in[2], shape: [2]int64{q[0], q[1]}, keys: k[1],
 		heads: heads, width: q[2] / heads, mask: 4, bias: 5,
 	})
+}
+
+// parted returns m with the node that makes a tensor in two, if it makes
+// something else that can stand without the rest: what normalises a sum that is
+// given as well, or counts the tokens of a mask.
+func parted(m *pb.ModelProto, tensor string) *pb.ModelProto {
+	g := m.GetGraph()
+	i := slices.IndexFunc(g.GetNode(), func(n *pb.NodeProto) bool {
+		return slices.Contains(n.GetOutput(), tensor) && standard(n.GetDomain()) == "com.microsoft"
+	})
+	if tensor == "" || i < 0 {
+		return m
+	}
+	n := g.Node[i]
+	names := make(map[string]bool)
+	taken(g, names, make(map[string]bool))
+	c := &call{n: n}
+	first := shallow(n)
+	first.Output = slices.Clone(n.Output)
+	has := func(k int) bool { return k < len(n.Output) && n.Output[k] != "" }
+	var second *pb.NodeProto
+	var axes *pb.TensorProto
+	switch op := n.GetOpType(); {
+	case (op == "SkipLayerNormalization" || op == "SkipSimplifiedLayerNormalization") && has(3) && n.Output[3] == tensor && has(0) && c.has(2):
+		in := []string{tensor, n.Input[2]}
+		if op == "SkipLayerNormalization" && c.has(3) {
+			in = append(in, n.Input[3])
+		}
+		second = Node(strings.TrimPrefix(op, "Skip"), in, []string{n.Output[0]}, IntAttribute("axis", -1), realAttribute("epsilon", c.real("epsilon", 1e-12)))
+		first.Output[0] = unique(n.Output[0], names)
+	case op == "EmbedLayerNormalization" && has(0) && n.Output[0] == tensor && has(1) && c.has(7):
+		in, attributes := []string{n.Input[7]}, []*pb.AttributeProto{IntAttribute("keepdims", 0)}
+		sets, err := opsets(m.GetOpsetImport())
+		if err != nil {
+			return m
+		}
+		old := slices.ContainsFunc(sets, func(s Opset) bool { return s.Domain == "" && s.Version < 13 })
+		if old {
+			attributes = append(attributes, IntsAttribute("axes", 1))
+		} else {
+			axes = &pb.TensorProto{Name: proto.String(unique("axes", names)), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: []int64{1}}
+			in = append(in, axes.GetName())
+		}
+		second = Node("ReduceSum", in, []string{n.Output[1]}, attributes...)
+		first.Output[1] = unique(n.Output[1], names)
+	default:
+		return m
+	}
+	out := shallow(m)
+	out.Graph = shallow(g)
+	out.Graph.Node = slices.Concat(g.Node[:i], []*pb.NodeProto{first, second}, g.Node[i+1:])
+	if axes != nil {
+		out.Graph.Initializer = append(slices.Clone(g.Initializer), axes)
+	}
+	return out
 }
