@@ -25,6 +25,11 @@ func Create(path string) (*File, error) {
 		return nil, err
 	}
 	_ = Sweep(path) // what cannot be removed stands in nobody's way
+	return begin(path)
+}
+
+// begin is Create for a path that is vacant and swept.
+func begin(path string) (*File, error) {
 	f, err := create(path, func(name string) (*os.File, error) {
 		return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	})
@@ -59,6 +64,14 @@ func (f *File) Sync() error {
 // Place brings the content to the disk and gives it its name. Unless it
 // returns nil, the caller discards the draft.
 func (f *File) Place() error {
+	if err := f.name(); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(f.path))
+}
+
+// name is Place, but for the name itself, which is not yet on the disk.
+func (f *File) name() error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
@@ -68,7 +81,7 @@ func (f *File) Place() error {
 	}
 	file := f.file
 	f.file = nil
-	return errors.Join(try("close", file.Close), syncFolder(filepath.Dir(f.path)))
+	return try("close", file.Close)
 }
 
 // Discard gives the draft up and leaves nothing of it. After Place it does

@@ -44,6 +44,19 @@ func isDraft(name, base string) bool {
 	return ok && ended && len(id) == 8 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
+// draftOf returns the base that create makes such a name for, "" for none.
+func draftOf(name string) string {
+	const around = len("..12345678.tmp")
+	if len(name) <= around {
+		return ""
+	}
+	base := name[1 : len(name)-around+1]
+	if !isDraft(name, base) {
+		return ""
+	}
+	return base
+}
+
 // Sweep removes the drafts for path that nobody holds.
 func Sweep(path string) error {
 	dir, base := filepath.Split(path)

@@ -83,7 +83,7 @@ func extractCommand(e *env) *command {
 				&cli.BoolFlag{Name: "dry-run", Category: "Result", Usage: "say what is cached, what would be computed and how long it would take"},
 			},
 			samplingFlags(),
-			[]cli.Flag{&cli.BoolFlag{Name: "multi-label", Category: "Samples", Usage: "a sample may have several labels: a;b in a cell, or a list in JSON and Parquet (heads take one label a sample so far)"}},
+			[]cli.Flag{multiLabelFlag()},
 			commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color"),
 		),
 		action: func(ctx *cli.Context) error {

@@ -8,6 +8,7 @@ func commands(e *env) []*command {
 		evaluateCommand(e),
 		predictCommand(e),
 		exportCommand(e),
+		preprocessCommand(e),
 		inspectCommand(e),
 		cacheCommand(e),
 		modelsCommand(e),

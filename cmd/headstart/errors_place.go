@@ -102,7 +102,7 @@ func misplaced(command string, args []string) string {
 		things[i] = thingAt(a)
 	}
 	switch command {
-	case "extract":
+	case "extract", "preprocess":
 		for i, a := range args {
 			if text := noSource(a, things[i], slices.Delete(slices.Clone(args), i, i+1)); text != "" {
 				return text

@@ -26,6 +26,8 @@ var commandSynonyms = map[string]string{
 
 	"convert": "export", "onnx": "export", "fuse": "export", "save": "export", "deploy": "export",
 
+	"prepare": "preprocess", "preprocessing": "preprocess", "tokenize": "preprocess", "tokenise": "preprocess", "transform": "preprocess", "crop": "preprocess",
+
 	"info": "inspect", "describe": "inspect", "summary": "inspect", "cat": "inspect", "compare": "inspect", "diff": "cache why",
 
 	"ls": "models list", "backbones": "models list", "model": "models list", "zoo": "models list",

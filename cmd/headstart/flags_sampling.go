@@ -82,6 +82,11 @@ func readingFlags() []cli.Flag {
 	return flags
 }
 
+// multiLabelFlag lets a sample have several labels.
+func multiLabelFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "multi-label", Category: "Samples", Usage: "a sample may have several labels: a;b in a cell, or a list in JSON and Parquet (heads take one label a sample so far)"}
+}
+
 // policyUsage is what the help says of each of models.Policies.
 var policyUsage = map[string]string{
 	"alpha":  "transparency: dropped (hidden colours show, as in Pillow's convert), or laid on white or on a colour",

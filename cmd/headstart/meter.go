@@ -68,6 +68,7 @@ func (d *display) clear() {
 type tally struct {
 	samples                    int64 // that are done, in whatever way
 	cached, computed, bad      int64
+	prepared                   bool    // what is computed is only prepared, and nothing is cached
 	read, decode, infer, write float64 // seconds, added up over goroutines
 
 	// Samples that were read, and what is to be computed and what is computed
@@ -199,7 +200,11 @@ func (m *meter) summary(took time.Duration, n tally) string {
 	if took > 0 {
 		s += fmt.Sprintf(" (%s/s)", speed(float64(n.samples)/took.Seconds()))
 	}
-	s += fmt.Sprintf(": %s cached, %s computed, %s bad", count(n.cached), count(n.computed), count(n.bad))
+	s += ": "
+	if !n.prepared {
+		s += count(n.cached) + " cached, "
+	}
+	s += fmt.Sprintf("%s %s, %s bad", count(n.computed), n.verb(), count(n.bad))
 	if shares := n.shares(); shares != "" {
 		s += "; time: " + shares
 	}
@@ -247,11 +252,23 @@ func (m *meter) rate(what func(mark) int64) float64 {
 
 // counts are "1,200 cached", "34 computed" and, if there are any, "1 bad".
 func (n *tally) counts() []string {
-	all := []string{count(n.cached) + " cached", count(n.computed) + " computed"}
+	var all []string
+	if !n.prepared {
+		all = append(all, count(n.cached)+" cached")
+	}
+	all = append(all, count(n.computed)+" "+n.verb())
 	if n.bad > 0 {
 		all = append(all, count(n.bad)+" bad")
 	}
 	return all
+}
+
+// verb says what has become of samples that were computed.
+func (n *tally) verb() string {
+	if n.prepared {
+		return "prepared"
+	}
+	return "computed"
 }
 
 // shares is "read 1 %, decode 20 %, infer 78 %, write 1 %", or "" as long as
@@ -261,8 +278,11 @@ func (n *tally) shares() string {
 	if !(sum > 0) {
 		return ""
 	}
-	return fmt.Sprintf("read %.0f %%, decode %.0f %%, infer %.0f %%, write %.0f %%",
-		100*n.read/sum, 100*n.decode/sum, 100*n.infer/sum, 100*n.write/sum)
+	infer := fmt.Sprintf("infer %.0f %%, ", 100*n.infer/sum)
+	if n.prepared {
+		infer = ""
+	}
+	return fmt.Sprintf("read %.0f %%, decode %.0f %%, %swrite %.0f %%", 100*n.read/sum, 100*n.decode/sum, infer, 100*n.write/sum)
 }
 
 // stepMeter shows how many of a run's steps are done.

@@ -47,6 +47,7 @@ var badKinds = map[string]badWords{
 	"narrow":    {"image too narrow to be resized", "images too narrow to be resized", ""},
 	"truncated": {"image that is cut off", "images that are cut off", ""},
 	"damaged":   {"damaged image", "damaged images", ""},
+	"taken":     {"in whose place there is a file that preprocess has not written", "in whose place there are files that preprocess has not written", "--out DIR names another folder"},
 	"other":     {"for yet another reason", "for yet other reasons", ""},
 }
 

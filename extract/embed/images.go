@@ -86,7 +86,17 @@ func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 	for _, j := range jobs {
 		n := len(b.good)
 		err := b.decode(j, func() (image.Notes, error) {
-			return b.pre.ViewTo(b.pixels[n*b.each:(n+1)*b.each], j.Content, image.View{Key: j.Key, Number: j.View})
+			values, view := b.pixels[n*b.each:(n+1)*b.each], image.View{Key: j.Key, Number: j.View}
+			if j.Crop == nil {
+				return b.pre.ViewTo(values, j.Content, view)
+			}
+			w, h := b.pre.Size()
+			*j.Crop = Crop{w, h, make([]uint8, b.each)}
+			notes, err := b.pre.ViewCropTo(j.Crop.Levels, j.Content, view)
+			if err != nil {
+				return notes, err
+			}
+			return notes, b.pre.ValuesTo(values, j.Crop.Levels)
 		})
 		if err != nil {
 			j.fail(err)

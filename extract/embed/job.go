@@ -18,7 +18,15 @@ type Job struct {
 	Bad     string    // why there is none
 	Kind    string    // of the reason, see KindOf
 
+	Crop *Crop // gets an image's pixels before they are normalised; nil: nobody wants them
+
 	Cut bool // a text of which the backbone gets only the beginning, once it was planned
+}
+
+// Crop is an image as a backbone gets it, before its values are normalised.
+type Crop struct {
+	Width, Height int
+	Levels        []uint8 // height×width×3, RGB
 }
 
 // fail says why there is no embedding.

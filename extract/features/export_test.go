@@ -31,6 +31,3 @@ func Check(s *Set) error {
 	}
 	return nil
 }
-
-// NPYHeader is the header of an npy file.
-var NPYHeader = npyHeader

@@ -496,23 +496,6 @@ func TestExportInBlocks(t *testing.T) {
 	}
 }
 
-// A header is the one that NumPy 2.x's numpy.save writes.
-func TestNPYHeader(t *testing.T) {
-	for _, test := range []struct {
-		n, d, length int
-		text         string
-	}{
-		{0, 1, 118, "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 1), }"},
-		{120, 384, 118, "{'descr': '<f4', 'fortran_order': False, 'shape': (120, 384), }"},
-		{12345678901234, 1234567890123456, 118, "{'descr': '<f4', 'fortran_order': False, 'shape': (12345678901234, 1234567890123456), }"},
-	} {
-		want := "\x93NUMPY\x01\x00" + string([]byte{byte(test.length), 0}) + test.text + strings.Repeat(" ", test.length-1-len(test.text)) + "\n"
-		if got := features.NPYHeader(test.n, test.d); string(got) != want {
-			t.Errorf("%d×%d: %q, want %q", test.n, test.d, got, want)
-		}
-	}
-}
-
 func TestExportMissing(t *testing.T) {
 	dir, to := filepath.Join(t.TempDir(), "cache"), t.TempDir()
 	a := plainSet(t, "a", 3, numbered(0, 10)...)

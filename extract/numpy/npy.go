@@ -1,0 +1,33 @@
+// Package numpy writes arrays for NumPy: one a file (.npy), or several of them
+// by name (.npz). The same arrays are the same bytes each time.
+package numpy
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// Header returns what stands before the values of an array, byte for byte as
+// numpy.save writes it, version 1.0
+// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
+// with room for a count of 20 digits, so that rows can be added in place, and
+// of a multiple of 64 bytes. The values follow row-major. descr is their type,
+// such as "<f4"; shape has at least one dimension, and few enough for the
+// 64 KiB that a header has.
+func Header(descr string, shape ...int64) []byte {
+	const digits, fixed = 21, 10 // bytes before the description
+	sides := make([]string, len(shape))
+	for i, n := range shape {
+		sides[i] = fmt.Sprint(n)
+	}
+	tuple := strings.Join(sides, ", ")
+	if len(shape) == 1 {
+		tuple += ","
+	}
+	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, tuple)
+	text += strings.Repeat(" ", digits-len(sides[0]))
+	text += strings.Repeat(" ", 63-(fixed+len(text))%64) + "\n"
+	header := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(text)))
+	return append(header, text...)
+}
