@@ -14,9 +14,12 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/fed"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 // shownMistakes is how many of the worst mistakes a page shows.
@@ -25,7 +28,7 @@ const shownMistakes = 24
 // writeReport draws the page of a trained head.
 func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *features.Joined, r *experiment.Result, e *env) error {
 	mistakes, rows := worstMistakes(j, r.Predictions, r.Classes)
-	if err := showSamples(ctx, o, j, mistakes, rows); err != nil {
+	if err := showSamples(ctx, o, j, mistakes, rows, e); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -77,7 +80,7 @@ func worstMistakes(j *features.Joined, p *experiment.Predictions, classes []stri
 
 // showSamples finds the samples of mistakes in the sources of j's feature sets
 // and puts their pictures and texts in.
-func showSamples(ctx context.Context, o *trainOptions, j *features.Joined, mistakes []report.Mistake, rows []int) error {
+func showSamples(ctx context.Context, o *trainOptions, j *features.Joined, mistakes []report.Mistake, rows []int, e *env) error {
 	var failed error
 	for k, set := range j.Sets {
 		wanted := map[string]*shown{}
@@ -92,6 +95,10 @@ func showSamples(ctx context.Context, o *trainOptions, j *features.Joined, mista
 		if err := showFrom(ctx, &set.Meta, o.root, wanted); err != nil {
 			if ctx.Err() != nil {
 				return err
+			}
+			if blind, ok := errors.AsType[*blindError](err); ok {
+				e.noteOf("not-seen", 0, "%s: %v", o.report, blind)
+				continue
 			}
 			failed = fmt.Errorf("the samples of %s: %w", o.features[k], err)
 		}
@@ -120,6 +127,8 @@ func showFrom(ctx context.Context, meta *features.Meta, root string, wanted map[
 	}
 	defer src.Close()
 	changed := 0
+	var eye *fed.Feeder
+	var blind error // why there is none
 	for len(wanted) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -146,6 +155,19 @@ func showFrom(ctx context.Context, meta *features.Meta, root string, wanted map[
 		}
 		if src.Modality() == models.Image {
 			m.mistake.Image = content
+			if eye == nil && blind == nil {
+				eye, blind = eyeOf(meta)
+			}
+			if blind != nil {
+				continue
+			}
+			if f := eye.Content(content); f.Crop != nil {
+				png, err := fed.PNG(f.Crop)
+				if err != nil {
+					return fmt.Errorf("%s: %w", s.Path, err)
+				}
+				m.mistake.Seen = appendSeen(m.mistake.Seen, report.Seen{Backbone: meta.Backbone, Image: png})
+			}
 		} else {
 			m.mistake.Text = strings.ToValidUTF8(string(content), "\ufffd")
 		}
@@ -153,7 +175,42 @@ func showFrom(ctx context.Context, meta *features.Meta, root string, wanted map[
 	if changed > 0 {
 		return fmt.Errorf("%d of those to be shown have changed since they were embedded", changed)
 	}
+	if blind != nil {
+		return &blindError{meta.Backbone, blind}
+	}
 	return nil
+}
+
+// blindError says why pictures are not shown as a backbone gets them.
+type blindError struct {
+	backbone string
+	err      error
+}
+
+func (e *blindError) Error() string {
+	return fmt.Sprintf("the pictures are not shown as %s gets them: %v", e.backbone, e.err)
+}
+
+// eyeOf returns what sees images as the backbone of a feature set does.
+func eyeOf(meta *features.Meta) (*fed.Feeder, error) {
+	spec, err := contract.Recall(meta.Backbone, meta.Spaces, builtin.FS())
+	if err != nil {
+		return nil, err
+	}
+	if word := meta.Reading["max-pixels"]; word != "" {
+		if spec.MaxPixels, err = pixelsOf(word); err != nil {
+			return nil, err
+		}
+	}
+	return fed.New(spec, nil)
+}
+
+// appendSeen adds a picture unless another backbone gets the same.
+func appendSeen(all []report.Seen, s report.Seen) []report.Seen {
+	if slices.ContainsFunc(all, func(other report.Seen) bool { return bytes.Equal(other.Image, s.Image) }) {
+		return all
+	}
+	return append(all, s)
 }
 
 // facts lists the settings of a training.

@@ -17,9 +17,25 @@ type Mistake struct {
 	// 64 KiB, scaled down if it is larger, and left out if it cannot be
 	// decoded.
 	Image []byte
+	// Seen are the pixels that backbones get of the sample if it is an image,
+	// before they are normalised, one a backbone: PNG files. They are embedded
+	// as Image is, but scaled down to more pixels.
+	Seen []Seen
 	// Text is the sample itself if it is a text, "" if not. It is cut after 400
 	// characters.
 	Text string
+}
+
+// Seen is a picture as a backbone gets it.
+type Seen struct {
+	Backbone string
+	Image    []byte // a PNG file
+}
+
+// seen is such a picture as it is drawn.
+type seen struct {
+	Backbone string
+	Picture  *thumbnail
 }
 
 // card is a mistake as it is drawn.
@@ -27,6 +43,7 @@ type card struct {
 	ID, Label, Predicted          string
 	Probability, LabelProbability string
 	Picture                       *thumbnail
+	Seen                          []seen
 	Text                          string
 }
 
@@ -40,7 +57,12 @@ func newCards(all []Mistake) []card {
 			Text: Cut(strings.TrimSpace(plain(m.Text[:min(len(m.Text), 4*textColumns+4)])), textColumns),
 		}
 		if m.Image != nil {
-			c.Picture = newThumbnail(m.Image)
+			c.Picture = newThumbnail(m.Image, thumbnailEdge, len(m.Seen) > 0)
+		}
+		for _, s := range m.Seen {
+			if p := newThumbnail(s.Image, seenEdge, true); p != nil {
+				c.Seen = append(c.Seen, seen{Cut(plain(s.Backbone), labelColumns), p})
+			}
 		}
 		cards = append(cards, c)
 	}

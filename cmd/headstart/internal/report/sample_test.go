@@ -97,7 +97,7 @@ func samplePage(classes []string) *Page {
 		Settings: []Fact{{"--l2", "auto, 8 points, 3 folds"}, {"--by", "group"}, {"--tolerance", "1e-4"}},
 		Mistakes: []Mistake{
 			{ID: "names#17", Label: classes[0], Predicted: classes[1%c], Probability: 0.973, LabelProbability: 0.011, Text: "person juggling"},
-			{ID: "names#20", Label: classes[1%c], Predicted: classes[0], Probability: 0.951, LabelProbability: 0.02, Text: "a text of two\nlines", Image: samplePNG(4, 2)},
+			{ID: "names#20", Label: classes[1%c], Predicted: classes[0], Probability: 0.951, LabelProbability: 0.02, Text: "a text of two\nlines", Image: samplePNG(4, 2), Seen: []Seen{{"efficientnet-lite0", samplePNG(3, 3)}}},
 		},
 	}
 }

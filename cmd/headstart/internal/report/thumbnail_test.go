@@ -102,13 +102,13 @@ func withOrientation(jpeg []byte, orientation uint16, order binary.ByteOrder) []
 func TestSmallImagesAreEmbeddedAsTheyAre(t *testing.T) {
 	for _, kind := range []string{"png", "jpeg"} {
 		in := encode(t, noise(40, 30, false), kind)
-		v := newThumbnail(in)
+		v := newThumbnail(in, thumbnailEdge, false)
 		if !bytes.Equal(content(t, v, kind), in) || v.Width != 40 || v.Height != 30 {
 			t.Errorf("%s: %d×%d", kind, v.Width, v.Height)
 		}
 	}
 	// A browser turns a JPEG by its EXIF block.
-	v := newThumbnail(withOrientation(encode(t, noise(40, 30, false), "jpeg"), 6, binary.LittleEndian))
+	v := newThumbnail(withOrientation(encode(t, noise(40, 30, false), "jpeg"), 6, binary.LittleEndian), thumbnailEdge, false)
 	if v == nil || v.Width != 30 || v.Height != 40 {
 		t.Errorf("%+v", v)
 	}
@@ -125,7 +125,7 @@ func TestSmallImagesOnTheirSideAreTurned(t *testing.T) {
 	if err != nil || stored.Width == stored.Height {
 		t.Fatal(stored, err)
 	}
-	v := newThumbnail(in)
+	v := newThumbnail(in, thumbnailEdge, false)
 	out := content(t, v, "jpeg")
 	cfg, err := jpeg.DecodeConfig(bytes.NewReader(out))
 	if err != nil || cfg.Width != stored.Height || cfg.Height != stored.Width || v.Width != cfg.Width || v.Height != cfg.Height {
@@ -138,7 +138,7 @@ func TestSmallImagesThatXMPTurnsAreTurned(t *testing.T) {
 	in := encode(t, noise(40, 30, false), "jpeg")
 	body := "http://ns.adobe.com/xap/1.0/\x00<x tiff:Orientation=\"6\"/>"
 	in = slices.Concat(in[:2], []byte{0xff, 0xe1, 0, byte(len(body) + 2)}, []byte(body), in[2:])
-	v := newThumbnail(in)
+	v := newThumbnail(in, thumbnailEdge, false)
 	if out := content(t, v, "jpeg"); bytes.Equal(out, in) || v.Width != 30 || v.Height != 40 {
 		t.Errorf("%d×%d, as it is: %v", v.Width, v.Height, bytes.Equal(out, in))
 	}
@@ -151,7 +151,7 @@ func TestSmallImagesOfOtherFormats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v := newThumbnail(in)
+		v := newThumbnail(in, thumbnailEdge, false)
 		if out := content(t, v, kind); v.Width != 61 || v.Height != 44 || bytes.Equal(out, in) != (kind == "bmp" || kind == "webp" || kind == "gif") {
 			t.Errorf("%s: %d×%d", name, v.Width, v.Height)
 		}
@@ -173,7 +173,7 @@ func TestLargeImagesAreScaledDown(t *testing.T) {
 		if len(c.in) <= mostBytes {
 			t.Fatalf("a file of %d bytes is not large", len(c.in))
 		}
-		v := newThumbnail(c.in)
+		v := newThumbnail(c.in, thumbnailEdge, false)
 		out := content(t, v, c.kind)
 		cfg, kind, err := image.DecodeConfig(bytes.NewReader(out))
 		if err != nil || kind != c.kind || cfg.Width != c.wide || cfg.Height != c.high || v.Width != c.wide || v.Height != c.high {
@@ -192,7 +192,7 @@ func TestWhatIsNoImageHasNoThumbnail(t *testing.T) {
 		t.Fatal(cfg, err)
 	}
 	for name, in := range map[string][]byte{"empty": {}, "text": []byte("not an image"), "cut": whole[:len(whole)/2], "huge": huge} {
-		if v := newThumbnail(in); v != nil {
+		if v := newThumbnail(in, thumbnailEdge, false); v != nil {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
@@ -217,7 +217,7 @@ func FuzzThumbnail(f *testing.F) {
 		if cfg, _, err := image.DecodeConfig(bytes.NewReader(in)); err == nil && cfg.Width > 1<<20/max(1, cfg.Height) {
 			return // right, but slow
 		}
-		v := newThumbnail(in)
+		v := newThumbnail(in, thumbnailEdge, false)
 		if v == nil {
 			return
 		}
@@ -230,4 +230,23 @@ func FuzzThumbnail(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A small file that was decoded already is not decoded again; a crop that is
+// large is scaled down to more pixels than a thumbnail.
+func TestPicturesThatABackboneGets(t *testing.T) {
+	cut := samplePNG(40, 30)
+	cut = cut[:len(cut)-30]
+	if newThumbnail(cut, thumbnailEdge, false) != nil || newThumbnail(cut, thumbnailEdge, true) == nil {
+		t.Error("a small file is decoded where it need not be, or is not where it must be")
+	}
+	noise := image.NewNRGBA(image.Rect(0, 0, 800, 400))
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range noise.Pix {
+		noise.Pix[i] = uint8(r.IntN(256)) | 0xff*uint8(i%4/3)
+	}
+	cards := newCards([]Mistake{{ID: "x", Image: cut, Seen: []Seen{{"a", samplePNG(8, 8)}, {"b", encode(t, noise, "png")}, {"c", []byte("no image")}}}})
+	if c := cards[0]; c.Picture == nil || len(c.Seen) != 2 || c.Seen[0].Picture.Width != 8 || c.Seen[1].Picture.Width != seenEdge || len(c.Seen[1].Picture.URL) > 300_000 {
+		t.Errorf("%d pictures", len(c.Seen))
+	}
 }
