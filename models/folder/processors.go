@@ -244,7 +244,7 @@ func dinoV3(o *object, s *models.ImageSpec) error {
 	if s.Resize.Mode == "exact" && s.Resize.Filter != "bilinear" {
 		return o.errorf("resample", "%s on numbers is not the same as on levels, and a processor of class DINOv3ViT resizes numbers; only bilinear (2) is read", s.Resize.Filter)
 	}
-	o.note("size: a processor of class DINOv3ViT resizes numbers, here levels are resized: none is more than one level apart")
+	o.note("size: a processor of class DINOv3ViT resizes numbers, here levels are resized: none is more than one level apart, embeddings of a small model have a cosine of 0.999997 and more")
 	return nil
 }
 

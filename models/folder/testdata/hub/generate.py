@@ -8,7 +8,8 @@ Made with Python 3.11, torch 2.5.1, transformers 4.57.6, optimum 2.1.0 with
 optimum-onnx 0.1.0, timm 1.0.31, onnx 1.23.2, Pillow 12.2. Each folder NAME has
 
     NAME/…                   config.json, the processor's file, the graph
-    NAME/golden/meta.json    {"pixels": [n,c,h,w], "dim": d, "tap": TAP or ""}
+    NAME/golden/meta.json    {"pixels": [n,c,h,w], "dim": d, "tap": TAP or "",
+                             "apart": how far apart pixels may be}
     NAME/golden/pixels.f32   what the processor makes of the probe images
     NAME/golden/embedding.f32  n×d: what the model makes of these
 
@@ -109,6 +110,7 @@ FAMILIES = {
     "deit": (DeiTModel, DeiTConfig(**VIT), DeiTImageProcessor(size=square(40), crop_size=S), cls),
     "vit-msn": (ViTMSNModel, ViTMSNConfig(**VIT), ViTImageProcessor(size=square(S), **IMAGENET), cls),
     "dinov2": (Dinov2Model, Dinov2Config(**{**VIT, "mlp_ratio": 2}), BitImageProcessor(size=short(40), crop_size=S, **IMAGENET), cls),
+    "dinov3": (DINOv3ViTModel, DINOv3ViTConfig(**VIT, num_register_tokens=2), DINOv3ViTImageProcessorFast(size=square(S)), cls),
     "beit": (BeitModel, BeitConfig(**VIT), BeitImageProcessor(size=square(S), do_center_crop=False), mean),
     "data2vec-vision": (Data2VecVisionModel, Data2VecVisionConfig(**VIT), BeitImageProcessor(size=square(36), do_center_crop=True, crop_size=S), mean),
     "swin": (SwinModel, SwinConfig(image_size=S, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[1, 2], window_size=4), ViTImageProcessor(size=square(S), resample=3, **IMAGENET), mean),
@@ -154,11 +156,11 @@ def export(model, processor, out):
         def forward(self, pixel_values):
             return self.model(pixel_values).last_hidden_state
 
-    torch.onnx.export(Hidden(), (torch.zeros(2, 3, S, S),), os.path.join(out, "model.onnx"), input_names=["pixel_values"], output_names=["last_hidden_state"],
+    torch.onnx.export(Hidden().eval(), (torch.zeros(2, 3, S, S),), os.path.join(out, "model.onnx"), input_names=["pixel_values"], output_names=["last_hidden_state"],
                       dynamic_axes={"pixel_values": {0: "batch_size"}, "last_hidden_state": {0: "batch_size"}}, opset_version=17)
 
 
-def golden(folder, pixels, embedding, tap=""):
+def golden(folder, pixels, embedding, tap="", apart=0):
     out = os.path.join(folder, "golden")
     os.makedirs(out)
     pixels, embedding = np.asarray(pixels, "<f4"), np.asarray(embedding, "<f4")
@@ -168,7 +170,7 @@ def golden(folder, pixels, embedding, tap=""):
     pixels.tofile(os.path.join(out, "pixels.f32"))
     embedding.tofile(os.path.join(out, "embedding.f32"))
     with open(os.path.join(out, "meta.json"), "w") as f:
-        json.dump({"pixels": list(pixels.shape), "dim": embedding.shape[1], "tap": tap}, f)
+        json.dump({"pixels": list(pixels.shape), "dim": embedding.shape[1], "tap": tap, "apart": apart}, f)
 
 
 def images():
@@ -177,7 +179,7 @@ def images():
 
 def processed(folder):
     """What the processor of the folder makes of the images, on Pillow."""
-    p = AutoImageProcessor.from_pretrained(folder, use_fast=False)
+    p = AutoImageProcessor.from_pretrained(folder, use_fast="dinov3" in folder)  # which has no other
     return torch.cat([p(i, return_tensors="pt")["pixel_values"] for i in images()])
 
 
@@ -194,7 +196,8 @@ def family(name, root):
         shutil.move(os.path.join(out, "model.onnx"), os.path.join(out, "onnx", "model.onnx"))
     pixels = processed(out)
     with torch.no_grad():
-        golden(out, pixels, vector(model(pixels)))
+        # One level of the narrowest channel, where numbers are resized.
+        golden(out, pixels, vector(model(pixels)), apart=1 / 255 / 0.224 if name == "dinov3" else 0)
 
 
 # timm: what is made, with arguments, and what is said of its images.
@@ -265,16 +268,39 @@ def towers(root):
         def forward(self, input_ids, attention_mask):
             return self.model.get_text_features(input_ids, attention_mask)
 
-    torch.onnx.export(Vision(), (pixels[:2],), os.path.join(each, "onnx", "vision_model.onnx"), input_names=["pixel_values"], output_names=["image_embeds"],
+    torch.onnx.export(Vision().eval(), (pixels[:2],), os.path.join(each, "onnx", "vision_model.onnx"), input_names=["pixel_values"], output_names=["image_embeds"],
                       dynamic_axes={"pixel_values": {0: "batch"}, "image_embeds": {0: "batch"}}, opset_version=17)
     ids = torch.tensor([[0, 2, 3, 1], [0, 3, 1, 1]])
-    torch.onnx.export(Text(), (ids, (ids != 1).long()), os.path.join(each, "onnx", "text_model.onnx"), input_names=["input_ids", "attention_mask"], output_names=["text_embeds"],
+    torch.onnx.export(Text().eval(), (ids, (ids != 1).long()), os.path.join(each, "onnx", "text_model.onnx"), input_names=["input_ids", "attention_mask"], output_names=["text_embeds"],
                       dynamic_axes={"input_ids": {0: "batch", 1: "tokens"}, "attention_mask": {0: "batch", 1: "tokens"}, "text_embeds": {0: "batch"}}, opset_version=17)
     with torch.no_grad():
         vectors = model.get_image_features(pixels)
         vectors_both = vectors / vectors.norm(dim=-1, keepdim=True)  # CLIPModel.forward
     golden(both, pixels, vectors_both)
     golden(each, pixels, vectors)
+
+
+def channels_last(root):
+    """A graph that takes the channels last, as those of TensorFlow do."""
+    torch.manual_seed(0)
+    model = randomise(ViTModel(ViTConfig(**VIT)), 201)
+    out = os.path.join(root, "vit-nhwc")
+    model.config.save_pretrained(out)
+    ViTImageProcessor(size=square(S)).save_pretrained(out)
+    pixels = processed(out)
+
+    class Last(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixel_values):
+            return self.model(pixel_values.permute(0, 3, 1, 2)).last_hidden_state
+
+    torch.onnx.export(Last().eval(), (pixels[:2].permute(0, 2, 3, 1),), os.path.join(out, "model.onnx"), input_names=["pixel_values"], output_names=["last_hidden_state"],
+                      dynamic_axes={"pixel_values": {0: "batch"}, "last_hidden_state": {0: "batch"}}, opset_version=17)
+    with torch.no_grad():
+        golden(out, pixels.permute(0, 2, 3, 1), cls(model(pixels)))
 
 
 def main():
@@ -291,6 +317,8 @@ def main():
                 print(name, "done", flush=True)
         if not only or "clip" in only:
             towers(root)
+        if not only or "vit-nhwc" in only:
+            channels_last(root)
         keep(root, target)
 
 
