@@ -459,6 +459,10 @@ var families = []family{
 			}
 			return p.op("Concat", parts...)
 		},
+		"Concat, of which a part is frozen": func(p *problem) string { // as the bias of EVA's queries, keys and values
+			frozen := p.input(pb.TensorProto_FLOAT, p.normal, 2, 3)
+			return p.op("Concat", p.learned(p.normal, 2, 3), frozen, p.learned(p.normal, 2, 2), intA("axis", 1))
+		},
 		"Concat, a class token": func(p *problem) string {
 			token := p.op("Expand", p.weight(1, 1, 3), p.ints(2, 1, 3))
 			return p.op("Concat", token, p.learned(p.normal, 2, 4, 3), intA("axis", 1))

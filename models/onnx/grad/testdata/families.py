@@ -1,10 +1,11 @@
 """Writes more of architectures/*.onnx, and families.json: small models of the
-library transformers whose graphs resize a table of positions (DINOv2), gather
-by element (DeBERTa) or compute relative positions in each layer (BEiT), and
-graphs that ONNX Runtime's optimiser has been through, with the gradients of the
-modules themselves.
+libraries transformers and timm that leave the width of their embedding open
+(SigLIP, DINOv3, ViT, EVA), resize a table of positions (DINOv2), gather by
+element (DeBERTa) or compute relative positions in each layer (BEiT), and graphs
+that ONNX Runtime's optimiser has been through, with the gradients of the modules
+themselves.
 
-    python -m venv venv && venv/bin/pip install torch==2.5.1 onnx==1.23.2 onnxruntime==1.32.0 transformers==4.57.6 numpy
+    python -m venv venv && venv/bin/pip install torch==2.5.1 onnx==1.23.2 onnxruntime==1.32.0 transformers==4.57.6 timm==1.0.31 numpy
     venv/bin/python families.py
 
 Gradients belong to the names that weights have in the ONNX file: a weight is
@@ -20,6 +21,7 @@ import onnxruntime
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import timm
 import transformers as T
 from onnx import numpy_helper
 from onnxruntime.transformers import optimizer
@@ -69,6 +71,26 @@ class Pyramid(nn.Module):
         up = F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False) + F.interpolate(y, size=(8, 8), mode="nearest")
         up = up + F.interpolate(y, size=(8, 8), mode="bicubic", align_corners=True)
         return self.c(torch.tanh(x + up)).mean((2, 3))
+
+
+class Pooled(First):
+    """What a model pools itself."""
+
+    def forward(self, pixels):
+        y = self.model(pixels)
+        return y if torch.is_tensor(y) else y.pooler_output
+
+
+def siglip():
+    return Pooled(T.SiglipVisionModel(T.SiglipVisionConfig(**VISION)))
+
+
+def dinov3():
+    return Pooled(T.DINOv3ViTModel(T.DINOv3ViTConfig(**VISION, num_register_tokens=2)))
+
+
+def of_timm(name):
+    return lambda: Pooled(timm.create_model(name, num_classes=0, img_size=32, patch_size=8, embed_dim=16, depth=1, num_heads=2))
 
 
 def dinov2():
@@ -201,12 +223,15 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     cases = [
+        case("siglip", siglip, 17, fold=False), case("dinov3", dinov3, 17, fold=False),
+        case("timm-vit", of_timm("vit_tiny_patch16_224"), 17, fold=False), case("timm-siglip", of_timm("vit_base_patch16_siglip_224"), 17, fold=False),
+        case("timm-eva", of_timm("eva02_tiny_patch14_224"), 17, fold=False),
         case("dinov2", dinov2, 14, fold=False), case("dinov2", dinov2, 18, fold=False), case("beit", beit, 17, fold=False), case("pyramid", Pyramid, 13),
         case("deberta", deberta, 17, text=True, fold=False), case("debertav2", debertav2, 17, text=True, fold=False),
         case("bert-fused", bert("gelu"), 14, text=True, kind="bert"), case("bert-fast", bert("gelu_new"), 14, text=True, kind="bert"),
         case("clip-fused", clip, 14, kind="clip"), case("convolutions-fused", Convolutions, 14, kind=None),
     ]
-    text = json.dumps(dict(torch=torch.__version__, onnx=onnx.__version__, onnxruntime=onnxruntime.__version__, transformers=T.__version__, numpy=np.__version__,
+    text = json.dumps(dict(torch=torch.__version__, onnx=onnx.__version__, onnxruntime=onnxruntime.__version__, transformers=T.__version__, timm=timm.__version__, numpy=np.__version__,
                            cases=cases), separators=(",", ":"))
     text = text.replace('{"name"', '\n{"name"').replace('{"backbone"', '\n{"backbone"')
     with open(os.path.join(HERE, "families.json"), "w") as f:
