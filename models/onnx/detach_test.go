@@ -3,6 +3,7 @@
 package onnx_test
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,6 +67,9 @@ func TestDetachComputesTheSame(t *testing.T) {
 			done := 0
 			for _, c := range some(cuts) {
 				part, err := onnx.Detach(m, c.Tensor, output)
+				if e, ok := errors.AsType[*onnx.BypassError](err); ok && e.Shape {
+					continue // SigLIP's pooling takes a size from before the cut
+				}
 				if err != nil {
 					t.Fatalf("cut at %s: %v", c.Tensor, err)
 				}

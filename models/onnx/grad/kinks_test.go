@@ -39,9 +39,9 @@ func mobileNetV1(p *problem) string {
 
 // TestKinksOfReLU6AreNoFault says what a directional derivative of a weight of
 // MobileNetV1 that is some per cent off is. Along a step of usual size some
-// activation passes 0 or 6, where ReLU6 has a kink, and a difference over a kink
-// is no derivative. In float64, with a step so small that no activation passes,
-// all of them agree.
+// activation passes 0 or 6, where ReLU6 has a kink, and a difference over a
+// kink is no derivative. In float64, with a step so small that no activation
+// passes, all of them agree.
 func TestKinksOfReLU6AreNoFault(t *testing.T) {
 	p := newProblem(rand.New(rand.NewPCG(1, 6)), 17)
 	p.finish(t, mobileNetV1(p))
@@ -52,7 +52,7 @@ func TestKinksOfReLU6AreNoFault(t *testing.T) {
 	values := p.state()
 	program.begin(p.rng, values)
 	got := run(t, program, values)
-	// sides tells for each activation whether it is below 0, above 6 or neither.
+	// sides tells for each activation if it is below 0, above 6 or neither.
 	sides := func(v map[string]*array) []int8 {
 		all := make(map[string]*array, len(v))
 		for name, x := range v {
@@ -88,8 +88,8 @@ func TestKinksOfReLU6AreNoFault(t *testing.T) {
 			exact += direction[i] * float64(got.dW[w.Name][i])
 			norm += float64(got.dW[w.Name][i]) * float64(got.dW[w.Name][i])
 		}
-		// along returns the difference over a step, relative to the gradient, and
-		// how many activations pass a kink on it.
+		// along returns the difference over a step, relative to the gradient,
+		// and how many activations pass a kink on it.
 		along := func(h float64) (off float64, passed int) {
 			var loss [2]float64
 			var side [2][]int8

@@ -45,7 +45,7 @@ func concat(b *builder, n *node) ([]string, error) {
 		shapes[i] = b.shapes[x]
 		sizes[i] = shapes[i][axis]
 	}
-	// The node keeps all its outputs: the runtime crashes on a Split without one.
+	// The node keeps all its outputs: without one the runtime crashes.
 	parts := slices.Clone(b.ops("Split", shapes, []string{n.dY[0], b.int64s(sizes...)}, onnx.IntAttribute("axis", axis)))
 	for i := range parts {
 		if !n.need[i] {
