@@ -1,12 +1,14 @@
 package folder
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // NoTapError says that nothing in a folder tells which tensor of a graph is the
@@ -95,6 +97,9 @@ func imageTap(config *object, outputs []onnx.Value, place string) (string, error
 		return v.Name + ":" + pooling, nil
 	}
 	switch {
+	case len(flat) == 1 && isClassifier(config, flat[0]):
+		return "", &NoTapError{Place: place, Why: fmt.Sprintf("the output %s is what a classifier makes of the embedding, one number for each of its classes; which tensor is the embedding?", list(flat)),
+			Taps: []string{flat[0].Name + ":none"}}
 	case len(flat) == 1:
 		return flat[0].Name + ":none", nil
 	case len(flat) > 1:
@@ -118,6 +123,64 @@ func imageTap(config *object, outputs []onnx.Value, place string) (string, error
 		}
 	}
 	return "", e
+}
+
+// isClassifier tells whether an output is one of a classifier: it is called so,
+// or has as many numbers as config.json has classes.
+func isClassifier(config *object, v onnx.Value) bool {
+	if v.Name == "logits" {
+		return true
+	}
+	n := v.Shape[1].Size
+	if config == nil || n < 1 {
+		return false
+	}
+	var labels map[string]json.RawMessage
+	if json.Unmarshal(config.fields["id2label"], &labels) == nil && int64(len(labels)) == n {
+		return true
+	}
+	var classes int64
+	return json.Unmarshal(config.fields["num_classes"], &classes) == nil && classes == n
+}
+
+// classified returns what the classifier of a graph takes whose output is
+// called so: the tensor that a Gemm or MatMul multiplies by what is stored. ""
+// if it cannot be told.
+func classified(data []byte, output string) string {
+	m, err := onnx.Decode(data)
+	if err != nil {
+		return ""
+	}
+	maker := make(map[string]*pb.NodeProto)
+	for _, n := range m.GetGraph().GetNode() {
+		for _, name := range n.GetOutput() {
+			maker[name] = n
+		}
+	}
+	name := output
+	for range maker { // no further than there are nodes
+		n := maker[name]
+		in := n.GetInput()
+		switch n.GetOpType() {
+		case "Gemm", "MatMul":
+			if len(in) > 1 && maker[in[0]] != nil && maker[in[1]] == nil {
+				return in[0]
+			}
+			return ""
+		case "Identity", "Cast":
+			name = in[0]
+		case "Add": // of the bias
+			if len(in) != 2 || maker[in[0]] != nil && maker[in[1]] != nil {
+				return ""
+			}
+			if name = in[0]; maker[name] == nil {
+				name = in[1]
+			}
+		default:
+			return ""
+		}
+	}
+	return ""
 }
 
 // timmTap returns the output that timm's global_pool pools, and how: "" if

@@ -9,9 +9,10 @@ import (
 )
 
 // fit makes a model one that can be fed: its nodes in order, float32 in place
-// of float16 and of bytes, and the number of samples left to the batch. Where the graph takes one
-// sample at a time, and shapes in it forbid more, s says so. What is made of
-// the file is in s.Weights.Data; the digest stays that of the file.
+// of float16 and of bytes, and the number of samples left to the batch. Where
+// the graph takes one sample at a time, and shapes in it forbid more, s says
+// so. What is made of the file is in s.Weights.Data; the digest stays that of
+// the file.
 func fit(s *models.Spec, model *pb.ModelProto, sum *onnx.Summary) (*onnx.Summary, error) {
 	m, widened := onnx.Widen(onnx.Order(model))
 	m, levels := onnx.FeedFloats(m)

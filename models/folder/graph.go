@@ -1,6 +1,8 @@
 package folder
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,7 +26,12 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 		}
 	}
 	model, err := onnx.Decode(data)
-	if err != nil {
+	switch {
+	case errors.Is(err, onnx.ErrNotModel) && bytes.HasPrefix(data, []byte("version https://git-lfs")):
+		return nil, fmt.Errorf("models: %s: a pointer of Git LFS in place of the model, which was not downloaded; git lfs pull gets it", place)
+	case errors.Is(err, onnx.ErrNotModel) && bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")):
+		return nil, fmt.Errorf("models: %s: a web page in place of the model; download the file itself", place)
+	case err != nil:
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
 	sum, err := onnx.Walk(model)

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -174,10 +175,19 @@ func (f *layout) imageSpec(s *models.Spec, sum *onnx.Summary, place string) (own
 		if err == nil && tap == "" {
 			tap, err = imageTap(config, sum.Outputs, place)
 		}
+		if e, ok := errors.AsType[*NoTapError](err); ok && len(e.Taps) == 1 { // a classifier's
+			if input := classified(s.Weights.Data, strings.TrimSuffix(e.Taps[0], ":none")); input != "" {
+				e.Taps = append([]string{input + ":none"}, e.Taps...)
+			}
+		}
 		if err != nil {
 			return err
 		}
-		return setTap(s, tap, sum)
+		if err := setTap(s, tap, sum); err != nil {
+			w, h := image.Size()
+			return fmt.Errorf("%w; the folder's files make images of 3×%d×%d", err, h, w)
+		}
+		return nil
 	}, nil
 }
 

@@ -210,6 +210,9 @@ func checkJSON(data []byte) error {
 	if !utf8.Valid(data) {
 		return fmt.Errorf("not UTF-8")
 	}
+	if bytes.HasPrefix(data, []byte("\uFEFF")) {
+		return fmt.Errorf("not JSON: it begins with a byte order mark; save the file as UTF-8 without one")
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	// One entry a level: the keys of an object, nil for a list.

@@ -44,6 +44,49 @@ func vitTree(t *testing.T, modelType string) tree {
 	}
 }
 
+// What a classifier says of each class is no embedding: what the classifier
+// takes is offered in its place, and taken when it is asked for.
+func TestClassifiersAreAskedAbout(t *testing.T) {
+	classifier := func(output string) tree {
+		f := vitTree(t, "vit")
+		f["model.onnx"] = graph(t, values(f32("pixel_values", 3, 8, 8)), values(f32(output, 5)), func(m *pb.ModelProto) {
+			m.Graph.Initializer = []*pb.TensorProto{onnx.FloatTensor("w", make([]float32, 3*8*8*5), 3*8*8, 5), onnx.FloatTensor("b", make([]float32, 5), 5)}
+			m.Graph.Node = []*pb.NodeProto{
+				onnx.Node("Flatten", []string{"pixel_values"}, []string{"features"}),
+				onnx.Node("MatMul", []string{"features", "w"}, []string{"product"}),
+				onnx.Node("Add", []string{"b", "product"}, []string{output}),
+			}
+		})
+		return f
+	}
+	labels := classifier("output")
+	labels["config.json"] = fields{"model_type": "vit", "id2label": fields{"0": "a", "1": "b", "2": "c", "3": "d", "4": "e"}}
+	timm := classifier("output")
+	timm["config.json"] = fields{"architecture": "resnet18", "num_classes": 5}
+	for name, f := range map[string]tree{"logits": classifier("logits"), "labels": labels, "timm": timm} {
+		_, dir, err := f.resolve(t, nil)
+		output := "output"
+		if name == "logits" {
+			output = name
+		}
+		e, ok := errors.AsType[*NoTapError](err)
+		if !ok || !slices.Equal(e.Taps, []string{"features:none", output + ":none"}) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for i, dim := range []int{192, 5} {
+			s, err := ResolveFor(dir, &Options{Taps: e.Taps[i : i+1]})
+			if err != nil || s.Taps[0].Dim != dim {
+				t.Errorf("%s, %s: %v", name, e.Taps[i], err)
+			}
+		}
+	}
+	features := classifier("output")
+	features["config.json"] = fields{"model_type": "vit", "id2label": fields{"0": "a", "1": "b"}}
+	if s, _, err := features.resolve(t, nil); err != nil || s.Taps[0].Output != "output" {
+		t.Errorf("an output with another length than classes: %v", err)
+	}
+}
+
 // resolve writes a tree and resolves it.
 func (f tree) resolve(t *testing.T, o *Options) (*models.Spec, string, error) {
 	t.Helper()

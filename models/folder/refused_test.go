@@ -144,7 +144,7 @@ func TestRefusesTimm(t *testing.T) {
 func TestRefusesImageGraphs(t *testing.T) {
 	pixels, features := values(f32("p", 3, 224, 224)), values(f32("f", 8))
 	refused(t, []refusal{
-		{"git lfs pointer", imageTree(t), put("onnx/model.onnx", []byte("version https://git-lfs.github.com/spec/v1\n")), "onnx/model.onnx: onnx: not an ONNX model"},
+		{"git lfs pointer", imageTree(t), put("onnx/model.onnx", []byte("version https://git-lfs.github.com/spec/v1\n")), "onnx/model.onnx: a pointer of Git LFS in place of the model"},
 		{"foreign operator", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) {
 			m.Graph.Node = []*pb.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
 		}), `operator domain "evil"`},
@@ -156,6 +156,8 @@ func TestRefusesImageGraphs(t *testing.T) {
 		{"another side", imageTree(t), model(t, values(f32("p", 3, 256, 256)), features, nil), "make images of 3×224×224"},
 		{"fixed batch", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_FLOAT, dims(4, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
 		{"fixed batch of the output", imageTree(t), model(t, pixels, values(onnx.TensorValue("f", pb.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), `no node makes a tensor "f"`},
+		{"a page in place of the model", imageTree(t), func(f tree) { f["onnx/model.onnx"] = []byte("\n<!DOCTYPE html>") }, "a web page in place of the model"},
+		{"a byte order mark", imageTree(t), func(f tree) { f["config.json"] = []byte("\uFEFF{}") }, "config.json: not JSON: it begins with a byte order mark"},
 		{"no rank-2 output", imageTree(t), model(t, pixels, values(f32("map", 8, 7, 7)), nil), `nothing says how one of these is pooled: "map" FLOAT[N,8,7,7]`},
 		{"several outputs", imageTree(t), model(t, pixels, values(f32("logits", 1000), f32("embeds", 8)), nil), `several outputs fit: "logits" FLOAT[N,1000], "embeds" FLOAT[N,8]`},
 		{"length unknown", imageTree(t), model(t, pixels, values(f32("f", -1)), nil), `no node makes a tensor "f"`},
