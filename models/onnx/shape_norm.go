@@ -33,10 +33,14 @@ func inferBatchNorm(c *call) ([]value, error) {
 			return nil, fmt.Errorf("input %d has shape %v for %d channels", i, clip(c.shape(i)), channels[0])
 		}
 	}
-	if trains(c.n) {
+	if !trains(c.n) {
+		return one(c.elem(0), x)
+	}
+	// Of a weight, which it standardises, it gives the same each time.
+	if in := c.n.Input[0]; c.f.constants[in] == nil && c.f.kept[in] == nil {
 		return nil, fmt.Errorf("it is in training form; export the model for inference")
 	}
-	return one(c.elem(0), x)
+	return []value{{c.elem(0), x}, {c.elem(3), channels}, {c.elem(4), channels}}, nil
 }
 
 func inferLayerNorm(c *call) ([]value, error) {

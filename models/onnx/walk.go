@@ -88,6 +88,8 @@ func Walk(m *pb.ModelProto) (*Summary, error) {
 		sum: &Summary{IRVersion: m.GetIrVersion(), Producer: m.GetProducerName()},
 		ops: make(map[operatorID]int),
 		own: make(map[operatorID]bool),
+
+		settled: make(map[string]bool),
 	}
 	if v := m.GetProducerVersion(); v != "" {
 		w.sum.Producer += " " + v
@@ -109,6 +111,8 @@ type walker struct {
 	own map[operatorID]bool // operators that the model's functions define
 
 	bytes int64 // of stored tensors
+	// settled are the tensors that are made of stored ones alone.
+	settled map[string]bool
 }
 
 func (w *walker) model(m *pb.ModelProto) error {
@@ -200,6 +204,7 @@ func (w *walker) initializer(t *pb.TensorProto) error {
 		return err
 	}
 	w.sum.Initializers++
+	w.settled[t.GetName()] = true
 	if w.sum.Parameters += n; w.sum.Parameters > maxElements {
 		return fmt.Errorf("the model has more than 2^48 parameters")
 	}
@@ -218,6 +223,10 @@ func (w *walker) function(f *pb.FunctionProto) error {
 			return fmt.Errorf("attribute %s: %w", quote(a.GetName()), err)
 		}
 	}
+	// Its names are its own.
+	outside := w.settled
+	w.settled = make(map[string]bool)
+	defer func() { w.settled = outside }()
 	return w.nodes(f.GetNode())
 }
 
@@ -250,6 +259,11 @@ func (w *walker) node(n *pb.NodeProto) error {
 	if !w.own[id] { // else its function tells
 		w.batch(n)
 	}
+	if settled := func(name string) bool { return name == "" || w.settled[name] }; !slices.ContainsFunc(n.GetInput(), func(name string) bool { return !settled(name) }) {
+		for _, name := range n.GetOutput() {
+			w.settled[name] = name != ""
+		}
+	}
 	for _, a := range n.GetAttribute() {
 		if err := w.attribute(a); err != nil {
 			return fmt.Errorf("attribute %s: %w", quote(a.GetName()), err)
@@ -263,7 +277,7 @@ func (w *walker) batch(n *pb.NodeProto) {
 	switch op := n.GetOpType(); {
 	case slices.Contains(batchOperators, op):
 		w.sum.BatchDependent = append(w.sum.BatchDependent, op)
-	case op == "BatchNormalization" && trains(n):
+	case op == "BatchNormalization" && trains(n) && !(len(n.GetInput()) > 0 && w.settled[n.Input[0]]):
 		w.sum.BatchDependent = append(w.sum.BatchDependent, "BatchNormalization (training_mode)")
 	case slices.Contains(randomOperators, op):
 		w.sum.Random = append(w.sum.Random, op)
