@@ -174,10 +174,23 @@ func ones(n int64) []int64 { return slices.Repeat([]int64{1}, int(n)) }
 
 // batchNormalization, in inference: y = (x - m) ∘ s / √(v + ε) + b, where mean
 // m and variance v are constants; dX = dY ∘ s / √(v + ε), dS = Σ dY ∘ (x - m) /
-// √(v + ε), dB = Σ dY. Ioffe and Szegedy, arXiv:1502.03167.
+// √(v + ε), dB = Σ dY. Ioffe and Szegedy, arXiv:1502.03167. In training form, by
+// which BiT standardises its filters, gradients are as for layerNormalization.
 func batchNormalization(b *builder, n *node) ([]string, error) {
-	if n.int("training_mode", 0) != 0 || len(n.out) > 1 && slices.ContainsFunc(n.out[1:], func(s string) bool { return s != "" }) {
-		return nil, errors.New("it is in training mode")
+	more := len(n.out) > 1 && slices.ContainsFunc(n.out[1:], func(s string) bool { return s != "" })
+	if n.int("training_mode", 0) != 0 || more {
+		xs := b.shapes[n.in[0]]
+		if len(xs) < 2 || slices.ContainsFunc(n.dY[1:], func(s string) bool { return s != "" }) {
+			return nil, errors.New("it is in training mode")
+		}
+		r := int64(len(xs))
+		d, err := b.groupwise(n, xs, slices.Concat([]int64{xs[1]}, ones(r-2)), append([]int64{0}, sequence(2, r)...), n.float("epsilon", 1e-5))
+		for i := 3; err == nil && i < 5; i++ { // what it is told of mean and variance does not count
+			if n.wants(i) {
+				d[i] = b.mul(n.in[i], b.scalar(0))
+			}
+		}
+		return d, err
 	}
 	if n.wants(3) || n.wants(4) {
 		return nil, errors.New("its statistics depend on trained weights")

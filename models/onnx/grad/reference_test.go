@@ -368,6 +368,11 @@ func calculate(opset int64, n *node, in []*array) ([]*array, error) {
 		return one(affine(&array{x.dims, z.v}, column(s, rank), column(t, rank)))
 	case "BatchNormalization":
 		epsilon := n.float("epsilon", 1e-5)
+		if n.int("training_mode", 0) != 0 { // mean and variance are used nowhere
+			z := standardized(x, append([]int64{0}, sequence(2, int64(rank))...), epsilon)
+			y := affine(z, column(in[1], rank), column(in[2], rank))
+			return []*array{y, in[3], in[4]}, nil
+		}
 		return one(combined(func(v ...float64) float64 {
 			return (v[0]-v[3])/math.Sqrt(v[4]+epsilon)*v[1] + v[2]
 		}, x, column(in[1], rank), column(in[2], rank), column(in[3], rank), column(in[4], rank)))

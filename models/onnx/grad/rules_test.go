@@ -320,6 +320,12 @@ var families = []family{
 			return p.op("BatchNormalization", p.learned(p.normal, d...), p.weight(d[1]), p.weight(d[1]), p.weight(d[1]), p.constant(p.positive, d[1]), floatAttribute("epsilon", 1e-3))
 		},
 	}},
+	{"norm of filters", 14, 17, map[string]func(p *problem) string{
+		"BatchNormalization": func(p *problem) string { // as BiT standardises its filters
+			C := p.between(2, 4)
+			return p.node("BatchNormalization", 3, p.weight(1, C, 6), p.weight(C), p.weight(C), p.weight(C), p.constant(p.positive, C), floatAttribute("epsilon", 1e-3), intA("training_mode", 1))[0]
+		},
+	}},
 	{"norm of later operator sets", 12, 21, map[string]func(p *problem) string{
 		"GroupNormalization": func(p *problem) string {
 			g := p.between(1, 3)
