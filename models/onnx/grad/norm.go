@@ -173,9 +173,10 @@ func (b *builder) groupwise(n *node, shape, scale, axes []int64, epsilon float64
 func ones(n int64) []int64 { return slices.Repeat([]int64{1}, int(n)) }
 
 // batchNormalization, in inference: y = (x - m) ∘ s / √(v + ε) + b, where mean
-// m and variance v are constants; dX = dY ∘ s / √(v + ε), dS = Σ dY ∘ (x - m) /
-// √(v + ε), dB = Σ dY. Ioffe and Szegedy, arXiv:1502.03167. In training form, by
-// which BiT standardises its filters, gradients are as for layerNormalization.
+// m and variance v are constants; dX = dY ∘ s / √(v + ε), dS = Σ dY ∘ (x - m)
+// / √(v + ε), dB = Σ dY. Ioffe and Szegedy, arXiv:1502.03167. In training
+// form, by which BiT standardises its filters, gradients are as for
+// layerNormalization.
 func batchNormalization(b *builder, n *node) ([]string, error) {
 	more := len(n.out) > 1 && slices.ContainsFunc(n.out[1:], func(s string) bool { return s != "" })
 	if n.int("training_mode", 0) != 0 || more {
