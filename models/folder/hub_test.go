@@ -168,7 +168,7 @@ func TestFoldersOfTheHub(t *testing.T) {
 				}
 			}
 
-			e, err := predict.OpenBackbone(filepath.Join(dir, name), choice, new(predict.Options))
+			e, err := predict.OpenBackbone(filepath.Join(dir, name), choice, &predict.Options{Runtime: libraryPath(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,16 +209,22 @@ func (r rows) FillTo(_ context.Context, inputs []tensor.View, numbers, _ []int) 
 	return nil
 }
 
+// libraryPath is the runtime library that make fetches.
+func libraryPath(t *testing.T) string {
+	t.Helper()
+	found, err := filepath.Glob("../../lib/libonnxruntime.*")
+	if err != nil || len(found) == 0 {
+		t.Fatal("no ONNX Runtime in lib/; make runtime fetches it")
+	}
+	return found[0]
+}
+
 // Each backbone can be retrained from its last layer on and as a whole: a few
 // steps lower the loss of what it is trained on.
 func TestRetrainingLowersTheLoss(t *testing.T) {
 	dir, names := hub(t)
 	probes := readProbes(t, dir)
-	found, err := runtime.Find("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	library, err := runtime.Open(found.Path)
+	library, err := runtime.Open(libraryPath(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +253,7 @@ func TestRetrainingLowersTheLoss(t *testing.T) {
 						samples = append(samples, g.pixels[i*n:][:n])
 					}
 				} else {
-					e, err := predict.OpenBackbone(filepath.Join(dir, name), &contract.Choice{Modality: models.Image, Taps: []string{place.Cut + ":flat"}}, new(predict.Options))
+					e, err := predict.OpenBackbone(filepath.Join(dir, name), &contract.Choice{Modality: models.Image, Taps: []string{place.Cut + ":flat"}}, &predict.Options{Runtime: libraryPath(t)})
 					if err != nil {
 						t.Fatal(err)
 					}
