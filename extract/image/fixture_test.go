@@ -174,7 +174,7 @@ func scans(w, h, n int) []byte {
 		// Runs of 2¹⁴ blocks, 15 bits of zeros each.
 		b = append(b, make([]byte, ((blocks+1<<14-1)>>14*15+7)/8)...)
 	}
-	return append(b, 0xff, markEOI)
+	return append(b, 0xff, 0xd9)
 }
 
 // begin is how a file of each format begins. A format without an entry fails.

@@ -31,15 +31,16 @@ func Decode() string {
 	return strings.Join(names, "+")
 }
 
-// standardDecoder is how Decode began in versions of this program up to
-// November 2026, the version of Go behind it: JPEGs were decoded by the
+// standardDecoder is what Decode was in versions of this program up to November
+// 2026, with the patch release of Go behind it: JPEGs were decoded by the
 // standard library, XMP was not read, and neither were GIF, WebP, BMP and TIFF.
-const standardDecoder = "go-jpeg/"
+// What the standard library of another release computes is not known here.
+const standardDecoder = "go-jpeg/1.26"
 
 // Decodes tells whether a preprocessor can decode as the name says that spaces
 // record: what Decode returns, or what earlier versions' did.
 func Decodes(name string) bool {
-	return name == Decode() || strings.HasPrefix(name, standardDecoder)
+	return name == Decode() || name == standardDecoder || strings.HasPrefix(name, standardDecoder+".")
 }
 
 // standardPixels is the digest of the samples that the standard library of

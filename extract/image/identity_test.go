@@ -22,7 +22,7 @@ func TestDecodeHasNoVersionOfGo(t *testing.T) {
 
 func TestDecodes(t *testing.T) {
 	for name, want := range map[string]bool{
-		Decode(): true, "go-jpeg/1.26.8": true, "go-jpeg/1.26": true,
+		Decode(): true, "go-jpeg/1.26.8": true, "go-jpeg/1.26": true, "go-jpeg/1.27.1": false, "go-jpeg/1.260": false,
 		"": false, "jpeg-islow-fancy/2+webp-libwebp/1": false, "jpeg-islow-fancy/1": false, "go": false,
 	} {
 		if got := Decodes(name); got != want {

@@ -2,58 +2,23 @@ package image
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"image"
-	"iter"
 
 	"github.com/headstart-ml/headstart/extract/image/jpeg"
 )
 
 // Markers (ITU-T T.81, B.1.1.3).
 const (
-	markEOI   = 0xd9
 	markSOS   = 0xda // scan header
 	markAPP1  = 0xe1
 	markAPP14 = 0xee
 )
 
-// jpegSegments yields the marker segments of a JPEG, scan headers among them,
-// up to the end of the image. What lies between them (the coded samples, fill
-// bytes, stray bytes) is passed over.
-func jpegSegments(content []byte) iter.Seq2[byte, []byte] {
-	return func(yield func(marker byte, data []byte) bool) {
-		for b := content[2:]; len(b) >= 4; {
-			if b[0] != 0xff {
-				next := bytes.IndexByte(b, 0xff)
-				if next < 0 {
-					return
-				}
-				b = b[next:]
-				continue
-			}
-			marker := b[1]
-			switch {
-			case marker == 0xff: // a fill byte
-				b = b[1:]
-				continue
-			case marker == 0 || marker == 0x01 || 0xd0 <= marker && marker <= 0xd8: // no segment follows
-				b = b[2:]
-				continue
-			}
-			n := int(binary.BigEndian.Uint16(b[2:]))
-			if marker == markEOI || n < 2 || 2+n > len(b) || !yield(marker, b[4:2+n]) {
-				return
-			}
-			b = b[2+n:]
-		}
-	}
-}
-
 // jpegNotices is JPEG's Format.notices. Several APP1 segments of EXIF are
 // joined; of XMP the last one counts.
 func jpegNotices(content []byte) (exif, xmp []byte) {
-	for marker, data := range jpegSegments(content) {
+	for marker, data := range jpeg.Segments(content) {
 		if marker == markSOS {
 			break
 		}

@@ -5,6 +5,8 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+
+	ours "github.com/headstart-ml/headstart/extract/image/jpeg"
 )
 
 // What earlier versions of this program decoded JPEGs with: samples by the
@@ -13,7 +15,7 @@ import (
 
 // hasAdobe says whether there is an Adobe segment.
 func hasAdobe(content []byte) bool {
-	for marker, data := range jpegSegments(content) {
+	for marker, data := range ours.Segments(content) {
 		if marker == markSOS {
 			break
 		}

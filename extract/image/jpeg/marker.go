@@ -3,6 +3,7 @@ package jpeg
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 )
 
 // Markers (ITU-T T.81, B.1.1.3).
@@ -109,6 +110,32 @@ func (p *parser) segment(marker byte) ([]byte, error) {
 	}
 	p.pos += n
 	return b[2:n], nil
+}
+
+// Segments yields the marker segments of a file, each its marker and what it
+// holds, scan headers among them, up to the end of the image or to what is
+// damaged. What lies between them (coded samples, fill bytes, stray bytes) is
+// passed over.
+func Segments(content []byte) iter.Seq2[byte, []byte] {
+	return func(yield func(marker byte, data []byte) bool) {
+		var p parser
+		if p.begin(content) != nil {
+			return
+		}
+		for {
+			m, err := p.next()
+			switch {
+			case err != nil || m == markEOI:
+				return
+			case m == markTEM || markRST0 <= m && m <= markSOI:
+				continue // no segment follows
+			}
+			data, err := p.segment(m)
+			if err != nil || !yield(m, data) {
+				return
+			}
+		}
+	}
 }
 
 // untilScan reads segments up to and including the next scan header, or up to
