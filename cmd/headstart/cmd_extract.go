@@ -95,7 +95,6 @@ func extractCommand(e *env) *command {
 			if err != nil {
 				return err
 			}
-			s.source.MultiLabel = ctx.Bool("multi-label")
 			o := &extractOptions{common: *c, sampling: *s, out: ctx.String("out"), replace: ctx.Bool("replace"), dryRun: ctx.Bool("dry-run")}
 			return runExtract(ctx.Context, o, ctx.Args().Slice(), e)
 		},

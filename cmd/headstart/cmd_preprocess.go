@@ -77,7 +77,6 @@ func preprocessCommand(e *env) *command {
 			if err != nil {
 				return err
 			}
-			s.source.MultiLabel = ctx.Bool("multi-label")
 			return runPreprocess(ctx.Context, &preprocessOptions{*c, *s, ctx.String("out")}, ctx.Args().Slice(), e)
 		},
 	}

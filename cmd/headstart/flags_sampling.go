@@ -111,7 +111,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			Label: ctx.String("label"), Group: ctx.String("group"), Split: ctx.String("split"),
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
 			Delimiter: ctx.String("delimiter"), NoHeader: ctx.Bool("no-header"), Encoding: ctx.String("encoding"),
-			Stdin: ctx.App.Reader,
+			MultiLabel: ctx.Bool("multi-label"), Stdin: ctx.App.Reader,
 		},
 		choice: contract.Choice{Taps: ctx.StringSlice("tap"), DType: ctx.String("dtype"), Precision: ctx.String("precision")},
 		batch:  ctx.Int("batch-size"), maxBad: ctx.String("max-bad"),

@@ -96,8 +96,7 @@ func (e *HubError) Error() string {
 // hubName is the form of a name on the Hugging Face Hub.
 var hubName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
 
-// Resolve is ResolveFor without a wish: builtin holds the built-in backbones,
-// with nil there are none.
+// Resolve is ResolveFor with the defaults of Options but for Builtin.
 func Resolve(name string, builtin fs.FS) (*models.Spec, error) {
 	return ResolveFor(name, &Options{Builtin: builtin})
 }
