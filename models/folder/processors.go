@@ -158,21 +158,26 @@ var others = map[string]string{
 	"VideoMAE":  "it prepares videos",
 }
 
+// cropPct returns the share of the resized image that is shown.
+func cropPct(o *object, otherwise float64) (float64, error) {
+	if !o.has("crop_pct") {
+		o.assume("crop_pct", otherwise)
+		return otherwise, nil
+	}
+	pct, err := o.number("crop_pct")
+	if err == nil && !(pct > 0 && pct <= 1) {
+		err = o.errorf("crop_pct", "%v is not over 0 and up to 1", pct)
+	}
+	return pct, err
+}
+
 // convNext: below 384 the shortest side is resized to more than is shown; from
 // 384 on the whole image is squashed
 // (models/convnext/image_processing_convnext.py).
 func convNext(o *object, s *models.ImageSpec) error {
-	pct := 224. / 256
-	if o.has("crop_pct") {
-		var err error
-		if pct, err = o.number("crop_pct"); err != nil {
-			return err
-		}
-		if !(pct > 0 && pct <= 1) {
-			return o.errorf("crop_pct", "%v is not over 0 and up to 1", pct)
-		}
-	} else {
-		o.assume("crop_pct", pct)
+	pct, err := cropPct(o, 224./256)
+	if err != nil {
+		return err
 	}
 	switch n := s.Resize.Width; {
 	case s.Resize.Mode == "none":
@@ -261,20 +266,12 @@ func levit(o *object, s *models.ImageSpec) error {
 // poolFormer: crop_pct makes the resized image larger
 // (models/poolformer/image_processing_poolformer.py).
 func poolFormer(o *object, s *models.ImageSpec) error {
-	pct := 0.9
-	switch {
-	case o.has("crop_pct"):
-		var err error
-		if pct, err = o.number("crop_pct"); err != nil {
-			return err
-		}
-		if !(pct > 0 && pct <= 1) {
-			return o.errorf("crop_pct", "%v is not over 0 and up to 1", pct)
-		}
-	case o.given("crop_pct"):
-		return nil
-	default:
-		o.assume("crop_pct", pct)
+	if o.given("crop_pct") && !o.has("crop_pct") {
+		return nil // null: the image is as large as size says
+	}
+	pct, err := cropPct(o, 0.9)
+	if err != nil {
+		return err
 	}
 	w, h := int(float64(s.Resize.Width)/pct), int(float64(s.Resize.Height)/pct)
 	switch {
