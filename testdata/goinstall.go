@@ -413,7 +413,7 @@ func (n *newcomer) runtime() error {
 		signal os.Signal
 		says   []string
 	}{
-		{130, os.Interrupt, []string{"are kept in", "the same command goes on from there"}},
+		{130, os.Interrupt, []string{"are kept in", "the same command resumes there"}},
 		{-1, os.Kill, nil},
 	} {
 		server.hold(10)

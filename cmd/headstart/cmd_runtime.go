@@ -30,7 +30,7 @@ func runtimeInstallCommand(e *env) *command {
 			"an npm package (onnxruntime-node), an archive of a release of ONNX Runtime or the library itself, " +
 			"from an address or a file. Which of them it is, is told by content.\n\n" +
 			"Its SHA-256 must be one that headstart knows, or the one that --sha256 gives. A download that is " +
-			"interrupted goes on where it was when the same command is run again. The library is there whole or not at all.",
+			"interrupted is resumed when the same command is run again. The library is there whole or not at all.",
 		examples: []string{
 			"headstart runtime install",
 			"headstart runtime install --dir onnx --from onnxruntime.whl    # a wheel that is here",
@@ -142,7 +142,7 @@ func keptDownload(k *library.KeptError) string {
 	if k.Total >= 0 {
 		of = " of " + bytesOf(uint64(k.Total))
 	}
-	return fmt.Sprintf("%s%s are kept in %s; the same command goes on from there", bytesOf(uint64(k.Done)), of, k.Path)
+	return fmt.Sprintf("%s%s are kept in %s; the same command resumes there", bytesOf(uint64(k.Done)), of, k.Path)
 }
 
 // byteMeter shows how far a download is.

@@ -182,7 +182,7 @@ func advice(err error) string {
 	case errors.As(err, &damaged):
 		return "get it again"
 	case errors.As(err, &kept):
-		return "the same command goes on from there"
+		return "the same command resumes there"
 	case errors.As(err, &nowhere):
 		return strings.Join(runtime.Install(), ", or ")
 	case errors.As(err, &unclear):

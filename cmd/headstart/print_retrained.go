@@ -90,7 +90,7 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 		}
 		next := "begins anew"
 		if slices.ContainsFunc(t.Checkpoints, exists) {
-			next = "goes on from there"
+			next = "resumes there"
 		}
 		r.env.note("stopped: %s has the best so far (%s)%s; the same command %s", r.out, best.Way.Name, untested, next)
 		err = context.Canceled

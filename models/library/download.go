@@ -34,7 +34,7 @@ type StatusError struct {
 func (e *StatusError) Error() string { return fmt.Sprintf("%s: the server says %s", e.URL, e.Status) }
 
 // KeptError says that a download did not come to its end, and what there is of
-// it: the same Install goes on from there.
+// it: the same Install resumes there.
 type KeptError struct {
 	URL         string
 	Path        string // of the part
