@@ -2,232 +2,112 @@
 
 #include "textflag.h"
 
+// TWICE defines 32 bytes: two quadwords, and the same again.
+#define TWICE(name, low, high) \
+	DATA name<>+0(SB)/8, low; \
+	DATA name<>+8(SB)/8, high; \
+	DATA name<>+16(SB)/8, low; \
+	DATA name<>+24(SB)/8, high; \
+	GLOBL name<>(SB), RODATA|NOPTR, $32
+
 // Vector code for processors with AVX2. What each routine computes is written
 // in Go: idctGo, yccGo, widenGo, widenBetweenGo, betweenGo. Tests compare both.
 
 // 2¹³ and 2¹³
-DATA even0<>+0(SB)/8, $0x2000200020002000
-DATA even0<>+8(SB)/8, $0x2000200020002000
-DATA even0<>+16(SB)/8, $0x2000200020002000
-DATA even0<>+24(SB)/8, $0x2000200020002000
-GLOBL even0<>(SB), RODATA|NOPTR, $32
+TWICE(even0, $0x2000200020002000, $0x2000200020002000)
 
 // 2¹³ and −2¹³
-DATA even1<>+0(SB)/8, $0xe0002000e0002000
-DATA even1<>+8(SB)/8, $0xe0002000e0002000
-DATA even1<>+16(SB)/8, $0xe0002000e0002000
-DATA even1<>+24(SB)/8, $0xe0002000e0002000
-GLOBL even1<>(SB), RODATA|NOPTR, $32
+TWICE(even1, $0xe0002000e0002000, $0xe0002000e0002000)
 
 // f0541 and f0541−f1847
-DATA even2<>+0(SB)/8, $0xd6301151d6301151
-DATA even2<>+8(SB)/8, $0xd6301151d6301151
-DATA even2<>+16(SB)/8, $0xd6301151d6301151
-DATA even2<>+24(SB)/8, $0xd6301151d6301151
-GLOBL even2<>(SB), RODATA|NOPTR, $32
+TWICE(even2, $0xd6301151d6301151, $0xd6301151d6301151)
 
 // f0541+f0765 and f0541
-DATA even3<>+0(SB)/8, $0x115129cf115129cf
-DATA even3<>+8(SB)/8, $0x115129cf115129cf
-DATA even3<>+16(SB)/8, $0x115129cf115129cf
-DATA even3<>+24(SB)/8, $0x115129cf115129cf
-GLOBL even3<>(SB), RODATA|NOPTR, $32
+TWICE(even3, $0x115129cf115129cf, $0x115129cf115129cf)
 
 // f1175−f1961 and f1175
-DATA odd3<>+0(SB)/8, $0x25a1e6dc25a1e6dc
-DATA odd3<>+8(SB)/8, $0x25a1e6dc25a1e6dc
-DATA odd3<>+16(SB)/8, $0x25a1e6dc25a1e6dc
-DATA odd3<>+24(SB)/8, $0x25a1e6dc25a1e6dc
-GLOBL odd3<>(SB), RODATA|NOPTR, $32
+TWICE(odd3, $0x25a1e6dc25a1e6dc, $0x25a1e6dc25a1e6dc)
 
 // f1175 and f1175−f0390
-DATA odd4<>+0(SB)/8, $0x192525a1192525a1
-DATA odd4<>+8(SB)/8, $0x192525a1192525a1
-DATA odd4<>+16(SB)/8, $0x192525a1192525a1
-DATA odd4<>+24(SB)/8, $0x192525a1192525a1
-GLOBL odd4<>(SB), RODATA|NOPTR, $32
+TWICE(odd4, $0x192525a1192525a1, $0x192525a1192525a1)
 
 // f0298−f0899 and −f0899
-DATA odd70<>+0(SB)/8, $0xe333ecc1e333ecc1
-DATA odd70<>+8(SB)/8, $0xe333ecc1e333ecc1
-DATA odd70<>+16(SB)/8, $0xe333ecc1e333ecc1
-DATA odd70<>+24(SB)/8, $0xe333ecc1e333ecc1
-GLOBL odd70<>(SB), RODATA|NOPTR, $32
+TWICE(odd70, $0xe333ecc1e333ecc1, $0xe333ecc1e333ecc1)
 
 // −f0899 and f1501−f0899
-DATA odd73<>+0(SB)/8, $0x133ee333133ee333
-DATA odd73<>+8(SB)/8, $0x133ee333133ee333
-DATA odd73<>+16(SB)/8, $0x133ee333133ee333
-DATA odd73<>+24(SB)/8, $0x133ee333133ee333
-GLOBL odd73<>(SB), RODATA|NOPTR, $32
+TWICE(odd73, $0x133ee333133ee333, $0x133ee333133ee333)
 
 // f3072−f2562 and −f2562
-DATA odd32<>+0(SB)/8, $0xadfd1051adfd1051
-DATA odd32<>+8(SB)/8, $0xadfd1051adfd1051
-DATA odd32<>+16(SB)/8, $0xadfd1051adfd1051
-DATA odd32<>+24(SB)/8, $0xadfd1051adfd1051
-GLOBL odd32<>(SB), RODATA|NOPTR, $32
+TWICE(odd32, $0xadfd1051adfd1051, $0xadfd1051adfd1051)
 
 // −f2562 and f2053−f2562
-DATA odd31<>+0(SB)/8, $0xefb0adfdefb0adfd
-DATA odd31<>+8(SB)/8, $0xefb0adfdefb0adfd
-DATA odd31<>+16(SB)/8, $0xefb0adfdefb0adfd
-DATA odd31<>+24(SB)/8, $0xefb0adfdefb0adfd
-GLOBL odd31<>(SB), RODATA|NOPTR, $32
+TWICE(odd31, $0xefb0adfdefb0adfd, $0xefb0adfdefb0adfd)
 
 // half of 2¹¹
-DATA round11<>+0(SB)/8, $0x0000040000000400
-DATA round11<>+8(SB)/8, $0x0000040000000400
-DATA round11<>+16(SB)/8, $0x0000040000000400
-DATA round11<>+24(SB)/8, $0x0000040000000400
-GLOBL round11<>(SB), RODATA|NOPTR, $32
+TWICE(round11, $0x0000040000000400, $0x0000040000000400)
 
 // half of 2¹⁸
-DATA round18<>+0(SB)/8, $0x0002000000020000
-DATA round18<>+8(SB)/8, $0x0002000000020000
-DATA round18<>+16(SB)/8, $0x0002000000020000
-DATA round18<>+24(SB)/8, $0x0002000000020000
-GLOBL round18<>(SB), RODATA|NOPTR, $32
+TWICE(round18, $0x0002000000020000, $0x0002000000020000)
 
 // 4 by 4 bytes, rows and columns exchanged
-DATA turn<>+0(SB)/8, $0x0d0905010c080400
-DATA turn<>+8(SB)/8, $0x0f0b07030e0a0602
-DATA turn<>+16(SB)/8, $0x0d0905010c080400
-DATA turn<>+24(SB)/8, $0x0f0b07030e0a0602
-GLOBL turn<>(SB), RODATA|NOPTR, $32
+TWICE(turn, $0x0d0905010c080400, $0x0f0b07030e0a0602)
 
 // 128 in each byte
-DATA middle<>+0(SB)/8, $0x8080808080808080
-DATA middle<>+8(SB)/8, $0x8080808080808080
-DATA middle<>+16(SB)/8, $0x8080808080808080
-DATA middle<>+24(SB)/8, $0x8080808080808080
-GLOBL middle<>(SB), RODATA|NOPTR, $32
+TWICE(middle, $0x8080808080808080, $0x8080808080808080)
 
 // 128 in each word
-DATA centre<>+0(SB)/8, $0x0080008000800080
-DATA centre<>+8(SB)/8, $0x0080008000800080
-DATA centre<>+16(SB)/8, $0x0080008000800080
-DATA centre<>+24(SB)/8, $0x0080008000800080
-GLOBL centre<>(SB), RODATA|NOPTR, $32
+TWICE(centre, $0x0080008000800080, $0x0080008000800080)
 
 // (1.402−1)·2¹⁶
-DATA redCr<>+0(SB)/8, $0x66e966e966e966e9
-DATA redCr<>+8(SB)/8, $0x66e966e966e966e9
-DATA redCr<>+16(SB)/8, $0x66e966e966e966e9
-DATA redCr<>+24(SB)/8, $0x66e966e966e966e9
-GLOBL redCr<>(SB), RODATA|NOPTR, $32
+TWICE(redCr, $0x66e966e966e966e9, $0x66e966e966e966e9)
 
 // (1.772−2)·2¹⁶
-DATA blueCb<>+0(SB)/8, $0xc5a2c5a2c5a2c5a2
-DATA blueCb<>+8(SB)/8, $0xc5a2c5a2c5a2c5a2
-DATA blueCb<>+16(SB)/8, $0xc5a2c5a2c5a2c5a2
-DATA blueCb<>+24(SB)/8, $0xc5a2c5a2c5a2c5a2
-GLOBL blueCb<>(SB), RODATA|NOPTR, $32
+TWICE(blueCb, $0xc5a2c5a2c5a2c5a2, $0xc5a2c5a2c5a2c5a2)
 
 // −0.344136·2¹⁶ and (1−0.714136)·2¹⁶
-DATA green<>+0(SB)/8, $0x492ea7e6492ea7e6
-DATA green<>+8(SB)/8, $0x492ea7e6492ea7e6
-DATA green<>+16(SB)/8, $0x492ea7e6492ea7e6
-DATA green<>+24(SB)/8, $0x492ea7e6492ea7e6
-GLOBL green<>(SB), RODATA|NOPTR, $32
+TWICE(green, $0x492ea7e6492ea7e6, $0x492ea7e6492ea7e6)
 
 // half of 2¹⁶
-DATA half16<>+0(SB)/8, $0x0000800000008000
-DATA half16<>+8(SB)/8, $0x0000800000008000
-DATA half16<>+16(SB)/8, $0x0000800000008000
-DATA half16<>+24(SB)/8, $0x0000800000008000
-GLOBL half16<>(SB), RODATA|NOPTR, $32
+TWICE(half16, $0x0000800000008000, $0x0000800000008000)
 
 // 1 in each word
-DATA one<>+0(SB)/8, $0x0001000100010001
-DATA one<>+8(SB)/8, $0x0001000100010001
-DATA one<>+16(SB)/8, $0x0001000100010001
-DATA one<>+24(SB)/8, $0x0001000100010001
-GLOBL one<>(SB), RODATA|NOPTR, $32
+TWICE(one, $0x0001000100010001, $0x0001000100010001)
 
 // 2 in each word
-DATA two<>+0(SB)/8, $0x0002000200020002
-DATA two<>+8(SB)/8, $0x0002000200020002
-DATA two<>+16(SB)/8, $0x0002000200020002
-DATA two<>+24(SB)/8, $0x0002000200020002
-GLOBL two<>(SB), RODATA|NOPTR, $32
+TWICE(two, $0x0002000200020002, $0x0002000200020002)
 
 // 7 in each word
-DATA seven<>+0(SB)/8, $0x0007000700070007
-DATA seven<>+8(SB)/8, $0x0007000700070007
-DATA seven<>+16(SB)/8, $0x0007000700070007
-DATA seven<>+24(SB)/8, $0x0007000700070007
-GLOBL seven<>(SB), RODATA|NOPTR, $32
+TWICE(seven, $0x0007000700070007, $0x0007000700070007)
 
 // 8 in each word
-DATA eight<>+0(SB)/8, $0x0008000800080008
-DATA eight<>+8(SB)/8, $0x0008000800080008
-DATA eight<>+16(SB)/8, $0x0008000800080008
-DATA eight<>+24(SB)/8, $0x0008000800080008
-GLOBL eight<>(SB), RODATA|NOPTR, $32
+TWICE(eight, $0x0008000800080008, $0x0008000800080008)
 
 // where bytes of red go in the first 16 bytes of 16 pixels
-DATA weaveR0<>+0(SB)/8, $0x8002808001808000
-DATA weaveR0<>+8(SB)/8, $0x0580800480800380
-DATA weaveR0<>+16(SB)/8, $0x8002808001808000
-DATA weaveR0<>+24(SB)/8, $0x0580800480800380
-GLOBL weaveR0<>(SB), RODATA|NOPTR, $32
+TWICE(weaveR0, $0x8002808001808000, $0x0580800480800380)
 
 // where bytes of red go in the second 16 bytes of 16 pixels
-DATA weaveR1<>+0(SB)/8, $0x8080078080068080
-DATA weaveR1<>+8(SB)/8, $0x800a808009808008
-DATA weaveR1<>+16(SB)/8, $0x8080078080068080
-DATA weaveR1<>+24(SB)/8, $0x800a808009808008
-GLOBL weaveR1<>(SB), RODATA|NOPTR, $32
+TWICE(weaveR1, $0x8080078080068080, $0x800a808009808008)
 
 // where bytes of red go in the third 16 bytes of 16 pixels
-DATA weaveR2<>+0(SB)/8, $0x0d80800c80800b80
-DATA weaveR2<>+8(SB)/8, $0x80800f80800e8080
-DATA weaveR2<>+16(SB)/8, $0x0d80800c80800b80
-DATA weaveR2<>+24(SB)/8, $0x80800f80800e8080
-GLOBL weaveR2<>(SB), RODATA|NOPTR, $32
+TWICE(weaveR2, $0x0d80800c80800b80, $0x80800f80800e8080)
 
 // where bytes of green go in the first 16 bytes of 16 pixels
-DATA weaveG0<>+0(SB)/8, $0x0280800180800080
-DATA weaveG0<>+8(SB)/8, $0x8080048080038080
-DATA weaveG0<>+16(SB)/8, $0x0280800180800080
-DATA weaveG0<>+24(SB)/8, $0x8080048080038080
-GLOBL weaveG0<>(SB), RODATA|NOPTR, $32
+TWICE(weaveG0, $0x0280800180800080, $0x8080048080038080)
 
 // where bytes of green go in the second 16 bytes of 16 pixels
-DATA weaveG1<>+0(SB)/8, $0x8007808006808005
-DATA weaveG1<>+8(SB)/8, $0x0a80800980800880
-DATA weaveG1<>+16(SB)/8, $0x8007808006808005
-DATA weaveG1<>+24(SB)/8, $0x0a80800980800880
-GLOBL weaveG1<>(SB), RODATA|NOPTR, $32
+TWICE(weaveG1, $0x8007808006808005, $0x0a80800980800880)
 
 // where bytes of green go in the third 16 bytes of 16 pixels
-DATA weaveG2<>+0(SB)/8, $0x80800c80800b8080
-DATA weaveG2<>+8(SB)/8, $0x800f80800e80800d
-DATA weaveG2<>+16(SB)/8, $0x80800c80800b8080
-DATA weaveG2<>+24(SB)/8, $0x800f80800e80800d
-GLOBL weaveG2<>(SB), RODATA|NOPTR, $32
+TWICE(weaveG2, $0x80800c80800b8080, $0x800f80800e80800d)
 
 // where bytes of blue go in the first 16 bytes of 16 pixels
-DATA weaveB0<>+0(SB)/8, $0x8080018080008080
-DATA weaveB0<>+8(SB)/8, $0x8004808003808002
-DATA weaveB0<>+16(SB)/8, $0x8080018080008080
-DATA weaveB0<>+24(SB)/8, $0x8004808003808002
-GLOBL weaveB0<>(SB), RODATA|NOPTR, $32
+TWICE(weaveB0, $0x8080018080008080, $0x8004808003808002)
 
 // where bytes of blue go in the second 16 bytes of 16 pixels
-DATA weaveB1<>+0(SB)/8, $0x0780800680800580
-DATA weaveB1<>+8(SB)/8, $0x8080098080088080
-DATA weaveB1<>+16(SB)/8, $0x0780800680800580
-DATA weaveB1<>+24(SB)/8, $0x8080098080088080
-GLOBL weaveB1<>(SB), RODATA|NOPTR, $32
+TWICE(weaveB1, $0x0780800680800580, $0x8080098080088080)
 
 // where bytes of blue go in the third 16 bytes of 16 pixels
-DATA weaveB2<>+0(SB)/8, $0x800c80800b80800a
-DATA weaveB2<>+8(SB)/8, $0x0f80800e80800d80
-DATA weaveB2<>+16(SB)/8, $0x800c80800b80800a
-DATA weaveB2<>+24(SB)/8, $0x0f80800e80800d80
-GLOBL weaveB2<>(SB), RODATA|NOPTR, $32
+TWICE(weaveB2, $0x800c80800b80800a, $0x0f80800e80800d80)
 
 // PASS is the function pass of idct.go on 8 rows or columns at once: pairs of
 // numbers in Y0 (0 and 4), Y1 (2 and 6), Y2 (7 and 1), Y3 (3 and 5) become the
