@@ -57,13 +57,13 @@ func imageTap(config *object, outputs []onnx.Value, place string) (string, error
 	for _, v := range outputs {
 		by[v.Name] = v
 		switch {
-		case isEmbedding(v, 2):
+		case isFloat(v, 2):
 			flat = append(flat, v)
-		case isEmbedding(v, 3), isEmbedding(v, 4):
+		case isFloat(v, 3), isFloat(v, 4):
 			other = append(other, v)
 		}
 	}
-	if v, ok := by[imageOutput]; ok && isEmbedding(v, 2) {
+	if v, ok := by[imageOutput]; ok && isFloat(v, 2) {
 		return imageOutput + ":none", nil
 	}
 	kind := ""
@@ -77,10 +77,10 @@ func imageTap(config *object, outputs []onnx.Value, place string) (string, error
 	// What a graph has pooled itself is what its classifier gets, or what the
 	// pooler was trained for.
 	if v, ok := by[pooledOutput]; ok && known {
-		if isEmbedding(v, 4) {
+		if isFloat(v, 4) {
 			return pooledOutput + ":gap", nil // N×C×1×1
 		}
-		if isEmbedding(v, 2) {
+		if isFloat(v, 2) {
 			return pooledOutput + ":none", nil
 		}
 	}
@@ -89,7 +89,7 @@ func imageTap(config *object, outputs []onnx.Value, place string) (string, error
 		if pooling == "gap" {
 			want = 4
 		}
-		if isEmbedding(v, want) {
+		if isFloat(v, want) {
 			return hiddenOutput + ":" + pooling, nil
 		}
 	}
@@ -116,7 +116,7 @@ func imageTap(config *object, outputs []onnx.Value, place string) (string, error
 		e.Why += fmt.Sprintf(" (%s says model_type %.100s, of which nothing is known here)", configFile, kind)
 	}
 	for _, v := range other {
-		if isEmbedding(v, 4) {
+		if isFloat(v, 4) {
 			e.Taps = append(e.Taps, v.Name+":gap")
 		} else {
 			e.Taps = append(e.Taps, v.Name+":cls", v.Name+":mean")
@@ -194,9 +194,9 @@ func timmTap(config *object, outputs []onnx.Value) (v onnx.Value, pooling string
 	v = outputs[0]
 	switch {
 	case err != nil:
-	case pool == "token" && isEmbedding(v, 3):
+	case pool == "token" && isFloat(v, 3):
 		return v, "cls"
-	case pool == "avg" && isEmbedding(v, 4):
+	case pool == "avg" && isFloat(v, 4):
 		return v, "gap"
 	}
 	return v, ""

@@ -101,9 +101,6 @@ func isFloat(v onnx.Value, rank int) bool {
 	return v.Kind == "tensor" && v.Elem == pb.TensorProto_FLOAT && v.Shape != nil && len(v.Shape) == rank
 }
 
-// isEmbedding reports whether v is a tensor of the rank that can be tapped.
-func isEmbedding(v onnx.Value, rank int) bool { return isFloat(v, rank) }
-
 // free reports an error unless the first n dimensions of v are left to what is
 // fed: samples, then tokens.
 func free(v onnx.Value, n int, place string) error {
