@@ -13,7 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/extract"
-	"github.com/headstart-ml/headstart/extract/fed"
+	"github.com/headstart-ml/headstart/extract/preprocess"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -103,7 +103,7 @@ func runPreprocess(ctx context.Context, o *preprocessOptions, paths []string, e 
 		t.prepared = true
 		return t
 	})
-	r, err := fed.Write(ctx, spec, src, stats, &fed.Settings{Dir: out, Lines: lines, Threads: o.threads})
+	r, err := preprocess.Write(ctx, spec, src, stats, &preprocess.Settings{Dir: out, Lines: lines, Threads: o.threads})
 	meter.stop()
 	if err = errors.Join(err, lines.Flush()); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -151,7 +151,7 @@ func have(n int) string {
 
 // reportPrepared prints what was written: as JSON, on standard error where the
 // texts are on standard output; of images in a line.
-func (o *preprocessOptions) reportPrepared(spec *models.Spec, src *source.Source, r *fed.Result, sum *preprocessSummary, out string, e *env) error {
+func (o *preprocessOptions) reportPrepared(spec *models.Spec, src *source.Source, r *preprocess.Result, sum *preprocessSummary, out string, e *env) error {
 	images := spec.Modality == models.Image && sum.Prepared > 0
 	if r.Quarantine != "" {
 		sum.Quarantine = &r.Quarantine

@@ -16,7 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
-	"github.com/headstart-ml/headstart/extract/fed"
+	"github.com/headstart-ml/headstart/extract/preprocess"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
@@ -127,7 +127,7 @@ func showFrom(ctx context.Context, meta *features.Meta, root string, wanted map[
 	}
 	defer src.Close()
 	changed := 0
-	var eye *fed.Feeder
+	var eye *preprocess.Feeder
 	var blind error // why there is none
 	for len(wanted) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -162,7 +162,7 @@ func showFrom(ctx context.Context, meta *features.Meta, root string, wanted map[
 				continue
 			}
 			if f := eye.Content(content); f.Crop != nil {
-				png, err := fed.PNG(f.Crop)
+				png, err := preprocess.PNG(f.Crop)
 				if err != nil {
 					return fmt.Errorf("%s: %w", s.Path, err)
 				}
@@ -192,7 +192,7 @@ func (e *blindError) Error() string {
 }
 
 // eyeOf returns what sees images as the backbone of a feature set does.
-func eyeOf(meta *features.Meta) (*fed.Feeder, error) {
+func eyeOf(meta *features.Meta) (*preprocess.Feeder, error) {
 	spec, err := contract.Recall(meta.Backbone, meta.Spaces, builtin.FS())
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func eyeOf(meta *features.Meta) (*fed.Feeder, error) {
 			return nil, err
 		}
 	}
-	return fed.New(spec, nil)
+	return preprocess.New(spec, nil)
 }
 
 // appendSeen adds a picture unless another backbone gets the same.

@@ -83,9 +83,7 @@ func nameOn(platform string) string {
 	return ""
 }
 
-// VersionedName is the name of the file that holds a version of the library.
-func VersionedName(version string) string { return versionedOn(here, version) }
-
+// versionedOn is the name of the file that holds a version of the library.
 func versionedOn(platform, version string) string {
 	if strings.HasPrefix(platform, "darwin/") {
 		return "libonnxruntime." + version + ".dylib"

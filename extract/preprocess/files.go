@@ -1,4 +1,4 @@
-package fed
+package preprocess
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ type file struct {
 }
 
 // encode makes the files of a sample.
-func encode(f *Fed) ([]file, error) {
+func encode(f *Prepared) ([]file, error) {
 	var arrays, crop bytes.Buffer
 	if err := numpy.WriteNPZ(&arrays, f.Inputs, mark); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package fed
+package preprocess
 
 import (
 	"crypto/sha256"

@@ -1,10 +1,10 @@
-// Package fed shows what a backbone is fed, sample by sample: the very inputs
-// that an extraction would give its session, of each sample alone. It needs the
-// backbone's contract, and no runtime.
+// Package preprocess shows what a backbone is fed, sample by sample: the very
+// inputs that an extraction would give its session, of each sample alone. It
+// needs the backbone's contract, and no runtime.
 //
 // A [Feeder] prepares one sample, in memory; [Write] goes through a source and
 // writes what comes of it: images as files in a folder, texts as JSON lines.
-package fed
+package preprocess
 
 import (
 	"fmt"
@@ -18,8 +18,8 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// Fed is what a backbone is fed for one sample.
-type Fed struct {
+// Prepared is what a backbone is fed for one sample.
+type Prepared struct {
 	// Inputs are those of the graph, in its order, for a batch of this sample
 	// alone: nothing is padded. They are valid until the Feeder is used again.
 	Inputs []tensor.View
@@ -33,7 +33,7 @@ type Fed struct {
 
 // Input returns the first of f's inputs that has a role of models.Input, nil
 // for none.
-func (d *Feeder) Input(f *Fed, role string) *tensor.View {
+func (d *Feeder) Input(f *Prepared, role string) *tensor.View {
 	for _, in := range d.spec.Feeds() {
 		if in.Role != role {
 			continue
@@ -61,7 +61,7 @@ func New(spec *models.Spec, stats *embed.Stats) (*Feeder, error) {
 	}
 	m, err := embed.NewModality(spec, embed.Batching{Size: 1}, stats)
 	if err != nil {
-		return nil, fmt.Errorf("fed: %w", err)
+		return nil, fmt.Errorf("preprocess: %w", err)
 	}
 	return &Feeder{spec, m, m.NewBatch(stats), stats}, nil
 }
@@ -72,20 +72,20 @@ func (d *Feeder) beside() *Feeder {
 }
 
 // Content prepares a content: an image file, or a text.
-func (d *Feeder) Content(content []byte) *Fed {
+func (d *Feeder) Content(content []byte) *Prepared {
 	if len(content) == 0 {
-		return &Fed{Bad: "empty", Kind: extract.KindEmpty}
+		return &Prepared{Bad: "empty", Kind: extract.KindEmpty}
 	}
 	job := &embed.Job{Content: content}
 	if d.spec.Modality == models.Image {
 		job.Crop = new(embed.Crop)
 	}
-	f := new(Fed)
+	f := new(Prepared)
 	for _, jobs := range d.modality.Plan([]*embed.Job{job}) {
 		_, f.Inputs, _ = d.batch.Fill(jobs)
 	}
 	if job.Bad != "" {
-		return &Fed{Bad: job.Bad, Kind: job.Kind}
+		return &Prepared{Bad: job.Bad, Kind: job.Kind}
 	}
 	f.IDs, f.Crop, f.Cut = job.IDs, job.Crop, job.Cut
 	return f
@@ -93,15 +93,15 @@ func (d *Feeder) Content(content []byte) *Fed {
 
 // Sample reads a sample and prepares it. An error is one of the machine, which
 // does not make the sample bad.
-func (d *Feeder) Sample(s *source.Sample) (*Fed, error) {
+func (d *Feeder) Sample(s *source.Sample) (*Prepared, error) {
 	start := time.Now()
 	content, err := s.Read(source.MaxContent)
 	d.stats.Stages.Read.Add(start)
 	if failed := source.Failure(s, err); failed != nil {
-		return nil, fmt.Errorf("fed: %w", failed)
+		return nil, fmt.Errorf("preprocess: %w", failed)
 	}
 	if err != nil {
-		return &Fed{Bad: err.Error(), Kind: embed.KindOf(err)}, nil
+		return &Prepared{Bad: err.Error(), Kind: embed.KindOf(err)}, nil
 	}
 	return d.Content(content), nil
 }

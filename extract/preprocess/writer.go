@@ -1,4 +1,4 @@
-package fed
+package preprocess
 
 import (
 	"bytes"
@@ -184,7 +184,7 @@ func (w *writer) produce(ctx context.Context, order, work chan<- *item) {
 // prepare prepares a sample and writes its files.
 func (w *writer) prepare(d *Feeder, it *item) error {
 	var made []file
-	f, err := func() (*Fed, error) {
+	f, err := func() (*Prepared, error) {
 		w.cpus <- struct{}{}
 		defer func() { <-w.cpus }()
 		f, err := d.Sample(it.sample)
@@ -219,7 +219,7 @@ func (w *writer) prepare(d *Feeder, it *item) error {
 }
 
 // line returns the JSON object of a text.
-func (d *Feeder) line(id string, f *Fed) ([]byte, error) {
+func (d *Feeder) line(id string, f *Prepared) ([]byte, error) {
 	values := func(role string) []int64 {
 		v := d.Input(f, role)
 		switch {
@@ -258,7 +258,7 @@ func (w *writer) take(it *item) error {
 		w.stats.Progress.Bad.Add(1)
 		w.result.Reasons.Add(&extract.Row{Sample: it.sample, Bad: it.bad, Kind: it.kind})
 		if err := w.files.Make(); err != nil {
-			return fmt.Errorf("fed: %w", err)
+			return fmt.Errorf("preprocess: %w", err)
 		}
 		return w.bad.Add(it.sample.ID, it.sample.Path, it.bad)
 	}

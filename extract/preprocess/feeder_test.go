@@ -1,4 +1,4 @@
-package fed_test
+package preprocess_test
 
 import (
 	"archive/zip"
@@ -21,7 +21,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/extract"
-	"github.com/headstart-ml/headstart/extract/fed"
+	"github.com/headstart-ml/headstart/extract/preprocess"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -145,7 +145,7 @@ func TestImagesAreThoseOfTheReference(t *testing.T) {
 			src.samples, want[g.File] = append(src.samples, s), g.SHA256
 		}
 		spec, dir := images(c.spec()), filepath.Join(t.TempDir(), "seen")
-		if _, err := fed.Write(context.Background(), spec, src, nil, &fed.Settings{Dir: dir, Threads: 2}); err != nil {
+		if _, err := preprocess.Write(context.Background(), spec, src, nil, &preprocess.Settings{Dir: dir, Threads: 2}); err != nil {
 			t.Fatal(err)
 		}
 		for id, sum := range want {
@@ -237,7 +237,7 @@ func TestTextsAreThoseOfTheReference(t *testing.T) {
 	var out bytes.Buffer
 	dir := filepath.Join(t.TempDir(), "none")
 	stats := new(extract.Stats)
-	if _, err := fed.Write(context.Background(), texts(t, "ids", "mask", "types"), src, stats, &fed.Settings{Dir: dir, Lines: &out, Threads: 3}); err != nil {
+	if _, err := preprocess.Write(context.Background(), texts(t, "ids", "mask", "types"), src, stats, &preprocess.Settings{Dir: dir, Lines: &out, Threads: 3}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -271,7 +271,7 @@ func TestALineHasTheInputsOfTheGraph(t *testing.T) {
 				spec.Inputs[i].DType = dtype
 			}
 			var out bytes.Buffer
-			if _, err := fed.Write(context.Background(), spec, &list{samples: []*source.Sample{source.Bytes("<a>", []byte("hello"))}}, nil, &fed.Settings{Dir: filepath.Join(t.TempDir(), "x"), Lines: &out}); err != nil {
+			if _, err := preprocess.Write(context.Background(), spec, &list{samples: []*source.Sample{source.Bytes("<a>", []byte("hello"))}}, nil, &preprocess.Settings{Dir: filepath.Join(t.TempDir(), "x"), Lines: &out}); err != nil {
 				t.Fatal(err)
 			}
 			if out.String() != want+"\n" {
@@ -336,7 +336,7 @@ func TestHostileIDs(t *testing.T) {
 		}
 		root := t.TempDir()
 		dir := filepath.Join(root, "a", "seen")
-		r, err := fed.Write(context.Background(), small(), src, nil, &fed.Settings{Dir: dir, Threads: threads})
+		r, err := preprocess.Write(context.Background(), small(), src, nil, &preprocess.Settings{Dir: dir, Threads: threads})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -399,13 +399,13 @@ func TestHostileIDs(t *testing.T) {
 // files of others are not touched, neither through links.
 func TestBadSamplesAndFilesThatAreThere(t *testing.T) {
 	good, dir := picture(t), t.TempDir()
-	run := func(content ...string) *fed.Result {
+	run := func(content ...string) *preprocess.Result {
 		t.Helper()
 		src := new(list)
 		for i, c := range content {
 			src.samples = append(src.samples, source.Bytes(fmt.Sprint("s", i), []byte(c)))
 		}
-		r, err := fed.Write(context.Background(), small(), src, nil, &fed.Settings{Dir: dir})
+		r, err := preprocess.Write(context.Background(), small(), src, nil, &preprocess.Settings{Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -467,27 +467,27 @@ func TestRunsThatEndEarly(t *testing.T) {
 	}
 	var out bytes.Buffer
 	broken := errors.New("it is broken")
-	o := &fed.Settings{Dir: t.TempDir(), Lines: &out, Threads: 2}
-	if _, err := fed.Write(context.Background(), texts(t, "ids"), &list{all, broken}, nil, o); !errors.Is(err, broken) || strings.Count(out.String(), "\n") != 100 {
+	o := &preprocess.Settings{Dir: t.TempDir(), Lines: &out, Threads: 2}
+	if _, err := preprocess.Write(context.Background(), texts(t, "ids"), &list{all, broken}, nil, o); !errors.Is(err, broken) || strings.Count(out.String(), "\n") != 100 {
 		t.Errorf("%v: %d lines", err, strings.Count(out.String(), "\n"))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := fed.Write(ctx, texts(t, "ids"), &list{all, nil}, nil, o); !errors.Is(err, context.Canceled) {
+	if _, err := preprocess.Write(ctx, texts(t, "ids"), &list{all, nil}, nil, o); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	o.Lines = full{}
-	if _, err := fed.Write(context.Background(), texts(t, "ids"), &list{all, nil}, nil, o); !errors.Is(err, errFull) {
+	if _, err := preprocess.Write(context.Background(), texts(t, "ids"), &list{all, nil}, nil, o); !errors.Is(err, errFull) {
 		t.Error(err)
 	}
-	if _, err := fed.Write(context.Background(), &models.Spec{Modality: "sound"}, &list{all, nil}, nil, o); err == nil {
+	if _, err := preprocess.Write(context.Background(), &models.Spec{Modality: "sound"}, &list{all, nil}, nil, o); err == nil {
 		t.Error("sounds are written")
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fed.Write(context.Background(), small(), &list{[]*source.Sample{source.Bytes("a", picture(t))}, nil}, nil, &fed.Settings{Dir: file}); err == nil || !strings.Contains(err.Error(), "not a directory") {
+	if _, err := preprocess.Write(context.Background(), small(), &list{[]*source.Sample{source.Bytes("a", picture(t))}, nil}, nil, &preprocess.Settings{Dir: file}); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("into a file: %v", err)
 	}
 }
