@@ -10,8 +10,8 @@ import (
 	"github.com/headstart-ml/headstart/models/folder"
 )
 
-// Spaces of images that were made with any version of Go are recalled, with the
-// decoder that they name; those of decoders that are not here are not.
+// Spaces of images that were made with any patch of Go 1.26 are recalled, with
+// the decoder that they name; those of decoders that are not here are not.
 func TestEarlierDecodersAreRecalled(t *testing.T) {
 	spec, err := folder.Resolve("efficientnet-lite0", builtin.FS())
 	if err != nil {
@@ -25,7 +25,7 @@ func TestEarlierDecodersAreRecalled(t *testing.T) {
 	if strings.Contains(raw, `"go`) || !strings.Contains(raw, image.Decode()) {
 		t.Errorf("the space names a version of Go, or no decoder: %s", raw)
 	}
-	for decode, recalled := range map[string]bool{image.Decode(): true, "go-jpeg/1.26.8": true, "go-jpeg/1.26.0": true, "jpeg-islow-fancy/9": false} {
+	for decode, recalled := range map[string]bool{image.Decode(): true, "go-jpeg/1.26.8": true, "go-jpeg/1.26.0": true, "go-jpeg/1.27.0": false, "jpeg-islow-fancy/9": false} {
 		space := json.RawMessage(strings.Replace(raw, image.Decode(), decode, 1))
 		spec, err := Recall("efficientnet-lite0", []json.RawMessage{space}, builtin.FS())
 		if (err == nil) != recalled {
