@@ -116,7 +116,7 @@ func TestRetrainingGoesOn(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.HasSuffix(said, "headstart: train-head: interrupted\n") {
 		t.Errorf("exit %d: %s", code, said)
 	}
-	if !strings.Contains(said, "x.head.onnx has the best so far") || !strings.Contains(said, "the same command goes on") {
+	if !strings.Contains(said, "x.head.onnx has the best so far") || !strings.Contains(said, "the same command resumes there") {
 		t.Errorf("it says %s", said)
 	}
 	all := objects(t, stdout.String())
