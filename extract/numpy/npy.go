@@ -1,5 +1,13 @@
-// Package numpy writes arrays for NumPy: one a file (.npy), or several of them
-// by name (.npz). The same arrays are the same bytes each time.
+// Package numpy reads and writes arrays of NumPy: one a file (.npy), or several
+// of them by name (.npz). What it writes is the same bytes each time.
+//
+// [Open] and [Read] say what a file has, from the headers alone, and
+// [Array.Rows] goes through an array row by row, in memory that is bounded
+// whatever the file claims. Of numbers, floats of 2, 4 and 8 bytes, integers
+// with a sign and without of 1 to 8 bytes, and booleans are read, in either
+// byte order and in C or Fortran order, and texts (<U, |S). Arrays of anything
+// else (objects, which are pickles, records, complex numbers, dates) are
+// refused by name, with the line of Python that converts them: [Array.Refused].
 package numpy
 
 import (
