@@ -12,7 +12,7 @@ type TextSpec struct {
 	Tokenizer       []byte // tokenizer.json
 	TokenizerSHA256 string // hex digest of Tokenizer
 	MaxLen          int    // tokens, special ones included
-	Truncation      string // "right": the end is cut off
+	Truncation      string // "right": the end is cut off; "left": the beginning
 	Lowercase       bool   // sentence_bert_config.json's do_lower_case: lower-case before the tokenizer's own steps
 	Prefix          string // put in front of every text
 }

@@ -33,11 +33,26 @@ func newTexts(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
 	if !ok {
 		return nil, fmt.Errorf("backbone %s: its contract is none of texts", spec.Name)
 	}
-	t, err := text.New(contract)
+	t, err := newTokenizer(contract)
 	if err != nil {
 		return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 	}
 	return &Texts{feeds: spec.Feeds(), tok: t, batch: b, stats: stats}, nil
+}
+
+// newTokenizer builds the tokenizer of a contract.
+func newTokenizer(c *models.TextSpec) (*text.Tokenizer, error) {
+	if c.MaxLen <= 0 {
+		return nil, fmt.Errorf("texts of at most %d tokens: at least one is needed", c.MaxLen)
+	}
+	if c.Truncation != "right" && c.Truncation != "left" {
+		return nil, fmt.Errorf("truncation %q is not known: \"right\" and \"left\" are", c.Truncation)
+	}
+	return text.New(c.Tokenizer, &text.Options{
+		Truncation: &text.Truncation{MaxLen: c.MaxLen, Left: c.Truncation == "left"},
+		Lowercase:  c.Lowercase,
+		Prefix:     c.Prefix,
+	})
 }
 
 // Plan tokenises, sorts by length, so that little is padded, and cuts by the

@@ -45,7 +45,7 @@ func BenchmarkNew(b *testing.B) {
 	s := spec(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := New(s); err != nil {
+		if _, err := load(s); err != nil {
 			b.Fatal(err)
 		}
 	}

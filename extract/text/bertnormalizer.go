@@ -179,21 +179,124 @@ func readBertNormalizer(o object) (normalizer, error) {
 	return newBertNormalizer(s), nil
 }
 
-func (n *bertNormalizer) appendTo(dst []byte, text string, s *scratch) []byte {
-	s.reset(n, text)
+func (n *bertNormalizer) normalize(p *passage) {
+	if p.aligned {
+		n.align(p)
+		return
+	}
+	p.rewrite()
+	p.work.scanner.reset(n, p.text())
 	for {
-		r, k, ok := s.next()
+		r, k, ok := p.work.scanner.next()
 		if !ok {
-			return dst
+			break
 		}
 		if k == cjk {
-			dst = append(dst, ' ')
-			dst = utf8.AppendRune(dst, r)
-			dst = append(dst, ' ')
+			p.others = append(p.others, ' ')
+			p.others = utf8.AppendRune(p.others, r)
+			p.others = append(p.others, ' ')
 			continue
 		}
-		dst = utf8.AppendRune(dst, r)
+		p.others = utf8.AppendRune(p.others, r)
 	}
+	p.rewritten()
+}
+
+// align is normalize one step after the other, as the reference does it, which
+// is how it finds where a code point comes from.
+func (n *bertNormalizer) align(p *passage) {
+	if n.steps.lowerFirst {
+		p.lower()
+	}
+	if n.steps.clean {
+		p.rewrite()
+		for i, r := range p.text() {
+			switch {
+			case unicode.Is(control, r):
+			case unicode.Is(whitespace, r):
+				p.put(' ', i)
+			default:
+				p.put(r, i)
+			}
+		}
+		p.rewritten()
+	}
+	if n.steps.cjk {
+		p.rewrite()
+		for i, r := range p.text() {
+			around := unicode.Is(ideograph, r)
+			if around {
+				p.put(' ', i)
+			}
+			p.put(r, i)
+			if around {
+				p.put(' ', i)
+			}
+		}
+		p.rewritten()
+	}
+	if n.steps.accents {
+		p.decompose()
+		p.rewrite()
+		for i, r := range p.text() {
+			if !unicode.Is(accent, r) {
+				p.put(r, i)
+			}
+		}
+		p.rewritten()
+	}
+	if n.steps.lower {
+		p.lower()
+	}
+}
+
+// lower makes each code point of the passage lower case, by itself.
+func (p *passage) lower() {
+	p.rewrite()
+	var letters [2]rune
+	for i, r := range p.text() {
+		for _, r := range appendLower(letters[:0], r) {
+			p.put(r, i)
+		}
+	}
+	p.rewritten()
+}
+
+// decompose brings the passage into canonical decomposition. Marks that change
+// places leave behind where they come from: the k-th code point of a run comes
+// from the k-th of the text.
+func (p *passage) decompose() {
+	const more = several // of what a code point becomes: not the first piece
+	q := p.work.scanner.queue[:0]
+	for _, r := range p.text() {
+		k := inWord
+		for _, r := range appendDecomposed(nil, r) {
+			q = append(q, piece{r, k, combiningClass(r)})
+			k = more
+		}
+	}
+	for lo := 0; lo < len(q); lo++ {
+		hi := lo
+		for hi < len(q) && q[hi].class != 0 {
+			hi++
+		}
+		if hi > lo {
+			p.work.scanner.order(q[lo:hi])
+			lo = hi - 1
+		}
+	}
+	p.work.scanner.queue, p.work.scanner.head = q, len(q)
+	p.rewrite()
+	from, next := -1, 0
+	for _, c := range q {
+		if c.kind != more && next < len(p.bytes) {
+			from = next
+			_, size := utf8.DecodeRune(p.bytes[next:])
+			next += size
+		}
+		p.put(c.r, from)
+	}
+	p.rewritten()
 }
 
 // A scanner reads a text as a bertNormalizer rewrites it, one code point at a
@@ -296,15 +399,20 @@ func (s *scanner) order(run []piece) {
 	}
 }
 
-// lowerFirst returns a normalizer that lower-cases a text before n does its
-// work: what do_lower_case of sentence_bert_config.json asks for.
+// lowerFirst returns a normalizer that lower-cases a text before n, which may
+// be nil, does its work: what do_lower_case of sentence_bert_config.json asks
+// for.
 func lowerFirst(n normalizer) normalizer {
 	if bert, ok := n.(*bertNormalizer); ok {
 		s := bert.steps
 		s.lowerFirst = true
 		return newBertNormalizer(s)
 	}
-	return lowered{newBertNormalizer(steps{lower: true}), n}
+	lower := newBertNormalizer(steps{lower: true})
+	if n == nil {
+		return lower
+	}
+	return lowered{lower, n}
 }
 
 // lowered is a normalizer that gets its text in lower case.
@@ -313,6 +421,9 @@ type lowered struct {
 	then  normalizer
 }
 
-func (n lowered) appendTo(dst []byte, text string, s *scratch) []byte {
-	return n.then.appendTo(dst, string(n.lower.appendTo(nil, text, s)), s)
+func (n lowered) normalize(p *passage) {
+	n.lower.normalize(p)
+	n.then.normalize(p)
 }
+
+func (n lowered) aligns() bool { return aligns(n.then) }

@@ -23,27 +23,21 @@ func kindOf(r rune) kind {
 	return inWord
 }
 
-func (bertPreTokenizer) appendTo(dst words, text string) words {
-	open := false // the last word goes on
-	end := func() {
-		if open {
-			dst.ends = append(dst.ends, len(dst.bytes))
+func (bertPreTokenizer) preTokenize(p *passage) {
+	text := p.text()
+	for _, w := range p.recut() {
+		start := w.start // of the word that goes on
+		for i, r := range text[w.start:w.end] {
+			at := w.start + int32(i)
+			switch k := kindOf(r); k {
+			case space, isolated:
+				p.word(start, at)
+				start = at + int32(utf8.RuneLen(r))
+				if k == isolated {
+					p.word(at, start)
+				}
+			}
 		}
-		open = false
+		p.word(start, w.end)
 	}
-	for _, r := range text {
-		k := kindOf(r)
-		if k != inWord {
-			end()
-		}
-		if k == space {
-			continue
-		}
-		dst.bytes, open = utf8.AppendRune(dst.bytes, r), true
-		if k == isolated {
-			end()
-		}
-	}
-	end()
-	return dst
 }

@@ -1,43 +1,80 @@
 package text
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // The stages of a tokenizer. Each component of a kind is a type in a file of
 // its own with an entry in the table of its kind.
 
-// A normalizer rewrites a text. It is safe for concurrent use.
+// A normalizer rewrites a passage. It is safe for concurrent use.
 type normalizer interface {
-	// appendTo appends what the valid text becomes to dst, using s to work in.
-	appendTo(dst []byte, text string, s *scratch) []byte
+	normalize(p *passage)
 }
 
-// A preTokenizer cuts a normalised text into words. It is safe for concurrent
-// use.
+// A preTokenizer cuts the words of a normalised passage into smaller ones, and
+// may rewrite them. It is safe for concurrent use.
 type preTokenizer interface {
-	// appendTo appends the words of the valid text to dst.
-	appendTo(dst words, text string) words
+	preTokenize(p *passage)
 }
 
-// words are words one after the other; the i-th ends at byte ends[i].
-type words struct {
-	bytes []byte
-	ends  []int
+// aligns tells whether a normalizer or a pre-tokenizer is an aligner that has
+// to know.
+func aligns(component any) bool {
+	a, ok := component.(aligner)
+	return ok && a.aligns()
+}
+
+// An aligner is a normalizer or pre-tokenizer that has to know where in the
+// text a passage comes from, even if only ids are wanted.
+type aligner interface {
+	aligns() bool
 }
 
 // A model cuts a word into tokens of its vocabulary. It is safe for concurrent
 // use.
 type model interface {
-	// appendTo appends the ids of a word to dst. An error means that the word
-	// needs an unknown token that the vocabulary lacks.
-	appendTo(dst []int32, word []byte) ([]int32, error)
+	// appendTo appends the tokens of a word, which is valid UTF-8 and not
+	// empty, to dst. An error means that the word needs an unknown token that
+	// the vocabulary lacks.
+	appendTo(dst *tokens, word []byte) error
 	// id returns the id of a token.
 	id(token string) (id int32, ok bool)
 	// size returns the number of tokens, whose ids are 0 to size−1.
 	size() int
+}
+
+// tokens are the tokens of a text, or of a word.
+type tokens struct {
+	ids   []int32
+	parts []part // by token, if they are wanted: what the token stands for
+	whole bool   // they are wanted
+}
+
+// A part is what a token stands for: bytes start to end of its word.
+type part struct {
+	start, end int32
+	verbatim   bool // the token is called as those bytes, not as its id says
+}
+
+// add appends a token that stands for bytes start to end of its word.
+func (t *tokens) add(id int32, start, end int) {
+	t.ids = append(t.ids, id)
+	if t.whole {
+		t.parts = append(t.parts, part{start: int32(start), end: int32(end)})
+	}
+}
+
+// cut leaves the first n tokens.
+func (t *tokens) cut(n int) {
+	t.ids = t.ids[:n]
+	if t.whole {
+		t.parts = t.parts[:n]
+	}
 }
 
 // A postProcessor says what stands around the ids of a text. The special tokens
@@ -47,6 +84,15 @@ type postProcessor func(size int) (template, error)
 // The components that are known, by the type that a tokenizer.json gives them.
 // A function reads one from its JSON.
 var (
+	normalizerTypes    map[string]func(object) (normalizer, error)
+	preTokenizerTypes  map[string]func(object) (preTokenizer, error)
+	modelTypes         map[string]func(object) (model, error)
+	postProcessorTypes map[string]func(object) (postProcessor, error)
+)
+
+// The tables are filled here since a Sequence reads components by the table in
+// which it stands.
+func init() {
 	normalizerTypes = map[string]func(object) (normalizer, error){
 		"BertNormalizer": readBertNormalizer,
 	}
@@ -60,22 +106,44 @@ var (
 		"BertProcessing":     readBertProcessing,
 		"TemplateProcessing": readTemplateProcessing,
 	}
-)
+}
 
-// read reads the component of a kind, by a table. Where it is optional and
-// null, the zero value is returned.
-func read[T any](top object, kind string, table map[string]func(object) (T, error), optional bool) (T, error) {
+// read reads the component of a kind, by a table. Where it is null, the zero
+// value is returned.
+func read[T any](top object, kind string, table map[string]func(object) (T, error)) (T, error) {
 	var none T
 	typ, o, err := top.component(kind)
-	if err != nil || typ == "" && optional {
+	if err != nil || typ == "" {
 		return none, err
 	}
 	component, ok := table[typ]
 	if !ok {
-		if typ == "" {
-			typ = "null"
-		}
-		return none, top.errorf("%s %s is not supported yet; %s is", kind, typ, strings.Join(slices.Sorted(maps.Keys(table)), " or "))
+		return none, top.errorf("%s %s is not supported; %s is", kind, typ, strings.Join(slices.Sorted(maps.Keys(table)), " or "))
 	}
 	return component(o)
+}
+
+// readSequence reads the components of a Sequence, which has them in a list of
+// that name.
+func readSequence[T any](o object, name string, table map[string]func(object) (T, error)) ([]T, error) {
+	if o.depth > maxDepth {
+		return nil, o.errorf("%d sequences in one another: the limit is %d", o.depth, maxDepth)
+	}
+	var list []json.RawMessage
+	if err := o.read(name, &list); err != nil {
+		return nil, err
+	}
+	all := make([]T, len(list))
+	for i, one := range list {
+		number := strconv.Itoa(i)
+		in := object{place: o.place + ": " + name, fields: map[string]json.RawMessage{number: one}, depth: o.depth + 1}
+		if !in.has(number) {
+			return nil, in.errorf("%s is null", number)
+		}
+		var err error
+		if all[i], err = read(in, number, table); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }

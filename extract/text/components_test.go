@@ -34,11 +34,11 @@ func TestComponentTables(t *testing.T) {
 				t.Errorf("%s: the test has none", name)
 				continue
 			}
-			if _, err := New(small(join(p))); err != nil {
+			if _, err := load(small(join(p))); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			p[kind] = strings.Replace(p[kind], typ, typ+"s", 1)
-			if _, err := New(small(join(p))); err == nil || !strings.Contains(err.Error(), name+"s is not supported yet") {
+			if _, err := load(small(join(p))); err == nil || !strings.Contains(err.Error(), name+"s is not supported") {
 				t.Errorf("%ss: %v", name, err)
 			}
 		}
@@ -55,26 +55,31 @@ type (
 	letters  struct{}
 )
 
-func (reversed) appendTo(dst []byte, text string, _ *scratch) []byte {
-	for i := range len(text) {
-		dst = append(dst, text[len(text)-1-i])
+func (reversed) normalize(p *passage) {
+	p.rewrite()
+	for i := len(p.bytes) - 1; i >= 0; i-- {
+		p.keep(i, i+1)
 	}
-	return dst
+	p.rewritten()
 }
 
-func (atCommas) appendTo(dst words, text string) words {
-	for word := range strings.SplitSeq(text, ",") {
-		dst.bytes = append(dst.bytes, word...)
-		dst.ends = append(dst.ends, len(dst.bytes))
+func (atCommas) preTokenize(p *passage) {
+	text := p.text()
+	for _, w := range p.recut() {
+		at := w.start
+		for word := range strings.SplitSeq(text[w.start:w.end], ",") {
+			p.word(at, at+int32(len(word)))
+			at += int32(len(word)) + 1
+		}
 	}
-	return dst
 }
 
-func (letters) appendTo(dst []int32, word []byte) ([]int32, error) {
-	for _, c := range bytes.ToLower(word) {
-		dst = append(dst, int32(c-'a'))
+func (letters) appendTo(dst *tokens, word []byte) error {
+	for i, c := range bytes.ToLower(word) {
+		dst.add(int32(c-'a'), i, i+1)
 	}
-	return append(dst, 26), nil
+	dst.add(26, len(word), len(word))
+	return nil
 }
 
 func (letters) id(token string) (int32, bool) { return 26, token == "." }
@@ -119,8 +124,29 @@ func TestANewComponentIsOneEntry(t *testing.T) {
 		}
 	}
 	s.Lowercase = true
-	if got := string(build(t, s).normalizer.appendTo(nil, "AbÉ", new(scratch))); got != "\xa9\xc3ba" {
+	if got := normal(build(t, s), "AbÉ"); got != "\xa9\xc3ba" {
 		t.Errorf("lower-cased first: %q", got)
+	}
+}
+
+// A normalizer rewrites an aligned passage as one that is not.
+func TestAligned(t *testing.T) {
+	n := build(t, spec(t)).normalizer
+	var plain, aligned passage
+	for _, g := range golden(t) {
+		text := repair(g.Text)
+		plain.begin(text, 0, false)
+		n.normalize(&plain)
+		aligned.begin(text, 0, true)
+		n.normalize(&aligned)
+		if aligned.text() != plain.text() || len(aligned.spans) != len(aligned.bytes) {
+			t.Fatalf("%.300q: %.300q, %d spans, want %.300q", text, aligned.bytes, len(aligned.spans), plain.bytes)
+		}
+		for _, s := range aligned.spans {
+			if s.start > s.end || int(s.end) > len(text) {
+				t.Fatalf("%.300q: %v", text, s)
+			}
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/headstart-ml/headstart/extract/text"
-	"github.com/headstart-ml/headstart/models"
 )
 
 // The token ids of a text, by the tokenizer.json of a model.
@@ -15,7 +14,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	t, err := text.New(&models.TextSpec{Tokenizer: tokenizer, MaxLen: 256, Truncation: "right"})
+	t, err := text.New(tokenizer, &text.Options{Truncation: &text.Truncation{MaxLen: 256}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,13 +15,14 @@ const (
 	maxID        = 1 << 21  // ids, added tokens included, stay below
 	maxAdded     = 1 << 20  // bytes of all added tokens of a kind, common beginnings counted once
 	maxWordChars = 1 << 10  // max_input_chars_per_word
+	maxDepth     = 16       // sequences in one another
 )
 
 // A file is what a tokenizer.json says, checked. Its decoder, truncation and
 // padding have no say in ids, except for the padding's id.
 type file struct {
-	normalizer normalizer // nil: texts stay as they are
-	pre        preTokenizer
+	normalizer normalizer   // nil: texts stay as they are
+	pre        preTokenizer // nil: what lies between added tokens is one word
 	model      model
 	added      []fileToken
 	around     template
@@ -41,6 +42,7 @@ type fileToken struct {
 type object struct {
 	place  string
 	fields map[string]json.RawMessage
+	depth  int // in how many sequences it is
 }
 
 // errorf tells what is wrong with the object.
@@ -67,7 +69,7 @@ func (o object) read(name string, dst any) error {
 
 // object reads a field that must be there and an object.
 func (o object) object(name string) (object, error) {
-	in := object{place: o.place + ": " + name}
+	in := object{place: o.place + ": " + name, depth: o.depth}
 	return in, o.read(name, &in.fields)
 }
 
@@ -117,20 +119,23 @@ func readFile(data []byte) (*file, error) {
 	}
 	f := &file{}
 	var err error
-	if f.normalizer, err = read(top, "normalizer", normalizerTypes, true); err != nil {
+	if f.normalizer, err = read(top, "normalizer", normalizerTypes); err != nil {
 		return nil, err
 	}
-	if f.pre, err = read(top, "pre_tokenizer", preTokenizerTypes, false); err != nil {
+	if f.pre, err = read(top, "pre_tokenizer", preTokenizerTypes); err != nil {
 		return nil, err
 	}
-	if f.model, err = read(top, "model", modelTypes, false); err != nil {
+	if f.model, err = read(top, "model", modelTypes); err != nil {
 		return nil, err
+	}
+	if f.model == nil {
+		return nil, top.errorf("model is missing")
 	}
 	f.size = f.model.size()
 	if err := f.readAdded(top); err != nil {
 		return nil, err
 	}
-	process, err := read(top, "post_processor", postProcessorTypes, true)
+	process, err := read(top, "post_processor", postProcessorTypes)
 	if err == nil && process != nil {
 		f.around, err = process(f.size)
 	}
@@ -152,7 +157,7 @@ func (f *file) readAdded(top object) error {
 	}
 	at := map[string]int{} // index in f.added by content
 	for i, fields := range list {
-		o := object{fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields}
+		o := object{place: fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields: fields}
 		var t fileToken
 		var id uint32
 		var special bool

@@ -4,13 +4,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/headstart-ml/headstart/models"
 )
 
 // What is not supported, or wrong, is said by name.
 func TestRefused(t *testing.T) {
-	if _, err := New(small(join(parts()))); err != nil {
+	if _, err := load(small(join(parts()))); err != nil {
 		t.Fatal(err)
 	}
 	token := func(edit ...string) string {
@@ -24,16 +22,15 @@ func TestRefused(t *testing.T) {
 	const one = `{"X":{"id":"X","ids":[1],"tokens":["a"]}}`
 	for _, c := range []struct{ part, is, want string }{
 		{"version", `"2.0"`, `tokenizer.json: version "2.0" is not supported: 1.0 is`},
-		{"normalizer", `{"type":"Precompiled","precompiled_charsmap":""}`, `tokenizer.json: normalizer Precompiled is not supported yet`},
-		{"normalizer", `{"type":"Sequence","normalizers":[]}`, `tokenizer.json: normalizer Sequence is not supported yet`},
+		{"normalizer", `{"type":"Precompiled","precompiled_charsmap":""}`, `tokenizer.json: normalizer Precompiled is not supported`},
+		{"normalizer", `{"type":"Sequence","normalizers":[]}`, `tokenizer.json: normalizer Sequence is not supported`},
 		{"normalizer", `{"clean_text":true}`, `tokenizer.json: normalizer: type is missing`},
 		{"normalizer", `{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null}`, `normalizer BertNormalizer: lowercase is missing`},
 		{"normalizer", `{"type":"BertNormalizer","clean_text":1,"handle_chinese_chars":true,"lowercase":true}`, `normalizer BertNormalizer: clean_text: json: cannot unmarshal number`},
 		{"normalizer", `[]`, `tokenizer.json: normalizer: json: cannot unmarshal array`},
-		{"pre_tokenizer", `{"type":"ByteLevel"}`, `tokenizer.json: pre_tokenizer ByteLevel is not supported yet`},
-		{"pre_tokenizer", `null`, `tokenizer.json: pre_tokenizer null is not supported yet`},
-		{"model", `{"type":"BPE","vocab":{},"merges":[]}`, `tokenizer.json: model BPE is not supported yet`},
-		{"model", ``, `tokenizer.json: model null is not supported yet`},
+		{"pre_tokenizer", `{"type":"ByteLevel"}`, `tokenizer.json: pre_tokenizer ByteLevel is not supported`},
+		{"model", `{"type":"BPE","vocab":{},"merges":[]}`, `tokenizer.json: model BPE is not supported`},
+		{"model", ``, `tokenizer.json: model is missing`},
 		{"model", model(`"vocab"`, `"Vocab"`), `model WordPiece: vocab is missing`},
 		{"model", model(`100`, `-1`), `model WordPiece: max_input_chars_per_word: json: cannot unmarshal`},
 		{"model", model(`100`, `1025`), `model WordPiece: max_input_chars_per_word 1025: the limit is 1024`},
@@ -51,7 +48,7 @@ func TestRefused(t *testing.T) {
 		{"added_tokens", token("x", strings.Repeat("x", maxAdded)), `added_tokens: more than 1048576 bytes`},
 		{"added_tokens", strings.TrimSuffix(token(), "]") + "," + strings.TrimPrefix(token(`3`, `4`, `x`, `X`), "["), `"X" normalises to "x", as another one does`},
 		{"padding", `{"strategy":"BatchLongest","pad_id":7}`, `padding: pad_id: no token has id 7`},
-		{"post_processor", `{"type":"RobertaProcessing"}`, `tokenizer.json: post_processor RobertaProcessing is not supported yet`},
+		{"post_processor", `{"type":"RobertaProcessing"}`, `tokenizer.json: post_processor RobertaProcessing is not supported`},
 		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0]}`, `post_processor BertProcessing: sep is missing`},
 		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":[0,"[UNK]"]}`, `post_processor BertProcessing: sep is not a token and its id`},
 		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":["[UNK]",3]}`, `post_processor BertProcessing: sep: no token has id 3`},
@@ -65,7 +62,7 @@ func TestRefused(t *testing.T) {
 	} {
 		p := parts()
 		p[c.part] = c.is
-		_, err := New(small(join(p)))
+		_, err := load(small(join(p)))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "text: ") {
 			t.Errorf("%s %.100s:\n got %v\nwant %s", c.part, c.is, err, c.want)
 		}
@@ -73,21 +70,18 @@ func TestRefused(t *testing.T) {
 
 	good := join(parts())
 	for _, c := range []struct {
-		spec *models.TextSpec
+		spec *contract
 		want string
 	}{
-		{nil, `no text contract`},
 		{small(nil), `tokenizer.json: it is empty`},
 		{small([]byte(`[]`)), `tokenizer.json: json: cannot unmarshal array`},
 		{small(good[:len(good)-1]), `tokenizer.json: unexpected end of JSON input`},
 		{small(append(good[:len(good):len(good)], '{')), `tokenizer.json: invalid character '{' after top-level value`},
 		{small(append([]byte("\ufeff"), good...)), `tokenizer.json: invalid character`},
 		{small(make([]byte, maxFile+1)), `tokenizer.json: 67108865 bytes: the limit is 67108864`},
-		{&models.TextSpec{Tokenizer: good, MaxLen: 8, Truncation: "left"}, `truncation "left" is not supported yet: "right" is`},
-		{&models.TextSpec{Tokenizer: good, Truncation: "right"}, `at most 0 tokens: 0 special ones leave no room`},
-		{&models.TextSpec{Tokenizer: good, MaxLen: 8, Truncation: "right", Prefix: "\xff"}, `prefix "\xff" is not valid UTF-8`},
+		{&contract{Tokenizer: good, MaxLen: 8, Prefix: "\xff"}, `prefix "\xff" is not valid UTF-8`},
 	} {
-		if _, err := New(c.spec); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := load(c.spec); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
@@ -104,7 +98,7 @@ func TestVocabularyLimit(t *testing.T) {
 	}
 	p := parts()
 	p["model"] = strings.Replace(p["model"], `{"[UNK]":0,"a":1,"##a":2}`, string(vocab)+"}", 1)
-	_, err := New(small(join(p)))
+	_, err := load(small(join(p)))
 	if err == nil || !strings.Contains(err.Error(), "vocab: 1048577 tokens: the limit is 1048576") {
 		t.Errorf("error %v", err)
 	}

@@ -14,32 +14,43 @@ import (
 	"sync"
 	"testing"
 	"unicode"
-
-	"github.com/headstart-ml/headstart/models"
 )
 
 const miniLM = "../../models/builtin/all-minilm-l6-v2/tokenizer.json"
 
+// A contract is a tokenizer.json and how it is used.
+type contract struct {
+	Tokenizer []byte
+	MaxLen    int
+	Lowercase bool
+	Prefix    string
+}
+
+// load builds the tokenizer of a contract.
+func load(c *contract) (*Tokenizer, error) {
+	return New(c.Tokenizer, &Options{Truncation: &Truncation{MaxLen: c.MaxLen}, Lowercase: c.Lowercase, Prefix: c.Prefix})
+}
+
 // spec returns the contract of the built-in MiniLM.
-func spec(t testing.TB) *models.TextSpec {
+func spec(t testing.TB) *contract {
 	t.Helper()
 	data, err := os.ReadFile(miniLM)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &models.TextSpec{Tokenizer: data, MaxLen: 256, Truncation: "right"}
+	return &contract{Tokenizer: data, MaxLen: 256}
 }
 
-func (v *variant) spec(t testing.TB) *models.TextSpec {
+func (v *variant) spec(t testing.TB) *contract {
 	t.Helper()
 	s := patched(t, v.Patch)
 	s.Lowercase, s.Prefix, s.MaxLen = v.Lowercase, v.Prefix, v.MaxLen
 	return s
 }
 
-func build(t testing.TB, s *models.TextSpec) *Tokenizer {
+func build(t testing.TB, s *contract) *Tokenizer {
 	t.Helper()
-	tok, err := New(s)
+	tok, err := load(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +64,16 @@ func encode(t testing.TB, tok *Tokenizer, text string) []int32 {
 		t.Fatalf("%q: %v", text, err)
 	}
 	return ids
+}
+
+// normal returns a text as the tokenizer normalises it.
+func normal(tok *Tokenizer, text string) string {
+	var p passage
+	p.begin(repair(text), 0, false)
+	if tok.normalizer != nil {
+		tok.normalizer.normalize(&p)
+	}
+	return string(p.bytes)
 }
 
 // encodeAtMost returns ids cut to n, of which the last one stays.
@@ -159,7 +180,7 @@ func readVariants(t testing.TB) []variant {
 }
 
 // patched returns MiniLM's contract with parts of tokenizer.json replaced.
-func patched(t testing.TB, patch map[string]json.RawMessage) *models.TextSpec {
+func patched(t testing.TB, patch map[string]json.RawMessage) *contract {
 	t.Helper()
 	s := spec(t)
 	top, err := miniLMParts()
@@ -216,8 +237,8 @@ func join(parts map[string]string) []byte {
 	return []byte(b.String())
 }
 
-func small(data []byte) *models.TextSpec {
-	return &models.TextSpec{Tokenizer: data, MaxLen: 8, Truncation: "right"}
+func small(data []byte) *contract {
+	return &contract{Tokenizer: data, MaxLen: 8}
 }
 
 // hostile are texts of a mebibyte that are made to be slow. BenchmarkHostile

@@ -21,15 +21,15 @@ func fuse(n normalizer, p preTokenizer, m model) *fused {
 	return &fused{bert, piece}
 }
 
-// appendIDs appends the ids of a text until dst has limit of them, and perhaps
+// appendTo appends the ids of a text until dst has limit of them, and perhaps
 // some more.
-func (t *fused) appendIDs(dst []int32, text string, limit int, s *scratch) ([]int32, error) {
-	var err error
+func (t *fused) appendTo(dst *tokens, text string, limit int, work *scratch) error {
 	n := t.normalizer
-	w := word{bytes: s.word[:0], most: t.model.maxChars}
-	defer func() { s.word = w.bytes }()
+	w := word{bytes: work.word[:0], most: t.model.maxChars}
+	defer func() { work.word = w.bytes }()
+	s := &work.scanner
 	s.reset(n, text)
-	for len(dst) < limit {
+	for len(dst.ids) < limit {
 		var r rune
 		k := space // the end of the text ends its last word
 		more := true
@@ -52,15 +52,15 @@ func (t *fused) appendIDs(dst []int32, text string, limit int, s *scratch) ([]in
 			continue
 		}
 		if w.chars > 0 {
-			if dst, err = t.model.appendIDs(dst, w.bytes, w.chars); err != nil {
-				return dst, err
+			if err := t.model.cut(dst, w.bytes, w.chars); err != nil {
+				return err
 			}
 			w.clear()
 		}
 		if k != space {
 			w.add(r)
-			if dst, err = t.model.appendIDs(dst, w.bytes, w.chars); err != nil {
-				return dst, err
+			if err := t.model.cut(dst, w.bytes, w.chars); err != nil {
+				return err
 			}
 			w.clear()
 		}
@@ -68,7 +68,7 @@ func (t *fused) appendIDs(dst []int32, text string, limit int, s *scratch) ([]in
 			break
 		}
 	}
-	return dst, nil
+	return nil
 }
 
 // A word grows by code points. Once it has more than most, only their number

@@ -5,8 +5,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-
-	"github.com/headstart-ml/headstart/models"
 )
 
 // Any bytes are a text.
@@ -21,17 +19,17 @@ func FuzzEncode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	whole := build(f, &models.TextSpec{Tokenizer: tokenizer, MaxLen: math.MaxInt, Truncation: "right"})
+	whole := build(f, &contract{Tokenizer: tokenizer, MaxLen: math.MaxInt})
 	const vocabulary, cls, sep = 30522, 101, 102
 	f.Fuzz(func(t *testing.T, text string, most uint16) {
 		cut := &Tokenizer{
 			raw: whole.raw, normalized: whole.normalized, normalizer: whole.normalizer, pre: whole.pre,
-			model: whole.model, around: whole.around, maxLen: 3 + int(most),
+			model: whole.model, around: whole.around, cut: Truncation{MaxLen: 3 + int(most)},
 		}
-		cut.scratch.New = whole.scratch.New
+		cut.runs.New = whole.runs.New
 		want := encode(t, whole, text)
 		cut.fused = nil
-		if got, all := encode(t, cut, text), encodeAtMost(want, cut.maxLen); !slices.Equal(got, all) {
+		if got, all := encode(t, cut, text), encodeAtMost(want, cut.cut.MaxLen); !slices.Equal(got, all) {
 			t.Errorf("stage by stage: got %v, want %v", got, all)
 		}
 		cut.fused = whole.fused
@@ -43,10 +41,10 @@ func FuzzEncode(f *testing.F) {
 		if want[0] != cls || want[len(want)-1] != sep {
 			t.Errorf("ids %v", want)
 		}
-		checkCuts(t, cut, text, len(want) > cut.maxLen)
-		want = encodeAtMost(want, cut.maxLen)
+		checkCuts(t, cut, text, len(want) > cut.cut.MaxLen)
+		want = encodeAtMost(want, cut.cut.MaxLen)
 		if got := encode(t, cut, text); !slices.Equal(got, want) {
-			t.Errorf("cut at %d: got %v, want %v", cut.maxLen, got, want)
+			t.Errorf("cut at %d: got %v, want %v", cut.cut.MaxLen, got, want)
 		}
 		if got := encode(t, cut, repair(text)); !slices.Equal(got, want) {
 			t.Errorf("repaired: got %v, want %v", got, want)
@@ -71,7 +69,7 @@ func FuzzTokenizerJSON(f *testing.F) {
 	p["post_processor"] = `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`
 	f.Add(join(p), "a")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
-		tok, err := New(small(data))
+		tok, err := load(small(data))
 		if err != nil {
 			return
 		}

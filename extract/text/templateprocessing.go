@@ -25,7 +25,7 @@ func readSingle(o object, size int) (t template, err error) {
 	}
 	texts := 0
 	for i, fields := range single {
-		p := object{fmt.Sprintf("%s: single: piece %d", o.place, i), fields}
+		p := object{place: fmt.Sprintf("%s: single: piece %d", o.place, i), fields: fields}
 		if len(fields) != 1 || !p.has("SpecialToken") && !p.has("Sequence") {
 			return t, p.errorf("neither a SpecialToken nor a Sequence")
 		}

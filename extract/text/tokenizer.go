@@ -1,13 +1,10 @@
 package text
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/headstart-ml/headstart/models"
 )
 
 // Impl names this implementation in the identity of embeddings. It changes
@@ -16,38 +13,54 @@ const Impl = "text/1"
 
 // A Tokenizer turns texts into token ids. It is safe for concurrent use.
 type Tokenizer struct {
-	raw        *addedSet // looked for in the text as it is
-	normalized *addedSet // looked for in the normalised text
-	normalizer normalizer
-	pre        preTokenizer
+	raw        *addedSet    // looked for in the text as it is
+	normalized *addedSet    // looked for in the normalised text
+	normalizer normalizer   // nil: texts stay as they are
+	pre        preTokenizer // nil: what lies between added tokens is one word
 	model      model
 	fused      *fused // the same three in one pass, where they are Bert's; nil: they are not
+	aligned    bool   // they have to know where in the text they are, even for ids alone
 	around     template
 	padID      int32
-	maxLen     int
+	cut        Truncation
 	prefix     string
-	scratch    sync.Pool // of *scratch
+	runs       sync.Pool // of *run
 }
 
-// New builds the tokenizer that spec describes. A tokenizer.json that is
-// malformed, over a limit, or has a component that is not supported yet is an
-// error that names the place.
-func New(spec *models.TextSpec) (*Tokenizer, error) {
-	if spec == nil {
-		return nil, errors.New("text: no text contract: the backbone takes no texts")
+// Options say what a tokenizer does besides what its tokenizer.json says. Nil,
+// as the zero value, is nothing.
+type Options struct {
+	// Truncation is done in place of the file's own; nil leaves that.
+	Truncation *Truncation
+	// Lowercase makes texts lower case before all else: do_lower_case of
+	// sentence_bert_config.json.
+	Lowercase bool
+	// Prefix is put in front of every text.
+	Prefix string
+}
+
+// A Truncation says how much of a text is kept.
+type Truncation struct {
+	// MaxLen is the largest number of tokens, special ones included; 0 keeps
+	// all.
+	MaxLen int
+	// Left cuts off the beginning, not the end.
+	Left bool
+}
+
+// New builds the tokenizer that a tokenizer.json describes. One that is
+// malformed, over a limit, or has a component that is not known is an error
+// that names the place.
+func New(tokenizerJSON []byte, o *Options) (*Tokenizer, error) {
+	if o == nil {
+		o = &Options{}
 	}
-	f, err := readFile(spec.Tokenizer)
+	f, err := readFile(tokenizerJSON)
 	if err != nil {
 		return nil, err
 	}
-	if spec.Truncation != "right" {
-		return nil, fmt.Errorf("text: truncation %q is not supported yet: \"right\" is", spec.Truncation)
-	}
-	if n := f.around.added(); spec.MaxLen <= n {
-		return nil, fmt.Errorf("text: at most %d tokens: %d special ones leave no room for the text's own", spec.MaxLen, n)
-	}
-	if !utf8.ValidString(spec.Prefix) {
-		return nil, fmt.Errorf("text: prefix %q is not valid UTF-8", spec.Prefix)
+	if !utf8.ValidString(o.Prefix) {
+		return nil, fmt.Errorf("text: prefix %q is not valid UTF-8", o.Prefix)
 	}
 	t := &Tokenizer{
 		raw:        newAddedSet(),
@@ -57,17 +70,24 @@ func New(spec *models.TextSpec) (*Tokenizer, error) {
 		model:      f.model,
 		around:     f.around,
 		padID:      f.padID,
-		maxLen:     min(spec.MaxLen, math.MaxInt/2), // so that sums do not overflow
-		prefix:     spec.Prefix,
+		prefix:     o.Prefix,
 	}
-	if t.normalizer == nil {
-		t.normalizer = newBertNormalizer(steps{}) // of which no part is on
+	if o.Truncation != nil {
+		t.cut = *o.Truncation
 	}
-	if spec.Lowercase {
+	switch n := f.around.added(); {
+	case t.cut.MaxLen == 0:
+		t.cut.MaxLen = math.MaxInt
+	case t.cut.MaxLen <= n:
+		return nil, fmt.Errorf("text: at most %d tokens: %d special ones leave no room for the text's own", t.cut.MaxLen, n)
+	}
+	t.cut.MaxLen = min(t.cut.MaxLen, math.MaxInt/2) // so that sums do not overflow
+	if o.Lowercase {
 		t.normalizer = lowerFirst(t.normalizer)
 	}
 	t.fused = fuse(t.normalizer, t.pre, t.model)
-	t.scratch.New = func() any { return new(scratch) }
+	t.aligned = aligns(t.normalizer) || aligns(t.pre)
+	t.runs.New = func() any { return new(run) }
 	return t, t.add(f.added)
 }
 
@@ -75,12 +95,17 @@ func New(spec *models.TextSpec) (*Tokenizer, error) {
 // text if a token normalises to nothing, and takes one of two tokens by chance
 // if they normalise to the same.
 func (t *Tokenizer) add(tokens []fileToken) error {
-	var s scratch
+	var p passage
 	for i := range tokens {
 		f := &tokens[i]
 		set, content := t.raw, f.content
 		if f.normalized {
-			set, content = t.normalized, string(t.normalizer.appendTo(nil, f.content, &s))
+			set = t.normalized
+			p.begin(content, 0, t.aligned)
+			if t.normalizer != nil {
+				t.normalizer.normalize(&p)
+			}
+			content = string(p.bytes)
 		}
 		if content == "" {
 			return fmt.Errorf("text: tokenizer.json: added_tokens: %q normalises to nothing", f.content)
@@ -125,23 +150,33 @@ func (t *Tokenizer) AppendCut(dst []int32, text string) (ids []int32, cut bool, 
 	if t.prefix != "" {
 		text = t.prefix + text
 	}
-	s := t.scratch.Get().(*scratch)
-	defer t.put(s)
+	r := t.runs.Get().(*run)
+	defer t.put(r)
 
 	n := len(dst)
-	dst = append(dst, t.around.before...)
-	limit := n + t.maxLen - len(t.around.after)
-	ids, err = t.appendText(dst, text, limit+1, s)
-	if err != nil {
+	r.tokens = tokens{ids: append(dst, t.around.before...)}
+	limit := n + t.cut.MaxLen - len(t.around.after)
+	if t.cut.Left {
+		err = t.append(r, text, math.MaxInt)
+	} else if err = t.append(r, text, limit+1); err != nil {
 		// Perhaps it is the first token beyond, which nobody needs.
-		ids, err = t.appendText(dst, text, limit, s)
+		r.ids = append(r.ids[:n], t.around.before...)
+		err = t.append(r, text, limit)
 		cut = true
 	}
+	ids, r.ids = r.ids, nil
 	if err != nil {
 		return dst[:n], false, err
 	}
-	cut = cut || len(ids) > limit
-	return append(ids[:min(len(ids), limit)], t.around.after...), cut, nil
+	if len(ids) > limit {
+		cut = true
+		if t.cut.Left {
+			own := n + len(t.around.before)
+			ids = append(ids[:own], ids[own+len(ids)-limit:]...)
+		}
+		ids = ids[:limit]
+	}
+	return append(ids, t.around.after...), cut, nil
 }
 
 // Cuts tells whether AppendIDs cuts off the end of a text. Of a text that is
@@ -150,7 +185,7 @@ func (t *Tokenizer) Cuts(text string) bool {
 	if t.fits(int64(len(text))) || t.ones() && len(t.prefix)+len(text) <= t.room() && isASCII(t.prefix) && isASCII(text) {
 		return false
 	}
-	_, cut, err := t.AppendCut(make([]int32, 0, min(t.maxLen, len(text)+8)), text)
+	_, cut, err := t.AppendCut(make([]int32, 0, min(t.cut.MaxLen, len(text)+8)), text)
 	return err == nil && cut
 }
 
@@ -164,7 +199,7 @@ func (t *Tokenizer) fits(bytes int64) bool {
 }
 
 // room is how many tokens a text itself may have.
-func (t *Tokenizer) room() int { return t.maxLen - t.around.added() }
+func (t *Tokenizer) room() int { return t.cut.MaxLen - t.around.added() }
 
 // ones tells whether each token stands for at least one character of the
 // normalised text, and each of those for one of its canonical decomposition.
@@ -180,66 +215,85 @@ func isASCII(text string) bool {
 	return true
 }
 
-// appendText appends the ids of a valid text up to the first at which dst has
-// limit of them, and perhaps some more.
-func (t *Tokenizer) appendText(dst []int32, text string, limit int, s *scratch) ([]int32, error) {
-	var err error
-	raw := splitter{set: t.raw, text: text}
-	for len(dst) < limit {
-		before, token := raw.next()
-		if t.fused != nil && t.normalized.empty() {
-			dst, err = t.fused.appendIDs(dst, before, limit, s)
-		} else {
-			dst, err = t.appendStaged(dst, before, limit, s)
-		}
-		if err != nil || token == nil {
-			return dst, err
-		}
-		dst = append(dst, token.id)
-	}
-	return dst, nil
+// A run is the memory of one text on its way to tokens.
+type run struct {
+	tokens
+	passage passage // between added tokens that are looked for in the text as it is
+	part    passage // between those that are looked for in the passage
 }
 
-// appendStaged does what appendText does with a text between added tokens, one
-// stage after the other.
-func (t *Tokenizer) appendStaged(dst []int32, text string, limit int, s *scratch) ([]int32, error) {
-	s.normal = t.normalizer.appendTo(s.normal[:0], text, s)
-	normal := splitter{set: t.normalized, text: string(s.normal)}
-	for len(dst) < limit {
+// append appends the ids of a valid text to those of the run up to the first
+// at which there are limit of them, and perhaps some more.
+func (t *Tokenizer) append(r *run, text string, limit int) error {
+	raw := splitter{set: t.raw, text: text}
+	for len(r.ids) < limit {
+		at := raw.done
+		before, token := raw.next()
+		var err error
+		if t.fused != nil && t.normalized.empty() {
+			err = t.fused.appendTo(&r.tokens, before, limit, &r.passage.work)
+		} else if before != "" {
+			err = t.appendPassage(r, before, at, limit)
+		}
+		if err != nil || token == nil {
+			return err
+		}
+		r.ids = append(r.ids, token.id)
+	}
+	return nil
+}
+
+// appendPassage does what append does with a text between added tokens, one
+// stage after the other. It begins at byte base of the text.
+func (t *Tokenizer) appendPassage(r *run, text string, base, limit int) error {
+	p := &r.passage
+	p.begin(text, base, t.aligned)
+	if t.normalizer != nil {
+		t.normalizer.normalize(p)
+	}
+	if t.normalized.empty() {
+		return t.appendWords(r, p, limit)
+	}
+	normal := splitter{set: t.normalized, text: p.text()}
+	for len(r.ids) < limit {
+		at := normal.done
 		before, token := normal.next()
-		s.words = t.pre.appendTo(words{s.words.bytes[:0], s.words.ends[:0]}, before)
-		start := 0
-		for _, end := range s.words.ends {
-			if len(dst) >= limit {
-				break
+		if before != "" {
+			r.part.part(p, at, at+len(before))
+			if err := t.appendWords(r, &r.part, limit); err != nil {
+				return err
 			}
-			var err error
-			if dst, err = t.model.appendTo(dst, s.words.bytes[start:end]); err != nil {
-				return dst, err
-			}
-			start = end
 		}
 		if token == nil {
 			break
 		}
-		dst = append(dst, token.id)
+		r.ids = append(r.ids, token.id)
 	}
-	return dst, nil
+	return nil
 }
 
-// A scratch is the memory of one AppendIDs.
-type scratch struct {
-	scanner
-	word   []byte
-	normal []byte
-	words  words
+// appendWords appends the ids of a normalised passage without added tokens.
+func (t *Tokenizer) appendWords(r *run, p *passage, limit int) error {
+	p.whole()
+	if t.pre != nil {
+		t.pre.preTokenize(p)
+	}
+	for _, w := range p.words {
+		if len(r.ids) >= limit {
+			break
+		}
+		if err := t.model.appendTo(&r.tokens, p.bytes[w.start:w.end]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// put gives scratch memory back, unless an unusual text has blown it up.
-func (t *Tokenizer) put(s *scratch) {
-	const most = 1 << 16
-	if cap(s.queue) <= most && cap(s.sorted) <= most && cap(s.normal) <= most && cap(s.words.bytes) <= most && cap(s.words.ends) <= most {
-		s.reset(nil, "")
-		t.scratch.Put(s)
+// put gives memory back, unless an unusual text has blown it up.
+func (t *Tokenizer) put(r *run) {
+	const most = 1 << 20 // bytes, or so
+	r.passage.work.scanner.reset(nil, "")
+	if r.passage.memory()+r.part.memory() <= most {
+		t.runs.Put(r)
 	}
 }

@@ -23,11 +23,11 @@ func TestTruncation(t *testing.T) {
 	for _, g := range golden(t) {
 		all := encode(t, whole, g.Text)
 		for _, tok := range cut {
-			want := encodeAtMost(all, tok.maxLen)
+			want := encodeAtMost(all, tok.cut.MaxLen)
 			if got := encode(t, tok, g.Text); !slices.Equal(got, want) {
-				t.Fatalf("at most %d: %.300q\n got %v\nwant %v", tok.maxLen, g.Text, got, want)
+				t.Fatalf("at most %d: %.300q\n got %v\nwant %v", tok.cut.MaxLen, g.Text, got, want)
 			}
-			checkCuts(t, tok, g.Text, len(all) > tok.maxLen)
+			checkCuts(t, tok, g.Text, len(all) > tok.cut.MaxLen)
 		}
 	}
 }
@@ -36,13 +36,13 @@ func TestTruncation(t *testing.T) {
 func checkCuts(t *testing.T, tok *Tokenizer, text string, want bool) {
 	t.Helper()
 	if _, cut, err := tok.AppendCut(nil, text); err != nil || cut != want {
-		t.Errorf("at most %d: %.300q is cut: %v, %v; want %v", tok.maxLen, text, cut, err, want)
+		t.Errorf("at most %d: %.300q is cut: %v, %v; want %v", tok.cut.MaxLen, text, cut, err, want)
 	}
 	if cuts := tok.Cuts(text); cuts != want {
-		t.Errorf("at most %d: Cuts of %.300q is %v, want %v", tok.maxLen, text, cuts, want)
+		t.Errorf("at most %d: Cuts of %.300q is %v, want %v", tok.cut.MaxLen, text, cuts, want)
 	}
 	if want && tok.fits(int64(len(text))) {
-		t.Errorf("at most %d: %.300q, of which the end is cut off, fits", tok.maxLen, text)
+		t.Errorf("at most %d: %.300q, of which the end is cut off, fits", tok.cut.MaxLen, text)
 	}
 }
 
@@ -105,10 +105,11 @@ func TestConcurrent(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	tok := build(t, spec(t))
 	ids := make([]int32, 0, 300)
-	var s scratch // AppendIDs has it from a pool, which may always be found empty
+	var r run // AppendIDs has it from a pool, which may always be found empty
 	for _, text := range []string{"grinning face with smiling eyes", "Déjà vu: l'été à Nîmes", "猫在椅子上睡觉", "고양이가 의자 위에서", "𝅘𝅥𝅮 x\u302f\u302e [SEP]"} {
 		n := testing.AllocsPerRun(100, func() {
-			if _, err := tok.appendText(ids, repair(text), 256, &s); err != nil {
+			r.ids = ids
+			if err := tok.append(&r, repair(text), 256); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -42,9 +42,11 @@ func TestComponents(t *testing.T) {
 	// A string's end is marked by a byte that UTF-8 never has.
 	rewritten := func(s steps) func([]byte, rune) []byte {
 		n := newBertNormalizer(s)
-		var read scratch
+		var p passage
 		return func(dst []byte, r rune) []byte {
-			return append(n.appendTo(dst, string(r), &read), 0xFF)
+			p.begin(string(r), 0, false)
+			n.normalize(&p)
+			return append(append(dst, p.bytes...), 0xFF)
 		}
 	}
 	components := map[string]func([]byte, rune) []byte{

@@ -74,18 +74,18 @@ func (w *wordPiece) id(token string) (int32, bool) {
 
 func (w *wordPiece) size() int { return len(w.first.ids) }
 
-func (w *wordPiece) appendTo(dst []int32, word []byte) ([]int32, error) {
-	return w.appendIDs(dst, word, utf8.RuneCount(word))
+func (w *wordPiece) appendTo(dst *tokens, word []byte) error {
+	return w.cut(dst, word, utf8.RuneCount(word))
 }
 
-// appendIDs appends the ids of a word of chars code points. If any part of
-// the word is in no piece, the word as a whole is unknown; so is a word that
-// is too long, of which nothing but chars is looked at.
-func (w *wordPiece) appendIDs(ids []int32, word []byte, chars int) ([]int32, error) {
+// cut appends the tokens of a word of chars code points. If any part of the
+// word is in no piece, the word as a whole is unknown; so is a word that is too
+// long, of which nothing but chars is looked at.
+func (w *wordPiece) cut(dst *tokens, word []byte, chars int) error {
 	if chars > w.maxChars {
-		return w.appendUnknown(ids)
+		return w.unknownTo(dst, word)
 	}
-	n := len(ids)
+	n := len(dst.ids)
 	at := &w.first
 	for i := 0; i < len(word); at = &w.inner {
 		end := min(len(word), i+at.length)
@@ -94,21 +94,23 @@ func (w *wordPiece) appendIDs(ids []int32, word []byte, chars int) ([]int32, err
 				continue
 			}
 			if id, ok := at.ids[string(word[i:end])]; ok {
-				ids = append(ids, id)
+				dst.add(id, i, end)
 				break
 			}
 		}
 		if end == i {
-			return w.appendUnknown(ids[:n])
+			dst.cut(n)
+			return w.unknownTo(dst, word)
 		}
 		i = end
 	}
-	return ids, nil
+	return nil
 }
 
-func (w *wordPiece) appendUnknown(ids []int32) ([]int32, error) {
+func (w *wordPiece) unknownTo(dst *tokens, word []byte) error {
 	if w.unkID < 0 {
-		return ids, fmt.Errorf("text: tokenizer.json: model: vocab: the text needs the unknown token %q, which is not there", w.unknown)
+		return fmt.Errorf("text: tokenizer.json: model: vocab: the text needs the unknown token %q, which is not there", w.unknown)
 	}
-	return append(ids, w.unkID), nil
+	dst.add(w.unkID, 0, len(word))
+	return nil
 }
