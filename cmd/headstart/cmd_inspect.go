@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,18 +37,28 @@ func inspectCommand(e *env) *command {
 		},
 		minArgs: 1, maxArgs: -1,
 		wants: []string{"what to look at: a file, a folder or the name of a backbone"},
-		flags: commonFlags("json", "no-color"),
+		flags: append(factFlags(), commonFlags("json", "no-color")...),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)
 			if err != nil {
 				return err
 			}
-			return runInspect(c, ctx.Args().Slice(), e)
+			facts, err := readFacts(ctx)
+			if err != nil {
+				return err
+			}
+			return runInspect(&inspectOptions{*c, facts}, ctx.Args().Slice(), e)
 		},
 	}
 }
 
-func runInspect(c *common, names []string, e *env) error {
+// inspectOptions are what inspect is asked for.
+type inspectOptions struct {
+	common
+	facts folder.Facts // about a backbone
+}
+
+func runInspect(c *inspectOptions, names []string, e *env) error {
 	var heads []*file.File
 	for _, name := range names {
 		if f, err := file.Read(name); err == nil {
@@ -63,7 +74,7 @@ func runInspect(c *common, names []string, e *env) error {
 			}
 			return nil
 		}
-		return printHeads(e, c, names, heads)
+		return printHeads(e, &c.common, names, heads)
 	}
 	for i, name := range names {
 		if i > 0 && !c.json {
@@ -77,18 +88,18 @@ func runInspect(c *common, names []string, e *env) error {
 }
 
 // inspect tells by its content what name is.
-func inspect(c *common, name string, e *env) error {
+func inspect(c *inspectOptions, name string, e *env) error {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return inspectBackbone(name, c.json, e)
+		return inspectBackbone(c, name, e)
 	case info.IsDir():
 		if _, err := os.Stat(filepath.Join(name, "FORMAT")); err == nil {
-			in := *c
+			in := c.common
 			in.cacheDir = name
 			return runCacheStat(&in, e)
 		}
-		return inspectBackbone(name, c.json, e)
+		return inspectBackbone(c, name, e)
 	case isFeatureSet(name):
 		return inspectFeatures(name, c.json, e)
 	}
@@ -97,12 +108,12 @@ func inspect(c *common, name string, e *env) error {
 		if c.json {
 			return e.printJSON(newHeadSummary(name, f))
 		}
-		return printHead(e, c, name, f)
+		return printHead(e, &c.common, name, f)
 	}
 	if strings.HasSuffix(name, ".head.onnx") {
 		return err
 	}
-	return inspectBackbone(name, c.json, e)
+	return inspectBackbone(c, name, e)
 }
 
 // backboneSummary is what `inspect BACKBONE --json` prints.
@@ -133,7 +144,7 @@ type backboneSummary struct {
 
 // originSummary is a value that was read from one of a backbone's files.
 type originSummary struct {
-	File    string `json:"file"`
+	File    string `json:"file"` // "": it was said with a flag, or is a default
 	Field   string `json:"field"`
 	Value   string `json:"value"`
 	Default bool   `json:"default"` // the file has no such field
@@ -157,10 +168,10 @@ type tapSummary struct {
 	Dim     int    `json:"dim"`
 }
 
-func newBackboneSummary(name string) (*backboneSummary, error) {
+func newBackboneSummary(name string, facts folder.Facts) (*backboneSummary, error) {
 	// What would have to be said is shown as a remark, with the first choice
 	// taken, so that there is something to choose by.
-	o := &folder.Options{Builtin: builtin.FS()}
+	o := &folder.Options{Builtin: builtin.FS(), Facts: facts}
 	spec, err := folder.ResolveFor(name, o)
 	ask := ""
 	if both, ok := errors.AsType[*folder.ModalitiesError](err); ok {
@@ -205,12 +216,12 @@ func newBackboneSummary(name string) (*backboneSummary, error) {
 	return b, nil
 }
 
-func inspectBackbone(name string, asJSON bool, e *env) error {
-	b, err := newBackboneSummary(name)
+func inspectBackbone(c *inspectOptions, name string, e *env) error {
+	b, err := newBackboneSummary(name, c.facts)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if c.json {
 		return e.printJSON(b)
 	}
 	var facts []report.Fact
@@ -277,10 +288,10 @@ func printOrigins(e *env, read []originSummary) error {
 		return nil
 	}
 	t := &report.Table{Columns: []report.Column{{Name: "read"}, {Name: "value"}, {Name: "decides pixels"}}}
-	last := ""
+	last := "\x00"
 	for _, o := range read {
 		if o.File != last {
-			t.Rows = append(t.Rows, []string{o.File})
+			t.Rows = append(t.Rows, []string{cmp.Or(o.File, "in no file")})
 			last = o.File
 		}
 		value, pixels := o.Value, ""

@@ -56,7 +56,7 @@ func modelsShowCommand(e *env) *command {
 		minArgs:  1, maxArgs: 1,
 		flags: commonFlags("json"),
 		action: func(ctx *cli.Context) error {
-			return inspectBackbone(ctx.Args().First(), ctx.Bool("json"), e)
+			return inspectBackbone(&inspectOptions{common: common{json: ctx.Bool("json")}}, ctx.Args().First(), e)
 		},
 	}
 }

@@ -171,6 +171,9 @@ func advice(err error) string {
 		files    *folder.FilesError
 		both     *folder.ModalitiesError
 		hub      *folder.HubError
+		unsaid   *folder.UnsaidError
+		against  *folder.ContradictionError
+		fact     *folder.FactError
 	)
 	switch {
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
@@ -224,6 +227,14 @@ func advice(err error) string {
 		return "extract takes the part that is for the samples of its source"
 	case errors.As(err, &hub):
 		return "hf download " + hub.Name + " --local-dir " + hub.Name + " puts it there"
+	case errors.As(err, &unsaid):
+		return sayFacts(unsaid)
+	case errors.As(err, &against) && against.File == "":
+		return fmt.Sprintf("leave --%s out", factFlag(against.Key))
+	case errors.As(err, &against):
+		return fmt.Sprintf("leave --%s out, or correct %s", factFlag(against.Key), against.File)
+	case errors.As(err, &fact):
+		return fmt.Sprintf("--%s gives another value", factFlag(fact.Key))
 	case errors.As(err, &tensor):
 		return "headstart inspect " + tensor.Backbone + " lists them"
 	case errors.As(err, &labels):

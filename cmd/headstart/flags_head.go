@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 // recall returns the backbone of a head, for samples of modality m, with the
@@ -82,6 +83,18 @@ func (s *sampling) agree(f *file.File) error {
 	d, err := contract.Describe(f.Spaces[0].JSON)
 	if err != nil {
 		return err
+	}
+	for _, fact := range folder.FactList() {
+		switch {
+		case s.choice.Facts[fact.Key] == "":
+		case fact.Modality != d.Modality:
+			return usagef("--%s is for %ss; the source holds %ss", factFlag(fact.Key), fact.Modality, d.Modality)
+		case d.Facts == nil:
+			return usagef("--%s: the head was fitted on features that say how samples are prepared; leave the flag out", factFlag(fact.Key))
+		}
+	}
+	if key, same := s.choice.Facts.Same(d.Facts); !same {
+		return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", factFlag(key), s.choice.Facts[key], d.Facts[key])
 	}
 	fixed := append(d.Image.Chosen(), models.Policy{Name: "dtype", Value: d.DType})
 	for _, given := range append(s.choice.Image.Chosen(), models.Policy{Name: "dtype", Value: s.choice.DType}) {

@@ -18,6 +18,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/runtime"
 )
 
@@ -76,6 +77,7 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "encoding", Category: samples, Usage: "the `NAME` of the encoding of texts and tables: latin1, windows-1252, utf-16, shift_jis, …", DefaultText: "UTF-8, or what a byte order mark says"},
 		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
 	}
+	flags = append(flags, factFlags()...)
 	for _, p := range (models.Policies{}).List() {
 		flags = append(flags, &cli.StringFlag{Name: p.Name, Category: pixels, Usage: policyWords(p) + policyUsage[p.Name], DefaultText: p.Words[0]})
 	}
@@ -136,6 +138,10 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			return nil, err
 		}
 	}
+	var err error
+	if s.choice.Facts, err = readFacts(ctx); err != nil {
+		return nil, err
+	}
 	for _, p := range s.choice.Image.List() {
 		word := ctx.String(p.Name)
 		s.choice.Image.Set(p.Name, word)
@@ -154,7 +160,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	if !ctx.IsSet("max-bad") {
 		return s, nil
 	}
-	_, err := badLimit(s.maxBad, 0)
+	_, err = badLimit(s.maxBad, 0)
 	return s, err
 }
 
@@ -168,6 +174,11 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	choice := s.choice
 	choice.Modality = m
 	spec, err := choice.Resolve(name, builtin.FS())
+	for _, fact := range folder.FactList() {
+		if choice.Facts[fact.Key] != "" && err == nil && fact.Modality != spec.Modality {
+			return nil, usagef("--%s is for %ss; the backbone %s takes %ss", factFlag(fact.Key), fact.Modality, name, spec.Modality)
+		}
+	}
 	if policy, ok := errors.AsType[*contract.PolicyError](err); ok {
 		// The backbone is for other samples, or the source is.
 		if policy.Takes != m {
@@ -203,6 +214,9 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 	}
 	for _, p := range s.choice.Image.Chosen() {
 		out[p.Name] = p.Value
+	}
+	for key, word := range s.choice.Facts {
+		out[factFlag(key)] = word
 	}
 	if len(s.choice.Taps) > 0 {
 		out["tap"] = strings.Join(s.choice.Taps, "\n")

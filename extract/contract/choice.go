@@ -21,6 +21,9 @@ type Choice struct {
 	// several files of one, see folder.Options.
 	Modality  models.Modality
 	Precision string
+	// Facts are said of a graph that has no files around it, see
+	// folder.Options.
+	Facts folder.Facts
 }
 
 // Resolve resolves a backbone as c says; nil means what its files say. builtin
@@ -30,7 +33,7 @@ func (c *Choice) Resolve(backbone string, builtin fs.FS) (*models.Spec, error) {
 	if c == nil {
 		c = new(Choice)
 	}
-	spec, err := folder.ResolveFor(backbone, &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision})
+	spec, err := folder.ResolveFor(backbone, &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision, Facts: c.Facts})
 	if err != nil {
 		return nil, err
 	}

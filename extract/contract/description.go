@@ -1,11 +1,14 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 // Description is what a space says of its embeddings, in words and numbers. It
@@ -24,6 +27,9 @@ type Description struct {
 	Height   int
 	Filter   string // of resizing an image
 	Decode   string // what decodes images
+	// Facts are the rest of how samples become what the backbone is fed, as far
+	// as facts say it; nil if they do not.
+	Facts folder.Facts
 }
 
 // prep is the part of a space that says how samples are prepared.
@@ -33,10 +39,39 @@ type prep struct {
 	Tokenizer    string `json:"tokenizer_sha256"`
 	MaxLen       int    `json:"max_len"`
 	Resize       struct {
-		W, H   int
-		Filter string
+		W, H         int
+		Filter, Mode string
 	}
-	Crop struct{ W, H int }
+	Crop                         struct{ W, H int }
+	Mean, Std, Rescale, Channels string
+	Offset                       string
+	StdTwice                     string `json:"std_twice"`
+}
+
+// facts are how samples were prepared, nil if facts cannot say it.
+func (p *prep) facts() folder.Facts {
+	if p.MaxLen > 0 {
+		return folder.Facts{"max_length": strconv.Itoa(p.MaxLen)}
+	}
+	f := folder.Facts{
+		"filter": p.Resize.Filter, "mean": p.Mean, "std": p.Std, "rescale": p.Rescale,
+		"channels": cmp.Or(p.Channels, "rgb"), "layout": p.Layout, "crop": "none",
+	}
+	switch p.Resize.Mode {
+	case "short":
+		f["size"] = strconv.Itoa(p.Resize.W)
+	case "exact":
+		f["size"] = fmt.Sprintf("%dx%d", p.Resize.W, p.Resize.H)
+	default:
+		return nil
+	}
+	if p.Crop.W > 0 {
+		f["crop"] = fmt.Sprintf("%dx%d", p.Crop.W, p.Crop.H)
+	}
+	if p.Offset != "" || p.StdTwice != "" || f.Check() != nil {
+		return nil
+	}
+	return f
 }
 
 // Describe reads space.json of a space.
@@ -59,7 +94,7 @@ func Describe(space json.RawMessage) (*Description, error) {
 	d := &Description{
 		Model: id.Model.SHA256, Output: id.Output, Pooling: id.Pool, Post: id.Post, Dim: id.Dim, DType: id.DType,
 		MaxLen: p.MaxLen, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
-		Decode: p.Decode,
+		Decode: p.Decode, Facts: p.facts(),
 	}
 	for _, policy := range d.Image.List() {
 		word, _ := words[policy.Name].(string)

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -39,7 +40,8 @@ func (e *ModalityError) Error() string {
 
 // Recall resolves a backbone with the contract that spaces record, one a tap:
 // the taps, how they are kept, the policies for images, and what decodes them,
-// if that was an earlier version's. spaces differ in their taps alone, see
+// if that was an earlier version's; of a graph without files around it, what
+// was said in their place. spaces differ in their taps alone, see
 // OneBackbone. builtin holds the built-in backbones; with
 // nil there are none. If the backbone does not give embeddings of these spaces,
 // the error is a *DifferenceError, or a *ModalityError if it takes other
@@ -56,7 +58,12 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	if err != nil {
 		return nil, err
 	}
-	spec, err := folder.ResolveFor(backbone, &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality})
+	o := &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality}
+	spec, err := folder.ResolveFor(backbone, o)
+	if _, unsaid := errors.AsType[*folder.UnsaidError](err); unsaid {
+		o.Facts = d.Facts
+		spec, err = folder.ResolveFor(backbone, o)
+	}
 	if err != nil {
 		// Taps of a backbone for other samples do not fit it either.
 		if own, plain := folder.Resolve(backbone, builtin); plain == nil && own.Modality != d.Modality {

@@ -15,9 +15,11 @@
 //	config.json                      images: timm's pretrained_cfg, model_type
 //	                                 and global_pool; texts:
 //	                                 max_position_embeddings
-//	backbone.json                    images, for a graph without other files:
-//	                                 image_processor as in the first, or
-//	                                 pretrained_cfg as timm has it, and tap
+//	backbone.json                    for a graph without other files: tap and
+//	                                 max_length, and of images size, filter,
+//	                                 crop, mean, std, rescale, channels and
+//	                                 layout, or else image_processor as in the
+//	                                 first, or pretrained_cfg as timm has it
 //	tokenizer.json                   texts: the whole tokenizer
 //	tokenizer_config.json            texts: model_max_length
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case
@@ -36,4 +38,12 @@
 // tokenizer_config.json, and both overrule tokenizer.json, as in the library
 // sentence-transformers. What was overruled stands in models.Spec.Overruled. A
 // contradiction without such a rule is an error that quotes both files.
+//
+// # A graph alone
+//
+// What backbone.json says with its plain keys Options.Facts says too, with the
+// same result: a size of 256 (the shorter side) or "224x224", a filter, what is
+// cropped, mean and std of rescaled levels. Neither overrules a file; a
+// contradiction is a *ContradictionError, and what is missing an *UnsaidError
+// that has the keys.
 package folder

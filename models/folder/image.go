@@ -157,17 +157,37 @@ func contradictions(used, timm *models.ImageSpec) []string {
 
 // imageSpec reads the contract of an image backbone into s and compares the
 // graph with it.
-func (f *layout) imageSpec(s *models.Spec, sum *onnx.Summary, place string) (own func() error, err error) {
+func (f *layout) imageSpec(s *models.Spec, w *wanted) (own func() error, err error) {
+	sum, place := w.sum, w.place
 	config, err := f.optional(configFile)
 	if err != nil {
 		return nil, err
 	}
-	image, err := f.imageContract(s, config)
+	in, err := pixelInput(sum, place)
 	if err != nil {
 		return nil, err
 	}
+	said, err := f.ownSays(models.Image)
+	if err != nil {
+		return nil, err
+	}
+	var image *models.ImageSpec
+	if !said {
+		if image, err = f.imageContract(s, config); err != nil {
+			return nil, err
+		}
+	}
+	if image == nil {
+		facts, err := f.say(models.Image, w.facts)
+		if err != nil {
+			return nil, err
+		}
+		if image, err = f.factImage(facts, in, place); err != nil {
+			return nil, err
+		}
+	}
 	s.Contract = image
-	if err := pixelInput(s, image, sum, place); err != nil {
+	if err := fitPixels(s, image, in, place); err != nil {
 		return nil, err
 	}
 	return func() error {
@@ -185,15 +205,15 @@ func (f *layout) imageSpec(s *models.Spec, sum *onnx.Summary, place string) (own
 		}
 		if err := setTap(s, tap, sum); err != nil {
 			w, h := image.Size()
-			return fmt.Errorf("%w; the folder's files make images of 3×%d×%d", err, h, w)
+			return fmt.Errorf("%w; the preprocessing makes images of 3×%d×%d", err, h, w)
 		}
 		return nil
 	}, nil
 }
 
-// pixelInput finds the input that takes pixels and compares it with the
-// contract. Others may be there, which no tap of images needs.
-func pixelInput(s *models.Spec, image *models.ImageSpec, sum *onnx.Summary, place string) error {
+// pixelInput finds the input that takes pixels. Others may be there, which no
+// tap of images needs.
+func pixelInput(sum *onnx.Summary, place string) (in onnx.Value, err error) {
 	var fit []onnx.Value
 	for _, v := range sum.Inputs {
 		if v.Kind == "tensor" && (v.Shape == nil || len(v.Shape) == 4) && roles[v.Name] == "" {
@@ -201,12 +221,14 @@ func pixelInput(s *models.Spec, image *models.ImageSpec, sum *onnx.Summary, plac
 		}
 	}
 	if len(fit) != 1 || !isFloat(fit[0], 4) {
-		return fmt.Errorf("models: %s: an image backbone has one input FLOAT[batch,3,height,width]; this graph has: %s", place, list(sum.Inputs))
+		return in, fmt.Errorf("models: %s: an image backbone has one input FLOAT[batch,3,height,width]; this graph has: %s", place, list(sum.Inputs))
 	}
-	in := fit[0]
-	if err := free(in, 1, place); err != nil {
-		return err
-	}
+	return fit[0], free(fit[0], 1, place)
+}
+
+// fitPixels compares the input that takes pixels with the contract, and
+// completes both.
+func fitPixels(s *models.Spec, image *models.ImageSpec, in onnx.Value, place string) error {
 	if in.Shape[1].Size != 3 && in.Shape[3].Size == 3 {
 		image.Layout = "nhwc"
 	}
@@ -214,7 +236,7 @@ func pixelInput(s *models.Spec, image *models.ImageSpec, sum *onnx.Summary, plac
 	for i, d := range want[1:] {
 		if have := in.Shape[i+1].Size; have >= 0 && have != d.Size {
 			w, h := image.Size()
-			return fmt.Errorf("models: %s: input %q is %s, but the folder's files make images of 3×%d×%d, %s", place, in.Name, form(in), h, w, image.Layout)
+			return fmt.Errorf("models: %s: input %q is %s, but the preprocessing makes images of 3×%d×%d, %s", place, in.Name, form(in), h, w, image.Layout)
 		}
 	}
 	s.Inputs = []models.Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}

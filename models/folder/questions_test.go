@@ -223,7 +223,7 @@ func TestBackboneFile(t *testing.T) {
 	dir := t.TempDir()
 	f.write(t, dir)
 	file := filepath.Join(dir, "net.onnx")
-	if _, err := Resolve(file, nil); err == nil || !strings.Contains(err.Error(), "or backbone.json with image_processor or pretrained_cfg") {
+	if _, err := Resolve(file, nil); err == nil || !strings.Contains(err.Error(), "missing: size, filter, mean, std") {
 		t.Errorf("error %v", err)
 	}
 	own := fields{"image_processor": fields{"image_processor_type": "ViTImageProcessor", "size": fields{"height": 8, "width": 8}}, "tap": "b:mean"}
@@ -292,6 +292,96 @@ func TestProcessorConfig(t *testing.T) {
 	}
 	delete(f, "config.json")
 	if _, _, err := f.resolve(t, nil); err == nil || !strings.Contains(err.Error(), "reads pretrained_cfg") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What is said of a bare graph with Options and in backbone.json comes to the
+// same contract, key by key; half may stand in each.
+func TestFacts(t *testing.T) {
+	bare := tree{"net.onnx": pixelGraph(t, f32("a", 192))}
+	facts := Facts{"size": "10", "crop": "8x8", "filter": "lanczos", "mean": "0.5,0.25,0", "std": "0.25", "rescale": "1/128", "channels": "bgr", "layout": "nchw"}
+	s, _, err := bare.resolve(t, &Options{Facts: facts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := models.ImageSpec{Policies: models.DefaultPolicies(), Convert: "rgb", Layout: "nchw", Channels: "bgr", Rescale: 1. / 128,
+		Resize: models.Resize{Engine: "pillow/1", Order: "hv", Mode: "short", Width: 10, Height: 10, Filter: "lanczos"},
+		Crop:   models.Crop{Width: 8, Height: 8, Offset: "half-even"},
+		Mean:   [3]float64{0.5, 0.25, 0}, Std: [3]float64{0.25, 0.25, 0.25}}
+	if !reflect.DeepEqual(*imageOf(s), want) {
+		t.Errorf("%+v\nwant %+v", *imageOf(s), want)
+	}
+	own := fields{"size": 10, "crop": 8, "filter": "lanczos", "mean": []float64{0.5, 0.25, 0}, "std": 0.25, "rescale": "1/128", "channels": "bgr", "layout": "nchw"}
+	for key, word := range facts {
+		half := fields{}
+		rest := Facts{key: word}
+		for k, v := range own {
+			if k != key {
+				half[k] = v
+			}
+		}
+		f := tree{"net.onnx": bare["net.onnx"], "backbone.json": half, "preprocessor_config.json": fields{"image_processor_type": "MartianImageProcessor"}}
+		if s, _, err := f.resolve(t, &Options{Facts: rest}); err != nil || !reflect.DeepEqual(*imageOf(s), want) {
+			t.Errorf("%s: %+v, %v", key, s, err)
+		}
+		half[key] = own[key]
+		if s, _, err := f.resolve(t, &Options{Facts: rest}); err != nil || !reflect.DeepEqual(*imageOf(s), want) {
+			t.Errorf("%s, both: %+v, %v", key, s, err)
+		}
+	}
+	// A contradiction names both.
+	others := Facts{"size": "11", "crop": "8x7", "filter": "box", "mean": "0.5", "std": "0.2", "rescale": "1/127", "channels": "rgb", "layout": "nhwc"}
+	for key, other := range others {
+		f := tree{"net.onnx": bare["net.onnx"], "backbone.json": own}
+		_, _, err := f.resolve(t, &Options{Facts: Facts{key: other}})
+		if e, ok := errors.AsType[*ContradictionError](err); !ok || e.Key != key || e.Given != other || e.File != "backbone.json" {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	// What is not said is asked for, and so is the layout where the graph does
+	// not tell it.
+	for _, c := range []struct {
+		graph []byte
+		facts Facts
+		keys  []string
+	}{
+		{bare["net.onnx"].([]byte), nil, []string{"size", "filter", "mean", "std"}},
+		{bare["net.onnx"].([]byte), Facts{"size": "8", "mean": "0", "std": "1"}, []string{"filter", "crop"}},
+		{graph(t, values(f32("p", -1, -1, -1)), values(f32("f", 8)), nil), Facts{"size": "8x8", "mean": "0", "std": "1", "filter": "box"}, []string{"layout"}},
+	} {
+		f := tree{"net.onnx": c.graph}
+		_, _, err := f.resolve(t, &Options{Facts: c.facts})
+		e, ok := errors.AsType[*UnsaidError](err)
+		if !ok {
+			t.Errorf("%v: %v", c.keys, err)
+			continue
+		}
+		var keys []string
+		for _, f := range e.Facts {
+			keys = append(keys, f.Key)
+		}
+		if !slices.Equal(keys, c.keys) {
+			t.Errorf("asked for %v, want %v", keys, c.keys)
+		}
+	}
+	// Nothing in backbone.json is left unread.
+	for key, c := range map[string]struct {
+		value any
+		says  string
+	}{
+		"sise":            {8, "backbone.json: sise: the key is not known; known are size, filter"},
+		"size":            {[]int{1, 2, 3}, "size: 1,2,3 is neither N nor WIDTHxHEIGHT"},
+		"std":             {"0", "std: 0: a deviation is not positive"},
+		"mean":            {fields{}, "mean: {} is neither a string, a number nor a list"},
+		"image_processor": {fields{}, "channels: image_processor says it"},
+	} {
+		f := tree{"net.onnx": bare["net.onnx"], "backbone.json": fields{"channels": "bgr", key: c.value}}
+		if _, _, err := f.resolve(t, nil); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if _, _, err := bare.resolve(t, &Options{Facts: Facts{"sise": "8"}}); err == nil || !strings.Contains(err.Error(), "none of size") {
 		t.Errorf("error %v", err)
 	}
 }

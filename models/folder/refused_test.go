@@ -66,7 +66,7 @@ func TestRefusesFolders(t *testing.T) {
 	refused(t, []refusal{
 		{"empty", tree{"README.md": []byte("x")}, nil, "neither onnx/model.onnx nor model.onnx; a backbone is exported"},
 		{"two models", imageTree(t), func(f tree) { f["model.onnx"] = f["onnx/model.onnx"] }, "several files may be the backbone: model.onnx, onnx/model.onnx; name the file that is meant"},
-		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "nothing says what the backbone takes: of images preprocessor_config.json, pretrained_cfg in config.json, or backbone.json with image_processor or pretrained_cfg, of texts tokenizer.json"},
+		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "missing: size, filter, mean, std (there is no preprocessor_config.json, no pretrained_cfg in config.json, and backbone.json does not have it)"},
 	})
 }
 
@@ -152,8 +152,8 @@ func TestRefusesImageGraphs(t *testing.T) {
 		{"external data outside", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
 		{"two inputs of pixels", imageTree(t), model(t, values(pixels[0], f32("q", 3, 224, 224)), features, nil), `this graph has: "p" FLOAT[N,3,224,224], "q"`},
 		{"integers of 8 bits with a sign", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_INT8, dims(3, 224, 224)...)), features, nil), `an image backbone has one input FLOAT[batch,3,height,width]; this graph has: "p" INT8[N,3,224,224]`},
-		{"channels last, another side", imageTree(t), model(t, values(f32("p", 256, 256, 3)), features, nil), "make images of 3×224×224, nhwc"},
-		{"another side", imageTree(t), model(t, values(f32("p", 3, 256, 256)), features, nil), "make images of 3×224×224"},
+		{"channels last, another side", imageTree(t), model(t, values(f32("p", 256, 256, 3)), features, nil), "makes images of 3×224×224, nhwc"},
+		{"another side", imageTree(t), model(t, values(f32("p", 3, 256, 256)), features, nil), "makes images of 3×224×224"},
 		{"fixed batch", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_FLOAT, dims(4, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
 		{"fixed batch of the output", imageTree(t), model(t, pixels, values(onnx.TensorValue("f", pb.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), `no node makes a tensor "f"`},
 		{"a page in place of the model", imageTree(t), func(f tree) { f["onnx/model.onnx"] = []byte("\n<!DOCTYPE html>") }, "a web page in place of the model"},

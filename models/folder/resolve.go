@@ -2,6 +2,7 @@ package folder
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -44,6 +45,10 @@ type Options struct {
 	// "fp16" is onnx/model_fp16.onnx, "f32" onnx/model.onnx. "" takes the one
 	// without a word behind model if there is one.
 	Precision string
+	// Facts are said of a graph that has no files around it, or not all of
+	// them. One that a file says otherwise is a *ContradictionError, one that
+	// is missing an *UnsaidError.
+	Facts Facts
 }
 
 // FilesError says that several files of a folder may be meant.
@@ -115,6 +120,9 @@ func ResolveFor(name string, o *Options) (*models.Spec, error) {
 	if o == nil {
 		o = new(Options)
 	}
+	if err := o.Facts.Check(); err != nil {
+		return nil, err
+	}
 	var known []Backbone
 	if o.Builtin != nil {
 		var err error
@@ -127,6 +135,12 @@ func ResolveFor(name string, o *Options) (*models.Spec, error) {
 					return nil, &FilesError{Folder: name, Files: []string{"onnx/model.onnx"}, Asked: o.Precision}
 				}
 				s, err := resolveBuiltin(&b, o.Builtin)
+				if err == nil {
+					err = agree(s, name, o.Facts)
+				}
+				if against, ok := errors.AsType[*ContradictionError](err); ok {
+					against.File = "" // nobody can change it
+				}
 				if err != nil {
 					return nil, err
 				}
@@ -338,6 +352,11 @@ func (f *layout) contracts() ([]models.Modality, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := f.ownSays(models.Image)
+	if err != nil {
+		return nil, err
+	}
+	image = image || own
 	for _, name := range []string{configFile, processorFile, backboneFile} {
 		o, err := f.optional(name)
 		if err != nil {
@@ -375,20 +394,26 @@ func fed(sum *onnx.Summary) []models.Modality {
 }
 
 // modality decides what the backbone takes: what the folder has a contract for
-// and the graph inputs for and, if that is more than one, what is asked for.
+// and the graph inputs for and, if that is more than one, what is asked for. A
+// folder without a contract leaves it to the graph.
 func (f *layout) modality(name string, sum *onnx.Summary, o *Options) (models.Modality, error) {
 	kinds, err := f.contracts()
 	if err != nil {
 		return "", err
 	}
-	if len(kinds) == 0 {
-		return "", fmt.Errorf("models: %s: nothing says what the backbone takes: of images %s, pretrained_cfg in %s, or %s with image_processor or pretrained_cfg, of texts %s", f.place, preprocessorFile, configFile, backboneFile, tokenizerFile)
-	}
-	if len(kinds) == 1 {
-		return kinds[0], nil
-	}
 	graph := fed(sum)
 	both := slices.DeleteFunc(slices.Clone(kinds), func(m models.Modality) bool { return !slices.Contains(graph, m) })
+	if len(both) == 0 && len(graph) == 1 {
+		return graph[0], nil // what is missing is asked for by name
+	}
+	switch {
+	case len(kinds) == 1:
+		return kinds[0], nil
+	case len(kinds) == 0 && len(graph) == 0:
+		return "", fmt.Errorf("models: %s: the graph takes neither images, FLOAT[batch,3,height,width], nor token ids called input_ids; its inputs are: %s", f.place, list(sum.Inputs))
+	case len(kinds) == 0:
+		kinds, both = graph, graph
+	}
 	switch {
 	case len(both) == 1:
 		return both[0], nil
@@ -412,7 +437,7 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 	if s.Modality, err = f.modality(name, sum, o); err != nil {
 		return nil, err
 	}
-	own, err := contracts[s.Modality](f, s, sum, f.path(weights))
+	own, err := contracts[s.Modality](f, s, &wanted{sum, f.path(weights), o.Facts})
 	if err == nil {
 		err = checkLevels(s, f.path(weights))
 	}
@@ -433,6 +458,9 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 		return slices.Index(files, a.File) - slices.Index(files, b.File)
 	})
 	s.Origins, s.Notes = f.log.origins, append(f.log.notes, fitNotes(s)...)
+	if err := agree(s, f.place, o.Facts); err != nil {
+		return nil, err
+	}
 	if err := chooseTaps(s, o.Taps, own); err != nil {
 		return nil, err
 	}
@@ -453,10 +481,17 @@ func chooseTaps(s *models.Spec, taps []string, own func() error) error {
 	return s.SetTaps(taps)
 }
 
+// wanted is a graph that a contract is wanted for.
+type wanted struct {
+	sum   *onnx.Summary
+	place string
+	facts Facts // that are given
+}
+
 // contracts says, for each modality, how the folder's contract is read into s
-// and compared with the graph at place, whose inputs it fills in. What it
-// returns sets the backbone's own tap.
-var contracts = map[models.Modality]func(f *layout, s *models.Spec, sum *onnx.Summary, place string) (own func() error, err error){
+// and compared with the graph, whose inputs it fills in. What it returns sets
+// the backbone's own tap.
+var contracts = map[models.Modality]func(f *layout, s *models.Spec, w *wanted) (own func() error, err error){
 	models.Image: (*layout).imageSpec,
 	models.Text:  (*layout).textSpec,
 }

@@ -340,7 +340,7 @@ func TestResolveFile(t *testing.T) {
 		{"./lone.onnx", "lone.onnx", ""},
 		{"./onnx/../onnx/model.onnx", "onnx/model.onnx", ""},
 		{".", "onnx/model.onnx", ""},
-		{"alone/lone.onnx", "", "alone: nothing says what the backbone takes"},
+		{"alone/lone.onnx", "", "alone/lone.onnx: nothing says how an image becomes what the graph takes"},
 		{"alone/lone.bin", "", "not an .onnx file"},
 		{"missing", "", "missing: neither a built-in backbone (all-minilm-l6-v2, efficientnet-lite0) nor a folder nor an .onnx file"},
 		{"", "", "no backbone is named; built in are: all-minilm-l6-v2"},

@@ -3,6 +3,7 @@ package folder
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -26,19 +27,32 @@ type sentence struct {
 }
 
 // textSpec reads the contract of a text backbone into s.
-func (f *layout) textSpec(s *models.Spec, sum *onnx.Summary, place string) (own func() error, err error) {
-	p, err := f.textContract(s)
+func (f *layout) textSpec(s *models.Spec, w *wanted) (own func() error, err error) {
+	sum, place := w.sum, w.place
+	p, err := f.textContract(s, w.facts)
 	if err != nil {
 		return nil, err
 	}
 	if err := tokenInputs(s, sum, place); err != nil {
 		return nil, err
 	}
-	return func() error { return textTap(s, p, sum, place) }, nil
+	return func() error {
+		tap, err := f.ownTap(sum, place)
+		if err != nil {
+			return err
+		}
+		if tap != "" {
+			return setTap(s, tap, sum)
+		}
+		return textTap(s, p, sum, place)
+	}, nil
 }
 
-func (f *layout) textContract(s *models.Spec) (*sentence, error) {
+func (f *layout) textContract(s *models.Spec, given Facts) (*sentence, error) {
 	tokenizer, data, err := f.object(tokenizerFile, maxTokenizer)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("models: %s: the file is missing, which says how a text becomes the token ids that the graph takes; AutoTokenizer.from_pretrained(…).save_pretrained(…) of the library transformers writes it", f.path(tokenizerFile))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +70,7 @@ func (f *layout) textContract(s *models.Spec) (*sentence, error) {
 	}
 	t := &models.TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
 	s.Contract = t
-	if err := f.maxLen(s, t, tokenizer, config); err != nil {
+	if err := f.maxLen(s, t, &lengths{tokenizer, config, given}); err != nil {
 		return nil, err
 	}
 	prompts, err := f.optional(promptConfig)
@@ -139,10 +153,18 @@ func compareTokenizers(tokenizer, config *object) error {
 	return nil
 }
 
-// maxLen reads how many tokens a text may have, as the library
-// sentence-transformers does: max_seq_length, else model_max_length, at most
-// max_position_embeddings; what tokenizer.json says does not count.
-func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, tokenizer, config *object) error {
+// lengths are where the length of texts may stand.
+type lengths struct {
+	tokenizer, config *object
+	given             Facts
+}
+
+// maxLen reads how many tokens a text may have: what backbone.json says, or
+// else, as the library sentence-transformers does, max_seq_length, else
+// model_max_length, at most max_position_embeddings, or else what is given;
+// what tokenizer.json says does not count.
+func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
+	tokenizer, config := l.tokenizer, l.config
 	positions := maxTokens
 	model, err := f.optional(configFile)
 	if err != nil {
@@ -178,13 +200,36 @@ func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, tokenizer, config *o
 			source = fmt.Sprintf("%s says max_seq_length %d", sentenceConfig, t.MaxLen)
 		}
 	}
+	own, err := f.ownSays(models.Text)
+	if err != nil {
+		return err
+	}
+	if own || t.MaxLen == 0 && length == 0 {
+		facts, err := f.say(models.Text, l.given)
+		if err != nil {
+			return err
+		}
+		k := factOf("max_length")
+		word := facts[k.Key]
+		if word == "" {
+			return &UnsaidError{Place: f.place, Modality: models.Text, Facts: []Fact{k.Fact}, File: f.path(backboneFile),
+				Why: fmt.Sprintf("nothing says how long a text may be: %s has no max_seq_length, %s no model_max_length, %s no %s", sentenceConfig, tokenizerConfig, backboneFile, k.Key)}
+		}
+		if err := k.put(t, word); err != nil {
+			return fmt.Errorf("models: %s: %w", f.place, err)
+		}
+		if t.MaxLen > positions {
+			return &ContradictionError{f.place, k.Key, word, configFile, fmt.Sprintf("max_position_embeddings %d", positions)}
+		}
+		if source = fmt.Sprintf("%s says %s %s", backboneFile, k.Key, word); !own {
+			source = fmt.Sprintf("%s is given as %s", k.Key, word)
+		}
+	}
 	switch {
 	case t.MaxLen > 0:
 		if length != 0 && length != float64(t.MaxLen) {
 			s.Overruled = append(s.Overruled, fmt.Sprintf("%s: model_max_length %s does not count: %s", tokenizerConfig, config.fields["model_max_length"], source))
 		}
-	case length == 0:
-		return fmt.Errorf("models: %s: nothing says how long a text may be: %s has no max_seq_length, %s no model_max_length", f.place, sentenceConfig, tokenizerConfig)
 	case length < 1:
 		return config.errorf("model_max_length", "%s is not a number of tokens", config.fields["model_max_length"])
 	default:
