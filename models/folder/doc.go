@@ -24,7 +24,8 @@
 //	tokenizer_config.json            texts: model_max_length
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case
 //	config_sentence_transformers.json  texts: the default prompt
-//	modules.json, 1_Pooling/config.json  texts: pooling and normalisation
+//	modules.json, 1_Pooling/config.json  texts: pooling and normalisation; of
+//	                                 two towers, CLIPModel: their folder
 //
 // Image processors are the table in processors.go, and which tensor is an
 // image's embedding the one in embedding.go; of texts mean and cls pooling are

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/headstart-ml/headstart/extract/contract"
@@ -317,5 +318,78 @@ func TestTowers(t *testing.T) {
 	_, err = folder.Resolve(filepath.Join(dir, "clip-towers"), nil)
 	if files, ok := errors.AsType[*folder.FilesError](err); !ok || len(files.Modalities) != 2 {
 		t.Errorf("a graph each: %v", err)
+	}
+}
+
+// A folder of sentence-transformers has the two towers in a folder of their
+// own, which modules.json names, with normalisation or without.
+func TestTowersOfSentenceTransformers(t *testing.T) {
+	dir, _ := hub(t)
+	probes := readProbes(t, dir)
+	g := readGolden(t, filepath.Join(dir, "clip"))
+	outer := filepath.Join(dir, "clip-ViT")
+	inside := filepath.Join(outer, "0_CLIPModel")
+	if err := os.CopyFS(inside, os.DirFS(filepath.Join(dir, "clip"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ modules, post, fails string }{
+		{`[{"idx":0,"name":"0","path":"0_CLIPModel","type":"sentence_transformers.models.CLIPModel"}]`, "", ""},
+		{`[{"path":"0_CLIPModel","type":"sentence_transformers.models.CLIPModel"},{"path":"1_Normalize","type":"sentence_transformers.models.Normalize"}]`, "l2", ""},
+		{`[{"path":"0_CLIPModel","type":"sentence_transformers.models.CLIPModel"},{"path":"1_Dense","type":"sentence_transformers.models.Dense"}]`, "", "Dense as module 1 is not supported"},
+		{`[{"path":"../clip","type":"sentence_transformers.models.CLIPModel"}]`, "", "is not a folder inside this one"},
+		{`[{"path":"1_CLIPModel","type":"sentence_transformers.models.CLIPModel"}]`, "", "1_CLIPModel: there is neither onnx/model.onnx nor model.onnx"},
+	} {
+		if err := os.WriteFile(filepath.Join(outer, "modules.json"), []byte(c.modules), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for modality, output := range map[models.Modality]string{models.Image: "image_embeds", models.Text: "text_embeds"} {
+			s, err := folder.ResolveFor(outer, &folder.Options{Modality: modality})
+			if c.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), c.fails) {
+					t.Errorf("%s: error %v", c.modules, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Name != outer || s.Taps[0].Output != output || s.Taps[0].Post != c.post {
+				t.Errorf("%s: %+v", modality, s.Taps)
+			}
+			for _, name := range []string{s.Weights.Path, inside} { // the file leads back to all of it
+				again, err := folder.ResolveFor(name, &folder.Options{Modality: modality})
+				if err != nil || again.Weights.SHA256 != s.Weights.SHA256 || name != inside && again.Taps[0].Post != c.post {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		if c.fails != "" {
+			continue
+		}
+		e, err := predict.OpenBackbone(outer, &contract.Choice{Modality: models.Image}, &predict.Options{Runtime: libraryPath(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := e.Embed(t.Context(), probes)
+		e.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range rows {
+			want := g.embedding[i*g.Dim:][:g.Dim]
+			length := 1.0
+			if c.post == "l2" {
+				length = 0
+				for _, x := range want {
+					length += float64(x) * float64(x)
+				}
+				length = math.Sqrt(length)
+			}
+			for k, x := range row {
+				if math.Abs(float64(x)-float64(want[k])/length) > 1e-5 {
+					t.Errorf("probe %d: value %d is %v, want %v", i, k, x, float64(want[k])/length)
+				}
+			}
+		}
 	}
 }

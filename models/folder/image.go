@@ -207,6 +207,7 @@ func (f *layout) imageSpec(s *models.Spec, w *wanted) (own func() error, err err
 			w, h := image.Size()
 			return fmt.Errorf("%w; the preprocessing makes images of 3×%d×%d", err, h, w)
 		}
+		s.Taps[0].Post = f.post
 		return nil
 	}, nil
 }

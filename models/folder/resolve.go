@@ -163,12 +163,15 @@ func ResolveFor(name string, o *Options) (*models.Spec, error) {
 		return nil, fmt.Errorf("models: %s: neither a built-in backbone (%s) nor a folder nor an .onnx file", name, names(known))
 	}
 	if info.IsDir() {
-		f := &layout{fsys: draft.FS(name), place: name}
+		f, dir, err := inner(name)
+		if err != nil {
+			return nil, err
+		}
 		weights, several, err := f.weights(o)
 		if err != nil {
 			return nil, err
 		}
-		file := filepath.Join(name, filepath.FromSlash(weights))
+		file := filepath.Join(dir, filepath.FromSlash(weights))
 		s, err := f.resolve(name, weights, filepath.Dir(file), o)
 		if err == nil && several {
 			s.Name = file
@@ -329,7 +332,7 @@ func around(name string) (*layout, string, error) {
 		return nil, "", err
 	}
 	if len(kinds) > 0 {
-		return f, base, nil
+		return f, base, f.outer(dir)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -340,7 +343,8 @@ func around(name string) (*layout, string, error) {
 		if !filepath.IsAbs(dir) {
 			up = filepath.Join(dir, "..")
 		}
-		return &layout{fsys: draft.FS(up), place: up}, "onnx/" + base, nil
+		f = &layout{fsys: draft.FS(up), place: up}
+		return f, "onnx/" + base, f.outer(up)
 	}
 	return f, base, nil
 }
@@ -458,6 +462,9 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 		return slices.Index(files, a.File) - slices.Index(files, b.File)
 	})
 	s.Origins, s.Notes = f.log.origins, append(f.log.notes, fitNotes(s)...)
+	if f.aside != "" {
+		s.Notes = append(s.Notes, f.aside)
+	}
 	if err := agree(s, f.place, o.Facts); err != nil {
 		return nil, err
 	}

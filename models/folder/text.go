@@ -2,7 +2,6 @@ package folder
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -264,48 +263,33 @@ func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
 // modules reads pooling and normalisation from modules.json and the pooling
 // module's own file. A folder without modules.json says nothing about them.
 func (f *layout) modules(prefix string) (*sentence, error) {
-	if ok, err := f.has(modulesFile); err != nil {
-		return nil, err
-	} else if !ok {
-		return &sentence{missing: f.path(modulesFile)}, nil
-	}
-	data, err := f.read(modulesFile, maxConfig)
+	modules, err := f.moduleList()
 	if err != nil {
 		return nil, err
 	}
 	place := f.path(modulesFile)
-	if err := checkJSON(data); err != nil {
-		return nil, fmt.Errorf("models: %s: %w", place, err)
+	if modules == nil {
+		return &sentence{missing: place, post: f.post}, nil
 	}
-	var list []map[string]json.RawMessage
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("models: %s: it does not hold a list of JSON objects", place)
+	if len(modules) > 0 && modules[0].kind == clipModule { // its graph pools
+		return &sentence{missing: place, post: f.post}, nil
 	}
 	pooling, post := "", ""
-	for i, fields := range list {
-		o := &object{file: fmt.Sprintf("%s: module %d", place, i), fields: fields}
-		kind, err := o.text("type")
-		if err != nil {
-			return nil, err
-		}
-		where, err := o.text("path")
-		if err != nil {
-			return nil, err
-		}
-		switch kind = kind[strings.LastIndexByte(kind, '.')+1:]; {
-		case kind == "Transformer" && i == 0:
-			if where != "" {
-				return nil, o.errorf("path", "%q: a transformer in a subfolder is not supported yet by this version", where)
+	for i, m := range modules {
+		switch {
+		case m.kind == "Transformer" && i == 0:
+			if m.path != "" {
+				return nil, m.o.errorf("path", "%q: a transformer in a subfolder is not supported yet by this version", m.path)
 			}
-		case kind == "Pooling" && i == 1:
-			if !fs.ValidPath(where) || where == "." {
-				return nil, o.errorf("path", "%q is not a folder inside this one", where)
+		case m.kind == "Pooling" && i == 1:
+			if !fs.ValidPath(m.path) || m.path == "." {
+				return nil, m.o.errorf("path", "%q is not a folder inside this one", m.path)
 			}
-			pooling = where
-		case kind == "Normalize" && i == 2:
+			pooling = m.path
+		case m.kind == "Normalize" && i == 2:
 			post = "l2"
 		default:
-			return nil, o.errorf("type", "%.100s as module %d is not supported yet by this version: it takes Transformer, Pooling and, perhaps, Normalize", kind, i)
+			return nil, m.o.errorf("type", "%.100s as module %d is not supported yet by this version: it takes Transformer, Pooling and, perhaps, Normalize", m.kind, i)
 		}
 	}
 	if pooling == "" {
