@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -44,8 +45,13 @@ type model interface {
 	appendTo(dst *tokens, word []byte) error
 	// id returns the id of a token.
 	id(token string) (id int32, ok bool)
-	// size returns the number of tokens, whose ids are 0 to size−1.
+	// token returns the token of an id.
+	token(id int32) (token string, ok bool)
+	// size returns the number of tokens, which is the id of the first added
+	// token that is none of them.
 	size() int
+	// bound returns a number that is above all ids. There may be gaps below.
+	bound() int32
 }
 
 // tokens are the tokens of a text, or of a word.
@@ -53,6 +59,23 @@ type tokens struct {
 	ids   []int32
 	parts []part // by token, if they are wanted: what the token stands for
 	whole bool   // they are wanted
+	work  modelWork
+}
+
+// A modelWork is what models work in; what one leaves there means nothing to
+// another.
+type modelWork struct {
+	symbols []symbol
+	queue   []uint64
+	paths   []path
+	ends    []int32
+	key     []byte
+}
+
+// unknownMissing is the error of a text that needs an unknown token that the
+// vocabulary lacks.
+func unknownMissing(token string) error {
+	return fmt.Errorf("text: tokenizer.json: model: vocab: the text needs the unknown token %q, which is not there", token)
 }
 
 // A part is what a token stands for: bytes start to end of its word.
@@ -100,6 +123,9 @@ func init() {
 		"BertPreTokenizer": readBertPreTokenizer,
 	}
 	modelTypes = map[string]func(object) (model, error){
+		"BPE":       readBPE,
+		"Unigram":   readUnigram,
+		"WordLevel": readWordLevel,
 		"WordPiece": readWordPiece,
 	}
 	postProcessorTypes = map[string]func(object) (postProcessor, error){

@@ -13,6 +13,9 @@ var ofType = map[string]string{
 	"normalizer BertNormalizer":         parts()["normalizer"],
 	"pre_tokenizer BertPreTokenizer":    parts()["pre_tokenizer"],
 	"model WordPiece":                   parts()["model"],
+	"model BPE":                         `{"type":"BPE","vocab":{"[UNK]":0,"a":1,"aa":2},"merges":[["a","a"]]}`,
+	"model Unigram":                     `{"type":"Unigram","unk_id":0,"vocab":[["[UNK]",0],["a",-1],["aa",-1.5]]}`,
+	"model WordLevel":                   `{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"aa":2}}`,
 	"post_processor BertProcessing":     `{"type":"BertProcessing","sep":["a",1],"cls":["[UNK]",0]}`,
 	"post_processor TemplateProcessing": `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`,
 }
@@ -83,7 +86,9 @@ func (letters) appendTo(dst *tokens, word []byte) error {
 }
 
 func (letters) id(token string) (int32, bool) { return 26, token == "." }
+func (letters) token(int32) (string, bool)    { return "", false }
 func (letters) size() int                     { return 27 }
+func (letters) bound() int32                  { return 27 }
 
 // A component with an entry is used, with the others' work around it: added
 // tokens, truncation, lower case, the template.

@@ -15,6 +15,8 @@ const (
 	maxID        = 1 << 21  // ids, added tokens included, stay below
 	maxAdded     = 1 << 20  // bytes of all added tokens of a kind, common beginnings counted once
 	maxWordChars = 1 << 10  // max_input_chars_per_word
+	maxMerges    = 1 << 20  // merges of a BPE
+	maxPiece     = 1 << 12  // bytes of a token of a Unigram
 	maxDepth     = 16       // sequences in one another
 )
 
@@ -26,7 +28,7 @@ type file struct {
 	model      model
 	added      []fileToken
 	around     template
-	size       int // number of ids, which are 0 to size−1
+	size       int // ids are below
 	padID      int32
 }
 
@@ -67,6 +69,15 @@ func (o object) read(name string, dst any) error {
 	return nil
 }
 
+// readOr reads a field into dst, which stays as it is if the field is missing
+// or null.
+func (o object) readOr(name string, dst any) error {
+	if !o.has(name) {
+		return nil
+	}
+	return o.read(name, dst)
+}
+
 // object reads a field that must be there and an object.
 func (o object) object(name string) (object, error) {
 	in := object{place: o.place + ": " + name, depth: o.depth}
@@ -81,7 +92,9 @@ func (o object) component(name string) (typ string, in object, err error) {
 	if in, err = o.object(name); err != nil {
 		return "", in, err
 	}
-	if err = in.read("type", &typ); err != nil {
+	if name == "model" && !in.has("type") {
+		typ = modelType(in)
+	} else if err = in.read("type", &typ); err != nil {
 		return "", in, err
 	}
 	if typ == "" {
@@ -89,6 +102,20 @@ func (o object) component(name string) (typ string, in object, err error) {
 	}
 	in.place += " " + typ
 	return typ, in, nil
+}
+
+// modelType tells of which type a model is that does not say so, as those of
+// early files do not.
+func modelType(o object) string {
+	switch {
+	case o.has("merges"):
+		return "BPE"
+	case o.has("max_input_chars_per_word"):
+		return "WordPiece"
+	case o.has("unk_token"):
+		return "WordLevel"
+	}
+	return "Unigram"
 }
 
 // readFile reads and checks a tokenizer.json.
@@ -131,7 +158,7 @@ func readFile(data []byte) (*file, error) {
 	if f.model == nil {
 		return nil, top.errorf("model is missing")
 	}
-	f.size = f.model.size()
+	f.size = int(f.model.bound())
 	if err := f.readAdded(top); err != nil {
 		return nil, err
 	}
@@ -156,6 +183,7 @@ func (f *file) readAdded(top object) error {
 		return err
 	}
 	at := map[string]int{} // index in f.added by content
+	next := f.model.size()
 	for i, fields := range list {
 		o := object{place: fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields: fields}
 		var t fileToken
@@ -181,8 +209,9 @@ func (f *file) readAdded(top object) error {
 		} else if id, ok := f.model.id(t.content); ok {
 			t.id = id
 		} else {
-			t.id = int32(f.size)
-			f.size++
+			t.id = int32(next)
+			next++
+			f.size = max(f.size, next)
 		}
 		if int64(t.id) != int64(id) {
 			return o.errorf("%q has id %d, but by the vocabulary its id is %d", t.content, id, t.id)

@@ -107,8 +107,8 @@ func (p *passage) keep(start, end int) {
 }
 
 // put writes a code point that comes from where byte from of the passage, as
-// it was before, does. From −1 says that it was put in before all others and comes from
-// nowhere, which counts as the start of the passage.
+// it was before, does. From −1 says that it was put in before all others and
+// comes from nowhere, which counts as the start of the passage.
 func (p *passage) put(r rune, from int) {
 	n := len(p.others)
 	p.others = utf8.AppendRune(p.others, r)

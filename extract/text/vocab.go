@@ -5,22 +5,83 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// readVocab reads the field vocab: the id of each token.
-func readVocab(o object) (map[string]int32, error) {
-	if ids, ok := scanVocab(string(o.fields["vocab"])); ok {
-		return ids, nil
+// A vocabulary is the tokens of a model and their ids.
+type vocabulary struct {
+	ids   map[string]int32
+	count int             // of tokens, which is the id of the first added one
+	most  int32           // ids are below
+	names func() []string // tokens by id; "" where there is none
+}
+
+func newVocabulary(ids map[string]int32) vocabulary {
+	v := vocabulary{ids: ids, count: len(ids)}
+	for _, id := range ids {
+		v.most = max(v.most, id+1)
 	}
-	var vocab map[string]uint32
-	if err := o.read("vocab", &vocab); err != nil {
-		return nil, err
+	v.names = sync.OnceValue(func() []string {
+		names := make([]string, v.most)
+		for token, id := range ids {
+			names[id] = token
+		}
+		return names
+	})
+	return v
+}
+
+func (v *vocabulary) id(token string) (int32, bool) {
+	id, ok := v.ids[token]
+	return id, ok
+}
+
+func (v *vocabulary) token(id int32) (string, bool) {
+	names := v.names()
+	if id < 0 || int(id) >= len(names) {
+		return "", false
 	}
-	ids := make(map[string]int32, len(vocab))
-	for token, id := range vocab {
-		ids[token] = int32(min(id, math.MaxInt32)) // which checkVocab refuses
+	if names[id] == "" {
+		_, ok := v.ids[""]
+		return "", ok && v.ids[""] == id
 	}
-	return ids, nil
+	return names[id], true
+}
+
+func (v *vocabulary) size() int    { return v.count }
+func (v *vocabulary) bound() int32 { return v.most }
+
+// bytes returns the ids of the tokens <0x00> to <0xFF> that stand for bytes; −1
+// where there is none.
+func (v *vocabulary) bytes() *[256]int32 {
+	const hex = "0123456789ABCDEF"
+	var ids [256]int32
+	for b := range ids {
+		ids[b] = -1
+		if id, ok := v.ids["<0x"+string(hex[b>>4])+string(hex[b&15])+">"]; ok {
+			ids[b] = id
+		}
+	}
+	return &ids
+}
+
+// readVocab reads the field vocab, the id of each token, and checks it.
+func readVocab(o object) (vocabulary, error) {
+	ids, ok := scanVocab(string(o.fields["vocab"]))
+	if !ok {
+		var vocab map[string]uint32
+		if err := o.read("vocab", &vocab); err != nil {
+			return vocabulary{}, err
+		}
+		ids = make(map[string]int32, len(vocab))
+		for token, id := range vocab {
+			ids[token] = int32(min(id, math.MaxInt32)) // which checkVocab refuses
+		}
+	}
+	if err := checkVocab(o, ids); err != nil {
+		return vocabulary{}, err
+	}
+	return newVocabulary(ids), nil
 }
 
 // scanVocab reads valid JSON as readVocab does, without reflection, since every
@@ -73,19 +134,21 @@ func scanVocab(s string) (ids map[string]int32, ok bool) {
 // jsonSpace is the white space of JSON (RFC 8259, section 2).
 const jsonSpace = " \t\r\n"
 
-// checkVocab checks that the ids of n tokens are 0 to n−1.
+// checkVocab checks that there are not too many tokens, that their ids are
+// below maxID, and that no two have one.
 func checkVocab(o object, ids map[string]int32) error {
-	switch {
-	case len(ids) == 0:
-		return o.errorf("vocab is empty")
-	case len(ids) > maxVocab:
+	if len(ids) > maxVocab {
 		return o.errorf("vocab: %d tokens: the limit is %d", len(ids), maxVocab)
 	}
-	seen := make([]bool, len(ids)) // by id
+	most := int32(0)
 	for token, id := range ids {
-		if int(id) >= len(ids) {
-			return o.errorf("vocab: %q has id %d, but %d tokens have the ids 0 to %d", token, id, len(ids), len(ids)-1)
+		if id >= maxID {
+			return o.errorf("vocab: %q has id %d: ids stay below %d", token, id, maxID)
 		}
+		most = max(most, id)
+	}
+	seen := make([]bool, most+1) // by id
+	for _, id := range ids {
 		if seen[id] {
 			return twice(o, ids, id)
 		}

@@ -2,7 +2,6 @@ package text
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,6 +10,7 @@ import (
 // longest that fits (Wu et al. 2016, https://arxiv.org/abs/1609.08144, as BERT
 // applies it).
 type wordPiece struct {
+	vocabulary
 	first    pieces // at the start of a word: the whole vocabulary
 	inner    pieces // further on: what stands behind the prefix
 	maxChars int    // a word of more code points is unknown
@@ -44,20 +44,17 @@ func readWordPiece(o object) (model, error) {
 	case chars > maxWordChars:
 		return nil, o.errorf("max_input_chars_per_word %d: the limit is %d", chars, maxWordChars)
 	}
-	if err := checkVocab(o, vocab); err != nil {
-		return nil, err
-	}
 	return newWordPiece(vocab, unknown, prefix, int(chars)), nil
 }
 
-func newWordPiece(vocab map[string]int32, unknown, prefix string, maxChars int) *wordPiece {
-	w := &wordPiece{maxChars: maxChars, unknown: unknown, unkID: -1}
-	if id, ok := vocab[unknown]; ok {
+func newWordPiece(vocab vocabulary, unknown, prefix string, maxChars int) *wordPiece {
+	w := &wordPiece{vocabulary: vocab, maxChars: maxChars, unknown: unknown, unkID: -1}
+	if id, ok := vocab.ids[unknown]; ok {
 		w.unkID = id
 	}
-	w.first.ids = vocab
+	w.first.ids = vocab.ids
 	w.inner.ids = make(map[string]int32)
-	for token, id := range vocab {
+	for token, id := range vocab.ids {
 		w.first.length = max(w.first.length, len(token))
 		if rest, ok := strings.CutPrefix(token, prefix); ok {
 			w.inner.ids[rest] = id
@@ -66,13 +63,6 @@ func newWordPiece(vocab map[string]int32, unknown, prefix string, maxChars int) 
 	}
 	return w
 }
-
-func (w *wordPiece) id(token string) (int32, bool) {
-	id, ok := w.first.ids[token]
-	return id, ok
-}
-
-func (w *wordPiece) size() int { return len(w.first.ids) }
 
 func (w *wordPiece) appendTo(dst *tokens, word []byte) error {
 	return w.cut(dst, word, utf8.RuneCount(word))
@@ -109,7 +99,7 @@ func (w *wordPiece) cut(dst *tokens, word []byte, chars int) error {
 
 func (w *wordPiece) unknownTo(dst *tokens, word []byte) error {
 	if w.unkID < 0 {
-		return fmt.Errorf("text: tokenizer.json: model: vocab: the text needs the unknown token %q, which is not there", w.unknown)
+		return unknownMissing(w.unknown)
 	}
 	dst.add(w.unkID, 0, len(word))
 	return nil
