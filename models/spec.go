@@ -61,7 +61,7 @@ type Origin struct {
 	File    string // relative to the folder
 	Field   string // with the objects that it stands in: "pretrained_cfg.mean"
 	Value   string // as it stands there, JSON
-	Default bool   // it does not stand there: it is what the class of the processor has
+	Default bool   // it does not stand there: it is what the class of the processor, or timm, has
 	Pixels  bool   // it decides pixels
 }
 

@@ -54,10 +54,16 @@ func (f *layout) timmObject(config *object) (*object, error) {
 		return nil, nil
 	case config.has("pretrained_cfg"):
 		return config.sub("pretrained_cfg")
-	case config.has("architecture") && config.has("input_size"):
+	case isFlatTimm(config):
 		return config, nil
 	}
 	return nil, nil
+}
+
+// isFlatTimm tells whether a config.json is one of timm's oldest, in which
+// pretrained_cfg is not an object of its own.
+func isFlatTimm(config *object) bool {
+	return config.has("architecture") && (config.given("input_size") || config.has("interpolation") || config.has("mean"))
 }
 
 // imageContract reads the contract of an image backbone, nil if no file has it.
@@ -230,8 +236,13 @@ func pixelInput(sum *onnx.Summary, place string) (in onnx.Value, err error) {
 // fitPixels compares the input that takes pixels with the contract, and
 // completes both.
 func fitPixels(s *models.Spec, image *models.ImageSpec, in onnx.Value, place string) error {
-	if in.Shape[1].Size != 3 && in.Shape[3].Size == 3 {
+	// The graph decides: the library's own data_format is that of arrays that
+	// its processor returns where the caller asks for no other.
+	switch {
+	case in.Shape[1].Size != 3 && in.Shape[3].Size == 3:
 		image.Layout = "nhwc"
+	case in.Shape[1].Size == 3 && in.Shape[3].Size != 3:
+		image.Layout = "nchw"
 	}
 	want := image.InputDims()
 	for i, d := range want[1:] {

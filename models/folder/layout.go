@@ -331,8 +331,14 @@ func (o *object) whole(field string, limit int) (int, error) {
 	return int(x), nil
 }
 
-// triple reads three numbers, one for each of red, green and blue.
+// triple reads three numbers, one for each of red, green and blue, or one for
+// all of them.
 func (o *object) triple(field string) (x [3]float64, err error) {
+	var one float64
+	if o.has(field) && json.Unmarshal(o.fields[field], &one) == nil {
+		o.used(field)
+		return [3]float64{one, one, one}, nil
+	}
 	var list []float64
 	if err := o.decode(field, &list, "a list of three numbers"); err != nil {
 		return x, err

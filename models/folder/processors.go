@@ -29,6 +29,8 @@ type processor struct {
 	image         levels        // of image_mean and image_std
 	defaultSquare bool          // of default_to_square: whether a number as size is both sides
 	keys          []string      // that it reads beside those of every class
+	ignored       []string      // keys of every class that it does not read
+	ownResize     bool          // it computes the size of the resized image itself
 	// differs has the keys whose default another release of the library has
 	// too, with that default in words. What is used stands in Spec.Overruled.
 	differs map[string]string
@@ -87,7 +89,7 @@ var processors = []*processor{
 	{
 		classes: []string{"ConvNext"}, modelTypes: []string{"convnext", "convnextv2", "cvt", "regnet", "resnet", "van"},
 		size: short(384), filter: "bicubic",
-		normalize: true, image: standardLevels, keys: []string{"crop_pct"}, quirk: convNext,
+		normalize: true, image: standardLevels, keys: []string{"crop_pct"}, ownResize: true, quirk: convNext,
 		differs: map[string]string{"resample": "bilinear"},
 	},
 	{
@@ -105,6 +107,7 @@ var processors = []*processor{
 		classes: []string{"MobileViT"}, modelTypes: []string{"mobilevit", "mobilevitv2"},
 		size: short(224), filter: "bicubic", centerCrop: true, cropSize: 256,
 		image: standardLevels, keys: []string{"do_flip_channel_order"}, quirk: mobileViT,
+		ignored: []string{"do_normalize", "image_mean", "image_std"},
 		differs: map[string]string{"resample": "bilinear"},
 	},
 	{
@@ -120,12 +123,12 @@ var processors = []*processor{
 	{
 		classes: []string{"Levit"}, modelTypes: []string{"levit"},
 		size: short(224), filter: "bicubic", centerCrop: true, cropSize: 224,
-		normalize: true, image: imagenetLevels, quirk: levit,
+		normalize: true, image: imagenetLevels, ownResize: true, quirk: levit,
 	},
 	{
 		classes: []string{"PoolFormer"}, modelTypes: []string{"poolformer"},
 		size: short(224), filter: "bicubic", centerCrop: true, cropSize: 224,
-		normalize: true, image: imagenetLevels, keys: []string{"crop_pct"}, quirk: poolFormer,
+		normalize: true, image: imagenetLevels, keys: []string{"crop_pct"}, ownResize: true, quirk: poolFormer,
 	},
 	{
 		classes: []string{"Pvt"}, modelTypes: []string{"pvt", "pvt_v2"},
@@ -158,6 +161,9 @@ var others = map[string]string{
 	"VideoMAE":  "it prepares videos",
 }
 
+// uncropped tells whether the class has no centre crop in some releases.
+func (p *processor) uncropped() bool { return p.cropSize == 0 && p.classes[0] != "DINOv3ViT" }
+
 // cropPct returns the share of the resized image that is shown.
 func cropPct(o *object, otherwise float64) (float64, error) {
 	if !o.has("crop_pct") {
@@ -186,6 +192,9 @@ func convNext(o *object, s *models.ImageSpec) error {
 		return o.errorf("size", "a processor of class ConvNext takes shortest_edge alone")
 	case n >= 384:
 		s.Resize.Mode = "exact"
+		if c := s.Crop; c.Width > 0 && (c.Width != n || c.Height != n) {
+			return o.errorf("crop_size", "%d×%d, but the resize of a processor of class ConvNext leaves %d×%[3]d", c.Width, c.Height, n)
+		}
 	default:
 		if float64(n)/pct > maxSide {
 			return o.errorf("crop_pct", "%v: the image is resized to more than %d pixels", pct, maxSide)
@@ -294,9 +303,9 @@ var processorKeys = []string{
 
 // pixelless are keys that have nothing to do with the pixels of one image: they
 // are about segmentation maps, about how a batch is computed, or about how the
-// class is found.
+// class is found. So are those that begin with an underscore.
 var pixelless = []string{
-	"processor_class", "_valid_processor_keys", "auto_map", "return_tensors", "device", "disable_grouping", "use_fast",
+	"processor_class", "auto_map", "input_data_format", "return_tensors", "device", "disable_grouping", "use_fast",
 	"do_reduce_labels", "reduce_labels", "num_labels", "ignore_index", "image_seq_length",
 }
 
@@ -311,15 +320,20 @@ func processorSpec(o *object, modelType string) (*models.ImageSpec, error) {
 	if err != nil {
 		return nil, err
 	}
+	asked := s.Crop.Width > 0
 	if p.quirk != nil {
 		if err := p.quirk(o, s); err != nil {
 			return nil, err
 		}
 	}
+	whole := p.ownResize || s.Resize.Mode == "exact" && s.Crop.Width == s.Resize.Width && s.Crop.Height == s.Resize.Height
+	if asked && p.uncropped() && !whole {
+		return nil, o.errorf("do_center_crop", "true for a processor of class %s: releases of the library disagree on whether it crops; write false, or name a class that crops", p.classes[0])
+	}
 	if s.Crop.Width == 0 {
 		switch {
-		case s.Resize.Mode == "short":
-			return nil, o.errorf("do_center_crop", "false with size.shortest_edge gives images of different sizes")
+		case s.Resize.Mode == "short" || s.Resize.Mode == "max":
+			return nil, o.errorf("do_center_crop", "false with size.%s gives images of different sizes", map[string]string{"short": "shortest_edge", "max": "max_height"}[s.Resize.Mode])
 		case s.Resize.Mode == "none":
 			return nil, o.errorf("do_resize", "false without a crop gives images of different sizes")
 		}
@@ -395,8 +409,14 @@ func (p *processor) flagOr(o *object, key string, missing bool) (bool, error) {
 func (p *processor) spec(o *object) (*models.ImageSpec, error) {
 	for _, key := range slices.Sorted(maps.Keys(o.fields)) {
 		raw := string(o.fields[key])
-		if known := slices.Contains(processorKeys, key) || slices.Contains(pixelless, key) || slices.Contains(p.keys, key); !known && raw != "null" && raw != "false" {
+		known := slices.Contains(processorKeys, key) || slices.Contains(pixelless, key) || slices.Contains(p.keys, key) || strings.HasPrefix(key, "_")
+		if !known && raw != "null" && raw != "false" {
 			return nil, o.errorf(key, "%.100s is not read here for a processor of class %s; it may change pixels", raw, p.classes[0])
+		}
+	}
+	for _, key := range p.ignored {
+		if o.has(key) {
+			o.note(key + ": a processor of class " + p.classes[0] + " does not read it")
 		}
 	}
 	s := base()
@@ -474,8 +494,18 @@ func (p *processor) sizes(o *object) (mode string, w, h int, err error) {
 			w, err = size.whole("width", maxSide)
 		}
 		return "exact", w, h, err
+	case "max_height,max_width":
+		if p.ownResize {
+			return "", 0, 0, o.errorf("size", "a processor of class %s takes shortest_edge, or height and width", p.classes[0])
+		}
+		if h, err = size.whole("max_height", maxSide); err == nil {
+			w, err = size.whole("max_width", maxSide)
+		}
+		return "max", w, h, err
+	case "longest_edge,shortest_edge":
+		return "", 0, 0, o.errorf("size", "shortest_edge with longest_edge: releases of the library disagree on whether longest_edge counts; write shortest_edge alone")
 	default:
-		return "", 0, 0, o.errorf("size", "the form {%.100s} is not read here: it is shortest_edge, or height and width", keys)
+		return "", 0, 0, o.errorf("size", "the form {%.100s} is not read here: it is shortest_edge, height and width, or max_height and max_width", keys)
 	}
 }
 
@@ -525,6 +555,12 @@ func (p *processor) crop(o *object) (models.Crop, error) {
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(o.fields["crop_size"], &fields) != nil || fields == nil {
+		var list []json.RawMessage
+		if json.Unmarshal(o.fields["crop_size"], &list) == nil && len(list) == 2 { // height, width
+			fields = map[string]json.RawMessage{"height": list[0], "width": list[1]}
+		}
+	}
+	if fields == nil {
 		n, err := o.whole("crop_size", maxSide)
 		c.Width, c.Height = n, n
 		return c, err
@@ -563,6 +599,9 @@ func (p *processor) levels(o *object, s *models.ImageSpec) error {
 		}
 	}
 	s.Std = [3]float64{1, 1, 1}
+	if slices.Contains(p.ignored, "do_normalize") {
+		return nil
+	}
 	if on, err := p.flagOr(o, "do_normalize", p.normalize); err != nil || !on {
 		return err
 	}

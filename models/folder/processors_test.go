@@ -133,6 +133,22 @@ func TestProcessorQuirks(t *testing.T) {
 		// null is what a missing field is.
 		{`{"image_processor_type":"DINOv3ViTImageProcessorFast","do_center_crop":null,"crop_size":null,"do_pad":null,"size":{"height":8,"width":9,"shortest_edge":null}}`,
 			func(s *models.ImageSpec) { s.Resize, s.Crop = exact(9, 8, "bilinear"), models.Crop{} }},
+		// One number is for all channels; a list is height and width.
+		{`{"image_processor_type":"ViTImageProcessor","image_mean":0.4,"image_std":0.25}`,
+			func(s *models.ImageSpec) { s.Mean, s.Std = [3]float64{0.4, 0.4, 0.4}, [3]float64{0.25, 0.25, 0.25} }},
+		{`{"image_processor_type":"CLIPImageProcessor","crop_size":[200,100]}`,
+			func(s *models.ImageSpec) { s.Crop = models.Crop{Width: 100, Height: 200, Offset: "floor"} }},
+		{`{"image_processor_type":"CLIPImageProcessor","size":{"max_height":300,"max_width":200}}`,
+			func(s *models.ImageSpec) {
+				s.Resize = exact(200, 300, "bicubic")
+				s.Resize.Mode = "max"
+			}},
+		// A crop of the whole image, of a class that has none.
+		{`{"image_processor_type":"ViTImageProcessor","do_center_crop":true,"crop_size":224}`,
+			func(s *models.ImageSpec) { s.Resize = exact(224, 224, "bilinear") }},
+		// Normalisation that the class never does; names that decide nothing.
+		{`{"image_processor_type":"MobileViTImageProcessor","do_normalize":true,"image_mean":[0.1,0.2,0.3],"_processor_class":"ViTProcessor"}`,
+			func(s *models.ImageSpec) { s.Mean, s.Std = [3]float64{}, [3]float64{1, 1, 1} }},
 		// The image may be smaller than the crop.
 		{`{"image_processor_type":"CLIPImageProcessor","size":{"shortest_edge":100}}`, func(s *models.ImageSpec) { s.Resize, s.Crop = shortest(100, "bicubic"), crop(224) }},
 		{`{"image_processor_type":"CLIPImageProcessor","do_resize":false}`, func(s *models.ImageSpec) { s.Resize = models.Resize{Mode: "none"} }},
@@ -172,7 +188,11 @@ func TestProcessorsThatAreRefused(t *testing.T) {
 		`{"image_processor_type":"ViTImageProcessor","do_center_crop":true}`:                                   "crop_size: the field is missing, and do_center_crop is true",
 		`{"image_processor_type":"CLIPImageProcessor","do_center_crop":null}`:                                  "do_center_crop: null is not true or false",
 		`{"image_processor_type":"ViTImageProcessor","size":{"longest_edge":224}}`:                             "size: the form {longest_edge} is not read",
-		`{"image_processor_type":"ViTImageProcessor","size":{"max_height":224,"max_width":224}}`:               "size: the form {max_height,max_width}",
+		`{"image_processor_type":"ViTImageProcessor","size":{"max_height":224,"max_width":224}}`:               "false with size.max_height gives images of different sizes",
+		`{"image_processor_type":"LevitImageProcessor","size":{"max_height":224,"max_width":224}}`:             "class Levit takes shortest_edge, or height and width",
+		`{"image_processor_type":"CLIPImageProcessor","size":{"shortest_edge":224,"longest_edge":300}}`:        "releases of the library disagree on whether longest_edge counts",
+		`{"image_processor_type":"ViTImageProcessor","do_center_crop":true,"crop_size":200}`:                   "disagree on whether it crops",
+		`{"image_processor_type":"ConvNextImageProcessor","do_center_crop":true,"crop_size":200}`:              "leaves 384×384",
 		`{"image_processor_type":"ViTImageProcessor","size":{"longest_edge":224},"default_to_square":"maybe"}`: "size: the form",
 		`{"size":224}`: "image_processor_type: the field is missing",
 	} {

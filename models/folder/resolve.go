@@ -366,7 +366,7 @@ func (f *layout) contracts() ([]models.Modality, error) {
 		if err != nil {
 			return nil, err
 		}
-		image = image || o != nil && (name == configFile && o.has("architecture") && o.has("input_size") ||
+		image = image || o != nil && (name == configFile && isFlatTimm(o) ||
 			name != processorFile && o.has("pretrained_cfg") || name != configFile && o.has("image_processor"))
 	}
 	if image {

@@ -217,6 +217,14 @@ func TestResolveFolder(t *testing.T) {
 			imageOf(s).Mean, imageOf(s).Std = [3]float64{0.5, 0.4, 0.3}, [3]float64{1, 2, 3}
 			s.Licence, s.Source = "mit", "timm/x"
 		}},
+		// What timm's resolve_data_config takes where nothing is said.
+		{"timm's defaults", imageTree(t), func(f tree) {
+			delete(f, pre)
+			f["config.json"] = fields{"architecture": "resnet18", "interpolation": "", "mean": nil, "std": []float64{}, "crop_pct": 0, "input_size": nil}
+		}, func(s *models.Spec) {
+			imageOf(s).Crop.Offset = "half-even"
+			imageOf(s).Mean, imageOf(s).Std = [3]float64{0.485, 0.456, 0.406}, [3]float64{0.229, 0.224, 0.225}
+		}},
 		{"timm overruled", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": cfg} }, func(s *models.Spec) {
 			s.Licence, s.Source = "mit", "timm/x"
 			s.Overruled = []string{
@@ -297,6 +305,25 @@ func TestResolveFolder(t *testing.T) {
 				t.Errorf("have %+v %+v\nwant %+v %+v", s, s.Contract, want, want.Contract)
 			}
 		})
+	}
+}
+
+// What timm takes where a file says nothing is told.
+func TestDefaultsOfTimm(t *testing.T) {
+	f := imageTree(t)
+	delete(f, "preprocessor_config.json")
+	f["config.json"] = fields{"architecture": "resnet18", "interpolation": "", "std": nil, "crop_pct": 0, "input_size": nil}
+	s, _, err := f.resolve(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"config.json: input_size: the default of timm is used, [3 224 224]", "config.json: crop_pct: the default of timm is used, 0.875",
+		"config.json: interpolation: the default of timm is used, bicubic", "config.json: mean: the default of timm is used, [0.485 0.456 0.406]",
+		"config.json: std: the default of timm is used, [0.229 0.224 0.225]",
+	}
+	if !slices.Equal(s.Notes, want) {
+		t.Errorf("notes %q\nwant %q", s.Notes, want)
 	}
 }
 
