@@ -135,12 +135,11 @@ func (r *bits) block(coefs *[64]int16, dc, ac *table, last *int32) int {
 			pos += (63 - n) >> 3
 			n |= 56
 		}
-		e := ac.look[acc>>(64-lookBits)]
-		if both := int(e & 63); both != 0 {
-			k += int(e >> 24)
-			coefs[place[k&127]&63] = int16(number(acc<<(e>>8&31), int(e>>16&15)))
-			acc <<= both & 63
-			n -= both
+		if e := ac.numbers[acc>>(64-lookBits)]; e != 0 {
+			k += int(e >> 8 & 31)
+			coefs[place[k&127]&63] = int16(e >> 16)
+			acc <<= e & 63
+			n -= int(e & 63)
 			continue
 		}
 		symbol, length := ac.next(acc)

@@ -14,21 +14,28 @@ const lookBits = 10
 // table decodes a Huffman code. An entry of look, found by the next bits, says
 // of a code of up to lookBits:
 //
-//	bits 0–5    how many bits it takes together with those of its number;
-//	            0: it has no number (AC: size 0), or is longer than lookBits
-//	bits 8–12   its own length, 0: it is longer than lookBits
-//	bits 16–23  its symbol
-//	bits 24–28  how many coefficients it steps over, that of its number too
+//	bits 0–4    its length, 0: it is longer than lookBits
+//	bits 8–15   its symbol
+//
+// Most AC codes are so short that the bits of their number are seen, too. An
+// entry of numbers says of such a code:
+//
+//	bits 0–5    how many bits it takes together with those of its number; 0:
+//	            it has no number, or more bits than lookBits
+//	bits 8–12   how many coefficients it steps over, that of its number too
+//	bits 16–31  its number
 type table struct {
-	look   [1 << lookBits]uint32
-	limit  [17]uint32 // of 16-bit prefixes: below it codes have at most that length
-	offset [17]int32  // of a code of that length to its symbol
-	values [256]byte
+	look    [1 << lookBits]uint32
+	numbers [1 << lookBits]uint32 // of AC
+	limit   [17]uint32            // of 16-bit prefixes: below it codes have at most that length
+	offset  [17]int32             // of a code of that length to its symbol
+	values  [256]byte
 }
 
 // set makes the table of c. What a symbol means differs between DC and AC.
 func (t *table) set(c *codes, dc bool) error {
 	t.look = [1 << lookBits]uint32{}
+	t.numbers = [1 << lookBits]uint32{}
 	t.values = c.values
 	code, at := 0, 0
 	for length := 1; length <= 16; length++ {
@@ -58,14 +65,15 @@ func (t *table) set(c *codes, dc bool) error {
 
 // enter fills the entries that begin with a code.
 func (t *table) enter(code, length int, symbol byte, dc bool) {
-	size := int(symbol & 15)
-	e := uint32(length)<<8 | uint32(symbol)<<16 | (uint32(symbol>>4)+1)<<24
-	if dc || size > 0 {
-		e |= uint32(length + size)
-	}
+	size, steps := int(symbol&15), uint32(symbol>>4)+1
 	rest := lookBits - length // bits behind the code that are seen
 	for i := range 1 << rest {
-		t.look[code<<rest|i] = e
+		at := code<<rest | i
+		t.look[at] = uint32(symbol)<<8 | uint32(length)
+		if !dc && 0 < size && size <= rest {
+			v := number(uint64(at)<<(64-lookBits+length), size)
+			t.numbers[at] = uint32(uint16(v))<<16 | steps<<8 | uint32(length+size)
+		}
 	}
 }
 
@@ -73,8 +81,8 @@ func (t *table) enter(code, length int, symbol byte, dc bool) {
 // 0 if there is none.
 func (t *table) next(acc uint64) (symbol, length int) {
 	e := t.look[acc>>(64-lookBits)]
-	if length = int(e >> 8 & 31); length != 0 {
-		return int(e >> 16 & 0xff), length
+	if length = int(e & 31); length != 0 {
+		return int(e >> 8 & 0xff), length
 	}
 	prefix := uint32(acc >> 48)
 	for n := lookBits + 1; n <= 16; n++ {

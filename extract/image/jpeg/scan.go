@@ -369,12 +369,11 @@ func (r *bits) firstAC(b *block, t *table, s *scan, skipped *int) bool {
 			pos += (63 - n) >> 3
 			n |= 56
 		}
-		e := t.look[acc>>(64-lookBits)]
-		if both := int(e & 63); both != 0 {
-			k += int(e >> 24)
-			b.put(k, int16(number(acc<<(e>>8&31), int(e>>16&15))<<al))
-			acc <<= both & 63
-			n -= both
+		if e := t.numbers[acc>>(64-lookBits)]; e != 0 {
+			k += int(e >> 8 & 31)
+			b.put(k, int16(e>>16)<<al)
+			acc <<= e & 63
+			n -= int(e & 63)
 			continue
 		}
 		symbol, length := t.next(acc)
