@@ -59,7 +59,7 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, err
 		}
 		defer os.RemoveAll(dir)
-		if err := retrained(spec, backbone, f.Tail.Weights, external, dir); err != nil {
+		if err := retrained(spec, backbone, f.Tail, external, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -111,7 +111,7 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 		}
 	}
 	if f.Tail != nil {
-		h.Weights = f.Tail.Weights
+		h.Weights, h.Cut = f.Tail.Weights, f.Tail.Cut
 		h.Provenance["tail"] = f.Tail.Cut
 		if f.Tail.Cut == "" {
 			h.Provenance["tail"] = "all"
@@ -120,12 +120,22 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 	return h, nil
 }
 
-// retrained puts a backbone with new weights into dir and lets spec run that.
-func retrained(spec *models.Spec, backbone *pb.ModelProto, weights map[string][]float32, external bool, dir string) error {
-	changed, err := onnx.Rewrite(backbone, weights)
+// retrained puts a backbone with the weights of a tail into dir and lets spec
+// run that.
+func retrained(spec *models.Spec, backbone *pb.ModelProto, t *file.Tail, external bool, dir string) error {
+	changed, err := onnx.RewriteBehind(backbone, t.Cut, t.Weights, t.Features)
 	if err != nil {
 		return err
 	}
+	if changed, err = onnx.Prune(changed, spec.Taps[0].Output); err != nil {
+		return err
+	}
+	// What the file declares of it may be that of another size of images.
+	var dims []onnx.Dim
+	for _, n := range spec.Taps[0].Shape {
+		dims = append(dims, onnx.Dim{Size: n})
+	}
+	changed.Graph.Output[0] = onnx.TensorValue(spec.Taps[0].Output, pb.TensorProto_FLOAT, dims...)
 	beside, err := export.Save(dir, changed, external)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (e *TailError) Unwrap() error { return e.Err }
 // dispensable tells whether others may be retrained where a tail has failed
 // with err: it is its graph that has no gradient, or needs too much memory.
 func dispensable(err error) bool {
-	return errors.Is(err, grad.ErrUnsupported) || errors.Is(err, grad.ErrShared) || errors.Is(err, retrain.ErrMemory)
+	return errors.Is(err, grad.ErrUnsupported) || errors.Is(err, retrain.ErrMemory)
 }
 
 // TapsError says why more taps cannot be tried.

@@ -225,6 +225,54 @@ func TestFuse(t *testing.T) {
 	}
 }
 
+// Weights that layers share and that were trained behind a cut keep their old
+// values before it.
+func TestFuseOfSharedWeights(t *testing.T) {
+	l := library(t)
+	const d, classes = 4, 3
+	rows := func(name string) *pb.ValueInfoProto {
+		return onnx.TensorValue(name, pb.TensorProto_FLOAT, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
+	}
+	m := &pb.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*pb.OperatorSetIdProto{{Version: new(int64(17))}}, Graph: &pb.GraphProto{
+		Name: new("shared"), Initializer: []*pb.TensorProto{onnx.FloatTensor("w", numbers(d*d, 0.8), d, d), onnx.FloatTensor("b", numbers(d, 1), d)},
+		Node: []*pb.NodeProto{
+			onnx.Node("Gemm", []string{"x", "w", "b"}, []string{"a"}), onnx.Node("Tanh", []string{"a"}, []string{"cut"}), onnx.Node("Gemm", []string{"cut", "w", "b"}, []string{"y"}),
+		},
+		Input: []*pb.ValueInfoProto{rows("x")}, Output: []*pb.ValueInfoProto{rows("y")},
+	}}
+	h := head(classes, d)
+	h.Features, h.Cut, h.Weights = "y", "cut", map[string][]float32{"w": numbers(d*d, 0.3), "b": numbers(d, -2)}
+	fused, err := export.Fuse(m, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := func(x, w, b []float32, k int) (y []float32) { // x times w, plus b
+		for i := range b {
+			sum := b[i]
+			for j := range d {
+				sum += x[j] * w[j*k+i]
+			}
+			y = append(y, sum)
+		}
+		return y
+	}
+	x := numbers(d, 2)
+	a := layer(x, numbers(d*d, 0.8), numbers(d, 1), d)
+	for i := range a {
+		a[i] = float32(math.Tanh(float64(a[i])))
+	}
+	y := layer(a, h.Weights["w"], h.Weights["b"], d)
+	for i, got := range run(t, l, fused, []string{"x"}, []tensor.View{{Shape: []int64{1, d}, F32: x}}, "logits", 1, classes) {
+		want := h.Bias[i]
+		for j := range d {
+			want += (y[j] - h.Center[j]) * h.Weight[i*d+j]
+		}
+		if want /= h.Temperature; !(math.Abs(float64(got-want)) <= 1e-5) {
+			t.Errorf("logit %d is %v, want %v", i, got, want)
+		}
+	}
+}
+
 // An input that the features do not need stays, and so does the place of the
 // others; what the backbone's own outputs needed goes.
 func TestFuseKeepsInputs(t *testing.T) {

@@ -23,8 +23,10 @@ type Head struct {
 	layer.Head
 	Classes []string // of the columns
 	// Weights holds new values of the backbone's weights, by the names under
-	// which it stores them; nil: none were trained.
+	// which it stores them; nil: none were trained. They hold behind the tensor
+	// Cut; "": everywhere.
 	Weights map[string][]float32
+	Cut     string
 	// Provenance says where backbone and head come from: more metadata, by
 	// name. Its names are not "classes", "temperature" and
 	// "logits_temperature".
@@ -38,7 +40,7 @@ type Head struct {
 // divided, of a head with BareLogits), and those of Provenance, all strings.
 // The backbone is not changed, and shared as far as it can be.
 //
-// Errors: what layer.Append and onnx.Rewrite refuse, a number of classes that
+// Errors: what layer.Append and onnx.RewriteBehind refuse, a number of classes that
 // does not fit, values that are in an external file, names and texts that are
 // not UTF-8.
 func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
@@ -55,7 +57,7 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 			return nil, fmt.Errorf("export: class %.80q is not UTF-8", c)
 		}
 	}
-	changed, err := onnx.Rewrite(backbone, h.Weights)
+	changed, err := onnx.RewriteBehind(backbone, h.Cut, h.Weights, h.Features)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}

@@ -21,8 +21,8 @@ type Cut struct {
 	Ends bool
 	// Parameters is the number of elements of the weights after the cut.
 	Parameters int64
-	// Shared is how many of these the part before the cut uses as well: they
-	// cannot be trained on one side alone.
+	// Shared is how many of these the part before the cut uses as well. Who
+	// changes them behind the cut gives that part a copy (RewriteBehind).
 	Shared int64
 	// Side names the inputs of the graph that the part after the cut needs
 	// beside the tensor: what masks are made from.

@@ -67,7 +67,7 @@ func (net *Network) weights(p *grad.Program, g *onnx.Graph) ([]weight, error) {
 	if features == "" {
 		features = g.Outputs[0]
 	}
-	layers, err := layersOf(g, features)
+	layers, err := layersOf(g, net.Cut, features)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +88,10 @@ type stage struct {
 	depth int // from the end: 1 is the last layer
 }
 
-// layersOf returns the layer of each tensor of the file that nodes read on the
-// way to the features. It is the layer of the first cut at or behind the node;
+// layersOf returns the layer of each tensor of the file that nodes behind a cut
+// read on the way to the features, "" for all nodes. It is the layer of the first cut at or behind the node;
 // nodes behind the last cut belong to its layer.
-func layersOf(g *onnx.Graph, features string) (map[string]stage, error) {
+func layersOf(g *onnx.Graph, cut, features string) (map[string]stage, error) {
 	cuts, err := onnx.Cuts(g, features)
 	if err != nil {
 		return nil, fmt.Errorf("retrain: backbone: %w", err)
@@ -138,7 +138,7 @@ func layersOf(g *onnx.Graph, features string) (map[string]stage, error) {
 			}
 		}
 		for _, s := range stored {
-			if _, ok := layers[s]; !ok && !constant {
+			if _, ok := layers[s]; !ok && !constant && (cut == "" || i > made[cut]) {
 				layers[s] = at(i)
 			}
 		}

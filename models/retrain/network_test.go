@@ -100,9 +100,16 @@ func TestLayersAreThoseOfTheFirstReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layers, err := layersOf(g, "features")
+	layers, err := layersOf(g, "", "features")
 	if err != nil {
 		t.Fatal(err)
+	}
+	behind, err := layersOf(g, "h1", "features")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (stage{"net.layer.2", 1}); behind["net.layer.1.weight"] != want {
+		t.Errorf("behind a cut between its readers: %+v, not %+v", behind["net.layer.1.weight"], want)
 	}
 	for name, want := range map[string]stage{
 		"net.layer.0.weight": {"net.layer.0", 3}, "net.layer.0.bias": {"net.layer.0", 3}, "net.layer.1.weight": {"net.layer.1", 2},

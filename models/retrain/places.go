@@ -83,7 +83,7 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 func (p *Places) findEnds() {
 	for i, c := range p.cuts {
 		// A head file holds what is behind the cut, so that must stand alone.
-		if !c.Ends || c.Parameters == 0 || c.Shared > 0 {
+		if !c.Ends || c.Parameters == 0 {
 			continue
 		}
 		if _, err := onnx.Detach(p.model, c.Tensor, p.spec.Taps[0].Output); err == nil {

@@ -25,7 +25,7 @@ import (
 // the status "diverged" and the best so far.
 //
 // Errors: data, a head or settings that do not fit; those of package grad
-// (*grad.UnsupportedError, *grad.CutError, *grad.SharedError); *MemoryError;
+// (*grad.UnsupportedError, *grad.CutError); *MemoryError;
 // *CheckpointError; and what Samples, the runtime and the file system return.
 func Train(ctx context.Context, l *runtime.Library, net *Network, d *Data, start *Head, s *Settings) (r *Result, err error) {
 	t, err := newTraining(ctx, l, net, d, start, s)

@@ -10,8 +10,8 @@ import (
 
 // Build builds the graphs that retrain what lies between a cut and the features
 // of g, together with a head. g is only read, and shares the values of its
-// constants with the result. Errors are an *UnsupportedError, a *CutError, a
-// *SharedError, or say what is wrong with the options.
+// constants with the result. Errors are an *UnsupportedError, a *CutError, or
+// say what is wrong with the options.
 func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	if o.Classes < 1 {
 		return nil, fmt.Errorf("grad: a head for %d classes", o.Classes)
@@ -44,10 +44,7 @@ func Build(g *onnx.Graph, o *Options) (*Program, error) {
 	}
 	t := newTail(g, o.Cut, end)
 	b := newBuilder(g)
-	train, err := t.trained(g, o.Train)
-	if err != nil {
-		return nil, err
-	}
+	train := t.trained(g, o.Train)
 	b.block = o.Block
 	if n, err := b.body(t, o.Cut, end, train); err != nil {
 		return nil, unsupported(g, features, n, err)
@@ -155,8 +152,9 @@ func checkCut(g *onnx.Graph, cut, features string) error {
 	return e
 }
 
-// trained returns the weights of the tail that are trained.
-func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error) {
+// trained returns the weights of the tail that are trained. Some may be read
+// before the cut, too: their values there are not the program's.
+func (t *tail) trained(g *onnx.Graph, train func(string) bool) []Weight {
 	var all []Weight
 	seen := map[string]bool{}
 	for i, n := range t.nodes {
@@ -168,14 +166,7 @@ func (t *tail) trained(g *onnx.Graph, train func(string) bool) ([]Weight, error)
 			seen[name] = true
 		}
 	}
-	for _, n := range t.frozen {
-		for _, w := range all {
-			if slices.Contains(n.GetInput(), w.Name) {
-				return nil, &SharedError{Weight: w.Name, Node: title(n)}
-			}
-		}
-	}
-	return all, nil
+	return all
 }
 
 // unsupported returns the error for a node.

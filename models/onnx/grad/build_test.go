@@ -310,36 +310,58 @@ func TestCutsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestSharedWeights checks that a weight which a frozen node reads as well is
-// refused, by whichever name, and that all uses of a weight are added up.
+// TestSharedWeights trains two layers with one weight. Behind both uses its
+// gradient is the sum of those that two weights of the same values have, by
+// whichever name it is read. Between them it is that of the second alone: what
+// is before the cut keeps its own.
 func TestSharedWeights(t *testing.T) {
-	make := func() (*problem, string, string) {
+	// gradients are those of the weights of two layers, the second of which
+	// reads the weight of the first if they are tied.
+	gradients := func(tied, cutBetween bool) map[string][]float32 {
 		p := newProblem(rand.New(rand.NewPCG(3, 4)), 17)
-		w := p.weight(4, 4)
-		alias := p.weight(4, 4)
-		p.graph.Constants[alias].F32 = p.graph.Constants[w].F32
-		p.graph.Stored[alias] = w
-		x := p.input(pb.TensorProto_FLOAT, p.normal, 2, 4)
-		cut := p.op("Tanh", p.op("MatMul", x, w))
-		p.finish(t, p.op("MatMul", cut, alias))
-		return p, w, cut
+		first, second := p.weight(4, 4), p.weight(4, 4)
+		p.graph.Constants[second].F32 = p.graph.Constants[first].F32
+		if tied {
+			p.graph.Stored[second] = first
+		}
+		cut := p.op("Tanh", p.op("MatMul", p.input(pb.TensorProto_FLOAT, p.normal, 2, 4), first))
+		p.finish(t, p.op("MatMul", cut, second))
+		o := &Options{Classes: 2}
+		if cutBetween {
+			o.Cut = cut
+		}
+		program, err := Build(p.graph, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := p.state()
+		program.begin(p.rng, values)
+		if err := interpret(p.graph.Opset, p.graph.Nodes, values); err != nil {
+			t.Fatal(err)
+		}
+		got := run(t, program, values)
+		all := map[string][]float32{}
+		for i, w := range program.Weights[:len(program.Weights)-2] {
+			name := []string{"first", "second"}[i]
+			if cutBetween {
+				name = "second"
+			}
+			all[name] = got.dW[w.Name]
+		}
+		return all
 	}
-	p, w, cut := make()
-	_, err := Build(p.graph, &Options{Classes: 2, Cut: cut})
-	var e *SharedError
-	if !errors.As(err, &e) || !errors.Is(err, ErrShared) || e.Weight != w {
-		t.Errorf("a weight on both sides of the cut: %v", err)
+	apart, tied, cut := gradients(false, false), gradients(true, false), gradients(true, true)
+	if len(apart) != 2 || len(tied) != 1 || len(cut) != 1 {
+		t.Fatalf("%d, %d and %d weights", len(apart), len(tied), len(cut))
 	}
-	if _, err := Build(p.graph, &Options{Classes: 2, Cut: cut, Train: func(string) bool { return false }}); err != nil {
-		t.Errorf("a weight on both sides of the cut, not trained: %v", err)
-	}
-	p, w, _ = make()
-	program, err := Build(p.graph, &Options{Classes: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(program.Weights) != 3 || program.Weights[0].Name != w {
-		t.Fatalf("weights %v", program.InputNames())
+	for i, v := range tied["first"] {
+		sum := apart["first"][i] + apart["second"][i]
+		if d := v - sum; !(max(d, -d) <= 1e-6) || sum == apart["first"][i] {
+			t.Errorf("element %d of both uses is %v, the sum %v", i, v, sum)
+		}
+		if d := cut["second"][i] - apart["second"][i]; !(max(d, -d) <= 1e-6) {
+			t.Errorf("element %d behind the cut is %v, of a weight of its own %v", i, cut["second"][i], apart["second"][i])
+		}
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 var (
 	ErrUnsupported = errors.New("no gradient for an operator")
 	ErrCut         = errors.New("the graph cannot be cut there")
-	ErrShared      = errors.New("a weight is shared by frozen and trained parts")
 )
 
 // UnsupportedError says which node has no gradient.
@@ -55,19 +54,6 @@ func (e *CutError) Error() string {
 }
 
 func (e *CutError) Unwrap() error { return ErrCut }
-
-// SharedError names a weight that a node before the cut reads, too. Training it
-// would change what is frozen.
-type SharedError struct {
-	Weight string
-	Node   string // before the cut
-}
-
-func (e *SharedError) Error() string {
-	return fmt.Sprintf("grad: weight %s: the frozen node %s reads it, too; cut before that node, or leave the weight as it is", quote(e.Weight), quote(e.Node))
-}
-
-func (e *SharedError) Unwrap() error { return ErrShared }
 
 // quote quotes a name for a message; names in a hostile file may be long.
 func quote(s string) string {

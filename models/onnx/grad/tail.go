@@ -12,7 +12,6 @@ import (
 type tail struct {
 	nodes  []*pb.NodeProto // in the graph's order
 	inputs []string        // inputs of the graph that are reached, in its order
-	frozen []*pb.NodeProto // the other nodes that the features depend on
 	// weights are those of each node, by their names.
 	weights [][]string
 }
@@ -50,14 +49,11 @@ func single(g *onnx.Graph) *onnx.Graph {
 
 // newTail finds the tail. cut is "" if it begins at the graph's inputs.
 func newTail(g *onnx.Graph, cut, features string) *tail {
-	behind, all := reach(g, cut, features), reach(g, "", features)
+	behind := reach(g, cut, features)
 	t := new(tail)
 	for i, n := range g.Nodes {
-		switch {
-		case behind.nodes[i]:
+		if behind.nodes[i] {
 			t.nodes = append(t.nodes, n)
-		case all.nodes[i]:
-			t.frozen = append(t.frozen, n)
 		}
 	}
 	for _, name := range g.Inputs {
