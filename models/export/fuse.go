@@ -40,9 +40,9 @@ type Head struct {
 // divided, of a head with BareLogits), and those of Provenance, all strings.
 // The backbone is not changed, and shared as far as it can be.
 //
-// Errors: what layer.Append and onnx.RewriteBehind refuse, a number of classes that
-// does not fit, values that are in an external file, names and texts that are
-// not UTF-8.
+// Errors: what layer.Append and onnx.RewriteBehind refuse, a number of classes
+// that does not fit, values that are in an external file, names and texts that
+// are not UTF-8.
 func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	if len(h.Classes) != len(h.Bias) {
 		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), len(h.Bias))

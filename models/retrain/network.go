@@ -89,8 +89,9 @@ type stage struct {
 }
 
 // layersOf returns the layer of each tensor of the file that nodes behind a cut
-// read on the way to the features, "" for all nodes. It is the layer of the first cut at or behind the node;
-// nodes behind the last cut belong to its layer.
+// read on the way to the features, "" for all nodes. It is the layer of the
+// first cut at or behind the node; nodes behind the last cut belong to its
+// layer.
 func layersOf(g *onnx.Graph, cut, features string) (map[string]stage, error) {
 	cuts, err := onnx.Cuts(g, features)
 	if err != nil {
