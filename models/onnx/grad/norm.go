@@ -17,6 +17,15 @@ func softmax(b *builder, n *node) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A row of minus infinities alone, of a token that attends to nothing, is
+	// not a number. Exporters put zeros in its place (Where, IsNaN), so that
+	// nothing flows back to it.
+	for _, m := range b.nodes {
+		if m.GetOpType() == "IsNaN" && standard(m) && m.GetInput()[0] == y {
+			y = b.op("Where", b.shapes[y], []string{m.GetOutput()[0], b.scalar(0), y})
+			break
+		}
+	}
 	t := b.mul(n.dY[0], y)
 	return []string{b.sub(t, b.mul(y, b.sum(t, true, axis)))}, nil
 }

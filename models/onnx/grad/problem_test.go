@@ -215,7 +215,7 @@ func (p *problem) finish(t testing.TB, y string) {
 	}
 	for _, n := range p.graph.Nodes {
 		switch n.GetOpType() {
-		case "Equal", "Less", "Greater", "And", "Not":
+		case "Equal", "Less", "Greater", "And", "Not", "IsNaN":
 			p.graph.Types[n.GetOutput()[0]] = pb.TensorProto_BOOL
 		case "Cast":
 			v := &node{NodeProto: n}

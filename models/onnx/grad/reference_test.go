@@ -105,6 +105,7 @@ var elementwise = map[string]func(n *node) func(v ...float64) float64{
 	"Min":        plainly(func(v ...float64) float64 { return slices.Min(v) }),
 	"Mul":        plainly(func(v ...float64) float64 { return v[0] * v[1] }),
 	"Neg":        plainly(func(v ...float64) float64 { return -v[0] }),
+	"IsNaN":      plainly(func(v ...float64) float64 { return bit(v[0] != v[0]) }),
 	"Not":        plainly(func(v ...float64) float64 { return 1 - v[0] }),
 	"Pow":        plainly(func(v ...float64) float64 { return math.Pow(v[0], v[1]) }),
 	"Reciprocal": plainly(func(v ...float64) float64 { return 1 / v[0] }),

@@ -4,6 +4,7 @@ package grad
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -281,6 +282,13 @@ var families = []family{
 			rank := 1 + p.rng.IntN(4)
 			d := p.dims(rank)
 			return p.op("Softmax", p.learned(p.normal, d...), intA("axis", p.between(int64(-rank), int64(rank-1))))
+		},
+		"Softmax, of a row that attends to nothing": func(p *problem) string {
+			keep := p.bools(2, 3, 1)
+			copy(p.graph.Constants[keep].Bool, []bool{true, false, true, false, true, true})
+			m := p.op("Where", keep, p.zero(), p.constant(func() float64 { return math.Inf(-1) }))
+			y := p.op("Softmax", p.op("Add", p.learned(p.normal, 2, 3, 4), m), intA("axis", -1))
+			return p.op("Where", p.op("IsNaN", y), p.zero(), y)
 		},
 		"LogSoftmax": func(p *problem) string {
 			rank := 1 + p.rng.IntN(4)

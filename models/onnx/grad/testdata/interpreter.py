@@ -142,7 +142,11 @@ class Graph:
         if self.opset < 13:
             a = at.get("axis", 1) % x[0].dim()
             return x[0].flatten(a).softmax(-1).reshape(x[0].shape)
-        return torch.softmax(x[0], at.get("axis", -1))
+        # A row of minus infinities is not a number, and nothing flows back
+        # through it.
+        axis = at.get("axis", -1)
+        dead = (x[0] == float("-inf")).all(axis, keepdim=True)
+        return torch.where(dead, float("nan"), torch.softmax(torch.where(dead, 0.0, x[0]), axis))
 
     def LogSoftmax(self, at, x, _):
         return torch.log_softmax(x[0], at.get("axis", -1))
@@ -305,7 +309,7 @@ class Graph:
 
     def GatherElements(self, at, x, _):
         axis = at.get("axis", 0)
-        return torch.gather(x[0], axis, torch.where(x[1] < 0, x[1] + x[0].shape[axis], x[1]))
+        return torch.gather(x[0], axis, torch.where(x[1] < 0, x[1] + x[0].shape[axis], x[1]).long())
 
     def GatherND(self, at, x, _):
         b, k = at.get("batch_dims", 0), x[1].shape[-1]
