@@ -106,7 +106,9 @@ func DefaultPolicies() Policies {
 
 // Resize says how an image is brought to size. Width and Height are pixels.
 type Resize struct {
-	Engine string // "pillow/1"
+	// Engine is "pillow/1", which resizes levels and rounds to levels, or
+	// "torch/1", which resizes numbers from 0 to 1 in float32.
+	Engine string
 	Order  string // "hv": horizontal pass first; "pillow13": as Pillow 13 chooses
 	// Mode says what becomes of the size:
 	//

@@ -96,6 +96,9 @@ func (b *ImageBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 			if err != nil {
 				return notes, err
 			}
+			if !b.pre.Levels() {
+				return b.pre.ViewTo(values, j.Content, view)
+			}
 			return notes, b.pre.ValuesTo(values, j.Crop.Levels)
 		})
 		if err != nil {
@@ -127,6 +130,18 @@ func (b *ImageBatch) decode(j *Job, do func() (image.Notes, error)) error {
 		b.stats.Grey16.Add(1)
 	}
 	return nil
+}
+
+// Levels tells whether ValuesTo computes what the backbone gets from CropTo's
+// levels; where it does not hold, PixelsTo computes it.
+func (b *ImageBatch) Levels() bool { return b.pre.Levels() }
+
+// PixelsTo decodes the content of j and writes what the backbone gets of it to
+// dst.
+func (b *ImageBatch) PixelsTo(dst []float32, j *Job) error {
+	return b.decode(j, func() (image.Notes, error) {
+		return b.pre.ViewTo(dst, j.Content, image.View{Key: j.Key, Number: j.View})
+	})
 }
 
 // CropTo decodes the content of j and writes its pixels before they are

@@ -96,6 +96,7 @@ type item struct {
 // kept is what is held of an item.
 type kept struct {
 	crop   []uint8   // of an image
+	pixels []float32 // of an image whose backbone gets more than levels
 	values []float32 // at the cut
 }
 
@@ -434,23 +435,36 @@ func (f *Feed) fillPixels(ctx context.Context, t *tensor.View, items []item) err
 // pixelsTo writes what the backbone gets of an image.
 func (f *Feed) pixelsTo(dst []float32, w *worker, it item) error {
 	b := w.Batch().(*embed.ImageBatch)
-	crop := f.holding(it).crop
-	if crop == nil {
-		c := &f.found.all[it.content]
-		data, err := f.read(c)
-		if err != nil {
-			return err
-		}
-		defer f.stats.Stages.Decode.Add(time.Now())
-		w.crop = slices.Grow(w.crop[:0], len(dst))[:len(dst)]
-		crop = w.crop
-		if err := b.CropTo(crop, &embed.Job{Key: c.key, Content: data, View: it.view}); err != nil {
+	held := f.holding(it)
+	switch {
+	case held.pixels != nil:
+		copy(dst, held.pixels)
+		return nil
+	case held.crop != nil:
+		return b.ValuesTo(dst, held.crop)
+	}
+	c := &f.found.all[it.content]
+	data, err := f.read(c)
+	if err != nil {
+		return err
+	}
+	defer f.stats.Stages.Decode.Add(time.Now())
+	job := &embed.Job{Key: c.key, Content: data, View: it.view}
+	if !b.Levels() {
+		if err := b.PixelsTo(dst, job); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		f.decoded.Add(1)
-		f.hold(it, kept{crop: crop})
+		f.hold(it, kept{pixels: dst})
+		return nil
 	}
-	return b.ValuesTo(dst, crop)
+	w.crop = slices.Grow(w.crop[:0], len(dst))[:len(dst)]
+	if err := b.CropTo(w.crop, job); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	f.decoded.Add(1)
+	f.hold(it, kept{crop: w.crop})
+	return b.ValuesTo(dst, w.crop)
 }
 
 // read reads an image, which must have its key.
@@ -468,17 +482,20 @@ func (f *Feed) read(c *content) ([]byte, error) {
 
 // hold keeps a copy of what there is of an item, if there is room for it.
 func (f *Feed) hold(it item, k kept) {
-	bytes := int64(len(k.crop) + 4*len(k.values))
+	bytes := int64(len(k.crop) + 4*len(k.pixels) + 4*len(k.values))
 	if f.room.Add(-bytes) < 0 {
 		f.room.Add(bytes)
 		return
 	}
-	crop, values := slices.Clone(k.crop), slices.Clone(k.values)
+	crop, pixels, values := slices.Clone(k.crop), slices.Clone(k.pixels), slices.Clone(k.values)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k = f.held[it]
 	if crop != nil {
 		k.crop = crop
+	}
+	if pixels != nil {
+		k.pixels = pixels
 	}
 	if values != nil {
 		k.values = values

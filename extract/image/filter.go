@@ -175,9 +175,9 @@ func nearestTaps(in, out, lo, hi int) *taps {
 
 // tapCache keeps the weights of the sizes that were seen last. Its zero value
 // is ready for use.
-type tapCache struct {
+type tapCache[T any] struct {
 	mu sync.RWMutex
-	m  map[pass]*taps
+	m  map[pass]*T
 }
 
 // pass is a pass of one preprocessor's filter: from in to out pixels, of which
@@ -187,18 +187,19 @@ type pass struct{ in, out, lo, hi int }
 // maxTaps bounds the number of entries of a tapCache. It is emptied when full.
 const maxTaps = 256
 
-func (c *tapCache) of(f filter, p pass) *taps {
+// of returns the weights of a pass, which newTaps makes if they are not kept.
+func (c *tapCache[T]) of(p pass, newTaps func(p pass) *T) *T {
 	c.mu.RLock()
 	t := c.m[p]
 	c.mu.RUnlock()
 	if t != nil {
 		return t
 	}
-	t = newTaps(f, p.in, p.out, p.lo, p.hi)
+	t = newTaps(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.m == nil || len(c.m) >= maxTaps {
-		c.m = make(map[pass]*taps)
+		c.m = make(map[pass]*T)
 	}
 	c.m[p] = t
 	return t

@@ -3,7 +3,8 @@
 // and the processors that are built on it do, then rescales and normalises.
 //
 // The reference is Pillow 12.2: crops are equal to its crops, level by level,
-// of every format that is read.
+// of every format that is read. Of a backbone whose processor resizes numbers in
+// place of levels, as that of DINOv3 does, it is PyTorch.
 //
 // The order of the steps:
 //
@@ -46,8 +47,17 @@ type Preprocessor struct {
 	nhwc      bool            // layout of To, else nchw
 	bgr       bool            // channels of To, else red, green, blue
 	table     [3][256]float32 // for each channel: level → what the backbone gets
-	taps      tapCache
-	scratches sync.Pool // of *scratch
+	taps      tapCache[taps]
+	offset    float32    // added to numbers
+	mean, std [3]float32 // of numbers
+	stdTwice  bool
+	// numbers is the filter of numbersEngine, the zero value where levels are
+	// resized; number is what a level is as one.
+	numbers    numberFilter
+	number     [256]float32
+	wide       [256]float64 // the same
+	numberTaps tapCache[numberTaps]
+	scratches  sync.Pool // of *scratch
 }
 
 // scratch is the memory of one image on its way. Its slices grow and are used
@@ -60,8 +70,10 @@ type scratch struct {
 	chroma  [2][]byte // a row of Cb and Cr at luma's width
 	crop    []byte    // To's crop
 	jpeg    *jpeg.Decoder
-	whole   []byte // a row of an image of which a part is shown
-	rgba    []byte // a row with its alpha
+	whole   []byte    // a row of an image of which a part is shown
+	rgba    []byte    // a row with its alpha
+	numbers []float32 // the crop, where numbers are resized
+	between []float32 // and these after the horizontal pass
 }
 
 // maxKept is the size in bytes above which a turned image's memory is given
@@ -105,6 +117,9 @@ func (p *Preprocessor) Weigh(content []byte) (bytes int64, err error) {
 	}
 	// Besides: the rows of the crop's columns, two rows of the image.
 	line := int64(lineBytes(p.w))
+	if !p.Levels() {
+		return w*h*int64(pixel) + 12*(h+int64(p.h))*int64(p.w) + 16*(w+64), nil
+	}
 	return w*h*int64(pixel) + h*line + 16*(w+64) + line, nil
 }
 
@@ -113,6 +128,11 @@ func (p *Preprocessor) Weigh(content []byte) (bytes int64, err error) {
 func (p *Preprocessor) CropTo(dst []uint8, content []byte) (Notes, error) {
 	return p.ViewCropTo(dst, content, View{})
 }
+
+// Levels tells whether what the backbone gets is made of the levels of CropTo,
+// so that ValuesTo computes it from them. It is not where numbers are resized
+// in place of levels: then CropTo gives a picture of them, rounded to levels.
+func (p *Preprocessor) Levels() bool { return p.numbers.weight == nil }
 
 // checkLevels checks the length of a destination for a crop.
 func (p *Preprocessor) checkLevels(dst []uint8) error {
@@ -137,8 +157,11 @@ func (p *Preprocessor) checkValues(dst []float32) error {
 }
 
 // ValuesTo writes to dst what To writes, of a crop that CropTo has made: a crop
-// takes a quarter of the room.
+// takes a quarter of the room. It fails where Levels does not hold.
 func (p *Preprocessor) ValuesTo(dst []float32, crop []uint8) error {
+	if !p.Levels() {
+		return fmt.Errorf("image: numbers are resized, not levels: a crop of levels has not what the backbone gets")
+	}
 	if n := 3 * p.w * p.h; len(dst) != n || len(crop) != n {
 		return fmt.Errorf("image: a crop of %d levels for %d values, want %d of both (3×%d×%d)", len(crop), len(dst), n, p.h, p.w)
 	}

@@ -81,6 +81,10 @@ func (p *Preprocessor) downFirst(pic *picture, w, h int) bool {
 // 8 bits, then a vertical one, or the other way round; a pass that changes
 // nothing is left out.
 func (p *Preprocessor) fit(dst []byte, pic *picture, w, h int, s *scratch) error {
+	if p.numbers.weight != nil {
+		return p.fitNumbers(dst, pic, w, h, s)
+	}
+	newTaps := func(q pass) *taps { return newTaps(p.filter, q.in, q.out, q.lo, q.hi) }
 	wx := place(w, p.w, p.halfEven)
 	wy := place(h, p.h, p.halfEven)
 	cols, rows := wx.hi-wx.lo, wy.hi-wy.lo
@@ -91,10 +95,10 @@ func (p *Preprocessor) fit(dst []byte, pic *picture, w, h int, s *scratch) error
 	var across, down *taps // nil: nothing changes
 	lo, hi := wy.lo, wy.hi // source rows that are needed
 	if w != pic.w {
-		across = p.taps.of(p.filter, pass{pic.w, w, wx.lo, wx.hi})
+		across = p.taps.of(pass{pic.w, w, wx.lo, wx.hi}, newTaps)
 	}
 	if h != pic.h {
-		down = p.taps.of(p.filter, pass{pic.h, h, wy.lo, wy.hi})
+		down = p.taps.of(pass{pic.h, h, wy.lo, wy.hi}, newTaps)
 		lo, hi = down.span()
 	}
 	first, last := wx.lo, wx.hi // and columns

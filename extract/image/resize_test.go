@@ -58,10 +58,11 @@ func TestResizedShortestSide(t *testing.T) {
 }
 
 func TestTapCacheIsBounded(t *testing.T) {
-	var c tapCache
+	var c tapCache[taps]
+	bilinear := func(p pass) *taps { return newTaps(filters["bilinear"], p.in, p.out, p.lo, p.hi) }
 	for in := 10; in < 10+2*maxTaps; in++ {
-		a := c.of(filters["bilinear"], pass{in, 9, 0, 9})
-		if b := c.of(filters["bilinear"], pass{in, 9, 0, 9}); a != b {
+		a := c.of(pass{in, 9, 0, 9}, bilinear)
+		if b := c.of(pass{in, 9, 0, 9}, bilinear); a != b {
 			t.Fatalf("weights %d → 9 are computed twice", in)
 		}
 	}

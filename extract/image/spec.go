@@ -130,7 +130,7 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 		name, value string
 		known       []string
 	}{
-		{"resize.engine", r.Engine, []string{"pillow/1"}},
+		{"resize.engine", r.Engine, []string{"pillow/1", numbersEngine}},
 		{"resize.order", r.Order, []string{"hv", "pillow13"}},
 		{"resize.filter", r.Filter, []string{"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}},
 	} {
@@ -140,6 +140,20 @@ func (p *Preprocessor) setResize(r *models.Resize) error {
 		if err := oneOf(f.name, f.value, f.known...); err != nil {
 			return err
 		}
+	}
+	if r.Engine == numbersEngine {
+		for _, f := range []struct {
+			name, value string
+			known       []string
+		}{
+			{"resize.order", r.Order, []string{"hv"}},
+			{"resize.filter", r.Filter, []string{"bilinear", "bicubic"}},
+		} {
+			if err := oneOf(f.name+" of "+numbersEngine, f.value, f.known...); err != nil {
+				return err
+			}
+		}
+		p.numbers = numberFilters[r.Filter]
 	}
 	if none {
 		if r.Width != 0 || r.Height != 0 || r.Longest != 0 {
@@ -214,6 +228,7 @@ func (p *Preprocessor) setTable(s *models.ImageSpec) error {
 	if math.IsNaN(s.Offset) || math.IsInf(s.Offset, 0) {
 		return fmt.Errorf("image: spec: offset: %g is not a finite number", s.Offset)
 	}
+	p.offset, p.stdTwice = float32(s.Offset), s.StdTwice
 	for c := range p.table {
 		mean, std := float32(s.Mean[c]), float32(s.Std[c])
 		if math.IsNaN(s.Mean[c]) || math.IsInf(float64(mean), 0) {
@@ -222,13 +237,11 @@ func (p *Preprocessor) setTable(s *models.ImageSpec) error {
 		if !(std > 0) || math.IsInf(float64(std), 0) {
 			return fmt.Errorf("image: spec: std[%d]: %g is not a positive number", c, s.Std[c])
 		}
+		p.mean[c], p.std[c] = mean, std
 		for level := range p.table[c] {
-			// The addition is one of float32, as in numpy; without an offset it
-			// changes nothing.
-			x := (float32(float64(level)*s.Rescale) + float32(s.Offset) - mean) / std
-			if s.StdTwice {
-				x /= std
-			}
+			p.number[level] = float32(level) * float32(s.Rescale)
+			p.wide[level] = float64(p.number[level])
+			x := p.normal(c, float32(float64(level)*s.Rescale))
 			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
 				return fmt.Errorf("image: spec: rescale, mean and std: level %d of channel %d becomes %g", level, c, x)
 			}
@@ -236,4 +249,15 @@ func (p *Preprocessor) setTable(s *models.ImageSpec) error {
 		}
 	}
 	return nil
+}
+
+// normal returns what the backbone gets of a number of channel c.
+func (p *Preprocessor) normal(c int, x float32) float32 {
+	// The addition is one of float32, as in numpy; without an offset it
+	// changes nothing.
+	x = (x + p.offset - p.mean[c]) / p.std[c]
+	if p.stdTwice {
+		x /= p.std[c]
+	}
+	return x
 }

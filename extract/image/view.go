@@ -93,7 +93,11 @@ func (p *Preprocessor) ViewTo(dst []float32, content []byte, v View) (Notes, err
 	if err != nil {
 		return notes, err
 	}
-	p.valuesTo(dst, s.crop)
+	if p.Levels() {
+		p.valuesTo(dst, s.crop)
+	} else {
+		p.numbersTo(dst, s.numbers)
+	}
 	return notes, nil
 }
 
@@ -111,12 +115,17 @@ func (p *Preprocessor) show(dst []byte, pic *picture, f frame, s *scratch) error
 		for ; len(dst) > 0; dst = dst[3*p.w:] {
 			mirror(dst[:3*p.w])
 		}
+		if !p.Levels() {
+			for n := s.numbers; len(n) > 0; n = n[3*p.w:] {
+				mirror(n[:3*p.w])
+			}
+		}
 	}
 	return nil
 }
 
 // mirror reverses the pixels of a row.
-func mirror(row []byte) {
+func mirror[T any](row []T) {
 	for i, k := 0, len(row)-3; i < k; i, k = i+3, k-3 {
 		for c := range 3 {
 			row[i+c], row[k+c] = row[k+c], row[i+c]

@@ -73,8 +73,7 @@ func hub(t *testing.T) (dir string, names []string) {
 type golden struct {
 	Pixels [4]int // n×c×h×w
 	Dim    int
-	Tap    string  // what has to be said, "" if nothing
-	Apart  float64 // how far apart pixels may be, 0 but for a processor that resizes numbers
+	Tap    string // what has to be said, "" if nothing
 
 	pixels, embedding []float32
 }
@@ -159,7 +158,7 @@ func TestFoldersOfTheHub(t *testing.T) {
 				for k, x := range got {
 					// A level is 1/255 before it is divided: what is further
 					// apart than a thousandth of one is another level.
-					if d := math.Abs(float64(x - want[k])); d > g.Apart+4e-6*math.Max(1, math.Abs(float64(want[k]))) {
+					if d := math.Abs(float64(x - want[k])); d > 4e-6*math.Max(1, math.Abs(float64(want[k]))) {
 						differ++
 						worst = max(worst, d)
 					}

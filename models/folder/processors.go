@@ -252,13 +252,28 @@ func mobileViT(o *object, s *models.ImageSpec) error {
 	return err
 }
 
-// dinoV3: the class resizes numbers from 0 to 1 where others resize levels
-// (models/dinov3_vit/image_processing_dinov3_vit.py).
+// dinoV3: the class multiplies levels by the factor before it resizes, and so
+// resizes numbers (models/dinov3_vit/image_processing_dinov3_vit.py).
 func dinoV3(o *object, s *models.ImageSpec) error {
-	if s.Resize.Mode == "exact" && s.Resize.Filter != "bilinear" {
-		return o.errorf("resample", "%s on numbers is not the same as on levels, and a processor of class DINOv3ViT resizes numbers; only bilinear (2) is read", s.Resize.Filter)
+	if rescaled, err := o.flagOr("do_rescale", true); err != nil {
+		return err
+	} else if !rescaled {
+		return o.errorf("do_rescale", "false for a processor of class DINOv3ViT, which resizes numbers, is not read here")
 	}
-	o.note("size: a processor of class DINOv3ViT resizes numbers, here levels are resized: none is more than one level apart, embeddings of a small model have a cosine of 0.999997 and more")
+	if s.Resize.Mode == "none" {
+		return nil
+	}
+	if s.Rescale == math.Trunc(s.Rescale) {
+		return o.errorf("rescale_factor", "%v: a processor of class DINOv3ViT resizes numbers, and leaves levels as they are with a whole factor, which is not read here", s.Rescale)
+	}
+	if f := s.Resize.Filter; f != "bilinear" && f != "bicubic" {
+		return o.errorf("resample", "a processor of class DINOv3ViT resizes numbers, with bilinear (2) or bicubic (3); %s is not read here", f)
+	}
+	// What it puts around a smaller image lies otherwise than with levels.
+	if c := s.Crop; c.Width > 0 && (s.Resize.Mode == "max" || c.Width > s.Resize.Width || c.Height > s.Resize.Height) {
+		return o.errorf("crop_size", "%d×%d may be more than the resized image, which is not read here for a processor of class DINOv3ViT", c.Width, c.Height)
+	}
+	s.Resize.Engine = "torch/1"
 	return nil
 }
 

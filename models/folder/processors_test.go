@@ -132,7 +132,10 @@ func TestProcessorQuirks(t *testing.T) {
 		{`{"image_processor_type":"BitImageProcessor","size":256}`, func(s *models.ImageSpec) { s.Resize = shortest(256, "bicubic") }},
 		// null is what a missing field is.
 		{`{"image_processor_type":"DINOv3ViTImageProcessorFast","do_center_crop":null,"crop_size":null,"do_pad":null,"size":{"height":8,"width":9,"shortest_edge":null}}`,
-			func(s *models.ImageSpec) { s.Resize, s.Crop = exact(9, 8, "bilinear"), models.Crop{} }},
+			func(s *models.ImageSpec) {
+				s.Resize, s.Crop = exact(9, 8, "bilinear"), models.Crop{}
+				s.Resize.Engine = "torch/1" // it resizes numbers
+			}},
 		// One number is for all channels; a list is height and width.
 		{`{"image_processor_type":"ViTImageProcessor","image_mean":0.4,"image_std":0.25}`,
 			func(s *models.ImageSpec) { s.Mean, s.Std = [3]float64{0.4, 0.4, 0.4}, [3]float64{0.25, 0.25, 0.25} }},
@@ -182,8 +185,11 @@ func TestProcessorsThatAreRefused(t *testing.T) {
 		`{"image_processor_type":"ConvNextImageProcessor","size":{"shortest_edge":224},"crop_pct":0}`:          "crop_pct: 0 is not over 0",
 		`{"image_processor_type":"PoolFormerImageProcessor","crop_pct":1.5}`:                                   "crop_pct: 1.5 is not over 0",
 		`{"feature_extractor_type":"SegformerFeatureExtractor","size":[512,640]}`:                              "write size as height and width",
-		`{"image_processor_type":"DINOv3ViTImageProcessor","resample":3}`:                                      "resizes numbers",
+		`{"image_processor_type":"DINOv3ViTImageProcessor","resample":1}`:                                      "resizes numbers",
 		`{"image_processor_type":"ViTImageProcessor","size":{"shortest_edge":224}}`:                            "images of different sizes",
+		`{"image_processor_type":"DINOv3ViTImageProcessor","do_rescale":false}`:                                "resizes numbers",
+		`{"image_processor_type":"DINOv3ViTImageProcessor","rescale_factor":1}`:                                "with a whole factor",
+		`{"image_processor_type":"DINOv3ViTImageProcessor","do_center_crop":true,"crop_size":300}`:             "may be more than the resized image",
 		`{"image_processor_type":"ViTImageProcessor","do_resize":false}`:                                       "do_resize: false without a crop",
 		`{"image_processor_type":"ViTImageProcessor","do_center_crop":true}`:                                   "crop_size: the field is missing, and do_center_crop is true",
 		`{"image_processor_type":"CLIPImageProcessor","do_center_crop":null}`:                                  "do_center_crop: null is not true or false",

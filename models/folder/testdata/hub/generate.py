@@ -8,8 +8,7 @@ Made with Python 3.11, torch 2.5.1, transformers 4.57.6, optimum 2.1.0 with
 optimum-onnx 0.1.0, timm 1.0.31, onnx 1.23.2, Pillow 12.2. Each folder NAME has
 
     NAME/…                   config.json, the processor's file, the graph
-    NAME/golden/meta.json    {"pixels": [n,c,h,w], "dim": d, "tap": TAP or "",
-                             "apart": how far apart pixels may be}
+    NAME/golden/meta.json    {"pixels": [n,c,h,w], "dim": d, "tap": TAP or ""}
     NAME/golden/pixels.f32   what the processor makes of the probe images
     NAME/golden/embedding.f32  n×d: what the model makes of these
 
@@ -160,7 +159,7 @@ def export(model, processor, out):
                       dynamic_axes={"pixel_values": {0: "batch_size"}, "last_hidden_state": {0: "batch_size"}}, opset_version=17)
 
 
-def golden(folder, pixels, embedding, tap="", apart=0):
+def golden(folder, pixels, embedding, tap=""):
     out = os.path.join(folder, "golden")
     os.makedirs(out)
     pixels, embedding = np.asarray(pixels, "<f4"), np.asarray(embedding, "<f4")
@@ -170,7 +169,7 @@ def golden(folder, pixels, embedding, tap="", apart=0):
     pixels.tofile(os.path.join(out, "pixels.f32"))
     embedding.tofile(os.path.join(out, "embedding.f32"))
     with open(os.path.join(out, "meta.json"), "w") as f:
-        json.dump({"pixels": list(pixels.shape), "dim": embedding.shape[1], "tap": tap, "apart": apart}, f)
+        json.dump({"pixels": list(pixels.shape), "dim": embedding.shape[1], "tap": tap}, f)
 
 
 def images():
@@ -197,7 +196,7 @@ def family(name, root):
     pixels = processed(out)
     with torch.no_grad():
         # One level of the narrowest channel, where numbers are resized.
-        golden(out, pixels, vector(model(pixels)), apart=1 / 255 / 0.224 if name == "dinov3" else 0)
+        golden(out, pixels, vector(model(pixels)))
 
 
 # timm: what is made, with arguments, and what is said of its images.
