@@ -98,6 +98,10 @@ type splitter struct {
 	text string
 	pos  int // where the search goes on: behind the last match
 	done int // what comes before is handed out; a token that takes white space along is ahead of pos
+	// White space that was looked at already.
+	spaceStart, spaceEnd int
+
+	from int // where the last token began, which may be before what the one before took along
 }
 
 // next returns the text up to the next token and the token; a nil token is
@@ -113,23 +117,35 @@ func (p *splitter) next() (before string, t *addedToken) {
 			continue
 		}
 		if t.left {
-			start = max(p.done, len(strings.TrimRightFunc(p.text[:start], isSpace)))
+			start = max(p.done, start) - trailingSpace(p.text[p.done:max(p.done, start)])
 		}
 		if t.right {
-			end = len(p.text) - len(strings.TrimLeftFunc(p.text[end:], isSpace))
+			if end < p.spaceStart || end > p.spaceEnd {
+				p.spaceStart = end
+				p.spaceEnd = len(p.text) - len(strings.TrimLeftFunc(p.text[end:], isSpace))
+			}
+			end = p.spaceEnd
 		}
 		// A token that begins with white space may begin in what the last
-		// one took along; then nothing lies between.
+		// one took along; then nothing lies between. If it ends there as
+		// well, nothing of it is left.
+		if start >= end {
+			p.done = max(p.done, end)
+			continue
+		}
 		if p.done < start {
 			before = p.text[p.done:start]
 		}
-		p.done = end
+		p.done, p.from = end, start
 		return before, t
 	}
 	before = p.text[p.done:]
 	p.done, p.pos = len(p.text), len(p.text)
 	return before, nil
 }
+
+// trailingSpace returns how many bytes of white space s ends with.
+func trailingSpace(s string) int { return len(s) - len(strings.TrimRightFunc(s, isSpace)) }
 
 func isSpace(r rune) bool { return unicode.Is(whitespace, r) }
 

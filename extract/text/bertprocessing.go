@@ -1,30 +1,37 @@
 package text
 
-import "encoding/json"
+import "errors"
 
-// readBertProcessing is the entry of BertProcessing: [CLS] text [SEP].
+// bertProcessing is the post-processor BertProcessing: [CLS] A [SEP], and
+// B [SEP] behind it.
+type bertProcessing struct{ cls, sep special }
+
+// readBertProcessing is the entry of BertProcessing.
 func readBertProcessing(o object) (postProcessor, error) {
-	return func(size int) (template, error) {
-		t := template{beforeType: []int32{0}, afterType: []int32{0}}
-		var err error
-		if t.before, err = readPair(o, "cls", size); err == nil {
-			t.after, err = readPair(o, "sep", size)
-		}
-		return t, err
-	}, nil
+	p := &bertProcessing{}
+	var clsErr, sepErr error
+	p.cls, clsErr = readSpecial(o, "cls")
+	p.sep, sepErr = readSpecial(o, "sep")
+	return p, errors.Join(clsErr, sepErr)
 }
 
-// readPair reads a BertProcessing's ["[SEP]", 102].
-func readPair(o object, name string, size int) ([]int32, error) {
-	var pair []json.RawMessage
-	if err := o.read(name, &pair); err != nil {
-		return nil, err
+func (p *bertProcessing) added(pair bool) int {
+	if pair {
+		return 3
 	}
-	var token string
-	var id uint32
-	if len(pair) != 2 || json.Unmarshal(pair[0], &token) != nil || json.Unmarshal(pair[1], &id) != nil {
-		return nil, o.errorf("%s is not a token and its id", name)
+	return 2
+}
+
+func (p *bertProcessing) process(list []Encoding, special bool) []Encoding {
+	if !special {
+		return list
 	}
-	checked, err := checkID(o, name, id, size)
-	return []int32{checked}, err
+	for i, e := range list {
+		if i == 0 {
+			list[i] = e.between(&p.cls, &p.sep, 0)
+		} else {
+			list[i] = e.between(nil, &p.sep, 1)
+		}
+	}
+	return list
 }

@@ -72,6 +72,11 @@ type modelWork struct {
 	key     []byte
 }
 
+// memory returns about how many bytes it holds on to.
+func (w *modelWork) memory() int {
+	return 24*cap(w.symbols) + 8*cap(w.queue) + 16*cap(w.paths) + 4*cap(w.ends) + cap(w.key)
+}
+
 // unknownMissing is the error of a text that needs an unknown token that the
 // vocabulary lacks.
 func unknownMissing(token string) error {
@@ -100,9 +105,16 @@ func (t *tokens) cut(n int) {
 	}
 }
 
-// A postProcessor says what stands around the ids of a text. The special tokens
-// that it names have ids below size.
-type postProcessor func(size int) (template, error)
+// A postProcessor puts special tokens around texts. It is safe for concurrent
+// use.
+type postProcessor interface {
+	// added returns how many special tokens it adds.
+	added(pair bool) int
+	// process returns encodings of which the joint one is the result, special
+	// tokens among them if they are wanted. It may change the list that it is
+	// given, and lists in its encodings but their ids, tokens and words.
+	process(list []Encoding, special bool) []Encoding
+}
 
 // The components that are known, by the type that a tokenizer.json gives them.
 // A function reads one from its JSON.
@@ -130,6 +142,9 @@ func init() {
 	}
 	postProcessorTypes = map[string]func(object) (postProcessor, error){
 		"BertProcessing":     readBertProcessing,
+		"ByteLevel":          readByteLevelProcessing,
+		"RobertaProcessing":  readRobertaProcessing,
+		"Sequence":           readSequenceProcessing,
 		"TemplateProcessing": readTemplateProcessing,
 	}
 }

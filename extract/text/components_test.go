@@ -17,7 +17,10 @@ var ofType = map[string]string{
 	"model Unigram":                     `{"type":"Unigram","unk_id":0,"vocab":[["[UNK]",0],["a",-1],["aa",-1.5]]}`,
 	"model WordLevel":                   `{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"aa":2}}`,
 	"post_processor BertProcessing":     `{"type":"BertProcessing","sep":["a",1],"cls":["[UNK]",0]}`,
-	"post_processor TemplateProcessing": `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`,
+	"post_processor RobertaProcessing":  `{"type":"RobertaProcessing","sep":["a",1],"cls":["[UNK]",0],"trim_offsets":true,"add_prefix_space":false}`,
+	"post_processor ByteLevel":          `{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":false}`,
+	"post_processor Sequence":           `{"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":false}]}`,
+	"post_processor TemplateProcessing": `{"type":"TemplateProcessing","pair":[],"single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`,
 }
 
 // Walks the tables: each component that has an entry is read from its JSON.
@@ -56,6 +59,7 @@ type (
 	reversed struct{}
 	atCommas struct{}
 	letters  struct{}
+	end      struct{}
 )
 
 func (reversed) normalize(p *passage) {
@@ -85,6 +89,15 @@ func (letters) appendTo(dst *tokens, word []byte) error {
 	return nil
 }
 
+func (end) added(bool) int { return 1 }
+
+func (end) process(list []Encoding, special bool) []Encoding {
+	return append(list, Encoding{
+		IDs: []int32{28}, TypeIDs: []int32{5}, Mask: []int32{1}, Special: []int32{1},
+		Tokens: []string{"=-"}, Offsets: make([]Offset, 1), Words: []int32{-1}, Texts: []int32{-1},
+	})
+}
+
 func (letters) id(token string) (int32, bool) { return 26, token == "." }
 func (letters) token(int32) (string, bool)    { return "", false }
 func (letters) size() int                     { return 27 }
@@ -96,11 +109,7 @@ func TestANewComponentIsOneEntry(t *testing.T) {
 	normalizerTypes["Reversed"] = func(object) (normalizer, error) { return reversed{}, nil }
 	preTokenizerTypes["AtCommas"] = func(object) (preTokenizer, error) { return atCommas{}, nil }
 	modelTypes["Letters"] = func(object) (model, error) { return letters{}, nil }
-	postProcessorTypes["End"] = func(object) (postProcessor, error) {
-		return func(size int) (template, error) {
-			return template{after: []int32{int32(size) - 1}, afterType: []int32{5}}, nil
-		}, nil
-	}
+	postProcessorTypes["End"] = func(object) (postProcessor, error) { return end{}, nil }
 	defer delete(normalizerTypes, "Reversed")
 	defer delete(preTokenizerTypes, "AtCommas")
 	defer delete(modelTypes, "Letters")

@@ -18,17 +18,21 @@ const (
 	maxMerges    = 1 << 20  // merges of a BPE
 	maxPiece     = 1 << 12  // bytes of a token of a Unigram
 	maxDepth     = 16       // sequences in one another
+	maxTemplate  = 1 << 10  // pieces of a template, tokens around a text
 )
 
-// A file is what a tokenizer.json says, checked. Its decoder, truncation and
-// padding have no say in ids, except for the padding's id.
+// A file is what a tokenizer.json says, checked.
 type file struct {
 	normalizer normalizer   // nil: texts stay as they are
 	pre        preTokenizer // nil: what lies between added tokens is one word
 	model      model
 	added      []fileToken
-	around     template
-	size       int // ids are below
+	addedBy    map[string]*fileToken // by content
+	addedByID  map[int32]*fileToken
+	around     postProcessor // nil: nothing
+	size       int           // ids are below
+	padding    *Padding      // nil: there is none
+	truncation *Truncation   // nil: there is none
 	padID      int32
 }
 
@@ -37,6 +41,7 @@ type fileToken struct {
 	addedToken
 	content    string
 	normalized bool // looked for after normalising, as it is then
+	special    bool // left out of what is decoded, if that is asked for
 }
 
 // An object is a JSON object and where it stands in the file. Go's own
@@ -162,14 +167,26 @@ func readFile(data []byte) (*file, error) {
 	if err := f.readAdded(top); err != nil {
 		return nil, err
 	}
-	process, err := read(top, "post_processor", postProcessorTypes)
-	if err == nil && process != nil {
-		f.around, err = process(f.size)
-	}
-	if err != nil {
+	if f.around, err = read(top, "post_processor", postProcessorTypes); err != nil {
 		return nil, err
 	}
-	return f, f.readPadding(top)
+	for texts := 1; f.around != nil && texts <= 2; texts++ {
+		l := newLayout(f.around, texts, true)
+		if len(l.slots) > maxTemplate {
+			return nil, top.errorf("post_processor: more than %d tokens around a text", maxTemplate)
+		}
+		if err := l.check(top, f.size); err != nil {
+			return nil, err
+		}
+	}
+	if f.truncation, err = readTruncation(top); err != nil {
+		return nil, err
+	}
+	if f.padding, err = readPadding(top, f.size); err != nil {
+		return nil, err
+	}
+	f.padID = f.findPadID()
+	return f, nil
 }
 
 // readAdded gives added tokens the ids that the reference does: the model's
@@ -188,7 +205,6 @@ func (f *file) readAdded(top object) error {
 		o := object{place: fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields: fields}
 		var t fileToken
 		var id uint32
-		var special bool
 		if err := errors.Join(
 			o.read("id", &id),
 			o.read("content", &t.content),
@@ -196,7 +212,7 @@ func (f *file) readAdded(top object) error {
 			o.read("lstrip", &t.left),
 			o.read("rstrip", &t.right),
 			o.read("normalized", &t.normalized),
-			o.read("special", &special),
+			o.read("special", &t.special),
 		); err != nil {
 			return err
 		}
@@ -226,6 +242,11 @@ func (f *file) readAdded(top object) error {
 		at[t.content] = len(f.added)
 		f.added = append(f.added, t)
 	}
+	f.addedBy, f.addedByID = map[string]*fileToken{}, map[int32]*fileToken{}
+	for i := range f.added {
+		t := &f.added[i]
+		f.addedBy[t.content], f.addedByID[t.id] = t, t
+	}
 	return nil
 }
 
@@ -237,28 +258,19 @@ func checkID(o object, name string, id uint32, size int) (int32, error) {
 	return int32(id), nil
 }
 
-// readPadding finds the id that fills up rows: the padding's own, else that of
-// [PAD], else 0. A mask hides it, so that it need only be in the vocabulary.
-func (f *file) readPadding(top object) error {
-	if !top.has("padding") {
-		f.padID, _ = f.model.id("[PAD]")
-		for _, t := range f.added {
-			if t.content == "[PAD]" {
-				f.padID = t.id
-			}
+// findPadID finds the id that fills up rows: the padding's own, else that of
+// [PAD], else 0.
+func (f *file) findPadID() int32 {
+	if f.padding != nil {
+		return f.padding.ID
+	}
+	for _, t := range f.added {
+		if t.content == "[PAD]" {
+			return t.id
 		}
-		return nil
 	}
-	o, err := top.object("padding")
-	if err != nil {
-		return err
-	}
-	var id uint32
-	if err := o.read("pad_id", &id); err != nil {
-		return err
-	}
-	f.padID, err = checkID(o, "pad_id", id, f.size)
-	return err
+	id, _ := f.model.id("[PAD]")
+	return id
 }
 
 // loneSurrogate returns the offset of the first \u escape in valid JSON that

@@ -18,6 +18,12 @@ func TestRefused(t *testing.T) {
 	template := func(single, special string) string {
 		return `{"type":"TemplateProcessing","single":` + single + `,"pair":[],"special_tokens":` + special + `}`
 	}
+	padding := func(edit ...string) string {
+		return strings.NewReplacer(edit...).Replace(`{"strategy":"BatchLongest","direction":"Right","pad_to_multiple_of":null,"pad_id":2,"pad_type_id":0,"pad_token":"x"}`)
+	}
+	truncation := func(edit ...string) string {
+		return strings.NewReplacer(edit...).Replace(`{"direction":"Right","max_length":8,"strategy":"LongestFirst","stride":0}`)
+	}
 	model := func(edit ...string) string { return strings.NewReplacer(edit...).Replace(parts()["model"]) }
 	const one = `{"X":{"id":"X","ids":[1],"tokens":["a"]}}`
 	for _, c := range []struct{ part, is, want string }{
@@ -58,18 +64,24 @@ func TestRefused(t *testing.T) {
 		{"added_tokens", token("x", "\u0301"), "\"\u0301\" normalises to nothing"},
 		{"added_tokens", token("x", strings.Repeat("x", maxAdded)), `added_tokens: more than 1048576 bytes`},
 		{"added_tokens", strings.TrimSuffix(token(), "]") + "," + strings.TrimPrefix(token(`3`, `4`, `x`, `X`), "["), `"X" normalises to "x", as another one does`},
-		{"padding", `{"strategy":"BatchLongest","pad_id":7}`, `padding: pad_id: no token has id 7`},
-		{"post_processor", `{"type":"RobertaProcessing"}`, `tokenizer.json: post_processor RobertaProcessing is not supported`},
+		{"padding", padding("2", "7"), `padding: pad_id: no token has id 7`},
+		{"padding", padding(`"BatchLongest"`, `"Longest"`), `padding: strategy is neither "BatchLongest" nor {"Fixed": LENGTH}`},
+		{"padding", padding(`"BatchLongest"`, `{"Fixed":-1}`), `padding: strategy is neither`},
+		{"padding", padding(`"BatchLongest"`, `{"Fixed":2147483648}`), `padding: strategy: Fixed 2147483648: the limit is 2147483647`},
+		{"padding", padding(`"Right"`, `"right"`), `padding: direction "right" is neither "Left" nor "Right"`},
+		{"padding", padding(`"pad_type_id":0,`, ``), `padding: pad_type_id is missing`},
+		{"truncation", truncation("LongestFirst", "Longest"), `truncation: strategy "Longest" is not known`},
+		{"truncation", truncation(`"stride":0`, `"strides":0`), `truncation: stride is missing`},
+		{"truncation", truncation("Right", "Up"), `truncation: direction "Up" is neither "Left" nor "Right"`},
+		{"post_processor", `{"type":"RobertaProcessor"}`, `tokenizer.json: post_processor RobertaProcessor is not supported`},
 		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0]}`, `post_processor BertProcessing: sep is missing`},
 		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":[0,"[UNK]"]}`, `post_processor BertProcessing: sep is not a token and its id`},
-		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":["[UNK]",3]}`, `post_processor BertProcessing: sep: no token has id 3`},
-		{"post_processor", template(`[{"Sequence":{"id":"B","type_id":0}}]`, one), `single: piece 0: Sequence "B": one text has A alone`},
-		{"post_processor", template(`[]`, one), `single: the text stands there 0 times: once is supported`},
-		{"post_processor", template(`[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"A","type_id":0}}]`, one), `single: the text stands there 2 times`},
+		{"post_processor", `{"type":"BertProcessing","cls":["[UNK]",0],"sep":["[UNK]",3]}`, `post_processor: no token has id 3`},
+		{"post_processor", template(`[{"Sequence":{"id":"B","type_id":0}}]`, one), `single: piece 0: Sequence B: one text has A alone`},
 		{"post_processor", template(`[{"Piece":{}}]`, one), `single: piece 0: neither a SpecialToken nor a Sequence`},
 		{"post_processor", template(`[{"SpecialToken":{"id":"Y","type_id":0}}]`, one), `special_tokens: Y is missing`},
 		{"post_processor", template(`[{"SpecialToken":{"id":"X","type_id":3000000000}}]`, one), `type_id 3000000000: the limit is 2147483647`},
-		{"post_processor", template(`[{"SpecialToken":{"id":"X","type_id":0}}]`, strings.Replace(one, "1", "5", 1)), `special_tokens: X: ids: no token has id 5`},
+		{"post_processor", template(`[{"SpecialToken":{"id":"X","type_id":0}}]`, strings.Replace(one, "1", "5", 1)), `post_processor: no token has id 5`},
 	} {
 		p := parts()
 		p[c.part] = c.is

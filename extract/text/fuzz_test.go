@@ -22,17 +22,17 @@ func FuzzEncode(f *testing.F) {
 	whole := build(f, &contract{Tokenizer: tokenizer, MaxLen: math.MaxInt})
 	const vocabulary, cls, sep = 30522, 101, 102
 	f.Fuzz(func(t *testing.T, text string, most uint16) {
-		cut := &Tokenizer{
-			raw: whole.raw, normalized: whole.normalized, normalizer: whole.normalizer, pre: whole.pre,
-			model: whole.model, around: whole.around, cut: Truncation{MaxLen: 3 + int(most)},
+		cut, err := whole.With(&Options{Truncation: &Truncation{MaxLen: 3 + int(most)}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		cut.runs.New = whole.runs.New
 		want := encode(t, whole, text)
+		fused := cut.fused
 		cut.fused = nil
 		if got, all := encode(t, cut, text), encodeAtMost(want, cut.cut.MaxLen); !slices.Equal(got, all) {
 			t.Errorf("stage by stage: got %v, want %v", got, all)
 		}
-		cut.fused = whole.fused
+		cut.fused = fused
 		for _, id := range want {
 			if id < 0 || id >= vocabulary {
 				t.Fatalf("id %d is not in the vocabulary", id)
@@ -66,7 +66,7 @@ func FuzzTokenizerJSON(f *testing.F) {
 		f.Add(join(p), "É \u0301é aa\xff")
 	}
 	p := parts()
-	p["post_processor"] = `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`
+	p["post_processor"] = `{"type":"TemplateProcessing","pair":[],"single":[{"SpecialToken":{"id":"X","type_id":1}},{"Sequence":{"id":"A","type_id":2}}],"special_tokens":{"X":{"id":"X","ids":[1,2],"tokens":["a","b"]}}}`
 	f.Add(join(p), "a")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		tok, err := load(small(data))

@@ -25,6 +25,24 @@ func repair(s string) string {
 	return b.String()
 }
 
+// repaired returns, by byte of repair(s) and at its end, at which byte of s it
+// was.
+func repaired(s string) []int {
+	var at []int
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		n := size
+		if r == utf8.RuneError && size == 1 {
+			n, size = utf8.RuneLen(r), badPart(s[i:])
+		}
+		for k := range n {
+			at = append(at, i+min(k, size-1))
+		}
+		i += size
+	}
+	return append(at, len(s))
+}
+
 // badPart returns the length of the part at the start of s, which is not a
 // code point, that one U+FFFD stands for: as many bytes as can begin a code
 // point, or one.

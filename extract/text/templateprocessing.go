@@ -5,71 +5,87 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
-// readTemplateProcessing is the entry of TemplateProcessing, of which the
-// template for one text counts.
-func readTemplateProcessing(o object) (postProcessor, error) {
-	return func(size int) (template, error) { return readSingle(o, size) }, nil
+// templateProcessing is the post-processor TemplateProcessing, which has a
+// template for a text by itself and one for a pair.
+type templateProcessing struct{ single, pair []templatePiece }
+
+// A templatePiece is a text, or special tokens.
+type templatePiece struct {
+	text     int // 0 or 1; −1: special tokens
+	specials []special
+	typ      int32 // type id
 }
 
-// readSingle reads the template for one text.
-func readSingle(o object, size int) (t template, err error) {
-	var single []map[string]json.RawMessage
-	if err := o.read("single", &single); err != nil {
-		return t, err
-	}
-	special, err := o.object("special_tokens")
+// readTemplateProcessing is the entry of TemplateProcessing.
+func readTemplateProcessing(o object) (postProcessor, error) {
+	specials, err := o.object("special_tokens")
 	if err != nil {
-		return t, err
+		return nil, err
 	}
-	texts := 0
-	for i, fields := range single {
-		p := object{place: fmt.Sprintf("%s: single: piece %d", o.place, i), fields: fields}
+	p := &templateProcessing{}
+	if p.single, err = readTemplate(o, "single", specials); err == nil {
+		p.pair, err = readTemplate(o, "pair", specials)
+	}
+	return p, err
+}
+
+// readTemplate reads one of the templates.
+func readTemplate(o object, name string, specials object) ([]templatePiece, error) {
+	var list []map[string]json.RawMessage
+	if err := o.read(name, &list); err != nil {
+		return nil, err
+	}
+	if len(list) > maxTemplate {
+		return nil, o.errorf("%s: %d pieces: the limit is %d", name, len(list), maxTemplate)
+	}
+	pieces := make([]templatePiece, len(list))
+	for i, fields := range list {
+		p := object{place: fmt.Sprintf("%s: %s: piece %d", o.place, name, i), fields: fields}
 		if len(fields) != 1 || !p.has("SpecialToken") && !p.has("Sequence") {
-			return t, p.errorf("neither a SpecialToken nor a Sequence")
+			return nil, p.errorf("neither a SpecialToken nor a Sequence")
 		}
-		var name string
+		var id string
+		var err error
+		piece := &pieces[i]
 		if p.has("Sequence") {
-			typ, err := p.readPiece("Sequence", &name)
-			if err != nil {
-				return t, err
+			if piece.typ, err = p.readPiece("Sequence", &id); err != nil {
+				return nil, err
 			}
-			if name != "A" {
-				return t, p.errorf("Sequence %q: one text has A alone", name)
+			switch {
+			case id == "A":
+			case id != "B":
+				return nil, p.errorf("Sequence %q is neither A nor B", id)
+			case name == "single":
+				return nil, p.errorf("Sequence B: one text has A alone")
+			default:
+				piece.text = 1
 			}
-			texts++
-			t.textType = typ
 			continue
 		}
-		typ, err := p.readPiece("SpecialToken", &name)
-		if err != nil {
-			return t, err
+		piece.text = -1
+		if piece.typ, err = p.readPiece("SpecialToken", &id); err != nil {
+			return nil, err
 		}
-		token, err := special.object(name)
+		token, err := specials.object(id)
 		if err != nil {
-			return t, err
+			return nil, err
 		}
 		var ids []uint32
-		if err := token.read("ids", &ids); err != nil {
-			return t, err
+		var names []string
+		if err := errors.Join(token.read("ids", &ids), token.read("tokens", &names)); err != nil {
+			return nil, err
 		}
-		for _, id := range ids {
-			checked, err := checkID(token, "ids", id, size)
-			if err != nil {
-				return t, err
-			}
-			if texts == 0 {
-				t.before, t.beforeType = append(t.before, checked), append(t.beforeType, typ)
-			} else {
-				t.after, t.afterType = append(t.after, checked), append(t.afterType, typ)
-			}
+		if len(ids) != len(names) || len(ids) > maxTemplate {
+			return nil, token.errorf("%d ids, but %d tokens: want as many, and at most %d", len(ids), len(names), maxTemplate)
+		}
+		for i, id := range ids {
+			piece.specials = append(piece.specials, special{names[i], checkedID(id)})
 		}
 	}
-	if texts != 1 {
-		return t, o.errorf("single: the text stands there %d times: once is supported", texts)
-	}
-	return t, nil
+	return pieces, nil
 }
 
 // readPiece reads one piece of a template: its id and type id.
@@ -82,8 +98,47 @@ func (o object) readPiece(name string, id *string) (int32, error) {
 	if err := errors.Join(in.read("id", id), in.read("type_id", &typ)); err != nil {
 		return 0, err
 	}
+	return checkTypeID(in, "type_id", typ)
+}
+
+// checkTypeID converts a type id of the file.
+func checkTypeID(o object, name string, typ uint32) (int32, error) {
 	if typ > math.MaxInt32 {
-		return 0, in.errorf("type_id %d: the limit is %d", typ, math.MaxInt32)
+		return 0, o.errorf("%s %d: the limit is %d", name, typ, math.MaxInt32)
 	}
 	return int32(typ), nil
+}
+
+func (p *templateProcessing) added(pair bool) int {
+	n := 0
+	for _, piece := range p.template(pair) {
+		n += len(piece.specials)
+	}
+	return n
+}
+
+func (p *templateProcessing) template(pair bool) []templatePiece {
+	if pair {
+		return p.pair
+	}
+	return p.single
+}
+
+func (p *templateProcessing) process(list []Encoding, special bool) []Encoding {
+	var out []Encoding
+	for _, piece := range p.template(len(list) == 2) {
+		switch {
+		case piece.text >= 0 && piece.text < len(list):
+			e := list[piece.text].withType(piece.typ)
+			e.Offsets = slices.Clone(e.Offsets) // the text may stand there twice
+			out = append(out, e)
+		case special:
+			var all []Encoding
+			for _, s := range piece.specials {
+				all = append(all, s.encoding(piece.typ))
+			}
+			out = append(out, concat(all...))
+		}
+	}
+	return out
 }

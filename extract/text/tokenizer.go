@@ -2,9 +2,12 @@ package text
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/cache/draft"
 )
 
 // Impl names this implementation in the identity of embeddings. It changes
@@ -13,81 +16,121 @@ const Impl = "text/1"
 
 // A Tokenizer turns texts into token ids. It is safe for concurrent use.
 type Tokenizer struct {
-	raw        *addedSet    // looked for in the text as it is
-	normalized *addedSet    // looked for in the normalised text
-	normalizer normalizer   // nil: texts stay as they are
-	pre        preTokenizer // nil: what lies between added tokens is one word
-	model      model
-	fused      *fused // the same three in one pass, where they are Bert's; nil: they are not
-	aligned    bool   // they have to know where in the text they are, even for ids alone
-	around     template
-	padID      int32
+	file       *file
+	raw        *addedSet  // looked for in the text as it is
+	normalized *addedSet  // looked for in the normalised text
+	normalizer normalizer // nil: texts stay as they are
+	fused      *fused     // normalizer, pre-tokenizer and model in one pass, where they are Bert's; nil: they are not
+	aligned    bool       // they have to know where in the text they are, even for ids alone
+	options    Options
 	cut        Truncation
-	prefix     string
-	runs       sync.Pool // of *run
+	padding    *Padding // nil: nothing is filled up
+	single     layout
+	pair       layout
+	runs       *sync.Pool // of *run
 }
 
 // Options say what a tokenizer does besides what its tokenizer.json says. Nil,
 // as the zero value, is nothing.
 type Options struct {
-	// Truncation is done in place of the file's own; nil leaves that.
+	// Truncation is done in place of the file's own; nil leaves that. The zero
+	// Truncation keeps texts whole.
 	Truncation *Truncation
+	// Padding is done in place of the file's own; nil leaves that. It is for
+	// encodings; AppendIDs never fills up.
+	Padding *Padding
+	// NoPadding leaves encodings as long as they are, whatever the file says.
+	NoPadding bool
+	// NoSpecial leaves out the special tokens around texts.
+	NoSpecial bool
+	// CodePoints makes offsets count code points, not bytes.
+	CodePoints bool
 	// Lowercase makes texts lower case before all else: do_lower_case of
 	// sentence_bert_config.json.
 	Lowercase bool
-	// Prefix is put in front of every text.
+	// Prefix is put in front of every text. Offsets do not count it: what
+	// stands for it alone is at 0.
 	Prefix string
 }
 
-// A Truncation says how much of a text is kept.
-type Truncation struct {
-	// MaxLen is the largest number of tokens, special ones included; 0 keeps
-	// all.
-	MaxLen int
-	// Left cuts off the beginning, not the end.
-	Left bool
+// Open builds the tokenizer that a file, a tokenizer.json, describes.
+func Open(name string, o *Options) (*Tokenizer, error) {
+	data, err := readLimited(name)
+	if err != nil {
+		return nil, fmt.Errorf("text: %w", err)
+	}
+	t, err := New(data, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return t, nil
+}
+
+// readLimited reads a file, one byte more than is accepted at most.
+func readLimited(name string) ([]byte, error) {
+	f, err := draft.OpenRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // New builds the tokenizer that a tokenizer.json describes. One that is
 // malformed, over a limit, or has a component that is not known is an error
 // that names the place.
 func New(tokenizerJSON []byte, o *Options) (*Tokenizer, error) {
-	if o == nil {
-		o = &Options{}
-	}
 	f, err := readFile(tokenizerJSON)
 	if err != nil {
 		return nil, err
+	}
+	return newTokenizer(f, o)
+}
+
+// With returns a tokenizer with the same vocabulary, which is not read again,
+// and other options.
+func (t *Tokenizer) With(o *Options) (*Tokenizer, error) { return newTokenizer(t.file, o) }
+
+func newTokenizer(f *file, o *Options) (*Tokenizer, error) {
+	if o == nil {
+		o = &Options{}
 	}
 	if !utf8.ValidString(o.Prefix) {
 		return nil, fmt.Errorf("text: prefix %q is not valid UTF-8", o.Prefix)
 	}
 	t := &Tokenizer{
+		file:       f,
 		raw:        newAddedSet(),
 		normalized: newAddedSet(),
 		normalizer: f.normalizer,
-		pre:        f.pre,
-		model:      f.model,
-		around:     f.around,
-		padID:      f.padID,
-		prefix:     o.Prefix,
+		options:    *o,
+		padding:    f.padding,
+		single:     newLayout(f.around, 1, !o.NoSpecial),
+		pair:       newLayout(f.around, 2, !o.NoSpecial),
+		runs:       &sync.Pool{New: func() any { return new(run) }},
 	}
 	if o.Truncation != nil {
 		t.cut = *o.Truncation
+	} else if f.truncation != nil {
+		t.cut = *f.truncation
 	}
-	switch n := f.around.added(); {
-	case t.cut.MaxLen == 0:
-		t.cut.MaxLen = math.MaxInt
-	case t.cut.MaxLen <= n:
-		return nil, fmt.Errorf("text: at most %d tokens: %d special ones leave no room for the text's own", t.cut.MaxLen, n)
+	if err := t.cut.check(t.single.added); err != nil {
+		return nil, err
 	}
-	t.cut.MaxLen = min(t.cut.MaxLen, math.MaxInt/2) // so that sums do not overflow
+	if o.Padding != nil {
+		t.padding = o.Padding
+		if p := o.Padding; p.Length < 0 || p.Multiple < 0 {
+			return nil, fmt.Errorf("text: padding to %d tokens, a multiple of %d: these are not negative", p.Length, p.Multiple)
+		}
+	}
+	if o.NoPadding {
+		t.padding = nil
+	}
 	if o.Lowercase {
 		t.normalizer = lowerFirst(t.normalizer)
 	}
-	t.fused = fuse(t.normalizer, t.pre, t.model)
-	t.aligned = aligns(t.normalizer) || aligns(t.pre)
-	t.runs.New = func() any { return new(run) }
+	t.fused = fuse(t.normalizer, f.pre, f.model)
+	t.aligned = aligns(t.normalizer) || aligns(f.pre)
 	return t, t.add(f.added)
 }
 
@@ -120,69 +163,127 @@ func (t *Tokenizer) add(tokens []fileToken) error {
 	return nil
 }
 
-// PadID returns the id that fills the rows of a batch up to the longest.
-func (t *Tokenizer) PadID() int32 { return t.padID }
+// PadID returns the id that fills the rows of a batch up to the longest: that
+// of the file's padding, else that of [PAD], else 0.
+func (t *Tokenizer) PadID() int32 { return t.file.padID }
+
+// Padding returns how the file fills up encodings; if it does not, how it would
+// be done: on the right, up to the longest, with PadID.
+func (t *Tokenizer) Padding() Padding {
+	if t.file.padding != nil {
+		return *t.file.padding
+	}
+	token, _ := t.Token(t.file.padID)
+	return Padding{Token: token, ID: t.file.padID}
+}
+
+// Truncation returns how much of a text is kept.
+func (t *Tokenizer) Truncation() Truncation { return t.cut }
+
+// VocabSize returns a number that is above all ids, added tokens included: how
+// many rows a table of embeddings needs. A few ids below may be no token's.
+func (t *Tokenizer) VocabSize() int { return t.file.size }
+
+// ID returns the id of a token.
+func (t *Tokenizer) ID(token string) (id int32, ok bool) {
+	if a := t.file.addedBy[token]; a != nil {
+		return a.id, true
+	}
+	return t.file.model.id(token)
+}
+
+// Token returns the token of an id, as the vocabulary spells it.
+func (t *Tokenizer) Token(id int32) (token string, ok bool) {
+	if a := t.file.addedByID[id]; a != nil {
+		return a.content, true
+	}
+	return t.file.model.token(id)
+}
 
 // AppendTypeIDs appends the n type ids (token_type_ids) of a text to which
 // AppendIDs gave n ids.
 func (t *Tokenizer) AppendTypeIDs(dst []int32, n int) []int32 {
-	return t.around.appendTypeIDs(dst, n)
+	return t.single.appendTypeIDs(dst, n)
 }
 
 // AppendIDs appends the ids of text to dst and returns the extended slice:
-// special tokens included, at most MaxLen, no padding. Bytes that are not
-// UTF-8 become U+FFFD first. An added token that a text spells out ("[SEP]")
-// is that token, as in the reference.
+// special tokens included, truncated, not padded. Bytes that are not UTF-8
+// become U+FFFD first. An added token that a text spells out ("[SEP]") is that
+// token, as in the reference.
 //
-// Reading stops when MaxLen is reached, so that the time for a long text is
-// that of its beginning; it is linear in what is read. An error, which leaves
-// dst as it was, means that the text needs an unknown token that the
-// vocabulary lacks.
+// If the end is cut off, no token behind is looked for, so that the time for a
+// long text is little more than that of its beginning; it is linear in the
+// text. An error, which leaves dst as it was, means that the text needs an
+// unknown token that the vocabulary lacks, or that it may not be truncated.
 func (t *Tokenizer) AppendIDs(dst []int32, text string) ([]int32, error) {
 	dst, _, err := t.AppendCut(dst, text)
 	return dst, err
 }
 
-// AppendCut is AppendIDs, and says whether the text has more tokens than MaxLen
-// leaves room for, so that its end was cut off.
+// AppendCut is AppendIDs, and says whether the text has more tokens than there
+// is room for, so that some were cut off.
 func (t *Tokenizer) AppendCut(dst []int32, text string) (ids []int32, cut bool, err error) {
 	text = repair(text)
-	if t.prefix != "" {
-		text = t.prefix + text
+	if t.options.Prefix != "" {
+		text = t.options.Prefix + text
 	}
 	r := t.runs.Get().(*run)
 	defer t.put(r)
+	r.whole = false
 
+	// Most texts stand behind some special tokens, once.
 	n := len(dst)
-	r.tokens = tokens{ids: append(dst, t.around.before...)}
-	limit := n + t.cut.MaxLen - len(t.around.after)
-	if t.cut.Left {
-		err = t.append(r, text, math.MaxInt)
-	} else if err = t.append(r, text, limit+1); err != nil {
-		// Perhaps it is the first token beyond, which nobody needs.
-		r.ids = append(r.ids[:n], t.around.before...)
-		err = t.append(r, text, limit)
-		cut = true
+	before := t.single.before()
+	for _, s := range t.single.slots[:before] {
+		dst = append(dst, s.id)
+	}
+	own := len(dst)
+	r.ids = dst
+	room, err := t.cut.room(t.single.added)
+	if err == nil {
+		cut, err = t.tokenize(r, text, room)
 	}
 	ids, r.ids = r.ids, nil
 	if err != nil {
 		return dst[:n], false, err
 	}
-	if len(ids) > limit {
-		cut = true
-		if t.cut.Left {
-			own := n + len(t.around.before)
-			ids = append(ids[:own], ids[own+len(ids)-limit:]...)
+	if cut {
+		keep, err := t.cut.split([2]int{len(ids) - own, -1}, room)
+		if err != nil {
+			return dst[:n], false, err
 		}
-		ids = ids[:limit]
+		if t.cut.Left {
+			copy(ids[own:], ids[len(ids)-keep[0]:])
+		}
+		ids = ids[:own+keep[0]]
 	}
-	return append(ids, t.around.after...), cut, nil
+	end := len(ids)
+	for i := before + 1; i < len(t.single.slots); i++ {
+		if s := t.single.slots[i]; s.text < 0 {
+			ids = append(ids, s.id)
+		} else {
+			ids = append(ids, ids[own:end]...)
+		}
+	}
+	if before == len(t.single.slots) { // a template without a text
+		ids = ids[:own]
+	}
+	return ids, cut, nil
 }
 
-// Cuts tells whether AppendIDs cuts off the end of a text. Of a text that is
+// Count returns how many tokens AppendIDs would append if it cut nothing off.
+func (t *Tokenizer) Count(text string) (int, error) {
+	whole := *t
+	whole.cut = Truncation{}
+	ids, err := whole.AppendIDs(nil, text)
+	return len(ids), err
+}
+
+// Cuts tells whether AppendIDs cuts off a part of a text. Of a text that is
 // short in bytes it is known without a look at its tokens.
 func (t *Tokenizer) Cuts(text string) bool {
-	if t.fits(int64(len(text))) || t.ones() && len(t.prefix)+len(text) <= t.room() && isASCII(t.prefix) && isASCII(text) {
+	if t.cut.MaxLen == 0 || t.fits(int64(len(text))) ||
+		t.ones() && len(t.options.Prefix)+len(text) <= t.room() && isASCII(t.options.Prefix) && isASCII(text) {
 		return false
 	}
 	_, cut, err := t.AppendCut(make([]int32, 0, min(t.cut.MaxLen, len(text)+8)), text)
@@ -195,11 +296,14 @@ func (t *Tokenizer) fits(bytes int64) bool {
 	// A character of two bytes is decomposed into at most three, one of three
 	// bytes into at most four (UAX #15, table of the expansion of NFD), and a
 	// byte that is not UTF-8 becomes one.
-	return t.ones() && 2*(int64(len(t.prefix))+bytes) <= int64(t.room())
+	return t.ones() && 2*(int64(len(t.options.Prefix))+bytes) <= int64(t.room())
 }
 
 // room is how many tokens a text itself may have.
-func (t *Tokenizer) room() int { return t.cut.MaxLen - t.around.added() }
+func (t *Tokenizer) room() int {
+	room, _ := t.cut.room(t.single.added)
+	return room
+}
 
 // ones tells whether each token stands for at least one character of the
 // normalised text, and each of those for one of its canonical decomposition.
@@ -215,11 +319,38 @@ func isASCII(text string) bool {
 	return true
 }
 
+// tokenize appends the tokens of a valid text to those of the run, and tells
+// whether they are more than there is room for. If the end is to be cut off,
+// those behind the first of these are left out.
+func (t *Tokenizer) tokenize(r *run, text string, room int) (cut bool, err error) {
+	n := len(r.ids)
+	if room > math.MaxInt-n-1 || t.cut.Left || t.cut.Strategy != LongestFirst {
+		err = t.append(r, text, math.MaxInt)
+	} else if err = t.append(r, text, n+room+1); err != nil {
+		// Perhaps it is the first token beyond, which nobody needs.
+		r.reset(n)
+		return true, t.append(r, text, n+room)
+	}
+	return len(r.ids)-n > room, err
+}
+
 // A run is the memory of one text on its way to tokens.
 type run struct {
 	tokens
 	passage passage // between added tokens that are looked for in the text as it is
 	part    passage // between those that are looked for in the passage
+
+	// By token, if parts are wanted:
+	spans []span   // where in the text it comes from
+	names []string // how it is called
+	words []int32  // of which word it is
+	word  int32    // the number of words so far
+}
+
+// reset leaves the first n tokens.
+func (r *run) reset(n int) {
+	r.tokens.cut(n)
+	r.spans, r.names, r.words, r.word = r.spans[:0], r.names[:0], r.words[:0], 0
 }
 
 // append appends the ids of a valid text to those of the run up to the first
@@ -230,7 +361,7 @@ func (t *Tokenizer) append(r *run, text string, limit int) error {
 		at := raw.done
 		before, token := raw.next()
 		var err error
-		if t.fused != nil && t.normalized.empty() {
+		if t.fused != nil && t.normalized.empty() && !r.whole {
 			err = t.fused.appendTo(&r.tokens, before, limit, &r.passage.work)
 		} else if before != "" {
 			err = t.appendPassage(r, before, at, limit)
@@ -238,16 +369,25 @@ func (t *Tokenizer) append(r *run, text string, limit int) error {
 		if err != nil || token == nil {
 			return err
 		}
-		r.ids = append(r.ids, token.id)
+		if r.ids = append(r.ids, token.id); r.whole {
+			r.token(text[raw.from:raw.done], span{int32(raw.from), int32(raw.done)})
+		}
 	}
 	return nil
+}
+
+// token says what the added token that was appended stands for.
+func (r *run) token(name string, from span) {
+	r.parts = append(r.parts, part{})
+	r.spans, r.names, r.words = append(r.spans, from), append(r.names, name), append(r.words, r.word)
+	r.word++
 }
 
 // appendPassage does what append does with a text between added tokens, one
 // stage after the other. It begins at byte base of the text.
 func (t *Tokenizer) appendPassage(r *run, text string, base, limit int) error {
 	p := &r.passage
-	p.begin(text, base, t.aligned)
+	p.begin(text, base, t.aligned || r.whole)
 	if t.normalizer != nil {
 		t.normalizer.normalize(p)
 	}
@@ -267,7 +407,10 @@ func (t *Tokenizer) appendPassage(r *run, text string, base, limit int) error {
 		if token == nil {
 			break
 		}
-		r.ids = append(r.ids, token.id)
+		if r.ids = append(r.ids, token.id); r.whole {
+			start, end := int32(normal.from), int32(normal.done)
+			r.token(string(p.bytes[start:end]), p.origin(start, end))
+		}
 	}
 	return nil
 }
@@ -275,25 +418,54 @@ func (t *Tokenizer) appendPassage(r *run, text string, base, limit int) error {
 // appendWords appends the ids of a normalised passage without added tokens.
 func (t *Tokenizer) appendWords(r *run, p *passage, limit int) error {
 	p.whole()
-	if t.pre != nil {
-		t.pre.preTokenize(p)
+	if t.file.pre != nil {
+		t.file.pre.preTokenize(p)
 	}
 	for _, w := range p.words {
-		if len(r.ids) >= limit {
+		n := len(r.ids)
+		if n >= limit {
 			break
 		}
-		if err := t.model.appendTo(&r.tokens, p.bytes[w.start:w.end]); err != nil {
+		if err := t.file.model.appendTo(&r.tokens, p.bytes[w.start:w.end]); err != nil {
 			return err
+		}
+		if r.whole {
+			t.describe(r, p, w, n)
 		}
 	}
 	return nil
+}
+
+// describe says what the tokens from n on, which are those of a word, stand
+// for.
+func (t *Tokenizer) describe(r *run, p *passage, w extent, n int) {
+	for i := n; i < len(r.ids); i++ {
+		part := r.parts[i]
+		var name string
+		if part.verbatim {
+			name = string(p.bytes[w.start+part.start : w.start+part.end])
+		} else {
+			name, _ = t.file.model.token(r.ids[i])
+		}
+		from := span{part.start, part.end} // as the reference has it for what is beyond the word
+		switch {
+		case part.start == part.end:
+			from.start += p.spans[w.start].start
+			from.end += p.spans[w.start].start
+		case part.end <= w.end-w.start:
+			from = p.origin(w.start+part.start, w.start+part.end)
+		}
+		r.spans, r.names, r.words = append(r.spans, from), append(r.names, name), append(r.words, r.word)
+	}
+	r.word++
 }
 
 // put gives memory back, unless an unusual text has blown it up.
 func (t *Tokenizer) put(r *run) {
 	const most = 1 << 20 // bytes, or so
 	r.passage.work.scanner.reset(nil, "")
-	if r.passage.memory()+r.part.memory() <= most {
+	if r.passage.memory()+r.part.memory()+r.work.memory() <= most {
+		clear(r.names)
 		t.runs.Put(r)
 	}
 }

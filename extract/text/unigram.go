@@ -9,8 +9,8 @@ import (
 )
 
 // A unigram cuts words so that the scores of the pieces sum up to the most
-// (Kudo 2018, https://arxiv.org/abs/1804.10959); of equals, that counts which
-// is found first from the front.
+// (Kudo 2018, https://arxiv.org/abs/1804.10959); of equals, the one found first
+// from the front counts.
 type unigram struct {
 	vocabulary
 	trie         pieceTrie
