@@ -79,8 +79,10 @@ func (s *Spec) SetTaps(names []string) error {
 			return fmt.Errorf("models: %s: the taps %s and %s are the same", s.Name, names[at], names[i])
 		}
 	}
-	// What a file declares of an output is that of the sample which it was
-	// exported with, now and then, and the runtime holds it to that.
+	// What a file declares of an output, or of what is between, is that of the
+	// sample which it was exported with, now and then, and the runtime holds it
+	// to that.
+	pruned.Graph.ValueInfo = nil
 	for i, v := range pruned.GetGraph().GetOutput() {
 		pruned.Graph.Output[i] = onnx.TensorValue(v.GetName(), pb.TensorProto_FLOAT, openDims(shapes[v.GetName()])...)
 	}

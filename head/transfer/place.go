@@ -11,6 +11,7 @@ const (
 	PlaceUnknowable  = retrain.PlaceUnknowable
 	PlaceNoGradient  = retrain.PlaceNoGradient
 	PlaceNoMask      = retrain.PlaceNoMask
+	PlaceSingle      = retrain.PlaceSingle
 	PlaceNoCount     = retrain.PlaceNoCount
 	PlaceNoEnds      = retrain.PlaceNoEnds
 	PlaceTooDeep     = retrain.PlaceTooDeep

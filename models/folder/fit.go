@@ -53,7 +53,7 @@ func fitNotes(s *models.Spec) (notes []string) {
 		notes = append(notes, "the graph computes in float16; it is computed in float32, with the weights as they are stored")
 	}
 	if s.Single {
-		notes = append(notes, "the graph takes one sample at a time, and shapes in it forbid more: samples go through one by one; an export with a dynamic batch is faster")
+		notes = append(notes, "the graph takes one sample at a time, and shapes in it forbid more: samples go through one by one, and it cannot be retrained; an export with a dynamic batch is faster and can")
 	}
 	return notes
 }

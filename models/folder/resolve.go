@@ -469,9 +469,36 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 		return nil, err
 	}
 	if err := chooseTaps(s, o.Taps, own); err != nil {
+		if random, ok := errors.AsType[*onnx.RandomError](err); ok {
+			return nil, f.masked(s, random.Operator)
+		}
 		return nil, err
 	}
 	return s, nil
+}
+
+// noisy says of a model_type of config.json whose exports draw random numbers
+// what they are drawn for, and what to export in its place.
+var noisy = map[string]string{
+	"vit_mae": "a vit_mae leaves out most of an image, by noise, in every forward pass; the same weights see all of it in a ViTModel: ViTModel.from_pretrained(DIR, add_pooling_layer=False).save_pretrained(NEW) of the library transformers makes one of its PyTorch files; export that",
+}
+
+// masked is the error for a graph in which what is tapped depends on random
+// numbers.
+func (f *layout) masked(s *models.Spec, operator string) error {
+	config, err := f.optional(configFile)
+	if err != nil {
+		return err
+	}
+	why := "export the model for inference, with noise, masks and dropout off"
+	if config != nil && config.has("model_type") {
+		kind, err := config.text("model_type")
+		if err != nil {
+			return err
+		}
+		why = cmp.Or(noisy[kind], why)
+	}
+	return fmt.Errorf("models: %s: the graph draws random numbers (%s), so that an embedding is another one each time: %s", s.Weights.Path, operator, why)
 }
 
 // chooseTaps gives s the taps that were asked for, if any. own sets the

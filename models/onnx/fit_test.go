@@ -12,6 +12,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
+	"github.com/headstart-ml/headstart/models/runtime"
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
@@ -189,34 +190,56 @@ func TestOpenBatch(t *testing.T) {
 			ValueInfo: []*pb.ValueInfoProto{onnx.TensorValue("conv", pb.TensorProto_FLOAT, onnx.Dim{Size: 1}, onnx.Dim{Size: 2}, onnx.Dim{Size: 4}, onnx.Dim{Size: 4})},
 		}}
 	}
-	m := model(-1, 16, 2)
-	opened, ok := onnx.OpenBatch(m)
-	if !ok {
-		t.Fatal("the batch stays fixed")
+	for _, shape := range [][]int64{{-1, 16, 2}, {1, 16, 2}, {1, -1, 2}} {
+		m := model(shape...)
+		opened, ok := onnx.OpenBatch(m)
+		if !ok {
+			t.Fatalf("tokens of shape %v: the batch stays fixed", shape)
+		}
+		opensRight(t, l, m, opened)
 	}
+	// A token of the model's own stands before those of every sample, be it
+	// first or last in the list.
+	for _, order := range [][]string{{"own", "tokens"}, {"tokens", "own"}} {
+		m := model(1, 16, 2)
+		m.Graph.Initializer = append(m.Graph.Initializer, onnx.FloatTensor("own", numbers(2, 5), 1, 1, 2))
+		m.Graph.Initializer[2].Int64Data[1] = 34
+		m.Graph.Node[2] = onnx.Node("Concat", order, []string{"soft"}, onnx.IntAttribute("axis", -2))
+		m.Graph.Output[0] = onnx.TensorValue("y", pb.TensorProto_FLOAT, onnx.Dim{Size: 1}, onnx.Dim{Size: 34})
+		opened, ok := onnx.OpenBatch(m)
+		if !ok {
+			t.Fatal("with a token of its own: the batch stays fixed")
+		}
+		opensRight(t, l, m, opened)
+	}
+	// Tokens of all samples would be one list, and the rows as many as before.
+	m := model(16, -1, 2)
+	if same, ok := onnx.OpenBatch(m); ok || same != m {
+		t.Error("tokens of all samples in one list: the batch is open")
+	}
+}
+
+// opensRight compares what a model gives of one sample after the other with
+// what it gives, opened, of all at once.
+func opensRight(t *testing.T, l *runtime.Library, m, opened *pb.ModelProto) {
+	t.Helper()
+	d := m.GetGraph().GetOutput()[0].GetType().GetTensorType().GetShape().GetDim()[1].GetDimValue()
 	x := tensor.View{Shape: []int64{3, 3, 4, 4}, F32: numbers(144, 1)}
-	got := tensor.View{Shape: []int64{3, 32}, F32: make([]float32, 96)}
+	got := tensor.View{Shape: []int64{3, d}, F32: make([]float32, 3*d)}
 	if err := run(t, l, opened, map[string]tensor.View{"x": x}, []string{"y"}, []tensor.View{got}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range int64(3) {
 		one := tensor.View{Shape: []int64{1, 3, 4, 4}, F32: x.F32[i*48 : (i+1)*48]}
-		want := tensor.View{Shape: []int64{1, 32}, F32: make([]float32, 32)}
+		want := tensor.View{Shape: []int64{1, d}, F32: make([]float32, d)}
 		if err := run(t, l, m, map[string]tensor.View{"x": one}, []string{"y"}, []tensor.View{want}); err != nil {
 			t.Fatal(err)
 		}
 		for k, v := range want.F32 {
-			if d := got.F32[i*32+int64(k)] - v; !(max(d, -d) <= 1e-6) {
-				t.Errorf("sample %d: value %d is %g, by itself %g", i, k, got.F32[i*32+int64(k)], v)
+			if off := got.F32[i*d+int64(k)] - v; !(max(off, -off) <= 1e-6) {
+				t.Errorf("sample %d: value %d is %g, by itself %g", i, k, got.F32[i*d+int64(k)], v)
 				break
 			}
-		}
-	}
-	// Tokens of all samples would be one list, and the rows as many as before.
-	for _, shape := range [][]int64{{1, -1, 2}, {1, 16, 2}, {16, -1, 2}} {
-		m := model(shape...)
-		if same, ok := onnx.OpenBatch(m); ok || same != m {
-			t.Errorf("tokens of shape %v: the batch is open", shape)
 		}
 	}
 }

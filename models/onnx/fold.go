@@ -212,6 +212,12 @@ func operatorKey(domain, opType string) string {
 	return opType
 }
 
+// RandomError says that an operator draws random numbers: what depends on them
+// is something else each time.
+type RandomError struct{ Operator string }
+
+func (e *RandomError) Error() string { return "the operator draws random numbers" }
+
 func (f *folder) node(n *pb.NodeProto, depth int) error {
 	for i, name := range n.GetInput() {
 		if _, ok := f.g.Types[name]; name != "" && !ok {
@@ -232,6 +238,8 @@ func (f *folder) node(n *pb.NodeProto, depth int) error {
 	switch {
 	case f.own[key]:
 		return fmt.Errorf("the operator is a function of the model's own, which is not supported; inline the model's functions")
+	case !ok && standard(n.GetDomain()) == "" && slices.Contains(randomOperators, n.GetOpType()):
+		return &RandomError{n.GetOpType()}
 	case !ok && standard(n.GetDomain()) == "com.microsoft":
 		return fmt.Errorf("the operator is not supported: ONNX Runtime's optimiser put it there; use the model from before it was optimised")
 	case !ok:

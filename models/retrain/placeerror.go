@@ -5,7 +5,7 @@ import "fmt"
 // PlaceKind says why a backbone cannot be cut at a place.
 type PlaceKind int
 
-// The first three are of a backbone that can be cut nowhere, the others of one
+// The first four are of a backbone that can be cut nowhere, the others of one
 // place.
 const (
 	// PlaceUnknowable: the graph cannot be followed; Err says why.
@@ -15,6 +15,8 @@ const (
 	// PlaceNoMask: the features are a mean over tokens, and no input says which
 	// are there.
 	PlaceNoMask
+	// PlaceSingle: the graph takes one sample at a time.
+	PlaceSingle
 	// PlaceNoCount: what stands behind "last:" is no number from 1 on.
 	PlaceNoCount
 	// PlaceNoEnds: no layer ends in a tensor through which everything flows.
@@ -44,6 +46,8 @@ func (k PlaceKind) String() string {
 		return "the pooling of its features has no gradient"
 	case PlaceNoMask:
 		return "it has no attention mask for the mean over its tokens"
+	case PlaceSingle:
+		return "shapes in its graph are those of one sample, and it is retrained in batches"
 	case PlaceNoCount:
 		return "what follows the colon is no number of layers"
 	case PlaceNoEnds:

@@ -44,6 +44,9 @@ type Place struct {
 // are those of the first tap. The error is a *PlaceError.
 func NewPlaces(spec *models.Spec) (*Places, error) {
 	p := &Places{spec: spec}
+	if spec.Single {
+		return nil, p.failed("", PlaceSingle, nil)
+	}
 	var err error
 	if p.model, err = spec.Whole(); err != nil {
 		return nil, p.failed("", PlaceUnknowable, err)

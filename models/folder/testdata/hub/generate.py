@@ -335,4 +335,5 @@ def keep(root, target):
     print(os.path.getsize(target), "bytes")
 
 
-main()
+if __name__ == "__main__":
+    main()
