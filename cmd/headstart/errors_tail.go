@@ -19,6 +19,8 @@ func ofTail(p *transfer.PlaceError) error {
 		return fmt.Errorf("%s: it has no attention mask, by which the mean of %s would be taken", p.Backbone, p.Features)
 	case transfer.PlaceSingle:
 		return fmt.Errorf("%s: its graph is that of one sample, with shapes in it that forbid more, and layers are retrained in batches; export it with a dynamic batch (torch.onnx.export: dynamic_axes={INPUT: {0: \"batch\"}}; optimum-cli does it by itself), or leave --tail out: a head needs no more than this", p.Backbone)
+	case transfer.PlaceQuantised:
+		return fmt.Errorf("--tail %s: the weights of %s are quantised, and have no gradient; extract with the float32 file of the model (--precision f32, or its path), and retrain that", p.Place, p.Backbone)
 	case transfer.PlaceUntrainable:
 		return usagef("--tail %s: no weight behind it can be trained: what is stored as integers, or quantised, has no gradient; cut earlier, or use the float32 model", p.Place)
 	case transfer.PlaceNoCount:

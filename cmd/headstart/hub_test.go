@@ -15,7 +15,13 @@ import (
 // returns their names, sorted.
 func hub(t *testing.T, dir string) []string {
 	t.Helper()
-	f, err := os.Open("../../models/folder/testdata/hub/hub.tar.gz")
+	return unpackBackbones(t, "../../models/folder/testdata/hub/hub.tar.gz", dir)
+}
+
+// unpackBackbones unpacks an archive of backbone folders.
+func unpackBackbones(t *testing.T, archive, dir string) []string {
+	t.Helper()
+	f, err := os.Open(archive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +92,38 @@ func TestHubThroughTheCommands(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of float16 files all is retrained, of quantised ones nothing, and a graph of
+// one sample is refused before any work: each is named, with what to do.
+func TestVariantsThroughTheCommands(t *testing.T) {
+	folders := t.TempDir()
+	unpackBackbones(t, "../../models/folder/testdata/hub/variants.tar.gz", folders)
+	p := newPlace(t)
+	p.table("emoji.csv", "image,name,label", p.cut(p.samples(0, 12, "symbols", "flags")))
+	extract := "extract --image image --alpha white --root " + p.emoji + " --label label --out x.features "
+	for _, name := range []string{"vit", "resnet"} {
+		dir := filepath.Join(folders, name)
+		for _, precision := range []string{"f32", "fp16", "int8", "uint8"} {
+			p.one(t, extract+"--replace --backbone "+dir+" --precision "+precision+" emoji.csv").wantNumbers(t, map[string]float64{"computed": 24})
+			p.one(t, "cache verify x.features --recompute 4")
+			for _, tail := range []string{"last:1", "all"} {
+				train := "train-head --l2 0.1 --epochs 2 --tail " + tail + " --out x.head.onnx x.features"
+				os.Remove("x.head.onnx")
+				if precision == "f32" || precision == "fp16" {
+					p.do(t, train)
+					p.do(t, "predict --image image --alpha white --root "+p.emoji+" x.head.onnx emoji.csv")
+					continue
+				}
+				p.fails(t, train, exitFailed, "quantised", "no gradient", "float32 file of the model")
+			}
+		}
+	}
+	p.one(t, extract+"--replace --backbone "+filepath.Join(folders, "mobilevit-one")+" emoji.csv").wantNumbers(t, map[string]float64{"computed": 24})
+	for _, tail := range []string{"last:1", "all", "auto"} {
+		p.fails(t, "train-head --l2 0.1 --tail "+tail+" x.features", exitFailed, "mobilevit-one: its graph is that of one sample", "dynamic batch", "leave --tail out")
+	}
+	p.fails(t, extract+"--backbone "+filepath.Join(folders, "vit-mae")+" emoji.csv", exitFailed, "draws random numbers (RandomUniformLike)", "ViTModel.from_pretrained")
 }
 
 // What a folder leaves open is asked for with the flag or the command that

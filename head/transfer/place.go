@@ -12,6 +12,7 @@ const (
 	PlaceNoGradient  = retrain.PlaceNoGradient
 	PlaceNoMask      = retrain.PlaceNoMask
 	PlaceSingle      = retrain.PlaceSingle
+	PlaceQuantised   = retrain.PlaceQuantised
 	PlaceNoCount     = retrain.PlaceNoCount
 	PlaceNoEnds      = retrain.PlaceNoEnds
 	PlaceTooDeep     = retrain.PlaceTooDeep

@@ -21,6 +21,8 @@ const (
 	PlaceNoCount
 	// PlaceNoEnds: no layer ends in a tensor through which everything flows.
 	PlaceNoEnds
+	// PlaceQuantised: there are no such ends, and the graph is quantised.
+	PlaceQuantised
 	// PlaceTooDeep: there are fewer layers.
 	PlaceTooDeep
 	// PlaceUntrainable: no weight behind it can be trained.
@@ -52,6 +54,8 @@ func (k PlaceKind) String() string {
 		return "what follows the colon is no number of layers"
 	case PlaceNoEnds:
 		return "no layer ends in a tensor through which everything flows"
+	case PlaceQuantised:
+		return "its weights are quantised, and have no gradient"
 	case PlaceTooDeep:
 		return "it has fewer layers that can be told apart"
 	case PlaceUntrainable:

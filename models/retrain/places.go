@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/grad"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -161,6 +162,8 @@ func (p *Places) find(name string) (*Place, error) {
 		return nil, p.failed(name, PlaceNoCount, nil)
 	}
 	switch {
+	case len(p.ends) == 0 && slices.ContainsFunc(p.graph.Nodes, func(n *pb.NodeProto) bool { return grad.Quantised(n.GetOpType()) }):
+		return nil, p.failed(name, PlaceQuantised, nil)
 	case len(p.ends) == 0:
 		return nil, p.failed(name, PlaceNoEnds, nil)
 	case n == len(p.ends)+1:

@@ -23,17 +23,32 @@ type UnsupportedError struct {
 func (e *UnsupportedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "grad: node %s: ", quote(e.Node))
-	if e.Reason == "" {
+	cut := "; cut at %s or later"
+	switch {
+	case Quantised(e.Operator):
+		fmt.Fprintf(&b, "%s works on quantised values, which have no gradient", e.Operator)
+		cut = "; take the float32 file of the model, or cut at %s or later"
+	case e.Reason == "":
 		fmt.Fprintf(&b, "there is no gradient for operator %s", e.Operator)
-	} else {
+	default:
 		fmt.Fprintf(&b, "%s: %s", e.Operator, e.Reason)
 	}
-	if e.Cut != "" {
-		fmt.Fprintf(&b, "; cut at %s or later", quote(e.Cut))
-	} else {
+	switch {
+	case e.Cut != "":
+		fmt.Fprintf(&b, cut, quote(e.Cut))
+	case Quantised(e.Operator):
+		b.WriteString("; take the float32 file of the model, or train a head on the features alone")
+	default:
 		b.WriteString("; only a head on the features can be trained")
 	}
 	return b.String()
+}
+
+// Quantised tells whether an operator works on whole numbers that stand for
+// others.
+func Quantised(operator string) bool {
+	return strings.Contains(operator, "Quantize") || strings.HasPrefix(operator, "QLinear") ||
+		operator == "MatMulInteger" || operator == "ConvInteger"
 }
 
 func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
