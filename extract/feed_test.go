@@ -112,9 +112,14 @@ func pixelInput(n int) []tensor.View {
 
 // Without a cut the network is fed the very values that the backbone was.
 func TestFeedPixels(t *testing.T) {
-	for _, layout := range []string{"nchw", "nhwc"} {
+	for _, c := range []struct {
+		layout, engine string
+		bytes          int64 // that a value takes where it is held
+	}{{"nchw", "pillow/1", 1}, {"nhwc", "pillow/1", 1}, {"nchw", "torch/1", 4}} {
+		layout, each := c.layout, c.bytes*3*32*32
 		spec := imageSpec()
 		spec.Contract.(*models.ImageSpec).Layout = layout
+		spec.Contract.(*models.ImageSpec).Resize.Engine = c.engine
 		spec.Taps[0].Output = layout
 		path := emoji(t, 9)
 		s := extracted(t, nil, spec, path)
@@ -122,7 +127,7 @@ func TestFeedPixels(t *testing.T) {
 			memory  int64
 			decoded [2]int64 // after an epoch, after two
 			held    int64
-		}{{0, [2]int64{9, 9}, 9}, {-1, [2]int64{9, 18}, 0}, {4 * 3 * 32 * 32, [2]int64{9, 14}, 4}} {
+		}{{0, [2]int64{9, 9}, 9}, {-1, [2]int64{9, 18}, 0}, {4 * each, [2]int64{9, 14}, 4}} {
 			f, err := feed.New(t.Context(), spec, open(t, nil, path), s.ids, s.keys, &feed.Options{Memory: tc.memory, Threads: 3})
 			if err != nil {
 				t.Fatal(err)
@@ -146,7 +151,7 @@ func TestFeedPixels(t *testing.T) {
 				decoded[epoch] = f.Cost().Decoded
 			}
 			cost := f.Cost()
-			if f.Tokens(3) != 0 || f.N() != 10 || cost.Held != tc.held || cost.Bytes != tc.held*3*32*32 || cost.Computed != 0 {
+			if f.Tokens(3) != 0 || f.N() != 10 || cost.Held != tc.held || cost.Bytes != tc.held*each || cost.Computed != 0 {
 				t.Errorf("memory %d: %+v", tc.memory, cost)
 			}
 			// Rows 8 and 9 have one content, which is decoded once a batch.

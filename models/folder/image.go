@@ -102,7 +102,10 @@ func (f *layout) imageContract(s *models.Spec, config *object) (*models.ImageSpe
 			pixels.log = nil // it is overruled
 		}
 		if timm, err = timmSpec(&pixels); err != nil {
-			return nil, err
+			if pixels.pixels {
+				return nil, err
+			}
+			pre.note(fmt.Sprintf("it decides, and not pretrained_cfg, of which this is not read: %v", err))
 		}
 		for _, f := range []struct {
 			name string

@@ -65,7 +65,7 @@ var processors = []*processor{
 	},
 	{
 		classes: []string{"ViT"},
-		modelTypes: []string{"vit", "vit_mae", "vit_msn", "swin", "swinv2", "donut-swin", "ijepa", "swiftformer", "dinat", "nat", "clipseg",
+		modelTypes: []string{"vit", "vit_mae", "vit_msn", "swin", "swinv2", "ijepa", "swiftformer", "dinat", "nat", "clipseg",
 			"mgp-str"},
 		size: square(224), filter: "bilinear",
 		normalize: true, image: standardLevels, defaultSquare: true,
@@ -151,15 +151,54 @@ var processors = []*processor{
 // others are classes that are known and not read, with what they do that no
 // contract here can say.
 var others = map[string]string{
-	"Swin2SR":   "it pads images to a multiple of size_divisor, so that they differ in size",
-	"VitMatte":  "it pads images to a multiple of size_divisor, so that they differ in size",
-	"Perceiver": "it crops before it resizes",
-	"Siglip2":   "it cuts images of any size into patches",
-	"ImageGPT":  "it turns pixels into the numbers of colour clusters",
-	"Donut":     "it pads images at their sides",
-	"TextNet":   "it rounds both sides to a multiple of size_divisor, so that images differ in size",
-	"VideoMAE":  "it prepares videos",
+	"Swin2SR":             padsToMultiple,
+	"VitMatte":            padsToMultiple,
+	"Perceiver":           "it crops before it resizes",
+	"Siglip2":             patches,
+	"Pix2Struct":          patches,
+	"Pixtral":             patches,
+	"Qwen2VL":             patches,
+	"LlavaNext":           patches,
+	"Idefics2":            patches,
+	"Idefics3":            patches,
+	"SmolVLM":             patches,
+	"ImageGPT":            "it turns pixels into the numbers of colour clusters",
+	"Donut":               "it pads images at their sides",
+	"Nougat":              "it cuts margins off and pads images at their sides",
+	"Owlv2":               "it pads images to a square",
+	"Sam":                 "it pads images to a square",
+	"ZoeDepth":            "it pads images with their reflection",
+	"Detr":                padsToBatch,
+	"ConditionalDetr":     padsToBatch,
+	"DeformableDetr":      padsToBatch,
+	"Deta":                padsToBatch,
+	"GroundingDino":       padsToBatch,
+	"Yolos":               padsToBatch,
+	"MaskFormer":          padsToBatch,
+	"Mask2Former":         padsToBatch,
+	"OneFormer":           padsToBatch,
+	"Vilt":                padsToBatch,
+	"BridgeTower":         padsToBatch,
+	"TextNet":             roundsSides,
+	"DPT":                 roundsSides,
+	"GLPN":                roundsSides,
+	"PromptDepthAnything": roundsSides,
+	"DepthPro":            "it normalises before it resizes",
+	"Flava":               "it prepares two images of each, one for a codebook",
+	"LayoutLMv2":          "it reads the words of a page, too",
+	"LayoutLMv3":          "it reads the words of a page, too",
+	"VideoMAE":            "it prepares videos",
+	"Vivit":               "it prepares videos",
+	"Tvlt":                "it prepares videos",
+	"Tvp":                 "it prepares videos",
 }
+
+const (
+	padsToMultiple = "it pads images to a multiple of size_divisor, so that they differ in size"
+	padsToBatch    = "it pads the images of a batch to the largest of them"
+	roundsSides    = "it rounds both sides to multiples of a divisor"
+	patches        = "it cuts images of any size into patches"
+)
 
 // uncropped tells whether the class has no centre crop in some releases.
 func (p *processor) uncropped() bool { return p.cropSize == 0 && p.classes[0] != "DINOv3ViT" }

@@ -175,6 +175,8 @@ func TestProcessorsThatAreRefused(t *testing.T) {
 		`{"image_processor_type":"EvenImageProcessor"}`:                                                        "class EvenImageProcessor is not known here; known are the image processors and feature extractors CLIP, Bit",
 		`{"image_processor_type":"CLIP"}`:                                                                      "class CLIP is not known",
 		`{"image_processor_type":"Swin2SRImageProcessor"}`:                                                     "Swin2SRImageProcessor is not read here: it pads",
+		`{"image_processor_type":"DPTImageProcessor"}`:                                                         "it rounds both sides",
+		`{"image_processor_type":"DetrFeatureExtractor"}`:                                                      "it pads the images of a batch",
 		`{"image_processor_type":"PerceiverImageProcessor"}`:                                                   "it crops before it resizes",
 		`{"image_processor_type":"Siglip2ImageProcessorFast"}`:                                                 "patches",
 		`{"image_processor_type":"CLIPImageProcessor","include_top":true}`:                                     "include_top: true is not read here for a processor of class CLIP",

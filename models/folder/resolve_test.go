@@ -234,6 +234,7 @@ func TestResolveFolder(t *testing.T) {
 				"config.json: pretrained_cfg: std [1 2 3] does not count: preprocessor_config.json says [0.26862954 0.26130258 0.27577711]",
 			}
 		}},
+		{"timm overruled, and not read", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": fields{"interpolation": "random"}} }, func(s *models.Spec) {}},
 		{"dynamic sides, other outputs", imageTree(t), func(f tree) {
 			f["onnx/model.onnx"] = graph(t, values(f32("x", -1, -1, -1)), values(f32("map", 8, 7, 7), f32("features", 8)), nil)
 		}, func(s *models.Spec) { s.Inputs[0].Name = "x" }},
