@@ -347,12 +347,12 @@ var light = map[string][]string{
 	"models":          {"google.golang.org/protobuf"},
 	"models/onnx":     {"google.golang.org/protobuf"},
 	"extract/image":   {"google.golang.org/protobuf", "golang.org/x/image", "golang.org/x/sys"},
-	"extract/text":    {"golang.org/x/text"},
+	"extract/text":    {"golang.org/x/text", "github.com/rivo/uniseg"},
 	"extract/source": { // what a Parquet file is decoded with, and its codecs
 		"google.golang.org/protobuf", "golang.org/x/text", "golang.org/x/image", "golang.org/x/sys", "github.com/parquet-go/parquet-go", "github.com/parquet-go/bitpack",
 		"github.com/andybalholm/brotli", "github.com/klauspost/compress", "github.com/pierrec/lz4/v4",
 	},
-	"extract/contract": {"google.golang.org/protobuf", "golang.org/x/text", "golang.org/x/image", "golang.org/x/sys"},
+	"extract/contract": {"google.golang.org/protobuf", "golang.org/x/text", "golang.org/x/image", "golang.org/x/sys", "github.com/rivo/uniseg"},
 	"extract/features": nil, // those of a Parquet library
 }
 

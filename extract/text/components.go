@@ -130,9 +130,33 @@ var (
 func init() {
 	normalizerTypes = map[string]func(object) (normalizer, error){
 		"BertNormalizer": readBertNormalizer,
+		"ByteLevel":      readByteLevelNormalizer,
+		"Lowercase":      readLowercase,
+		"NFC":            readForm(nfc),
+		"NFD":            readForm(nfd),
+		"NFKC":           readForm(nfkc),
+		"NFKD":           readForm(nfkd),
+		"Nmt":            readNmt,
+		"Precompiled":    readPrecompiled,
+		"Prepend":        readPrepend,
+		"Replace":        readReplace,
+		"Sequence":       readNormalizers,
+		"Strip":          readStrip,
+		"StripAccents":   readStripAccents,
 	}
 	preTokenizerTypes = map[string]func(object) (preTokenizer, error){
-		"BertPreTokenizer": readBertPreTokenizer,
+		"BertPreTokenizer":   readBertPreTokenizer,
+		"ByteLevel":          readByteLevel,
+		"CharDelimiterSplit": readCharDelimiterSplit,
+		"Digits":             readDigits,
+		"FixedLength":        readFixedLength,
+		"Metaspace":          readMetaspace,
+		"Punctuation":        readPunctuation,
+		"Sequence":           readPreTokenizers,
+		"Split":              readSplit,
+		"UnicodeScripts":     readUnicodeScripts,
+		"Whitespace":         readWhitespace,
+		"WhitespaceSplit":    readWhitespaceSplit,
 	}
 	modelTypes = map[string]func(object) (model, error){
 		"BPE":       readBPE,

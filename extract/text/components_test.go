@@ -11,6 +11,30 @@ import (
 // ofType is a component of each type, as a tokenizer.json has it.
 var ofType = map[string]string{
 	"normalizer BertNormalizer":         parts()["normalizer"],
+	"normalizer ByteLevel":              `{"type":"ByteLevel"}`,
+	"normalizer Lowercase":              `{"type":"Lowercase"}`,
+	"normalizer NFC":                    `{"type":"NFC"}`,
+	"normalizer NFD":                    `{"type":"NFD"}`,
+	"normalizer NFKC":                   `{"type":"NFKC"}`,
+	"normalizer NFKD":                   `{"type":"NFKD"}`,
+	"normalizer Nmt":                    `{"type":"Nmt"}`,
+	"normalizer Precompiled":            `{"type":"Precompiled","precompiled_charsmap":"BAAAAAAAAAA="}`,
+	"normalizer Prepend":                `{"type":"Prepend","prepend":"x"}`,
+	"normalizer Replace":                `{"type":"Replace","pattern":{"String":"x"},"content":"y"}`,
+	"normalizer Sequence":               `{"type":"Sequence","normalizers":[{"type":"Nmt"}]}`,
+	"normalizer Strip":                  `{"type":"Strip","strip_left":true,"strip_right":false}`,
+	"normalizer StripAccents":           `{"type":"StripAccents"}`,
+	"pre_tokenizer ByteLevel":           `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}`,
+	"pre_tokenizer CharDelimiterSplit":  `{"type":"CharDelimiterSplit","delimiter":"-"}`,
+	"pre_tokenizer Digits":              `{"type":"Digits","individual_digits":true}`,
+	"pre_tokenizer FixedLength":         `{"type":"FixedLength","length":3}`,
+	"pre_tokenizer Metaspace":           `{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false}`,
+	"pre_tokenizer Punctuation":         `{"type":"Punctuation","behavior":"Isolated"}`,
+	"pre_tokenizer Sequence":            `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":false}]}`,
+	"pre_tokenizer Split":               `{"type":"Split","pattern":{"Regex":"x"},"behavior":"Removed","invert":false}`,
+	"pre_tokenizer UnicodeScripts":      `{"type":"UnicodeScripts"}`,
+	"pre_tokenizer Whitespace":          `{"type":"Whitespace"}`,
+	"pre_tokenizer WhitespaceSplit":     `{"type":"WhitespaceSplit"}`,
 	"pre_tokenizer BertPreTokenizer":    parts()["pre_tokenizer"],
 	"model WordPiece":                   parts()["model"],
 	"model BPE":                         `{"type":"BPE","vocab":{"[UNK]":0,"a":1,"aa":2},"merges":[["a","a"]]}`,
@@ -43,7 +67,7 @@ func TestComponentTables(t *testing.T) {
 			if _, err := load(small(join(p))); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			p[kind] = strings.Replace(p[kind], typ, typ+"s", 1)
+			p[kind] = strings.Replace(p[kind], `"`+typ+`"`, `"`+typ+`s"`, 1)
 			if _, err := load(small(join(p))); err == nil || !strings.Contains(err.Error(), name+"s is not supported") {
 				t.Errorf("%ss: %v", name, err)
 			}

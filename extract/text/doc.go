@@ -1,7 +1,7 @@
 // Package text turns texts into the token ids that a text backbone was
-// trained with: WordPiece tokenizers, exactly as Hugging Face tokenizers
-// 0.23.3 runs their tokenizer.json. Not one id may differ, so the reference's
-// slips are kept and named where they are.
+// trained with, exactly as Hugging Face tokenizers 0.23.3 runs their
+// tokenizer.json. Not one id may differ, so the reference's slips are kept and
+// named where they are.
 //
 // A text goes this way:
 //
@@ -23,7 +23,13 @@
 // are Bert's, they run as one pass over the text (fused.go), which stops when
 // step 6 would cut off all that follows.
 //
-// tables.go holds what steps 3 and 5 know of Unicode. It is generated from the
-// answers of the reference (testdata/generate_tables.py), and a test compares
-// the answers to all 1,112,064 code points.
+// Regexes of step 3 and 5 are Oniguruma's. Those that published tokenizers have
+// are recognised by their exact text and found by code of their own
+// (lexers.go); any other is compiled (regex.go) and run in time that is linear
+// in the text (regexmatch.go), or refused if it would be read in another way.
+//
+// tables.go holds what steps 3 and 5 know of Unicode, tables_regex.go what
+// regexes do. They are generated from the answers of the reference
+// (testdata/generate_tables.py), and a test compares the answers to all
+// 1,112,064 code points.
 package text

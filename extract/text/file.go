@@ -63,6 +63,12 @@ func (o object) has(name string) bool {
 	return ok && !bytes.Equal(bytes.TrimSpace(v), []byte("null"))
 }
 
+// present reports whether the object has a field, be it null.
+func (o object) present(name string) bool {
+	_, ok := o.fields[name]
+	return ok
+}
+
 // read reads a field that must be there into dst.
 func (o object) read(name string, dst any) error {
 	if !o.has(name) {

@@ -44,6 +44,7 @@ type passage struct {
 	words   []extent
 	base    int32 // the byte of the text at which the passage begins
 	aligned bool
+	cut     bool // a pre-tokenizer went over the words, so that each counts as beginning where its first byte comes from
 
 	// What the passage is becoming, or was before.
 	others     []byte
@@ -151,12 +152,14 @@ func (p *passage) rewritten() {
 // whole makes the passage one word.
 func (p *passage) whole() {
 	p.words = p.words[:0]
+	p.cut = false
 	p.word(0, int32(len(p.bytes)))
 }
 
 // recut begins to cut the passage anew. It returns the words that there were,
 // which stay valid until the next recut.
 func (p *passage) recut() []extent {
+	p.cut = true
 	p.words, p.otherWords = p.otherWords[:0], p.words
 	return p.otherWords
 }
@@ -176,9 +179,10 @@ func (p *passage) origin(start, end int32) span {
 
 // memory returns about how many bytes the passage holds on to.
 func (p *passage) memory() int {
-	const spans, pieces = 8, 8
+	const spans, pieces, cuts = 8, 8, 12
 	return cap(p.bytes) + cap(p.others) + spans*(cap(p.spans)+cap(p.otherSpans)+cap(p.words)+cap(p.otherWords)) +
-		pieces*(cap(p.work.scanner.queue)+cap(p.work.scanner.sorted)) + cap(p.work.word)
+		pieces*(cap(p.work.scanner.queue)+cap(p.work.scanner.sorted)) + cap(p.work.word) +
+		spans*(cap(p.work.matches)+cap(p.work.changes)+cap(p.work.more)) + cuts*cap(p.work.cuts)
 }
 
 // A scratch is what components work in; what one leaves there means nothing to
@@ -186,4 +190,8 @@ func (p *passage) memory() int {
 type scratch struct {
 	scanner scanner
 	word    []byte
+	matches []extent
+	cuts    []cut
+	changes []change
+	more    []change
 }

@@ -8,10 +8,17 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"sort"
 	"testing"
 	"unicode"
 	"unicode/utf8"
 )
+
+// valueOf looks up one value.
+func valueOf(stretches []stretch, r rune) uint8 {
+	i := sort.Search(len(stretches), func(i int) bool { return stretches[i].lo > r })
+	return stretches[i-1].value
+}
 
 // Every component gives the reference's answer to every code point.
 func TestComponents(t *testing.T) {
@@ -49,8 +56,59 @@ func TestComponents(t *testing.T) {
 			return append(append(dst, p.bytes...), 0xFF)
 		}
 	}
+	var p passage
+	normalised := func(n normalizer) func([]byte, rune) []byte {
+		return func(dst []byte, r rune) []byte {
+			p.begin(string(r), 0, false)
+			n.normalize(&p)
+			return append(append(dst, p.bytes...), 0xFF)
+		}
+	}
+	// Without the short cut for what is normal by other tables.
+	formed := func(f form) func([]byte, rune) []byte {
+		return func(dst []byte, r rune) []byte {
+			changes := f.decompose(nil, string(r))
+			if f.composes {
+				changes = compose(nil, changes)
+			}
+			for _, c := range changes {
+				dst = utf8.AppendRune(dst, c.r)
+			}
+			p.begin(string(r), 0, false)
+			f.normalize(&p)
+			for _, c := range changes {
+				if b := utf8.AppendRune(nil, c.r); !bytes.HasPrefix(p.bytes, b) {
+					t.Fatalf("U+%04X: %q is not made of %v", r, p.bytes, changes)
+				} else {
+					p.bytes = p.bytes[len(b):]
+				}
+			}
+			return append(dst, 0xFF)
+		}
+	}
+	value := func(table *paged) func([]byte, rune) []byte {
+		return func(dst []byte, r rune) []byte { return append(dst, table.at(r)) }
+	}
 	components := map[string]func([]byte, rune) []byte{
-		"whitespace":  bit(whitespace),
+		"whitespace": bit(whitespace),
+		"mark":       bit(mark),
+		"numeric":    bit(numeric),
+		"nfkd":       formed(nfkd),
+		"nfc":        formed(nfc),
+		"nfkc":       formed(nfkc),
+		"nmt":        normalised(nmt{}),
+		"script":     value(byScript()),
+
+		"category":                   func(dst []byte, r rune) []byte { return append(dst, valueOf(regexCategories, r)) },
+		"regex_script":               func(dst []byte, r rune) []byte { return append(dst, valueOf(regexScripts, r)) },
+		"regex_alpha":                bit(regexAlpha),
+		"regex_lower":                bit(regexLower),
+		"regex_upper":                bit(regexUpper),
+		"regex_emoji":                bit(regexEmoji),
+		"regex_emojiPresentation":    bit(regexEmojiPresentation),
+		"regex_extendedPictographic": bit(regexExtendedPictographic),
+		"regex_ideographic":          bit(regexIdeographic),
+
 		"punctuation": bit(punctuation),
 		"word":        bit(wordChar),
 		"combining":   func(dst []byte, r rune) []byte { return append(dst, combiningClass(r)) },

@@ -1,4 +1,4 @@
-"""Writes ../tables.go and components.json from the reference itself.
+"""Writes ../tables.go, ../tables_regex.go and components.json from the reference itself.
 
 Needs tokenizers 0.23.3 (any Python 3.9 or newer):
 
@@ -9,8 +9,9 @@ components is asked, by its Python interface, about every code point that a
 text can hold (all but surrogates: 1,112,064). Go's own tables are those of
 the Go version that compiles, and are not used.
 
-tables.go holds what the tokenizer needs. components.json holds digests of
-every component's answers, for the test that compares all code points.
+tables.go holds what the components need, tables_regex.go what the regexes of a
+tokenizer.json ask about code points. components.json holds digests of every
+answer, for the test that compares all code points.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ import unicodedata
 import zlib
 
 import tokenizers
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 VERSION = "0.23.3"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -46,8 +47,20 @@ def answers():
         "uncased": bert(clean=True, chinese=True, accents=None, lower=True),
         "cased": bert(clean=True, chinese=True, accents=None, lower=False),
         "nfd": normalizers.NFD().normalize_str,
+        "nfkd": normalizers.NFKD().normalize_str,
+        "nmt": normalizers.Nmt().normalize_str,
     }
     out = {name: {c: f(chr(c)) for c in POINTS} for name, f in text.items()}
+    nfc, nfkc = normalizers.NFC().normalize_str, normalizers.NFKC().normalize_str
+    out["nfc"] = {c: nfc(out["nfd"][c]) for c in POINTS}
+    out["nfkc"] = {c: nfkc(out["nfkd"][c]) for c in POINTS}
+    for c in POINTS:
+        assert nfc(chr(c)) == out["nfc"][c] and nfkc(chr(c)) == out["nfkc"][c], hex(c)
+    strip, lower = normalizers.StripAccents().normalize_str, normalizers.Lowercase().normalize_str
+    out["mark"] = {c: strip(chr(c)) == "" for c in POINTS}
+    for c in POINTS:
+        assert strip(chr(c)) == ("" if out["mark"][c] else chr(c)), hex(c)
+        assert lower(chr(c)) == out["lowercase"][c], hex(c)
 
     # The pre-tokenizer cuts aXa in one piece (X is neither), two (white
     # space, removed) or three (punctuation, isolated).
@@ -55,6 +68,17 @@ def answers():
     pieces = {c: len(split("a" + chr(c) + "a")) for c in POINTS}
     out["whitespace"] = {c: n == 2 for c, n in pieces.items()}
     out["punctuation"] = {c: n == 3 for c, n in pieces.items()}
+
+    # Other components that know white space, punctuation and words know the same.
+    split = pre_tokenizers.WhitespaceSplit().pre_tokenize_str
+    isolated = pre_tokenizers.Punctuation().pre_tokenize_str
+    strip = normalizers.Strip().normalize_str
+    for c in POINTS:
+        assert (len(split("a" + chr(c) + "a")) == 2) == out["whitespace"][c], hex(c)
+        assert (strip(chr(c)) == "") == out["whitespace"][c], hex(c)
+        assert (len(isolated("a" + chr(c) + "a")) == 3) == out["punctuation"][c], hex(c)
+    split = pre_tokenizers.Digits().pre_tokenize_str
+    out["numeric"] = {c: len(split("a" + chr(c) + "a")) == 3 for c in POINTS}
 
     # An added token that must be a single word is found beside X unless X is
     # a word character.
@@ -72,8 +96,35 @@ def answers():
         before, after = not found(chr(c) + "-"), not found("-" + chr(c))
         assert before == after, hex(c)
         out["word"][c] = before
+    split = pre_tokenizers.Whitespace().pre_tokenize_str
+    for c in POINTS:
+        if not out["whitespace"][c]:
+            assert (len(split("a" + chr(c) + "a")) == 1) == out["word"][c], hex(c)
 
     out["combining"] = combining_classes()
+    out["script"] = unicode_scripts()
+    return out
+
+
+def unicode_scripts():
+    """By code point, which of the scripts of UnicodeScripts it has: 0 stands with all."""
+    split = pre_tokenizers.UnicodeScripts().pre_tokenize_str
+
+    def beside(known, points):
+        """The points that are in one piece with a code point before and behind them."""
+        text = chr(known) + "".join(chr(c) + chr(known) for c in points)
+        begins = {lo for _, (lo, _) in split(text)}
+        return {c for i, c in enumerate(points) if 2 * i + 1 not in begins and 2 * i + 2 not in begins}
+
+    latin, greek = beside(ord("a"), POINTS), beside(ord("\u03b1"), POINTS)
+    out = {c: 0 for c in latin & greek}
+    n, rest = 0, [c for c in POINTS if c not in out]
+    while rest:
+        n += 1
+        same = beside(rest[0], rest)
+        out.update({c: n for c in same})
+        rest = [c for c in rest if c not in same]
+    assert n < 256
     return out
 
 
@@ -121,6 +172,142 @@ def digest(by_point):
         whole.update(b)
         blocks.append("%08x" % zlib.crc32(b))
     return {"sha256": whole.hexdigest(), "blocks": "".join(blocks)}
+
+
+ALL = "".join(map(chr, POINTS))
+CATEGORIES = "Cc Cf Cn Co Ll Lm Lo Lt Lu Mc Me Mn Nd Nl No Pc Pd Pe Pf Pi Po Ps Sc Sk Sm So Zl Zp Zs".split()
+SCRIPTS = """
+Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki Bopomofo
+Brahmi Braille Buginese Buhid Canadian_Aboriginal Carian Caucasian_Albanian Chakma Cham Cherokee Chorasmian Common
+Coptic Cuneiform Cypriot Cypro_Minoan Cyrillic Deseret Devanagari Dives_Akuru Dogra Duployan Egyptian_Hieroglyphs
+Elbasan Elymaic Ethiopic Garay Georgian Glagolitic Gothic Grantha Greek Gujarati Gunjala_Gondi Gurmukhi Gurung_Khema
+Han Hangul Hanifi_Rohingya Hanunoo Hatran Hebrew Hiragana Imperial_Aramaic Inherited Inscriptional_Pahlavi
+Inscriptional_Parthian Javanese Kaithi Kannada Katakana Kawi Kayah_Li Kharoshthi Khitan_Small_Script Khmer Khojki
+Khudawadi Kirat_Rai Lao Latin Lepcha Limbu Linear_A Linear_B Lisu Lycian Lydian Mahajani Makasar Malayalam Mandaic
+Manichaean Marchen Masaram_Gondi Medefaidrin Meetei_Mayek Mende_Kikakui Meroitic_Cursive Meroitic_Hieroglyphs Miao
+Modi Mongolian Mro Multani Myanmar Nabataean Nag_Mundari Nandinagari New_Tai_Lue Newa Nko Nushu Nyiakeng_Puachue_Hmong
+Ogham Ol_Chiki Ol_Onal Old_Hungarian Old_Italic Old_North_Arabian Old_Permic Old_Persian Old_Sogdian Old_South_Arabian
+Old_Turkic Old_Uyghur Oriya Osage Osmanya Pahawh_Hmong Palmyrene Pau_Cin_Hau Phags_Pa Phoenician Psalter_Pahlavi
+Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham SignWriting Sinhala Sogdian Sora_Sompeng Soyombo Sundanese
+Sunuwar Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai
+Tibetan Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square
+""".split()
+CLASSES = {  # what cannot be told from categories
+    "alpha": "[[:alpha:]]",
+    "lower": "[[:lower:]]",
+    "upper": "[[:upper:]]",
+    "emoji": r"\p{Emoji}",
+    "emojiPresentation": r"\p{Emoji_Presentation}",
+    "extendedPictographic": r"\p{Extended_Pictographic}",
+    "ideographic": r"\p{Ideographic}",
+}
+
+
+def matching(pattern):
+    """The code points that a class of the regexes has."""
+    pieces = pre_tokenizers.Split(Regex("(?:%s)+" % pattern), "removed", invert=True).pre_tokenize_str(ALL)
+    return {ord(c) for piece, _ in pieces for c in piece}
+
+
+def regexes():
+    """What the regexes of Split and Replace know of each code point."""
+    out = {"category": {}, "regex_script": {c: 0 for c in POINTS}}
+    for i, name in enumerate(CATEGORIES):
+        out["category"].update({c: i for c in matching(r"\p{%s}" % name)})
+    for i, name in enumerate(SCRIPTS):
+        out["regex_script"].update({c: i + 1 for c in matching(r"\p{%s}" % name)})
+    has = {name: matching(p) for name, p in CLASSES.items()}
+    for name in CLASSES:
+        out["regex_" + name] = {c: c in has[name] for c in POINTS}
+
+    def of(*names):
+        return {c for c in POINTS if any(CATEGORIES[out["category"][c]].startswith(n) for n in names)}
+
+    # What the tables leave out must follow from them.
+    assert set(out["category"]) == set(POINTS)
+    space = of("Z") | {9, 10, 11, 12, 13, 0x85}
+    graph = set(POINTS) - space - of("Cc", "Cn")
+    xdigit = set(map(ord, "0123456789abcdefABCDEF"))
+    for pattern, points in {
+        r"\w": has["alpha"] | of("M", "Nd", "Pc") | set(map(ord, "²³¹¼½¾")),
+        r"[\w]": has["alpha"] | of("M", "Nd", "Pc"),
+        r"\p{Word}": has["alpha"] | of("M", "Nd", "Pc") | set(map(ord, "²³¹¼½¾")),
+        r"[\p{Word}]": has["alpha"] | of("M", "Nd", "Pc"),
+        r"\s": space,
+        r"\d": of("Nd"),
+        r"\h": xdigit,
+        r"\p{L}": of("L"),
+        r"\p{LC}": of("Lu", "Ll", "Lt"),
+        r"\p{C}": of("C"),
+        r"\p{Any}": set(POINTS),
+        r"\p{Assigned}": set(POINTS) - of("Cn"),
+        r"\p{Alphabetic}": has["alpha"],
+        r"\p{Lowercase}": has["lower"],
+        r"\p{Uppercase}": has["upper"],
+        r"\p{White_Space}": space,
+        r"\p{Unknown}": {c for c in POINTS if out["regex_script"][c] == 0},
+        "[[:alnum:]]": has["alpha"] | of("Nd"),
+        "[[:ascii:]]": set(range(128)),
+        "[[:blank:]]": of("Zs") | {9},
+        "[[:cntrl:]]": of("Cc"),
+        "[[:digit:]]": of("Nd"),
+        "[[:graph:]]": graph,
+        "[[:print:]]": graph | of("Zs"),
+        "[[:punct:]]": of("P", "S"),
+        "[[:space:]]": space,
+        "[[:xdigit:]]": xdigit,
+        "[[:word:]]": has["alpha"] | of("M", "Nd", "Pc"),
+        r"\p{Punct}": of("P"),
+        r"\p{Punctuation}": of("P"),
+        r"\p{Digit}": of("Nd"),
+        ".": set(POINTS) - {10},
+    }.items():
+        assert matching(pattern) == points, pattern
+    return out
+
+
+def foldings():
+    """What (?i) lets stand for what: the orbits, and the code points and the
+    strings of several that stand for each other."""
+    cased = sorted(matching(r"[\p{Changes_When_Casemapped}\p{Changes_When_Casefolded}\p{Cased}]"))
+    text = "".join(chr(c) + "\n" for c in cased)
+    orbits, several, strings = {}, set(), set()
+    for c in cased:
+        folded = chr(c).casefold()
+        if len(folded) > 1:
+            several.add(chr(c))
+            strings.add(folded)
+            continue
+        split = pre_tokenizers.Split(Regex(r"(?i:\x{%x})" % c), "removed", invert=True)
+        found = "".join(sorted(piece for piece, _ in split.pre_tokenize_str(text)))
+        assert chr(c) in found
+        if len(found) > 1:
+            orbits[c] = found
+    for c, found in orbits.items():
+        assert all(orbits[ord(x)] == found for x in found if x not in several), found
+    for c in several:  # nothing else does
+        split = pre_tokenizers.Split(Regex(r"(?i:\x{%x})" % ord(c)), "removed", invert=True)
+        assert split.pre_tokenize_str(c.casefold())[0][0] == c.casefold(), c
+    return sorted(set(orbits.values())), "".join(sorted(several)), sorted(strings)
+
+
+def go_runs(name, comment, values, names):
+    """Values by code point, as where each run of one begins."""
+    items, last = [], None
+    for c in POINTS:
+        if values[c] != last:
+            last = values[c]
+            items.append("{0x%x, %s}" % (c, names(last)))
+    s = f"// {comment}\nvar {name} = []stretch{{\n"
+    return s + rows(items, "\t") + "}\n"
+
+
+def quoted(s):
+    return '"' + "".join(c if " " <= c <= "~" else "\\u%04x" % ord(c) if ord(c) < 0x10000 else "\\U%08x" % ord(c) for c in s) + '"'
+
+
+def go_strings(name, comment, strings):
+    return f"// {comment}\nvar {name} = []string{{\n" + rows([quoted(s) for s in strings], "\t") + "}\n"
 
 
 def ranges(points):
@@ -232,6 +419,13 @@ import "unicode"
                 where(lambda c: a["nfd"][c] != chr(c)),
             ),
             go_set(
+                "compatible",
+                "compatible: what has a decomposition, a canonical one or one for compatibility.",
+                where(lambda c: a["nfkd"][c] != chr(c)),
+            ),
+            go_set("mark", "mark: the marks that StripAccents drops.", where(lambda c: a["mark"][c])),
+            go_set("numeric", "numeric: what Digits takes for a digit.", where(lambda c: a["numeric"][c])),
+            go_set(
                 "combining",
                 "combining: what has a combining class other than 0, so that NFD may reorder it.",
                 where(lambda c: a["combining"][c] != 0),
@@ -252,10 +446,61 @@ import "unicode"
                 "lowercase: distances to the lower-case letter. U+0130, which becomes two, is missing.",
                 {c: ord(s) for c, s in lower.items()},
             ),
+            go_runs(
+                "scripts",
+                "scripts: where each run of one script of UnicodeScripts begins; 0 goes with every script.",
+                a["script"],
+                str,
+            ),
         ]
     )
     with open(os.path.join(HERE, "..", "tables.go"), "w", encoding="utf-8") as f:
         f.write(go)
+
+    r = regexes()
+    orbits, several, strings = foldings()
+    go = f"""// Code generated by testdata/generate_tables.py from tokenizers {VERSION}. DO NOT EDIT.
+
+package text
+
+import "unicode"
+
+"""
+    go += "\n".join(
+        [
+            go_runs(
+                "regexCategories",
+                "regexCategories: where each run of one general category begins.",
+                r["category"],
+                lambda i: CATEGORIES[i].lower(),
+            ),
+            go_runs(
+                "regexScripts",
+                "regexScripts: where each run of one script of regexScriptNames begins, from 1 on; 0 is none.",
+                r["regex_script"],
+                str,
+            ),
+            go_strings("regexScriptNames", "regexScriptNames: the scripts of regexScripts, from 1 on.", [""] + SCRIPTS),
+        ]
+        + [
+            go_set(
+                "regex" + name[0].upper() + name[1:],
+                "regex" + name[0].upper() + name[1:] + ": what " + pattern + " has.",
+                [c for c in POINTS if r["regex_" + name][c]],
+            )
+            for name, pattern in CLASSES.items()
+        ]
+        + [
+            go_strings("regexOrbits", "regexOrbits: the code points that stand for each other where case is ignored.", orbits),
+            "// regexSeveral: the code points that stand for several where case is ignored.\nconst regexSeveral = "
+            + quoted(several)
+            + "\n",
+            go_strings("regexStrings", "regexStrings: what those of regexSeveral stand for, in lower case.", strings),
+        ]
+    )
+    with open(os.path.join(HERE, "..", "tables_regex.go"), "w", encoding="utf-8") as f:
+        f.write(go)
+    a.update(r)
 
     with open(os.path.join(HERE, "components.json"), "w", encoding="utf-8") as f:
         json.dump(

@@ -1,0 +1,181 @@
+package text
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+)
+
+// precompiled is the normalizer Precompiled: what SentencePiece replaces, by a
+// trie that its models bring along. As in the reference, a grapheme cluster of
+// fewer than 6 bytes is replaced as a whole by what stands for the shortest
+// beginning of it that is in the trie; of a longer one, and of one that does
+// not begin so, each code point is replaced by itself.
+type precompiled struct {
+	units  []uint32 // a double-array trie of bytes
+	values string   // what keys become, each up to a zero
+	ascii  [utf8.RuneSelf]string
+	has    [utf8.RuneSelf]bool // ascii is to be used
+}
+
+// readPrecompiled is the entry of Precompiled.
+func readPrecompiled(o object) (normalizer, error) {
+	var text string
+	if err := o.read("precompiled_charsmap", &text); err != nil {
+		return nil, err
+	}
+	data, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, o.errorf("precompiled_charsmap: %w", err)
+	}
+	const head = 4
+	if len(data) < head {
+		return nil, o.errorf("precompiled_charsmap: %d bytes", len(data))
+	}
+	n := int(binary.LittleEndian.Uint32(data)) / 4
+	if n == 0 || n > (len(data)-head)/4 {
+		return nil, o.errorf("precompiled_charsmap: a trie of %d units in %d bytes", n, len(data))
+	}
+	p := &precompiled{units: make([]uint32, n), values: string(data[head+4*n:])}
+	for i := range p.units {
+		p.units[i] = binary.LittleEndian.Uint32(data[head+4*i:])
+	}
+	if !utf8.ValidString(p.values) {
+		return nil, o.errorf("precompiled_charsmap: the replacements are not valid UTF-8")
+	}
+	for r := range rune(utf8.RuneSelf) {
+		p.ascii[r], p.has[r] = p.lookup(string(r))
+	}
+	return p, nil
+}
+
+// lookup returns what stands for the shortest beginning of s that is in the
+// trie. A trie that leads nowhere has nothing.
+func (n *precompiled) lookup(s string) (to string, ok bool) {
+	at := offset(n.units[0])
+	for i := 0; i < len(s) && s[i] != 0; i++ {
+		at ^= uint64(s[i])
+		if at >= uint64(len(n.units)) {
+			return "", false
+		}
+		unit := n.units[at]
+		if unit&(1<<31|0xFF) != uint32(s[i]) {
+			return "", false
+		}
+		at ^= offset(unit)
+		if unit>>8&1 == 0 {
+			continue
+		}
+		if at >= uint64(len(n.units)) {
+			return "", false
+		}
+		value := int(n.units[at] & (1<<31 - 1))
+		if value > len(n.values) || value < len(n.values) && !utf8.RuneStart(n.values[value]) {
+			return "", false
+		}
+		to, _, _ = strings.Cut(n.values[value:], "\x00")
+		return to, true
+	}
+	return "", false
+}
+
+func offset(unit uint32) uint64 {
+	return uint64(unit>>10) << (unit & (1 << 9) >> 6)
+}
+
+func (n *precompiled) normalize(p *passage) {
+	text := p.text()
+	changes := p.work.changes[:0]
+	modified := false
+	one := func(s string) { // a cluster, or one code point of it
+		to, ok := n.lookup(s)
+		if ok {
+			modified = true
+			changes = appendReplacement(changes, utf8.RuneCountInString(s), to)
+			return
+		}
+		r, _ := utf8.DecodeRuneInString(s)
+		changes = append(changes, change{r, 0})
+	}
+	for i := 0; i < len(text); {
+		end := cluster(text, i)
+		if end == i+1 {
+			if b := text[i]; n.has[b] {
+				modified = true
+				changes = appendReplacement(changes, 1, n.ascii[b])
+			} else {
+				changes = append(changes, change{rune(b), 0})
+			}
+			i = end
+			continue
+		}
+		const long = 6
+		if end-i < long {
+			if to, ok := n.lookup(text[i:end]); ok {
+				modified = true
+				changes = appendReplacement(changes, utf8.RuneCountInString(text[i:end]), to)
+				i = end
+				continue
+			}
+		}
+		for i < end {
+			_, size := utf8.DecodeRuneInString(text[i:])
+			one(text[i : i+size])
+			i += size
+		}
+	}
+	p.work.changes = changes
+	if modified {
+		p.transform(changes)
+	}
+}
+
+// appendReplacement appends what stands in the place of so many code points.
+func appendReplacement(changes []change, old int, to string) []change {
+	n := 0
+	for _, r := range to {
+		by := int32(0)
+		if n >= old {
+			by = 1
+		}
+		changes = append(changes, change{r, by})
+		n++
+	}
+	if n < old && len(changes) > 0 {
+		changes[len(changes)-1].by -= int32(old - n)
+	}
+	return changes
+}
+
+// cluster returns where the grapheme cluster that begins at byte i ends
+// (Unicode Standard Annex #29).
+func cluster(text string, i int) int {
+	r, size := utf8.DecodeRuneInString(text[i:])
+	if i+size == len(text) {
+		return len(text)
+	}
+	if next, _ := utf8.DecodeRuneInString(text[i+size:]); standsAlone(r) && standsAlone(next) {
+		return i + size
+	}
+	first, _, _, _ := uniseg.FirstGraphemeClusterInString(text[i:], -1)
+	return i + len(first)
+}
+
+// standsAlone tells of most code points that are no part of a cluster with
+// another such one.
+func standsAlone(r rune) bool {
+	switch {
+	case r < 0x300:
+		return r >= 0x20 && r != 0xAD && r != 0xA9 && r != 0xAE
+	case 0x370 <= r && r < 0x483, 0x48A <= r && r < 0x590, // Greek, Cyrillic, Armenian
+		0x1E00 <= r && r < 0x2000,
+		0x3041 <= r && r < 0x3097, 0x30A0 <= r && r < 0x3100, // kana
+		0x3400 <= r && r < 0xA000, // ideographs
+		0xAC00 <= r && r < 0xD7A4: // syllables
+		return true
+	}
+	return false
+}
