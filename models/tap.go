@@ -27,6 +27,20 @@ func (e *NoTensorError) Error() string {
 	return fmt.Sprintf("models: %s: tap %s: no node makes a tensor %q", e.Backbone, e.Tap, e.Tensor)
 }
 
+// NoShapeError says that the shapes of the tensors that are tapped cannot be
+// computed: something in the graph before them cannot be followed.
+type NoShapeError struct {
+	Place   string // of the graph
+	Tensors []string
+	Err     error // where the graph cannot be followed
+}
+
+func (e *NoShapeError) Error() string {
+	return fmt.Sprintf("models: %s: the shape of %s cannot be computed: %v", e.Place, strings.Join(e.Tensors, ", "), e.Err)
+}
+
+func (e *NoShapeError) Unwrap() error { return e.Err }
+
 // SetTaps gives s the taps that names name in place of its own: each
 // "TENSOR:POOLING", or "TENSOR" for the pooling that goes without saying: none
 // where the tensor has one vector a sample, gap over space, and over the tokens
@@ -36,7 +50,8 @@ func (e *NoTensorError) Error() string {
 //
 // A tensor that grows in another way than with the batch and, in its second
 // dimension, with the tokens cannot be tapped. One that is not there is a
-// *NoTensorError.
+// *NoTensorError; in a graph that cannot be followed there may be a
+// *NoShapeError.
 func (s *Spec) SetTaps(names []string) error {
 	if len(names) == 0 || len(names) > maxTaps {
 		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
@@ -69,7 +84,7 @@ func (s *Spec) SetTaps(names []string) error {
 	}
 	shapes, err := s.outputShapes(pruned, outputs)
 	if err != nil {
-		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+		return &NoShapeError{s.Weights.Path, outputs, err}
 	}
 	for i := range taps {
 		if err := s.fillTap(&taps[i], shapes[taps[i].Output]); err != nil {
