@@ -53,6 +53,11 @@ func (e *NoShapeError) Unwrap() error { return e.Err }
 // *NoTensorError; in a graph that cannot be followed there may be a
 // *NoShapeError.
 func (s *Spec) SetTaps(names []string) error {
+	return s.setTaps(names, func(tensor string) bool { return slices.Contains(s.Weights.Added, tensor) && !s.isEnd(tensor) })
+}
+
+// setTaps is SetTaps without tensors that are hidden.
+func (s *Spec) setTaps(names []string, hidden func(tensor string) bool) error {
 	if len(names) == 0 || len(names) > maxTaps {
 		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
 	}
@@ -70,7 +75,7 @@ func (s *Spec) SetTaps(names []string) error {
 				return fmt.Errorf("models: %s: tap %s: the pooling after the colon is missing", s.Name, name)
 			}
 		}
-		if !made[tensor] {
+		if !made[tensor] || hidden(tensor) {
 			return &NoTensorError{s.Name, name, tensor}
 		}
 		if !slices.Contains(outputs, tensor) {
@@ -116,6 +121,13 @@ func (s *Spec) SetTaps(names []string) error {
 	return nil
 }
 
+// isEnd tells whether a tensor is what the folder puts behind the graph in the
+// end.
+func (s *Spec) isEnd(tensor string) bool {
+	end := len(s.Taps) == 0 || slices.ContainsFunc(s.Taps, func(t Tap) bool { return t.Output == tensor })
+	return end && tensor == s.Weights.Added[len(s.Weights.Added)-1]
+}
+
 // openDims returns a shape as a graph declares it: -1 is a dimension with a
 // name of its own.
 func openDims(shape []int64) []onnx.Dim {
@@ -127,6 +139,13 @@ func openDims(shape []int64) []onnx.Dim {
 		}
 	}
 	return dims
+}
+
+// PerToken tells whether the second dimension of a tap counts the tokens of a
+// text, padding included.
+func (s *Spec) PerToken(t *Tap) bool {
+	text, ok := s.Contract.(*TextSpec)
+	return ok && len(t.Shape) > 2 && (t.Shape[1] < 0 || t.Shape[1] == int64(text.Length))
 }
 
 // Outputs returns the tensors of the taps, each once, in the order in which
@@ -275,6 +294,9 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 	t.DType = own.DType
 	if t.Output == own.Output && t.Pooling == own.Pooling {
 		t.Post = own.Post
+	}
+	if t.Output == own.Output {
+		t.Behind = own.Behind
 	}
 	return nil
 }
