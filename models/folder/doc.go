@@ -20,6 +20,8 @@
 //	                                 crop, mean, std, rescale, channels and
 //	                                 layout, or else image_processor as in the
 //	                                 first, or pretrained_cfg as timm has it
+//	open_clip_config.json            images: model_cfg and preprocess_cfg of
+//	                                 open_clip, where no other says it
 //	tokenizer.json                   texts: the whole tokenizer
 //	tokenizer_config.json            texts: model_max_length
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case
@@ -35,7 +37,7 @@
 // # Which file decides
 //
 // backbone.json overrules all others. preprocessor_config.json overrules timm's
-// pretrained_cfg. For the length of texts sentence_bert_config.json overrules
+// pretrained_cfg, and both overrule open_clip_config.json. For the length of texts sentence_bert_config.json overrules
 // tokenizer_config.json, and both overrule tokenizer.json, as in the library
 // sentence-transformers. What was overruled stands in models.Spec.Overruled. A
 // contradiction without such a rule is an error that quotes both files.

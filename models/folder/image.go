@@ -118,6 +118,13 @@ func (f *layout) imageContract(s *models.Spec, config *object) (*models.ImageSpe
 			}
 		}
 	}
+	if pre == nil && timm == nil {
+		clip, err := f.openClipObject()
+		if err != nil || clip == nil {
+			return nil, err
+		}
+		return openClipSpec(clip)
+	}
 	if pre == nil || wrapped {
 		return timm, nil
 	}

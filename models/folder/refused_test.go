@@ -136,6 +136,27 @@ func TestRefusesTimm(t *testing.T) {
 	})
 }
 
+// What open_clip's file says must be understood.
+func TestRefusesOpenClip(t *testing.T) {
+	clip := func(model, pre fields) func(f tree) {
+		return func(f tree) {
+			delete(f, "preprocessor_config.json")
+			f["open_clip_config.json"] = fields{"model_cfg": model, "preprocess_cfg": pre}
+		}
+	}
+	vision := fields{"vision_cfg": fields{"image_size": 224}}
+	refused(t, []refusal{
+		{"no tower", imageTree(t), clip(fields{}, nil), "open_clip_config.json: model_cfg: vision_cfg: the field is missing"},
+		{"size", imageTree(t), clip(fields{"vision_cfg": fields{"image_size": []int{224}}}, nil), "image_size: [224] is not height and width"},
+		{"other size", imageTree(t), clip(fields{"vision_cfg": fields{"image_size": 64}}, nil), "3×64×64"},
+		{"mode", imageTree(t), clip(vision, fields{"resize_mode": "crop"}), `preprocess_cfg: resize_mode: "crop" is neither`},
+		{"interpolation", imageTree(t), clip(vision, fields{"interpolation": "lanczos"}), `interpolation: "lanczos" is neither`},
+		{"fill", imageTree(t), clip(vision, fields{"resize_mode": "longest", "fill_color": 0.5}), "fill_color: 0.5 is no level"},
+		{"colours", imageTree(t), clip(vision, fields{"mode": "L"}), "mode: \"L\" is not RGB"},
+		{"std", imageTree(t), clip(vision, fields{"std": []float64{1, 0, 1}}), "std: [1,0,1]: a deviation"},
+	})
+}
+
 // The graph of an image backbone takes the contract's pixels and gives one
 // embedding.
 func TestRefusesImageGraphs(t *testing.T) {

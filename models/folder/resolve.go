@@ -391,7 +391,11 @@ func (f *layout) contracts() ([]models.Modality, error) {
 	if err != nil {
 		return nil, err
 	}
-	image = image || own
+	clip, err := f.openClipObject()
+	if err != nil {
+		return nil, err
+	}
+	image = image || own || clip != nil
 	for _, name := range []string{configFile, processorFile, backboneFile} {
 		o, err := f.optional(name)
 		if err != nil {

@@ -234,6 +234,13 @@ func TestResolveFolder(t *testing.T) {
 				"config.json: pretrained_cfg: std [1 2 3] does not count: preprocessor_config.json says [0.26862954 0.26130258 0.27577711]",
 			}
 		}},
+		{"open_clip alone", imageTree(t), func(f tree) {
+			delete(f, pre)
+			f["open_clip_config.json"] = fields{"model_cfg": fields{"vision_cfg": fields{"image_size": 224}}, "preprocess_cfg": fields{"resize_mode": "squash", "interpolation": "bilinear"}}
+		}, func(s *models.Spec) {
+			imageOf(s).Resize = models.Resize{Engine: "pillow/1", Order: "hv", Mode: "exact", Width: 224, Height: 224, Filter: "bilinear"}
+			imageOf(s).Crop = models.Crop{}
+		}},
 		{"timm overruled, and not read", imageTree(t), func(f tree) { f["config.json"] = fields{"pretrained_cfg": fields{"interpolation": "random"}} }, func(s *models.Spec) {}},
 		{"dynamic sides, other outputs", imageTree(t), func(f tree) {
 			f["onnx/model.onnx"] = graph(t, values(f32("x", -1, -1, -1)), values(f32("map", 8, 7, 7), f32("features", 8)), nil)

@@ -4,7 +4,7 @@ reference makes of some images with them.
     python generate.py parity.json.gz [SEED [FILES OF A CLASS [CLASS…]]]
 
 Made with Python 3.11, torch 2.5.1, torchvision 0.20.1, transformers 4.57.6,
-timm 1.0.31, Pillow 12.2. The reference is the class that computes with Pillow,
+timm 1.0.31, open_clip 3.3.0, Pillow 12.2. The reference is the class that computes with Pillow,
 also for a file that names its …Fast variant; DINOv3ViT has that variant alone.
 Every image is converted to RGB before, as loaders do, and the processor is told
 how its channels lie, which it guesses wrong for images that are 1 or 3 pixels
@@ -264,13 +264,51 @@ def timm_case(_):
     return out
 
 
+def open_clip_case(_):
+    from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
+
+    n = side() + 8
+    size = one((6, n), (1, [n, side() + 8]), (0.5, MISSING))
+    pre = {
+        "mean": one((4, [0.48145466, 0.4578275, 0.40821073]), (2, [0.5, 0.5, 0.5]), (1, [0, 0, 0]), (1, MISSING), (0.3, None)),
+        "std": one((4, [0.26862954, 0.26130258, 0.27577711]), (2, [0.5, 0.5, 0.5]), (1, [1, 1, 1]), (1, MISSING), (0.3, None)),
+        "interpolation": one((4, "bicubic"), (2, "bilinear"), (0.5, "random"), (1, MISSING)),
+        "resize_mode": one((3, "shortest"), (2, "squash"), (2, "longest"), (1, MISSING)),
+        "fill_color": one((4, MISSING), (1, 0), (1, 127)),
+        "size": one((4, MISSING), (1, 99)),
+    }
+    pre = {k: v for k, v in pre.items() if v is not MISSING}
+    vision = {"layers": 2, "width": 16, "patch_size": 8}
+    if size is not MISSING:
+        vision["image_size"] = size
+    whole = {"model_cfg": {"embed_dim": 12, "vision_cfg": vision, "text_cfg": {}}, "preprocess_cfg": pre}
+    if rng.random() < 0.1:
+        del whole["preprocess_cfg"]
+        pre = {}
+    out = {"class": "open_clip", "files": {"open_clip_config.json": whole}, "images": {}}
+    cfg = merge_preprocess_dict(merge_preprocess_dict(PreprocessCfg(), pre), {"size": vision.get("image_size", 224)})
+    tr = image_transform_v2(PreprocessCfg(**cfg), is_train=False)
+    for label, image in opened().items():
+        try:
+            a = tr(image).numpy()
+            for t in tr.transforms[:-2]:
+                image = t(image)
+            out["images"][label] = {"size": a.shape[1:], "levels": digest(np.asarray(image)), "some": some(a)}
+        except Exception as e:
+            out["images"][label] = {"error": str(e)[:80] or type(e).__name__}
+    return out
+
+
+OTHERS = {"timm": timm_case, "open_clip": open_clip_case}
+
+
 def main():
     path, seed, count = (sys.argv[1:] + ["1", "12"][len(sys.argv) - 2:])[:3]
     names = sys.argv[4:]
     rng.seed(int(seed))
     cases = []
-    for name in names or [*CLASSES, "timm"]:
-        cases += [(timm_case if name == "timm" else case)(name) for _ in range(int(count) * (3 if name == "timm" else 1))]
+    for name in names or [*CLASSES, *OTHERS]:
+        cases += [OTHERS.get(name, case)(name) for _ in range(int(count) * (3 if name == "timm" else 1))]
     # Files of which the reference makes nothing are refused, and say little.
     text = json.dumps({"images": {k: base64.b64encode(v).decode() for k, v in IMAGES.items()}, "cases": cases}, separators=(",", ":"))
     with open(path, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", mtime=0, filename="") as z:
