@@ -17,6 +17,8 @@ type Cut struct {
 	// branches of the graph. "" is what stands before the first layer with a
 	// name, "the end" what has weights behind the last one.
 	Layer string
+	// Next is the Layer of what follows: of the next cut, or of the output.
+	Next string
 	// Ends reports whether Tensor is the result of its layer.
 	Ends bool
 	// Parameters is the number of elements of the weights after the cut.
@@ -216,6 +218,9 @@ func Cuts(g *Graph, output string) ([]Cut, error) {
 		cuts, at = append(cuts, c), append(at, p)
 	}
 	w.layers(cuts, at)
+	for i := range cuts[:max(len(cuts)-1, 0)] {
+		cuts[i].Next = cuts[i+1].Layer
+	}
 	if i := slices.IndexFunc(cuts, func(c Cut) bool { return c.Tensor == output }); i >= 0 {
 		cuts = cuts[:i]
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
@@ -46,7 +48,7 @@ func (e *BypassError) Unwrap() error { return ErrBypass }
 // What makes them may use constants, shapes of inputs, and weights that do not
 // work on the values of inputs, and is part of the result. Where the part needs
 // the shape of a tensor before the cut that always has the shape of cut, it
-// takes that one's.
+// takes that one's, and where it is made of dimensions of cut and numbers, those.
 //
 // A BypassError says that something needs another tensor that weights have
 // worked on before the cut, be it only its shape. Other errors: a tensor that
@@ -86,12 +88,19 @@ func Detach(m *pb.ModelProto, cut string, outputs ...string) (*pb.ModelProto, er
 		return nil, err
 	}
 	part := between(g, cut, outputs)
-	err := passes(m, part, cut, outputs)
+	err := passes(m, part, cut, nil, outputs)
 	var bypass *BypassError
-	if errors.As(err, &bypass) && bypass.Shape {
-		if other := reshaped(m, cut); other != nil {
-			part = between(other.Graph, cut, outputs)
-			err = passes(other, part, cut, outputs)
+	if errors.As(err, &bypass) { // it may be by a table or a shape: look closer
+		if known, failed := Infer(m, nil); failed == nil {
+			buffers := known.Buffers()
+			if err = passes(m, part, cut, buffers, outputs); errors.As(err, &bypass) {
+				if other := reshaped(m, known, cut); other != nil {
+					again := between(other.Graph, cut, outputs)
+					if retry := passes(other, again, cut, buffers, outputs); retry == nil {
+						part, err = again, nil
+					}
+				}
+			}
 		}
 	}
 	if err != nil {
@@ -115,9 +124,10 @@ func Detach(m *pb.ModelProto, cut string, outputs ...string) (*pb.ModelProto, er
 }
 
 // passes checks that the nodes of part, a part of m's graph, can run one after
-// another, and need of what weights have worked on nothing but cut.
-func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, outputs []string) error {
-	f := newOrigin(m)
+// another, and need of what weights have worked on nothing but cut. Buffers are
+// no weights.
+func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, buffers map[string]bool, outputs []string) error {
+	f := newOrigin(m, buffers)
 	for _, n := range m.GetGraph().GetNode() {
 		f.node(n)
 	}
@@ -184,44 +194,100 @@ func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, outputs []string)
 	return nil
 }
 
-// reshaped returns m with the shape of cut in place of the shapes of tensors
-// that have, for every size of m's inputs, the same, and are not made from cut;
-// nil if there is none.
-func reshaped(m *pb.ModelProto, cut string) *pb.ModelProto {
-	g, err := Infer(m, nil)
-	if err != nil {
-		return nil
-	}
+// reshaped returns m with the shape of cut, or what is made of dimensions of it
+// and of numbers, in place of the shapes of tensors that have, for every size of
+// m's inputs, the same, and are not made from cut; nil if there is none. g is
+// what is known of m.
+func reshaped(m *pb.ModelProto, g *Graph, cut string) *pb.ModelProto {
 	want := g.Dims(cut)
 	if want == nil || slices.ContainsFunc(want, func(d Dim) bool { return d.Name == "?" }) {
 		return nil
 	}
+	names := make(map[string]bool)
+	taken(m.GetGraph(), names, make(map[string]bool))
 	out := shallow(m)
 	out.Graph = shallow(m.GetGraph())
-	out.Graph.Node = slices.Clone(m.GetGraph().GetNode())
+	out.Graph.Node = nil
 	behind := map[string]bool{cut: true}
 	some := false
-	for i, n := range out.Graph.Node {
+	for _, n := range m.GetGraph().GetNode() {
 		if slices.ContainsFunc(reads(n), func(in string) bool { return behind[in] }) {
 			for _, o := range n.GetOutput() {
 				behind[o] = o != ""
 			}
+			out.Graph.Node = append(out.Graph.Node, n)
 			continue
 		}
 		key := operatorKey(n.GetDomain(), n.GetOpType())
-		if key != "Shape" && key != "Size" || len(n.GetInput()) != 1 {
+		if key != "Shape" && key != "Size" || len(n.GetInput()) != 1 || len(n.GetOutput()) != 1 {
+			out.Graph.Node = append(out.Graph.Node, n)
 			continue
 		}
-		if have := g.Dims(n.Input[0]); have != nil && slices.Equal(have, want) {
+		have := g.Dims(n.Input[0])
+		switch {
+		case have != nil && slices.Equal(have, want):
 			n = shallow(n)
 			n.Input = []string{cut}
-			out.Graph.Node[i], some = n, true
+			out.Graph.Node, some = append(out.Graph.Node, n), true
+		case key == "Shape" && len(n.GetAttribute()) == 0:
+			if from := dimensions(have, want); from != nil {
+				out.Graph.Node, some = append(out.Graph.Node, pick(cut, n.Output[0], have, from, names)...), true
+				continue
+			}
+			fallthrough
+		default:
+			out.Graph.Node = append(out.Graph.Node, n)
 		}
 	}
 	if !some {
 		return nil
 	}
 	return out
+}
+
+// dimensions returns, for each of have, which of want it is, -1 for a number;
+// nil if one is neither.
+func dimensions(have, want []Dim) []int64 {
+	var from []int64
+	for _, d := range have {
+		at := -1
+		if d.Size < 0 {
+			at = slices.Index(want, d)
+		}
+		if d.Size < 0 && at < 0 {
+			return nil
+		}
+		from = append(from, int64(at))
+	}
+	return from
+}
+
+// pick returns nodes that make a shape of numbers and dimensions of cut.
+func pick(cut, output string, dims []Dim, from []int64, names map[string]bool) []*pb.NodeProto {
+	list := func(v []int64) *pb.NodeProto {
+		t := &pb.TensorProto{Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: v}
+		return Node("Constant", nil, []string{unique(output+"/list", names)}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: t})
+	}
+	var sizes, at []int64
+	for i, d := range dims {
+		if from[i] < 0 { // it stands in front of the shape
+			at, sizes = append(at, int64(len(sizes))), append(sizes, d.Size)
+		} else {
+			at = append(at, -1-from[i])
+		}
+	}
+	for i, k := range at {
+		if k < 0 {
+			at[i] = int64(len(sizes)) - 1 - k
+		}
+	}
+	numbers, places := list(sizes), list(at)
+	shape, all := unique(output+"/shape", names), unique(output+"/all", names)
+	return []*pb.NodeProto{
+		Node("Shape", []string{cut}, []string{shape}), numbers, places,
+		Node("Concat", []string{numbers.Output[0], shape}, []string{all}, IntAttribute("axis", 0)),
+		Node("Gather", []string{all, places.Output[0]}, []string{output}, IntAttribute("axis", 0)),
+	}
 }
 
 // reads returns the tensors that a node reads, those that its bodies take from
@@ -251,12 +317,15 @@ type origin struct {
 	// shape names, for what depends on the shape of a main tensor, that tensor.
 	shape map[string]string
 	own   map[string]bool // operators that the model's functions define
+
+	buffers map[string]bool
 }
 
-func newOrigin(m *pb.ModelProto) *origin {
+func newOrigin(m *pb.ModelProto, buffers map[string]bool) *origin {
 	f := &origin{
 		weight: make(map[string]bool), made: make(map[string]bool), fed: make(map[string]bool),
 		main: make(map[string]bool), shape: make(map[string]string), own: make(map[string]bool),
+		buffers: buffers,
 	}
 	for _, fn := range m.GetFunctions() {
 		f.own[operatorKey(fn.GetDomain(), fn.GetName())] = true
@@ -266,7 +335,7 @@ func newOrigin(m *pb.ModelProto) *origin {
 	}
 	for _, t := range m.GetGraph().GetInitializer() {
 		f.fed[t.GetName()] = false
-		f.weight[t.GetName()] = weighty(t)
+		f.weight[t.GetName()] = weighty(t) && !buffers[t.GetName()]
 	}
 	for _, t := range m.GetGraph().GetSparseInitializer() {
 		f.fed[t.GetValues().GetName()] = false
@@ -304,6 +373,7 @@ func (f *origin) node(n *pb.NodeProto) {
 	case key == "Constant":
 		for _, a := range n.GetAttribute() {
 			still = still || a.GetT() != nil && weighty(a.GetT()) || len(a.GetFloats()) > 1
+			still = still && !f.buffers[n.GetOutput()[0]]
 		}
 	case f.own[key]:
 		weighs = true // whatever the function does

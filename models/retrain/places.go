@@ -110,7 +110,7 @@ func (p *Places) findEnds() {
 	}
 	// A last norm or pooler is no layer of its own: it goes with the one before
 	// it.
-	if n := len(p.ends); n > 0 && p.ends[n-1]+1 < len(p.cuts) && p.cuts[p.ends[n-1]+1].Layer == onnx.EndLayer {
+	if n := len(p.ends); n > 0 && p.cuts[p.ends[n-1]].Next == onnx.EndLayer {
 		p.ends = p.ends[:n-1]
 	}
 }
