@@ -53,6 +53,7 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 	if p.model, err = spec.Whole(); err != nil {
 		return nil, p.failed("", PlaceUnknowable, err)
 	}
+	declare(p.model, spec.InputDims())
 	tap := spec.Taps[0]
 	if text, ok := spec.Contract.(*models.TextSpec); ok {
 		has := func(role string) bool {
@@ -97,6 +98,20 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 	return p, nil
 }
 
+// declare gives the inputs of m the dimensions that dims know, as those of images
+// are by their processor, in the place of open ones: shapes are then known on
+// the way to any cut.
+func declare(m *pb.ModelProto, dims map[string][]onnx.Dim) {
+	for _, v := range m.GetGraph().GetInput() {
+		shape := v.GetType().GetTensorType().GetShape().GetDim()
+		for i, d := range dims[v.GetName()] {
+			if i < len(shape) && d.Size >= 0 {
+				shape[i].Value = &pb.TensorShapeProto_Dimension_DimValue{DimValue: d.Size}
+			}
+		}
+	}
+}
+
 // findEnds finds the cuts at which layers end.
 func (p *Places) findEnds() {
 	for i, c := range p.cuts {
@@ -110,7 +125,7 @@ func (p *Places) findEnds() {
 	}
 	// A last norm or pooler is no layer of its own: it goes with the one before
 	// it.
-	if n := len(p.ends); n > 0 && p.cuts[p.ends[n-1]].Next == onnx.EndLayer {
+	if n := len(p.ends); n > 1 && p.cuts[p.ends[n-1]].Next == onnx.EndLayer {
 		p.ends = p.ends[:n-1]
 	}
 }
