@@ -48,7 +48,8 @@ func (e *BypassError) Unwrap() error { return ErrBypass }
 // What makes them may use constants, shapes of inputs, and weights that do not
 // work on the values of inputs, and is part of the result. Where the part needs
 // the shape of a tensor before the cut that always has the shape of cut, it
-// takes that one's, and where it is made of dimensions of cut and numbers, those.
+// takes that one's, and where that is made of dimensions of cut and numbers, it
+// takes these.
 //
 // A BypassError says that something needs another tensor that weights have
 // worked on before the cut, be it only its shape. Other errors: a tensor that
@@ -195,9 +196,9 @@ func passes(m *pb.ModelProto, part *pb.GraphProto, cut string, buffers map[strin
 }
 
 // reshaped returns m with the shape of cut, or what is made of dimensions of it
-// and of numbers, in place of the shapes of tensors that have, for every size of
-// m's inputs, the same, and are not made from cut; nil if there is none. g is
-// what is known of m.
+// and of numbers, in place of the shapes of tensors that have, for every size
+// of m's inputs, the same, and are not made from cut; nil if there is none. g
+// is what is known of m.
 func reshaped(m *pb.ModelProto, g *Graph, cut string) *pb.ModelProto {
 	want := g.Dims(cut)
 	if want == nil || slices.ContainsFunc(want, func(d Dim) bool { return d.Name == "?" }) {

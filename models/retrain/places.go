@@ -98,9 +98,9 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 	return p, nil
 }
 
-// declare gives the inputs of m the dimensions that dims know, as those of images
-// are by their processor, in the place of open ones: shapes are then known on
-// the way to any cut.
+// declare gives the inputs of m the dimensions that dims know, as those of
+// images are by their processor, in the place of open ones: shapes are then
+// known on the way to any cut.
 func declare(m *pb.ModelProto, dims map[string][]onnx.Dim) {
 	for _, v := range m.GetGraph().GetInput() {
 		shape := v.GetType().GetTensorType().GetShape().GetDim()
