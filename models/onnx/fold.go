@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -232,7 +233,11 @@ func (f *folder) node(n *pb.NodeProto, depth int) error {
 		return f.branch(n, depth)
 	}
 	if define := fused[key]; define != nil && !f.own[key] {
-		return f.apart(n, define, depth)
+		err := f.apart(n, define, depth)
+		if _, known := operators[key]; !known || !errors.As(err, new(*formError)) {
+			return err
+		}
+		// A standard one in another form stays as it is.
 	}
 	op, ok := operators[key]
 	switch {
@@ -240,6 +245,8 @@ func (f *folder) node(n *pb.NodeProto, depth int) error {
 		return fmt.Errorf("the operator is a function of the model's own, which is not supported; inline the model's functions")
 	case !ok && standard(n.GetDomain()) == "" && slices.Contains(randomOperators, n.GetOpType()):
 		return &RandomError{n.GetOpType()}
+	case !ok && slices.Contains([]string{"com.microsoft.nchwc", "com.ms.internal.nhwc"}, n.GetDomain()) || key == "com.microsoft:NhwcConv" || key == "com.microsoft:NhwcFusedConv":
+		return fmt.Errorf("the operator is not supported: it has tensors in the layout of one kind of processor, and ONNX Runtime's optimiser put it there; use the model from before it was optimised, or one that was optimised without layouts (basic or extended)")
 	case !ok && standard(n.GetDomain()) == "com.microsoft":
 		return fmt.Errorf("the operator is not supported: ONNX Runtime's optimiser put it there; use the model from before it was optimised")
 	case !ok:

@@ -14,7 +14,8 @@ import (
 
 // fused are operators of ONNX Runtime's own that stand for several standard
 // ones: its optimiser, and with it optimum-cli export with --optimize O1 to O4,
-// writes them into files. Each is taken apart where a graph is made.
+// writes them into files. So are two of later operator sets. Each is taken
+// apart where a graph is made.
 // Definitions:
 // https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 var fused map[string]func(p *parts) error
@@ -38,6 +39,9 @@ func init() { // a definition may call fold, which looks into the table
 
 		"com.microsoft:Attention":          fusedAttention,
 		"com.microsoft:MultiHeadAttention": multiHeadAttention,
+		"com.microsoft:RotaryEmbedding":    rotary(2, 3, 1),
+		"RotaryEmbedding":                  rotary(1, 2, 3),
+		"Attention":                        standardAttention,
 	}
 }
 
@@ -57,7 +61,7 @@ func (f *folder) apart(n *pb.NodeProto, define func(p *parts) error, depth int) 
 		return fmt.Errorf("its first input or output is missing")
 	}
 	if err := define(p); err != nil {
-		return err
+		return &formError{err}
 	}
 	if p.err != nil {
 		return p.err
@@ -74,6 +78,11 @@ func (f *folder) apart(n *pb.NodeProto, define func(p *parts) error, depth int) 
 	}
 	return nil
 }
+
+// formError is that of a form that is not taken apart.
+type formError struct{ error }
+
+func (e *formError) Unwrap() error { return e.error }
 
 // in returns the name of an input, "" if it is not given.
 func (p *parts) in(i int) string {
