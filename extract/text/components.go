@@ -116,6 +116,13 @@ type postProcessor interface {
 	process(list []Encoding, special bool) []Encoding
 }
 
+// A decoder makes a text of tokens. It is safe for concurrent use.
+type decoder interface {
+	// decode returns strings of which the joint one is the text. It may change
+	// the list.
+	decode(tokens []string) []string
+}
+
 // The components that are known, by the type that a tokenizer.json gives them.
 // A function reads one from its JSON.
 var (
@@ -123,6 +130,7 @@ var (
 	preTokenizerTypes  map[string]func(object) (preTokenizer, error)
 	modelTypes         map[string]func(object) (model, error)
 	postProcessorTypes map[string]func(object) (postProcessor, error)
+	decoderTypes       map[string]func(object) (decoder, error)
 )
 
 // The tables are filled here since a Sequence reads components by the table in
@@ -170,6 +178,18 @@ func init() {
 		"RobertaProcessing":  readRobertaProcessing,
 		"Sequence":           readSequenceProcessing,
 		"TemplateProcessing": readTemplateProcessing,
+	}
+	decoderTypes = map[string]func(object) (decoder, error){
+		"BPEDecoder":   readBPEDecoder,
+		"ByteFallback": readByteFallbackDecoder,
+		"ByteLevel":    readByteLevelDecoder,
+		"CTC":          readCTCDecoder,
+		"Fuse":         readFuseDecoder,
+		"Metaspace":    readMetaspaceDecoder,
+		"Replace":      readReplaceDecoder,
+		"Sequence":     readSequenceDecoder,
+		"Strip":        readStripDecoder,
+		"WordPiece":    readWordPieceDecoder,
 	}
 }
 

@@ -40,6 +40,16 @@ var ofType = map[string]string{
 	"model BPE":                         `{"type":"BPE","vocab":{"[UNK]":0,"a":1,"aa":2},"merges":[["a","a"]]}`,
 	"model Unigram":                     `{"type":"Unigram","unk_id":0,"vocab":[["[UNK]",0],["a",-1],["aa",-1.5]]}`,
 	"model WordLevel":                   `{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"aa":2}}`,
+	"decoder BPEDecoder":                `{"type":"BPEDecoder","suffix":"</w>"}`,
+	"decoder ByteFallback":              `{"type":"ByteFallback"}`,
+	"decoder ByteLevel":                 `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}`,
+	"decoder CTC":                       `{"type":"CTC","pad_token":"[PAD]","word_delimiter_token":"|","cleanup":true}`,
+	"decoder Fuse":                      `{"type":"Fuse"}`,
+	"decoder Metaspace":                 `{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}`,
+	"decoder Replace":                   `{"type":"Replace","pattern":{"String":"▁"},"content":" "}`,
+	"decoder Sequence":                  `{"type":"Sequence","decoders":[{"type":"Fuse"}]}`,
+	"decoder Strip":                     `{"type":"Strip","content":" ","start":1,"stop":0}`,
+	"decoder WordPiece":                 `{"type":"WordPiece","prefix":"##","cleanup":true}`,
 	"post_processor BertProcessing":     `{"type":"BertProcessing","sep":["a",1],"cls":["[UNK]",0]}`,
 	"post_processor RobertaProcessing":  `{"type":"RobertaProcessing","sep":["a",1],"cls":["[UNK]",0],"trim_offsets":true,"add_prefix_space":false}`,
 	"post_processor ByteLevel":          `{"type":"ByteLevel","trim_offsets":true,"add_prefix_space":false}`,
@@ -55,6 +65,7 @@ func TestComponentTables(t *testing.T) {
 		"pre_tokenizer":  slices.Collect(maps.Keys(preTokenizerTypes)),
 		"model":          slices.Collect(maps.Keys(modelTypes)),
 		"post_processor": slices.Collect(maps.Keys(postProcessorTypes)),
+		"decoder":        slices.Collect(maps.Keys(decoderTypes)),
 	} {
 		for _, typ := range types {
 			name := kind + " " + typ

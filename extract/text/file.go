@@ -29,10 +29,12 @@ type file struct {
 	added      []fileToken
 	addedBy    map[string]*fileToken // by content
 	addedByID  map[int32]*fileToken
-	around     postProcessor // nil: nothing
-	size       int           // ids are below
-	padding    *Padding      // nil: there is none
-	truncation *Truncation   // nil: there is none
+	special    map[string]bool // added tokens that are special
+	around     postProcessor   // nil: nothing
+	size       int             // ids are below
+	decoder    decoder         // nil: tokens with spaces between them
+	padding    *Padding        // nil: there is none
+	truncation *Truncation     // nil: there is none
 	padID      int32
 }
 
@@ -40,8 +42,9 @@ type file struct {
 type fileToken struct {
 	addedToken
 	content    string
-	normalized bool // looked for after normalising, as it is then
-	special    bool // left out of what is decoded, if that is asked for
+	normalized bool   // looked for after normalising, as it is then
+	spelling   string // as it is decoded: normalised, if it is looked for so
+	special    bool   // left out of what is decoded, if that is asked for
 }
 
 // An object is a JSON object and where it stands in the file. Go's own
@@ -185,6 +188,9 @@ func readFile(data []byte) (*file, error) {
 			return nil, err
 		}
 	}
+	if f.decoder, err = read(top, "decoder", decoderTypes); err != nil {
+		return nil, err
+	}
 	if f.truncation, err = readTruncation(top); err != nil {
 		return nil, err
 	}
@@ -207,6 +213,7 @@ func (f *file) readAdded(top object) error {
 	}
 	at := map[string]int{} // index in f.added by content
 	next := f.model.size()
+	f.special = map[string]bool{}
 	for i, fields := range list {
 		o := object{place: fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields: fields}
 		var t fileToken
@@ -224,6 +231,9 @@ func (f *file) readAdded(top object) error {
 		}
 		if t.content == "" {
 			continue // as the reference does
+		}
+		if t.special {
+			f.special[t.content] = true
 		}
 		known, again := at[t.content]
 		if again {
@@ -251,6 +261,9 @@ func (f *file) readAdded(top object) error {
 	f.addedBy, f.addedByID = map[string]*fileToken{}, map[int32]*fileToken{}
 	for i := range f.added {
 		t := &f.added[i]
+		if t.spelling = t.content; t.normalized {
+			t.spelling = normalize(f.normalizer, t.content)
+		}
 		f.addedBy[t.content], f.addedByID[t.id] = t, t
 	}
 	return nil

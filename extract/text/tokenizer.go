@@ -138,17 +138,11 @@ func newTokenizer(f *file, o *Options) (*Tokenizer, error) {
 // text if a token normalises to nothing, and takes one of two tokens by chance
 // if they normalise to the same.
 func (t *Tokenizer) add(tokens []fileToken) error {
-	var p passage
 	for i := range tokens {
 		f := &tokens[i]
 		set, content := t.raw, f.content
 		if f.normalized {
-			set = t.normalized
-			p.begin(content, 0, t.aligned)
-			if t.normalizer != nil {
-				t.normalizer.normalize(&p)
-			}
-			content = string(p.bytes)
+			set, content = t.normalized, normalize(t.normalizer, content)
 		}
 		if content == "" {
 			return fmt.Errorf("text: tokenizer.json: added_tokens: %q normalises to nothing", f.content)
@@ -161,6 +155,17 @@ func (t *Tokenizer) add(tokens []fileToken) error {
 		}
 	}
 	return nil
+}
+
+// normalize returns what n, which may be nil, makes of a text.
+func normalize(n normalizer, text string) string {
+	if n == nil {
+		return text
+	}
+	var p passage
+	p.begin(text, 0, aligns(n))
+	n.normalize(&p)
+	return string(p.bytes)
 }
 
 // PadID returns the id that fills the rows of a batch up to the longest: that
@@ -192,27 +197,13 @@ func (t *Tokenizer) ID(token string) (id int32, ok bool) {
 	return t.file.model.id(token)
 }
 
-// Token returns the token of an id, as the vocabulary spells it.
+// Token returns the token of an id, as the vocabulary spells it. An added
+// token that is looked for in the normalised text is spelled as it is there.
 func (t *Tokenizer) Token(id int32) (token string, ok bool) {
 	if a := t.file.addedByID[id]; a != nil {
-		return a.content, true
+		return a.spelling, true
 	}
 	return t.file.model.token(id)
-}
-
-// Special returns the special tokens that stand before and behind the text's
-// own.
-func (t *Tokenizer) Special() (before, behind []int32) {
-	for i, s := range t.single.slots {
-		switch {
-		case s.text >= 0:
-		case i < t.single.before():
-			before = append(before, s.id)
-		default:
-			behind = append(behind, s.id)
-		}
-	}
-	return before, behind
 }
 
 // AppendTypeIDs appends the n type ids (token_type_ids) of a text to which
