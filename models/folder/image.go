@@ -219,11 +219,7 @@ func (f *layout) imageSpec(s *models.Spec, w *wanted) (own func() error, err err
 		if err != nil {
 			return err
 		}
-		err = setTap(s, tap, sum)
-		if _, unknown := errors.AsType[*NoLengthError](err); unknown {
-			return err
-		}
-		if err != nil {
+		if err := setTap(s, tap, sum); err != nil {
 			w, h := image.Size()
 			return fmt.Errorf("%w; the preprocessing makes images of 3×%d×%d", err, h, w)
 		}
