@@ -61,9 +61,8 @@ func readByteLevel(o object) (preTokenizer, error) {
 }
 
 func (b byteLevel) preTokenize(p *passage) {
-	text, cut := p.text(), p.cut
+	text := p.text()
 	words := p.recut()
-	p.cut = cut || b.cuts
 	p.rewrite()
 	for _, w := range words {
 		word := text[w.start:w.end]

@@ -55,18 +55,13 @@ func (m metaspace) aligns() bool { return m.prepend == first }
 func (m metaspace) preTokenize(p *passage) {
 	text := p.text()
 	sign, _ := utf8.DecodeRuneInString(m.sign)
-	before := p.cut // words count as beginning where their bytes come from
 	words := p.recut()
 	p.rewrite()
 	for _, w := range words {
 		start := int32(p.size()) // of the word that goes on
 		r, _ := utf8.DecodeRuneInString(text[w.start:])
 		if r != sign && r != ' ' {
-			at := p.base
-			if before && p.aligned {
-				at = p.spans[w.start].start
-			}
-			if m.prepend == always || m.prepend == first && at == 0 {
+			if m.prepend == always || m.prepend == first && p.spans[w.start].start == 0 {
 				p.putString(m.sign, int(w.start))
 			}
 		}
@@ -90,6 +85,5 @@ func (m metaspace) preTokenize(p *passage) {
 		p.keep(int(kept), int(w.end))
 		p.word(start, int32(p.size()))
 	}
-	p.cut = before || m.cuts
 	p.rewritten()
 }

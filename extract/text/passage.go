@@ -44,7 +44,6 @@ type passage struct {
 	words   []extent
 	base    int32 // the byte of the text at which the passage begins
 	aligned bool
-	cut     bool // a pre-tokenizer went over the words, so that each counts as beginning where its first byte comes from
 
 	// What the passage is becoming, or was before.
 	others     []byte
@@ -152,14 +151,12 @@ func (p *passage) rewritten() {
 // whole makes the passage one word.
 func (p *passage) whole() {
 	p.words = p.words[:0]
-	p.cut = false
 	p.word(0, int32(len(p.bytes)))
 }
 
 // recut begins to cut the passage anew. It returns the words that there were,
 // which stay valid until the next recut.
 func (p *passage) recut() []extent {
-	p.cut = true
 	p.words, p.otherWords = p.otherWords[:0], p.words
 	return p.otherWords
 }
