@@ -3,8 +3,8 @@
 // and the processors that are built on it do, then rescales and normalises.
 //
 // The reference is Pillow 12.2: crops are equal to its crops, level by level,
-// of every format that is read. Of a backbone whose processor resizes numbers in
-// place of levels, as that of DINOv3 does, it is PyTorch.
+// of every format that is read. Of a backbone whose processor resizes numbers
+// in place of levels, as that of DINOv3 does, it is PyTorch.
 //
 // The order of the steps:
 //

@@ -37,10 +37,11 @@
 // # Which file decides
 //
 // backbone.json overrules all others. preprocessor_config.json overrules timm's
-// pretrained_cfg, and both overrule open_clip_config.json. For the length of texts sentence_bert_config.json overrules
-// tokenizer_config.json, and both overrule tokenizer.json, as in the library
-// sentence-transformers. What was overruled stands in models.Spec.Overruled. A
-// contradiction without such a rule is an error that quotes both files.
+// pretrained_cfg, and both overrule open_clip_config.json. For the length of
+// texts sentence_bert_config.json overrules tokenizer_config.json, and both
+// overrule tokenizer.json, as in the library sentence-transformers. What was
+// overruled stands in models.Spec.Overruled. A contradiction without such a
+// rule is an error that quotes both files.
 //
 // # A graph alone
 //

@@ -10,8 +10,8 @@ import (
 // the Hub.
 const openClipFile = "open_clip_config.json"
 
-// openClipSpec reads model_cfg and preprocess_cfg of open_clip_config.json, with
-// the library's own defaults (open_clip/transform.py, PreprocessCfg and
+// openClipSpec reads model_cfg and preprocess_cfg of open_clip_config.json,
+// with the library's own defaults (open_clip/transform.py, PreprocessCfg and
 // image_transform). The size is that of the model. The library resizes before
 // it converts to RGB; here images are RGB first, as loaders give them.
 func openClipSpec(o *object) (*models.ImageSpec, error) {

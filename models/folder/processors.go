@@ -54,7 +54,12 @@ func short(n int) models.Resize  { return models.Resize{Mode: "short", Width: n,
 func square(n int) models.Resize { return models.Resize{Mode: "exact", Width: n, Height: n} }
 
 // processors are the classes that are read, with the defaults of transformers
-// 5.23. To read one more is its entry here and a golden in processors_test.go.
+// 5.23. The reference is the variant of a class that computes with Pillow, with
+// which checkpoints were made, also where a file names the one called Fast:
+// that one resizes tensors of levels, which differ from Pillow's by up to 2
+// levels in one value of twenty, and its ConvNext splits an odd margin
+// otherwise. DINOv3ViT has no other variant, and is read as it is. To read one
+// more is its entry here and a golden in processors_test.go.
 var processors = []*processor{
 	{
 		classes: []string{"CLIP", "Bit", "ChineseCLIP", "ViTHybrid"},
