@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -49,12 +50,17 @@ type Spec struct {
 	// embedding and is no part of a space.
 	MaxPixels int
 
+	Prompts []Prompt // of the folder, by name
+
 	Licence   string   // SPDX identifier, "" if unknown
 	Source    string   // where the weights come from, "" if unknown
 	Overruled []string // what the folder's files say that another file overrules, one sentence each
 	Notes     []string // what else deserves a word about how the files were read, one sentence each
 	Origins   []Origin // what was read from which file, in the order in which it was read
 }
+
+// Prompt is a text that may be put in front of every text.
+type Prompt struct{ Name, Text string }
 
 // Origin is a value of a backbone's contract and where it comes from.
 type Origin struct {
@@ -128,6 +134,13 @@ type Weights struct {
 	// Widened says that the file computes in float16, and Data in float32: what
 	// is stored stays float16, and is not rounded in between.
 	Widened bool
+	// Added names the tensors that are in Data and not in the file: what the
+	// folder puts behind the graph, which is part of Tap.Behind. Only the tap
+	// that they end in can be tapped.
+	Added []string
+	// Static says that Data takes vectors of tokens out of a table, and that
+	// the file is the table or computes the means of these.
+	Static bool
 	// Levels names the inputs that take bytes in the file and floats in Data:
 	// whole numbers from 0 to 255.
 	Levels []string
@@ -150,16 +163,24 @@ type ExternalFile struct {
 type Input struct {
 	Name  string
 	DType string // "f32" or "i64" or "i32"
-	// Role says what is fed: "pixels", "ids", "mask", "types".
+	// Role says what is fed: "pixels", or of texts, samples×tokens, "ids",
+	// "mask", "types", "positions", or "run", the ids of all samples one after
+	// the other, and "starts", where in them each sample begins.
 	Role string
 }
+
+// Tensor returns the tensor that is tapped, as the graph and its folder call
+// it.
+func (t *Tap) Tensor() string { return cmp.Or(t.Whole, t.Output) }
 
 // Tap is one tensor of the backbone's graph together with its pooling.
 type Tap struct {
 	Output string // tensor name
 	// Pooling is "none" where the output is n×d, and else what is taken over
 	// the positions of a sample: over tokens "mean", weighted by the mask,
-	// "cls", the first one, or "last", the last one of the text; over space
+	// "cls", the first one, "last", the last one of the text, "mean_sqrt_len",
+	// their sum over the square root of their number, or "weightedmean", the
+	// mean in which the first one counts once, the second twice; over space
 	// "gap", the mean, or "gem", the generalised mean; over either "max" or
 	// "meanstd", means and then standard deviations. "flat" takes nothing over
 	// them: it keeps every value of a tensor that has as many for each sample,
@@ -171,6 +192,14 @@ type Tap struct {
 	// ChannelsLast says that the channels of a tap over space are the last
 	// dimension, N×H×W×C, not N×C×H×W.
 	ChannelsLast bool
+
+	// Whole is the tensor of which Output is the beginning of each vector, see
+	// Spec.SetDim. "": Output is all of it.
+	Whole string
+	// Behind says what the folder puts behind the graph of the file before
+	// Output, one word or more a step: it is part of the identity of
+	// embeddings. nil: nothing.
+	Behind []string
 
 	Dim  int    // length of the pooled vector
 	Post string // what is done to the pooled vector: "" or "l2"

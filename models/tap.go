@@ -27,6 +27,20 @@ func (e *NoTensorError) Error() string {
 	return fmt.Sprintf("models: %s: tap %s: no node makes a tensor %q", e.Backbone, e.Tap, e.Tensor)
 }
 
+// NoShapeError says that the shapes of the tensors that are tapped cannot be
+// computed: something in the graph before them cannot be followed.
+type NoShapeError struct {
+	Place   string // of the graph
+	Tensors []string
+	Err     error // where the graph cannot be followed
+}
+
+func (e *NoShapeError) Error() string {
+	return fmt.Sprintf("models: %s: the shape of %s cannot be computed: %v", e.Place, strings.Join(e.Tensors, ", "), e.Err)
+}
+
+func (e *NoShapeError) Unwrap() error { return e.Err }
+
 // SetTaps gives s the taps that names name in place of its own: each
 // "TENSOR:POOLING", or "TENSOR" for the pooling that goes without saying: none
 // where the tensor has one vector a sample, gap over space, and over the tokens
@@ -36,8 +50,14 @@ func (e *NoTensorError) Error() string {
 //
 // A tensor that grows in another way than with the batch and, in its second
 // dimension, with the tokens cannot be tapped. One that is not there is a
-// *NoTensorError.
+// *NoTensorError; in a graph that cannot be followed there may be a
+// *NoShapeError.
 func (s *Spec) SetTaps(names []string) error {
+	return s.setTaps(names, func(tensor string) bool { return slices.Contains(s.Weights.Added, tensor) && !s.isEnd(tensor) })
+}
+
+// setTaps is SetTaps without tensors that are hidden.
+func (s *Spec) setTaps(names []string, hidden func(tensor string) bool) error {
 	if len(names) == 0 || len(names) > maxTaps {
 		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
 	}
@@ -55,7 +75,7 @@ func (s *Spec) SetTaps(names []string) error {
 				return fmt.Errorf("models: %s: tap %s: the pooling after the colon is missing", s.Name, name)
 			}
 		}
-		if !made[tensor] {
+		if !made[tensor] || hidden(tensor) {
 			return &NoTensorError{s.Name, name, tensor}
 		}
 		if !slices.Contains(outputs, tensor) {
@@ -69,7 +89,7 @@ func (s *Spec) SetTaps(names []string) error {
 	}
 	shapes, err := s.outputShapes(pruned, outputs)
 	if err != nil {
-		return fmt.Errorf("models: %s: %w", s.Weights.Path, err)
+		return &NoShapeError{s.Weights.Path, outputs, err}
 	}
 	for i := range taps {
 		if err := s.fillTap(&taps[i], shapes[taps[i].Output]); err != nil {
@@ -101,6 +121,13 @@ func (s *Spec) SetTaps(names []string) error {
 	return nil
 }
 
+// isEnd tells whether a tensor is what the folder puts behind the graph in the
+// end.
+func (s *Spec) isEnd(tensor string) bool {
+	end := len(s.Taps) == 0 || slices.ContainsFunc(s.Taps, func(t Tap) bool { return t.Output == tensor })
+	return end && tensor == s.Weights.Added[len(s.Weights.Added)-1]
+}
+
 // openDims returns a shape as a graph declares it: -1 is a dimension with a
 // name of its own.
 func openDims(shape []int64) []onnx.Dim {
@@ -112,6 +139,13 @@ func openDims(shape []int64) []onnx.Dim {
 		}
 	}
 	return dims
+}
+
+// PerToken tells whether the second dimension of a tap counts the tokens of a
+// text, padding included.
+func (s *Spec) PerToken(t *Tap) bool {
+	text, ok := s.Contract.(*TextSpec)
+	return ok && len(t.Shape) > 2 && (t.Shape[1] < 0 || t.Shape[1] == int64(text.Length))
 }
 
 // Outputs returns the tensors of the taps, each once, in the order in which
@@ -260,6 +294,9 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 	t.DType = own.DType
 	if t.Output == own.Output && t.Pooling == own.Pooling {
 		t.Post = own.Post
+	}
+	if t.Output == own.Output {
+		t.Behind = own.Behind
 	}
 	return nil
 }

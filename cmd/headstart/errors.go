@@ -171,6 +171,7 @@ func advice(err error) string {
 		files    *folder.FilesError
 		both     *folder.ModalitiesError
 		hub      *folder.HubError
+		length   *folder.NoLengthError
 		unsaid   *folder.UnsaidError
 		against  *folder.ContradictionError
 		fact     *folder.FactError
@@ -227,6 +228,10 @@ func advice(err error) string {
 		return "extract takes the part that is for the samples of its source"
 	case errors.As(err, &hub):
 		return "hf download " + hub.Name + " --local-dir " + hub.Name + " puts it there"
+	case errors.As(err, &length) && length.Dim != "":
+		return "write its length N into the file: python -m onnxruntime.tools.make_dynamic_shape_fixed --dim_param " + shellWord(length.Dim) + " --dim_value N " + shellWord(length.Place) + " NEW.onnx; or take a tensor before that operator with --tap TENSOR:POOLING"
+	case errors.As(err, &length):
+		return "write its length into the file (the package onnx sets graph.output[…].type.tensor_type.shape.dim[-1].dim_value), or take a tensor before that operator with --tap TENSOR:POOLING"
 	case errors.As(err, &unsaid):
 		return sayFacts(unsaid)
 	case errors.As(err, &against) && against.File == "":

@@ -16,7 +16,9 @@ func ofTail(p *transfer.PlaceError) error {
 	case transfer.PlaceNoGradient:
 		return fmt.Errorf("%s: pooling %s of %s has no gradient here; retrain from features of pooling none, cls, mean or gap (extract --tap %s:POOLING)", p.Backbone, p.Pooling, p.Features, p.Features)
 	case transfer.PlaceNoMask:
-		return fmt.Errorf("%s: it has no attention mask, by which the mean of %s would be taken", p.Backbone, p.Features)
+		return fmt.Errorf("%s: it has no attention mask, which would say which tokens of a text %s is made of", p.Backbone, p.Features)
+	case transfer.PlaceWindows:
+		return fmt.Errorf("%s: its features are means over windows of long texts (--long chunks:mean), and layers are retrained on one window; extract again with --long truncate", p.Backbone)
 	case transfer.PlaceSingle:
 		return fmt.Errorf("%s: its graph is that of one sample, with shapes in it that forbid more, and layers are retrained in batches; export it with a dynamic batch (torch.onnx.export: dynamic_axes={INPUT: {0: \"batch\"}}; optimum-cli does it by itself), or leave --tail out: a head needs no more than this", p.Backbone)
 	case transfer.PlaceQuantised:

@@ -3,7 +3,10 @@ package contract
 import (
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
+	"github.com/headstart-ml/headstart/extract/text"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/folder"
 )
@@ -24,6 +27,37 @@ type Choice struct {
 	// Facts are said of a graph that has no files around it, see
 	// folder.Options.
 	Facts folder.Facts
+	Text  TextChoice // of a text backbone
+	// Dim keeps the first numbers of each embedding, see models.Spec.SetDim; 0
+	// keeps all.
+	Dim int
+}
+
+// TextChoice is what a user may choose of how texts are read.
+type TextChoice struct {
+	Prompt *folder.Prompt // see folder.Options
+	// Long says what becomes of texts with more tokens than the backbone takes:
+	// one of Longs.
+	Long string
+	// Overlap is that of windows; 0: an eighth of what the backbone takes.
+	Overlap int
+}
+
+// Truncate is the value of TextChoice.Long that leaves what a backbone has.
+const Truncate = "truncate"
+
+// Longs lists the values of TextChoice.Long, the default first.
+var Longs = []string{Truncate, models.LongChunks, models.LongError}
+
+// chosen names what is chosen of texts, "" if nothing is.
+func (c *TextChoice) chosen() string {
+	switch {
+	case c.Prompt != nil:
+		return "prompt"
+	case c.Long != "":
+		return "long"
+	}
+	return ""
 }
 
 // Resolve resolves a backbone as c says; nil means what its files say. builtin
@@ -33,15 +67,35 @@ func (c *Choice) Resolve(backbone string, builtin fs.FS) (*models.Spec, error) {
 	if c == nil {
 		c = new(Choice)
 	}
-	spec, err := folder.ResolveFor(backbone, &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision, Facts: c.Facts})
+	spec, err := folder.ResolveFor(backbone, &folder.Options{
+		Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision, Facts: c.Facts, Prompt: c.Text.Prompt, Tokens: promptTokens,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return spec, c.rest(spec)
 }
 
-// PolicyError says that a policy for images was chosen for a backbone that
-// takes none.
+// promptTokens is folder.Options.Tokens: the tokens of the prompt alone, but
+// for the special one at its end, as the library sentence-transformers counts
+// them.
+func promptTokens(t *models.TextSpec) (int, error) {
+	tok, err := text.New(t.Tokenizer, &text.Options{Truncation: &text.Truncation{MaxLen: t.MaxLen}, Lowercase: t.Lowercase})
+	if err != nil {
+		return 0, err
+	}
+	ids, err := tok.AppendIDs(nil, t.Prefix)
+	if err != nil {
+		return 0, err
+	}
+	if _, after := tok.Special(); len(after) > 0 {
+		return len(ids) - 1, nil
+	}
+	return len(ids), nil
+}
+
+// PolicyError says that something was chosen for a backbone that takes other
+// samples.
 type PolicyError struct {
 	Backbone string
 	Policy   string // its name in a space, "alpha"
@@ -49,7 +103,11 @@ type PolicyError struct {
 }
 
 func (e *PolicyError) Error() string {
-	return fmt.Sprintf("contract: backbone %s: %s is for images, and it takes %ss", e.Backbone, e.Policy, e.Takes)
+	of := models.Image
+	if e.Takes == models.Image {
+		of = models.Text
+	}
+	return fmt.Sprintf("contract: backbone %s: %s is for %ss, and it takes %ss", e.Backbone, e.Policy, of, e.Takes)
 }
 
 // Apply changes spec as c says. An error of SetTaps is as it is; a policy that
@@ -73,6 +131,14 @@ func (c *Choice) rest(spec *models.Spec) error {
 		}
 		spec.Taps = taps
 	}
+	if c.Dim != 0 {
+		if err := spec.SetDim(c.Dim); err != nil {
+			return err
+		}
+	}
+	if err := c.Text.apply(spec); err != nil {
+		return err
+	}
 	policies := c.Image.Chosen()
 	if len(policies) == 0 {
 		return nil
@@ -89,6 +155,36 @@ func (c *Choice) rest(spec *models.Spec) error {
 	return nil
 }
 
+// apply changes how texts are read.
+func (c *TextChoice) apply(spec *models.Spec) error {
+	name := c.chosen()
+	if name == "" {
+		return nil
+	}
+	own, ok := spec.Contract.(*models.TextSpec)
+	if !ok {
+		return &PolicyError{spec.Name, name, spec.Modality}
+	}
+	t := *own
+	if c.Prompt != nil {
+		t.Prefix = c.Prompt.Of(spec.Prompts)
+	}
+	if t.Long = c.Long; t.Long == Truncate {
+		t.Long = ""
+	}
+	if t.Long == models.LongChunks {
+		const share = 8 // of a window that it has in common with the next one
+		if t.Overlap = c.Overlap; t.Overlap == 0 {
+			t.Overlap = t.MaxLen / share
+		}
+	}
+	if t.Long != "" && !slices.Contains(Longs, t.Long) {
+		return fmt.Errorf("contract: backbone %s: long %.40q is none of %s", spec.Name, t.Long, strings.Join(Longs, ", "))
+	}
+	spec.Contract = &t
+	return nil
+}
+
 // own tells whether the taps that are asked for are the backbone's own, whose
 // graph is run as it is.
 func own(spec *models.Spec, taps []string) bool {
@@ -97,4 +193,4 @@ func own(spec *models.Spec, taps []string) bool {
 }
 
 // TapName writes a tap as Choice.Taps takes it.
-func TapName(t models.Tap) string { return t.Output + ":" + t.Pooling }
+func TapName(t models.Tap) string { return t.Tensor() + ":" + t.Pooling }

@@ -22,6 +22,10 @@ type Description struct {
 	DType    string          // how a value is kept
 	Modality models.Modality // of the samples, "" if the space does not tell
 	MaxLen   int             // tokens of a text, special ones included
+	Prompt   string          // what is put in front of every text
+	Long     string          // what becomes of longer texts, see models.TextSpec
+	Overlap  int             // of windows, tokens
+	Behind   []string        // what a folder puts behind the graph, see models.Tap
 	Image    models.Policies // of images
 	Width    int             // of what the backbone gets of an image, pixels
 	Height   int
@@ -38,6 +42,8 @@ type prep struct {
 	Decode       string
 	Tokenizer    string `json:"tokenizer_sha256"`
 	MaxLen       int    `json:"max_len"`
+	Prefix, Long string
+	Overlap      int
 	Resize       struct {
 		W, H         int
 		Filter, Mode string
@@ -80,6 +86,7 @@ func Describe(space json.RawMessage) (*Description, error) {
 		Model                     struct{ SHA256 string }
 		Output, Pool, Post, DType string
 		Dim                       int
+		Behind                    []string
 		Prep                      json.RawMessage
 	}
 	if err := json.Unmarshal(space, &id); err != nil {
@@ -93,7 +100,7 @@ func Describe(space json.RawMessage) (*Description, error) {
 	}
 	d := &Description{
 		Model: id.Model.SHA256, Output: id.Output, Pooling: id.Pool, Post: id.Post, Dim: id.Dim, DType: id.DType,
-		MaxLen: p.MaxLen, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
+		MaxLen: p.MaxLen, Prompt: p.Prefix, Long: p.Long, Overlap: p.Overlap, Behind: id.Behind, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
 		Decode: p.Decode, Facts: p.facts(),
 	}
 	for _, policy := range d.Image.List() {

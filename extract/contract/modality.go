@@ -42,7 +42,19 @@ var modalities = []*modality{
 		name: models.Text, backbone: "all-minilm-l6-v2",
 		versions: func(models.Contract) map[string]string { return map[string]string{"impl": text.Impl} },
 		tells:    func(p *prep) bool { return p.Tokenizer != "" || strings.HasPrefix(p.Impl, "text/") },
-		describe: func(d *Description) string { return fmt.Sprintf("texts of at most %d tokens", d.MaxLen) },
+		describe: func(d *Description) string {
+			out := fmt.Sprintf("texts of at most %d tokens", d.MaxLen)
+			switch d.Long {
+			case models.LongChunks:
+				out = fmt.Sprintf("texts in windows of %d tokens that overlap by %d", d.MaxLen, d.Overlap)
+			case models.LongError:
+				out += ", none of more"
+			}
+			if d.Prompt != "" {
+				out += fmt.Sprintf(", prompt %q", d.Prompt)
+			}
+			return out
+		},
 	},
 }
 

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,11 +55,11 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	if err != nil {
 		return nil, err
 	}
-	c, err := chosen(spaces)
+	c, dims, err := chosen(spaces)
 	if err != nil {
 		return nil, err
 	}
-	o := &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality}
+	o := &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality, Prompt: c.Text.Prompt, Tokens: promptTokens}
 	spec, err := folder.ResolveFor(backbone, o)
 	if _, unsaid := errors.AsType[*folder.UnsaidError](err); unsaid {
 		o.Facts = d.Facts
@@ -74,8 +75,16 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	if d.Modality != spec.Modality {
 		return nil, &ModalityError{backbone, spec.Modality, d.Modality}
 	}
+	// Taps that are shorter than the backbone's were cut, all to one length.
+	for i := range spec.Taps {
+		if n := dims[i]; n < spec.Taps[i].Dim {
+			c.Dim = n
+		}
+	}
 	if err := c.rest(spec); err != nil {
-		return nil, err
+		if _, short := errors.AsType[*models.DimError](err); !short {
+			return nil, err
+		}
 	}
 	if own, ok := spec.Contract.(*models.ImageSpec); ok && image.Decodes(d.Decode) {
 		earlier := *own
@@ -98,18 +107,21 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	return spec, nil
 }
 
-// chosen is the choice that spaces record.
-func chosen(spaces []json.RawMessage) (*Choice, error) {
-	c := new(Choice)
+// chosen is the choice that spaces record, and the lengths of their vectors.
+func chosen(spaces []json.RawMessage) (c *Choice, dims []int, err error) {
+	c = new(Choice)
 	for _, raw := range spaces {
 		d, err := Describe(raw)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		c.Taps = append(c.Taps, d.Tap())
+		c.Taps, dims = append(c.Taps, d.Tap()), append(dims, d.Dim)
 		c.DType, c.Image = d.DType, d.Image
+		if d.Modality == models.Text {
+			c.Text = TextChoice{Prompt: &folder.Prompt{Text: d.Prompt}, Long: cmp.Or(d.Long, Truncate), Overlap: d.Overlap}
+		}
 	}
-	return c, nil
+	return c, dims, nil
 }
 
 // OneBackbone tells whether spaces, at least one, differ in their taps alone,
@@ -129,7 +141,7 @@ func OneBackbone(spaces []json.RawMessage) bool {
 		}
 		for _, d := range first.Diff(other) {
 			field, _, _ := strings.Cut(d.Field, ".")
-			if !slices.Contains([]string{"output", "pool", "dim", "shape", "post"}, field) {
+			if !slices.Contains([]string{"output", "pool", "dim", "shape", "post", "behind"}, field) {
 				return false
 			}
 		}

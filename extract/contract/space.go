@@ -50,7 +50,7 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 	}
 	identity := map[string]any{
 		"model":    model,
-		"output":   tap.Output,
+		"output":   tap.Tensor(),
 		"pool":     tap.Pooling,
 		"dim":      tap.Dim,
 		"dtype":    dtype,
@@ -63,12 +63,19 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 			n *= int(d)
 		}
 		if len(tap.Shape) < 2 || n != tap.Dim {
-			return nil, fmt.Errorf("contract: backbone %s: tap %s: %d values are not all those of a tensor of shape %v", spec.Name, tap.Output, tap.Dim, tap.Shape)
+			return nil, fmt.Errorf("contract: backbone %s: tap %s: %d values are not all those of a tensor of shape %v", spec.Name, tap.Tensor(), tap.Dim, tap.Shape)
 		}
 		identity["shape"] = tap.Shape[1:]
 	}
 	if tap.Post != "" {
 		identity["post"] = tap.Post
+	}
+	if len(tap.Behind) > 0 {
+		var steps []any
+		for _, word := range tap.Behind {
+			steps = append(steps, word)
+		}
+		identity["behind"] = steps
 	}
 	return cache.NewSpace(identity)
 }

@@ -46,7 +46,10 @@ type Options struct {
 // It holds the memory of one goroutine.
 type Embedder struct {
 	name     string
-	single   bool // the backbone takes one sample at a time
+	single   bool   // the backbone takes one sample at a time
+	left     bool   // texts are padded on the left
+	perToken []bool // of each column: its positions are tokens of a text
+	modality Modality
 	columns  []Column
 	dim      int
 	backbone Backbone
@@ -59,8 +62,8 @@ type Embedder struct {
 // New returns an embedder of the samples that m prepares, which counts in
 // stats.
 func New(spec *models.Spec, m Modality, backbone Backbone, stats *Stats, o *Options) *Embedder {
-	e := &Embedder{name: spec.Name, single: spec.Single, backbone: backbone, stats: stats}
-	e.columns, e.dim = ColumnsOf(spec)
+	e := &Embedder{name: spec.Name, single: spec.Single, modality: m, backbone: backbone, stats: stats}
+	e.setColumns(spec)
 	if o != nil {
 		e.options = *o
 	}
@@ -69,6 +72,16 @@ func New(spec *models.Spec, m Modality, backbone Backbone, stats *Stats, o *Opti
 	}
 	e.batch = m.NewBatch(stats)
 	return e
+}
+
+// setColumns says what the embedder pools, and how.
+func (e *Embedder) setColumns(spec *models.Spec) {
+	e.columns, e.dim = ColumnsOf(spec)
+	for i := range e.columns {
+		e.perToken = append(e.perToken, spec.PerToken(&e.columns[i].Tap))
+	}
+	text, ok := spec.Contract.(*models.TextSpec)
+	e.left = ok && text.Padding == "left"
 }
 
 // Batch returns the memory for inputs.
@@ -117,7 +130,76 @@ func (e *Embedder) Embed(ctx context.Context, jobs []*Job) (good []*Job, rows []
 		}
 		j.Row = rows[n:len(rows):len(rows)]
 	}
-	return good, rows, nil
+	kept := rows[:0]
+	for _, j := range good {
+		if j.Row == nil {
+			continue
+		}
+		if len(j.More) > 0 {
+			err = e.average(ctx, j)
+		}
+		if err == nil && e.options.Round != nil {
+			if wrong := e.options.Round(j.Row); wrong != nil {
+				j.fail(wrong)
+			}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if j.Bad != "" {
+			j.Row = nil
+			continue
+		}
+		n := len(kept)
+		kept = append(kept, j.Row...)
+		j.Row = kept[n:len(kept):len(kept)]
+	}
+	return good, kept, nil
+}
+
+// average makes the row of a text's first window the mean of those of all its
+// windows, normalised again where they are. Without an error the job may be bad
+// afterwards.
+func (e *Embedder) average(ctx context.Context, j *Job) error {
+	sum := make([]float64, e.dim)
+	add := func(row []float32) {
+		for i, v := range row {
+			sum[i] += float64(v)
+		}
+	}
+	add(j.Row)
+	windows := make([]*Job, len(j.More))
+	for i, ids := range j.More {
+		windows[i] = &Job{Key: j.Key, IDs: ids}
+	}
+	row := make([]float32, e.dim)
+	for left := windows; len(left) > 0; {
+		n := e.modality.Fit(left)
+		good, inputs, tokens := e.batch.Fill(left[:n])
+		tensors, err := e.forward(ctx, inputs, len(good), tokens)
+		if err != nil {
+			return err
+		}
+		for i, w := range good {
+			if err := e.pool(row, tensors, i, len(w.IDs)); err != nil {
+				j.fail(err)
+				return nil
+			}
+			add(row)
+		}
+		left = left[n:]
+	}
+	for i := range sum {
+		j.Row[i] = float32(sum[i] / float64(1+len(windows)))
+	}
+	for k := range e.columns {
+		c := &e.columns[k]
+		if err := finish(j.Row[c.From:c.To], c.Post); err != nil {
+			j.fail(err)
+			return nil
+		}
+	}
+	return nil
 }
 
 // Again embeds jobs in these batches and leaves the jobs as they are. Each job
@@ -129,7 +211,7 @@ func (e *Embedder) Again(ctx context.Context, batches [][]*Job) (map[*Job][]floa
 		copies := make([]*Job, len(jobs))
 		original := make(map[*Job]*Job, len(jobs))
 		for i, j := range jobs {
-			copies[i] = &Job{Key: j.Key, Content: j.Content, IDs: j.IDs}
+			copies[i] = &Job{Key: j.Key, Content: j.Content, IDs: j.IDs, More: j.More}
 			original[copies[i]] = j
 		}
 		good, _, err := e.Embed(ctx, copies)
@@ -160,7 +242,11 @@ func (e *Embedder) Activations(ctx context.Context, jobs []*Job, take func(j *Jo
 	for i, j := range good {
 		values := first.of(i)
 		if shape := e.columns[0].Shape; len(shape) > 1 && shape[1] < 0 {
-			values = values[:len(j.IDs)*(first.each/tokens)]
+			own := len(j.IDs) * (first.each / tokens)
+			if e.left {
+				values = values[len(values)-own:]
+			}
+			values = values[:own]
 		}
 		take(j, values)
 	}
@@ -256,15 +342,16 @@ func (e *Embedder) pool(row []float32, tensors []output, i, n int) error {
 	for k := range e.columns {
 		c := &e.columns[k]
 		part := row[c.From:c.To]
-		if err := poolTo(part, fieldOf(&c.Tap, tensors[c.Output].of(i), n), c.Pooling); err != nil {
+		own := 0
+		if e.perToken[k] {
+			own = n
+		}
+		if err := poolTo(part, fieldOf(&c.Tap, tensors[c.Output].of(i), own, e.left), c.Pooling); err != nil {
 			return err
 		}
 		if err := finish(part, c.Post); err != nil {
 			return err
 		}
 	}
-	if e.options.Round == nil {
-		return nil
-	}
-	return e.options.Round(row)
+	return nil
 }

@@ -20,7 +20,8 @@ type Job struct {
 
 	Crop *Crop // gets an image's pixels before they are normalised; nil: nobody wants them
 
-	Cut bool // a text of which the backbone gets only the beginning, once it was planned
+	More [][]int32 // tokens of a text's other windows, once it was planned
+	Cut  bool      // a text of which the backbone gets only the beginning, once it was planned
 }
 
 // Crop is an image as a backbone gets it, before its values are normalised.

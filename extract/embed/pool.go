@@ -17,13 +17,17 @@ type field struct {
 }
 
 // fieldOf returns the field in x, which has the tap's shape without the batch.
-// n is the number of a text's own tokens; those after them are padding.
-func fieldOf(tap *models.Tap, x []float32, n int) field {
+// n is the number of a text's own tokens, 0 where positions are none of them;
+// those after them are padding, or those before them if left.
+func fieldOf(tap *models.Tap, x []float32, n int, left bool) field {
 	switch len(tap.Shape) {
 	case 3: // positions×channels
 		d := int(tap.Shape[2])
-		if tap.Shape[1] >= 0 {
-			n = int(tap.Shape[1])
+		if n == 0 {
+			n = len(x) / d
+		}
+		if left {
+			x = x[len(x)-n*d:]
 		}
 		return field{x, n, d, d, 1}
 	case 4:
@@ -82,6 +86,14 @@ func poolTo(dst []float32, g field, pooling string) error {
 			var sum float64
 			g.values(c, func(v float64) { sum += math.Pow(max(v, gemFloor), gemPower) })
 			dst[c] = float32(math.Pow(sum/n, 1.0/gemPower))
+		case "mean_sqrt_len":
+			var sum float64
+			g.values(c, func(v float64) { sum += v })
+			dst[c] = float32(sum / math.Sqrt(n))
+		case "weightedmean":
+			var sum, weight float64
+			g.values(c, func(v float64) { weight++; sum += weight * v })
+			dst[c] = float32(sum / (weight * (weight + 1) / 2))
 		case "meanstd":
 			var sum, square float64
 			g.values(c, func(v float64) { sum += v })

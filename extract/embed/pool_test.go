@@ -30,11 +30,12 @@ func TestPooling(t *testing.T) {
 	}{
 		{"cls", []float32{1, -2}}, {"last", []float32{5, -6}}, {"mean", []float32{3, -4.0 / 3}}, {"gap", []float32{3, -4.0 / 3}},
 		{"max", []float32{5, 4}}, {"meanstd", []float32{3, -4.0 / 3, std(1, 3, 5), std(-2, 4, -6)}},
+		{"mean_sqrt_len", []float32{float32(9 / math.Sqrt(3)), float32(-4 / math.Sqrt(3))}}, {"weightedmean", []float32{22. / 6, -12. / 6}},
 		{"gem", []float32{cube(1, 3, 5), cube(-2, 4, -6)}},
 	} {
 		for name, g := range map[string]field{
-			"tokens": fieldOf(text, tokens, 3), "channels first": fieldOf(first, chw, 0),
-			"channels last": fieldOf(last, hwc, 0), "patches": fieldOf(patches, hwc, 0),
+			"tokens": fieldOf(text, tokens, 3, false), "channels first": fieldOf(first, chw, 0, false),
+			"channels last": fieldOf(last, hwc, 0, false), "patches": fieldOf(patches, hwc, 0, false),
 		} {
 			got := make([]float32, len(tc.want))
 			if err := poolTo(got, g, tc.pooling); err != nil {
@@ -46,19 +47,19 @@ func TestPooling(t *testing.T) {
 		}
 	}
 	got := make([]float32, 3)
-	if err := poolTo(got, fieldOf(&models.Tap{Shape: []int64{-1, 3}}, []float32{7, 8, 9}, 0), "none"); err != nil || !slices.Equal(got, []float32{7, 8, 9}) {
+	if err := poolTo(got, fieldOf(&models.Tap{Shape: []int64{-1, 3}}, []float32{7, 8, 9}, 0, false), "none"); err != nil || !slices.Equal(got, []float32{7, 8, 9}) {
 		t.Errorf("none: %v, %v", got, err)
 	}
 	all := make([]float32, 6)
 	for _, shape := range [][]int64{{-1, 2, 1, 3}, {-1, 3, 2}, {-1, 6}, {-1, 1, 2, 3, 1}} {
-		if err := poolTo(all, fieldOf(&models.Tap{Shape: shape}, chw, 0), "flat"); err != nil || !slices.Equal(all, chw) {
+		if err := poolTo(all, fieldOf(&models.Tap{Shape: shape}, chw, 0, false), "flat"); err != nil || !slices.Equal(all, chw) {
 			t.Errorf("flat of %v: %v, %v", shape, all, err)
 		}
 	}
-	if err := poolTo(got, fieldOf(&models.Tap{Shape: []int64{-1, 2, 3}}, chw, 0), "flat"); err == nil {
+	if err := poolTo(got, fieldOf(&models.Tap{Shape: []int64{-1, 2, 3}}, chw, 0, false), "flat"); err == nil {
 		t.Error("flat: six values are a row of three")
 	}
-	if err := poolTo(got, fieldOf(text, tokens, 3), "median"); err == nil {
+	if err := poolTo(got, fieldOf(text, tokens, 3, false), "median"); err == nil {
 		t.Error("an unknown pooling is taken")
 	}
 }

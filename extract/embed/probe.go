@@ -121,7 +121,7 @@ func (p *Probe) Embed(ctx context.Context, spec *models.Spec, backbone Backbone)
 		inputs = append(inputs, p.Inputs[slices.IndexFunc(p.Inputs, func(v tensor.View) bool { return v.Name == in.Name })])
 	}
 	e := &Embedder{name: spec.Name, backbone: backbone, stats: new(Stats)}
-	e.columns, e.dim = ColumnsOf(spec)
+	e.setColumns(spec)
 	tensors, err := e.forward(ctx, inputs, p.N(), p.padded)
 	if err != nil {
 		return nil, err

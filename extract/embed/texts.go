@@ -22,10 +22,14 @@ var errNoTokens = errors.New("the text has no tokens")
 
 // Texts prepares texts.
 type Texts struct {
-	feeds []models.Input
-	tok   *text.Tokenizer
-	batch Batching
-	stats *Stats
+	feeds    []models.Input
+	contract *models.TextSpec
+	tok      *text.Tokenizer
+	windows  *windows // nil: a text is one sequence of tokens
+	padID    int64
+	level    bool // rows of a batch have the same length: nothing hides padding
+	batch    Batching
+	stats    *Stats
 }
 
 func newTexts(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
@@ -33,11 +37,20 @@ func newTexts(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
 	if !ok {
 		return nil, fmt.Errorf("backbone %s: its contract is none of texts", spec.Name)
 	}
-	t, err := newTokenizer(contract)
+	m := &Texts{feeds: spec.Feeds(), contract: contract, batch: b, stats: stats}
+	var err error
+	if m.tok, err = newTokenizer(contract); err == nil && contract.Long == models.LongChunks {
+		m.windows, err = newWindows(contract, m.tok)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 	}
-	return &Texts{feeds: spec.Feeds(), tok: t, batch: b, stats: stats}, nil
+	m.padID = int64(m.tok.PadID())
+	if contract.PadID != nil {
+		m.padID = int64(*contract.PadID)
+	}
+	m.level = contract.Length == 0 && !contract.Causal && !slices.ContainsFunc(spec.Inputs, func(in models.Input) bool { return in.Role == "mask" || in.Role == "run" })
+	return m, nil
 }
 
 // newTokenizer builds the tokenizer of a contract.
@@ -62,13 +75,17 @@ func (m *Texts) Plan(jobs []*Job) [][]*Job {
 	defer m.stats.Stages.Decode.Add(start)
 	var good []*Job
 	for _, j := range jobs {
-		ids, cut, err := m.tokens(j.Content)
+		var err error
+		if m.windows != nil {
+			j.IDs, j.More, err = m.windows.of(string(j.Content))
+		} else {
+			j.IDs, j.Cut, err = m.tokens(j.Content)
+		}
 		if err != nil {
 			j.fail(err)
 			j.Content = nil
 			continue
 		}
-		j.IDs, j.Cut = ids, cut
 		good = append(good, j)
 	}
 	return m.Cut(good)
@@ -83,14 +100,34 @@ func (m *Texts) Tokens(content []byte) ([]int32, error) {
 // tokens is Tokens, and says whether the text was cut off.
 func (m *Texts) tokens(content []byte) (ids []int32, cut bool, err error) {
 	ids, cut, err = m.tok.AppendCut(nil, string(content))
-	if err == nil && len(ids) == 0 {
+	switch {
+	case err != nil:
+	case len(ids) == 0:
 		err = errNoTokens
+	case cut && m.contract.Long == models.LongError:
+		return nil, false, &LongError{m.contract.MaxLen}
 	}
 	return ids, cut, err
 }
 
-// Cuts tells whether the backbone gets only the beginning of a text.
-func (m *Texts) Cuts(content []byte) bool { return m.tok.Cuts(string(content)) }
+// LongError says that a text has more tokens than the backbone takes, where
+// such texts have no embedding.
+type LongError struct{ MaxLen int }
+
+func (e *LongError) Error() string {
+	return fmt.Sprintf("the text has more than the %d tokens that the backbone takes", e.MaxLen)
+}
+
+// KindLong is the kind of the reason of a text that is too long.
+const KindLong = "long"
+
+// Kind returns KindLong.
+func (e *LongError) Kind() string { return KindLong }
+
+// Cuts tells whether the backbone gets only a part of a text.
+func (m *Texts) Cuts(content []byte) bool {
+	return m.windows == nil && m.tok.Cuts(string(content))
+}
 
 // Cut sorts tokenised jobs and cuts them into batches.
 func (m *Texts) Cut(jobs []*Job) [][]*Job {
@@ -106,13 +143,14 @@ func (m *Texts) Cut(jobs []*Job) [][]*Job {
 
 // Fit counts the tokens of a batch of the first jobs, padded to the longest.
 func (m *Texts) Fit(jobs []*Job) int {
+	most := maxTextBatch
 	if m.batch.Size > 0 {
-		return min(m.batch.atMost(m.batch.Size), len(jobs))
+		most = m.batch.Size
 	}
-	longest, n := 0, 0
-	for n < m.batch.atMost(min(maxTextBatch, len(jobs))) {
+	longest, n := m.contract.Length, 0
+	for n < m.batch.atMost(min(most, len(jobs))) {
 		longest = max(longest, len(jobs[n].IDs))
-		if n > 0 && longest*(n+1) > defaultTextTokens {
+		if n > 0 && (m.batch.Size == 0 && longest*(n+1) > defaultTextTokens || m.level && len(jobs[n].IDs) != longest) {
 			break
 		}
 		n++
@@ -130,23 +168,44 @@ type TextBatch struct {
 	types   []int32   // of one text
 }
 
-// Fill writes jobs that were planned, padded to the longest.
+// Fill writes jobs that were planned, filled up to the longest.
 func (b *TextBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
-	tokens := 0
+	tokens, all := b.contract.Length, 0
 	for _, j := range jobs {
 		tokens = max(tokens, len(j.IDs))
+		all += len(j.IDs)
 	}
 	if b.columns == nil {
 		b.columns = make([][]int64, len(b.feeds))
 	}
 	inputs := make([]tensor.View, len(b.feeds))
 	for i, in := range b.feeds {
-		column := slices.Grow(b.columns[i][:0], len(jobs)*tokens)[:len(jobs)*tokens]
-		b.columns[i] = column
-		for r, j := range jobs {
-			b.FillRow(column[r*tokens:(r+1)*tokens], j.IDs, in.Role)
+		shape := []int64{int64(len(jobs)), int64(tokens)}
+		switch in.Role {
+		case "run":
+			shape = []int64{int64(all)}
+		case "starts":
+			shape = []int64{int64(len(jobs))}
 		}
-		inputs[i] = tensor.View{Name: in.Name, Shape: []int64{int64(len(jobs)), int64(tokens)}}
+		n := int(shape[0])
+		if len(shape) > 1 {
+			n *= tokens
+		}
+		column := slices.Grow(b.columns[i][:0], n)[:n]
+		b.columns[i] = column
+		at := 0
+		for r, j := range jobs {
+			switch in.Role {
+			case "run":
+				b.FillRow(column[at:at+len(j.IDs)], j.IDs, "ids")
+			case "starts":
+				column[r] = int64(at)
+			default:
+				b.FillRow(column[r*tokens:(r+1)*tokens], j.IDs, in.Role)
+			}
+			at += len(j.IDs)
+		}
+		inputs[i] = tensor.View{Name: in.Name, Shape: shape}
 		if in.DType == "i32" {
 			inputs[i].I32 = make([]int32, len(column))
 			for k, v := range column {
@@ -159,26 +218,41 @@ func (b *TextBatch) Fill(jobs []*Job) ([]*Job, []tensor.View, int) {
 	return jobs, inputs, tokens
 }
 
-// FillRow writes one text's row of the input with the given role, padded on
-// the right.
+// FillRow writes one text's row of the input with the given role, filled up as
+// the contract says.
 func (b *TextBatch) FillRow(row []int64, ids []int32, role string) {
+	own := row[:len(ids)]
+	rest := row[len(ids):]
+	if b.contract.Padding == "left" {
+		rest, own = row[:len(row)-len(ids)], row[len(row)-len(ids):]
+	}
+	fill := func(v int64) {
+		for i := range rest {
+			rest[i] = v
+		}
+	}
 	clear(row)
 	switch role {
 	case "ids":
 		for i, id := range ids {
-			row[i] = int64(id)
+			own[i] = int64(id)
 		}
-		for i := len(ids); i < len(row); i++ {
-			row[i] = int64(b.tok.PadID())
-		}
+		fill(b.padID)
 	case "mask":
-		for i := range ids {
-			row[i] = 1
+		for i := range own {
+			own[i] = 1
 		}
 	case "types":
 		b.types = b.tok.AppendTypeIDs(b.types[:0], len(ids))
 		for i, id := range b.types {
-			row[i] = int64(id)
+			own[i] = int64(id)
+		}
+	case "positions":
+		if p := b.contract.Positions; p != nil {
+			for i := range own {
+				own[i] = int64(p.First + i)
+			}
+			fill(int64(p.Pad))
 		}
 	}
 }

@@ -32,6 +32,7 @@ type Feed struct {
 	shape    []int64 // of the cut's tensor
 	each     int     // values of a sample at the cut, or of a token of one
 	perToken bool
+	left     bool // texts are padded on the left
 	cached   Rows
 	refs     []cache.Ref // of each content, in cached
 
@@ -180,6 +181,9 @@ func newFeed(spec *models.Spec, o *Options) (*Feed, error) {
 	f := &Feed{spec: spec, cut: o.Cut, shape: o.Shape, each: 1, cached: o.Cached, prefixed: o.Prefix != nil, memory: o.Memory, held: make(map[item]kept)}
 	if f.memory == 0 {
 		f.memory = defaultMemory
+	}
+	if text, ok := spec.Contract.(*models.TextSpec); ok {
+		f.left = text.Padding == "left"
 	}
 	f.room.Store(max(0, f.memory))
 	most := 0
@@ -522,7 +526,11 @@ func (f *Feed) fillCut(ctx context.Context, t *tensor.View, items []item) error 
 	put := func(it item, values []float32) {
 		for _, k := range places[it] {
 			row := t.F32[k*each : (k+1)*each]
-			clear(row[copy(row, values):])
+			clear(row)
+			if f.left {
+				row = row[len(row)-len(values):]
+			}
+			copy(row, values)
 		}
 	}
 	var jobs []*embed.Job

@@ -3,7 +3,8 @@ package text
 import "unicode/utf8"
 
 // byteFallbackDecoder is the decoder ByteFallback: tokens like <0x61> in a row
-// become the bytes that they stand for, or, if these are not UTF-8, U+FFFD each.
+// become the bytes that they stand for, or, if these are not UTF-8, U+FFFD
+// each.
 type byteFallbackDecoder struct{}
 
 // readByteFallbackDecoder is the entry of the decoder ByteFallback.

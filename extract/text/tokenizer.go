@@ -206,6 +206,21 @@ func (t *Tokenizer) Token(id int32) (token string, ok bool) {
 	return t.file.model.token(id)
 }
 
+// Special returns the special tokens that stand before and behind the text's
+// own.
+func (t *Tokenizer) Special() (before, behind []int32) {
+	for i, s := range t.single.slots {
+		switch {
+		case s.text >= 0:
+		case i < t.single.before():
+			before = append(before, s.id)
+		default:
+			behind = append(behind, s.id)
+		}
+	}
+	return before, behind
+}
+
 // AppendTypeIDs appends the n type ids (token_type_ids) of a text to which
 // AppendIDs gave n ids.
 func (t *Tokenizer) AppendTypeIDs(dst []int32, n int) []int32 {

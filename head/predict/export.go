@@ -92,7 +92,7 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 	switch {
 	case len(tap.Shape) == 4:
 		h.ChannelsFirst, h.Space = !tap.ChannelsLast, tap.ChannelsLast
-	case len(tap.Shape) == 3 && tap.Shape[1] < 0:
+	case len(tap.Shape) == 3 && spec.PerToken(&tap):
 		for _, in := range spec.Inputs {
 			if in.Role == "mask" {
 				h.Mask = in.Name

@@ -13,6 +13,7 @@ const (
 	PlaceNoMask      = retrain.PlaceNoMask
 	PlaceSingle      = retrain.PlaceSingle
 	PlaceQuantised   = retrain.PlaceQuantised
+	PlaceWindows     = retrain.PlaceWindows
 	PlaceNoCount     = retrain.PlaceNoCount
 	PlaceNoEnds      = retrain.PlaceNoEnds
 	PlaceTooDeep     = retrain.PlaceTooDeep

@@ -2,6 +2,7 @@ package folder
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,27 @@ type NoTapError struct {
 	Why   string   // what is not known
 	Taps  []string // what would be understood, each TENSOR:POOLING; nil if nothing fits
 }
+
+// NoLengthError says that the length of an embedding is known to nobody: the
+// file leaves the last dimension of the output open, and the graph cannot be
+// followed so that it could be computed. Whoever knows it writes it into the
+// file.
+type NoLengthError struct {
+	Place  string // of the graph
+	Output string
+	Dim    string // what the dimension is called in the file, "" if it has no name
+	Err    error  // where the graph cannot be followed
+}
+
+func (e *NoLengthError) Error() string {
+	name := ""
+	if e.Dim != "" {
+		name = fmt.Sprintf(" (%q)", e.Dim)
+	}
+	return fmt.Sprintf("models: %s: nothing says how long the embedding is: the file leaves the last dimension%s of output %q open, and it cannot be computed: %v", e.Place, name, e.Output, e.Err)
+}
+
+func (e *NoLengthError) Unwrap() error { return e.Err }
 
 func (e *NoTapError) Error() string { return fmt.Sprintf("models: %s: %s", e.Place, e.Why) }
 
@@ -216,7 +238,11 @@ func setTap(s *models.Spec, tap string, sum *onnx.Summary) error {
 		open = open && d.Size < 0
 	}
 	if dim := shape[last].Size; !open || dim < 1 || dim > models.MaxDim || len(sum.Inputs) != len(s.Inputs) {
-		return s.SetTaps([]string{tap})
+		err := s.SetTaps([]string{tap})
+		if e, ok := errors.AsType[*models.NoShapeError](err); ok && open && dim < 0 {
+			return &NoLengthError{Place: e.Place, Output: output, Dim: shape[last].Name, Err: e.Err}
+		}
+		return err
 	}
 	t := models.Tap{Output: output, Pooling: pooling, Dim: int(shape[last].Size)}
 	for _, d := range shape {

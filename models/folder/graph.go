@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/headstart-ml/headstart/models"
@@ -25,7 +26,20 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 			return nil, err
 		}
 	}
-	model, err := onnx.Decode(data)
+	var model, table *pb.ModelProto
+	if path.Ext(weights) == path.Ext(tableFile) {
+		if table, err = tableGraph(place, data); err != nil {
+			return nil, err
+		}
+	} else if model, err = onnx.Decode(data); err == nil {
+		table = bag(model)
+	}
+	if table != nil {
+		model, s.Weights.Static = table, true
+		if s.Weights.Data, err = onnx.Encode(model); err != nil {
+			return nil, fmt.Errorf("models: %s: %w", place, err)
+		}
+	}
 	switch {
 	case errors.Is(err, onnx.ErrNotModel) && bytes.HasPrefix(data, []byte("version https://git-lfs")):
 		return nil, fmt.Errorf("models: %s: a pointer of Git LFS in place of the model, which was not downloaded; git lfs pull gets it", place)

@@ -219,7 +219,11 @@ func (f *layout) imageSpec(s *models.Spec, w *wanted) (own func() error, err err
 		if err != nil {
 			return err
 		}
-		if err := setTap(s, tap, sum); err != nil {
+		err = setTap(s, tap, sum)
+		if _, unknown := errors.AsType[*NoLengthError](err); unknown {
+			return err
+		}
+		if err != nil {
 			w, h := image.Size()
 			return fmt.Errorf("%w; the preprocessing makes images of 3×%d×%d", err, h, w)
 		}

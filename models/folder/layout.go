@@ -26,12 +26,13 @@ const (
 
 // layout is a folder in the Hugging Face layout.
 type layout struct {
-	fsys  fs.FS
-	place string          // for messages: its path, or a built-in name
-	log   *reading        // what was read; nil: nobody wants to know
-	aside string          // what deserves a word about how the folder was found
-	post  string          // what is done to vectors last, Tap.Post, of two towers; "": nothing, or modules.json says it
-	files map[string]File // of a built-in backbone: every file with its digest; nil otherwise
+	fsys    fs.FS
+	place   string          // for messages: its path, or a built-in name
+	log     *reading        // what was read; nil: nobody wants to know
+	options Options         // those of ResolveFor
+	aside   string          // what deserves a word about how the folder was found
+	post    string          // what is done to vectors last, Tap.Post, of two towers; "": nothing, or modules.json says it
+	files   map[string]File // of a built-in backbone: every file with its digest; nil otherwise
 }
 
 // path returns the place of a file of the folder, for messages.

@@ -385,3 +385,34 @@ func TestFacts(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// An embedding whose length neither the file nor shape inference gives is asked
+// about, by the name that its dimension has in the file; once that is written
+// there, it is taken.
+func TestNoLength(t *testing.T) {
+	open := func(last onnx.Dim) []byte {
+		return graph(t, values(f32("pixel_values", 3, 8, 8)), values(onnx.TensorValue("features", pb.TensorProto_FLOAT, batch, last)), func(m *pb.ModelProto) {
+			// How many values are not zero, nobody knows before.
+			m.Graph.Node = []*pb.NodeProto{
+				onnx.Node("NonZero", []string{"pixel_values"}, []string{"places"}),
+				onnx.Node("Cast", []string{"places"}, []string{"features"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))),
+			}
+		})
+	}
+	f := vitTree(t, "vit")
+	for _, name := range []string{"width", ""} {
+		f["model.onnx"] = open(onnx.Dim{Size: -1, Name: name})
+		_, _, err := f.resolve(t, nil)
+		e, ok := errors.AsType[*NoLengthError](err)
+		if !ok || e.Output != "features" || e.Dim != name || !strings.Contains(err.Error(), "NonZero") {
+			t.Errorf("%q: error %v", name, err)
+		}
+	}
+	if _, _, err := f.resolve(t, &Options{Taps: []string{"features:none"}}); err == nil || !strings.Contains(err.Error(), "NonZero") {
+		t.Errorf("error %v", err)
+	}
+	f["model.onnx"] = open(onnx.Dim{Size: 7})
+	if s, _, err := f.resolve(t, nil); err != nil || s.Taps[0].Dim != 7 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}

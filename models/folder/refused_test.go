@@ -186,8 +186,9 @@ func TestRefusesImageGraphs(t *testing.T) {
 // tokenizer.json cuts the end off, and its configuration agrees with it.
 func TestRefusesTokenizers(t *testing.T) {
 	refused(t, []refusal{
-		{"truncation left", textTree(t), set(tok, "truncation", fields{"direction": "Left", "max_length": 3}), "truncation: direction: Left is not"},
-		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "left"), "truncation_side: left is not"},
+		{"truncation aside", textTree(t), set(tok, "truncation", fields{"direction": "Up", "max_length": 3}), `truncation: direction "Up" is neither Left nor Right`},
+		{"truncation of pairs", textTree(t), set(tok, "truncation", fields{"strategy": "OnlySecond", "max_length": 3}), "truncation: strategy: OnlySecond cuts no text that is alone"},
+		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "up"), `truncation_side: "up" is neither left nor right`},
 		{"lower case contradicts", textTree(t), set(tokCfg, "do_lower_case", false), "do_lower_case is false, but "},
 		{"accents contradict", textTree(t), set(tokCfg, "strip_accents", true), "strip_accents is true, but "},
 	})
@@ -204,7 +205,7 @@ func TestRefusesLengths(t *testing.T) {
 	})
 }
 
-// The modules are a transformer, one pooling and, perhaps, a normalisation.
+// The modules are a transformer, one pooling, and what is known to follow.
 func TestRefusesModules(t *testing.T) {
 	refused(t, []refusal{
 		{"no modules.json", textTree(t), func(f tree) { delete(f, "modules.json") }, "modules.json is missing, which says how the token vectors of output \"last_hidden_state\" are pooled"},
@@ -212,19 +213,53 @@ func TestRefusesModules(t *testing.T) {
 		{"no pooling module", textTree(t), func(f tree) { f["modules.json"] = f["modules.json"].([]fields)[:1] }, "no module of type Pooling"},
 		{"dense module", textTree(t), func(f tree) {
 			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
-		}, "type: Dense as module 2 is not supported yet"},
+		}, "2_Dense/config.json: the file is missing"},
+		{"module that is not known", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.LSTM", "path": "2_LSTM"})
+		}, "type: LSTM is not a module that is taken here; behind the first one are: Dense, Dropout, LayerNorm, Normalize, Pooling"},
+		{"module of the folder's own", textTree(t), func(f tree) { f["modules.json"].([]fields)[0]["type"] = "custom_st.Transformer" },
+			"type: custom_st.Transformer is code of the folder's own"},
+		{"other first module", textTree(t), func(f tree) { f["modules.json"].([]fields)[0]["type"] = "sentence_transformers.models.BoW" }, "BoW comes first; taken are"},
+		{"two pooling modules", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"})
+		}, "Pooling as module 2 is the second one"},
+		{"dense before the pooling", textTree(t), func(f tree) {
+			l := f["modules.json"].([]fields)
+			f["modules.json"] = []fields{l[0], {"type": "sentence_transformers.models.Dense", "path": "2_Dense"}, l[1]}
+			f["2_Dense/config.json"] = fields{"in_features": 8, "out_features": 2}
+		}, "Dense as module 1 stands before the pooling"},
+		{"pickled weights", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+			f["2_Dense/config.json"] = fields{"in_features": 8, "out_features": 2}
+			f["2_Dense/pytorch_model.bin"] = []byte("x")
+		}, "2_Dense/pytorch_model.bin: the weights of the module are a pickle, which only Python reads"},
+		{"weights of another shape", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+			f["2_Dense/config.json"] = fields{"in_features": 8, "out_features": 2}
+			header := `{"linear.weight":{"dtype":"F32","shape":[2,7],"data_offsets":[0,56]}}`
+			f["2_Dense/model.safetensors"] = append(append([]byte{byte(len(header)), 0, 0, 0, 0, 0, 0, 0}, header...), make([]byte, 56)...)
+		}, `tensor "linear.weight" has shape [2 7], not [2 8]`},
+		{"weights beyond the file", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+			f["2_Dense/config.json"] = fields{"in_features": 8, "out_features": 2}
+			header := `{"linear.weight":{"dtype":"F32","shape":[2,8],"data_offsets":[0,64]}}`
+			f["2_Dense/model.safetensors"] = append([]byte{byte(len(header)), 0, 0, 0, 0, 0, 0, 0}, header...)
+		}, `tensor "linear.weight" lies at [0 64] of 0 bytes, and needs 64`},
+		{"function that is not known", textTree(t), func(f tree) {
+			f["modules.json"] = append(f["modules.json"].([]fields), fields{"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+			f["2_Dense/config.json"] = fields{"in_features": 8, "out_features": 2, "activation_function": "my.Tanh"}
+		}, "activation_function: my.Tanh is not known"},
 		{"pooling outside", textTree(t), func(f tree) { f["modules.json"].([]fields)[1]["path"] = "../x" }, `path: "../x" is not a folder inside`},
-		{"transformer in a subfolder", textTree(t), func(f tree) { f["modules.json"].([]fields)[0]["path"] = "0_Transformer" }, "subfolder"},
 		{"modules.json twice a key", textTree(t), put("modules.json", []byte(`[{"type":"a","type":"b"}]`)), "stands twice"},
-		{"max pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_max_tokens": true}), "1_Pooling/config.json: pooling_mode: max_tokens is not"},
-		{"two poolings", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}), "pooling_mode: several at once (cls, mean)"},
+		{"flag of a pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_best_tokens": true}), "1_Pooling/config.json: pooling_mode_best_tokens: such a pooling is not known"},
+		{"named pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode": []string{"mean", "best"}}), "pooling_mode: best is not known; there are cls"},
 		{"no pooling", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": false}), "no flag pooling_mode_… is true"},
 		{"other length", textTree(t), put("1_Pooling/config.json", fields{"pooling_mode_cls_token": true, "word_embedding_dimension": 9}), "has 8 numbers for a token, but the pooling module says 9"},
 		{"prompt missing", textTree(t), put("config_sentence_transformers.json", fields{"prompts": fields{}, "default_prompt_name": "q"}), "prompts: q: the field is missing"},
 		{"prompt left out of pooling", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": "q"}
 			f.set("1_Pooling/config.json", "include_prompt", false)
-		}, "include_prompt: false together"},
+		}, "include_prompt is false, and nothing here counts the tokens of the prompt \"query: \""},
 	})
 }
 
@@ -232,10 +267,11 @@ func TestRefusesModules(t *testing.T) {
 func TestRefusesTextGraphs(t *testing.T) {
 	hidden := values(f32("last_hidden_state", -1, 8))
 	refused(t, []refusal{
-		{"unknown input", textTree(t), model(t, append(textInputs(), i64("position_ids", -1)), hidden, nil), `input "position_ids" is not supported yet`},
-		{"no mask", textTree(t), model(t, textInputs()[:1], hidden, nil), `no input "attention_mask"`},
+		{"unknown input", textTree(t), model(t, append(textInputs(), i64("task_id", -1)), hidden, nil), `input "task_id" is nothing that a text has`},
+		{"past", textTree(t), model(t, append(textInputs(), f32("past_key_values.0.key", 2, -1, 4)), hidden, nil), `input "past_key_values.0.key": the graph continues a text`},
+		{"no ids", textTree(t), model(t, textInputs()[1:], hidden, nil), `no input "input_ids"`},
 		{"float ids", textTree(t), model(t, values(f32("input_ids", -1), i64("attention_mask", -1)), hidden, nil), `input "input_ids" is FLOAT[N,?], not INT64`},
-		{"fixed length", textTree(t), model(t, values(i64("input_ids", 128), i64("attention_mask", 128)), hidden, nil), "fixes the number of tokens"},
+		{"two fixed lengths", textTree(t), model(t, values(i64("input_ids", 128), i64("attention_mask", 64)), hidden, nil), "texts of 64 tokens and of 128"},
 		{"fixed length of the output", textTree(t), model(t, textInputs(), values(f32("last_hidden_state", 128, 8)), nil), `no node makes a tensor "last_hidden_state"`},
 		{"several token vectors", textTree(t), model(t, textInputs(), values(f32("a", -1, 8), f32("b", -1, 8)), nil), "which of them holds the token vectors"},
 		{"no token vectors", textTree(t), model(t, textInputs(), values(f32("logits", 8)), nil), "no output is FLOAT[batch,tokens,length]"},

@@ -49,6 +49,32 @@ type Options struct {
 	// them. One that a file says otherwise is a *ContradictionError, one that
 	// is missing an *UnsaidError.
 	Facts Facts
+	// Prompt is put in front of every text, in place of the folder's default;
+	// nil: that one.
+	Prompt *Prompt
+	// Tokens returns how many tokens the backbone makes of the contract's
+	// Prefix, special ones before it included. It is called where the folder
+	// leaves them out of the pooling, and nil refuses such a folder if there is
+	// a prompt.
+	Tokens func(t *models.TextSpec) (int, error)
+}
+
+// Prompt is what is put in front of every text.
+type Prompt struct {
+	// Name is that of one of the folder's prompts or, if it has none of that
+	// name, the text itself.
+	Name string
+	Text string // if Name is ""
+}
+
+// Of returns the text of a prompt, given those of a folder.
+func (p *Prompt) Of(known []models.Prompt) string {
+	for _, k := range known {
+		if p.Name != "" && k.Name == p.Name {
+			return k.Text
+		}
+	}
+	return cmp.Or(p.Name, p.Text)
 }
 
 // FilesError says that several files of a folder may be meant.
@@ -167,6 +193,7 @@ func ResolveFor(name string, o *Options) (*models.Spec, error) {
 		if err != nil {
 			return nil, err
 		}
+		f.options = *o
 		weights, several, err := f.weights(o)
 		if err != nil {
 			return nil, err
@@ -185,6 +212,7 @@ func ResolveFor(name string, o *Options) (*models.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.options = *o
 	if o.Precision != "" {
 		return nil, &FilesError{Folder: f.place, Files: []string{weights}, Asked: o.Precision}
 	}
@@ -266,6 +294,9 @@ func (f *layout) weights(o *Options) (name string, several bool, err error) {
 		return "", false, err
 	}
 	if len(files) == 0 {
+		if table, err := f.table(); table != "" || err != nil {
+			return table, false, err
+		}
 		return "", false, fmt.Errorf("models: %s: there is neither onnx/model.onnx nor model.onnx; a backbone is exported to ONNX first", f.place)
 	}
 	fit, plain := files, o.Precision == ""
@@ -376,7 +407,7 @@ func (f *layout) contracts() ([]models.Modality, error) {
 	if image {
 		kinds = append(kinds, models.Image)
 	}
-	text, err := f.has(tokenizerFile)
+	text, err := f.has(path.Join(f.textDir(), tokenizerFile))
 	if text {
 		kinds = append(kinds, models.Text)
 	}
@@ -452,6 +483,12 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 	if err != nil {
 		return nil, err
 	}
+	if err := chooseTaps(s, o.Taps, own); err != nil {
+		if random, ok := errors.AsType[*onnx.RandomError](err); ok {
+			return nil, f.masked(s, random.Operator)
+		}
+		return nil, err
+	}
 	for i := range f.log.origins {
 		f.log.origins[i].File = strings.TrimPrefix(f.log.origins[i].File, f.place+"/")
 	}
@@ -470,12 +507,6 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 		s.Notes = append(s.Notes, f.aside)
 	}
 	if err := agree(s, f.place, o.Facts); err != nil {
-		return nil, err
-	}
-	if err := chooseTaps(s, o.Taps, own); err != nil {
-		if random, ok := errors.AsType[*onnx.RandomError](err); ok {
-			return nil, f.masked(s, random.Operator)
-		}
 		return nil, err
 	}
 	return s, nil

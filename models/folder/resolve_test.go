@@ -272,10 +272,13 @@ func TestResolveFolder(t *testing.T) {
 		{"no max_seq_length", textTree(t), func(f tree) { f["sentence_bert_config.json"] = fields{"max_seq_length": nil} }, func(s *models.Spec) {}},
 		{"prompt", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: ", "d": ""}, "default_prompt_name": "q"}
-		}, func(s *models.Spec) { textOf(s).Prefix = "query: " }},
+		}, func(s *models.Spec) {
+			textOf(s).Prefix = "query: "
+			s.Prompts = []models.Prompt{{Name: "d"}, {Name: "q", Text: "query: "}}
+		}},
 		{"prompts without a default", textTree(t), func(f tree) {
 			f["config_sentence_transformers.json"] = fields{"prompts": fields{"q": "query: "}, "default_prompt_name": nil}
-		}, func(s *models.Spec) {}},
+		}, func(s *models.Spec) { s.Prompts = []models.Prompt{{Name: "q", Text: "query: "}} }},
 		{"sentence_embedding", textTree(t), func(f tree) {
 			delete(f, "modules.json")
 			f["model.onnx"] = graph(t, textInputs(), values(f32("token_embeddings", -1, 8), f32("sentence_embedding", 8)), nil)

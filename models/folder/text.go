@@ -1,38 +1,24 @@
 package folder
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
-	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 const maxTokens = 1 << 16 // of one text
 
-// sentence is what a folder says about the way from tokens to one vector.
-type sentence struct {
-	pooling string // "mean", "cls", or "" if the folder does not say
-	dim     int    // length of the vector, 0 if the folder does not say
-	post    string // Tap.Post
-	missing string // for a message: the file that would say it
-}
-
 // textSpec reads the contract of a text backbone into s.
 func (f *layout) textSpec(s *models.Spec, w *wanted) (own func() error, err error) {
 	sum, place := w.sum, w.place
-	p, err := f.textContract(s, w.facts)
+	t, err := f.textContract(s, w)
 	if err != nil {
-		return nil, err
-	}
-	if err := tokenInputs(s, sum, place); err != nil {
 		return nil, err
 	}
 	return func() error {
@@ -43,14 +29,37 @@ func (f *layout) textSpec(s *models.Spec, w *wanted) (own func() error, err erro
 		if tap != "" {
 			return setTap(s, tap, sum)
 		}
+		p, err := f.sentence()
+		if err != nil {
+			return err
+		}
+		if err := f.leaveOut(p, t); err != nil {
+			return err
+		}
 		return textTap(s, p, sum, place)
 	}, nil
 }
 
-func (f *layout) textContract(s *models.Spec, given Facts) (*sentence, error) {
-	tokenizer, data, err := f.object(tokenizerFile, maxTokenizer)
+// leaveOut counts the tokens of the prompt if they are left out of the pooling.
+func (f *layout) leaveOut(p *sentence, t *models.TextSpec) (err error) {
+	switch {
+	case !p.skip:
+		return nil
+	case t.Prefix == "":
+		p.skip = false
+		return nil
+	case f.options.Tokens == nil:
+		return fmt.Errorf("models: %s: include_prompt is false, and nothing here counts the tokens of the prompt %.100q", p.place, t.Prefix)
+	}
+	p.prompt, err = f.options.Tokens(t)
+	return err
+}
+
+func (f *layout) textContract(s *models.Spec, w *wanted) (*models.TextSpec, error) {
+	dir := f.textDir()
+	tokenizer, data, err := f.object(path.Join(dir, tokenizerFile), maxTokenizer)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("models: %s: the file is missing, which says how a text becomes the token ids that the graph takes; AutoTokenizer.from_pretrained(…).save_pretrained(…) of the library transformers writes it", f.path(tokenizerFile))
+		return nil, fmt.Errorf("models: %s: the file is missing, which says how a text becomes the token ids that the graph takes; AutoTokenizer.from_pretrained(…).save_pretrained(…) of the library transformers writes it", f.path(path.Join(dir, tokenizerFile)))
 	}
 	if err != nil {
 		return nil, err
@@ -58,7 +67,7 @@ func (f *layout) textContract(s *models.Spec, given Facts) (*sentence, error) {
 	if err := checkTokenizer(tokenizer); err != nil {
 		return nil, err
 	}
-	config, err := f.optional(tokenizerConfig)
+	config, err := f.optional(path.Join(dir, tokenizerConfig))
 	if err != nil {
 		return nil, err
 	}
@@ -69,27 +78,67 @@ func (f *layout) textContract(s *models.Spec, given Facts) (*sentence, error) {
 	}
 	t := &models.TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
 	s.Contract = t
-	if err := f.maxLen(s, t, &lengths{tokenizer, config, given}); err != nil {
-		return nil, err
+	l := &lengths{tokenizer, config, w.facts}
+	if f.static(s, w.sum) {
+		if t.Tokenizer, err = bareTokenizer(tokenizer); err == nil {
+			t.TokenizerSHA256 = digest(t.Tokenizer)
+			err = staticLength(t, tokenizer)
+		}
+	} else {
+		err = f.maxLen(s, t, l)
 	}
-	prompts, err := f.optional(promptConfig)
 	if err != nil {
 		return nil, err
 	}
-	if prompts != nil && prompts.has("default_prompt_name") {
-		name, err := prompts.text("default_prompt_name")
+	if err := f.prompt(s, t); err != nil {
+		return nil, err
+	}
+	if err := tokenInputs(s, t, w); err != nil {
+		return nil, err
+	}
+	return t, f.fill(s, t, l)
+}
+
+// prompt reads what is put in front of every text.
+func (f *layout) prompt(s *models.Spec, t *models.TextSpec) error {
+	config, err := f.optional(promptConfig)
+	if err != nil {
+		return err
+	}
+	if config != nil && config.has("prompts") {
+		all, err := config.sub("prompts")
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all, err := prompts.sub("prompts")
-		if err != nil {
-			return nil, err
-		}
-		if t.Prefix, err = all.text(name); err != nil {
-			return nil, err
+		for _, name := range slices.Sorted(maps.Keys(all.fields)) {
+			if !all.has(name) {
+				continue // it is there for a name that the library knows
+			}
+			text, err := all.text(name)
+			if err != nil {
+				return err
+			}
+			s.Prompts = append(s.Prompts, models.Prompt{Name: name, Text: text})
 		}
 	}
-	return f.modules(t.Prefix)
+	asked := f.options.Prompt
+	switch {
+	case asked != nil:
+		t.Prefix = asked.Of(s.Prompts)
+	case config != nil && config.has("default_prompt_name"):
+		name, err := config.text("default_prompt_name")
+		if err != nil {
+			return err
+		}
+		all, err := config.sub("prompts")
+		if err != nil {
+			return err
+		}
+		if t.Prefix, err = all.text(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkTokenizer checks how tokenizer.json cuts texts. Its components are read,
@@ -99,24 +148,14 @@ func checkTokenizer(o *object) error {
 		return nil
 	}
 	cut, err := o.sub("truncation")
-	if err != nil {
+	if err != nil || !cut.given("strategy") {
 		return err
 	}
-	for _, f := range []struct {
-		name string
-		only []string
-	}{{"direction", []string{"Right"}}, {"strategy", []string{"LongestFirst", "OnlyFirst"}}} {
-		field, only := f.name, f.only
-		if !cut.given(field) {
-			continue
-		}
-		if value, err := cut.text(field); err != nil {
-			return err
-		} else if !slices.Contains(only, value) {
-			return cut.errorf(field, "%.100s is not supported yet by this version, only %s", value, strings.Join(only, " and "))
-		}
+	strategy, err := cut.text("strategy")
+	if err == nil && !slices.Contains([]string{"LongestFirst", "OnlyFirst"}, strategy) {
+		err = cut.errorf("strategy", "%.100s cuts no text that is alone", strategy)
 	}
-	return nil
+	return err
 }
 
 // compareTokenizers refuses a tokenizer_config.json that says something else
@@ -142,14 +181,19 @@ func compareTokenizers(tokenizer, config *object) error {
 			return fmt.Errorf("models: %s: %s is %.100s, but %s: %s is %.100s: make them equal", config.file, pair[0], a, normalizer.file, pair[1], b)
 		}
 	}
-	if config.given("truncation_side") {
-		if side, err := config.text("truncation_side"); err != nil {
-			return err
-		} else if side != "right" {
-			return config.errorf("truncation_side", "%.100s is not supported yet by this version, only right", side)
+	return nil
+}
+
+// sentenceConfig reads what the library sentence-transformers says about its
+// first module. Older folders call the file after the model's family.
+func (f *layout) sentenceConfig() (o *object, name string, err error) {
+	for _, family := range []string{"bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"} {
+		name = "sentence_" + family + "_config.json"
+		if o, err = f.optional(path.Join(f.textDir(), name)); err != nil || o != nil {
+			return o, name, err
 		}
 	}
-	return nil
+	return nil, "", nil
 }
 
 // lengths are where the length of texts may stand.
@@ -165,7 +209,7 @@ type lengths struct {
 func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
 	tokenizer, config := l.tokenizer, l.config
 	positions := maxTokens
-	model, err := f.optional(configFile)
+	model, err := f.optional(path.Join(f.textDir(), configFile))
 	if err != nil {
 		return err
 	}
@@ -180,7 +224,7 @@ func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
 			return err
 		}
 	}
-	bert, err := f.optional(sentenceConfig)
+	bert, file, err := f.sentenceConfig()
 	if err != nil {
 		return err
 	}
@@ -196,7 +240,7 @@ func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
 			if t.MaxLen > positions {
 				return bert.errorf("max_seq_length", "%d, but %s: max_position_embeddings is %d", t.MaxLen, f.path(configFile), positions)
 			}
-			source = fmt.Sprintf("%s says max_seq_length %d", sentenceConfig, t.MaxLen)
+			source = fmt.Sprintf("%s says max_seq_length %d", file, t.MaxLen)
 		}
 	}
 	own, err := f.ownSays(models.Text)
@@ -260,170 +304,49 @@ func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
 	return nil
 }
 
-// modules reads pooling and normalisation from modules.json and the pooling
-// module's own file. A folder without modules.json says nothing about them.
-func (f *layout) modules(prefix string) (*sentence, error) {
-	modules, err := f.moduleList()
-	if err != nil {
-		return nil, err
-	}
-	place := f.path(modulesFile)
-	if modules == nil {
-		return &sentence{missing: place, post: f.post}, nil
-	}
-	if len(modules) > 0 && modules[0].kind == clipModule { // its graph pools
-		return &sentence{missing: place, post: f.post}, nil
-	}
-	pooling, post := "", ""
-	for i, m := range modules {
-		switch {
-		case m.kind == "Transformer" && i == 0:
-			if m.path != "" {
-				return nil, m.o.errorf("path", "%q: a transformer in a subfolder is not supported yet by this version", m.path)
-			}
-		case m.kind == "Pooling" && i == 1:
-			if !fs.ValidPath(m.path) || m.path == "." {
-				return nil, m.o.errorf("path", "%q is not a folder inside this one", m.path)
-			}
-			pooling = m.path
-		case m.kind == "Normalize" && i == 2:
-			post = "l2"
-		default:
-			return nil, m.o.errorf("type", "%.100s as module %d is not supported yet by this version: it takes Transformer, Pooling and, perhaps, Normalize", m.kind, i)
-		}
-	}
-	if pooling == "" {
-		return nil, fmt.Errorf("models: %s: it lists no module of type Pooling", place)
-	}
-	o, _, err := f.object(path.Join(pooling, "config.json"), maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	p, err := readPooling(o, prefix)
-	if err != nil {
-		return nil, err
-	}
-	p.post = post
-	return p, nil
-}
-
-// poolings are the words of Tap.Pooling for those of sentence-transformers.
-var poolings = map[string]string{
-	"mean": "mean", "mean_tokens": "mean",
-	"cls": "cls", "cls_token": "cls",
-}
-
-// readPooling reads the configuration of a pooling module: either one flag
-// pooling_mode_… is true, or pooling_mode has the name.
-func readPooling(o *object, prefix string) (*sentence, error) {
-	var modes []string
-	p := new(sentence)
-	for _, key := range slices.Sorted(maps.Keys(o.fields)) {
-		mode, isFlag := strings.CutPrefix(key, "pooling_mode_")
-		switch {
-		case isFlag:
-			on, err := o.flag(key)
-			if err != nil {
-				return nil, err
-			}
-			if on {
-				modes = append(modes, cmp.Or(poolings[mode], mode))
-			}
-		case key == "pooling_mode":
-			name, err := o.text(key)
-			if err != nil {
-				return nil, err
-			}
-			modes = append(modes, cmp.Or(poolings[name], name))
-		case key == "include_prompt":
-			on, err := o.flag(key)
-			if err != nil {
-				return nil, err
-			}
-			if !on && prefix != "" {
-				return nil, o.errorf(key, "false together with a default prompt is not supported yet by this version")
-			}
-		case key == "word_embedding_dimension" || key == "embedding_dimension":
-			n, err := o.whole(key, models.MaxDim)
-			if err != nil {
-				return nil, err
-			}
-			p.dim = n
-		}
-	}
-	// Newer files may have the name and its flag.
-	slices.Sort(modes)
-	modes = slices.Compact(modes)
-	if len(modes) == 0 {
-		return nil, o.errorf("pooling_mode", "the field is missing and no flag pooling_mode_… is true")
-	}
-	if len(modes) > 1 {
-		return nil, o.errorf("pooling_mode", "several at once (%s) are not supported yet by this version", strings.Join(modes, ", "))
-	}
-	if p.pooling = poolings[modes[0]]; p.pooling == "" {
-		return nil, o.errorf("pooling_mode", "%.100s is not supported yet by this version, only mean and cls", modes[0])
-	}
-	return p, nil
-}
-
-// roles are the words of Input.Role, by the name of the graph's input.
-var roles = map[string]string{"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}
-
-// tokenInputs compares the graph with the contract and fills in the inputs.
-// Pixels may be fed beside them, which no tap of texts needs.
-func tokenInputs(s *models.Spec, sum *onnx.Summary, place string) error {
-	have := make(map[string]bool)
-	for _, v := range sum.Inputs {
-		role, ok := roles[v.Name]
-		if !ok && v.Kind == "tensor" && len(v.Shape) == 4 {
-			continue
-		}
-		if !ok {
-			return fmt.Errorf("models: %s: input %q is not supported yet by this version: it feeds input_ids, attention_mask and token_type_ids", place, v.Name)
-		}
-		if v.Kind != "tensor" || len(v.Shape) != 2 || (v.Elem != pb.TensorProto_INT64 && v.Elem != pb.TensorProto_INT32) {
-			return fmt.Errorf("models: %s: input %q is %s, not INT64[batch,tokens] or INT32[batch,tokens]", place, v.Name, form(v))
-		}
-		if err := free(v, 2, place); err != nil {
-			return err
-		}
-		have[role] = true
-		s.Inputs = append(s.Inputs, models.Input{Name: v.Name, DType: dtypes[v.Elem], Role: role})
-	}
-	for _, name := range []string{"input_ids", "attention_mask"} {
-		if !have[roles[name]] {
-			return fmt.Errorf("models: %s: the graph has no input %q", place, name)
-		}
-	}
-	return nil
-}
-
 // textTap fills in the tap of a text backbone: token vectors that the folder
 // says how to pool, else a vector that the graph has pooled itself.
 func textTap(s *models.Spec, p *sentence, sum *onnx.Summary, place string) error {
-	var tokens []onnx.Value
-	var last *onnx.Value
-	pooled := "" // an output
+	var tokens, flat []onnx.Value
+	var last, pooled *onnx.Value
 	for _, v := range sum.Outputs {
-		if isFloat(v, 3) {
+		switch {
+		case isFloat(v, 3):
 			tokens = append(tokens, v)
 			if v.Name == hiddenOutput {
 				last = &v
 			}
-		}
-		if (v.Name == "sentence_embedding" || v.Name == textOutput) && isFloat(v, 2) {
-			pooled = v.Name
+		case isFloat(v, 2):
+			flat = append(flat, v)
+			if v.Name == sentenceOutput || v.Name == textOutput {
+				pooled = &v
+			}
 		}
 	}
 	if last == nil && len(tokens) == 1 {
 		last = &tokens[0]
 	}
+	if pooled == nil && (p.first == staticFirst || s.Inputs[0].Role == "run" || s.Inputs[0].Role == "starts") && len(flat) == 1 {
+		pooled = &flat[0]
+	}
+	if p.modes == nil && last != nil && last.Name == staticTokens && (p.first == staticFirst || s.Weights.Static) {
+		p.modes = []string{"mean"}
+	}
 	tap := ""
 	switch {
-	case last != nil && p.pooling != "":
-		tap = last.Name + ":" + p.pooling
-	case pooled != "":
-		tap = pooled + ":none"
+	case last != nil && p.modes != nil && p.plain():
+		tap = last.Name + ":" + p.modes[0]
+	case last != nil && p.modes != nil, pooled != nil && p.first == staticFirst && len(p.behind) > 0:
+		from := last
+		if from == nil {
+			from = pooled
+		}
+		if err := sentenceTap(s, p, from); err != nil {
+			return fmt.Errorf("models: %s: %w", p.place, err)
+		}
+		return nil
+	case pooled != nil:
+		tap = pooled.Name + ":none"
 	case last != nil:
 		return &NoTapError{Place: place,
 			Why:  fmt.Sprintf("%s is missing, which says how the token vectors of output %q are pooled", p.missing, last.Name),
@@ -441,7 +364,7 @@ func textTap(s *models.Spec, p *sentence, sum *onnx.Summary, place string) error
 		return err
 	}
 	s.Taps[0].Post = p.post
-	if tap := &s.Taps[0]; p.dim != 0 && p.dim != tap.Dim {
+	if tap := &s.Taps[0]; len(tap.Shape) == 3 && p.dim != 0 && p.dim != tap.Dim {
 		return fmt.Errorf("models: %s: output %q has %d numbers for a token, but the pooling module says %d", place, tap.Output, tap.Dim, p.dim)
 	}
 	return nil

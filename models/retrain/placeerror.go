@@ -12,11 +12,13 @@ const (
 	PlaceUnknowable PlaceKind = iota
 	// PlaceNoGradient: the features are pooled in a way that has no gradient.
 	PlaceNoGradient
-	// PlaceNoMask: the features are a mean over tokens, and no input says which
-	// are there.
+	// PlaceNoMask: no input says which tokens are there, or the features are
+	// the first token and texts are padded on the left.
 	PlaceNoMask
 	// PlaceSingle: the graph takes one sample at a time.
 	PlaceSingle
+	// PlaceWindows: texts are read in windows, of which there are several.
+	PlaceWindows
 	// PlaceNoCount: what stands behind "last:" is no number from 1 on.
 	PlaceNoCount
 	// PlaceNoEnds: no layer ends in a tensor through which everything flows.
@@ -47,7 +49,9 @@ func (k PlaceKind) String() string {
 	case PlaceNoGradient:
 		return "the pooling of its features has no gradient"
 	case PlaceNoMask:
-		return "it has no attention mask for the mean over its tokens"
+		return "it has no attention mask for its tokens"
+	case PlaceWindows:
+		return "long texts are read in windows"
 	case PlaceSingle:
 		return "shapes in its graph are those of one sample, and it is retrained in batches"
 	case PlaceNoCount:

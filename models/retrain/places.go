@@ -1,6 +1,7 @@
 package retrain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,6 +55,19 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 	}
 	declare(p.model, spec.InputDims())
 	tap := spec.Taps[0]
+	if text, ok := spec.Contract.(*models.TextSpec); ok {
+		has := func(role string) bool {
+			return slices.ContainsFunc(spec.Inputs, func(in models.Input) bool { return in.Role == role })
+		}
+		switch {
+		case text.Long == models.LongChunks:
+			return nil, p.failed("", PlaceWindows, nil)
+		case has("run"):
+			return nil, p.failed("", PlaceUnknowable, errors.New("the graph takes the tokens of all texts one after the other"))
+		case !has("mask") && text.Length == 0 && !text.Causal, text.Padding == "left" && tap.Pooling == "cls":
+			return nil, p.failed("", PlaceNoMask, nil)
+		}
+	}
 	if pooling, ok := layer.Find(tap.Pooling); !ok || !pooling.Gradient {
 		return nil, p.failed("", PlaceNoGradient, nil)
 	}
@@ -67,7 +81,7 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 			}
 		}
 		// Of images all tokens count, as many for each.
-		if p.mask == "" && (len(tap.Shape) < 2 || tap.Shape[1] < 0) {
+		if p.mask == "" && (len(tap.Shape) < 2 || spec.PerToken(&tap)) {
 			return nil, p.failed("", PlaceNoMask, nil)
 		}
 	}
@@ -179,6 +193,8 @@ func (p *Places) find(name string) (*Place, error) {
 	switch {
 	case len(p.ends) == 0 && slices.ContainsFunc(p.graph.Nodes, func(n *pb.NodeProto) bool { return grad.Quantised(n.GetOpType()) }):
 		return nil, p.failed(name, PlaceQuantised, nil)
+	case len(p.ends) == 0 && n == 1 && p.spec.Weights.Static: // the table is the one layer
+		return &Place{Name: name, Parameters: p.all}, nil
 	case len(p.ends) == 0:
 		return nil, p.failed(name, PlaceNoEnds, nil)
 	case n == len(p.ends)+1:

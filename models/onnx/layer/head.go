@@ -22,8 +22,10 @@ type Head struct {
 	// Pooling makes rows of it, N×D: "" or "none" takes it as it is, "cls" the
 	// first position and "last" the last one, "mean", "gap" and "max" go over
 	// the positions, "gem" is the generalised mean with power 3 of what is
-	// raised to at least 1e-6, and "meanstd" has first the means and then the
-	// population's standard deviations, D/2 each.
+	// raised to at least 1e-6, "meanstd" has first the means and then the
+	// population's standard deviations, D/2 each, "mean_sqrt_len" is the sum
+	// over the square root of the number of positions, and "weightedmean" the
+	// mean in which the first position counts once, the second twice.
 	Pooling string
 	// Mask is a tensor N×positions that is 1 for the positions that count and 0
 	// behind them. "" means that all count.
@@ -134,6 +136,11 @@ func (h *Head) fits(m *pb.ModelProto) (opset int64, err error) {
 	const least = 9
 	if opset < least {
 		return 0, fmt.Errorf("operator set %d: %d is the first that is supported", opset, least)
+	}
+	if h.Pooling == "weightedmean" {
+		if _, err := countable(&Rows{Pooling: h.Pooling, Mask: h.mask()}, opset); err != nil {
+			return 0, err
+		}
 	}
 	return opset, nil
 }

@@ -66,11 +66,12 @@ func rowsOf(pooling string, counts []int, at func(n, p, c int) float64) [][]floa
 		row := make([]float64, d)
 		var second []float64
 		for c := range d {
-			var sum, cubes, square float64
+			var sum, cubes, square, weighted float64
 			top := math.Inf(-1)
 			for p := range count {
 				v := at(n, p, c)
 				sum += v
+				weighted += v * float64(p+1)
 				top = max(top, v)
 				cubes += math.Pow(max(v, 1e-6), 3)
 			}
@@ -80,7 +81,7 @@ func rowsOf(pooling string, counts []int, at func(n, p, c int) float64) [][]floa
 			}
 			row[c] = map[string]float64{
 				"": at(n, 0, c), "none": at(n, 0, c), "cls": at(n, 0, c), "last": at(n, count-1, c), "max": top, "mean": mean, "gap": mean, "meanstd": mean,
-				"gem": math.Cbrt(cubes / float64(count)),
+				"gem": math.Cbrt(cubes / float64(count)), "mean_sqrt_len": sum / math.Sqrt(float64(count)), "weightedmean": weighted / float64(count*(count+1)/2),
 			}[pooling]
 			second = append(second, math.Sqrt(square/float64(count)))
 		}
@@ -107,6 +108,66 @@ func normalized(rows [][]float64) {
 	}
 }
 
+// Rows of what a mask counts, wherever it does, and of what is behind the first
+// of these positions.
+func TestRowsOfPartsOfAMask(t *testing.T) {
+	l := library(t)
+	mask := []int64{0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1}
+	counts := []int{3, 3, 4}
+	first := []int{2, 0, 1}
+	x := make([]float32, 15*d)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range x {
+		x[i] = r.Float32()*2 - 1
+	}
+	for _, opset := range []int64{11, 13, 17, 18, 21} {
+		for _, pooling := range []string{"cls", "last", "mean", "max", "mean_sqrt_len", "weightedmean"} {
+			for skip := range 3 {
+				m := backbone(opset, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
+				part, name, err := (&layer.Rows{Features: "pooled", Pooling: pooling, Mask: "m", Skip: int64(skip)}).Graph(opset)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, names, err := onnx.Append(m, part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m.Graph.Output = []*pb.ValueInfoProto{onnx.TensorValue(names[name], pb.TensorProto_FLOAT, onnx.Dim{Size: -1}, onnx.Dim{Size: d})}
+				have := run(t, l, m, map[string]tensor.View{"x": {Shape: []int64{3, 5, d}, F32: x}, "m": {Shape: []int64{3, 5}, I64: mask}}, 3*d)
+				left := make([]int, 3)
+				for i := range left {
+					left[i] = counts[i] - skip
+				}
+				want := rowsOf(pooling, left, func(n, p, c int) float64 { return float64(x[(n*5+first[n]+skip+p)*d+c]) })
+				for i, row := range want {
+					if pooling == "weightedmean" && skip > 0 { // a place counts as it did
+						sum, all := make([]float64, d), 0.
+						for p := skip; p < counts[i]; p++ {
+							all += float64(p + 1)
+							for c := range d {
+								sum[c] += float64(p+1) * float64(x[(i*5+first[i]+p)*d+c])
+							}
+						}
+						for c := range d {
+							row[c] = sum[c] / all
+						}
+					}
+					for c := range d {
+						if diff := math.Abs(row[c] - float64(have[0][i*d+c])); !(diff < 1e-5) {
+							t.Errorf("operator set %d, %s, %d skipped: row %d, value %d differs by %g", opset, pooling, skip, i, c, diff)
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, r := range []layer.Rows{{Features: "pooled", Pooling: "mean", Skip: 1}, {Features: "pooled", Pooling: "weightedmean"}} {
+		if _, _, err := r.Graph(17); err == nil {
+			t.Errorf("%+v is taken", r)
+		}
+	}
+}
+
 // In every operator set the runtime computes what the formulas say, of every
 // pooling, and Split finds the head again.
 func TestAppendComputes(t *testing.T) {
@@ -123,8 +184,8 @@ func TestAppendComputes(t *testing.T) {
 	nine := []int{9, 9, 9}
 	layouts := []layout{
 		{"rows", []string{"", "none"}, func(*layer.Head) {}, []int64{3, d}, []int{1, 1, 1}},
-		{"masked", []string{"cls", "last", "mean", "max", "meanstd"}, func(h *layer.Head) { h.Mask = "m" }, []int64{3, 5, d}, open},
-		{"tokens", []string{"cls", "last", "mean", "max", "meanstd"}, func(*layer.Head) {}, []int64{3, 5, d}, all},
+		{"masked", []string{"cls", "last", "mean", "max", "meanstd", "mean_sqrt_len", "weightedmean"}, func(h *layer.Head) { h.Mask = "m" }, []int64{3, 5, d}, open},
+		{"tokens", []string{"cls", "last", "mean", "max", "meanstd", "mean_sqrt_len"}, func(*layer.Head) {}, []int64{3, 5, d}, all},
 		{"nhwc", []string{"gap", "gem", "max", "meanstd"}, func(h *layer.Head) { h.Space = true }, []int64{3, 3, 3, d}, nine},
 		{"nchw", []string{"gap", "gem", "max", "meanstd"}, func(h *layer.Head) { h.ChannelsFirst = true }, []int64{3, d, 3, 3}, nine},
 		{"one row of space", []string{"gap"}, func(h *layer.Head) { h.ChannelsFirst = true }, []int64{3, d, 5}, all},
@@ -167,6 +228,12 @@ func TestAppendComputes(t *testing.T) {
 				}
 				before := proto.CloneOf(m)
 				fused, renamed, err := layer.Append(m, h)
+				if pooling == "weightedmean" && opset < 11 {
+					if err == nil || !strings.Contains(err.Error(), "11 is the first") {
+						t.Errorf("%s: error %v", name, err)
+					}
+					continue
+				}
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
@@ -277,7 +344,10 @@ func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]tenso
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &runtime.Options{Outputs: []string{"logits", "probabilities"}}
+	o := &runtime.Options{}
+	for _, v := range m.Graph.Output {
+		o.Outputs = append(o.Outputs, v.GetName())
+	}
 	var tensors []tensor.View
 	for name, x := range in {
 		o.Inputs, tensors = append(o.Inputs, name), append(tensors, x)
@@ -289,7 +359,8 @@ func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]tenso
 	defer s.Close()
 	out := [2][]float32{make([]float32, n), make([]float32, n)}
 	shape := []int64{3, int64(n / 3)}
-	if err := s.Run(context.Background(), tensors, []tensor.View{{Shape: shape, F32: out[0]}, {Shape: shape, F32: out[1]}}); err != nil {
+	outputs := []tensor.View{{Shape: shape, F32: out[0]}, {Shape: shape, F32: out[1]}}
+	if err := s.Run(context.Background(), tensors, outputs[:len(o.Outputs)]); err != nil {
 		t.Fatal(err)
 	}
 	return out

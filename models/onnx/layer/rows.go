@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -33,6 +35,8 @@ var Poolings = []Pooling{
 	{Name: "max", Graph: true, Go: true},
 	{Name: "gem", Graph: true, Go: true},
 	{Name: "meanstd", Graph: true, Go: true},
+	{Name: "mean_sqrt_len", Graph: true, Go: true},
+	{Name: "weightedmean", Graph: true, Go: true},
 	{Name: "flat", Go: true},
 }
 
@@ -51,8 +55,15 @@ func Find(name string) (p Pooling, ok bool) {
 
 // Rows is what makes rows N×D of features.
 type Rows struct {
-	Features, Pooling, Mask string // as of Head
-	Space, ChannelsFirst    bool   // likewise
+	// Features, Pooling and Mask are as of Head, but that "cls" with a Mask is
+	// the first position that it counts, not the first one. "mean_sqrt_len" is
+	// the sum over the square root of the number of positions, "weightedmean"
+	// the mean in which the first position counts once, the second twice.
+	Features, Pooling, Mask string
+	Space, ChannelsFirst    bool // as of Head
+	// Skip is how many positions are left out, from the first one on that Mask
+	// counts. It needs a Mask.
+	Skip int64
 	// D is how many values a row has. 0 leaves it to the runtime, which takes
 	// it from the features; Space and "meanstd" need it.
 	D int64
@@ -71,12 +82,29 @@ func (r *Rows) Graph(opset int64) (part *pb.GraphProto, rows string, err error) 
 	if r.D < 1 && (r.Space || r.Pooling == "meanstd") {
 		return nil, "", fmt.Errorf("layer: rows of %d values", r.D)
 	}
+	if _, err := countable(r, opset); err != nil {
+		return nil, "", fmt.Errorf("layer: %w", err)
+	}
 	b := &builder{GraphProto: &pb.GraphProto{}, opset: opset, ir: 9}
 	rows = b.pool(r)
 	if r.Normalize {
 		rows = b.divide(rows)
 	}
 	return b.GraphProto, rows, nil
+}
+
+// countable tells whether positions are counted, and why they cannot be.
+func countable(r *Rows, opset int64) (counted bool, err error) {
+	counted = r.Skip > 0 || r.Pooling == "weightedmean" || r.Pooling == "cls" && r.Mask != ""
+	const least = 11 // the first operator set with CumSum
+	switch {
+	case !counted:
+	case r.Mask == "":
+		return false, fmt.Errorf("pooling %s, %d positions left out, without a mask", r.Pooling, r.Skip)
+	case opset < least:
+		return false, fmt.Errorf("pooling %s in operator set %d: %d is the first that has what it needs", r.Pooling, opset, least)
+	}
+	return counted, nil
 }
 
 // rows is what makes rows of the features of a head.
@@ -103,6 +131,12 @@ func (b *builder) divide(rows string) string {
 	long := b.node("Greater", "long", length, b.floats("tiny", []float32{smallest}))
 	b.add(onnx.Node("Cast", []string{b.node("Not", "zero", long)}, []string{"one_for_zero"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
 	return b.node("Div", "unit_rows", rows, b.node("Max", "divisor", length, "one_for_zero"))
+}
+
+// ones adds a one for each value of x that is finite.
+func (b *builder) ones(x string, axis int64) string {
+	first := b.slice("one_channel", x, 3-axis, 0, 1)
+	return b.node("Add", "ones", b.node("Sub", "zeros", first, first), b.floats("unit", []float32{1}))
 }
 
 // channels is the number of values at a position, 0 if it is not known.
@@ -138,9 +172,20 @@ func (b *builder) pool(r *Rows) string {
 	// product returns the sum of positions weighted with w, N×1×positions.
 	product := func(output, w, x string) string { return b.node("MatMul", output, w, x) }
 	mask := r.Mask // as numbers, N×1×positions
-	if mask != "" && r.Pooling != "max" {
+	if mask != "" && (r.Pooling != "max" || r.Skip > 0) {
 		b.add(onnx.Node("Cast", []string{mask}, []string{"counts"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
 		mask = b.node("Reshape", "mask", "counts", b.ints("mask_shape", 0, 1, -1))
+	}
+	number := "" // of each position that the mask counts, from 1 on
+	if counted, _ := countable(r, b.opset); counted {
+		number = b.node("CumSum", "number", mask, b.store(&pb.TensorProto{
+			Name: proto.String("number_axis"), DataType: proto.Int32(int32(pb.TensorProto_INT64)), RawData: []byte{2, 0, 0, 0, 0, 0, 0, 0},
+		}))
+	}
+	if r.Skip > 0 {
+		behind := b.node("Greater", "behind", number, b.floats("skipped", []float32{float32(r.Skip)}))
+		b.add(onnx.Node("Cast", []string{behind}, []string{"kept"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
+		mask = b.node("Mul", "open_mask", mask, "kept")
 	}
 	// shares are the mask's, N×1×positions, with sum 1.
 	shares := func() string {
@@ -150,23 +195,44 @@ func (b *builder) pool(r *Rows) string {
 	const end = math.MaxInt32 // of every axis
 	switch r.Pooling {
 	case "cls":
-		return row(b.slice("first", x, axis, 0, 1))
+		if mask == "" {
+			return row(b.slice("first", x, axis, 0, 1))
+		}
+		// It is where the number is that of the first one, and the mask open.
+		b.add(onnx.Node("Cast", []string{b.node("Less", "not_later", number, b.floats("second", []float32{float32(r.Skip) + 1.5}))}, []string{"first_number"},
+			onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
+		return row(product("first", b.node("Mul", "chosen", mask, "first_number"), x))
 	case "last":
 		if mask == "" {
 			return row(b.slice("last", x, axis, -1, end))
 		}
-		// The last one is where the mask is one more than at its right.
+		// The last one is where the mask is one more than at its right; where
+		// it begins it is one less.
 		next := b.slice("next", mask, 2, 1, end)
 		none := b.node("Sub", "none", b.slice("start", mask, 2, 0, 1), "start")
 		b.add(onnx.Node("Concat", []string{next, none}, []string{"moved"}, onnx.IntAttribute("axis", 2)))
-		return row(product("last", b.node("Sub", "chosen", mask, "moved"), x))
+		return row(product("last", b.node("Relu", "chosen", b.node("Sub", "steps", mask, "moved")), x))
 	case "mean", "gap":
 		if mask == "" {
 			return b.reduce("ReduceMean", "pooled", x, axis, false)
 		}
 		return row(product("mean", shares(), x))
+	case "mean_sqrt_len":
+		if mask == "" {
+			n := b.node("Sqrt", "root", b.reduce("ReduceSum", "counted", b.ones(x, axis), axis, true))
+			return row(b.node("Div", "over_root", b.reduce("ReduceSum", "sum", x, axis, true), n))
+		}
+		n := b.node("Max", "positions", b.reduce("ReduceSum", "counted", mask, 2, true), b.floats("one", []float32{1}))
+		return row(product("sum", b.node("Div", "shares", mask, b.node("Sqrt", "root", n)), x))
+	case "weightedmean":
+		weights := b.node("Mul", "weights", mask, number)
+		n := b.node("Max", "all_weights", b.reduce("ReduceSum", "weight_sum", weights, 2, true), b.floats("one", []float32{1}))
+		return row(product("mean", b.node("Div", "shares", weights, n), x))
 	case "max":
-		if mask != "" {
+		if r.Skip > 0 {
+			column := b.node("Reshape", "column", b.node("Greater", "is_open", mask, b.floats("half", []float32{0.5})), b.ints("column_shape", 0, -1, 1))
+			x = b.node("Where", "open", column, x, b.floats("least", []float32{-math.MaxFloat32}))
+		} else if mask != "" {
 			b.add(onnx.Node("Cast", []string{mask}, []string{"is_open"}, onnx.IntAttribute("to", int64(pb.TensorProto_BOOL))))
 			column := b.node("Reshape", "column", "is_open", b.ints("column_shape", 0, -1, 1))
 			x = b.node("Where", "open", column, x, b.floats("least", []float32{-math.MaxFloat32}))

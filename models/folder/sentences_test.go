@@ -1,0 +1,259 @@
+//go:build cgo && !windows
+
+package folder_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/feed"
+	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head/predict"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/folder"
+	"github.com/headstart-ml/headstart/models/retrain"
+	"github.com/headstart-ml/headstart/models/runtime"
+	"github.com/headstart-ml/headstart/models/tensor"
+)
+
+// sentences unpacks testdata/sentences/sentences.tar.gz, which generate.py
+// beside it has made, and returns the folder, the names of the backbones in it
+// and the texts.
+func sentences(t *testing.T) (dir string, names, texts []string) {
+	t.Helper()
+	dir = t.TempDir()
+	f, err := os.Open("testdata/sentences/sentences.tar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, h.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err == nil {
+			err = os.WriteFile(path, data, 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(path) == "meta.json" {
+			names = append(names, filepath.Dir(filepath.Dir(h.Name)))
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "texts.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &texts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return dir, names, texts
+}
+
+// unknown leaves out a folder with a tokenizer that is not known yet.
+func unknown(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(err.Error(), "is not ") {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A reading is what the library makes of the texts with a folder, and what is
+// said to it.
+type reading struct {
+	Dim      int
+	Prompt   *string
+	Truncate int
+
+	embedding []float32
+}
+
+func readReading(t *testing.T, dir string) *reading {
+	t.Helper()
+	g := new(reading)
+	data, err := os.ReadFile(filepath.Join(dir, "golden", "meta.json"))
+	if err == nil {
+		err = json.Unmarshal(data, g)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err = os.ReadFile(filepath.Join(dir, "golden", "embedding.f32")); err != nil {
+		t.Fatal(err)
+	}
+	g.embedding = make([]float32, len(data)/4)
+	for i := range g.embedding {
+		g.embedding[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return g
+}
+
+// choice is what is said to this program where the same is said to the library.
+func (g *reading) choice() *contract.Choice {
+	c := &contract.Choice{Modality: models.Text, Dim: g.Truncate}
+	if g.Prompt != nil {
+		c.Text.Prompt = &folder.Prompt{Name: *g.Prompt}
+	}
+	return c
+}
+
+// difference says how far a row is from the library's of a text, but for its
+// length if it was normalised again.
+func (g *reading) difference(row []float32, i int) (cosine, length float64) {
+	var ab, aa, bb float64
+	for k, x := range row {
+		y := g.embedding[i*g.Dim+k]
+		ab += float64(x) * float64(y)
+		aa += float64(x) * float64(x)
+		bb += float64(y) * float64(y)
+	}
+	return ab / math.Sqrt(aa*bb), math.Sqrt(aa / bb)
+}
+
+// Folders of sentence-transformers, with every pooling, with modules behind it,
+// with prompts, of many families, give the library's embeddings, of texts alone
+// and in batches of unequal length.
+func TestFoldersOfSentences(t *testing.T) {
+	dir, names, texts := sentences(t)
+	if len(names) < 16 {
+		t.Errorf("%d folders, at least 16 are wanted", len(names))
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			g := readReading(t, filepath.Join(dir, name))
+			e, err := predict.OpenBackbone(filepath.Join(dir, name), g.choice(), &predict.Options{Runtime: libraryPath(t)})
+			unknown(t, err)
+			defer e.Close()
+			if e.Dim() != g.Dim {
+				t.Fatalf("%d values, the library has %d", e.Dim(), g.Dim)
+			}
+			together, err := e.Embed(t.Context(), predict.Texts(texts...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, text := range texts {
+				alone, err := e.Embed(t.Context(), predict.Texts(text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for where, row := range map[string][]float32{"alone": alone[0], "in a batch": together[i]} {
+					cosine, length := g.difference(row, i)
+					if !(cosine >= 0.99999) || g.Truncate == 0 && math.Abs(length-1) > 1e-3 {
+						t.Errorf("text %d %s: cosine %.7f, length %.5f of the library's", i, where, cosine, length)
+					}
+				}
+			}
+		})
+	}
+}
+
+// fed are the texts of a feed, embedded up to the cut where there is one.
+type fed struct{ *feed.Feed }
+
+func (f fed) FillTo(ctx context.Context, inputs []tensor.View, numbers, _ []int) error {
+	return f.Feed.FillTo(ctx, inputs, numbers)
+}
+
+// Each backbone with float weights can be retrained from its last layer on: a
+// few steps lower the loss of what it is trained on.
+func TestRetrainingOfSentences(t *testing.T) {
+	dir, names, texts := sentences(t)
+	library, err := runtime.Open(libraryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			g := readReading(t, filepath.Join(dir, name))
+			spec, err := g.choice().Resolve(filepath.Join(dir, name), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			places, err := retrain.NewPlaces(spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			place, err := places.Find("last:1")
+			if cut, ok := errors.AsType[*retrain.PlaceError](err); ok && cut.Kind == retrain.PlaceNoEnds {
+				t.Skip(err) // it is not told yet where the layers of decoders end
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := &feed.Options{Cut: place.Cut, Shape: place.Shape, Threads: 1}
+			if place.Cut != "" {
+				prefix := *spec
+				if err := prefix.SetTaps([]string{place.Cut + ":" + place.Pooling()}); err != nil {
+					t.Fatal(err)
+				}
+				session := predict.Session(&prefix, &predict.Options{Runtime: libraryPath(t)})
+				defer session.Close()
+				o.Prefix = session
+			}
+			var ids []string
+			var keys []cache.Key
+			for i, text := range texts {
+				ids, keys = append(ids, fmt.Sprintf("t#%d", i+1)), append(keys, cache.KeyOf("text", []byte(text)))
+			}
+			src, err := source.Texts("t", texts, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := feed.New(t.Context(), spec, src, ids, keys, o)
+			unknown(t, err)
+			data := &retrain.Data{Samples: fed{f}}
+			for i := range texts {
+				data.Labels = append(data.Labels, i)
+				data.Parts[0], data.Parts[1] = append(data.Parts[0], i), append(data.Parts[1], i)
+			}
+			start := &retrain.Head{Weight: make([]float32, len(texts)*g.Dim), Bias: make([]float32, len(texts))}
+			for i := range start.Weight {
+				start.Weight[i] = float32(i%7-3) / 30
+			}
+			r, err := retrain.Train(t.Context(), library, places.Network(place), data, start,
+				&retrain.Settings{LearningRate: 0.01, LayerDecay: 1, Epochs: 12, Patience: 12, Threads: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			best := r.Epochs[0].LogLoss
+			for _, epoch := range r.Epochs {
+				best = min(best, epoch.LogLoss)
+			}
+			if !(best < 0.99*r.Epochs[0].LogLoss) {
+				t.Errorf("the loss %v becomes %v", r.Epochs[0].LogLoss, best)
+			}
+		})
+	}
+}
