@@ -72,7 +72,7 @@ func TestBareImageGraph(t *testing.T) {
 	}
 	os.Remove("net/backbone.json")
 	p.fails(t, extract+" --size 32x32 --filter box --std 58 --mean 127.5"+source, exitFailed, "mean: 127.5 is no mean of values from 0 to 1", "rescale")
-	p.fails(t, extract+" --size 24x24 --filter box --std 1 --mean 0"+source, exitFailed, "the preprocessing makes images of 3×24×24")
+	p.fails(t, extract+" --size 24x24 --filter box --std 1 --mean 0"+source, exitFailed, "what was said makes images of 3×24×24")
 
 	// Files of other kinds are not contradicted either, and built-in backbones
 	// have files.

@@ -171,6 +171,7 @@ func advice(err error) string {
 		files    *folder.FilesError
 		both     *folder.ModalitiesError
 		hub      *folder.HubError
+		process  *folder.ProcessorError
 		length   *folder.NoLengthError
 		unsaid   *folder.UnsaidError
 		against  *folder.ContradictionError
@@ -228,6 +229,8 @@ func advice(err error) string {
 		return "extract takes the part that is for the samples of its source"
 	case errors.As(err, &hub):
 		return "hf download " + hub.Name + " --local-dir " + hub.Name + " puts it there"
+	case errors.As(err, &process):
+		return "correct that file, or say in " + process.File + ` how images are prepared, which overrules it: {"size": …, "filter": …, "crop": …, "mean": …, "std": …}, as the flags of these names have it`
 	case errors.As(err, &length) && length.Dim != "":
 		return "write its length N into the file: python -m onnxruntime.tools.make_dynamic_shape_fixed --dim_param " + shellWord(length.Dim) + " --dim_value N " + shellWord(length.Place) + " NEW.onnx; or take a tensor before that operator with --tap TENSOR:POOLING"
 	case errors.As(err, &length):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -45,6 +46,8 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 		return nil, fmt.Errorf("models: %s: a pointer of Git LFS in place of the model, which was not downloaded; git lfs pull gets it", place)
 	case errors.Is(err, onnx.ErrNotModel) && bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")):
 		return nil, fmt.Errorf("models: %s: a web page in place of the model; download the file itself", place)
+	case errors.Is(err, onnx.ErrNotModel):
+		return nil, fmt.Errorf("models: %s: %w; it is cut short or damaged, if it is one: download or export it again", place, err)
 	case err != nil:
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
@@ -61,6 +64,9 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 			return nil, fmt.Errorf("models: %s: a built-in backbone has external data", place)
 		}
 		files, err := onnx.CheckExternal(dir, sum.External)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("models: %s: %w; weights of the model are in that file: download it, too, or copy it there, under that name", place, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("models: %s: %w", place, err)
 		}

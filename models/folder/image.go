@@ -3,6 +3,7 @@ package folder
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -190,7 +191,7 @@ func (f *layout) imageSpec(s *models.Spec, w *wanted) (own func() error, err err
 	var image *models.ImageSpec
 	if !said {
 		if image, err = f.imageContract(s, config); err != nil {
-			return nil, err
+			return nil, &ProcessorError{err, f.path(backboneFile)}
 		}
 	}
 	if image == nil {
@@ -203,7 +204,14 @@ func (f *layout) imageSpec(s *models.Spec, w *wanted) (own func() error, err err
 		}
 	}
 	s.Contract = image
-	if err := fitPixels(s, image, in, place); err != nil {
+	from := "what was said"
+	for _, o := range f.log.origins {
+		if o.Pixels && o.File != "" {
+			from = path.Base(o.File)
+			break
+		}
+	}
+	if err := fitPixels(s, image, in, &made{place, from}); err != nil {
 		return nil, err
 	}
 	return func() error {
@@ -247,9 +255,23 @@ func pixelInput(sum *onnx.Summary, place string) (in onnx.Value, err error) {
 	return fit[0], free(fit[0], 1, place)
 }
 
+// ProcessorError is an error about a file that says how images are prepared:
+// it is broken, or says what is not read here. Err names the file and the
+// field. File is where it can be said otherwise.
+type ProcessorError struct {
+	Err  error
+	File string
+}
+
+func (e *ProcessorError) Error() string { return e.Err.Error() }
+func (e *ProcessorError) Unwrap() error { return e.Err }
+
+// made says where a graph is, and which file makes images for it.
+type made struct{ place, from string }
+
 // fitPixels compares the input that takes pixels with the contract, and
 // completes both.
-func fitPixels(s *models.Spec, image *models.ImageSpec, in onnx.Value, place string) error {
+func fitPixels(s *models.Spec, image *models.ImageSpec, in onnx.Value, m *made) error {
 	// The graph decides: the library's own data_format is that of arrays that
 	// its processor returns where the caller asks for no other.
 	switch {
@@ -262,7 +284,7 @@ func fitPixels(s *models.Spec, image *models.ImageSpec, in onnx.Value, place str
 	for i, d := range want[1:] {
 		if have := in.Shape[i+1].Size; have >= 0 && have != d.Size {
 			w, h := image.Size()
-			return fmt.Errorf("models: %s: input %q is %s, but the preprocessing makes images of 3×%d×%d, %s", place, in.Name, form(in), h, w, image.Layout)
+			return fmt.Errorf("models: %s: input %q is %s, but %s makes images of 3×%d×%d, %s; the size there must be that of the export", m.place, in.Name, form(in), m.from, h, w, image.Layout)
 		}
 	}
 	s.Inputs = []models.Input{{Name: in.Name, DType: dtypes[in.Elem], Role: "pixels"}}

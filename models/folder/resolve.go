@@ -297,7 +297,7 @@ func (f *layout) weights(o *Options) (name string, several bool, err error) {
 		if table, err := f.table(); table != "" || err != nil {
 			return table, false, err
 		}
-		return "", false, fmt.Errorf("models: %s: there is neither onnx/model.onnx nor model.onnx; a backbone is exported to ONNX first", f.place)
+		return "", false, f.noGraph()
 	}
 	fit, plain := files, o.Precision == ""
 	keep := func(want func(w weightsFile) bool) {
@@ -331,6 +331,32 @@ func (f *layout) weights(o *Options) (name string, several bool, err error) {
 		e.Modalities = append(e.Modalities, w.tower)
 	}
 	return "", false, e
+}
+
+// foreign are files of models that are no ONNX graphs, with what makes one of
+// them: %[1]s is the folder, %[2]s the file.
+var foreign = []struct{ pattern, does string }{
+	{"*.ort", "%[2]s is of ONNX Runtime's own format; the .onnx file that it was made of is needed"},
+	{"*.safetensors", exporting}, {"pytorch_model*.bin", exporting},
+	{"tf_model.h5", exporting}, {"saved_model.pb", "python -m tf2onnx.convert --saved-model %[1]s --output %[1]s/model.onnx makes one of %[2]s"},
+}
+
+const exporting = "optimum-cli export onnx --model %[1]s --task feature-extraction NEW makes one of %[2]s"
+
+// noGraph is the error for a folder that has no ONNX graph.
+func (f *layout) noGraph() error {
+	how := "no .onnx file is there at all"
+	for _, other := range foreign {
+		found, err := fs.Glob(f.fsys, other.pattern)
+		if err != nil {
+			return fmt.Errorf("models: %s: %w", f.place, err)
+		}
+		if len(found) > 0 {
+			how = fmt.Sprintf(other.does, f.place, found[0])
+			break
+		}
+	}
+	return fmt.Errorf("models: %s: there is neither onnx/model.onnx nor model.onnx; a backbone is exported to ONNX first: %s", f.place, how)
 }
 
 // samePrecision tells whether a file's word is that which was asked for.
