@@ -34,7 +34,7 @@ func (e *MovedError) Unwrap() error { return e.Err }
 func Reread(meta *features.Meta, root string) (*source.Source, error) {
 	read := &source.Options{
 		Recorded: true,
-		Format:   meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"],
+		Format:   meta.Reading["format"], Root: meta.Reading["root"], Image: meta.Reading["image"], Text: meta.Reading["text"], Numbers: meta.Reading["numbers"],
 		Label: meta.Reading["label"], Group: meta.Reading["group"], Split: meta.Reading["split"], ID: meta.Reading["id"], Weight: meta.Reading["weight"],
 		MultiLabel: meta.Reading["multi-label"] == "true",
 		Delimiter:  meta.Reading["delimiter"], NoHeader: meta.Reading["no-header"] == "true", Encoding: meta.Reading["encoding"],

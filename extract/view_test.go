@@ -180,7 +180,7 @@ func TestFeedViewsAtACut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.FillViewsTo(t.Context(), textInputs(1, 20, false), []int{0}, []int{1}); err == nil || !strings.Contains(err.Error(), "a text has none") {
+	if err := f.FillViewsTo(t.Context(), textInputs(1, 20, false), []int{0}, []int{1}); err == nil || !strings.Contains(err.Error(), "texts have none") {
 		t.Errorf("a view of a text: %v", err)
 	}
 }

@@ -13,9 +13,18 @@ type Modality string
 
 // The modalities that exist.
 const (
-	Image Modality = "image"
-	Text  Modality = "text"
+	Image   Modality = "image"
+	Text    Modality = "text"
+	Numbers Modality = "numbers" // a row of numbers, or an array of more dimensions
 )
+
+// Plural names samples of that kind: "images", "texts", "numbers".
+func (m Modality) Plural() string {
+	if m == Numbers {
+		return string(m)
+	}
+	return string(m) + "s"
+}
 
 // Spec is a backbone's complete, validated description: its weights, its input
 // contract, the tap that is taken as features and how that tap is pooled. A
@@ -43,7 +52,7 @@ type Spec struct {
 	// written into the graph, and shapes in it forbid another one.
 	Single bool
 
-	Contract Contract // how samples become what the graph is fed: *ImageSpec or *TextSpec, by Modality
+	Contract Contract // how samples become what the graph is fed: *ImageSpec, *TextSpec or *NumbersSpec, by Modality
 
 	// MaxPixels is how many pixels an image may have, since they are held in
 	// memory while it is decoded; 0: image.DefaultPixels. It changes no
@@ -163,9 +172,9 @@ type ExternalFile struct {
 type Input struct {
 	Name  string
 	DType string // "f32" or "i64" or "i32"
-	// Role says what is fed: "pixels", or of texts, samples×tokens, "ids",
-	// "mask", "types", "positions", or "run", the ids of all samples one after
-	// the other, and "starts", where in them each sample begins.
+	// Role says what is fed: "pixels", "numbers", or of texts, samples×tokens,
+	// "ids", "mask", "types", "positions", or "run", the ids of all samples one
+	// after the other, and "starts", where in them each sample begins.
 	Role string
 }
 

@@ -113,7 +113,7 @@ func (s *Spec) setTaps(names []string, hidden func(tensor string) bool) error {
 	s.Weights.Pruned, s.Weights.Read = data, nil
 	for _, in := range pruned.GetGraph().GetInput() {
 		if !s.feeds(in.GetName()) && !stored(pruned.GetGraph(), in.GetName()) {
-			return fmt.Errorf("models: %s: the taps %s need the input %q, which is not fed for %ss", s.Name, strings.Join(names, ", "), in.GetName(), s.Modality)
+			return fmt.Errorf("models: %s: the taps %s need the input %q, which is not fed for %s", s.Name, strings.Join(names, ", "), in.GetName(), s.Modality.Plural())
 		}
 		s.Weights.Read = append(s.Weights.Read, in.GetName())
 	}

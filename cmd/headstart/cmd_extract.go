@@ -60,7 +60,7 @@ func extractCommand(e *env) *command {
 		args: "SOURCE…",
 		does: "runs the backbone once per sample and keeps the embeddings",
 		about: "A source is a folder of images (root/class/file, or root/{train,val,test}/class/file; other files in it are skipped and counted), a folder of nothing but text files in the same layout, a CSV, TSV or JSON table (an object a line) with a column of image paths or of texts, " +
-			"a file with a text a line, a tar or ZIP file of such a folder, a WebDataset (also .tar.gz; 'shard-{000..099}.tar' names all shards), or an IDX file; - is the standard input. " +
+			"a file with a text a line, a tar or ZIP file of such a folder, a WebDataset (also .tar.gz; 'shard-{000..099}.tar' names all shards), an IDX file, or numbers as NumPy saves them (.npy with the labels beside it, X.npy and y.npy; .npz with X and y), whose rows are the samples of a backbone of numbers; - is the standard input. " +
 			"What the cache has already is not computed again, whatever the file is called. " +
 			"The feature set that is left lists the samples with their labels, splits and groups; the embeddings stay in the cache.\n\n" +
 			"A feature set that is there already is replaced by one of the same samples in the same spaces, and by another one with --replace. A run without a single sample that can be read leaves it as it is.\n\n" +

@@ -228,7 +228,7 @@ func inspectBackbone(c *inspectOptions, name string, e *env) error {
 	line := func(what, format string, a ...any) {
 		facts = append(facts, report.Fact{Name: what, Value: fmt.Sprintf(format, a...)})
 	}
-	line("backbone", "%s, for %ss", b.Name, b.Modality)
+	line("backbone", "%s, for %s", b.Name, b.Modality.Plural())
 	line("licence", "%s", orUnknown(b.Licence))
 	line("source", "%s", orUnknown(b.Source))
 	line("model", "%s, %s parameters, opset %d, IR version %d", bytesOf(uint64(b.Bytes)), count(b.Parameters), b.Opset, b.IRVersion)
@@ -393,7 +393,7 @@ func inspectFeatures(path string, asJSON bool, e *env) error {
 	line := func(what, format string, a ...any) {
 		facts = append(facts, report.Fact{Name: what, Value: fmt.Sprintf(format, a...)})
 	}
-	line("feature set", "%s: %s from %s", path, counted(s.Rows, set.Meta.Modality), strings.Join(set.Meta.Source, ", "))
+	line("feature set", "%s: %s from %s", path, countedSamples(s.Rows, models.Modality(set.Meta.Modality)), strings.Join(set.Meta.Source, ", "))
 	line("backbone", "%s", set.Meta.Backbone)
 	for _, raw := range set.Meta.Spaces {
 		space, err := cache.ParseSpace(raw)
@@ -455,4 +455,12 @@ func listed(counts map[string]int) string {
 		out = append(out, fmt.Sprintf("%s %d", name, counts[name]))
 	}
 	return strings.Join(out, ", ")
+}
+
+// countedSamples is counted for samples of a modality.
+func countedSamples[N int | int64](n N, m models.Modality) string {
+	if m == models.Numbers {
+		return counted(n, "sample") + " of numbers"
+	}
+	return counted(n, string(m))
 }

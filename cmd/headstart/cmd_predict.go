@@ -300,6 +300,14 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }
 
+// fileLike is the name of a file of samples of a modality, for an example.
+func fileLike(m models.Modality) string {
+	if m == models.Numbers {
+		return "rows.npy"
+	}
+	return "photo.jpg"
+}
+
 // open opens the samples to predict.
 func (o *predictOptions) open(f *file.File) (*source.Source, error) {
 	d, err := contract.Describe(f.Spaces[0].JSON)
@@ -308,7 +316,7 @@ func (o *predictOptions) open(f *file.File) (*source.Source, error) {
 	}
 	if len(o.texts) > 0 {
 		if d.Modality != models.Text {
-			return nil, usagef("--sample gives a text, and %s takes %ss: headstart predict %s photo.jpg", o.head, d.Modality, o.head)
+			return nil, usagef("--sample gives a text, and %s takes %s: headstart predict %s %s", o.head, d.Modality.Plural(), o.head, fileLike(d.Modality))
 		}
 		with := o.source.With
 		if len(with) == 0 {

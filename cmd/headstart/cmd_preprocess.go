@@ -50,6 +50,7 @@ func preprocessCommand(e *env) *command {
 		does: "shows what the backbone gets of each sample",
 		about: "What extract would give the backbone, sample by sample, to compare it with a reference and to see why a sample is misread. ONNX Runtime is not needed, and no embedding is computed. Sources and their flags are those of extract.\n\n" +
 			"Of an image, DIR/ID.npz holds arrays named as the inputs of the graph, such as pixel_values of 1×3×224×224, and DIR/ID.png the pixels before they are normalised. " +
+			"Of numbers there is DIR/ID.npz. " +
 			"Of a text, a JSON object a line goes to standard output, in input order: id, ids, and type_ids and attention_mask where the graph has these inputs, without padding; the summary of --json is on standard error then.\n\n" +
 			"An id with slashes is in folders below DIR. Ids that are no names of files everywhere, that lead out of DIR or that are another sample's where case does not matter get other names, which DIR/names.jsonl lists. " +
 			"Each file is written whole, and replaces that of an earlier run; where a file lies that preprocess has not written, the sample is bad.\n\n" +
@@ -150,30 +151,34 @@ func have(n int) string {
 }
 
 // reportPrepared prints what was written: as JSON, on standard error where the
-// texts are on standard output; of images in a line.
+// texts are on standard output; of what is files in a line.
 func (o *preprocessOptions) reportPrepared(spec *models.Spec, src *source.Source, r *preprocess.Result, sum *preprocessSummary, out string, e *env) error {
-	images := spec.Modality == models.Image && sum.Prepared > 0
+	files := spec.Modality != models.Text && sum.Prepared > 0
 	if r.Quarantine != "" {
 		sum.Quarantine = &r.Quarantine
 	}
 	if r.Names != "" {
 		sum.Names = &r.Names
 	}
-	if images || r.Quarantine != "" {
+	if files || r.Quarantine != "" {
 		sum.Out = &out
 	}
 	sum.Renamed = r.Renamed
 	sum.Skipped = summarizeSkipped(src.Skipped())
 	sum.remarked = e.remarked()
 	var to io.Writer = e.stdout
-	if spec.Modality != models.Image {
+	if spec.Modality == models.Text {
 		to = e.stderr
 	}
 	switch {
 	case o.json:
 		return json.NewEncoder(to).Encode(sum)
-	case images:
-		_, err := fmt.Fprintf(e.stdout, "%s: %s as %s gets them%s\n", out, counted(sum.Prepared, "image"), spec.Name, besides(sum.Bad, "bad sample")+left(sum.Bad))
+	case files:
+		what := "image"
+		if spec.Modality != models.Image {
+			what = "sample"
+		}
+		_, err := fmt.Fprintf(e.stdout, "%s: %s as %s gets them%s\n", out, counted(sum.Prepared, what), spec.Name, besides(sum.Bad, "bad sample")+left(sum.Bad))
 		return err
 	}
 	return nil

@@ -67,7 +67,7 @@ func sourcesOf(j *features.Joined) [][]string {
 		for _, p := range set.Meta.Source {
 			one = append(one, filepath.Clean(p))
 		}
-		for _, column := range []string{"image", "text"} {
+		for _, column := range []string{"image", "text", "numbers"} {
 			if name := set.Meta.Reading[column]; name != "" {
 				one = append(one, column+"="+name)
 			}

@@ -156,7 +156,7 @@ func (r *retraining) advised(err error) error {
 		return usagef("--tail %s: there is no validation part, which says when to stop; give one with --split train=0.6,validation=0.2,test=0.2, or in the data's own splits", r.tail)
 	}
 	if v, ok := errors.AsType[*transfer.ViewsError](err); ok {
-		return usagef("--augment %d: only images have views; %s is of %ss", v.Views, r.features[0], v.Modality)
+		return usagef("--augment %d: only images have views; %s is of %s", v.Views, r.features[0], v.Modality.Plural())
 	}
 	if p, ok := errors.AsType[*transfer.PlaceError](err); ok {
 		return ofTail(p)

@@ -324,6 +324,9 @@ func settle(e *source.UnsettledError) string {
 	if e.NoHeader {
 		return "--text N or --image N"
 	}
+	if e.Arrays {
+		return "--numbers COL"
+	}
 	return "--image COL or --text COL"
 }
 

@@ -28,8 +28,6 @@ func conversion(e *source.FormatError) string {
 		return "if it is a table of pandas: " + pandas("read_pickle", "to_csv('"+stem+".csv', index=False)")
 	case "SQLite":
 		return "export a table: sqlite3 -csv -header " + file + " 'SELECT * FROM t' > " + csv
-	case "NumPy":
-		return "it holds arrays of numbers, where pictures and texts are embedded; save pictures as image files"
 	case "WAV", "FLAC", "Ogg", "MP3", "AAC", "AIFF":
 		return "it is sound, where pictures and texts are embedded"
 	case "MPEG-4", "Matroska", "AVI":

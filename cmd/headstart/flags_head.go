@@ -28,17 +28,17 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 		return nil, fmt.Errorf("%s: %w", headFile, err)
 	}
 	if d.Modality != m {
-		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, d.Modality, m)
+		return nil, usagef("the backbone %s takes %s, the source holds %s", name, d.Modality.Plural(), m.Plural())
 	}
 	if err := s.agree(f); err != nil {
 		return nil, err
 	}
 	if s.pixels > 0 && m != models.Image {
-		return nil, usagef("--max-pixels is for images; the source holds %ss", m)
+		return nil, usagef("--max-pixels is for images; the source holds %s", m.Plural())
 	}
 	spec, err := predict.Recall(headFile, f, &predict.Options{Backbone: s.backbone, Builtin: builtin.FS(), MaxPixels: s.pixels})
 	if m, ok := errors.AsType[*contract.ModalityError](err); ok {
-		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, m.Takes, m.Have)
+		return nil, usagef("the backbone %s takes %s, the source holds %s", name, m.Takes.Plural(), m.Have.Plural())
 	}
 	if d, ok := errors.AsType[*contract.DifferenceError](err); ok {
 		return nil, fmt.Errorf("%s was fitted on features of another space: %s is %s there and %s here\ngive the same backbone with --backbone, or train a head on features of this one", headFile, fieldInWords(d.Field), valueInWords(d.Was), valueInWords(d.Is))
@@ -88,7 +88,7 @@ func (s *sampling) agree(f *file.File) error {
 		switch {
 		case s.choice.Facts[fact.Key] == "":
 		case fact.Modality != d.Modality:
-			return usagef("--%s is for %ss; the source holds %ss", factFlag(fact.Key), fact.Modality, d.Modality)
+			return usagef("--%s is for %s; the source holds %s", factFlag(fact.Key), fact.Modality.Plural(), d.Modality.Plural())
 		case d.Facts == nil:
 			return usagef("--%s: the head was fitted on features that say how samples are prepared; leave the flag out", factFlag(fact.Key))
 		}
@@ -102,7 +102,7 @@ func (s *sampling) agree(f *file.File) error {
 		switch {
 		case given.Value == "":
 		case i < 0:
-			return usagef("--%s is for images; the source holds %ss", given.Name, d.Modality)
+			return usagef("--%s is for images; the source holds %s", given.Name, d.Modality.Plural())
 		case fixed[i].Value != "" && fixed[i].Value != given.Value:
 			return usagef("--%s %s: the head was fitted on features with %s; leave the flag out", given.Name, given.Value, fixed[i].Value)
 		}

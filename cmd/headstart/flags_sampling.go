@@ -55,7 +55,7 @@ func readingFlags() []cli.Flag {
 	const samples, pixels = "Samples", "Images"
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
-			Usage: "`NAME|DIR|FILE.onnx`: a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts"},
+			Usage: "`NAME|DIR|FILE.onnx`: a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts, none for numbers"},
 		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
 			Usage: "take the tensor `TENSOR[:POOLING]` as features, pooled over tokens by mean, cls, last, max or meanstd, over space by gap, gem, max or meanstd, or flat, which keeps every value (one forward pass gives all taps; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
 		&cli.StringFlag{Name: "precision", Category: "Backbone",
@@ -67,6 +67,7 @@ func readingFlags() []cli.Flag {
 			Usage: choices(source.Formats...) + "what the source is"},
 		&cli.StringFlag{Name: "image", Category: samples, Usage: "the `COL` with paths of images", DefaultText: "image, if there is one and no text"},
 		&cli.StringFlag{Name: "text", Category: samples, Usage: "the `COL` with texts", DefaultText: "text, if there is one and no image"},
+		&cli.StringFlag{Name: "numbers", Category: samples, Usage: "the `COL` whose rows of numbers are the samples: an array of a .npz file", DefaultText: "X, x, features or data, or the only one of several numbers a row"},
 		&cli.StringFlag{Name: "label", Category: samples, Usage: "the `COL` with labels", DefaultText: "label, if there is one"},
 		&cli.StringFlag{Name: "group", Category: samples, Usage: "the `COL` with groups: what stays together in splits", DefaultText: "group, if there is one"},
 		&cli.StringFlag{Name: "split", Category: samples, Usage: "the `COL` with splits: train, validation, test", DefaultText: "split, if there is one"},
@@ -109,7 +110,7 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 	s := &sampling{
 		backbone: ctx.String("backbone"),
 		source: source.Options{
-			Format: ctx.String("format"), Image: ctx.String("image"), Text: ctx.String("text"),
+			Format: ctx.String("format"), Image: ctx.String("image"), Text: ctx.String("text"), Numbers: ctx.String("numbers"),
 			Label: ctx.String("label"), Group: ctx.String("group"), Split: ctx.String("split"),
 			ID: ctx.String("id"), Weight: ctx.String("weight"), Root: ctx.String("root"),
 			Delimiter: ctx.String("delimiter"), NoHeader: ctx.Bool("no-header"), Encoding: ctx.String("encoding"),
@@ -171,29 +172,32 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 	if name == "" {
 		name = contract.DefaultBackbone(m)
 	}
+	if name == "" {
+		return nil, usagef("no backbone for %s comes with headstart: --backbone NAME names a folder or an ONNX file", m.Plural())
+	}
 	choice := s.choice
 	choice.Modality = m
 	spec, err := choice.Resolve(name, builtin.FS())
 	for _, fact := range folder.FactList() {
 		if choice.Facts[fact.Key] != "" && err == nil && fact.Modality != spec.Modality {
-			return nil, usagef("--%s is for %ss; the backbone %s takes %ss", factFlag(fact.Key), fact.Modality, name, spec.Modality)
+			return nil, usagef("--%s is for %s; the backbone %s takes %s", factFlag(fact.Key), fact.Modality.Plural(), name, spec.Modality.Plural())
 		}
 	}
 	if policy, ok := errors.AsType[*contract.PolicyError](err); ok {
 		// The backbone is for other samples, or the source is.
 		if policy.Takes != m {
-			return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, policy.Takes, m)
+			return nil, usagef("the backbone %s takes %s, the source holds %s", name, policy.Takes.Plural(), m.Plural())
 		}
-		return nil, usagef("--%s is for images; the source holds %ss", policy.Policy, m)
+		return nil, usagef("--%s is for %s; the source holds %s", policy.Policy, policy.Of.Plural(), m.Plural())
 	}
 	if err != nil {
 		return nil, err
 	}
 	if spec.Modality != m {
-		return nil, usagef("the backbone %s takes %ss, the source holds %ss", name, spec.Modality, m)
+		return nil, usagef("the backbone %s takes %s, the source holds %s", name, spec.Modality.Plural(), m.Plural())
 	}
 	if s.pixels > 0 && m != models.Image {
-		return nil, usagef("--max-pixels is for images; the source holds %ss", m)
+		return nil, usagef("--max-pixels is for images; the source holds %s", m.Plural())
 	}
 	spec.MaxPixels = s.pixels
 	return spec, nil

@@ -47,6 +47,10 @@ var badKinds = map[string]badWords{
 	"narrow":    {"image too narrow to be resized", "images too narrow to be resized", ""},
 	"truncated": {"image that is cut off", "images that are cut off", ""},
 	"damaged":   {"damaged image", "damaged images", ""},
+	"array":     {"that is no array of numbers", "that are no arrays of numbers", ""},
+	"shape":     {"of another shape than the backbone takes", "of another shape than the backbone takes", ""},
+	"nan":       {"with a value that is NaN or infinite", "with values that are NaN or infinite", ""},
+	"range":     {"with a value that the backbone's type does not have", "with values that the backbone's type does not have", ""},
 	"taken":     {"in whose place there is a file that preprocess has not written", "in whose place there are files that preprocess has not written", "--out DIR names another folder"},
 	"other":     {"for yet another reason", "for yet other reasons", ""},
 }

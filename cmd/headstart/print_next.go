@@ -116,7 +116,7 @@ func (e *env) afterTraining(head string, f *file.File, names []string, sets []*f
 // samples are. What else was said of them a head knows, or needs not.
 func readingWords(c *command, reading map[string]string) []string {
 	var words []string
-	for _, flag := range []string{"format", "image", "text", "delimiter", "no-header", "encoding", "root"} {
+	for _, flag := range []string{"format", "image", "text", "numbers", "delimiter", "no-header", "encoding", "root"} {
 		value, ok := reading[flag]
 		f := lookup(c, flag)
 		switch {

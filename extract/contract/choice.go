@@ -98,16 +98,13 @@ func promptTokens(t *models.TextSpec) (int, error) {
 // samples.
 type PolicyError struct {
 	Backbone string
-	Policy   string // its name in a space, "alpha"
+	Policy   string          // its name in a space, "alpha"
+	Of       models.Modality // what it is for
 	Takes    models.Modality
 }
 
 func (e *PolicyError) Error() string {
-	of := models.Image
-	if e.Takes == models.Image {
-		of = models.Text
-	}
-	return fmt.Sprintf("contract: backbone %s: %s is for %ss, and it takes %ss", e.Backbone, e.Policy, of, e.Takes)
+	return fmt.Sprintf("contract: backbone %s: %s is for %s, and it takes %s", e.Backbone, e.Policy, e.Of.Plural(), e.Takes.Plural())
 }
 
 // Apply changes spec as c says. An error of SetTaps is as it is; a policy that
@@ -145,7 +142,7 @@ func (c *Choice) rest(spec *models.Spec) error {
 	}
 	own, ok := spec.Contract.(*models.ImageSpec)
 	if !ok {
-		return &PolicyError{spec.Name, policies[0].Name, spec.Modality}
+		return &PolicyError{spec.Name, policies[0].Name, models.Image, spec.Modality}
 	}
 	image := *own
 	for _, p := range policies {
@@ -163,7 +160,7 @@ func (c *TextChoice) apply(spec *models.Spec) error {
 	}
 	own, ok := spec.Contract.(*models.TextSpec)
 	if !ok {
-		return &PolicyError{spec.Name, name, spec.Modality}
+		return &PolicyError{spec.Name, name, models.Text, spec.Modality}
 	}
 	t := *own
 	if c.Prompt != nil {

@@ -34,12 +34,14 @@ type Description struct {
 	// Facts are the rest of how samples become what the backbone is fed, as far
 	// as facts say it; nil if they do not.
 	Facts folder.Facts
+	Shape string // of a sample of numbers, "128,1000"
 }
 
 // prep is the part of a space that says how samples are prepared.
 type prep struct {
 	Impl, Layout string
 	Decode       string
+	Shape        string
 	Tokenizer    string `json:"tokenizer_sha256"`
 	MaxLen       int    `json:"max_len"`
 	Prefix, Long string
@@ -101,7 +103,7 @@ func Describe(space json.RawMessage) (*Description, error) {
 	d := &Description{
 		Model: id.Model.SHA256, Output: id.Output, Pooling: id.Pool, Post: id.Post, Dim: id.Dim, DType: id.DType,
 		MaxLen: p.MaxLen, Prompt: p.Prefix, Long: p.Long, Overlap: p.Overlap, Behind: id.Behind, Width: p.Crop.W, Height: p.Crop.H, Filter: p.Resize.Filter,
-		Decode: p.Decode, Facts: p.facts(),
+		Decode: p.Decode, Facts: p.facts(), Shape: p.Shape,
 	}
 	for _, policy := range d.Image.List() {
 		word, _ := words[policy.Name].(string)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/headstart-ml/headstart/extract/image"
+	"github.com/headstart-ml/headstart/extract/numbers"
 	"github.com/headstart-ml/headstart/extract/text"
 	"github.com/headstart-ml/headstart/models"
 )
@@ -54,6 +55,14 @@ var modalities = []*modality{
 				out += fmt.Sprintf(", prompt %q", d.Prompt)
 			}
 			return out
+		},
+	},
+	{
+		name:     models.Numbers,
+		versions: func(models.Contract) map[string]string { return map[string]string{"impl": numbers.Impl} },
+		tells:    func(p *prep) bool { return strings.HasPrefix(p.Impl, "numbers/") },
+		describe: func(d *Description) string {
+			return fmt.Sprintf("numbers, %s a sample", strings.ReplaceAll(d.Shape, ",", "×"))
 		},
 	},
 }

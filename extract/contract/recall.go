@@ -36,7 +36,7 @@ type ModalityError struct {
 }
 
 func (e *ModalityError) Error() string {
-	return fmt.Sprintf("contract: backbone %s: it takes %ss, not %ss", e.Backbone, e.Takes, e.Have)
+	return fmt.Sprintf("contract: backbone %s: it takes %s, not %s", e.Backbone, e.Takes.Plural(), e.Have.Plural())
 }
 
 // Recall resolves a backbone with the contract that spaces record, one a tap:

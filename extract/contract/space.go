@@ -38,7 +38,7 @@ func SpaceOf(spec *models.Spec, tap models.Tap) (*cache.Space, error) {
 	}
 	m := modalityOf(spec.Modality)
 	if m == nil {
-		return nil, fmt.Errorf("contract: backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
+		return nil, fmt.Errorf("contract: backbone %s: modality %q is none that is known", spec.Name, spec.Modality)
 	}
 	prep := spec.Contract.Prep()
 	for name, version := range m.versions(spec.Contract) {

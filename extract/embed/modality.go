@@ -39,11 +39,12 @@ type Batching struct {
 // these three, and a line.
 var modalities = map[models.Modality]struct {
 	create func(spec *models.Spec, b Batching, stats *Stats) (Modality, error)
-	window int                                // how many samples travel together in a run
-	madeUp func(r *rand.Rand) ([]byte, error) // makes a sample up, for probes
+	window int                                                   // how many samples travel together in a run
+	madeUp func(spec *models.Spec, r *rand.Rand) ([]byte, error) // makes a sample up, for probes
 }{
-	models.Image: {newImages, 256, madeImage},
-	models.Text:  {newTexts, 4096, madeText}, // a window is sorted by length
+	models.Image:   {newImages, 256, madeImage},
+	models.Text:    {newTexts, 4096, madeText}, // a window is sorted by length
+	models.Numbers: {newNumbers, 4096, madeNumbers},
 }
 
 // Window returns how many samples of a modality should travel together: so many
@@ -54,7 +55,7 @@ func Window(m models.Modality) int { return modalities[m].window }
 func NewModality(spec *models.Spec, b Batching, stats *Stats) (Modality, error) {
 	m, ok := modalities[spec.Modality]
 	if !ok {
-		return nil, fmt.Errorf("backbone %s: modality %q is neither image nor text", spec.Name, spec.Modality)
+		return nil, fmt.Errorf("backbone %s: modality %q is none that is known", spec.Name, spec.Modality)
 	}
 	return m.create(spec, b, stats)
 }

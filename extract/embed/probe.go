@@ -22,7 +22,7 @@ const probeBatch = 8
 // no samples.
 type Probe struct {
 	Inputs []tensor.View // of the whole backbone, in its order
-	tokens []int         // each sample's own, 0 for an image
+	tokens []int         // each sample's own, 0 where it has none
 	padded int
 }
 
@@ -31,8 +31,8 @@ func (p *Probe) N() int { return len(p.tokens) }
 
 // Probes makes n samples up, the same ones each time: images of spots on a
 // ground of one colour, texts of few words and of many, in batches of texts of
-// unequal length. A backbone that is known to compute over its batch gets one
-// sample at a time.
+// unequal length, numbers about zero. A backbone that is known to compute over
+// its batch gets one sample at a time.
 func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 	whole := *spec // a model made of the whole backbone may read what no tap needs
 	whole.Weights.Pruned = nil
@@ -43,7 +43,7 @@ func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 	jobs := make([]*Job, n)
 	for i := range jobs {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
-		content, err := modalities[spec.Modality].madeUp(r)
+		content, err := modalities[spec.Modality].madeUp(spec, r)
 		if err != nil {
 			return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
 		}
@@ -75,7 +75,7 @@ func Probes(spec *models.Spec, n int) ([]*Probe, error) {
 }
 
 // madeText returns up to 40 words of lower-case letters.
-func madeText(r *rand.Rand) ([]byte, error) {
+func madeText(_ *models.Spec, r *rand.Rand) ([]byte, error) {
 	var b []byte
 	for range 1 + r.IntN(40) {
 		for range 2 + r.IntN(6) {
@@ -87,7 +87,7 @@ func madeText(r *rand.Rand) ([]byte, error) {
 }
 
 // madeImage returns a PNG file.
-func madeImage(r *rand.Rand) ([]byte, error) {
+func madeImage(_ *models.Spec, r *rand.Rand) ([]byte, error) {
 	img := image.NewNRGBA(image.Rect(0, 0, 160+r.IntN(200), 160+r.IntN(200)))
 	some := func() color.NRGBA {
 		return color.NRGBA{uint8(r.IntN(256)), uint8(r.IntN(256)), uint8(r.IntN(256)), 255}

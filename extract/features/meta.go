@@ -162,7 +162,7 @@ func CheckReplace(path string, meta *Meta) error {
 	if h, w := clean(have.Source), clean(meta.Source); !slices.Equal(h, w) {
 		return &OtherError{Path: path, What: "source", Have: words(h), Want: words(w)}
 	}
-	for _, role := range []string{"image", "text"} {
+	for _, role := range []string{"image", "text", "numbers"} {
 		if h, w := have.Reading[role], meta.Reading[role]; h != w {
 			return &OtherError{Path: path, What: role + " column", Have: h, Want: w}
 		}

@@ -24,12 +24,12 @@ type Source interface {
 // textWindow is how many texts are read side by side.
 const textWindow = 4096
 
-// heldBytes bounds what images of a stream take in memory.
+// heldBytes bounds what images and numbers of a stream take in memory.
 const heldBytes = 1 << 30
 
 // Contents are the samples of a feature set, found in the source that it was
-// made from: the files of images, the tokens of texts. They are only read, so
-// that any number of feeds share them.
+// made from: the files of images, the tokens of texts, arrays of numbers. They
+// are only read, so that any number of feeds share them.
 type Contents struct {
 	spec     *models.Spec
 	modality embed.Modality // tokenizes texts
@@ -42,7 +42,7 @@ type Contents struct {
 type content struct {
 	key    cache.Key
 	name   string         // of the first row, for messages
-	sample *source.Sample // of an image; nil before it is found
+	sample *source.Sample // of what is no text; nil before it is found
 	ids    []int32        // of a text
 }
 
@@ -54,7 +54,8 @@ type Wanted struct {
 }
 
 // Find goes through src, the source that a feature set was made from, once, and
-// reads texts; images are read when they are needed, so src must stay open. A
+// reads texts; other samples are read when they are needed, so src must stay
+// open. A
 // sample that is gone, or a text that has changed, is a *StaleError.
 func Find(ctx context.Context, spec *models.Spec, src Source, w *Wanted) (*Contents, error) {
 	if len(w.IDs) != len(w.Keys) {
@@ -131,7 +132,7 @@ func (c *Contents) search(ctx context.Context, src Source, ids []string, threads
 				samples, at = append(samples, s), append(at, i)
 				if _, texts := c.modality.(*embed.Texts); !texts {
 					if held += s.Held(); held > heldBytes {
-						return fmt.Errorf("its images come from a compressed file, so that they stay in memory, and have more than %d MiB; decompress it, or extract from a folder", heldBytes>>20)
+						return fmt.Errorf("its %s come from a compressed file, so that they stay in memory, and have more than %d MiB; decompress it, or extract from files that are not compressed", c.spec.Modality.Plural(), heldBytes>>20)
 					}
 				}
 				found[i] = true

@@ -237,14 +237,14 @@ func (f *Feed) sideBySide(ctx context.Context, n int, do func(w *worker, i int) 
 // N returns the number of rows.
 func (f *Feed) N() int { return len(f.found.at) }
 
-// Tokens returns the number of tokens of a row before it is padded, 0 for an
-// image.
+// Tokens returns the number of tokens of a row before it is padded, 0 for what
+// is no text.
 func (f *Feed) Tokens(row int) int { return len(f.found.all[f.found.at[row]].ids) }
 
 // Cost is what a Feed has done so far.
 type Cost struct {
 	Computed int64   // rows that went through the backbone up to the cut, those of checks too
-	Decoded  int64   // images that were read and decoded
+	Decoded  int64   // images and numbers that were read and decoded
 	Seconds  float64 // that goroutines spent on both
 	Held     int64   // contents, and views of them, that need not be computed or decoded again
 	Bytes    int64   // that these take
@@ -328,7 +328,7 @@ func (f *Feed) checkView(view int) error {
 	case view < 0:
 		return errors.New("they are numbered from 0 on")
 	case f.spec.Modality != models.Image:
-		return errors.New("a text has none")
+		return fmt.Errorf("%s have none", f.spec.Modality.Plural())
 	case !f.found.sourced:
 		return errors.New("there is no source that the image could be read from")
 	case f.cut != "" && !f.prefixed:
@@ -356,6 +356,9 @@ func (f *Feed) check(t *tensor.View, n, longest int) (func(context.Context, *ten
 		if images, ok := f.modality.(*embed.Images); ok {
 			want = images.Shape(n)
 			fill = f.fillPixels
+		} else if numbers, ok := f.modality.(*embed.Numbers); ok {
+			want, floats = numbers.Shape(n), f.spec.Inputs[k].DType == "f32"
+			fill = f.fillNumbers
 		} else {
 			want, floats = []int64{0, -1}, false
 			fill = func(_ context.Context, t *tensor.View, items []item) error {
@@ -436,6 +439,23 @@ func (f *Feed) fillPixels(ctx context.Context, t *tensor.View, items []item) err
 	})
 }
 
+// fillNumbers fills an input with numbers.
+func (f *Feed) fillNumbers(ctx context.Context, t *tensor.View, items []item) error {
+	return f.sideBySide(ctx, len(items), func(w *worker, k int) error {
+		c := &f.found.all[items[k].content]
+		data, err := f.read(c)
+		if err != nil {
+			return err
+		}
+		defer f.stats.Stages.Decode.Add(time.Now())
+		if err := w.Batch().(*embed.NumbersBatch).RowTo(t, k, data); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		f.decoded.Add(1)
+		return nil
+	})
+}
+
 // pixelsTo writes what the backbone gets of an image.
 func (f *Feed) pixelsTo(dst []float32, w *worker, it item) error {
 	b := w.Batch().(*embed.ImageBatch)
@@ -471,7 +491,7 @@ func (f *Feed) pixelsTo(dst []float32, w *worker, it item) error {
 	return b.ValuesTo(dst, w.crop)
 }
 
-// read reads an image, which must have its key.
+// read reads what is no text, which must have its key.
 func (f *Feed) read(c *content) ([]byte, error) {
 	defer f.stats.Stages.Read.Add(time.Now())
 	data, err := c.sample.Read(source.MaxContent)
@@ -631,7 +651,7 @@ func (f *Feed) independence(ctx context.Context, jobs []*embed.Job, of map[*embe
 // values of each job, those of its own tokens; they are take's only until it
 // returns.
 func (f *Feed) activate(ctx context.Context, w *worker, jobs []*embed.Job, of map[*embed.Job]item, take func(j *embed.Job, values []float32)) error {
-	if f.spec.Modality == models.Image {
+	if f.spec.Modality != models.Text {
 		for _, j := range jobs {
 			data, err := f.read(&f.found.all[of[j].content])
 			if err != nil {

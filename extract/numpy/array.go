@@ -26,6 +26,10 @@ type Array struct {
 	// open returns the bytes of its values, from the first on. What is no
 	// Seeker has to be read to its end to see whether it is whole.
 	open func() (io.ReadCloser, error)
+	// file holds the values of each row together, from the byte at on; nil: it
+	// does not.
+	file io.ReaderAt
+	at   int64
 }
 
 // arrayOf reads the header of an array and looks at what it says.
@@ -36,7 +40,7 @@ func arrayOf(r io.Reader) (*Array, *header, error) {
 	}
 	a := &Array{Shape: h.shape, Fortran: h.fortran}
 	if h.records {
-		a.Refused = fmt.Errorf("an array of records, which have columns with names; in Python %s is one that is read", words['V'].convert)
+		a.Refused = fmt.Errorf("an array of records, which have columns with names and are not read; %s", converts(words['V'].convert))
 		return a, h, nil
 	}
 	if a.Type, a.big, a.Refused = typeOf(h.descr); a.Refused != nil {
@@ -79,6 +83,9 @@ func Open(r io.ReaderAt, size int64) ([]*Array, error) {
 	}
 	a.open = func() (io.ReadCloser, error) {
 		return seekable{io.NewSectionReader(r, h.length, a.bytes)}, nil
+	}
+	if !a.Fortran || len(a.Shape) < 2 {
+		a.file, a.at = r, h.length
 	}
 	return []*Array{a}, nil
 }

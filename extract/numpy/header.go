@@ -29,11 +29,12 @@ type header struct {
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 func readHeader(r io.Reader) (*header, error) {
 	begin := make([]byte, 12)
-	if _, err := io.ReadFull(r, begin[:10]); err != nil {
-		return nil, short(err, "it ends in the first bytes of its header")
-	}
-	if string(begin[:6]) != magic {
+	got, err := io.ReadFull(r, begin[:10])
+	switch {
+	case got > 0 && !strings.HasPrefix(magic, string(begin[:min(got, len(magic))])):
 		return nil, errors.New("it does not begin as a .npy file does")
+	case err != nil:
+		return nil, short(err, "it ends in the first bytes of its header")
 	}
 	n, length := int64(binary.LittleEndian.Uint16(begin[8:])), int64(10)
 	switch begin[6] {

@@ -119,6 +119,23 @@ func TestArraysAreReadAsNumPyDoes(t *testing.T) {
 					t.Errorf("%s: array %q, time %d: other values: %v", g.File, a.Name, k, err)
 				}
 			}
+			if want := strings.HasSuffix(g.File, ".npy") && (!a.Fortran || len(a.Shape) < 2); a.Direct() != want {
+				t.Errorf("%s: direct is %t", g.File, a.Direct())
+			}
+			var direct []byte
+			for i := int64(0); a.Direct() && i < a.Shape[0]; i++ {
+				row := make([]byte, a.RowBytes())
+				if err := a.Row(row, i); err != nil {
+					t.Error(g.File, err)
+				}
+				direct = append(direct, row...)
+			}
+			if a.Direct() && !bytes.Equal(direct, want.Values) {
+				t.Errorf("%s: row by row it has other values", g.File)
+			}
+			if err := a.Row(make([]byte, 1), a.Shape[0]); err == nil {
+				t.Errorf("%s: a row behind the last was read", g.File)
+			}
 			if strings.HasSuffix(g.File, ".npy") {
 				stream, err := numpy.Read(bytes.NewReader(g.Bytes))
 				if err != nil {

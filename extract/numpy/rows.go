@@ -53,6 +53,32 @@ func (a *Array) Rows() (*Rows, error) {
 	return r, nil
 }
 
+// Direct tells whether Row reads a row by itself: the array is that of a .npy
+// file, in C order.
+func (a *Array) Direct() bool { return a.file != nil }
+
+// RowBytes returns how many bytes a row has, of an array that has rows.
+func (a *Array) RowBytes() int64 {
+	n, _ := bytesOfShape(a.Shape[1:], a.Type.Size)
+	return n
+}
+
+// Row writes the values of row i, little-endian and row-major, to dst, which
+// has RowBytes. a must be Direct. It may be called from several goroutines.
+func (a *Array) Row(dst []byte, i int64) error {
+	n := a.RowBytes()
+	if a.file == nil || i < 0 || i >= a.Shape[0] || int64(len(dst)) != n {
+		return fmt.Errorf("row %d of %s cannot be read by itself into %d bytes", i, ShapeText(a.Shape), len(dst))
+	}
+	if got, err := a.file.ReadAt(dst, a.at+i*n); got < len(dst) {
+		return short(err, fmt.Sprintf("it ends before row %d", i))
+	}
+	if a.big {
+		swap(dst, a.Type.unit())
+	}
+	return nil
+}
+
 // Bytes returns how many bytes a row has.
 func (r *Rows) Bytes() int { return r.each }
 

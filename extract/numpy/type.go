@@ -26,9 +26,9 @@ const maxText = 1 << 16
 var sizes = map[byte][]int{'f': {2, 4, 8}, 'i': {1, 2, 4, 8}, 'u': {1, 2, 4, 8}, 'b': {1}}
 
 // words name the kinds of values that are not read, and how they are converted:
-// an expression of Python's for an array a.
+// an expression of Python's for what was an array a.
 var words = map[byte]struct{ name, convert string }{
-	'O': {"Python objects, which are kept as a pickle", `numpy.array(a.tolist(), dtype="float32"), after a = numpy.load(…, allow_pickle=True)`},
+	'O': {"Python objects, kept as a pickle", `numpy.array(numpy.load("old.npy", allow_pickle=True).tolist(), dtype="float32")`},
 	'V': {"records", `numpy.lib.recfunctions.structured_to_unstructured(a)`},
 	'c': {"complex numbers", `numpy.stack([a.real, a.imag], -1)`},
 	'M': {"dates", `a.astype("int64")`},
@@ -58,9 +58,14 @@ func typeOf(descr string) (t Type, bigEndian bool, err error) {
 		return t, false, nil
 	}
 	if w, ok := words[t.Kind]; ok && (t.Kind != 'f' || n > 8) {
-		return Type{}, false, fmt.Errorf("an array of %s (%.40s); in Python %s is one that is read", w.name, descr, w.convert)
+		return Type{}, false, fmt.Errorf("an array of %s (%.40s), which are not read; %s", w.name, descr, converts(w.convert))
 	}
 	return Type{}, false, fmt.Errorf("an array of a type %.60q that is not read: floats of 2, 4 and 8 bytes, integers of 1 to 8, booleans and texts are", descr)
+}
+
+// converts is the line of Python that makes an array that is read.
+func converts(expression string) string {
+	return fmt.Sprintf("in Python numpy.save(\"new.npy\", %s) makes an array that is", expression)
 }
 
 // Number tells whether the values are numbers or booleans.
@@ -156,6 +161,23 @@ func (t Type) Float32To(dst []float32, src []byte) {
 			dst[i] = float32(min(t.word(v), 1))
 		default:
 			dst[i] = float32(t.word(v))
+		}
+	}
+}
+
+// Float64To writes numbers, len(dst) of them, to dst as astype(float64) does.
+// src holds them little-endian.
+func (t Type) Float64To(dst []float64, src []byte) {
+	for i := range dst {
+		switch v := src[i*t.Size:]; t.Kind {
+		case 'f':
+			dst[i] = t.float(v)
+		case 'i':
+			dst[i] = float64(t.signed(v))
+		case 'b':
+			dst[i] = float64(min(t.word(v), 1))
+		default:
+			dst[i] = float64(t.word(v))
 		}
 	}
 }

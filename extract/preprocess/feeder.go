@@ -3,7 +3,8 @@
 // needs the backbone's contract, and no runtime.
 //
 // A [Feeder] prepares one sample, in memory; [Write] goes through a source and
-// writes what comes of it: images as files in a folder, texts as JSON lines.
+// writes what comes of it: images and numbers as files in a folder, texts as
+// JSON lines.
 package preprocess
 
 import (
@@ -71,7 +72,8 @@ func (d *Feeder) beside() *Feeder {
 	return &Feeder{d.spec, d.modality, d.modality.NewBatch(d.stats), d.stats}
 }
 
-// Content prepares a content: an image file, or a text.
+// Content prepares a content: an image file, a text, or a .npy file of one
+// sample.
 func (d *Feeder) Content(content []byte) *Prepared {
 	if len(content) == 0 {
 		return &Prepared{Bad: "empty", Kind: extract.KindEmpty}

@@ -48,7 +48,8 @@ type Result struct {
 // that is fed, in the order of src and independent of the number of threads.
 //
 // Of an image there are Dir/ID.npz with arrays named as the graph's inputs, and
-// Dir/ID.png, the pixels before they are normalised. Of a text there is a line
+// Dir/ID.png, the pixels before they are normalised. Of numbers there is
+// Dir/ID.npz. Of a text there is a line
 // in Lines: id, ids, and type_ids and attention_mask where the graph has these
 // inputs, without padding. Bad samples are listed in Dir/quarantine.jsonl. Each
 // file is written whole or not at all. One that an earlier call has written is

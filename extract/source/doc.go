@@ -13,6 +13,7 @@
 //	tar     a folder that was packed, or a WebDataset
 //	zip     a folder that was packed
 //	idx     images as MNIST keeps them, with the labels beside them
+//	npy     rows of numbers as NumPy saves them, .npy or .npz
 //
 // The format is told by name and content; Options.Format says it where that
 // fails. Tables and lines may be compressed with gzip and may come from the
@@ -156,6 +157,26 @@
 // of the same name with labels for images (train-images-idx3-ubyte,
 // train-labels-idx1-ubyte), a number; its split is what the name says (train,
 // t10k). A file that has not the size that its header says is an error.
+//
+// # NumPy's arrays
+//
+// What has one index of the first dimension of an array of numbers is a sample,
+// whose content is a .npy file of its values, little-endian and row-major. A
+// .npy file has its labels in a file of one value for each row beside it: the
+// same name with y, labels or target for X, x, features or data, as a word of
+// its own (X_train.npy, y_train.npy); its split is what the name says. The
+// arrays of a .npz file are columns: X, x, features or data are the samples, or
+// the only array of numbers with several in a row; y, label, labels, target or
+// targets the labels; groups, ids, splits, weights and sample_weight what they
+// say, where no array has the role's own name. Values are the text that Python
+// shows of them; nan and an empty text are none.
+//
+// Floats of 2, 4 and 8 bytes, integers of 1 to 8 with a sign and without, and
+// booleans are read, in either order of bytes and of values. Objects (pickles),
+// records, complex numbers and dates are refused, and so is a file that has not
+// the size that its header says. Rows of a file of its own in C order are read
+// when they are wanted; others go through memory, 32 MiB at a time where they
+// are in Fortran order.
 //
 // # Patterns
 //

@@ -38,8 +38,8 @@ var formats = []*format{
 	{name: "tar", title: "tar", endings: []string{".tar", ".tgz"}, magic: holds(257, "ustar\x00", "ustar  \x00"), open: openTar},
 	{name: "zip", title: "ZIP", endings: []string{".zip"}, magic: begins("PK\x03\x04", "PK\x05\x06"), open: openZIP},
 	{name: "idx", title: "IDX", endings: []string{".idx", ".idx3-ubyte", ".idx1-ubyte"}, magic: isIDX, open: openIDX},
+	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY"), open: openNPY},
 
-	{name: "npy", title: "NumPy", endings: []string{".npy", ".npz"}, magic: begins("\x93NUMPY")},
 	{title: "WAV", endings: []string{".wav"}, magic: func(head []byte) bool { return begins("RIFF", "RF64")(head) && holds(8, "WAVE")(head) }},
 	{title: "FLAC", endings: []string{".flac"}, magic: begins("fLaC\x00")},
 	{title: "Ogg", endings: []string{".ogg", ".oga", ".opus"}, magic: begins("OggS\x00")},

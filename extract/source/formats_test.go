@@ -47,7 +47,7 @@ func TestFormatsTable(t *testing.T) {
 			}
 		}
 	}
-	if want := "folders of images, folders of texts, csv, tsv, JSON lines, Parquet, lines of text, tar, ZIP and IDX are read"; reads() != want {
+	if want := "folders of images, folders of texts, csv, tsv, JSON lines, Parquet, lines of text, tar, ZIP, IDX and NumPy are read"; reads() != want {
 		t.Errorf("%q, want %q", reads(), want)
 	}
 }

@@ -56,6 +56,16 @@ type picky interface {
 	readable(columns []int) error
 }
 
+// arrays is records of arrays of numbers.
+type arrays interface {
+	// rows returns the column whose rows are the samples: at if it can be one,
+	// or, if at is -1, the one that is meant where nobody says it.
+	rows(at int) (int, error)
+	// other returns the column that has a role under another name, as y has
+	// that of label.
+	other(role string) (int, error)
+}
+
 // cellKind says what a cell holds.
 type cellKind uint8
 

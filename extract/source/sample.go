@@ -80,6 +80,8 @@ func (s *Sample) Size() int64 {
 	switch c := s.content.(type) {
 	case *inSection:
 		return c.size
+	case *inArray:
+		return c.size()
 	case *inZIP:
 		return int64(min(c.UncompressedSize64, MaxContent))
 	}

@@ -24,6 +24,11 @@ type Options struct {
 	// column named "image" or "text" if exactly one of the two exists.
 	Image, Text string
 
+	// Numbers names the array of a .npz file whose rows are the samples. The
+	// default is the one named "X", "x", "features" or "data", or the only one
+	// of several numbers a row.
+	Numbers string
+
 	// Label, Group, Split, ID and Weight name columns of tables. The default
 	// of each is the column of that very name ("label", …) if there is one and
 	// no other option names it.
@@ -87,10 +92,23 @@ type role struct{ name, column string }
 // columns returns the roles that options give a column to.
 func (o *Options) columns() []role {
 	roles := []role{
-		{"image", o.Image}, {"text", o.Text}, {"label", o.Label}, {"group", o.Group},
+		{"image", o.Image}, {"text", o.Text}, {"numbers", o.Numbers}, {"label", o.Label}, {"group", o.Group},
 		{"split", o.Split}, {"id", o.ID}, {"weight", o.Weight},
 	}
 	return slices.DeleteFunc(roles, func(r role) bool { return r.column == "" })
+}
+
+// samples returns the roles of samples that options give a column to.
+func (o *Options) samples() []role {
+	return slices.DeleteFunc([]role{{"image", o.Image}, {"text", o.Text}, {"numbers", o.Numbers}}, func(r role) bool { return r.column == "" })
+}
+
+// called is the role with its article.
+func (r role) called() string {
+	if r.name == "image" {
+		return "an image"
+	}
+	return "a " + r.name
 }
 
 // Source yields the samples of one or several data sets, in order.
@@ -150,8 +168,8 @@ func (s *Source) open(paths []string) error {
 	if err := s.opts.Check(); err != nil {
 		return err
 	}
-	if s.opts.Image != "" && s.opts.Text != "" {
-		return fmt.Errorf("source: both an image column (%q) and a text column (%q); a run takes one", s.opts.Image, s.opts.Text)
+	if roles := s.opts.samples(); len(roles) > 1 {
+		return fmt.Errorf("source: both %s column (%q) and a %s column (%q); a run takes one", roles[0].called(), roles[0].column, roles[1].name, roles[1].column)
 	}
 	if len(paths) == 0 {
 		return errors.New("source: none was given")
@@ -213,7 +231,7 @@ func (s *Source) open(paths []string) error {
 // fits says why a run does not take both p and q.
 func (p *part) fits(q *part) error {
 	if p.modality != q.modality {
-		return fmt.Errorf("source: %s holds %ss and %s holds %ss; a run takes one kind", p.name, p.modality, q.name, q.modality)
+		return fmt.Errorf("source: %s holds %s and %s holds %s; a run takes one kind", p.name, p.modality.Plural(), q.name, q.modality.Plural())
 	}
 	return nil
 }
@@ -393,7 +411,7 @@ func (s *Source) place(id string, n int) string {
 	return p.place(id, n-p.start)
 }
 
-// Modality says what the samples are: models.Image or models.Text.
+// Modality says what the samples are.
 func (s *Source) Modality() models.Modality { return s.parts[0].modality }
 
 // Skipped returns what the folders and archives among the sources hold that are
@@ -434,8 +452,8 @@ func (s *Source) Base() string { return s.parts[0].base }
 // Describe says how the sources were read, for the metadata of a feature set:
 // the options that were set ("format", "root", "label", "group", "split", "id",
 // "weight", "multi-label", "delimiter", "no-header", "encoding") and, for
-// tables, the column of the samples ("image" or "text"). Open with the same
-// paths and these options gives the same samples.
+// tables, the column of the samples ("image", "text" or "numbers"). Open with
+// the same paths and these options gives the same samples.
 func (s *Source) Describe() map[string]string {
 	d := make(map[string]string)
 	for _, r := range s.opts.columns() {

@@ -92,7 +92,20 @@ func (t *table) assign(o *Options) (err error) {
 	t.label, t.split, t.group, t.id, t.weight = -1, -1, -1, -1, -1
 	_, hasImage := t.find("image")
 	_, hasText := t.find("text")
+	arrays, numeric := t.records.(arrays)
 	switch {
+	case numeric && o.Image+o.Text != "":
+		return fmt.Errorf("it holds numbers, so that no column of it is %s", map[bool]string{true: "of images", false: "of texts"}[o.Image != ""])
+	case numeric:
+		t.modality = models.Numbers
+		if t.sample = -1; o.Numbers != "" {
+			err = t.named(&t.sample, o.Numbers)
+		}
+		if err == nil {
+			t.sample, err = arrays.rows(t.sample)
+		}
+	case o.Numbers != "":
+		return fmt.Errorf("it is no file of NumPy's, so that %q is no array of numbers", o.Numbers)
 	case o.Image != "":
 		t.modality, t.sample = models.Image, -1
 		err = t.named(&t.sample, o.Image)
@@ -137,6 +150,9 @@ func (t *table) assign(o *Options) (err error) {
 		at, err := t.find(r.name)
 		if errors.Is(err, errTwice) {
 			return err
+		}
+		if err != nil && numeric {
+			at, err = arrays.other(r.name)
 		}
 		if err == nil && !taken[at] && !(r.at == &t.label && t.optional && t.unreadable(at)) {
 			*r.at = at

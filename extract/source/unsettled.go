@@ -16,6 +16,7 @@ type UnsettledError struct {
 	Columns []string // the columns that may hold the samples; nil: that is known
 
 	NoHeader bool // the columns are numbers, since the table has no header
+	Arrays   bool // the columns are arrays of numbers
 }
 
 // OptionError says that an option cannot be what it is.

@@ -39,6 +39,10 @@ func openZIP(in *input) (*opened, error) {
 		return nil, fmt.Errorf("source: %s: %w", in.name, cause(err))
 	}
 	z, other, err := newZIPMembers(file)
+	if other == "NumPy" {
+		file.Close()
+		return openNPY(in)
+	}
 	if other != "" {
 		file.Close()
 		return nil, &FormatError{in.name, other}

@@ -193,8 +193,8 @@ func TestFormatsThatAreNamed(t *testing.T) {
 	for want, content := range map[string]string{
 		"Excel": string(zipOf(t, types, packedFile{"xl/workbook.xml", ""})), "Word": string(zipOf(t, types, packedFile{"word/document.xml", ""})),
 		"OpenDocument": string(zipOf(t, packedFile{"mimetype", ""}, packedFile{"META-INF/manifest.xml", ""})),
-		"NumPy":        string(zipOf(t, packedFile{"a.npy", ""})), "PyTorch": string(zipOf(t, packedFile{"m/data.pkl", ""})),
-		"MP3": "ID3\x04\x00", "7-Zip": "7z\xbc\xaf\x27\x1c", "xz": "\xfd7zXZ\x00", "WAV": "RIFF____WAVE",
+		"PyTorch":      string(zipOf(t, packedFile{"m/data.pkl", ""})),
+		"MP3":          "ID3\x04\x00", "7-Zip": "7z\xbc\xaf\x27\x1c", "xz": "\xfd7zXZ\x00", "WAV": "RIFF____WAVE",
 	} {
 		path := file(t, "x", content)
 		_, err := read(t, nil, path)

@@ -25,7 +25,7 @@ type ViewsError struct {
 }
 
 func (e *ViewsError) Error() string {
-	return fmt.Sprintf("transfer: %d views: only images have views, not %ss", e.Views, e.Modality)
+	return fmt.Sprintf("transfer: %d views: only images have views, not %s", e.Views, e.Modality.Plural())
 }
 
 // TailError says which tail cannot be retrained.

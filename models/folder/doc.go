@@ -15,11 +15,13 @@
 //	config.json                      images: timm's pretrained_cfg, model_type
 //	                                 and global_pool; texts:
 //	                                 max_position_embeddings
-//	backbone.json                    for a graph without other files: tap and
-//	                                 max_length, and of images size, filter,
+//	backbone.json                    for a graph without other files: modality,
+//	                                 tap and max_length, of images size, filter,
 //	                                 crop, mean, std, rescale, channels and
 //	                                 layout, or else image_processor as in the
-//	                                 first, or pretrained_cfg as timm has it
+//	                                 first, or pretrained_cfg as timm has it,
+//	                                 of numbers the shape of a sample where the
+//	                                 graph leaves it open
 //	open_clip_config.json            images: model_cfg and preprocess_cfg of
 //	                                 open_clip, where no other says it
 //	tokenizer.json                   texts: the whole tokenizer
@@ -28,6 +30,12 @@
 //	config_sentence_transformers.json  texts: the default prompt
 //	modules.json, 1_Pooling/config.json  texts: pooling and normalisation; of
 //	                                 two towers, CLIPModel: their folder
+//
+// A graph that no file says anything of takes numbers as they are if it has one
+// input of floats, of a fixed number for each sample, and that can be no
+// picture: four dimensions, of which one is 1 or 3 channels, may be one, and
+// whole numbers may be tokens. There backbone.json says "modality": "numbers",
+// or the samples are numbers (Options.Modality).
 //
 // Image processors are the table in processors.go, and which tensor is an
 // image's embedding the one in embedding.go; of texts mean and cls pooling are

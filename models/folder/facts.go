@@ -235,8 +235,13 @@ func factKeys() []string {
 
 // about tells whether a fact is about samples of a contract.
 func (k *factKind) about(c models.Contract) bool {
-	_, image := c.(*models.ImageSpec)
-	return image == (k.Modality == models.Image)
+	switch c.(type) {
+	case *models.ImageSpec:
+		return k.Modality == models.Image
+	case *models.TextSpec:
+		return k.Modality == models.Text
+	}
+	return false
 }
 
 // blank returns a contract of the fact's modality for it to stand in by itself:
@@ -329,7 +334,7 @@ func joined(x [3]float64) string {
 }
 
 // ownKeys are the keys of backbone.json beside the plain ones.
-var ownKeys = []string{"image_processor", "pretrained_cfg", "tap"}
+var ownKeys = []string{"image_processor", "pretrained_cfg", "tap", "modality", "shape"}
 
 // own returns backbone.json and the facts in it. nil: there is no such file.
 func (f *layout) own() (*object, Facts, error) {
@@ -469,7 +474,7 @@ func (f *layout) factImage(facts Facts, in onnx.Value, place string) (*models.Im
 		for _, k := range e.Facts {
 			keys = append(keys, k.Key)
 		}
-		e.Why = fmt.Sprintf("nothing says how an image becomes what the graph takes, %q %s; missing: %s (there is no %s, no pretrained_cfg in %s, and %s does not have it)",
+		e.Why = fmt.Sprintf("nothing says how an image becomes what the graph takes, %q %s; missing: %s (there is no %s, no pretrained_cfg in %s, and %s does not have it; if it takes numbers as they are and no image, that says \"modality\": \"numbers\")",
 			in.Name, form(in), strings.Join(keys, ", "), preprocessorFile, configFile, backboneFile)
 		if len(in.Shape) == 4 {
 			h, w := in.Shape[2].Size, in.Shape[3].Size

@@ -66,7 +66,7 @@ func TestRefusesFolders(t *testing.T) {
 	refused(t, []refusal{
 		{"empty", tree{"README.md": []byte("x")}, nil, "neither onnx/model.onnx nor model.onnx; a backbone is exported"},
 		{"two models", imageTree(t), func(f tree) { f["model.onnx"] = f["onnx/model.onnx"] }, "several files may be the backbone: model.onnx, onnx/model.onnx; name the file that is meant"},
-		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "missing: size, filter, mean, std (there is no preprocessor_config.json, no pretrained_cfg in config.json, and backbone.json does not have it)"},
+		{"no contract", imageTree(t), func(f tree) { delete(f, pre); f[cfg] = fields{} }, "missing: size, filter, mean, std (there is no preprocessor_config.json, no pretrained_cfg in config.json, and backbone.json does not have it; if it takes numbers as they are and no image, that says \"modality\": \"numbers\")"},
 	})
 }
 

@@ -100,7 +100,7 @@ func (e *FilesError) Error() string {
 func plurals(ms []models.Modality) string {
 	var words []string
 	for _, m := range ms {
-		words = append(words, string(m)+"s")
+		words = append(words, m.Plural())
 	}
 	return strings.Join(words, " and ")
 }
@@ -406,8 +406,12 @@ func around(name string) (*layout, string, error) {
 	return f, base, nil
 }
 
-// contracts returns the modalities for which a folder has a contract.
+// contracts returns the modalities for which a folder has a contract: the one
+// that backbone.json says, if it says one.
 func (f *layout) contracts() ([]models.Modality, error) {
+	if said, err := f.said(); err != nil || said != "" {
+		return []models.Modality{said}, err
+	}
 	var kinds []models.Modality
 	image, err := f.has(preprocessorFile)
 	if err != nil {
@@ -462,9 +466,15 @@ func fed(sum *onnx.Summary) []models.Modality {
 // and the graph inputs for and, if that is more than one, what is asked for. A
 // folder without a contract leaves it to the graph.
 func (f *layout) modality(name string, sum *onnx.Summary, o *Options) (models.Modality, error) {
+	if said, err := f.said(); err != nil || said != "" {
+		return said, err
+	}
 	kinds, err := f.contracts()
 	if err != nil {
 		return "", err
+	}
+	if len(kinds) == 0 && (bareNumbers(sum) || o.Modality == models.Numbers) {
+		return models.Numbers, nil
 	}
 	graph := fed(sum)
 	both := slices.DeleteFunc(slices.Clone(kinds), func(m models.Modality) bool { return !slices.Contains(graph, m) })
@@ -475,7 +485,7 @@ func (f *layout) modality(name string, sum *onnx.Summary, o *Options) (models.Mo
 	case len(kinds) == 1:
 		return kinds[0], nil
 	case len(kinds) == 0 && len(graph) == 0:
-		return "", fmt.Errorf("models: %s: the graph takes neither images, FLOAT[batch,3,height,width], nor token ids called input_ids; its inputs are: %s", f.place, list(sum.Inputs))
+		return "", fmt.Errorf("models: %s: the graph takes neither images, FLOAT[batch,3,height,width], nor token ids called input_ids, nor numbers, FLOAT[batch,length]; its inputs are: %s; {\"modality\": \"numbers\"} in %s says that numbers are fed as they are", f.place, list(sum.Inputs), f.path(backboneFile))
 	case len(kinds) == 0:
 		kinds, both = graph, graph
 	}
@@ -587,6 +597,7 @@ type wanted struct {
 // and compared with the graph, whose inputs it fills in. What it returns sets
 // the backbone's own tap.
 var contracts = map[models.Modality]func(f *layout, s *models.Spec, w *wanted) (own func() error, err error){
-	models.Image: (*layout).imageSpec,
-	models.Text:  (*layout).textSpec,
+	models.Image:   (*layout).imageSpec,
+	models.Text:    (*layout).textSpec,
+	models.Numbers: (*layout).numbersSpec,
 }
