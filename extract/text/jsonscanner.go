@@ -2,8 +2,11 @@ package text
 
 import (
 	"encoding/json"
+	"math"
+	"math/bits"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A jsonScanner reads long lists in JSON that is known to be valid, without
@@ -60,8 +63,81 @@ func (s *jsonScanner) number(dst *float64) bool {
 	if end < 0 {
 		return false
 	}
-	var err error
-	*dst, err = strconv.ParseFloat(s.rest[:end], 64)
+	ok := false
+	*dst, ok = parseFloat(s.rest[:end])
 	s.rest = s.rest[end:]
-	return err == nil
+	return ok
 }
+
+// parseFloat returns the number that a JSON number is to the reference, whose
+// parser (serde_json) is not always right in the last bit: digits that 64 bits
+// do not hold are ignored, and the rest is multiplied with a power of ten.
+// Where the scores of two ways are almost equal, that decides. !ok means that
+// it is out of range.
+func parseFloat(s string) (f float64, ok bool) {
+	negative := strings.HasPrefix(s, "-")
+	s = strings.TrimPrefix(s, "-")
+	var digits uint64
+	exponent := 0
+	fraction, full := false, false
+	i := 0
+	for ; i < len(s); i++ {
+		c := s[i]
+		if c == '.' {
+			fraction, full = true, false // as there
+			continue
+		}
+		if c < '0' || c > '9' {
+			break
+		}
+		high, low := bits.Mul64(digits, 10)
+		sum, carry := bits.Add64(low, uint64(c-'0'), 0)
+		switch {
+		case full || high != 0 || carry != 0:
+			if full = true; !fraction {
+				exponent++
+			}
+		default:
+			if digits = sum; fraction {
+				exponent--
+			}
+		}
+	}
+	if i < len(s) { // an exponent
+		e, err := strconv.Atoi(strings.TrimPrefix(s[i+1:], "+"))
+		if err != nil {
+			e = math.MaxInt32
+			if s[i+1] == '-' {
+				e = -e
+			}
+		}
+		exponent += max(-math.MaxInt32, min(math.MaxInt32, e))
+	}
+	f = float64(digits)
+	for exponent < -308 && f != 0 {
+		f /= 1e308
+		exponent += 308
+	}
+	switch {
+	case f == 0:
+	case exponent > 308:
+		return 0, false
+	case exponent >= 0:
+		f *= powersOfTen()[exponent]
+	default:
+		f /= powersOfTen()[-exponent]
+	}
+	if negative {
+		f = -f
+	}
+	return f, !math.IsInf(f, 0)
+}
+
+// powersOfTen are 10⁰ to 10³⁰⁸.
+var powersOfTen = sync.OnceValue(func() []float64 {
+	powers := make([]float64, 309)
+	for i := range powers {
+		powers[i], _ = strconv.ParseFloat("1e"+strconv.Itoa(i), 64)
+	}
+	return powers
+})
