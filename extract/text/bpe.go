@@ -173,9 +173,9 @@ func (u *uncachedBPE) appendTo(dst *tokens, word []byte) error {
 	}
 	const few = 32 // of so many the least is found faster by looking at all
 	if len(symbols) <= few {
-		symbols = m.mergeFew(symbols)
+		symbols = m.mergeFew(symbols, &dst.work)
 	} else {
-		dst.work.queue = m.mergeMany(symbols, dst.work.queue)
+		m.mergeMany(symbols, &dst.work)
 	}
 	at := 0
 	for i := range symbols {
@@ -266,7 +266,8 @@ func (m *bpe) symbols(dst *tokens, word []byte) ([]symbol, error) {
 }
 
 // rank fills in what comes of symbol s and the next one.
-func (m *bpe) rank(s *symbol, next int32) {
+func (m *bpe) rank(s *symbol, next int32, work *modelWork) {
+	work.steps++
 	if found, ok := m.merges.get(s.id, next); ok {
 		s.rank, s.merged = found.rank, found.id
 	} else {
@@ -275,12 +276,12 @@ func (m *bpe) rank(s *symbol, next int32) {
 }
 
 // mergeFew merges until nothing is left to merge, and returns what remains.
-func (m *bpe) mergeFew(s []symbol) []symbol {
+func (m *bpe) mergeFew(s []symbol, work *modelWork) []symbol {
 	if len(s) == 0 {
 		return s
 	}
 	for i := range len(s) - 1 {
-		m.rank(&s[i], s[i+1].id)
+		m.rank(&s[i], s[i+1].id, work)
 	}
 	for len(s) > 1 {
 		least, at := int32(noMerge), -1
@@ -297,10 +298,10 @@ func (m *bpe) mergeFew(s []symbol) []symbol {
 		copy(s[at+1:], s[at+2:])
 		s = s[:len(s)-1]
 		if at+1 < len(s) {
-			m.rank(&s[at], s[at+1].id)
+			m.rank(&s[at], s[at+1].id, work)
 		}
 		if at > 0 {
-			m.rank(&s[at-1], s[at].id)
+			m.rank(&s[at-1], s[at].id, work)
 		}
 	}
 	return s
@@ -308,8 +309,8 @@ func (m *bpe) mergeFew(s []symbol) []symbol {
 
 // mergeMany does the same with a queue of what can be merged, in which what has
 // changed since is passed over, and leaves symbols of length 0.
-func (m *bpe) mergeMany(s []symbol, queue []uint64) []uint64 {
-	queue = queue[:0]
+func (m *bpe) mergeMany(s []symbol, work *modelWork) {
+	queue := work.queue[:0]
 	push := func(at int32) {
 		if s[at].rank != noMerge {
 			queue = pushLeast(queue, uint64(s[at].rank)<<32|uint64(at))
@@ -319,7 +320,7 @@ func (m *bpe) mergeMany(s []symbol, queue []uint64) []uint64 {
 		s[i].prev, s[i].next = int32(i)-1, int32(i)+1
 		s[i].rank = noMerge
 		if i+1 < len(s) {
-			m.rank(&s[i], s[i+1].id)
+			m.rank(&s[i], s[i+1].id, work)
 			push(int32(i))
 		}
 	}
@@ -327,6 +328,7 @@ func (m *bpe) mergeMany(s []symbol, queue []uint64) []uint64 {
 	for len(queue) > 0 {
 		var least uint64
 		least, queue = popLeast(queue)
+		work.steps++
 		at := int32(uint32(least))
 		left := &s[at]
 		if left.length == 0 || left.rank != int32(least>>32) {
@@ -340,15 +342,15 @@ func (m *bpe) mergeMany(s []symbol, queue []uint64) []uint64 {
 		left.rank = noMerge
 		if left.next >= 0 {
 			s[left.next].prev = at
-			m.rank(left, s[left.next].id)
+			m.rank(left, s[left.next].id, work)
 			push(at)
 		}
 		if left.prev >= 0 {
-			m.rank(&s[left.prev], left.id)
+			m.rank(&s[left.prev], left.id, work)
 			push(left.prev)
 		}
 	}
-	return queue
+	work.queue = queue
 }
 
 // pushLeast adds x to a heap.

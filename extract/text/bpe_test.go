@@ -44,8 +44,8 @@ func TestMergesByQueue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		few := m.mergeFew(slices.Clone(symbols))
-		m.mergeMany(symbols, nil)
+		few := m.mergeFew(slices.Clone(symbols), &dst.work)
+		m.mergeMany(symbols, &dst.work)
 		many := slices.DeleteFunc(symbols, func(s symbol) bool { return s.length == 0 })
 		if !slices.EqualFunc(few, many, func(a, b symbol) bool { return a.id == b.id && a.length == b.length }) {
 			t.Fatalf("%s: %v by the queue, want %v", word, many, few)

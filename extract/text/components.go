@@ -70,6 +70,7 @@ type modelWork struct {
 	paths   []path
 	ends    []int32
 	key     []byte
+	steps   int // lookups so far, which a test counts
 }
 
 // memory returns about how many bytes it holds on to.

@@ -126,6 +126,7 @@ func (m *unigram) paths(dst *tokens, word []byte) ([]path, error) {
 		single := false // some piece is this code point alone
 		node := int32(0)
 		for end := i; end < len(word); {
+			dst.work.steps++
 			if node = m.trie.next(node, word[end]); node < 0 {
 				break
 			}

@@ -83,6 +83,7 @@ func (w *wordPiece) cut(dst *tokens, word []byte, chars int) error {
 			if end < len(word) && !utf8.RuneStart(word[end]) {
 				continue
 			}
+			dst.work.steps++
 			if id, ok := at.ids[string(word[i:end])]; ok {
 				dst.add(id, i, end)
 				break
