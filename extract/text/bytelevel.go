@@ -92,5 +92,10 @@ func (b byteLevel) put(p *passage, w extent, word string, start, end, shift int)
 	for i := start; i < end; i++ {
 		p.put(byteRunes[word[i]], int(w.start)+max(i-shift, 0))
 	}
+	if first, last := int(w.start)+max(start-shift, 0), int(w.start)+max(end-1-shift, 0); b.cuts && p.aligned && p.spans[first].start == p.spans[last].end {
+		// The reference puts the bytes before a word that comes from nowhere,
+		// not in place of it.
+		p.putString(word[start:end], first)
+	}
 	p.word(int32(from), int32(p.size()))
 }

@@ -16,6 +16,7 @@ type regex struct {
 	choices int       // of the pattern itself
 	inner   int       // choices in what is looked at or matched on its own
 	first   *matchSet // with what a match begins; nil: with anything, or with nothing
+	empty   bool      // it may match nothing
 }
 
 // An instruction is a step of a match.
@@ -87,7 +88,9 @@ func newRegex(pattern string) (*regex, error) {
 	if c.err != nil {
 		return nil, fmt.Errorf("the regex %q: %w", pattern, c.err)
 	}
-	if low, _ := root.length(); low > 0 {
+	if low, _ := root.length(); low == 0 {
+		c.re.empty = true
+	} else {
 		if first, ok := root.first(); ok {
 			c.re.first = newMatchSet(first)
 		}
@@ -367,19 +370,6 @@ func (p *parser) times() (lo, hi int, ok bool, err error) {
 	return lo, hi, true, nil
 }
 
-// oneOf is a node of a set, in which more stands where case is ignored.
-func (p *parser) oneOf(s runeSet) (*node, error) {
-	s, err := p.folded(s)
-	return &node{kind: nodeSet, set: s}, err
-}
-
-func (p *parser) folded(s runeSet) (runeSet, error) {
-	if !p.fold {
-		return s, nil
-	}
-	return s.fold(), nil
-}
-
 func assert(a assertion) (*node, error) { return &node{kind: nodeAssert, check: a}, nil }
 
 // atom reads one part; nil is nothing.
@@ -388,7 +378,7 @@ func (p *parser) atom() (*node, error) {
 	case '(':
 		return p.group()
 	case '[':
-		s, err := p.class()
+		s, err := p.class(p.fold)
 		return &node{kind: nodeSet, set: s}, err
 	case '.':
 		if p.dotAll {
@@ -414,7 +404,11 @@ func (p *parser) letter(r rune) (*node, error) {
 	if p.fold && strings.ContainsRune(regexSeveral, r) {
 		return nil, p.errorf("%q where case is ignored, for which several may stand", r)
 	}
-	return p.oneOf(runeSet{{r, r}})
+	s := runeSet{{r, r}}
+	if p.fold {
+		s = s.fold()
+	}
+	return &node{kind: nodeSet, set: s}, nil
 }
 
 // escape reads what follows a backslash outside a class.
@@ -513,10 +507,7 @@ func (p *parser) escaped(class bool) (s runeSet, one bool, err error) {
 		if not {
 			s = s.negate()
 		}
-		if !class {
-			s, err = p.folded(s)
-		}
-		return s, false, err
+		return s, false, nil
 	case 'x', 'u':
 		digits := ""
 		switch {
@@ -651,8 +642,9 @@ func (p *parser) group() (*node, error) {
 }
 
 // class reads what follows a [ and its ]. Classes within it add to it, and &&
-// is what both sides have.
-func (p *parser) class() (runeSet, error) {
+// is what both sides have. Case is ignored in the outermost class as a whole,
+// before it is negated, and nowhere else: a property by itself keeps to it.
+func (p *parser) class(fold bool) (runeSet, error) {
 	if p.depth++; p.depth > maxNested {
 		return nil, p.errorf("more than %d classes in one another", maxNested)
 	}
@@ -676,9 +668,8 @@ func (p *parser) class() (runeSet, error) {
 			if and {
 				set = all.intersect(set)
 			}
-			set, err := p.folded(set)
-			if err != nil {
-				return nil, err
+			if fold {
+				set = set.fold()
 			}
 			if not {
 				set = set.negate()
@@ -704,7 +695,7 @@ func (p *parser) class() (runeSet, error) {
 				break
 			}
 			var err error
-			if s, err = p.class(); err != nil {
+			if s, err = p.class(false); err != nil {
 				return nil, err
 			}
 		case r == '&' && p.take("&"):

@@ -125,7 +125,9 @@ func (m *matcher) match(at int) int {
 		case opChoice:
 			k := pos*m.re.choices + int(in.number)
 			if bit := uint64(1) << (k % 64); m.failed[k/64]&bit != 0 {
-				ok = false
+				if ok = m.led(pc, pos, bottom); ok {
+					pc = in.y
+				}
 			} else {
 				m.failed[k/64] |= bit
 				m.stack = append(m.stack, attempt{pc, int32(pos), false})
@@ -144,6 +146,17 @@ func (m *matcher) match(at int) int {
 		m.stack = m.stack[:len(m.stack)-1]
 		pc, pos = m.re.program[top.pc].y, int(top.pos)
 	}
+}
+
+// led tells whether a way that matches nothing led back to a choice to go on
+// with a loop, which ends then, as Oniguruma does it.
+func (m *matcher) led(pc int32, pos, bottom int) bool {
+	for i := len(m.stack) - 1; i >= bottom && int(m.stack[i].pos) == pos; i-- {
+		if m.stack[i].pc == pc {
+			return !m.stack[i].second
+		}
+	}
+	return false
 }
 
 // part returns where the part of an opLook or opAtomic that begins at an
@@ -172,7 +185,9 @@ loop:
 				pc = in.x
 			default:
 				back = back || *v == underWay
-				ok = false
+				if ok = m.led(pc, pos, bottom); ok {
+					pc = in.y
+				}
 			}
 		default:
 			pc, pos, ok = m.step(pc, pos)

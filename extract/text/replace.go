@@ -18,7 +18,17 @@ func readReplace(o object) (normalizer, error) {
 	return replace{pattern, content}, nil
 }
 
+// aligns is true where something may be put before all that the text has, which
+// comes from nowhere in it and is handled by ByteLevel in a way of its own.
+func (n replace) aligns() bool {
+	re, ok := n.pattern.(*regex)
+	return ok && re.empty
+}
+
 func (n replace) normalize(p *passage) {
+	if len(p.bytes) == 0 {
+		return // what may be empty matches nothing there
+	}
 	p.work.matches = n.matches(p.work.matches[:0], p.text())
 	if len(p.work.matches) == 0 {
 		return

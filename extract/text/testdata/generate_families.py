@@ -6,7 +6,7 @@ Needs tokenizers 0.23.3, sentencepiece 0.2.3, babel 2.18.0 and Python 3.11:
 
     python generate_families.py                  # writes all files
     python generate_families.py show NAME INDEX  # what the reference makes of a text
-    python generate_families.py show NAME INDEX PAIR
+    python generate_families.py show PIPELINE INDEX
 
 texts.json.gz is a list of texts. families.json.gz is {"models", "families"}; a
 family is {"name", "tokenizer", "model", "patch"}, a tokenizer.json with the
@@ -673,19 +673,19 @@ def write_answers():
     write("pipelines.digests.gz", b"".join(struct.pack("<3H", *d) for d in out))
 
 
-def show(name, text, pair=None):
-    all_texts = read("texts.json.gz")
+def show(name, index):
+    all_texts, text, pair = read("texts.json.gz"), int(index), -1
     if name.isdigit():
         fs, ps = read("families.json.gz"), read("pipelines.json.gz")
         p = ps["pipelines"][int(name)]
+        text, pair = p["texts"][text], p["pairs"][text]
         t, tok = p["tokenizer"], load(full(p, ps["models"], fs["charsmap"]))
         print({k: v for k, v in t.items() if v and k != "added_tokens"}, p["patch"], ps["models"][p["model"]]["type"], p["model"])
         print([x for x in t["added_tokens"]])
     else:
         fs = read("families.json.gz")
         tok = load(next(full(f, fs["models"], fs["charsmap"]) for f in fs["families"] if f["name"] == name))
-    text = all_texts[int(text)]
-    pair = all_texts[int(pair)] if pair is not None and int(pair) >= 0 else None
+    text, pair = all_texts[text], all_texts[pair] if pair >= 0 else None
     print(ascii(text), ascii(pair))
     s, words = stages(tok, text)
     print(ascii(s))
