@@ -376,11 +376,11 @@ func (s *scanner) fill(pieces []piece) {
 	}
 }
 
-func byClass(a, b piece) int { return int(a.class) - int(b.class) }
+func classOrder(a, b piece) int { return int(a.class) - int(b.class) }
 
 // order sorts a run of marks by class, stably and in linear time.
 func (s *scanner) order(run []piece) {
-	if slices.IsSortedFunc(run, byClass) {
+	if slices.IsSortedFunc(run, classOrder) {
 		return
 	}
 	var at [256]int // first the number of marks of a class, then where its next one goes

@@ -46,27 +46,28 @@ func (f form) normalize(p *passage) {
 
 // decompose appends the decomposition of a text, marks in canonical order.
 func (f form) decompose(dst []change, text string) []change {
-	table := decompositions(f.compatible)
-	sorted := len(dst) // up to here marks are in order
-	order := func() {
-		slices.SortStableFunc(dst[sorted:], func(a, b change) int {
-			return int(combiningClass(a.r)) - int(combiningClass(b.r))
-		})
-		sorted = len(dst)
-	}
+	table, classes := decompositions(f.compatible), byClass()
+	marks := len(dst) // where the marks in a row begin
 	add := func(r rune, by int32) {
-		if combiningClass(r) == 0 {
-			order()
+		if r < firstMark || classes.at(r) == 0 {
+			if marks < len(dst)-1 {
+				orderMarks(dst[marks:])
+			}
 			dst = append(dst, change{r, by})
-			sorted++
+			marks = len(dst)
 			return
 		}
 		dst = append(dst, change{r, by})
 	}
+	var syllable [3]rune
 	for _, r := range text {
-		parts := table[r]
-		if 0xAC00 <= r && r < 0xAC00+11172 {
-			parts = appendHangul(nil, r)
+		var parts []rune
+		switch {
+		case r < firstDecomposed:
+		case hangul <= r && r < hangul+11172:
+			parts = appendHangul(syllable[:0], r)
+		default:
+			parts = table[r]
 		}
 		if len(parts) == 0 {
 			add(r, 0)
@@ -76,14 +77,48 @@ func (f form) decompose(dst []change, text string) []change {
 			add(part, int32(min(i, 1)))
 		}
 	}
-	order()
+	if marks < len(dst) {
+		orderMarks(dst[marks:])
+	}
 	return dst
+}
+
+const (
+	firstMark       = 0x300
+	firstDecomposed = 0xA0
+	hangul          = 0xAC00 // the first of the syllables
+)
+
+// orderMarks sorts marks by class, stably and in linear time.
+func orderMarks(marks []change) {
+	classes := byClass()
+	sorted := true
+	for i := 1; i < len(marks) && sorted; i++ {
+		sorted = classes.at(marks[i-1].r) <= classes.at(marks[i].r)
+	}
+	if sorted {
+		return
+	}
+	var at [256]int // first the number of marks of a class, then where its next one goes
+	for _, m := range marks {
+		at[classes.at(m.r)]++
+	}
+	n := 0
+	for c, k := range at {
+		at[c] = n
+		n += k
+	}
+	for _, m := range slices.Clone(marks) {
+		c := classes.at(m.r)
+		marks[at[c]] = m
+		at[c]++
+	}
 }
 
 // appendHangul appends the decomposition of a syllable (Unicode Standard,
 // section 3.12).
 func appendHangul(dst []rune, r rune) []rune {
-	s := r - 0xAC00
+	s := r - hangul
 	dst = append(dst, 0x1100+s/588, 0x1161+s%588/28)
 	if t := s % 28; t > 0 {
 		dst = append(dst, 0x11A7+t)
@@ -109,7 +144,7 @@ func decompositionsOf(t *unicode.RangeTable, f norm.Form) map[rune][]rune {
 	all := map[rune][]rune{}
 	for _, rs := range tableSet(t) {
 		for r := rs.lo; r <= rs.hi; r++ {
-			if r < 0xAC00 || r >= 0xAC00+11172 {
+			if r < hangul || r >= hangul+11172 {
 				all[r] = []rune(f.String(string(r)))
 			}
 		}
@@ -136,8 +171,8 @@ var compositions = sync.OnceValue(func() map[[2]rune]rune {
 func composeTwo(table map[[2]rune]rune, a, b rune) (rune, bool) {
 	switch {
 	case 0x1100 <= a && a < 0x1100+19 && 0x1161 <= b && b < 0x1161+21:
-		return 0xAC00 + ((a-0x1100)*21+b-0x1161)*28, true
-	case 0xAC00 <= a && a < 0xAC00+11172 && (a-0xAC00)%28 == 0 && 0x11A7 < b && b < 0x11A7+28:
+		return hangul + ((a-0x1100)*21+b-0x1161)*28, true
+	case hangul <= a && a < hangul+11172 && (a-hangul)%28 == 0 && 0x11A7 < b && b < 0x11A7+28:
 		return a + b - 0x11A7, true
 	}
 	r, ok := table[[2]rune{a, b}]
@@ -150,8 +185,9 @@ func compose(dst, from []change) []change {
 	table := compositions()
 	starter := -1 // index in dst of what the next may compose with
 	last := -1    // class of what stands behind it; −1: nothing
+	classes := byClass()
 	for _, c := range from {
-		class := int(combiningClass(c.r))
+		class := int(classes.at(c.r))
 		if starter >= 0 && (last < 0 || last < class) {
 			if r, ok := composeTwo(table, dst[starter].r, c.r); ok {
 				dst[starter] = change{r, dst[starter].by + c.by - 1}

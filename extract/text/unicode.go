@@ -2,6 +2,7 @@ package text
 
 import (
 	"sort"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -42,11 +43,18 @@ func appendDecomposed(dst []rune, r rune) []rune {
 	return append(dst, []rune(norm.NFD.String(string(r)))...)
 }
 
+// byClass is the table of canonical combining classes.
+var byClass = sync.OnceValue(func() *paged {
+	stretches := []stretch{{0, 0}}
+	for _, rs := range tableSet(combining) {
+		for r := rs.lo; r <= rs.hi; r++ {
+			stretches = append(stretches, stretch{r, norm.NFD.PropertiesString(string(r)).CCC()})
+		}
+		stretches = append(stretches, stretch{rs.hi + 1, 0})
+	}
+	return newPaged(stretches)
+})
+
 // combiningClass returns the canonical combining class of r; 0 makes it a
 // starter.
-func combiningClass(r rune) uint8 {
-	if !unicode.Is(combining, r) {
-		return 0
-	}
-	return norm.NFD.PropertiesString(string(r)).CCC()
-}
+func combiningClass(r rune) uint8 { return byClass().at(r) }
