@@ -103,8 +103,8 @@ func (s *addedSet) find(text string, i int, steps *int) (t *addedToken, start, e
 
 // A backward finds the longest token that begins at each byte of a text, from
 // its end to its beginning, in time that is linear in the text whatever the
-// tokens are (Aho and Corasick 1975, https://doi.org/10.1145/360825.360855, with
-// all spelled backwards). Node 0 is the root.
+// tokens are (Aho and Corasick 1975, https://doi.org/10.1145/360825.360855,
+// with all spelled backwards). Node 0 is the root.
 type backward struct {
 	next    map[edge]int32
 	fail    []int32       // the node of the longest rest that is a node
