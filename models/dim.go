@@ -70,7 +70,7 @@ func (s *Spec) SetDim(n int) error {
 	}
 	own := *s
 	own.Weights.Data, own.Weights.Added = data, added
-	if err := own.setTaps(names, func(string) bool { return false }); err != nil {
+	if err := own.SetTaps(names); err != nil {
 		return err
 	}
 	for i, t := range taps {

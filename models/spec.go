@@ -69,7 +69,10 @@ type Spec struct {
 }
 
 // Prompt is a text that may be put in front of every text.
-type Prompt struct{ Name, Text string }
+type Prompt struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
 
 // Origin is a value of a backbone's contract and where it comes from.
 type Origin struct {
@@ -144,9 +147,11 @@ type Weights struct {
 	// is stored stays float16, and is not rounded in between.
 	Widened bool
 	// Added names the tensors that are in Data and not in the file: what the
-	// folder puts behind the graph, which is part of Tap.Behind. Only the tap
-	// that they end in can be tapped.
+	// folder puts behind the graph, and the beginnings of vectors.
 	Added []string
+	// Behind says what the folder puts behind the graph, one word or more a
+	// step.
+	Behind []string
 	// Static says that Data takes vectors of tokens out of a table, and that
 	// the file is the table or computes the means of these.
 	Static bool
@@ -205,9 +210,8 @@ type Tap struct {
 	// Whole is the tensor of which Output is the beginning of each vector, see
 	// Spec.SetDim. "": Output is all of it.
 	Whole string
-	// Behind says what the folder puts behind the graph of the file before
-	// Output, one word or more a step: it is part of the identity of
-	// embeddings. nil: nothing.
+	// Behind is Weights.Behind of a tensor that is in Weights.Added: it is part
+	// of the identity of embeddings. nil: the tensor is in the file.
 	Behind []string
 
 	Dim  int    // length of the pooled vector

@@ -53,11 +53,6 @@ func (e *NoShapeError) Unwrap() error { return e.Err }
 // *NoTensorError; in a graph that cannot be followed there may be a
 // *NoShapeError.
 func (s *Spec) SetTaps(names []string) error {
-	return s.setTaps(names, func(tensor string) bool { return slices.Contains(s.Weights.Added, tensor) && !s.isEnd(tensor) })
-}
-
-// setTaps is SetTaps without tensors that are hidden.
-func (s *Spec) setTaps(names []string, hidden func(tensor string) bool) error {
 	if len(names) == 0 || len(names) > maxTaps {
 		return fmt.Errorf("models: %s: %d taps, must be 1 to %d", s.Name, len(names), maxTaps)
 	}
@@ -75,7 +70,7 @@ func (s *Spec) setTaps(names []string, hidden func(tensor string) bool) error {
 				return fmt.Errorf("models: %s: tap %s: the pooling after the colon is missing", s.Name, name)
 			}
 		}
-		if !made[tensor] || hidden(tensor) {
+		if !made[tensor] {
 			return &NoTensorError{s.Name, name, tensor}
 		}
 		if !slices.Contains(outputs, tensor) {
@@ -119,13 +114,6 @@ func (s *Spec) setTaps(names []string, hidden func(tensor string) bool) error {
 	}
 	s.Taps = taps
 	return nil
-}
-
-// isEnd tells whether a tensor is what the folder puts behind the graph in the
-// end.
-func (s *Spec) isEnd(tensor string) bool {
-	end := len(s.Taps) == 0 || slices.ContainsFunc(s.Taps, func(t Tap) bool { return t.Output == tensor })
-	return end && tensor == s.Weights.Added[len(s.Weights.Added)-1]
 }
 
 // openDims returns a shape as a graph declares it: -1 is a dimension with a
@@ -295,8 +283,8 @@ func (s *Spec) fillTap(t *Tap, shape []int64) error {
 	if t.Output == own.Output && t.Pooling == own.Pooling {
 		t.Post = own.Post
 	}
-	if t.Output == own.Output {
-		t.Behind = own.Behind
+	if slices.Contains(s.Weights.Added, t.Output) {
+		t.Behind = s.Weights.Behind
 	}
 	return nil
 }

@@ -339,6 +339,9 @@ var fieldWords = map[string]string{
 	"prep.rescale": "the factor of the values", "prep.mean": "the mean that is taken off", "prep.std": "what is divided by", "prep.layout": "the order of the axes",
 	"prep.tokenizer_sha256": "the tokenizer's bytes", "prep.max_len": "the most tokens of a text", "prep.truncation": "where long texts are cut",
 	"prep.lowercase": "whether letters are made small", "prep.prefix": "what is put before a text",
+	"prep.padding": "the side on which texts are filled up", "prep.length": "how many tokens texts are filled up to", "prep.pad_id": "the token that fills up",
+	"prep.first_position": "the number of the first token", "prep.pad_position": "the number of what fills up",
+	"prep.long": "what becomes of longer texts", "prep.overlap": "the tokens that windows share", "behind": "what the folder puts behind the graph",
 }
 
 // fieldInWords is a field's name with what it is.
@@ -346,6 +349,9 @@ func fieldInWords(field string) string {
 	words := fieldWords[field]
 	if strings.HasPrefix(field, "shape.") {
 		words = fieldWords["shape"]
+	}
+	if strings.HasPrefix(field, "behind.") {
+		words = fieldWords["behind"]
 	}
 	if words != "" {
 		return field + " (" + words + ")"

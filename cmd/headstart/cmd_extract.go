@@ -181,7 +181,7 @@ func runExtract(ctx context.Context, o *extractOptions, paths []string, env *env
 	}
 	sum.Skipped = summarizeSkipped(src.Skipped())
 	for i, tap := range spec.Taps {
-		sum.Spaces = append(sum.Spaces, spaceSummary{spaces[i].Fingerprint(), tap.Output, tap.Pooling, tap.Dim})
+		sum.Spaces = append(sum.Spaces, spaceSummary{spaces[i].Fingerprint(), tap.Tensor(), tap.Pooling, tap.Dim})
 	}
 	if quarantine != "" {
 		sum.Quarantine = &quarantine

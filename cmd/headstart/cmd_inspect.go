@@ -15,6 +15,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
@@ -134,6 +135,7 @@ type backboneSummary struct {
 	Prep           map[string]any  `json:"prep"`
 	RowIndependent bool            `json:"row_independent"` // as far as the graph tells
 	Overruled      []string        `json:"overruled,omitempty"`
+	Prompts        []models.Prompt `json:"prompts,omitempty"`
 	Notes          []string        `json:"notes,omitempty"`
 	Read           []originSummary `json:"read,omitempty"`
 	*layerSummary
@@ -166,12 +168,14 @@ type tapSummary struct {
 	Pooling string `json:"pooling"`
 	Post    string `json:"post,omitempty"`
 	Dim     int    `json:"dim"`
+	// Behind says what the folder puts behind the graph before the output.
+	Behind []string `json:"behind,omitempty"`
 }
 
 func newBackboneSummary(name string, facts folder.Facts) (*backboneSummary, error) {
 	// What would have to be said is shown as a remark, with the first choice
 	// taken, so that there is something to choose by.
-	o := &folder.Options{Builtin: builtin.FS(), Facts: facts}
+	o := &folder.Options{Builtin: builtin.FS(), Facts: facts, Tokens: contract.PromptTokens}
 	spec, err := folder.ResolveFor(name, o)
 	ask := ""
 	if both, ok := errors.AsType[*folder.ModalitiesError](err); ok {
@@ -195,9 +199,9 @@ func newBackboneSummary(name string, facts folder.Facts) (*backboneSummary, erro
 		Name: spec.Name, Modality: spec.Modality, Licence: spec.Licence, Source: spec.Source,
 		SHA256: spec.Weights.SHA256, Bytes: spec.Weights.Size, Opset: inside.Opset, IRVersion: inside.IRVersion, Parameters: inside.Parameters,
 		Operators:      inside.Operators,
-		Tap:            tapSummary{spec.Taps[0].Output, spec.Taps[0].Pooling, spec.Taps[0].Post, spec.Taps[0].Dim},
+		Tap:            tapSummary{spec.Taps[0].Output, spec.Taps[0].Pooling, spec.Taps[0].Post, spec.Taps[0].Dim, spec.Taps[0].Behind},
 		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,
-		batchDependent: spec.BatchDependent, Notes: spec.Notes, ask: strings.TrimPrefix(ask, "models: "),
+		Prompts: spec.Prompts, batchDependent: spec.BatchDependent, Notes: spec.Notes, ask: strings.TrimPrefix(ask, "models: "),
 	}
 	for _, from := range spec.Origins {
 		b.Read = append(b.Read, originSummary(from))
@@ -244,6 +248,12 @@ func inspectBackbone(c *inspectOptions, name string, e *env) error {
 		features += ", " + b.Tap.Post
 	}
 	line("features", "%s: %d values", features, b.Tap.Dim)
+	for _, step := range b.Tap.Behind {
+		line("behind the graph", "%s", step)
+	}
+	for _, p := range b.Prompts {
+		line("prompt", "%s: %q", p.Name, p.Text)
+	}
 	var prep []string
 	for _, name := range slices.Sorted(maps.Keys(b.Prep)) {
 		value, err := json.Marshal(b.Prep[name])

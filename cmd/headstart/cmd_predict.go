@@ -143,7 +143,7 @@ func newPredictOptions(ctx *cli.Context, e *env) (*predictOptions, error) {
 		return nil, usagef("give either --sample or a source (%s)", o.sources[0])
 	}
 	for _, flag := range o.given {
-		if !e.onLine(flag) || slices.Contains([]string{"backbone", "tap", "dtype", "batch-size", "max-bad"}, flag) {
+		if !e.onLine(flag) || slices.Contains([]string{"backbone", "tap", "dtype", "batch-size", "max-bad", "prompt", "long", "dim"}, flag) {
 			continue
 		}
 		return nil, usagef("--%s says how a source is read; --sample gives the text itself", flag)

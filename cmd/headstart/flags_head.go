@@ -36,6 +36,9 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 	if s.pixels > 0 && m != models.Image {
 		return nil, usagef("--max-pixels is for images; the source holds %s", m.Plural())
 	}
+	if err := s.agreeText(d); err != nil {
+		return nil, err
+	}
 	spec, err := predict.Recall(headFile, f, &predict.Options{Backbone: s.backbone, Builtin: builtin.FS(), MaxPixels: s.pixels})
 	if m, ok := errors.AsType[*contract.ModalityError](err); ok {
 		return nil, usagef("the backbone %s takes %s, the source holds %s", name, m.Takes.Plural(), m.Have.Plural())
@@ -45,6 +48,9 @@ func (s *sampling) recall(headFile string, f *file.File, m models.Modality) (*mo
 	}
 	if err != nil && name == f.Spaces[0].Backbone {
 		return nil, fmt.Errorf("%w\n%s was fitted on features of that backbone; --backbone says where it is now", err, headFile)
+	}
+	if err == nil {
+		err = s.agreePrompt(d, spec)
 	}
 	return spec, err
 }

@@ -57,7 +57,7 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "backbone", Category: "Backbone",
 			Usage: "`NAME|DIR|FILE.onnx`: a built-in backbone, a folder or an ONNX file in one", DefaultText: "efficientnet-lite0 for images, all-minilm-l6-v2 for texts, none for numbers"},
 		&cli.StringSliceFlag{Name: "tap", Category: "Backbone",
-			Usage: "take the tensor `TENSOR[:POOLING]` as features, pooled over tokens by mean, cls, last, max or meanstd, over space by gap, gem, max or meanstd, or flat, which keeps every value (one forward pass gives all taps; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
+			Usage: "take the tensor `TENSOR[:POOLING]` as features, pooled over tokens by mean, cls, last, max, meanstd, mean_sqrt_len or weightedmean, over space by gap, gem, max or meanstd, or flat, which keeps every value (one forward pass gives all taps; headstart inspect BACKBONE lists them)", DefaultText: "the backbone's own"},
 		&cli.StringFlag{Name: "precision", Category: "Backbone",
 			Usage: "of several files in a backbone's folder that of precision `NAME`: f32 is model.onnx, fp16 model_fp16.onnx, int8 model_quantized.onnx, and so on", DefaultText: "model.onnx, or the only file"},
 		&cli.StringFlag{Name: "dtype", Category: "Backbone",
@@ -78,7 +78,7 @@ func readingFlags() []cli.Flag {
 		&cli.StringFlag{Name: "encoding", Category: samples, Usage: "the `NAME` of the encoding of texts and tables: latin1, windows-1252, utf-16, shift_jis, …", DefaultText: "UTF-8, or what a byte order mark says"},
 		&cli.StringFlag{Name: "root", Category: samples, Usage: "the `DIR` that paths in a table are relative to and do not leave", DefaultText: "the table's folder"},
 	}
-	flags = append(flags, factFlags()...)
+	flags = append(append(flags, textFlags()...), factFlags()...)
 	for _, p := range (models.Policies{}).List() {
 		flags = append(flags, &cli.StringFlag{Name: p.Name, Category: pixels, Usage: policyWords(p) + policyUsage[p.Name], DefaultText: p.Words[0]})
 	}
@@ -139,6 +139,9 @@ func newSampling(ctx *cli.Context) (*sampling, error) {
 			return nil, err
 		}
 	}
+	if err := readText(ctx, &s.choice); err != nil {
+		return nil, err
+	}
 	var err error
 	if s.choice.Facts, err = readFacts(ctx); err != nil {
 		return nil, err
@@ -190,7 +193,13 @@ func (s *sampling) resolve(m models.Modality) (*models.Spec, error) {
 		}
 		return nil, usagef("--%s is for %s; the source holds %s", policy.Policy, policy.Of.Plural(), m.Plural())
 	}
+	if short := tooShort(err); short != nil {
+		return nil, short
+	}
 	if err != nil {
+		return nil, err
+	}
+	if err := likePrompt(choice.Text.Prompt, spec); err != nil {
 		return nil, err
 	}
 	if spec.Modality != m {
@@ -219,6 +228,7 @@ func (s *sampling) reading(src *source.Source) map[string]string {
 	for _, p := range s.choice.Image.Chosen() {
 		out[p.Name] = p.Value
 	}
+	textReading(&s.choice, out)
 	for key, word := range s.choice.Facts {
 		out[factFlag(key)] = word
 	}
@@ -390,7 +400,14 @@ func (s *sampling) notes(spec *models.Spec, stats *extract.Stats, env *env) {
 			if n == 1 {
 				verb = "text is"
 			}
-			env.noteOf("cut-texts", n, "%s of %s %s longer than the %s tokens that the backbone takes; what is beyond was not read", count(n), count(stats.Samples.Load()), verb, count(int64(text.MaxLen)))
+			what := "what is beyond was not read"
+			switch {
+			case text.Long == models.LongChunks:
+				what = fmt.Sprintf("they were read in windows that overlap by %s, and the embedding is the mean of theirs", count(int64(text.Overlap)))
+			case text.Truncation == "left":
+				what = "what stands before was not read"
+			}
+			env.noteOf("cut-texts", n, "%s of %s %s longer than the %s tokens that the backbone takes; %s", count(n), count(stats.Samples.Load()), verb, count(int64(text.MaxLen)), what)
 		}
 	}
 	image, ok := spec.Contract.(*models.ImageSpec)

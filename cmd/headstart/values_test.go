@@ -11,7 +11,7 @@ import (
 
 // kinds are what a placeholder in the help may call the kind of a value.
 var kinds = []string{
-	"N", "K", "λ", "N|P%", "DIR", "FILE", "FILE.html", "FILE.md", "FILE.csv", "FILE.onnx", "NAME", "NAME.features", "COL", "CHAR", "TEXT", "R,G,B", "SIZE",
+	"NAME|TEXT", "N", "K", "λ", "N|P%", "DIR", "FILE", "FILE.html", "FILE.md", "FILE.csv", "FILE.onnx", "NAME", "NAME.features", "COL", "CHAR", "TEXT", "R,G,B", "SIZE",
 	"TENSOR", "TENSOR[:POOLING]", "last:N", "SHARE", "SHARES", "RATE", "FACTOR", "LENGTH", "GAP", "URL", "HEX",
 }
 
@@ -19,7 +19,7 @@ var kinds = []string{
 // it can be: these are exactly those that the command takes.
 func TestValuesInTheHelp(t *testing.T) {
 	t.Chdir(t.TempDir())
-	word := regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	word := regexp.MustCompile(`^[a-z0-9][a-z0-9:-]*$`)
 	e, _, _ := testEnv()
 	// What else must stand on the line for the flag to be read.
 	beside := map[string]string{"train-head --dtype": "--tail all", "cache export --format": "--out x"}

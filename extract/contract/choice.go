@@ -49,8 +49,8 @@ const Truncate = "truncate"
 // Longs lists the values of TextChoice.Long, the default first.
 var Longs = []string{Truncate, models.LongChunks, models.LongError}
 
-// chosen names what is chosen of texts, "" if nothing is.
-func (c *TextChoice) chosen() string {
+// Chosen names what is chosen of texts, "prompt" or "long", "" if nothing is.
+func (c *TextChoice) Chosen() string {
 	switch {
 	case c.Prompt != nil:
 		return "prompt"
@@ -68,7 +68,7 @@ func (c *Choice) Resolve(backbone string, builtin fs.FS) (*models.Spec, error) {
 		c = new(Choice)
 	}
 	spec, err := folder.ResolveFor(backbone, &folder.Options{
-		Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision, Facts: c.Facts, Prompt: c.Text.Prompt, Tokens: promptTokens,
+		Builtin: builtin, Taps: c.Taps, Modality: c.Modality, Precision: c.Precision, Facts: c.Facts, Prompt: c.Text.Prompt, Tokens: PromptTokens,
 	})
 	if err != nil {
 		return nil, err
@@ -76,10 +76,10 @@ func (c *Choice) Resolve(backbone string, builtin fs.FS) (*models.Spec, error) {
 	return spec, c.rest(spec)
 }
 
-// promptTokens is folder.Options.Tokens: the tokens of the prompt alone, but
+// PromptTokens is a folder.Options.Tokens: the tokens of the prompt alone, but
 // for the special one at its end, as the library sentence-transformers counts
 // them.
-func promptTokens(t *models.TextSpec) (int, error) {
+func PromptTokens(t *models.TextSpec) (int, error) {
 	tok, err := text.New(t.Tokenizer, &text.Options{Truncation: &text.Truncation{MaxLen: t.MaxLen}, Lowercase: t.Lowercase})
 	if err != nil {
 		return 0, err
@@ -154,7 +154,7 @@ func (c *Choice) rest(spec *models.Spec) error {
 
 // apply changes how texts are read.
 func (c *TextChoice) apply(spec *models.Spec) error {
-	name := c.chosen()
+	name := c.Chosen()
 	if name == "" {
 		return nil
 	}

@@ -59,7 +59,7 @@ func Recall(backbone string, spaces []json.RawMessage, builtin fs.FS) (*models.S
 	if err != nil {
 		return nil, err
 	}
-	o := &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality, Prompt: c.Text.Prompt, Tokens: promptTokens}
+	o := &folder.Options{Builtin: builtin, Taps: c.Taps, Modality: d.Modality, Prompt: c.Text.Prompt, Tokens: PromptTokens}
 	spec, err := folder.ResolveFor(backbone, o)
 	if _, unsaid := errors.AsType[*folder.UnsaidError](err); unsaid {
 		o.Facts = d.Facts

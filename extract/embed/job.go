@@ -21,7 +21,9 @@ type Job struct {
 	Crop *Crop // gets an image's pixels before they are normalised; nil: nobody wants them
 
 	More [][]int32 // tokens of a text's other windows, once it was planned
-	Cut  bool      // a text of which the backbone gets only the beginning, once it was planned
+	// Cut says that a text that was planned is longer than the backbone takes:
+	// it is read in windows, or only its beginning is.
+	Cut bool
 }
 
 // Crop is an image as a backbone gets it, before its values are normalised.

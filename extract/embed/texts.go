@@ -78,6 +78,7 @@ func (m *Texts) Plan(jobs []*Job) [][]*Job {
 		var err error
 		if m.windows != nil {
 			j.IDs, j.More, err = m.windows.of(string(j.Content))
+			j.Cut = len(j.More) > 0
 		} else {
 			j.IDs, j.Cut, err = m.tokens(j.Content)
 		}
@@ -124,10 +125,9 @@ const KindLong = "long"
 // Kind returns KindLong.
 func (e *LongError) Kind() string { return KindLong }
 
-// Cuts tells whether the backbone gets only a part of a text.
-func (m *Texts) Cuts(content []byte) bool {
-	return m.windows == nil && m.tok.Cuts(string(content))
-}
+// Cuts tells whether a text is longer than the backbone takes, so that it gets
+// only a part of it, or windows.
+func (m *Texts) Cuts(content []byte) bool { return m.tok.Cuts(string(content)) }
 
 // Cut sorts tokenised jobs and cuts them into batches.
 func (m *Texts) Cut(jobs []*Job) [][]*Job {

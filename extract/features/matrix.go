@@ -152,7 +152,11 @@ func (m *Meta) Command(out string) string {
 	}
 	slices.Sort(flags)
 	for _, flag := range flags {
-		for value := range strings.SplitSeq(m.Reading[flag], "\n") {
+		values := []string{m.Reading[flag]}
+		if flag == "tap" { // of which there may be several
+			values = strings.Split(values[0], "\n")
+		}
+		for _, value := range values {
 			if value == "true" { // of a flag that takes no word, perhaps
 				words = append(words, "--"+flag+"=true")
 			} else {

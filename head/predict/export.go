@@ -103,7 +103,7 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 		}
 	}
 	h.Provenance = map[string]string{
-		"backbone": f.Spaces[0].Backbone, "backbone_sha256": spec.Weights.SHA256, "tap": tap.Output + ":" + tap.Pooling,
+		"backbone": f.Spaces[0].Backbone, "backbone_sha256": spec.Weights.SHA256, "tap": tap.Tensor() + ":" + tap.Pooling,
 	}
 	for name, text := range map[string]string{"backbone_licence": spec.Licence, "backbone_source": spec.Source, "data": f.Data, "created": f.Created} {
 		if text != "" {

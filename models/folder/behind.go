@@ -117,11 +117,11 @@ func sentenceTap(s *models.Spec, p *sentence, tokens *onnx.Value) error {
 	if s.Weights.Data, err = onnx.Encode(g.model); err != nil {
 		return err
 	}
-	s.Weights.Added = g.names
+	s.Weights.Added, s.Weights.Behind = g.names, p.words()
 	if err := s.SetTaps([]string{x + ":none"}); err != nil {
 		return err
 	}
-	s.Taps[0].Post, s.Taps[0].Behind = p.post, p.words()
+	s.Taps[0].Post = p.post
 	return nil
 }
 

@@ -212,9 +212,11 @@ func TestRetrainingOfSentences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			upTo := spec
 			o := &feed.Options{Cut: place.Cut, Shape: place.Shape, Threads: 1}
 			if place.Cut != "" {
 				prefix := *spec
+				upTo = &prefix
 				if err := prefix.SetTaps([]string{place.Cut + ":" + place.Pooling()}); err != nil {
 					t.Fatal(err)
 				}
@@ -231,7 +233,7 @@ func TestRetrainingOfSentences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := feed.New(t.Context(), spec, src, ids, keys, o)
+			f, err := feed.New(t.Context(), upTo, src, ids, keys, o)
 			unknown(t, err)
 			data := &retrain.Data{Samples: fed{f}}
 			for i := range texts {
