@@ -176,6 +176,7 @@ func advice(err error) string {
 		unsaid   *folder.UnsaidError
 		against  *folder.ContradictionError
 		fact     *folder.FactError
+		pickle   *folder.PickleError
 	)
 	switch {
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
@@ -241,6 +242,9 @@ func advice(err error) string {
 		return fmt.Sprintf("leave --%s out", factFlag(against.Key))
 	case errors.As(err, &against):
 		return fmt.Sprintf("leave --%s out, or correct %s", factFlag(against.Key), against.File)
+	case errors.As(err, &pickle):
+		from, to := filepath.Join(pickle.Folder, pickle.File), filepath.Join(pickle.Folder, pickle.Wanted)
+		return fmt.Sprintf(`python -c "import torch; from safetensors.torch import save_file; save_file(torch.load('%s', map_location='cpu', weights_only=True), '%s')" writes them`, from, to)
 	case errors.As(err, &fact):
 		return fmt.Sprintf("--%s gives another value", factFlag(fact.Key))
 	case errors.As(err, &tensor):

@@ -18,6 +18,7 @@ type place struct {
 	t         *testing.T
 	emoji     string // the folder of the emoji set
 	backbones string // that of small backbones
+	archive   string // of folders of sentence-transformers
 }
 
 // newPlace changes to an empty folder until the test ends.
@@ -35,12 +36,16 @@ func newPlace(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
+	archive, err := filepath.Abs("../../models/folder/testdata/sentences/sentences.tar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	t.Setenv("HEADSTART_RUNTIME", library)
 	t.Setenv("HEADSTART_CACHE", filepath.Join(t.TempDir(), "cache"))
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
 	t.Setenv("NO_COLOR", "")
-	return &place{t, emoji, backbones}
+	return &place{t, emoji, backbones, archive}
 }
 
 // small copies a backbone of testdata/backbones to a folder of its name.

@@ -140,12 +140,19 @@ func retrained(spec *models.Spec, backbone *pb.ModelProto, t *file.Tail, externa
 	if err != nil {
 		return err
 	}
-	spec.Weights.Pruned, spec.Weights.Dir = nil, ""
+	spec.Weights.Dir = ""
 	if beside {
 		spec.Weights.Dir = dir
 	}
-	spec.Weights.Data, err = draft.ReadRegular(filepath.Join(dir, export.ModelFile))
-	return err
+	if spec.Weights.Data, err = draft.ReadRegular(filepath.Join(dir, export.ModelFile)); err != nil {
+		return err
+	}
+	// What the features do not need is no input any more.
+	spec.Weights.Pruned, spec.Weights.Read = spec.Weights.Data, nil
+	for _, in := range changed.GetGraph().GetInput() {
+		spec.Weights.Read = append(spec.Weights.Read, in.GetName())
+	}
+	return nil
 }
 
 // exportBatches makes samples up and computes their probabilities by way of the

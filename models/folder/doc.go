@@ -25,11 +25,14 @@
 //	open_clip_config.json            images: model_cfg and preprocess_cfg of
 //	                                 open_clip, where no other says it
 //	tokenizer.json                   texts: the whole tokenizer
-//	tokenizer_config.json            texts: model_max_length
+//	tokenizer_config.json            texts: model_max_length, pad_token, sides of
+//	                                 padding and truncation
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case
-//	config_sentence_transformers.json  texts: the default prompt
-//	modules.json, 1_Pooling/config.json  texts: pooling and normalisation; of
-//	                                 two towers, CLIPModel: their folder
+//	config_sentence_transformers.json  texts: prompts, and the default one
+//	modules.json, */config.json      texts: the modules behind the token
+//	                                 vectors; of two towers, CLIPModel: their
+//	                                 folder
+//	*/model.safetensors              texts: the weights of modules
 //
 // A graph that no file says anything of takes numbers as they are if it has one
 // input of floats, of a fixed number for each sample, and that can be no
@@ -38,9 +41,9 @@
 // or the samples are numbers (Options.Modality).
 //
 // Image processors are the table in processors.go, and which tensor is an
-// image's embedding the one in embedding.go; of texts mean and cls pooling are
-// taken. Everything else is refused by name; the components of a tokenizer are,
-// by who runs it. models.Spec.Origins has all that was read.
+// image's embedding the one in embedding.go; modules of texts are the one in
+// modules.go. Everything else is refused by name; the components of a tokenizer
+// are, by who runs it. models.Spec.Origins has all that was read.
 //
 // # Which file decides
 //
