@@ -39,8 +39,9 @@ func TestPrompt(t *testing.T) {
 	p.fails(t, "extract --prompt query: --out c.features "+p.emoji, exitUsage, "--prompt is for texts; the source holds images")
 }
 
-// The first numbers of a vector are an embedding of their own, normalised again,
-// in a space of their own, for heads, with retrained layers, too, and exports.
+// The first numbers of a vector are an embedding of their own, normalised
+// again, in a space of their own, for heads, with retrained layers, too, and
+// exports.
 func TestDim(t *testing.T) {
 	p := newPlace(t)
 	p.put("t.csv", []byte("text,label\na bird sings,0\nthe dog barks,1\na small bird,0\nthe old dog,1\na green bird,0\none more dog,1\n"))
