@@ -44,7 +44,7 @@ func TestFoldersOfOtherFilesToo(t *testing.T) {
 		"s.xls":    {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Microsoft Office"},
 		"t.xlsx":   {"", `python -c "import pandas; pandas.read_excel('t.xlsx').to_csv('t.csv', index=False)"`},
 		"v.mp4":    {"\x00\x00\x00\x20ftypisom", "ffmpeg -i v.mp4"},
-		"a.npy":    {"\x93NUMPY\x01", "NumPy files"},
+		"a.npy":    {"\x93NUMPY\x01", "it ends in the first bytes of its header"},
 	} {
 		p.put(name, []byte(c.content))
 		p.fails(t, "extract "+name, exitFailed, name, c.says)
