@@ -2,6 +2,7 @@ package text
 
 import (
 	"errors"
+	"unicode/utf8"
 )
 
 // byteRunes are the visible code points that stand for bytes: those that are
@@ -20,8 +21,22 @@ var byteRunes = func() (runes [256]rune) {
 	return runes
 }()
 
-// putBytes puts the code points that stand for bytes start to end.
+// putBytes puts the code points that stand for the bytes of a text. It comes
+// from byte at on, if the passage is aligned.
 func (p *passage) putBytes(text string, at int) {
+	if !p.aligned {
+		dst := p.others
+		for i := range len(text) {
+			switch b := text[i]; {
+			case '!' <= b && b <= '~':
+				dst = append(dst, b)
+			default:
+				dst = utf8.AppendRune(dst, byteRunes[b])
+			}
+		}
+		p.others = dst
+		return
+	}
 	for i := range len(text) {
 		p.put(byteRunes[text[i]], at+i)
 	}
@@ -89,10 +104,15 @@ func (b byteLevel) preTokenize(p *passage) {
 // bytes stands a space that comes from where they begin.
 func (b byteLevel) put(p *passage, w extent, word string, start, end, shift int) {
 	from := p.size()
+	if !p.aligned {
+		p.putBytes(word[start:end], 0)
+		p.word(int32(from), int32(p.size()))
+		return
+	}
 	for i := start; i < end; i++ {
 		p.put(byteRunes[word[i]], int(w.start)+max(i-shift, 0))
 	}
-	if first, last := int(w.start)+max(start-shift, 0), int(w.start)+max(end-1-shift, 0); b.cuts && p.aligned && p.spans[first].start == p.spans[last].end {
+	if first, last := int(w.start)+max(start-shift, 0), int(w.start)+max(end-1-shift, 0); b.cuts && p.spans[first].start == p.spans[last].end {
 		// The reference puts the bytes before a word that comes from nowhere,
 		// not in place of it.
 		p.putString(word[start:end], first)

@@ -110,6 +110,12 @@ func newPaged(stretches []stretch) *paged {
 
 func (p *paged) at(r rune) uint8 { return p.pages[p.index[r>>pageBits]][r&(1<<pageBits-1)] }
 
+// pagedSet makes a table that is 1 for the code points of a set, when it is
+// first asked.
+func pagedSet(t *unicode.RangeTable) func() *paged {
+	return sync.OnceValue(func() *paged { return tableSet(t).paged() })
+}
+
 // byCategory is the table of regexCategories, with spaceControl.
 var byCategory = sync.OnceValue(func() *paged {
 	p := newPaged(regexCategories)

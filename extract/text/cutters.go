@@ -1,8 +1,12 @@
 package text
 
-import (
-	"unicode"
-	"unicode/utf8"
+import "unicode/utf8"
+
+// What is asked of most code points of a text.
+var (
+	wordChars    = pagedSet(wordChar)
+	numerics     = pagedSet(numeric)
+	punctuations = pagedSet(punctuation)
 )
 
 // readWhitespaceSplit is the entry of WhitespaceSplit.
@@ -23,13 +27,13 @@ func (whitespaceWords) preTokenize(p *passage) {
 		word
 		sign
 	)
-	text := p.text()
+	text, wordChars := p.text(), wordChars()
 	for _, w := range p.recut() {
 		start, kind := w.start, nothing
 		for i, r := range text[w.start:w.end] {
 			now := sign
 			switch {
-			case unicode.Is(wordChar, r):
+			case wordChars.at(r) != 0:
 				now = word
 			case isSpace(r):
 				now = nothing
@@ -54,7 +58,8 @@ func readDigits(o object) (preTokenizer, error) {
 	if err := o.read("individual_digits", &each); err != nil {
 		return nil, err
 	}
-	c := cutter{oneRune(func(r rune) bool { return unicode.Is(numeric, r) }), contiguous, false}
+	table := numerics()
+	c := cutter{oneRune(func(r rune) bool { return table.at(r) != 0 }), contiguous, false}
 	if each {
 		c.behavior = isolatedMatch
 	}
@@ -63,7 +68,8 @@ func readDigits(o object) (preTokenizer, error) {
 
 // readPunctuation is the entry of Punctuation.
 func readPunctuation(o object) (preTokenizer, error) {
-	c := cutter{oneRune(func(r rune) bool { return unicode.Is(punctuation, r) }), isolatedMatch, false}
+	table := punctuations()
+	c := cutter{oneRune(func(r rune) bool { return table.at(r) != 0 }), isolatedMatch, false}
 	var err error
 	if o.present("behavior") {
 		c.behavior, err = readBehavior(o)

@@ -169,12 +169,16 @@ func cluster(text string, i int) int {
 func standsAlone(r rune) bool {
 	switch {
 	case r < 0x300:
-		return r >= 0x20 && r != 0xAD && r != 0xA9 && r != 0xAE
+		return r >= 0x20 && r != 0xAD
 	case 0x370 <= r && r < 0x483, 0x48A <= r && r < 0x590, // Greek, Cyrillic, Armenian
-		0x1E00 <= r && r < 0x2000,
-		0x3041 <= r && r < 0x3097, 0x30A0 <= r && r < 0x3100, // kana
+		0x5D0 <= r && r < 0x5EB, 0x620 <= r && r < 0x64B, // Hebrew, Arabic
+		0x904 <= r && r < 0x93A, 0xE01 <= r && r < 0xE31, // Devanagari, Thai
+		0x10A0 <= r && r < 0x1100, 0x1200 <= r && r < 0x135B, // Georgian, Ethiopic
+		0x1E00 <= r && r < 0x2000, 0x2010 <= r && r < 0x2028,
+		0x3000 <= r && r < 0x302A, 0x3041 <= r && r < 0x3097, 0x30A0 <= r && r < 0x3100, // kana
 		0x3400 <= r && r < 0xA000, // ideographs
-		0xAC00 <= r && r < 0xD7A4: // syllables
+		0xAC00 <= r && r < 0xD7A4, // syllables
+		0xFF01 <= r && r < 0xFF9E: // full and half width
 		return true
 	}
 	return false

@@ -122,6 +122,18 @@ func (s runeSet) fold() runeSet {
 	return ranges(more...)
 }
 
+// paged makes a table that is 1 for the code points of the set.
+func (s runeSet) paged() *paged {
+	stretches := []stretch{{0, 0}}
+	for _, r := range s {
+		if r.lo == 0 {
+			stretches = stretches[:0]
+		}
+		stretches = append(stretches, stretch{r.lo, 1}, stretch{r.hi + 1, 0})
+	}
+	return newPaged(stretches)
+}
+
 // A matchSet is a runeSet that is asked often.
 type matchSet struct {
 	ascii [utf8.RuneSelf]bool
@@ -138,14 +150,7 @@ func newMatchSet(s runeSet) *matchSet {
 	if len(s) < long {
 		return m
 	}
-	stretches := []stretch{{0, 0}}
-	for _, r := range s {
-		if r.lo == 0 {
-			stretches = stretches[:0]
-		}
-		stretches = append(stretches, stretch{r.lo, 1}, stretch{r.hi + 1, 0})
-	}
-	m.pages = newPaged(stretches)
+	m.pages = s.paged()
 	return m
 }
 
