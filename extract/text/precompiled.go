@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
+	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
@@ -100,8 +102,9 @@ func (n *precompiled) normalize(p *passage) {
 		r, _ := utf8.DecodeRuneInString(s)
 		changes = append(changes, change{r, 0})
 	}
+	c := clusters{text: text}
 	for i := 0; i < len(text); {
-		end := cluster(text, i)
+		end := c.end(i)
 		if end == i+1 {
 			if b := text[i]; n.has[b] {
 				modified = true
@@ -150,19 +153,63 @@ func appendReplacement(changes []change, old int, to string) []change {
 	return changes
 }
 
-// cluster returns where the grapheme cluster that begins at byte i ends
-// (Unicode Standard Annex #29).
-func cluster(text string, i int) int {
-	r, size := utf8.DecodeRuneInString(text[i:])
-	if i+size == len(text) {
-		return len(text)
+// clusters are the grapheme clusters of a text (Unicode Standard Annex #29) by
+// the Unicode version of the reference, which is newer than uniseg's.
+type clusters struct {
+	text  string
+	older string // with code points that uniseg knows in place of newer ones; "": not needed up to here
+}
+
+// end returns where the cluster that begins at byte i ends.
+func (c *clusters) end(i int) int {
+	r, size := utf8.DecodeRuneInString(c.text[i:])
+	if i+size == len(c.text) {
+		return len(c.text)
 	}
-	if next, _ := utf8.DecodeRuneInString(text[i+size:]); standsAlone(r) && standsAlone(next) {
+	if next, _ := utf8.DecodeRuneInString(c.text[i+size:]); standsAlone(r) && standsAlone(next) {
 		return i + size
 	}
-	first, _, _, _ := uniseg.FirstGraphemeClusterInString(text[i:], -1)
-	return i + len(first)
+	if c.older != "" {
+		first, _, _, _ := uniseg.FirstGraphemeClusterInString(c.older[i:], -1)
+		return i + len(first)
+	}
+	first, rest, _, _ := uniseg.FirstGraphemeClusterInString(c.text[i:], -1)
+	newer := clusterTwins()
+	next, _ := utf8.DecodeRuneInString(rest)
+	_, needed := newer[next]
+	for _, r := range first {
+		_, one := newer[r]
+		needed = needed || one
+	}
+	if !needed {
+		return i + len(first)
+	}
+	c.older = strings.Map(func(r rune) rune {
+		if twin, ok := newer[r]; ok {
+			return twin
+		}
+		return r
+	}, c.text)
+	return c.end(i)
 }
+
+// clusterTwins are code points of the same length that uniseg treats as the
+// reference treats those that uniseg does not know.
+var clusterTwins = sync.OnceValue(func() map[rune]rune {
+	twins := map[rune]rune{0x11A3A: 0x11A0B} // no longer one that joins what is behind it
+	add := func(t *unicode.RangeTable, known func(string) string, byLength map[int]rune) {
+		for _, rs := range tableSet(t) {
+			for r := rs.lo; r <= rs.hi; r++ {
+				if uniseg.GraphemeClusterCount(known(string(r))) > 1 {
+					twins[r] = byLength[utf8.RuneLen(r)]
+				}
+			}
+		}
+	}
+	add(joinsBefore, func(s string) string { return "a" + s }, map[int]rune{2: 0x301, 3: 0x20D0, 4: 0x1D165})
+	add(joinsBehind, func(s string) string { return s + "a" }, map[int]rune{2: 0x600, 3: 0x8E2, 4: 0x110BD})
+	return twins
+})
 
 // standsAlone tells of most code points that are no part of a cluster with
 // another such one.

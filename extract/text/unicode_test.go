@@ -14,6 +14,13 @@ import (
 	"unicode/utf8"
 )
 
+func boolByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // valueOf looks up one value.
 func valueOf(stretches []stretch, r rune) uint8 {
 	i := sort.Search(len(stretches), func(i int) bool { return stretches[i].lo > r })
@@ -98,6 +105,15 @@ func TestComponents(t *testing.T) {
 		"nfkc":       formed(nfkc),
 		"nmt":        normalised(nmt{}),
 		"script":     value(byScript()),
+
+		"joins_before": func(dst []byte, r rune) []byte {
+			c := clusters{text: "a" + string(r)}
+			return append(dst, boolByte(r >= utf8.RuneSelf && c.end(0) > 1))
+		},
+		"joins_behind": func(dst []byte, r rune) []byte {
+			c := clusters{text: string(r) + "a"}
+			return append(dst, boolByte(r >= utf8.RuneSelf && c.end(0) > utf8.RuneLen(r)))
+		},
 
 		"category":                   func(dst []byte, r rune) []byte { return append(dst, valueOf(regexCategories, r)) },
 		"regex_script":               func(dst []byte, r rune) []byte { return append(dst, valueOf(regexScripts, r)) },

@@ -14,9 +14,11 @@ tokenizer.json ask about code points. components.json holds digests of every
 answer, for the test that compares all code points.
 """
 
+import base64
 import hashlib
 import json
 import os
+import struct
 import sys
 import unicodedata
 import zlib
@@ -103,7 +105,28 @@ def answers():
 
     out["combining"] = combining_classes()
     out["script"] = unicode_scripts()
+    out.update(clusters())
     return out
+
+
+def clusters():
+    """What is in one grapheme cluster with a letter before it, and with one behind it."""
+    # A trie in which each byte but zero leads to X: a cluster of fewer than 6
+    # bytes becomes one.
+    units = [256 << 10] + [0] * 1023
+    for b in range(1, 256):
+        units[256 ^ b] = b | 1 << 8 | 768 << 10
+        units[512 + b] = 1 << 31
+    trie = struct.pack("<%dI" % len(units), *units)
+    data = struct.pack("<I", len(trie)) + trie + b"X\0"
+    n = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(data).decode()}
+    model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+    t = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "normalizer": n, "model": model}))
+    one = t.normalizer.normalize_str
+    return {
+        "joins_before": {c: c >= 0x80 and one("a" + chr(c)) == "X" for c in POINTS},
+        "joins_behind": {c: c >= 0x80 and one(chr(c) + "a") == "X" for c in POINTS},
+    }
 
 
 def unicode_scripts():
@@ -451,6 +474,16 @@ import "unicode"
                 "scripts: where each run of one script of UnicodeScripts begins; 0 goes with every script.",
                 a["script"],
                 str,
+            ),
+            go_set(
+                "joinsBefore",
+                "joinsBefore: what is in one grapheme cluster with a letter before it.",
+                where(lambda c: a["joins_before"][c]),
+            ),
+            go_set(
+                "joinsBehind",
+                "joinsBehind: what is in one grapheme cluster with a letter behind it.",
+                where(lambda c: a["joins_behind"][c]),
             ),
         ]
     )
