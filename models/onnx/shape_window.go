@@ -93,6 +93,9 @@ func (w *window) over(i int, in int64, ceil bool) (int64, error) {
 		return 0, fmt.Errorf("auto_pad is %s", quote(w.auto))
 	}
 	room := in + begin + end - reach
+	if ceil && room < 0 && -room < stride {
+		return 1, nil // the one place, and what lies outside does not count
+	}
 	if room < 0 {
 		return 0, fmt.Errorf("a window of %d does not fit on %d elements and pads of %d and %d", reach, in, begin, end)
 	}

@@ -118,6 +118,24 @@ func reduceExtreme(b *builder, n *node) ([]string, error) {
 	return n.only(b.mul(b.div(b.kept(n.dY[0], xs, axes), count), is)), nil
 }
 
+// bound returns behind which place of each dimension nothing counts, padding or
+// not: with ceil_mode a window of n may reach beyond its padding.
+func (w *window) bound(n *node) []int64 {
+	bound := slices.Clone(w.in)
+	pads := n.ints("pads")
+	for i := range bound {
+		switch n.string("auto_pad", "NOTSET") {
+		case "SAME_UPPER", "SAME_LOWER":
+			bound[i] += max(w.end(i), 0)
+		case "NOTSET", "":
+			if pads != nil {
+				bound[i] += pads[len(bound)+i]
+			}
+		}
+	}
+	return bound
+}
+
 // averagePool: y[o] = Σ_t x[o·s + t·d - p] / m[o], m how many count; dX is what
 // a transposed convolution by ones gives of dY/m, every channel of every sample
 // by itself.
@@ -128,18 +146,21 @@ func averagePool(b *builder, n *node) ([]string, error) {
 		return nil, err
 	}
 	padded := n.int("count_include_pad", 0) != 0
-	if padded && n.int("ceil_mode", 0) != 0 {
-		return nil, errors.New("count_include_pad and ceil_mode together")
-	}
 	// m is a product: how many count along each dimension.
 	inv := []float32{1}
-	for i := range win.kernel {
+	bound := win.bound(n)
+	win.kernel = slices.Clone(win.kernel)
+	for i, k := range win.kernel {
+		// What the first output does not reach, none does.
+		if last := win.in[i] + win.begin[i]; win.dilation[i] == 1 && k > last {
+			win.kernel[i] = last
+		}
 		var next []float32
 		for _, v := range inv {
 			for o := range win.out[i] {
 				m := int64(0)
-				for t := range win.kernel[i] {
-					if p := o*win.stride[i] + t*win.dilation[i] - win.begin[i]; padded || p >= 0 && p < win.in[i] {
+				for t := range k {
+					if p := o*win.stride[i] + t*win.dilation[i] - win.begin[i]; p < bound[i] && (padded || p >= 0 && p < win.in[i]) {
 						m++
 					}
 				}

@@ -133,7 +133,7 @@ func poolCase(op string, padded bool) func(p *problem) string {
 		parts := []any{p.learned(p.normal, xs...), intsA("kernel_shape", kernel...), intsA("strides", strides...)}
 		switch k := p.rng.IntN(4); {
 		case padded:
-			parts = append(parts, intsA("pads", pads...), intA("count_include_pad", 1))
+			parts = append(parts, intsA("pads", pads...), intA("count_include_pad", 1), intA("ceil_mode", int64(k/2)))
 		case k == 0:
 			parts = append(parts, stringAttribute("auto_pad", "SAME_UPPER"))
 		case k == 1:
@@ -144,6 +144,18 @@ func poolCase(op string, padded bool) func(p *problem) string {
 			parts = append(parts, intsA("pads", pads...))
 		}
 		return p.op(op, parts...)
+	}
+}
+
+// wideCase makes a pooling whose window is far wider than the map, as exports
+// of EfficientNet have it in place of a global one: with ceil_mode it has one
+// place, and what lies outside does not count.
+func wideCase(op string) func(p *problem) string {
+	return func(p *problem) string {
+		wide, padding := p.between(64, 2560), p.between(0, 2)
+		x := p.learned(p.normal, p.between(1, 2), p.between(1, 3), p.between(3, 5), p.between(3, 5))
+		return p.op(op, x, intsA("kernel_shape", wide, wide), intsA("strides", wide, wide), intsA("pads", padding, padding, padding, padding),
+			intA("ceil_mode", 1), intA("count_include_pad", p.between(0, 1)))
 	}
 }
 
@@ -430,9 +442,10 @@ var families = []family{
 	}},
 	{"pool", 15, 17, map[string]func(p *problem) string{
 		"MaxPool": poolCase("MaxPool", false), "AveragePool": poolCase("AveragePool", false), "AveragePool, padding counts": poolCase("AveragePool", true),
-		"GlobalAveragePool": func(p *problem) string { return p.op("GlobalAveragePool", p.learned(p.normal, p.dims(4)...)) },
-		"GlobalMaxPool":     func(p *problem) string { return p.op("GlobalMaxPool", p.learned(p.normal, p.dims(4)...)) },
-		"ReduceMean":        reduceCase("ReduceMean", normal, false), "ReduceSum": reduceCase("ReduceSum", normal, true),
+		"AveragePool, wider than the map": wideCase("AveragePool"),
+		"GlobalAveragePool":               func(p *problem) string { return p.op("GlobalAveragePool", p.learned(p.normal, p.dims(4)...)) },
+		"GlobalMaxPool":                   func(p *problem) string { return p.op("GlobalMaxPool", p.learned(p.normal, p.dims(4)...)) },
+		"ReduceMean":                      reduceCase("ReduceMean", normal, false), "ReduceSum": reduceCase("ReduceSum", normal, true),
 		"ReduceMax": reduceCase("ReduceMax", normal, false), "ReduceMin": reduceCase("ReduceMin", normal, false),
 		"ReduceL2": reduceCase("ReduceL2", apart, false), "ReduceSumSquare": reduceCase("ReduceSumSquare", normal, false),
 	}},
