@@ -136,6 +136,14 @@ func (s *Spec) PerToken(t *Tap) bool {
 	return ok && len(t.Shape) > 2 && (t.Shape[1] < 0 || t.Shape[1] == int64(text.Length))
 }
 
+// Masks tells whether the pooling of a tap needs to be told which tokens of a
+// text count. The first token is the first that counts where texts are filled
+// up on the right.
+func (s *Spec) Masks(t *Tap) bool {
+	text, ok := s.Contract.(*TextSpec)
+	return ok && s.PerToken(t) && t.Pooling != "flat" && (t.Pooling != "cls" || text.Padding == "left")
+}
+
 // Outputs returns the tensors of the taps, each once, in the order in which
 // they come first: what the graph is asked for.
 func (s *Spec) Outputs() []string {

@@ -14,7 +14,7 @@ func ofTail(p *transfer.PlaceError) error {
 	case transfer.PlaceUnknowable:
 		return fmt.Errorf("%s: %w", p.Backbone, p.Err)
 	case transfer.PlaceNoGradient:
-		return fmt.Errorf("%s: pooling %s of %s has no gradient here; retrain from features of pooling none, cls, mean or gap (extract --tap %s:POOLING)", p.Backbone, p.Pooling, p.Features, p.Features)
+		return fmt.Errorf("%s: pooling %s of %s has no gradient here; retrain from features of another pooling (extract --tap %s:POOLING)", p.Backbone, p.Pooling, p.Features, p.Features)
 	case transfer.PlaceNoMask:
 		return fmt.Errorf("%s: it has no attention mask, which would say which tokens of a text %s is made of", p.Backbone, p.Features)
 	case transfer.PlaceWindows:

@@ -73,8 +73,8 @@
 //	headstart.space.1, …       the same for the columns after them
 //	headstart.standardization  JSON {"mean":[D numbers],"scale":[D numbers]}
 //	headstart.tail             JSON of a tail: {"cut":…,"features":…,"pooling":…,
-//	                           "mask":…,"normalize":…,"weights":[names],
-//	                           "renamed":{…}}
+//	                           "mask":…,"space":…,"channels_last":…,
+//	                           "normalize":…,"weights":[names],"renamed":{…}}
 //	headstart.temperature      a number, also in the graph
 //	headstart.l2               λ of the fit; 0: it has none
 //	headstart.l2_normalize     true or false, also in the graph
@@ -89,9 +89,14 @@
 // With a tail there is one space, that of the features which the backbone gave
 // before the training, and neither standardization nor l2_normalize; without
 // one there is no tail. In it, cut "" means the inputs of the backbone, pooling
-// is "", "cls", "mean" (over mask) or "gap", weights lists, sorted by bytes,
-// the names in the backbone of what was trained, and renamed is left out where
-// it is empty.
+// is "", of rows that are there, or over the tokens that mask counts "cls",
+// "last", "mean", "max", "meanstd", "mean_sqrt_len" or "weightedmean", or over
+// space "gap" or "gem", or, where space is true, "max" or "meanstd"; of those
+// over space channels_last is true where the channels are the last dimension.
+// weights lists, sorted by bytes, the names in the backbone of what was
+// trained, and renamed is left out where it is empty, space and channels_last
+// where they are false. Versions of headstart that know cls, mean and gap alone
+// refuse files with another pooling.
 //
 // The last five may be missing. Times of a run are never in it: the same head
 // gives the same bytes, the date apart.

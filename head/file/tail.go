@@ -24,11 +24,15 @@ type Tail struct {
 	// Cut is the float32 tensor at which the tail begins, what the frozen part
 	// before it gives. "" means the inputs of the backbone.
 	Cut string
-	// Features is the float32 tensor of which Pooling makes the features: ""
-	// takes it as it is, N×D, "cls" the first of N×S×D, "mean" the mean of
-	// N×S×D over the tokens that Mask, an input of the backbone N×S, counts,
-	// all if it is "", "gap" the mean of N×D×… over space.
+	// Features is the float32 tensor of which Pooling makes the features, as
+	// that of layer.Head does: "" takes it as it is, N×D, "gap" and "gem" go
+	// over space, the others over the tokens of N×S×D that Mask, an input of
+	// the backbone N×S, counts, all if it is "".
 	Features, Pooling, Mask string
+	// Space says that "max" and "meanstd" go over space.
+	Space bool
+	// ChannelsLast says that features over space are N×…×D, not N×D×….
+	ChannelsLast bool
 	// Normalize divides each row of the features by its length. It is the
 	// model's Normalize, too.
 	Normalize bool
@@ -43,13 +47,15 @@ type Tail struct {
 
 // tailJSON is a Tail as it stands in a file.
 type tailJSON struct {
-	Cut       string            `json:"cut"`
-	Features  string            `json:"features"`
-	Pooling   string            `json:"pooling"`
-	Mask      string            `json:"mask"`
-	Normalize bool              `json:"normalize"`
-	Weights   []string          `json:"weights"`
-	Renamed   map[string]string `json:"renamed,omitempty"`
+	Cut          string            `json:"cut"`
+	Features     string            `json:"features"`
+	Pooling      string            `json:"pooling"`
+	Mask         string            `json:"mask"`
+	Space        bool              `json:"space,omitempty"`
+	ChannelsLast bool              `json:"channels_last,omitempty"`
+	Normalize    bool              `json:"normalize"`
+	Weights      []string          `json:"weights"`
+	Renamed      map[string]string `json:"renamed,omitempty"`
 }
 
 // Parameters is the number of values in Weights.
@@ -64,13 +70,18 @@ func (t *Tail) Parameters() int64 {
 // check tells what is wrong with a tail, its backbone apart.
 func (t *Tail) check(h *head.Head) error {
 	m := h.Model.(*head.Affine)
+	pooling, known := layer.Find(t.Pooling)
 	switch {
 	case t.Features == "":
 		return fmt.Errorf("tail: no features are named")
-	case !slices.Contains([]string{"", "cls", "mean", "gap"}, t.Pooling):
-		return fmt.Errorf("tail: pooling %.80q is none of cls, mean and gap", t.Pooling)
-	case t.Mask != "" && t.Pooling != "mean":
-		return fmt.Errorf("tail: mask %.80q with pooling %q; only \"mean\" takes one", t.Mask, t.Pooling)
+	case !known || !pooling.Gradient || t.Pooling == "none":
+		return fmt.Errorf("tail: pooling %.80q is not known, or nothing can be trained through it", t.Pooling)
+	case t.Space && !slices.Contains([]string{"max", "meanstd"}, t.Pooling):
+		return fmt.Errorf("tail: space with pooling %q, of which it goes without saying", t.Pooling)
+	case t.ChannelsLast && !t.overSpace():
+		return fmt.Errorf("tail: channels of pooling %q, which is not over space", t.Pooling)
+	case t.Mask != "" && (!pooling.Masked || t.Space):
+		return fmt.Errorf("tail: mask %.80q with pooling %q, which takes none", t.Mask, t.Pooling)
 	case len(t.Weights) == 0:
 		return fmt.Errorf("tail: no weights; a head without is no tail")
 	case t.Normalize != m.Normalize:
@@ -94,11 +105,18 @@ func (t *Tail) check(h *head.Head) error {
 	return nil
 }
 
+// overSpace tells whether the features are over space.
+func (t *Tail) overSpace() bool {
+	pooling, _ := layer.Find(t.Pooling)
+	return t.Space || pooling.Space
+}
+
 // layer describes the head behind the tail, with slices of the right lengths
 // for its numbers if p has none.
 func (t *Tail) layer(p *parameters) *layer.Head {
 	return &layer.Head{
-		Features: t.named(t.Features), Pooling: t.Pooling, Mask: t.named(t.Mask), ChannelsFirst: t.Pooling == "gap",
+		Features: t.named(t.Features), Pooling: t.Pooling, Mask: t.named(t.Mask),
+		Space: t.overSpace() && t.ChannelsLast, ChannelsFirst: t.overSpace() && !t.ChannelsLast,
 		Normalize: t.Normalize, Weight: p.weight, Bias: p.bias, Temperature: p.temperature,
 	}
 }
@@ -142,7 +160,7 @@ func (t *Tail) model(h *head.Head) (*pb.ModelProto, *tailJSON, error) {
 		return nil, nil, fmt.Errorf("tail: tensor %.80q lies in an external file; its values are to be read into the backbone first", sum.External[0].Name)
 	}
 	j := &tailJSON{
-		Cut: t.Cut, Features: t.Features, Pooling: t.Pooling, Mask: t.Mask, Normalize: t.Normalize,
+		Cut: t.Cut, Features: t.Features, Pooling: t.Pooling, Mask: t.Mask, Space: t.Space, ChannelsLast: t.ChannelsLast, Normalize: t.Normalize,
 		Weights: slices.Sorted(maps.Keys(t.Weights)), Renamed: t.renamed,
 	}
 	if renamed != nil {
@@ -179,8 +197,7 @@ func (t *Tail) part(d int) (*pb.ModelProto, error) {
 			return nil, fmt.Errorf("tensor %.80q holds %v, not float32", name, elem)
 		}
 	}
-	shape, at := g.Dims(t.named(t.Features)), map[string]int{"": 1, "cls": 2, "mean": 2, "gap": 1}[t.Pooling]
-	if fits := len(shape) == at+1 || t.Pooling == "gap" && len(shape) > 2; !fits || shape[at].Size >= 0 && shape[at].Size != int64(d) {
+	if shape := g.Dims(t.named(t.Features)); !t.makes(shape, int64(d)) {
 		return nil, fmt.Errorf("features %.80q have shape %v, of which pooling %q does not make rows of %d values", t.Features, sizes(shape), t.Pooling, d)
 	}
 	if t.Cut == "" {
@@ -203,6 +220,29 @@ func (t *Tail) part(d int) (*pb.ModelProto, error) {
 	return part, nil
 }
 
+// makes tells whether the pooling makes rows of d values of features of a
+// shape, as far as it is known.
+func (t *Tail) makes(shape []onnx.Dim, d int64) bool {
+	rank, channels := 3, len(shape)-1
+	switch {
+	case t.Pooling == "":
+		rank = 2
+	case t.overSpace():
+		rank = max(len(shape), 3)
+		if !t.ChannelsLast {
+			channels = 1
+		}
+	}
+	if len(shape) != rank {
+		return false
+	}
+	size := shape[channels].Size
+	if t.Pooling == "meanstd" {
+		size *= 2
+	}
+	return size < 0 || size == d
+}
+
 // sizes are those of dimensions, -1 for open ones.
 func sizes(dims []onnx.Dim) []int64 {
 	var all []int64
@@ -219,7 +259,7 @@ func readTail(text string, g *graphReader, h *head.Head, d int) (*Tail, error) {
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return nil, fmt.Errorf("metadata %stail: %w", props, err)
 	}
-	t := &Tail{Cut: j.Cut, Features: j.Features, Pooling: j.Pooling, Mask: j.Mask, Normalize: j.Normalize, Weights: make(map[string][]float32), renamed: j.Renamed}
+	t := &Tail{Cut: j.Cut, Features: j.Features, Pooling: j.Pooling, Mask: j.Mask, Space: j.Space, ChannelsLast: j.ChannelsLast, Normalize: j.Normalize, Weights: make(map[string][]float32), renamed: j.Renamed}
 	for name := range j.Renamed {
 		if name != layer.Logits && name != layer.Probabilities {
 			return nil, fmt.Errorf("tail: tensor %.80q has another name without a reason", name)

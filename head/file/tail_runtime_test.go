@@ -55,7 +55,10 @@ func TestTailRuntime(t *testing.T) {
 	const n, tokens = 3, 4
 	counts := []int{4, 1, 3}
 	for _, opset := range []int64{9, 11, 13, 18, 25} {
-		for _, pooling := range []string{"cls", "mean"} {
+		for _, pooling := range overTokens {
+			if pooling == "weightedmean" && opset < 11 {
+				continue // TestAppendComputes has why
+			}
 			f := tailed(pooling, pooling == "mean")
 			f.Tail.Backbone = small(opset)
 			if opset == 25 {
@@ -95,12 +98,22 @@ func TestTailRuntime(t *testing.T) {
 			w1, w2, b1 := g.Tail.Weights["w1"], g.Tail.Weights["weight"], values(2, wide)
 			rows := make([]float32, n*features)
 			for i := range n {
-				count := counts[i]
-				if pooling == "cls" {
+				first, count := 0, counts[i]
+				weight := func(s int) float64 { return 1 / float64(count) }
+				switch pooling {
+				case "cls":
 					count = 1
+				case "last":
+					first = count - 1
+					weight = func(int) float64 { return 1 }
+				case "mean_sqrt_len":
+					weight = func(int) float64 { return 1 / math.Sqrt(float64(count)) }
+				case "weightedmean":
+					weight = func(s int) float64 { return float64(s+1) / float64(count*(count+1)/2) }
 				}
-				row := make([]float64, features)
-				for s := range count {
+				row, top := make([]float64, features), slices.Repeat([]float64{math.Inf(-1)}, features)
+				for s := first; s < count; s++ {
+					own := make([]float64, features)
 					x := cut[(i*tokens+s)*wide:]
 					for j := range wide {
 						h := float64(b1[j])
@@ -108,9 +121,16 @@ func TestTailRuntime(t *testing.T) {
 							h += float64(x[k]) * float64(w1[k*wide+j])
 						}
 						for d := range features {
-							row[d] += math.Max(h, 0) * float64(w2[j*features+d]) / float64(count)
+							own[d] += math.Max(h, 0) * float64(w2[j*features+d])
 						}
 					}
+					for d, v := range own {
+						row[d] += weight(s) * v
+						top[d] = max(top[d], v)
+					}
+				}
+				if pooling == "max" {
+					row = top
 				}
 				for d, v := range row {
 					rows[i*features+d] = float32(v)

@@ -95,19 +95,34 @@ func tailed(pooling string, normalize bool) *File {
 		Backbone: small(17), Cut: "cut", Features: "features", Pooling: pooling, Normalize: normalize,
 		Weights: map[string][]float32{"w1": slices.Repeat([]float32{0.1}, wide*wide), "weight": values(7, wide*features)},
 	}
-	if pooling == "mean" {
+	switch pooling {
+	case "cls":
+	case "gap", "gem":
+		f.Tail.ChannelsLast = true
+	default:
 		f.Tail.Mask = "mask"
 	}
 	return f
 }
 
+// overTokens are poolings over tokens, of as many values as a token.
+var overTokens = []string{"cls", "mean", "last", "max", "mean_sqrt_len", "weightedmean"}
+
 // What is written is read again, and what is read is written again, byte for
 // byte, with the backbone and without it.
 func TestTailRoundTrip(t *testing.T) {
-	for _, pooling := range []string{"cls", "mean"} {
+	for _, pooling := range slices.Concat(overTokens, []string{"gap", "gem", "cls masked", "max over space"}) {
 		for _, cut := range []string{"cut", ""} {
+			pooling, kind, _ := strings.Cut(pooling, " ")
 			f := tailed(pooling, pooling == "mean")
 			f.Tail.Cut = cut
+			switch kind {
+			case "masked":
+				f.Tail.Mask = "mask"
+			case "over space":
+				f.Tail.Space, f.Tail.ChannelsLast, f.Tail.Mask = true, true, ""
+			}
+			masked := f.Tail.Mask != ""
 			before := proto.CloneOf(f.Tail.Backbone)
 			path := filepath.Join(t.TempDir(), "x.head.onnx")
 			if err := Write(path, f); err != nil {
@@ -137,7 +152,7 @@ func TestTailRoundTrip(t *testing.T) {
 			if !reflect.DeepEqual(g.Tail.Weights, want) || g.Tail.Parameters() != wide*(wide+features) {
 				t.Errorf("weights %v", g.Tail.Weights)
 			}
-			if a, b := *f.Tail, *g.Tail; a.Cut != b.Cut || a.Features != b.Features || a.Pooling != b.Pooling || a.Mask != b.Mask || a.Normalize != b.Normalize {
+			if a, b := *f.Tail, *g.Tail; a.Cut != b.Cut || a.Features != b.Features || a.Pooling != b.Pooling || a.Mask != b.Mask || a.Space != b.Space || a.ChannelsLast != b.ChannelsLast || a.Normalize != b.Normalize {
 				t.Errorf("have %+v\nwant %+v", b, a)
 			}
 			f.Tail, g.Tail = nil, nil
@@ -164,7 +179,7 @@ func TestTailRoundTrip(t *testing.T) {
 				start = "x"
 			}
 			wanted := []string{start}
-			if pooling == "mean" {
+			if masked {
 				wanted = append(wanted, "mask")
 			}
 			if !slices.Equal(in, wanted) || !slices.Equal(out, []string{"logits", "probabilities"}) || len(s.Inputs[0].Shape) != 3 || s.Inputs[0].Shape[1].Name != "tokens" {
@@ -218,8 +233,14 @@ func TestWriteRefusesTails(t *testing.T) {
 		"no features are named":                 func(f *File) { f.Tail.Features = "" },
 		`detach after "nowhere"`:                func(f *File) { f.Tail.Features = "nowhere" },
 		`detach at "nowhere"`:                   func(f *File) { f.Tail.Cut = "nowhere" },
-		`pooling "max" is none of`:              func(f *File) { f.Tail.Pooling = "max" },
-		`mask "mask" with pooling "cls"`:        func(f *File) { f.Tail.Pooling = "cls" },
+		`pooling "flat" is not known`:           func(f *File) { f.Tail.Pooling = "flat" },
+		`pooling "none" is not known`:           func(f *File) { f.Tail.Pooling = "none" },
+		`mask "mask" with pooling "gap"`:        func(f *File) { f.Tail.Pooling = "gap" },
+		`mask "mask" with pooling "max"`:        func(f *File) { f.Tail.Pooling, f.Tail.Space = "max", true },
+		`space with pooling "mean"`:             func(f *File) { f.Tail.Space = true },
+		`channels of pooling "mean"`:            func(f *File) { f.Tail.ChannelsLast = true },
+		`pooling weightedmean`:                  func(f *File) { f.Tail.Pooling, f.Tail.Mask = "weightedmean", "" },
+		`which pooling "meanstd" does not make`: func(f *File) { f.Tail.Pooling = "meanstd" },
 		`"nomask"`:                              func(f *File) { f.Tail.Mask = "nomask" },
 		"no weights":                            func(f *File) { f.Tail.Weights = nil },
 		`tensor "w0": the model stores no such`: func(f *File) { f.Tail.Weights["w0"] = values(1, 4*wide) },
@@ -326,6 +347,9 @@ func TestReadRefusesTails(t *testing.T) {
 		{"a weight of the head", tail(func(j *tailJSON) { j.Weights = []string{"bias"} }), "stores no such tensor"},
 		{"another name", tail(func(j *tailJSON) { j.Renamed["weight"] = "b1" }), "another name without a reason"},
 		{"another pooling", tail(func(j *tailJSON) { j.Pooling, j.Mask = "cls", "" }), other},
+		{"another pooling over the same tokens", tail(func(j *tailJSON) { j.Pooling = "last" }), other},
+		{"over space", tail(func(j *tailJSON) { j.Pooling, j.Mask, j.Space = "max", "", true }), other},
+		{"a mask over space", tail(func(j *tailJSON) { j.Pooling, j.Space = "max", true }), "a mask for positions in space"},
 		{"an unknown pooling", tail(func(j *tailJSON) { j.Pooling = "mode" }), `pooling "mode"`},
 		{"another mask", tail(func(j *tailJSON) { j.Mask = "x" }), `"x"`},
 		{"not normalised", tail(func(j *tailJSON) { j.Normalize = false }), other},

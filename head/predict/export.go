@@ -92,13 +92,13 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 	switch {
 	case len(tap.Shape) == 4:
 		h.ChannelsFirst, h.Space = !tap.ChannelsLast, tap.ChannelsLast
-	case len(tap.Shape) == 3 && spec.PerToken(&tap):
+	case spec.Masks(&tap):
 		for _, in := range spec.Inputs {
 			if in.Role == "mask" {
 				h.Mask = in.Name
 			}
 		}
-		if h.Mask == "" && tap.Pooling != "cls" {
+		if h.Mask == "" {
 			return nil, fmt.Errorf("the backbone has no input for a mask, so that pooling %q over texts of unequal length cannot be told in a model", tap.Pooling)
 		}
 	}

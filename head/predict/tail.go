@@ -67,7 +67,7 @@ func takeTail(spec *models.Spec, f *file.File) error {
 	}
 	tap := &spec.Taps[0]
 	tap.Post = "" // the head's own normalisation
-	if tap.Dim != f.Head.D() || tap.ChannelsLast && pooling == "gap" {
+	if tap.Dim != f.Head.D() || len(tap.Shape) == 4 && tap.ChannelsLast != t.ChannelsLast {
 		return fmt.Errorf("its tail ends in %s, of which the backbone makes %d values and the head takes %d", t.Features, tap.Dim, f.Head.D())
 	}
 	return nil

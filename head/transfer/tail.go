@@ -93,7 +93,8 @@ func (a *Attempt) keep(plain *Attempt, network *retrain.Network) {
 	}
 	a.Head = &own
 	a.Tail = &file.Tail{
-		Cut: network.Cut, Features: network.Features, Pooling: network.Pooling, Mask: network.Mask, Normalize: model.Normalize,
+		Cut: network.Cut, Features: network.Features, Pooling: network.Pooling, Mask: network.Mask,
+		Space: network.Space, ChannelsLast: network.ChannelsLast, Normalize: model.Normalize,
 		Weights: a.Training.Weights, Backbone: network.Model,
 	}
 	a.Parameters = int64(len(a.Training.Head.Weight)+len(a.Training.Head.Bias)) + a.Tail.Parameters()

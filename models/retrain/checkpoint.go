@@ -294,7 +294,11 @@ func RemoveCheckpoint(path string) error {
 // sees: settings, data, head and where the network is cut.
 func digest(s *Settings, d *Data, head *Head, net *Network) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %v\n", net.Cut, net.Features, net.Pooling, net.Mask, net.Normalize)
+	fmt.Fprintf(h, "%q %q %q %q %v", net.Cut, net.Features, net.Pooling, net.Mask, net.Normalize)
+	if net.Space || net.ChannelsLast {
+		fmt.Fprint(h, " ", net.Space, net.ChannelsLast)
+	}
+	fmt.Fprintln(h)
 	fmt.Fprintln(h, s.BatchSize, s.Epochs, s.Patience, s.LearningRate, s.WeightDecay, s.LayerDecay, s.Warmup, s.Clip, s.LabelSmoothing, s.Seed, s.layout, d.Views)
 	for _, rows := range d.Parts {
 		fmt.Fprintln(h, len(rows))

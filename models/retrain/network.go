@@ -18,9 +18,9 @@ type Network struct {
 	// number of tokens, which is 0 where shapes are fixed.
 	Shapes func(n, tokens int) map[string][]int64
 
-	// Cut, Features, Pooling, Mask and Normalize are those of grad.Options.
-	Cut, Features, Pooling, Mask string
-	Normalize                    bool
+	// These are those of grad.Options.
+	Cut, Features, Pooling, Mask   string
+	Space, ChannelsLast, Normalize bool
 }
 
 // weight is a tensor that is trained. The head's two are the last ones.
@@ -39,7 +39,8 @@ func (net *Network) build(n, tokens, classes int, block int64) (*grad.Program, *
 		return nil, nil, fmt.Errorf("retrain: backbone: %w", err)
 	}
 	p, err := grad.Build(g, &grad.Options{
-		Cut: net.Cut, Features: net.Features, Pooling: net.Pooling, Mask: net.Mask, Normalize: net.Normalize,
+		Cut: net.Cut, Features: net.Features, Pooling: net.Pooling, Mask: net.Mask,
+		Space: net.Space, ChannelsLast: net.ChannelsLast, Normalize: net.Normalize,
 		Classes: classes, Block: block,
 	})
 	if err != nil {

@@ -12,8 +12,7 @@ const (
 	PlaceUnknowable PlaceKind = iota
 	// PlaceNoGradient: the features are pooled in a way that has no gradient.
 	PlaceNoGradient
-	// PlaceNoMask: no input says which tokens are there, or the features are
-	// the first token and texts are padded on the left.
+	// PlaceNoMask: no input says which tokens are there.
 	PlaceNoMask
 	// PlaceSingle: the graph takes one sample at a time.
 	PlaceSingle
@@ -101,7 +100,7 @@ func (e *PlaceError) Error() string {
 	s += ": " + e.Kind.String()
 	switch {
 	case e.Kind == PlaceNoGradient:
-		s += fmt.Sprintf(" (%s of %s; none, cls, mean and gap have one)", e.Pooling, e.Features)
+		s += fmt.Sprintf(" (%s of %s)", e.Pooling, e.Features)
 	case e.Kind == PlaceTooDeep:
 		s += fmt.Sprintf(" (%d)", e.Layers)
 	case e.Nearest != "":

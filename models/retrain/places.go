@@ -25,7 +25,8 @@ type Places struct {
 
 	graph   *onnx.Graph
 	pooling string // of the features, as grad has it
-	mask    string // the input that says which tokens are there; "" if there is none
+	mask    string // the input that says which tokens count; "" if all do
+	space   bool   // as grad has it
 }
 
 // Place is one of Places: a tensor, and what is trained behind it.
@@ -64,24 +65,26 @@ func NewPlaces(spec *models.Spec) (*Places, error) {
 			return nil, p.failed("", PlaceWindows, nil)
 		case has("run"):
 			return nil, p.failed("", PlaceUnknowable, errors.New("the graph takes the tokens of all texts one after the other"))
-		case !has("mask") && text.Length == 0 && !text.Causal, text.Padding == "left" && tap.Pooling == "cls":
+		case !has("mask") && text.Length == 0 && !text.Causal:
 			return nil, p.failed("", PlaceNoMask, nil)
 		}
 	}
-	if pooling, ok := layer.Find(tap.Pooling); !ok || !pooling.Gradient {
+	pooling, ok := layer.Find(tap.Pooling)
+	if !ok || !pooling.Gradient {
 		return nil, p.failed("", PlaceNoGradient, nil)
 	}
 	if tap.Pooling != "none" {
 		p.pooling = tap.Pooling
 	}
-	if p.pooling == "mean" {
+	p.space = len(tap.Shape) == 4 && !pooling.Space
+	// Of images all tokens count, as many for each.
+	if spec.Masks(&tap) {
 		for _, in := range spec.Inputs {
 			if in.Role == "mask" {
 				p.mask = in.Name
 			}
 		}
-		// Of images all tokens count, as many for each.
-		if p.mask == "" && (len(tap.Shape) < 2 || spec.PerToken(&tap)) {
+		if p.mask == "" {
 			return nil, p.failed("", PlaceNoMask, nil)
 		}
 	}
@@ -312,6 +315,7 @@ func (p *Places) Network(at *Place) *Network {
 	tap := p.spec.Taps[0]
 	return &Network{
 		Model: p.model, Cut: at.Cut, Features: tap.Output, Pooling: p.pooling, Normalize: tap.Post == "l2", Mask: p.mask,
+		Space: p.space, ChannelsLast: len(tap.Shape) == 4 && tap.ChannelsLast,
 		Shapes: func(n, tokens int) map[string][]int64 {
 			shapes := map[string][]int64{}
 			for name, d := range dims {

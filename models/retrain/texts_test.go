@@ -4,8 +4,10 @@ package retrain
 
 import (
 	"archive/tar"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -31,6 +33,9 @@ type textStep struct {
 		Along []float64
 	}
 	Cuts map[string]*textStep // behind these
+
+	Model, Pooling string // what poolings.py writes of one of the models
+	Left           bool   // texts are filled up on the left
 }
 
 // untrained are weights of PyTorch that are not trained here: one table of
@@ -102,7 +107,14 @@ func textSpec(t *testing.T, name string, data []byte, step *textStep) *models.Sp
 	}
 	tap := step.Output
 	if tap == "last_hidden_state" {
-		tap += ":mean"
+		tap += ":" + cmp.Or(step.Pooling, "mean")
+	}
+	text := spec.Contract.(*models.TextSpec)
+	if step.Left {
+		text.Padding = "left"
+	}
+	if !slices.ContainsFunc(spec.Inputs, func(in models.Input) bool { return in.Role == "mask" }) {
+		text.Length = text.MaxLen
 	}
 	if err := spec.SetTaps([]string{tap}); err != nil {
 		t.Fatal(err)
@@ -110,8 +122,8 @@ func textSpec(t *testing.T, name string, data []byte, step *textStep) *models.Sp
 	return spec
 }
 
-// feedTexts returns what a model is fed for an input.
-func feedTexts(name string) tensor.View {
+// feed returns what a model is fed for an input.
+func (s *textStep) feed(name string) tensor.View {
 	v := tensor.View{Name: name, Shape: []int64{4, 6}, I64: make([]int64, 24)}
 	switch name {
 	case "input_ids":
@@ -121,6 +133,12 @@ func feedTexts(name string) tensor.View {
 	case "position_ids":
 		for i := range v.I64 {
 			v.I64[i] = int64(i % 6)
+		}
+		return v
+	}
+	if s.Left {
+		for row := range slices.Chunk(v.I64, 6) {
+			slices.Reverse(row)
 		}
 	}
 	return v
@@ -155,10 +173,10 @@ func (s *textStep) step(t *testing.T, network *Network) (loss float64, found map
 	var in []tensor.View
 	for _, x := range program.Inputs {
 		if x.Name != network.Cut {
-			in = append(in, feedTexts(x.Name))
+			in = append(in, s.feed(x.Name))
 			continue
 		}
-		in = append(in, through(t, network.Model, x.Name, x.Dims, nil))
+		in = append(in, s.through(t, network.Model, x.Name, x.Dims, nil))
 	}
 	target := make([]float32, n*classes)
 	for i := range n {
@@ -188,7 +206,7 @@ func (s *textStep) step(t *testing.T, network *Network) (loss float64, found map
 
 // standsAlone checks that the part behind a cut, as it is stored with a head,
 // makes the features from what is at the cut and the inputs that it needs.
-func standsAlone(t *testing.T, p *Places, place *Place) {
+func (s *textStep) standsAlone(t *testing.T, p *Places, place *Place) {
 	t.Helper()
 	tap := p.spec.Taps[0]
 	part, err := onnx.Detach(p.model, place.Cut, tap.Output)
@@ -196,9 +214,9 @@ func standsAlone(t *testing.T, p *Places, place *Place) {
 		t.Error(err)
 		return
 	}
-	whole, cut := through(t, p.model, tap.Output, tap.Shape, nil), through(t, p.model, place.Cut, place.Shape, nil)
+	whole, cut := s.through(t, p.model, tap.Output, tap.Shape, nil), s.through(t, p.model, place.Cut, place.Shape, nil)
 	cut.Name = place.Cut
-	alone := through(t, part, tap.Output, tap.Shape, &cut)
+	alone := s.through(t, part, tap.Output, tap.Shape, &cut)
 	for i, v := range whole.F32 {
 		if d := alone.F32[i] - v; !(max(d, -d) <= 1e-5*max(1, v, -v)) {
 			t.Errorf("behind %s alone, value %d is %v, of the whole %v", place.Cut, i, alone.F32[i], v)
@@ -209,7 +227,7 @@ func standsAlone(t *testing.T, p *Places, place *Place) {
 
 // through returns what a model makes of the texts, and of a tensor that is fed
 // as it is; -1 in its shape are texts and tokens.
-func through(t *testing.T, m *pb.ModelProto, output string, shape []int64, fed *tensor.View) tensor.View {
+func (s *textStep) through(t *testing.T, m *pb.ModelProto, output string, shape []int64, fed *tensor.View) tensor.View {
 	t.Helper()
 	m, err := onnx.Prune(m, output)
 	if err != nil {
@@ -230,7 +248,7 @@ func through(t *testing.T, m *pb.ModelProto, output string, shape []int64, fed *
 		if fed != nil && v.GetName() == fed.Name {
 			in = append(in, *fed)
 		} else {
-			in = append(in, feedTexts(v.GetName()))
+			in = append(in, s.feed(v.GetName()))
 		}
 	}
 	runOnce(t, m, names, []string{output}, in, []tensor.View{y})
@@ -255,68 +273,92 @@ func TestTextsAgreeWithPyTorch(t *testing.T) {
 		t.Errorf("%d models, %d of them with gradients", len(all), len(steps))
 	}
 	for name, step := range steps {
-		t.Run(name, func(t *testing.T) {
-			places, err := NewPlaces(textSpec(t, name, all[name], step))
-			if err != nil {
-				t.Fatal(err)
+		t.Run(name, func(t *testing.T) { step.agrees(t, name, all[name]) })
+	}
+}
+
+// TestPoolingsAgreeWithPyTorch compares the same through each pooling of the
+// library sentence-transformers, of texts that are filled up on the right and
+// on the left.
+func TestPoolingsAgreeWithPyTorch(t *testing.T) {
+	data, err := os.ReadFile("testdata/texts/poolings.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var steps []*textStep
+	if err := json.Unmarshal(data, &steps); err != nil {
+		t.Fatal(err)
+	}
+	all := textModels(t)
+	if len(steps) < 20 {
+		t.Errorf("%d steps", len(steps))
+	}
+	for _, step := range steps {
+		t.Run(fmt.Sprintf("%s %s left %v", step.Model, step.Pooling, step.Left), func(t *testing.T) { step.agrees(t, step.Model, all[step.Model]) })
+	}
+}
+
+// agrees compares the first step behind a model, at each depth.
+func (s *textStep) agrees(t *testing.T, name string, model []byte) {
+	places, err := NewPlaces(textSpec(t, name, model, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := 0.0
+	for _, w := range s.Weights {
+		longest = max(longest, w.Norm)
+	}
+	for _, tail := range []string{"last:1", "half", "all"} {
+		place, err := places.Find(tail)
+		if err != nil {
+			t.Errorf("%s: %v", tail, err)
+			continue
+		}
+		step := s
+		if behind := step.Cuts[place.Cut]; behind != nil {
+			step = behind
+		} else if step.Cuts != nil && place.Cut != "" {
+			t.Errorf("%s: generate.py has no gradients behind %s", tail, place.Cut)
+		}
+		loss, found := step.step(t, places.Network(place))
+		if d := math.Abs(loss - step.Loss); !(d <= 1e-5*step.Loss) {
+			t.Errorf("%s: the loss is %v, PyTorch's %v", tail, loss, step.Loss)
+		}
+		worst, where := 0.0, ""
+		for w, got := range found {
+			want, ok := step.Weights[w]
+			if !ok {
+				t.Errorf("%s: %s has no gradient in PyTorch", tail, w)
+				continue
 			}
-			longest := 0.0
-			for _, w := range step.Weights {
-				longest = max(longest, w.Norm)
+			length := want.Norm
+			if length < 1e-9*longest {
+				length = longest
 			}
-			for _, tail := range []string{"last:1", "half", "all"} {
-				place, err := places.Find(tail)
-				if err != nil {
-					t.Errorf("%s: %v", tail, err)
-					continue
+			sum := 0.0
+			for k, along := range want.Along {
+				product := 0.0
+				for i, d := range noise(len(got), 100+k) {
+					product += float64(d) * float64(got[i])
 				}
-				step := step
-				if behind := step.Cuts[place.Cut]; behind != nil {
-					step = behind
-				} else if step.Cuts != nil && place.Cut != "" {
-					t.Errorf("%s: generate.py has no gradients behind %s", tail, place.Cut)
-				}
-				loss, found := step.step(t, places.Network(place))
-				if d := math.Abs(loss - step.Loss); !(d <= 1e-5*step.Loss) {
-					t.Errorf("%s: the loss is %v, PyTorch's %v", tail, loss, step.Loss)
-				}
-				worst, where := 0.0, ""
-				for w, got := range found {
-					want, ok := step.Weights[w]
-					if !ok {
-						t.Errorf("%s: %s has no gradient in PyTorch", tail, w)
-						continue
-					}
-					length := want.Norm
-					if length < 1e-9*longest {
-						length = longest
-					}
-					sum := 0.0
-					for k, along := range want.Along {
-						product := 0.0
-						for i, d := range noise(len(got), 100+k) {
-							product += float64(d) * float64(got[i])
-						}
-						sum += (product - along) * (product - along)
-					}
-					// The mean square of a number between -1 and 1 is 1/3.
-					if e := math.Sqrt(3*sum/float64(len(want.Along))) / length; !(e <= worst) {
-						worst, where = e, w
-					}
-				}
-				for w, want := range step.Weights {
-					if place.Cut == "" && found[w] == nil && want.Norm > 0 && !untrained(w) {
-						t.Errorf("%s is not trained", w)
-					}
-				}
-				if place.Cut != "" {
-					standsAlone(t, places, place)
-				}
-				t.Logf("%s, cut at %q: %d of %d weights, largest error %.1e (%s)", tail, place.Cut, len(found), len(step.Weights), worst, where)
-				if !(worst <= 1e-4) {
-					t.Errorf("%s: %s is off by %.1e of its length", tail, where, worst)
-				}
+				sum += (product - along) * (product - along)
 			}
-		})
+			// The mean square of a number between -1 and 1 is 1/3.
+			if e := math.Sqrt(3*sum/float64(len(want.Along))) / length; !(e <= worst) {
+				worst, where = e, w
+			}
+		}
+		for w, want := range s.Weights {
+			if place.Cut == "" && found[w] == nil && want.Norm > 0 && !untrained(w) {
+				t.Errorf("%s is not trained", w)
+			}
+		}
+		if place.Cut != "" {
+			s.standsAlone(t, places, place)
+		}
+		t.Logf("%s, cut at %q: %d of %d weights, largest error %.1e (%s)", tail, place.Cut, len(found), len(step.Weights), worst, where)
+		if !(worst <= 1e-4) {
+			t.Errorf("%s: %s is off by %.1e of its length", tail, where, worst)
+		}
 	}
 }

@@ -29,13 +29,29 @@ func rows(g *onnx.Graph, features string, o *Options) (*onnx.Graph, string, erro
 	s := g.Shapes[features]
 	p, ok := layer.Find(o.Pooling)
 	if !ok || !p.Gradient {
-		return nil, "", fmt.Errorf("grad: pooling %s is none of cls, mean and gap", quote(o.Pooling))
+		return nil, "", fmt.Errorf("grad: pooling %s is none that has a gradient", quote(o.Pooling))
 	}
-	if rank := map[string]int{"none": 2, "cls": 3, "mean": 3, "gap": max(len(s), 3)}[p.Name]; len(s) != rank {
+	space, rank := o.Space || p.Space, 3
+	switch {
+	case p.Name == "none":
+		space, rank = false, 2
+	case space:
+		rank = max(len(s), 3)
+	}
+	if len(s) != rank {
 		return nil, "", fmt.Errorf("grad: features %s have shape %v, which pooling %s does not make a matrix of", quote(features), s, quote(o.Pooling))
 	}
-	r := &layer.Rows{Features: features, Pooling: o.Pooling, ChannelsFirst: p.Name == "gap", Normalize: o.Normalize}
-	if p.Name == "mean" && o.Mask != "" {
+	r := &layer.Rows{
+		Features: features, Pooling: o.Pooling, Normalize: o.Normalize,
+		Space: space && o.ChannelsLast, ChannelsFirst: space && !o.ChannelsLast, D: s[rank-1],
+	}
+	if r.ChannelsFirst {
+		r.D = s[1]
+	}
+	if p.Name == "meanstd" {
+		r.D *= 2
+	}
+	if p.Masked && !space && o.Mask != "" {
 		if r.Mask = o.Mask; !slices.Contains(g.Inputs, r.Mask) || !slices.Equal(g.Shapes[r.Mask], s[:2]) {
 			return nil, "", fmt.Errorf("grad: mask %s of features %s is no input of shape %v", quote(r.Mask), quote(features), s[:2])
 		}

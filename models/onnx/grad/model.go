@@ -11,9 +11,6 @@ import (
 // inputs fills in what is fed of the samples.
 func (p *Program) inputs(g *onnx.Graph, t *tail, o *Options) {
 	names := slices.Clone(t.inputs)
-	if o.Pooling == "mean" && o.Mask != "" && !slices.Contains(names, o.Mask) {
-		names = append(names, o.Mask)
-	}
 	if o.Cut != "" {
 		names = append([]string{o.Cut}, names...)
 	}

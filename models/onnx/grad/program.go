@@ -15,15 +15,22 @@ type Options struct {
 	// graph's first output.
 	Features string
 
-	// Pooling makes Features N×D if it is not: "" takes it as it is, "cls" the
-	// first of N×S×D, "mean" the mean of N×S×D over the tokens that Mask
-	// counts, "gap" the mean of N×D×… over space.
+	// Pooling makes Features N×D if it is not, as that of layer.Head does: ""
+	// takes it as it is, "gap" and "gem" go over space, the others over the
+	// tokens of N×S×D, or over space too where Space says so. Any that has a
+	// gradient by layer.Poolings will do.
 	Pooling string
+
+	// Space says that "max" and "meanstd" go over space.
+	Space bool
+
+	// ChannelsLast says that features over space are N×…×D, not N×D×….
+	ChannelsLast bool
 
 	// Normalize divides each row of the features by its length.
 	Normalize bool
 
-	// Mask is the input of the graph, N×S, that is 1 where "mean" counts a
+	// Mask is the input of the graph, N×S, that is 1 where a pooling counts a
 	// token. "" means that all count.
 	Mask string
 

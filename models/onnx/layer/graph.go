@@ -13,6 +13,7 @@ import (
 type builder struct {
 	*pb.GraphProto
 	opset, ir int64
+	training  bool // gradients flow back through the nodes
 }
 
 // graph returns the nodes of h, for an operator set and a version of the file

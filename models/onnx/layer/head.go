@@ -27,8 +27,9 @@ type Head struct {
 	// over the square root of the number of positions, and "weightedmean" the
 	// mean in which the first position counts once, the second twice.
 	Pooling string
-	// Mask is a tensor N×positions that is 1 for the positions that count and 0
-	// behind them. "" means that all count.
+	// Mask is a tensor N×positions that is 1 for the positions that count, one
+	// after the other, and 0 before and behind them: of these "cls" is the
+	// first and "last" the last one. "" means that all count.
 	Mask string
 	// Space says that the positions are of one or more dimensions.
 	Space bool
@@ -54,7 +55,7 @@ func (h *Head) d() int64 { return int64(len(h.Weight) / len(h.Bias)) }
 // mask is the mask, "" if the pooling does without.
 func (h *Head) mask() string {
 	switch h.Pooling {
-	case "", "none", "cls":
+	case "", "none":
 		return ""
 	}
 	return h.Mask
@@ -137,10 +138,8 @@ func (h *Head) fits(m *pb.ModelProto) (opset int64, err error) {
 	if opset < least {
 		return 0, fmt.Errorf("operator set %d: %d is the first that is supported", opset, least)
 	}
-	if h.Pooling == "weightedmean" {
-		if _, err := countable(&Rows{Pooling: h.Pooling, Mask: h.mask()}, opset); err != nil {
-			return 0, err
-		}
+	if _, err := countable(h.rows(), opset); err != nil {
+		return 0, err
 	}
 	return opset, nil
 }

@@ -18,6 +18,11 @@ type Pooling struct {
 	Graph bool
 	// Gradient: what lies before it can be trained through it.
 	Gradient bool
+	// Masked: it goes by which positions count. "cls" does where the first one
+	// may be none of them, as that of a text that is filled up on the left.
+	Masked bool
+	// Space: it goes over space, never over tokens.
+	Space bool
 	// Go: extract/embed computes it.
 	Go bool
 }
@@ -28,15 +33,15 @@ type Pooling struct {
 // of length 1.
 var Poolings = []Pooling{
 	{Name: "none", Graph: true, Gradient: true, Go: true},
-	{Name: "cls", Graph: true, Gradient: true, Go: true},
-	{Name: "mean", Graph: true, Gradient: true, Go: true},
-	{Name: "gap", Graph: true, Gradient: true, Go: true},
-	{Name: "last", Graph: true, Go: true},
-	{Name: "max", Graph: true, Go: true},
-	{Name: "gem", Graph: true, Go: true},
-	{Name: "meanstd", Graph: true, Go: true},
-	{Name: "mean_sqrt_len", Graph: true, Go: true},
-	{Name: "weightedmean", Graph: true, Go: true},
+	{Name: "cls", Graph: true, Gradient: true, Masked: true, Go: true},
+	{Name: "mean", Graph: true, Gradient: true, Masked: true, Go: true},
+	{Name: "gap", Graph: true, Gradient: true, Space: true, Go: true},
+	{Name: "last", Graph: true, Gradient: true, Masked: true, Go: true},
+	{Name: "max", Graph: true, Gradient: true, Masked: true, Go: true},
+	{Name: "gem", Graph: true, Gradient: true, Space: true, Go: true},
+	{Name: "meanstd", Graph: true, Gradient: true, Masked: true, Go: true},
+	{Name: "mean_sqrt_len", Graph: true, Gradient: true, Masked: true, Go: true},
+	{Name: "weightedmean", Graph: true, Gradient: true, Masked: true, Go: true},
 	{Name: "flat", Go: true},
 }
 
@@ -55,26 +60,23 @@ func Find(name string) (p Pooling, ok bool) {
 
 // Rows is what makes rows N×D of features.
 type Rows struct {
-	// Features, Pooling and Mask are as of Head, but that "cls" with a Mask is
-	// the first position that it counts, not the first one. "mean_sqrt_len" is
-	// the sum over the square root of the number of positions, "weightedmean"
-	// the mean in which the first position counts once, the second twice.
-	Features, Pooling, Mask string
-	Space, ChannelsFirst    bool // as of Head
+	Features, Pooling, Mask string // as of Head
+	Space, ChannelsFirst    bool   // as of Head
 	// Skip is how many positions are left out, from the first one on that Mask
 	// counts. It needs a Mask.
 	Skip int64
 	// D is how many values a row has. 0 leaves it to the runtime, which takes
 	// it from the features; Space and "meanstd" need it.
 	D int64
-	// Normalize divides rows by their length. The nodes are those for training:
-	// a row of zeros stays one, and what flows back through it is finite.
+	// Normalize divides rows by their length. A row of zeros stays one.
 	Normalize bool
 }
 
 // Graph returns the nodes that make the rows, for an operator set from 9 on,
 // under simple names, and the name of the rows. That is Features
-// itself where nothing is to be done.
+// itself where nothing is to be done. The nodes are those for training: what
+// flows back through them is finite, through a row of zeros and a standard
+// deviation of 0 too.
 func (r *Rows) Graph(opset int64) (part *pb.GraphProto, rows string, err error) {
 	if p, ok := Find(r.Pooling); !ok || !p.Graph {
 		return nil, "", fmt.Errorf("layer: pooling %.100q is not known", r.Pooling)
@@ -85,7 +87,7 @@ func (r *Rows) Graph(opset int64) (part *pb.GraphProto, rows string, err error) 
 	if _, err := countable(r, opset); err != nil {
 		return nil, "", fmt.Errorf("layer: %w", err)
 	}
-	b := &builder{GraphProto: &pb.GraphProto{}, opset: opset, ir: 9}
+	b := &builder{GraphProto: &pb.GraphProto{}, opset: opset, ir: 9, training: true}
 	rows = b.pool(r)
 	if r.Normalize {
 		rows = b.divide(rows)
@@ -131,6 +133,14 @@ func (b *builder) divide(rows string) string {
 	long := b.node("Greater", "long", length, b.floats("tiny", []float32{smallest}))
 	b.add(onnx.Node("Cast", []string{b.node("Not", "zero", long)}, []string{"one_for_zero"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
 	return b.node("Div", "unit_rows", rows, b.node("Max", "divisor", length, "one_for_zero"))
+}
+
+// root is the square root for training, whose slope at 0 is infinite. Here it
+// is 0 there.
+func (b *builder) root(x string) string {
+	tiny := b.floats("least_variance", []float32{smallest})
+	b.add(onnx.Node("Cast", []string{b.node("Greater", "varies", x, tiny)}, []string{"one_if_varies"}, onnx.IntAttribute("to", int64(pb.TensorProto_FLOAT))))
+	return b.node("Mul", "std", b.node("Sqrt", "root", b.node("Max", "some_variance", x, tiny)), "one_if_varies")
 }
 
 // ones adds a one for each value of x that is finite.
@@ -255,7 +265,13 @@ func (b *builder) pool(r *Rows) string {
 		}
 		mean := over("mean", x)
 		apart := b.node("Sub", "apart", x, mean)
-		std := b.node("Sqrt", "std", over("variance", b.node("Mul", "squares", apart, apart)))
+		variance := over("variance", b.node("Mul", "squares", apart, apart))
+		std := ""
+		if b.training {
+			std = b.root(variance)
+		} else {
+			std = b.node("Sqrt", "std", variance)
+		}
 		b.add(onnx.Node("Concat", []string{mean, std}, []string{"both"}, onnx.IntAttribute("axis", 3-axis)))
 		return b.node("Reshape", "pooled", "both", b.ints("pooled_shape", 0, 2*d))
 	}
