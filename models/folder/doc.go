@@ -50,7 +50,10 @@
 // backbone.json overrules all others. preprocessor_config.json overrules timm's
 // pretrained_cfg, and both overrule open_clip_config.json. For the length of
 // texts sentence_bert_config.json overrules tokenizer_config.json, and both
-// overrule tokenizer.json, as in the library sentence-transformers. What was
+// overrule tokenizer.json, as in the library sentence-transformers. What
+// tokenizer_config.json says of lower case, accents, a space in front and
+// special tokens overrules tokenizer.json for the classes of tokenizers that
+// the library transformers holds to it (tokenizerclass.go). What was
 // overruled stands in models.Spec.Overruled. A contradiction without such a
 // rule is an error that quotes both files.
 //

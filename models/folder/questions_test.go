@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -414,5 +415,63 @@ func TestNoLength(t *testing.T) {
 	f["model.onnx"] = open(onnx.Dim{Size: 7})
 	if s, _, err := f.resolve(t, nil); err != nil || s.Taps[0].Dim != 7 {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// What a text graph is fed follows from its inputs and the model's family.
+func TestTextGraphs(t *testing.T) {
+	hidden := values(f32("last_hidden_state", -1, 8))
+	flat := values(f32("text_embeds", 8))
+	nine := 9
+	for _, test := range []struct {
+		name   string
+		inputs []*pb.ValueInfoProto
+		out    []*pb.ValueInfoProto
+		edit   func(f tree)
+		want   models.TextSpec
+		roles  string
+	}{
+		{"bert with positions", append(textInputs(), i64("position_ids", -1)), hidden, nil, models.TextSpec{MaxLen: 512, Positions: &models.Positions{Pad: 1}}, "ids mask positions"},
+		{"roberta with positions", append(textInputs(), i64("position_ids", -1)), hidden, func(f tree) {
+			f["config.json"] = fields{"max_position_embeddings": 514, "model_type": "xlm-roberta", "pad_token_id": 1}
+			f.set("tokenizer_config.json", "model_max_length", 1e30)
+		}, models.TextSpec{MaxLen: 512, Positions: &models.Positions{First: 2, Pad: 1}}, "ids mask positions"},
+		{"left", textInputs(), hidden, func(f tree) {
+			f.set("tokenizer_config.json", "padding_side", "left")
+			f.set("tokenizer_config.json", "truncation_side", "left")
+			f.set("tokenizer_config.json", "pad_token", fields{"content": "[UNK]"})
+		}, models.TextSpec{MaxLen: 512, Padding: "left", Truncation: "left", PadID: new(int)}, "ids mask"},
+		{"clip", textInputs()[:1], flat, func(f tree) { f["config.json"] = fields{"model_type": "clip_text_model", "pad_token_id": 9} },
+			models.TextSpec{MaxLen: 512, Causal: true, PadID: &nine}, "ids"},
+		{"siglip", textInputs()[:1], flat, func(f tree) {
+			f["config.json"] = fields{"model_type": "siglip_text_model", "pad_token_id": 9}
+			f.set("tokenizer_config.json", "model_max_length", 64)
+		}, models.TextSpec{MaxLen: 64, Length: 64, PadID: &nine}, "ids"},
+		{"no mask", textInputs()[:1], flat, nil, models.TextSpec{MaxLen: 512}, "ids"},
+		{"fixed", values(i64("input_ids", 77), i64("attention_mask", 77)), flat, nil, models.TextSpec{MaxLen: 77, Length: 77}, "ids mask"},
+	} {
+		f := textTree(t)
+		f["model.onnx"] = graph(t, test.inputs, test.out, nil)
+		if test.edit != nil {
+			test.edit(f)
+		}
+		if len(test.out[0].GetType().GetTensorType().GetShape().GetDim()) == 2 {
+			delete(f, "modules.json")
+		}
+		s, _, err := f.resolve(t, nil)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		have := *textOf(s)
+		have.Tokenizer, have.TokenizerSHA256 = nil, ""
+		test.want.Truncation = cmp.Or(test.want.Truncation, "right")
+		var roles []string
+		for _, in := range s.Inputs {
+			roles = append(roles, in.Role)
+		}
+		if !reflect.DeepEqual(have, test.want) || strings.Join(roles, " ") != test.roles {
+			t.Errorf("%s: %+v %v, want %+v", test.name, have, roles, test.want)
+		}
 	}
 }

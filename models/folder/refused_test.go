@@ -189,8 +189,7 @@ func TestRefusesTokenizers(t *testing.T) {
 		{"truncation aside", textTree(t), set(tok, "truncation", fields{"direction": "Up", "max_length": 3}), `truncation: direction "Up" is neither Left nor Right`},
 		{"truncation of pairs", textTree(t), set(tok, "truncation", fields{"strategy": "OnlySecond", "max_length": 3}), "truncation: strategy: OnlySecond cuts no text that is alone"},
 		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "up"), `truncation_side: "up" is neither left nor right`},
-		{"lower case contradicts", textTree(t), set(tokCfg, "do_lower_case", false), "do_lower_case is false, but "},
-		{"accents contradict", textTree(t), set(tokCfg, "strip_accents", true), "strip_accents is true, but "},
+		{"no token to put around texts", textTree(t), set(tokCfg, "tokenizer_class", "LlamaTokenizer"), `bos_token "", which is put around texts, is no token of it`},
 	})
 }
 

@@ -14,12 +14,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/extract/text"
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/folder"
@@ -245,5 +247,90 @@ func TestRetrainingOfSentences(t *testing.T) {
 				t.Errorf("the loss %v becomes %v", r.Epochs[0].LogLoss, best)
 			}
 		})
+	}
+}
+
+// Where tokenizer_config.json contradicts tokenizer.json, the one counts that
+// does so for the tokenizer's class in the library transformers, and what was
+// overruled is said.
+func TestClassesOfTokenizers(t *testing.T) {
+	dir, _, _ := sentences(t)
+	var golden struct {
+		Text  string
+		Cases []struct {
+			Folder, Class string
+			Config        map[string]any
+			Tokenizer     [][3]any
+			IDs           []int32
+		}
+	}
+	data, err := os.ReadFile("testdata/sentences/classes.json")
+	if err == nil {
+		err = json.Unmarshal(data, &golden)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range golden.Cases {
+		at := filepath.Join(dir, c.Folder)
+		change := func(file string, edit func(o map[string]any)) (restore func()) {
+			data, err := os.ReadFile(filepath.Join(at, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := make(map[string]any)
+			if err := json.Unmarshal(data, &o); err != nil {
+				t.Fatal(err)
+			}
+			edit(o)
+			changed, err := json.Marshal(o)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(at, file), changed, 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() { os.WriteFile(filepath.Join(at, file), data, 0o666) }
+		}
+		config := change("tokenizer_config.json", func(o map[string]any) {
+			o["tokenizer_class"] = c.Class
+			for key, v := range c.Config {
+				if o[key] = v; v == nil {
+					delete(o, key)
+				}
+			}
+		})
+		tokenizer := change("tokenizer.json", func(o map[string]any) {
+			for _, e := range c.Tokenizer {
+				o[e[0].(string)].(map[string]any)[e[1].(string)] = e[2]
+			}
+		})
+		spec, err := folder.Resolve(at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := os.ReadFile(filepath.Join(at, "tokenizer.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, err := text.New(spec.Contract.(*models.TextSpec).Tokenizer, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := tok.AppendIDs(nil, golden.Text)
+		if err != nil || !slices.Equal(ids, c.IDs) {
+			t.Errorf("case %d, %s in %s, %v %v: %v, %v, the library has %v", i, c.Class, c.Folder, c.Config, c.Tokenizer, ids, err, c.IDs)
+		}
+		said := slices.ContainsFunc(spec.Overruled, func(s string) bool {
+			return strings.HasPrefix(s, "tokenizer.json: normalizer.") || strings.HasPrefix(s, "tokenizer.json: pre_tokenizer.") || strings.HasPrefix(s, "tokenizer.json: post_processor ")
+		})
+		if changed := !slices.Equal(own, spec.Contract.(*models.TextSpec).Tokenizer); changed != said {
+			t.Errorf("case %d, %s in %s, %v: changed is %v, said %v", i, c.Class, c.Folder, c.Config, changed, spec.Overruled)
+		}
+		config()
+		tokenizer()
+	}
+	if len(golden.Cases) < 40 {
+		t.Errorf("%d cases", len(golden.Cases))
 	}
 }

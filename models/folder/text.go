@@ -71,25 +71,24 @@ func (f *layout) textContract(s *models.Spec, w *wanted) (*models.TextSpec, erro
 	if err != nil {
 		return nil, err
 	}
-	if config != nil {
-		if err := compareTokenizers(tokenizer, config); err != nil {
-			return nil, err
-		}
-	}
-	t := &models.TextSpec{Tokenizer: data, TokenizerSHA256: digest(data), Truncation: "right"}
-	s.Contract = t
 	l := &lengths{tokenizer, config, w.facts}
-	if f.static(s, w.sum) {
+	model, err := f.optional(path.Join(dir, configFile))
+	if err != nil {
+		return nil, err
+	}
+	t := &models.TextSpec{Truncation: "right"}
+	s.Contract = t
+	if f.static(s, w.sum) { // the library reads nothing but the file
 		if t.Tokenizer, err = bareTokenizer(tokenizer); err == nil {
-			t.TokenizerSHA256 = digest(t.Tokenizer)
 			err = staticLength(t, tokenizer)
 		}
-	} else {
+	} else if t.Tokenizer, err = f.tokenizerBytes(s, data, l, model); err == nil {
 		err = f.maxLen(s, t, l)
 	}
 	if err != nil {
 		return nil, err
 	}
+	t.TokenizerSHA256 = digest(t.Tokenizer)
 	if err := f.prompt(s, t); err != nil {
 		return nil, err
 	}
@@ -156,32 +155,6 @@ func checkTokenizer(o *object) error {
 		err = cut.errorf("strategy", "%.100s cuts no text that is alone", strategy)
 	}
 	return err
-}
-
-// compareTokenizers refuses a tokenizer_config.json that says something else
-// about normalisation than tokenizer.json: which of the two counts depends on
-// the library and its version.
-func compareTokenizers(tokenizer, config *object) error {
-	normalizer := &object{}
-	if tokenizer.has("normalizer") {
-		var err error
-		if normalizer, err = tokenizer.sub("normalizer"); err != nil {
-			return err
-		}
-	}
-	for _, pair := range [][2]string{
-		{"do_lower_case", "lowercase"},
-		{"strip_accents", "strip_accents"},
-		{"tokenize_chinese_chars", "handle_chinese_chars"},
-	} {
-		if !config.given(pair[0]) || !normalizer.given(pair[1]) {
-			continue
-		}
-		if a, b := string(config.fields[pair[0]]), string(normalizer.fields[pair[1]]); a != b {
-			return fmt.Errorf("models: %s: %s is %.100s, but %s: %s is %.100s: make them equal", config.file, pair[0], a, normalizer.file, pair[1], b)
-		}
-	}
-	return nil
 }
 
 // sentenceConfig reads what the library sentence-transformers says about its

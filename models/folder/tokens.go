@@ -122,6 +122,18 @@ func (f *layout) fill(s *models.Spec, t *models.TextSpec, l *lengths) error {
 	if known && (!has("mask") && (t.Length > 0 || t.Causal) || t.Padding == "left") {
 		t.PadID = &pad
 	}
+	if slices.Contains(behindPad, kind) {
+		first := 2 // behind pad token 1, as all of them have it
+		if known {
+			first = pad + 1
+		}
+		var positions int
+		_ = json.Unmarshal(model.fields["max_position_embeddings"], &positions)
+		if n := positions - first; n > 0 && t.MaxLen > n {
+			s.Overruled = append(s.Overruled, fmt.Sprintf("a text may have %d tokens, but %s has %d positions, of which those of %s begin at %d", t.MaxLen, configFile, positions, kind, first))
+			t.MaxLen = n
+		}
+	}
 	if !has("positions") {
 		return nil
 	}
@@ -161,22 +173,8 @@ func side(what string, l *lengths) (string, error) {
 // or else pad_token_id of config.json.
 func padToken(model *object, l *lengths) (id int, known bool, err error) {
 	if word := tokenOf(l.config, "pad_token"); word != "" {
-		var added []struct {
-			ID      int
-			Content string
-		}
-		if json.Unmarshal(l.tokenizer.fields["added_tokens"], &added) == nil {
-			for _, t := range added {
-				if t.Content == word {
-					return t.ID, true, nil
-				}
-			}
-		}
-		var m struct{ Vocab map[string]int }
-		if json.Unmarshal(l.tokenizer.fields["model"], &m) == nil {
-			if id, ok := m.Vocab[word]; ok {
-				return id, true, nil
-			}
+		if id, ok := idOf(l.tokenizer, word); ok {
+			return id, true, nil
 		}
 	}
 	var padding struct {
