@@ -87,12 +87,21 @@ type paged struct {
 func newPaged(stretches []stretch) *paged {
 	p := &paged{}
 	known := map[[1 << pageBits]uint8]uint16{}
+	uniform := map[uint8]uint16{} // pages of one value
 	k := 0
 	for i := range p.index {
+		lo := rune(i << pageBits)
+		for k+1 < len(stretches) && stretches[k+1].lo <= lo {
+			k++
+		}
+		single := k+1 == len(stretches) || stretches[k+1].lo >= lo+1<<pageBits
+		if at, ok := uniform[stretches[k].value]; ok && single {
+			p.index[i] = at
+			continue
+		}
 		var page [1 << pageBits]uint8
 		for j := range page {
-			r := rune(i<<pageBits + j)
-			for k+1 < len(stretches) && stretches[k+1].lo <= r {
+			for k+1 < len(stretches) && stretches[k+1].lo <= lo+rune(j) {
 				k++
 			}
 			page[j] = stretches[k].value
@@ -104,6 +113,9 @@ func newPaged(stretches []stretch) *paged {
 			known[page] = at
 		}
 		p.index[i] = at
+		if single {
+			uniform[page[0]] = at
+		}
 	}
 	return p
 }

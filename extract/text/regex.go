@@ -1,6 +1,7 @@
 package text
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -78,7 +79,7 @@ func newRegex(pattern string) (*regex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the regex %q cannot be run exactly: %w", pattern, err)
 	}
-	c := compiler{re: &regex{}}
+	c := compiler{re: &regex{}, sets: map[string]*matchSet{}}
 	c.node(root)
 	c.emit(instruction{op: opEnd})
 	c.later()
@@ -655,6 +656,7 @@ func (p *parser) class(fold bool) (runeSet, error) {
 		and  bool    // there was one
 		rs   []runeRange
 		from = rune(-1) // where a range may begin
+		ends bool       // a range ends here, behind which a - is one
 	)
 	for first := true; ; first = false {
 		start := p.pos
@@ -663,7 +665,10 @@ func (p *parser) class(fold bool) (runeSet, error) {
 		switch r := p.next(); {
 		case r < 0:
 			return nil, p.errorf("a [ without its ]")
-		case r == ']' && !first:
+		case r == ']' && (!first || strings.IndexByte(p.rest(), ']') < 0):
+			if first {
+				return nil, p.errorf("an empty class")
+			}
 			set := ranges(rs...)
 			if and {
 				set = all.intersect(set)
@@ -675,8 +680,6 @@ func (p *parser) class(fold bool) (runeSet, error) {
 				set = set.negate()
 			}
 			return set, nil
-		case r == ']':
-			return nil, p.errorf("an empty class")
 		case r == '[':
 			if strings.HasPrefix(p.rest(), ":") {
 				end := strings.Index(p.rest(), ":]")
@@ -703,7 +706,7 @@ func (p *parser) class(fold bool) (runeSet, error) {
 			if and {
 				set = all.intersect(set)
 			}
-			all, and, rs, from = set, true, nil, -1
+			all, and, rs, from, ends = set, true, nil, -1, false
 			continue
 		case r == '\\':
 			var err error
@@ -728,15 +731,15 @@ func (p *parser) class(fold bool) (runeSet, error) {
 			if hi < from {
 				return nil, p.errorf("a range from %q to %q", from, hi)
 			}
-			rs, from = append(rs, runeRange{from, hi}), -1
+			rs, from, ends = append(rs, runeRange{from, hi}), -1, true
 			continue
-		case r == '-' && !first && from < 0 && !strings.HasPrefix(p.rest(), "]"):
+		case r == '-' && !first && from < 0 && !ends && !strings.HasPrefix(p.rest(), "]"):
 			p.pos = start
 			return nil, p.errorf("a - between classes")
 		default:
 			s, one = runeSet{{r, r}}, true
 		}
-		from = -1
+		from, ends = -1, false
 		if one {
 			if from = s[0].lo; p.fold && strings.ContainsRune(regexSeveral, from) {
 				return nil, p.errorf("%q where case is ignored, for which several may stand", from)
@@ -749,6 +752,7 @@ func (p *parser) class(fold bool) (runeSet, error) {
 // A compiler makes a program of nodes.
 type compiler struct {
 	re    *regex
+	sets  map[string]*matchSet // by what they hold
 	inner bool
 	parts []own
 	err   error
@@ -769,6 +773,20 @@ func (c *compiler) emit(in instruction) int {
 	}
 	c.re.program = append(c.re.program, in)
 	return len(c.re.program) - 1
+}
+
+// set makes a set that is asked often, once.
+func (c *compiler) set(s runeSet) *matchSet {
+	key := make([]byte, 0, 8*len(s))
+	for _, r := range s {
+		key = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(key, uint32(r.lo)), uint32(r.hi))
+	}
+	m, ok := c.sets[string(key)]
+	if !ok {
+		m = newMatchSet(s)
+		c.sets[string(key)] = m
+	}
+	return m
 }
 
 // here is where the next instruction is going to be.
@@ -800,7 +818,7 @@ func (c *compiler) node(n *node) {
 	}
 	switch n.kind {
 	case nodeSet:
-		c.emit(instruction{op: opSet, set: newMatchSet(n.set)})
+		c.emit(instruction{op: opSet, set: c.set(n.set)})
 	case nodeSequence:
 		for _, part := range n.parts {
 			c.node(part)
@@ -828,7 +846,7 @@ func (c *compiler) node(n *node) {
 	case nodeAtomic:
 		if r := n.parts[0]; r.kind == nodeRepeat && r.max < 0 && !r.lazy && r.parts[0].kind == nodeSet && r.min <= 1 {
 			if r.min == 1 {
-				c.emit(instruction{op: opRun, set: newMatchSet(r.parts[0].set)})
+				c.emit(instruction{op: opRun, set: c.set(r.parts[0].set)})
 				return
 			}
 		}
@@ -873,7 +891,11 @@ func (c *compiler) behind(n *node) {
 func (c *compiler) repeat(n *node) {
 	part := n.parts[0]
 	for range n.min {
+		start := c.here()
 		c.node(part)
+		if c.here() == start {
+			break // nothing, as often as one likes
+		}
 	}
 	if n.max < 0 {
 		at := c.choice()

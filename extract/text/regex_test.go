@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // Each lexer finds what the regex finds that it stands for.
@@ -99,4 +100,34 @@ func TestRegexesThatAreRefused(t *testing.T) {
 			t.Errorf("%.100s: %v, want %s", pattern, err, want)
 		}
 	}
+}
+
+// Whatever compiles finds stretches of the text, one after the other, and the
+// same again.
+func FuzzRegex(f *testing.F) {
+	for pattern := range lexers {
+		f.Add(pattern, "It's 12345 O'CLOCK\r\n  in 日本, naïve ſ 😀!")
+	}
+	f.Add(`(?:(a?)*|b*+)*(?<=c|dd)$|(?i:[^\W_&&[^k]]{2,3}?)++\b`, "aabcdd\nK_k")
+	f.Fuzz(func(t *testing.T, pattern, text string) {
+		if len(text) > 1<<12 {
+			return
+		}
+		re, err := newRegex(pattern)
+		if err != nil {
+			return
+		}
+		text = repair(text)
+		found := re.matches(nil, text)
+		last := int32(0)
+		for _, m := range found {
+			if m.start < last || m.end < m.start || int(m.end) > len(text) || !utf8.ValidString(text[m.start:m.end]) {
+				t.Fatalf("%q in %q: %v", pattern, text, found)
+			}
+			last = m.end
+		}
+		if again := re.matches(nil, text); !slices.Equal(again, found) {
+			t.Fatalf("%q in %q: %v, then %v", pattern, text, found, again)
+		}
+	})
 }

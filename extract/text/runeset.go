@@ -111,6 +111,12 @@ func (s runeSet) has(r rune) bool {
 // ignored.
 func (s runeSet) fold() runeSet {
 	more := slices.Clone(s)
+	if len(s) == 1 && s[0].lo == s[0].hi {
+		if orbit, ok := orbits()[s[0].lo]; ok {
+			more = append(more, runesOf(orbit)...)
+		}
+		return ranges(more...)
+	}
 	for _, orbit := range regexOrbits {
 		for _, r := range orbit {
 			if s.has(r) {
@@ -121,6 +127,17 @@ func (s runeSet) fold() runeSet {
 	}
 	return ranges(more...)
 }
+
+// orbits are the orbits by each of their code points.
+var orbits = sync.OnceValue(func() map[rune]string {
+	all := map[rune]string{}
+	for _, orbit := range regexOrbits {
+		for _, r := range orbit {
+			all[r] = orbit
+		}
+	}
+	return all
+})
 
 // paged makes a table that is 1 for the code points of the set.
 func (s runeSet) paged() *paged {
