@@ -22,6 +22,8 @@ import (
 	"github.com/headstart-ml/headstart/extract/feed"
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/extract/text"
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/folder"
@@ -177,18 +179,33 @@ func (f fed) FillTo(ctx context.Context, inputs []tensor.View, numbers, _ []int)
 	return f.Feed.FillTo(ctx, inputs, numbers)
 }
 
-// Each backbone with float weights can be retrained from its last layer on: a
-// few steps lower the loss of what it is trained on.
+// Each backbone can be retrained from its last layer on, from half of them and
+// as a whole, and so can what other poolings make of it: a few steps lower the
+// loss of what it is trained on; the head file, read again, predicts what the
+// training had, and what is exported is equal to that (predict.Export compares
+// them).
 func TestRetrainingOfSentences(t *testing.T) {
 	dir, names, texts := sentences(t)
 	library, err := runtime.Open(libraryPath(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	type subject struct{ name, tap string }
+	var all []subject
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			g := readReading(t, filepath.Join(dir, name))
-			spec, err := g.choice().Resolve(filepath.Join(dir, name), nil)
+		all = append(all, subject{name, ""})
+	}
+	for _, pooling := range []string{"cls", "last", "mean", "max", "meanstd", "mean_sqrt_len", "weightedmean"} {
+		all = append(all, subject{"bert-mean", "last_hidden_state:" + pooling}, subject{"qwen3", "last_hidden_state:" + pooling})
+	}
+	for _, s := range all {
+		t.Run(strings.TrimSpace(s.name+" "+s.tap), func(t *testing.T) {
+			g := readReading(t, filepath.Join(dir, s.name))
+			choice := g.choice()
+			if s.tap != "" {
+				choice.Taps = []string{s.tap}
+			}
+			spec, err := choice.Resolve(filepath.Join(dir, s.name), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,55 +213,21 @@ func TestRetrainingOfSentences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			place, err := places.Find("last:1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			upTo := spec
-			o := &feed.Options{Cut: place.Cut, Shape: place.Shape, Threads: 1}
-			if place.Cut != "" {
-				prefix := *spec
-				upTo = &prefix
-				if err := prefix.SetTaps([]string{place.Cut + ":" + place.Pooling()}); err != nil {
-					t.Fatal(err)
+			var cuts []string
+			for _, tail := range []string{"last:1", "half", "all"} {
+				place, err := places.Find(tail)
+				if err != nil {
+					t.Errorf("%s: %v", tail, err)
+					continue
 				}
-				session := predict.Session(&prefix, &predict.Options{Runtime: libraryPath(t)})
-				defer session.Close()
-				o.Prefix = session
-			}
-			var ids []string
-			var keys []cache.Key
-			for i, text := range texts {
-				ids, keys = append(ids, fmt.Sprintf("t#%d", i+1)), append(keys, cache.KeyOf("text", []byte(text)))
-			}
-			src, err := source.Texts("t", texts, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := feed.New(t.Context(), upTo, src, ids, keys, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			data := &retrain.Data{Samples: fed{f}}
-			for i := range texts {
-				data.Labels = append(data.Labels, i)
-				data.Parts[0], data.Parts[1] = append(data.Parts[0], i), append(data.Parts[1], i)
-			}
-			start := &retrain.Head{Weight: make([]float32, len(texts)*g.Dim), Bias: make([]float32, len(texts))}
-			for i := range start.Weight {
-				start.Weight[i] = float32(i%7-3) / 30
-			}
-			r, err := retrain.Train(t.Context(), library, places.Network(place), data, start,
-				&retrain.Settings{LearningRate: 0.01, LayerDecay: 1, Epochs: 12, Patience: 12, Threads: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			best := r.Epochs[0].LogLoss
-			for _, epoch := range r.Epochs {
-				best = min(best, epoch.LogLoss)
-			}
-			if !(best < 0.99*r.Epochs[0].LogLoss) {
-				t.Errorf("the loss %v becomes %v", r.Epochs[0].LogLoss, best)
+				if slices.Contains(cuts, place.Cut) {
+					continue // half is one layer, or all are
+				}
+				cuts = append(cuts, place.Cut)
+				r := &retraining{library, spec, places, place, texts}
+				if err := r.run(t); err != nil {
+					t.Errorf("%s: %v", tail, err)
+				}
 			}
 		})
 	}
@@ -333,4 +316,118 @@ func TestClassesOfTokenizers(t *testing.T) {
 	if len(golden.Cases) < 40 {
 		t.Errorf("%d cases", len(golden.Cases))
 	}
+}
+
+// retraining is a backbone that is retrained behind a place, to tell texts
+// apart.
+type retraining struct {
+	library *runtime.Library
+	spec    *models.Spec
+	places  *retrain.Places
+	place   *retrain.Place
+	texts   []string
+}
+
+func (s *retraining) run(t *testing.T) error {
+	options := &predict.Options{Runtime: libraryPath(t), Backbone: s.spec.Name, Threads: 1}
+	n, d, upTo := len(s.texts), s.spec.Taps[0].Dim, s.spec
+	o := &feed.Options{Cut: s.place.Cut, Shape: s.place.Shape, Threads: 1}
+	if s.place.Cut != "" {
+		prefix := *s.spec
+		upTo = &prefix
+		if err := prefix.SetTaps([]string{s.place.Cut + ":" + s.place.Pooling()}); err != nil {
+			return err
+		}
+		session := predict.Session(&prefix, options)
+		defer session.Close()
+		o.Prefix = session
+	}
+	var ids, classes []string
+	var keys []cache.Key
+	data := new(retrain.Data)
+	for i, text := range s.texts {
+		ids, keys, classes = append(ids, fmt.Sprintf("t#%d", i+1)), append(keys, cache.KeyOf("text", []byte(text))), append(classes, fmt.Sprintf("%03d", i))
+		data.Labels = append(data.Labels, i)
+		data.Parts[0], data.Parts[1] = append(data.Parts[0], i), append(data.Parts[1], i)
+	}
+	src, err := source.Texts("t", s.texts, nil)
+	if err != nil {
+		return err
+	}
+	f, err := feed.New(t.Context(), upTo, src, ids, keys, o)
+	if err != nil {
+		return err
+	}
+	data.Samples = fed{f}
+	start := &retrain.Head{Weight: make([]float32, n*d), Bias: make([]float32, n)}
+	for i := range start.Weight {
+		start.Weight[i] = float32(i%7-3) / 30
+	}
+	network := s.places.Network(s.place)
+	r, err := retrain.Train(t.Context(), s.library, network, data, start, &retrain.Settings{LearningRate: 0.01, LayerDecay: 1, Epochs: 8, Patience: 8, Threads: 1})
+	if err != nil {
+		return err
+	}
+	best := r.Epochs[0].LogLoss
+	for _, epoch := range r.Epochs {
+		best = min(best, epoch.LogLoss)
+	}
+	if !(best < 0.99*r.Epochs[0].LogLoss) {
+		return fmt.Errorf("the loss %v becomes %v", r.Epochs[0].LogLoss, best)
+	}
+
+	model := head.NewAffine(r.Head.Weight, r.Head.Bias)
+	model.Normalize = network.Normalize
+	own := &file.File{
+		Head: &head.Head{Kind: "softmax", Classes: classes, Temperature: 1, Model: model},
+		Tail: &file.Tail{
+			Cut: network.Cut, Features: network.Features, Pooling: network.Pooling, Mask: network.Mask, Space: network.Space, ChannelsLast: network.ChannelsLast,
+			Normalize: network.Normalize, Weights: r.Weights, Backbone: network.Model,
+		},
+	}
+	space, err := contract.SpaceOf(s.spec, s.spec.Taps[0])
+	if err != nil {
+		return err
+	}
+	own.Spaces = []file.Space{{JSON: json.RawMessage(space.JSON()), Backbone: s.spec.Name}}
+	if own.Fitted, err = file.NewFitted(ids, keys); err != nil {
+		return err
+	}
+	path := filepath.Join(t.TempDir(), "x.head.onnx")
+	if err := file.Write(path, own); err != nil {
+		return err
+	}
+	p, err := predict.Open(path, options)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	found, err := p.Predict(t.Context(), predict.Texts(s.texts...))
+	if err != nil {
+		return err
+	}
+	for i, x := range found {
+		if x.Err != nil {
+			return x.Err
+		}
+		logits := r.Logits[0][i*n:][:n]
+		sum := 0.0
+		for _, z := range logits {
+			sum += math.Exp(z - slices.Max(logits))
+		}
+		for k, q := range x.Probabilities {
+			if want := math.Exp(logits[k]-slices.Max(logits)) / sum; !(math.Abs(q-want) <= 2e-4) {
+				return fmt.Errorf("text %d: the probability of class %d is %v, in the training %v", i, k, q, want)
+			}
+		}
+	}
+	if own, err = file.Read(path); err != nil {
+		return err
+	}
+	spec, err := predict.Recall(path, own, options)
+	if err != nil {
+		return err
+	}
+	_, err = predict.Export(t.Context(), spec, own, &predict.ExportOptions{Options: *options, Head: path, Dir: filepath.Join(t.TempDir(), "model"), Tool: "a test"})
+	return err
 }
