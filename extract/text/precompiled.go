@@ -90,49 +90,65 @@ func offset(unit uint32) uint64 {
 
 func (n *precompiled) normalize(p *passage) {
 	text := p.text()
-	changes := p.work.changes[:0]
-	modified := false
-	one := func(s string) { // a cluster, or one code point of it
-		to, ok := n.lookup(s)
-		if ok {
-			modified = true
-			changes = appendReplacement(changes, utf8.RuneCountInString(s), to)
-			return
+	done := 0 // up to here it is rewritten
+	if !p.aligned {
+		p.rewrite()
+		n.each(text, func(start, end int, to string) {
+			p.keep(done, start)
+			p.others = append(p.others, to...)
+			done = end
+		})
+		if done > 0 {
+			p.keep(done, len(text))
+			p.rewritten()
 		}
-		r, _ := utf8.DecodeRuneInString(s)
-		changes = append(changes, change{r, 0})
+		return
 	}
+	changes := p.work.changes[:0]
+	keep := func(start, end int) {
+		for _, r := range text[start:end] {
+			changes = append(changes, change{r, 0})
+		}
+	}
+	n.each(text, func(start, end int, to string) {
+		keep(done, start)
+		changes = appendReplacement(changes, utf8.RuneCountInString(text[start:end]), to)
+		done = end
+	})
+	if done > 0 {
+		keep(done, len(text))
+		p.transform(changes)
+	}
+	p.work.changes = changes
+}
+
+// each calls f for each stretch of a text that is replaced, in order.
+func (n *precompiled) each(text string, f func(start, end int, to string)) {
 	c := clusters{text: text}
 	for i := 0; i < len(text); {
-		end := c.end(i)
-		if end == i+1 {
-			if b := text[i]; n.has[b] {
-				modified = true
-				changes = appendReplacement(changes, 1, n.ascii[b])
-			} else {
-				changes = append(changes, change{rune(b), 0})
+		if b := text[i]; b < utf8.RuneSelf && (i+1 == len(text) || text[i+1] < utf8.RuneSelf && b != '\r') {
+			if n.has[b] {
+				f(i, i+1, n.ascii[b])
 			}
-			i = end
+			i++
 			continue
 		}
+		end := c.end(i)
 		const long = 6
 		if end-i < long {
 			if to, ok := n.lookup(text[i:end]); ok {
-				modified = true
-				changes = appendReplacement(changes, utf8.RuneCountInString(text[i:end]), to)
+				f(i, end, to)
 				i = end
 				continue
 			}
 		}
 		for i < end {
 			_, size := utf8.DecodeRuneInString(text[i:])
-			one(text[i : i+size])
+			if to, ok := n.lookup(text[i : i+size]); ok {
+				f(i, i+size, to)
+			}
 			i += size
 		}
-	}
-	p.work.changes = changes
-	if modified {
-		p.transform(changes)
 	}
 }
 

@@ -15,6 +15,7 @@ type matcher struct {
 	failed []uint64 // by byte and choice of the pattern itself, a bit: tried, not to be tried again
 	ends   []int32  // by byte and choice of own parts: what became of it
 	stack  []attempt
+	steps  int // instructions done
 	runs   map[*matchSet]runeRun
 }
 
@@ -50,6 +51,11 @@ func (re *regex) matches(dst []extent, text string) []extent {
 		}
 	}()
 	m.reset(re, text)
+	return m.matches(dst)
+}
+
+func (m *matcher) matches(dst []extent) []extent {
+	text := m.text
 	last := -1 // where the last match ends
 	for from := 0; from <= len(text); {
 		start, end, ok := m.find(from)
@@ -69,7 +75,7 @@ func (re *regex) matches(dst []extent, text string) []extent {
 }
 
 func (m *matcher) reset(re *regex, text string) {
-	m.re, m.text = re, text
+	m.re, m.text, m.steps = re, text, 0
 	m.failed = cleared(m.failed, ((len(text)+1)*re.choices+63)/64)
 	m.ends = cleared(m.ends, (len(text)+1)*re.inner)
 	m.stack = m.stack[:0]
@@ -117,6 +123,7 @@ func (m *matcher) match(at int) int {
 	pc, pos := int32(0), at
 	for {
 		in := &m.re.program[pc]
+		m.steps++
 		ok := true
 		switch in.op {
 		case opEnd:
@@ -169,6 +176,7 @@ func (m *matcher) part(pc int32, at int) int {
 loop:
 	for {
 		in := &m.re.program[pc]
+		m.steps++
 		ok := true
 		switch in.op {
 		case opEnd:
