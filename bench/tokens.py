@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts extract/text beside Hugging Face tokenizers, on one thread.
 
-    python3 bench/tokens.py [TURNS]      (make peers)
+    python3 bench/tokens.py [TURNS [NAME…]]      (make peers)
 
 The texts are the comments, strings and code of Python's own library, in pieces of
 some hundred bytes, 12 MB of them. The tokenizers are trained on a part of them:
@@ -104,6 +104,8 @@ def main():
         binary = folder / "text.test"
         subprocess.run(["go", "test", "-c", "-o", binary, "./extract/text"], cwd=ROOT, check=True)
         for name, t, trainer, finish in tokenizers():
+            if sys.argv[2:] and not any(part in name for part in sys.argv[2:]):
+                continue
             path = folder / (name.split()[0] + name.split("(")[1].strip(")").replace(" ", "") + ".json")
             if not path.exists():
                 t.train_from_iterator(texts[::40 if "Unigram" in name else 3], trainer)
