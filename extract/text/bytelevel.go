@@ -25,6 +25,9 @@ var byteRunes = func() (runes [256]rune) {
 // from byte at on, if the passage is aligned.
 func (p *passage) putBytes(text string, at int) {
 	if !p.aligned {
+		if !p.fits(2 * len(text)) {
+			return
+		}
 		dst := p.others
 		for i := range len(text) {
 			switch b := text[i]; {

@@ -43,6 +43,8 @@ type passage struct {
 	spans   []span // by byte of bytes, if aligned: where in the text it comes from
 	words   []extent
 	base    int32 // the byte of the text at which the passage begins
+	most    int   // how many bytes it may become
+	full    bool  // it would have become more; what was to be put in is missing
 	aligned bool
 
 	// What the passage is becoming, or was before.
@@ -63,6 +65,7 @@ type extent struct{ start, end int32 }
 func (p *passage) begin(text string, base int, aligned bool) {
 	p.bytes = append(p.bytes[:0], text...)
 	p.base, p.aligned = int32(base), aligned
+	p.most, p.full = mostGrowth*len(text)+1<<16, false
 	if !aligned {
 		return
 	}
@@ -81,6 +84,7 @@ func (p *passage) begin(text string, base int, aligned bool) {
 func (p *passage) part(of *passage, start, end int) {
 	p.bytes = append(p.bytes[:0], of.bytes[start:end]...)
 	p.aligned = of.aligned
+	p.most, p.full = mostGrowth*(end-start)+1<<16, false
 	if of.aligned && start < end {
 		p.spans = append(p.spans[:0], of.spans[start:end]...)
 		p.base = p.spans[0].start
@@ -98,8 +102,22 @@ func (p *passage) rewrite() {
 	p.others, p.otherSpans = p.others[:0], p.otherSpans[:0]
 }
 
+// mostGrowth is how many bytes a byte of a text may become, so that a file that
+// replaces a letter by many, again and again, does not take all memory. A
+// compatibility decomposition makes 11 of one.
+const mostGrowth = 64
+
+// fits tells whether n more bytes may be kept or put.
+func (p *passage) fits(n int) bool {
+	p.full = p.full || len(p.others)+n > p.most
+	return !p.full
+}
+
 // keep takes bytes start to end over as they are.
 func (p *passage) keep(start, end int) {
+	if !p.fits(end - start) {
+		return
+	}
 	p.others = append(p.others, p.bytes[start:end]...)
 	if p.aligned {
 		p.otherSpans = append(p.otherSpans, p.spans[start:end]...)
@@ -110,6 +128,9 @@ func (p *passage) keep(start, end int) {
 // it was before, does. From −1 says that it was put in before all others and
 // comes from nowhere, which counts as the start of the passage.
 func (p *passage) put(r rune, from int) {
+	if !p.fits(utf8.UTFMax) {
+		return
+	}
 	n := len(p.others)
 	p.others = utf8.AppendRune(p.others, r)
 	if p.aligned {
@@ -119,6 +140,9 @@ func (p *passage) put(r rune, from int) {
 
 // putString is put for each code point of s.
 func (p *passage) putString(s string, from int) {
+	if !p.fits(len(s)) {
+		return
+	}
 	p.others = append(p.others, s...)
 	if p.aligned {
 		p.otherSpans = p.appendSpans(p.otherSpans, len(s), from)

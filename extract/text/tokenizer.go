@@ -355,6 +355,8 @@ func (t *Tokenizer) tokenize(r *run, text string, room int) (cut bool, err error
 	return len(r.ids)-n > room, err
 }
 
+var errGrowth = fmt.Errorf("text: tokenizer.json: normalizer, pre_tokenizer: they make more than %d bytes of a byte", mostGrowth)
+
 // A run is the memory of one text on its way to tokens.
 type run struct {
 	tokens
@@ -407,10 +409,16 @@ func (r *run) token(name string, from span) {
 // appendPassage does what append does with a text between added tokens, one
 // stage after the other. It begins at byte base of the text.
 func (t *Tokenizer) appendPassage(r *run, text string, base, limit int) error {
+	if len(text) > math.MaxInt32/mostGrowth {
+		return fmt.Errorf("text: %d bytes without an added token: the limit is %d", len(text), math.MaxInt32/mostGrowth)
+	}
 	p := &r.passage
 	p.begin(text, base, t.aligned || r.whole)
 	if t.normalizer != nil {
 		t.normalizer.normalize(p)
+	}
+	if p.full {
+		return errGrowth
 	}
 	if t.normalized.empty() {
 		return t.appendWords(r, p, limit)
@@ -441,6 +449,9 @@ func (t *Tokenizer) appendWords(r *run, p *passage, limit int) error {
 	p.whole()
 	if t.file.pre != nil {
 		t.file.pre.preTokenize(p)
+	}
+	if p.full {
+		return errGrowth
 	}
 	for _, w := range p.words {
 		n := len(r.ids)

@@ -160,3 +160,35 @@ func TestRepair(t *testing.T) {
 		}
 	}
 }
+
+// A file that makes a letter many, again and again, is an error of the text,
+// not the end of memory.
+func TestGrowthIsBounded(t *testing.T) {
+	for _, one := range []string{`{"type":"Replace","pattern":{"String":"a"},"content":"aaaa"}`, `{"type":"ByteLevel"}`} {
+		testGrowth(t, one)
+	}
+}
+
+func testGrowth(t *testing.T, one string) {
+	p := parts()
+	list := make([]string, 40)
+	for i := range list {
+		list[i] = one
+	}
+	p["normalizer"] = `{"type":"Sequence","normalizers":[` + strings.Join(list, ",") + `]}`
+	tok, err := New(join(p), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := tok.AppendIDs(nil, "b"); err != nil || len(ids) != 1 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	for _, text := range []string{"aé", strings.Repeat("aé", 1<<16)} {
+		if _, err := tok.AppendIDs(nil, text); err == nil || !strings.Contains(err.Error(), "make more than 64 bytes of a byte") {
+			t.Errorf("%d bytes: error %v", len(text), err)
+		}
+		if _, err := tok.Encode(text); err == nil {
+			t.Errorf("%d bytes are encoded", len(text))
+		}
+	}
+}
