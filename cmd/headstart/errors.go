@@ -221,6 +221,9 @@ func advice(err error) string {
 		for _, t := range noTap.Taps {
 			taps = append(taps, "--tap "+shellWord(t))
 		}
+		if len(taps) == 1 {
+			taps = append(taps, "another tensor of those that headstart inspect "+shellWord(noTap.Place)+" lists")
+		}
 		return "say " + orList(taps)
 	case errors.As(err, &noTap):
 		return "--tap TENSOR:POOLING takes another tensor of the graph"

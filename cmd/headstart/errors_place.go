@@ -122,8 +122,7 @@ func misplaced(command string, args []string) string {
 			case nothing:
 				return absent(a, "", builtinNames()...) + "; nor is it a built-in backbone: headstart models list lists them"
 			case aFolder, aFile:
-				models, _ := filepath.Glob(filepath.Join(a, "*.onnx"))
-				if len(models) > 0 || strings.HasSuffix(a, ".onnx") || strings.HasSuffix(a, ".features") {
+				if modelFolder(a) || strings.HasSuffix(a, ".onnx") || strings.HasSuffix(a, ".features") {
 					continue // what is wrong with it has been said
 				}
 				return fmt.Sprintf("%s is %s, and no backbone, head, feature set or cache; if it holds samples, headstart extract %s makes a feature set of them", a, things[i], features.Quoted(a))
@@ -131,6 +130,16 @@ func misplaced(command string, args []string) string {
 		}
 	}
 	return ""
+}
+
+// modelFolder tells whether a folder holds files of a model.
+func modelFolder(dir string) bool {
+	for _, pattern := range []string{"*.onnx", "onnx/*.onnx", "config.json", "*.safetensors", "pytorch_model*.bin", "tf_model.h5", "*.ort"} {
+		if found, _ := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern))); len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // noSource says of an argument of extract why it is no source of samples; rest

@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,10 +41,8 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 		}
 	}
 	switch {
-	case errors.Is(err, onnx.ErrNotModel) && bytes.HasPrefix(data, []byte("version https://git-lfs")):
-		return nil, fmt.Errorf("models: %s: a pointer of Git LFS in place of the model, which was not downloaded; git lfs pull gets it", place)
-	case errors.Is(err, onnx.ErrNotModel) && bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")):
-		return nil, fmt.Errorf("models: %s: a web page in place of the model; download the file itself", place)
+	case errors.Is(err, onnx.ErrNotModel) && standIn(data, "the model") != "":
+		return nil, fmt.Errorf("models: %s: %s", place, standIn(data, "the model"))
 	case errors.Is(err, onnx.ErrNotModel):
 		return nil, fmt.Errorf("models: %s: %w; it is cut short or damaged, if it is one: download or export it again", place, err)
 	case err != nil:
@@ -68,6 +65,14 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 			return nil, fmt.Errorf("models: %s: %w; weights of the model are in that file: download it, too, or copy it there, under that name", place, err)
 		}
 		if err != nil {
+			for _, x := range sum.External {
+				if text := f.standsIn(path.Join(path.Dir(weights), x.Path), "the weights"); text != "" {
+					return nil, fmt.Errorf("models: %s: external data: %s: %s", place, path.Join(dir, x.Path), text)
+				}
+			}
+			if errors.Is(err, onnx.ErrShort) {
+				return nil, fmt.Errorf("models: %s: %w; it is cut short, or another model's: download both again", place, err)
+			}
 			return nil, fmt.Errorf("models: %s: %w", place, err)
 		}
 		s.Weights.Dir = dir

@@ -84,6 +84,10 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
+			listed, _ := fs.ReadDir(fsys, path.Dir(name))
+			if slices.ContainsFunc(listed, func(e fs.DirEntry) bool { return e.Name() == path.Base(name) }) {
+				return nil, fmt.Errorf("a link to a file that is not there: download that one, too (git annex get does it in a folder of git-annex): %w", fs.ErrNotExist)
+			}
 			return nil, fmt.Errorf("the file is missing: %w", fs.ErrNotExist)
 		}
 		return nil, cause(err)
@@ -197,6 +201,9 @@ func (f *layout) optional(name string) (*object, error) {
 }
 
 func parseObject(file string, data []byte) (*object, error) {
+	if text := standIn(data, "the file"); text != "" {
+		return nil, fmt.Errorf("models: %s: %s", file, text)
+	}
 	if err := checkJSON(data); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", file, err)
 	}

@@ -167,6 +167,17 @@ func TestRefusesImageGraphs(t *testing.T) {
 			m.Graph.Node = []*pb.NodeProto{{OpType: proto.String("X"), Domain: proto.String("evil")}}
 		}), `operator domain "evil"`},
 		{"external data missing", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("gone.bin") }), "gone.bin: no such file"},
+		{"external data cut short", imageTree(t), func(f tree) {
+			model(t, pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("w.bin") })(f)
+			f["onnx/w.bin"] = []byte("1")
+		}, "the file is too short"},
+		{"external data not downloaded", imageTree(t), func(f tree) {
+			model(t, pixels, features, func(m *pb.ModelProto) {
+				m.Graph.Initializer = external("w.bin")
+				m.Graph.Initializer[0].Dims = []int64{100}
+			})(f)
+			f["onnx/w.bin"] = []byte("version https://git-lfs.github.com/spec/v1\n")
+		}, "w.bin: a pointer of Git LFS in place of the weights"},
 		{"external data outside", imageTree(t), model(t, pixels, features, func(m *pb.ModelProto) { m.Graph.Initializer = external("../preprocessor_config.json") }), `".." element`},
 		{"two inputs of pixels", imageTree(t), model(t, values(pixels[0], f32("q", 3, 224, 224)), features, nil), `this graph has: "p" FLOAT[N,3,224,224], "q"`},
 		{"integers of 8 bits with a sign", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_INT8, dims(3, 224, 224)...)), features, nil), `an image backbone has one input FLOAT[batch,3,height,width]; this graph has: "p" INT8[N,3,224,224]`},
@@ -174,6 +185,10 @@ func TestRefusesImageGraphs(t *testing.T) {
 		{"another side", imageTree(t), model(t, values(f32("p", 3, 256, 256)), features, nil), "makes images of 3×224×224"},
 		{"fixed batch", imageTree(t), model(t, values(onnx.TensorValue("p", pb.TensorProto_FLOAT, dims(4, 3, 224, 224)[1:]...)), features, nil), "fixes the batch size"},
 		{"fixed batch of the output", imageTree(t), model(t, pixels, values(onnx.TensorValue("f", pb.TensorProto_FLOAT, dims(1, 8)[1:]...)), nil), `no node makes a tensor "f"`},
+		{"git-annex pointer", imageTree(t), put("onnx/model.onnx", []byte("/annex/objects/MD5E-s123--d41d.onnx\n")), "onnx/model.onnx: a pointer of git-annex in place of the model"},
+		{"a gzip archive", imageTree(t), put("onnx/model.onnx", []byte("\x1f\x8b\x08")), "onnx/model.onnx: a gzip archive in place of the model; unpack it"},
+		{"a pointer as configuration", imageTree(t), put(pre, []byte("version https://git-lfs.github.com/spec/v1\n")), "preprocessor_config.json: a pointer of Git LFS in place of the file"},
+		{"a page as configuration", imageTree(t), put("config.json", []byte("<html></html>")), "config.json: a web page in place of the file"},
 		{"a page in place of the model", imageTree(t), func(f tree) { f["onnx/model.onnx"] = []byte("\n<!DOCTYPE html>") }, "a web page in place of the model"},
 		{"a byte order mark", imageTree(t), func(f tree) { f["config.json"] = []byte("\uFEFF{}") }, "config.json: not JSON: it begins with a byte order mark"},
 		{"no rank-2 output", imageTree(t), model(t, pixels, values(f32("map", 8, 7, 7)), nil), `nothing says how one of these is pooled: "map" FLOAT[N,8,7,7]`},
@@ -267,6 +282,7 @@ func TestRefusesTextGraphs(t *testing.T) {
 	hidden := values(f32("last_hidden_state", -1, 8))
 	refused(t, []refusal{
 		{"unknown input", textTree(t), model(t, append(textInputs(), i64("task_id", -1)), hidden, nil), `input "task_id" is nothing that a text has`},
+		{"past without a contract", tree{"config.json": fields{"model_type": "gpt2"}}, model(t, append(textInputs(), f32("past_key_values.0.key", 2, -1, 4)), hidden, nil), "tokenizer.json: the file is missing"},
 		{"past", textTree(t), model(t, append(textInputs(), f32("past_key_values.0.key", 2, -1, 4)), hidden, nil), `input "past_key_values.0.key": the graph continues a text`},
 		{"no ids", textTree(t), model(t, textInputs()[1:], hidden, nil), `no input "input_ids"`},
 		{"float ids", textTree(t), model(t, values(f32("input_ids", -1), i64("attention_mask", -1)), hidden, nil), `input "input_ids" is FLOAT[N,?], not INT64`},

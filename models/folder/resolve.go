@@ -451,7 +451,7 @@ func fed(sum *onnx.Summary) []models.Modality {
 		kind := models.Image
 		if roles[v.Name] != "" {
 			kind = models.Text
-		} else if v.Kind != "tensor" || v.Shape != nil && len(v.Shape) != 4 {
+		} else if v.Kind != "tensor" || v.Shape != nil && len(v.Shape) != 4 || strings.HasPrefix(v.Name, cachedInput) {
 			continue
 		}
 		if !slices.Contains(kinds, kind) {
@@ -461,6 +461,10 @@ func fed(sum *onnx.Summary) []models.Modality {
 	slices.Sort(kinds)
 	return kinds
 }
+
+// cachedInput begins the names of a decoder's inputs that hold what it has
+// computed of earlier tokens, in four dimensions as an image has.
+const cachedInput = "past_key_values"
 
 // modality decides what the backbone takes: what the folder has a contract for
 // and the graph inputs for and, if that is more than one, what is asked for. A

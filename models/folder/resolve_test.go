@@ -435,6 +435,12 @@ func TestResolveLinks(t *testing.T) {
 	if _, err := Resolve(dir, nil); err == nil || !strings.Contains(err.Error(), "w.bin is a symbolic link") {
 		t.Errorf("error %v", err)
 	}
+	if err := os.Remove(filepath.Join(blobs, "onnx/model.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resolve(dir, nil); err == nil || !strings.Contains(err.Error(), "onnx/model.onnx: a link to a file that is not there") {
+		t.Errorf("error %v", err)
+	}
 }
 
 // Whatever the bytes, checkJSON and the decoder of the standard library agree

@@ -43,11 +43,11 @@ func tokenInputs(s *models.Spec, t *models.TextSpec, w *wanted) error {
 	have := make(map[string]bool)
 	for _, v := range w.sum.Inputs {
 		role, ok := names[v.Name]
-		if !ok && v.Kind == "tensor" && len(v.Shape) == 4 && !strings.HasPrefix(v.Name, "past_key_values") {
+		if !ok && v.Kind == "tensor" && len(v.Shape) == 4 && !strings.HasPrefix(v.Name, cachedInput) {
 			continue
 		}
 		if !ok {
-			return &InputError{w.place, v.Name, strings.HasPrefix(v.Name, "past_key_values") || v.Name == "use_cache_branch"}
+			return &InputError{w.place, v.Name, strings.HasPrefix(v.Name, cachedInput) || v.Name == "use_cache_branch"}
 		}
 		if v.Kind != "tensor" || len(v.Shape) != rank || (v.Elem != pb.TensorProto_INT64 && v.Elem != pb.TensorProto_INT32) {
 			if rank == 1 {

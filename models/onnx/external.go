@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -119,6 +120,10 @@ func localPath(location string) (string, error) {
 	return clean, nil
 }
 
+// ErrShort is wrapped by CheckExternal's error for a file that ends before the
+// bytes of a tensor do.
+var ErrShort = errors.New("the file is too short")
+
 // CheckExternal checks the files of external data in the model's folder dir:
 // each is a regular file, no symbolic link is on its way, and each tensor's
 // bytes lie inside it. It returns the files with their digests, sorted by path.
@@ -146,8 +151,8 @@ func CheckExternal(dir string, tensors []ExternalTensor) ([]ExternalFile, error)
 			files = append(files, f)
 		}
 		if have := sizes[x.Path]; x.Offset > have || x.Length > have-x.Offset {
-			return nil, fmt.Errorf("onnx: external data: %s: tensor %s: offset %d and length %d lie outside the file of %d bytes",
-				path.Join(dir, x.Path), quote(x.Name), x.Offset, max(x.Length, 0), have)
+			return nil, fmt.Errorf("onnx: external data: %s: tensor %s: %w: offset %d and length %d lie outside the file of %d bytes",
+				path.Join(dir, x.Path), quote(x.Name), ErrShort, x.Offset, max(x.Length, 0), have)
 		}
 	}
 	slices.SortFunc(files, func(a, b ExternalFile) int { return cmp.Compare(a.Path, b.Path) })
