@@ -177,6 +177,7 @@ func advice(err error) string {
 		against  *folder.ContradictionError
 		fact     *folder.FactError
 		pickle   *folder.PickleError
+		older    *folder.SlowError
 	)
 	switch {
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
@@ -245,6 +246,8 @@ func advice(err error) string {
 		return fmt.Sprintf("leave --%s out", factFlag(against.Key))
 	case errors.As(err, &against):
 		return fmt.Sprintf("leave --%s out, or correct %s", factFlag(against.Key), against.File)
+	case errors.As(err, &older):
+		return fmt.Sprintf(`python -c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained('%s').save_pretrained('%[1]s')" writes it`, older.Folder)
 	case errors.As(err, &pickle):
 		from, to := filepath.Join(pickle.Folder, pickle.File), filepath.Join(pickle.Folder, pickle.Wanted)
 		return fmt.Sprintf(`python -c "import torch; from safetensors.torch import save_file; save_file(torch.load('%s', map_location='cpu', weights_only=True), '%s')" writes them`, from, to)

@@ -25,6 +25,8 @@
 //	open_clip_config.json            images: model_cfg and preprocess_cfg of
 //	                                 open_clip, where no other says it
 //	tokenizer.json                   texts: the whole tokenizer
+//	vocab.txt, vocab.json, merges.txt, *.model  texts: tokenizers from before
+//	                                 tokenizer.json, where that is missing
 //	tokenizer_config.json            texts: model_max_length, pad_token, sides of
 //	                                 padding and truncation
 //	sentence_bert_config.json        texts: max_seq_length, do_lower_case

@@ -219,6 +219,72 @@ func TestRefusesLengths(t *testing.T) {
 	})
 }
 
+// A tokenizer from before tokenizer.json is converted or refused by name.
+func TestRefusesSlowTokenizers(t *testing.T) {
+	older := func(file string, content []byte, class string) func(f tree) {
+		return func(f tree) {
+			delete(f, tok)
+			f[file] = content
+			f.set(tokCfg, "tokenizer_class", class)
+		}
+	}
+	refused(t, []refusal{
+		{"no tokenizer", textTree(t), func(f tree) { delete(f, tok) }, "tokenizer.json: the file is missing, which says how a text becomes the token ids"},
+		{"class that is not converted", textTree(t), older("spm.model", []byte("x"), "DebertaV2Tokenizer"), "spm.model is not converted here: it is that of a DebertaV2Tokenizer"},
+		{"class of other files", textTree(t), older("vocab.txt", []byte("[UNK]\n"), "RobertaTokenizer"), "vocab.txt is not converted here: it is that of a RobertaTokenizer"},
+		{"no class", textTree(t), func(f tree) { delete(f, tok); f["vocab.txt"] = []byte("[UNK]\n") }, "neither tokenizer_config.json names a tokenizer_class nor config.json a model_type"},
+		{"no special token", textTree(t), older("vocab.txt", []byte("[UNK]\n[SEP]\n"), "BertTokenizer"), `vocab.txt: there is no token "[CLS]", the cls_token`},
+		{"no merges", textTree(t), func(f tree) {
+			older("merges.txt", []byte("#version\na b c\n"), "GPT2Tokenizer")(f)
+			f["vocab.json"] = fields{"a": 0}
+		}, `merges.txt: merge 1 is "a b c", not two tokens`},
+		{"ids that are none", textTree(t), func(f tree) {
+			older("merges.txt", []byte("#version\n"), "GPT2Tokenizer")(f)
+			f["vocab.json"] = fields{"a": "b"}
+		}, "vocab.json: a: \"b\" is not the number of a token"},
+		{"no SentencePiece model", textTree(t), older("spiece.model", []byte("\x0a\xff"), "T5Tokenizer"), "spiece.model: it is no SentencePiece model"},
+		{"pieces of pairs", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x02\x18\x02"), "T5Tokenizer"), "spiece.model is not converted here: it is none of unigrams"},
+		{"bytes of pieces", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x03\x98\x02\x01"), "T5Tokenizer"), "what it does not know falls back to bytes"},
+	})
+}
+
+// FuzzPieces: whatever the bytes, a SentencePiece model is read or refused.
+func FuzzPieces(f *testing.F) {
+	f.Add([]byte("\x0a\x03\x0a\x01a\x12\x02\x18\x02"))
+	f.Add([]byte("\x0a\x0a\x0a\x03abc\x15\x00\x00\x80\xbf\x1a\x04\x12\x02xy"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := readPieces(data)
+		if err == nil && (len(p.list) == 0 || len(p.list) > len(data)) {
+			t.Errorf("%d pieces of %d bytes", len(p.list), len(data))
+		}
+	})
+}
+
+// FuzzSafetensors: whatever the bytes, a tensor has as many values as its shape
+// says, or is refused.
+func FuzzSafetensors(f *testing.F) {
+	file := func(header string, n int) []byte {
+		return append(append([]byte{byte(len(header)), 0, 0, 0, 0, 0, 0, 0}, header...), make([]byte, n)...)
+	}
+	f.Add(file(`{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}`, 24))
+	f.Add(file(`{"w":{"dtype":"BF16","shape":[2,3],"data_offsets":[2,14]}}`, 14))
+	f.Add(file(`{"w":{"dtype":"F16","shape":[4611686018427387904,4],"data_offsets":[0,0]}}`, 0))
+	f.Add(file(`{"w":{"dtype":"F64","shape":[1,1],"data_offsets":[8,0]}}`, 8))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := parseSafetensors("x", data)
+		if err != nil {
+			return
+		}
+		w, err := s.weights("w", -1, -1)
+		if err != nil {
+			return
+		}
+		if v, err := onnx.Floats(w); err != nil || int64(len(v)) != w.Dims[0]*w.Dims[1] {
+			t.Errorf("%d values of shape %v: %v", len(v), w.Dims, err)
+		}
+	})
+}
+
 // The modules are a transformer, one pooling, and what is known to follow.
 func TestRefusesModules(t *testing.T) {
 	refused(t, []refusal{

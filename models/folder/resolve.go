@@ -438,6 +438,12 @@ func (f *layout) contracts() ([]models.Modality, error) {
 		kinds = append(kinds, models.Image)
 	}
 	text, err := f.has(path.Join(f.textDir(), tokenizerFile))
+	if err == nil && !text {
+		var older string
+		if older, err = f.slowFile(f.textDir()); older != "" {
+			text = true
+		}
+	}
 	if text {
 		kinds = append(kinds, models.Text)
 	}

@@ -431,3 +431,70 @@ func (s *retraining) run(t *testing.T) error {
 	_, err = predict.Export(t.Context(), spec, own, &predict.ExportOptions{Options: *options, Head: path, Dir: filepath.Join(t.TempDir(), "model"), Tool: "a test"})
 	return err
 }
+
+// Tokenizers from before tokenizer.json are converted as the library
+// transformers does: no id differs.
+func TestSlowTokenizers(t *testing.T) {
+	dir, _, _ := sentences(t)
+	model, err := os.ReadFile(filepath.Join(dir, "bert-mean", "onnx", "model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("testdata/sentences/slow.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Texts   []string
+		Folders map[string]struct {
+			Files map[string]struct {
+				Text   string
+				Base64 []byte
+			}
+			IDs [][]int32
+		}
+	}
+	if err := json.NewDecoder(z).Decode(&golden); err != nil {
+		t.Fatal(err)
+	}
+	if len(golden.Folders) < 13 {
+		t.Errorf("%d folders", len(golden.Folders))
+	}
+	for name, c := range golden.Folders {
+		t.Run(name, func(t *testing.T) {
+			at := t.TempDir()
+			put := func(file string, data []byte) {
+				if err := os.WriteFile(filepath.Join(at, file), data, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put("model.onnx", model)
+			put("sentence_bert_config.json", []byte(`{"max_seq_length": 128}`))
+			for file, content := range c.Files {
+				put(file, append([]byte(content.Text), content.Base64...))
+			}
+			spec, err := folder.ResolveFor(at, &folder.Options{Taps: []string{"last_hidden_state:mean"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(spec.Notes, func(n string) bool { return strings.HasPrefix(n, "tokenizer.json is made of ") }) {
+				t.Errorf("notes %v", spec.Notes)
+			}
+			tok, err := text.New(spec.Contract.(*models.TextSpec).Tokenizer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, word := range golden.Texts {
+				ids, err := tok.AppendIDs(nil, word)
+				if err != nil || !slices.Equal(ids, c.IDs[i]) {
+					t.Errorf("%q: %v, %v, the library has %v", word, ids, err, c.IDs[i])
+				}
+			}
+		})
+	}
+}

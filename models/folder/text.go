@@ -57,18 +57,18 @@ func (f *layout) leaveOut(p *sentence, t *models.TextSpec) (err error) {
 
 func (f *layout) textContract(s *models.Spec, w *wanted) (*models.TextSpec, error) {
 	dir := f.textDir()
+	config, err := f.optional(path.Join(dir, tokenizerConfig))
+	if err != nil {
+		return nil, err
+	}
 	tokenizer, data, err := f.object(path.Join(dir, tokenizerFile), maxTokenizer)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("models: %s: the file is missing, which says how a text becomes the token ids that the graph takes; AutoTokenizer.from_pretrained(…).save_pretrained(…) of the library transformers writes it", f.path(path.Join(dir, tokenizerFile)))
+		tokenizer, data, err = f.slowTokenizer(dir, config)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if err := checkTokenizer(tokenizer); err != nil {
-		return nil, err
-	}
-	config, err := f.optional(path.Join(dir, tokenizerConfig))
-	if err != nil {
 		return nil, err
 	}
 	l := &lengths{tokenizer, config, w.facts}

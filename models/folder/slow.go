@@ -1,0 +1,504 @@
+package folder
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Files of tokenizers from before tokenizer.json.
+const (
+	vocabText   = "vocab.txt"
+	vocabObject = "vocab.json"
+	mergesFile  = "merges.txt"
+)
+
+// pieceFiles are what a SentencePiece model is called.
+var pieceFiles = []string{"sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "spm.model"}
+
+// SlowError says that a folder has a tokenizer from before tokenizer.json which
+// is not converted here.
+type SlowError struct {
+	Folder string
+	File   string // that was found, "" if there is none
+	Why    string
+}
+
+func (e *SlowError) Error() string {
+	place := path.Join(e.Folder, tokenizerFile)
+	if e.File == "" {
+		return fmt.Sprintf("models: %s: the file is missing, which says how a text becomes the token ids that the graph takes", place)
+	}
+	return fmt.Sprintf("models: %s: the file is missing, and %s is not converted here: %s", place, e.File, e.Why)
+}
+
+// A slow is a tokenizer from before tokenizer.json, by its class: the file that
+// it is made of, and what becomes of it, as convert_slow_tokenizer of the
+// library transformers has it.
+type slow struct {
+	file     string // vocabText, mergesFile or "" for a SentencePiece model
+	specials map[string]string
+	build    func(c *conversion) error
+}
+
+// bertWords, robertaWords and the others are special tokens by their keys in
+// tokenizer_config.json.
+var (
+	bertWords    = map[string]string{"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
+	robertaWords = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+	mpnetWords   = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "[UNK]", "pad_token": "<pad>", "mask_token": "<mask>"}
+	gptWords     = map[string]string{"unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
+	qwenWords    = map[string]string{"eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+	clipWords    = map[string]string{"unk_token": "<|endoftext|>", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+	t5Words      = map[string]string{"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+	albertWords  = map[string]string{"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]", "mask_token": "[MASK]"}
+)
+
+// slows has an entry for each class of tokenizers that is converted.
+var slows = map[string]slow{
+	"Bert":       {vocabText, bertWords, (*conversion).wordPiece},
+	"DistilBert": {vocabText, bertWords, (*conversion).wordPiece},
+	"Electra":    {vocabText, bertWords, (*conversion).wordPiece},
+	"MPNet":      {vocabText, mpnetWords, (*conversion).wordPiece},
+	"Roberta":    {mergesFile, robertaWords, (*conversion).roberta},
+	"Longformer": {mergesFile, robertaWords, (*conversion).roberta},
+	"GPT2":       {mergesFile, gptWords, (*conversion).gpt2},
+	"Qwen2":      {mergesFile, qwenWords, (*conversion).qwen2},
+	"CLIP":       {mergesFile, clipWords, (*conversion).clip},
+	"XLMRoberta": {"", robertaWords, (*conversion).xlmRoberta},
+	"T5":         {"", t5Words, (*conversion).t5},
+	"Albert":     {"", albertWords, (*conversion).albert},
+}
+
+// slowTypes are the classes by model_type of config.json, where
+// tokenizer_config.json names none.
+var slowTypes = map[string]string{
+	"bert": "Bert", "distilbert": "DistilBert", "electra": "Electra", "mpnet": "MPNet", "roberta": "Roberta", "longformer": "Longformer", "gpt2": "GPT2",
+	"qwen2": "Qwen2", "qwen3": "Qwen2", "clip": "CLIP", "clip_text_model": "CLIP", "xlm-roberta": "XLMRoberta", "t5": "T5", "albert": "Albert",
+}
+
+// fields of a JSON object that is written.
+type written = map[string]any
+
+// A conversion makes a tokenizer.json.
+type conversion struct {
+	f        *layout
+	dir      string
+	file     string  // that is converted, relative to the folder
+	config   *object // tokenizer_config.json; nil: there is none
+	words    map[string]string
+	out      written
+	ids      map[string]int // of the model's tokens
+	size     int            // of the model
+	specials []string       // keys of words, in the order in which the library adds them
+	left     bool           // the mask token takes the white space before it
+	more     []string       // special tokens without a key
+}
+
+// slowFile returns the file of a tokenizer from before tokenizer.json, "" if
+// there is none.
+func (f *layout) slowFile(dir string) (string, error) {
+	for _, name := range append([]string{vocabText, mergesFile}, pieceFiles...) {
+		if ok, err := f.has(path.Join(dir, name)); err != nil || ok {
+			return name, err
+		}
+	}
+	return "", nil
+}
+
+// slowTokenizer makes a tokenizer.json of older files.
+func (f *layout) slowTokenizer(dir string, config *object) (*object, []byte, error) {
+	file, err := f.slowFile(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &SlowError{Folder: f.path(dir), File: file}
+	if file == "" {
+		return nil, nil, e
+	}
+	model, err := f.optional(path.Join(dir, configFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	class := quietText(config, "tokenizer_class")
+	class = strings.TrimSuffix(strings.TrimSuffix(class, "Fast"), "Tokenizer")
+	if class == "" {
+		class = slowTypes[quietText(model, "model_type")]
+	}
+	how, ok := slows[class]
+	switch {
+	case class == "":
+		e.Why = fmt.Sprintf("neither %s names a tokenizer_class nor %s a model_type that is known", tokenizerConfig, configFile)
+		return nil, nil, e
+	case !ok, how.file != "" && how.file != file, how.file == "" && !slices.Contains(pieceFiles, file):
+		e.Why = fmt.Sprintf("it is that of a %sTokenizer", class)
+		return nil, nil, e
+	}
+	c := &conversion{f: f, dir: dir, file: file, config: config, words: make(map[string]string), ids: make(map[string]int), out: written{
+		"version": "1.0", "truncation": nil, "padding": nil, "normalizer": nil, "pre_tokenizer": nil, "post_processor": nil, "decoder": nil,
+	}}
+	for key, word := range how.specials {
+		c.words[key] = word
+		if own := tokenOf(config, key); own != "" {
+			c.words[key] = own
+		}
+	}
+	c.specials = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
+	if err := how.build(c); err != nil {
+		return nil, nil, err
+	}
+	if err := c.added(); err != nil {
+		return nil, nil, err
+	}
+	data, err := json.Marshal(c.out)
+	if err != nil {
+		return nil, nil, fmt.Errorf("models: %s: %w", f.path(path.Join(dir, file)), err)
+	}
+	o, err := parseObject(f.path(path.Join(dir, file)), data)
+	if err == nil && f.log != nil {
+		f.log.notes = append(f.log.notes, fmt.Sprintf("%s is made of %s, for a %sTokenizer, as the library transformers does", tokenizerFile, file, class))
+	}
+	return o, data, err
+}
+
+// errorf says what is wrong with the file that is converted.
+func (c *conversion) errorf(format string, a ...any) error {
+	return fmt.Errorf("models: %s: %w", c.f.path(path.Join(c.dir, c.file)), fmt.Errorf(format, a...))
+}
+
+// flag reads a key of tokenizer_config.json.
+func (c *conversion) flag(key string, missing bool) (bool, error) {
+	if c.config == nil || !c.config.has(key) {
+		return missing, nil
+	}
+	return c.config.flag(key)
+}
+
+// id returns the number of a special token by its key.
+func (c *conversion) id(key string) (int, error) {
+	id, ok := c.ids[c.words[key]]
+	if !ok {
+		return 0, c.errorf("there is no token %.40q, the %s", c.words[key], key)
+	}
+	return id, nil
+}
+
+// An addedToken is an entry of added_tokens.
+type addedToken struct {
+	ID         int    `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"`
+	Left       bool   `json:"lstrip"`
+	Right      bool   `json:"rstrip"`
+	Normalized bool   `json:"normalized"`
+	Special    bool   `json:"special"`
+}
+
+// added lists the added tokens: those of tokenizer_config.json, and the special
+// ones.
+func (c *conversion) added() error {
+	var all []addedToken
+	seen := make(map[string]bool)
+	if c.config != nil && c.config.has("added_tokens_decoder") {
+		byID := make(map[string]addedToken)
+		if err := json.Unmarshal(c.config.fields["added_tokens_decoder"], &byID); err != nil {
+			return c.config.errorf("added_tokens_decoder", "it is not an object of tokens: %w", err)
+		}
+		for word, t := range byID {
+			var err error
+			if t.ID, err = strconv.Atoi(word); err != nil || t.ID < 0 || t.Content == "" {
+				return c.config.errorf("added_tokens_decoder", "%.40q is not the number of a token", word)
+			}
+			all, seen[t.Content] = append(all, t), true
+		}
+	}
+	next := c.size
+	put := func(word string, left bool) {
+		if word == "" || seen[word] {
+			return
+		}
+		id, ok := c.ids[word]
+		if !ok {
+			id = next
+			next++
+		}
+		seen[word] = true
+		all = append(all, addedToken{ID: id, Content: word, Left: left, Special: true})
+	}
+	for _, key := range c.specials {
+		put(c.words[key], c.left && key == "mask_token")
+	}
+	for _, word := range c.more {
+		put(word, false)
+	}
+	slices.SortFunc(all, func(a, b addedToken) int { return a.ID - b.ID })
+	c.out["added_tokens"] = all
+	return nil
+}
+
+// around is a template of special tokens around a text, in words: "[CLS] $A
+// [SEP]", and around a pair. Types is that of the second text of a pair.
+func (c *conversion) around(single, pair string, types int) error {
+	specials := written{}
+	read := func(words string) ([]written, error) {
+		out := []written{}
+		kind := 0
+		for _, word := range strings.Fields(words) {
+			if letter, ok := strings.CutPrefix(word, "$"); ok {
+				if letter == "B" {
+					kind = types
+				}
+				out = append(out, written{"Sequence": written{"id": letter, "type_id": kind}})
+				continue
+			}
+			token := c.words[word]
+			id, err := c.id(word)
+			if err != nil {
+				return nil, err
+			}
+			specials[token] = written{"id": token, "ids": []int{id}, "tokens": []string{token}}
+			out = append(out, written{"SpecialToken": written{"id": token, "type_id": kind}})
+		}
+		return out, nil
+	}
+	one, err := read(single)
+	if err != nil {
+		return err
+	}
+	two, err := read(pair)
+	if err != nil {
+		return err
+	}
+	c.out["post_processor"] = written{"type": "TemplateProcessing", "single": one, "pair": two, "special_tokens": specials}
+	return nil
+}
+
+// wordPiece reads vocab.txt, a token a line.
+func (c *conversion) wordPiece() error {
+	data, err := c.f.read(path.Join(c.dir, c.file), maxTokenizer)
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	for i, line := range lines {
+		c.ids[line] = i
+	}
+	c.size = len(lines)
+	lower, err := c.flag("do_lower_case", true)
+	if err != nil {
+		return err
+	}
+	chinese, err := c.flag("tokenize_chinese_chars", true)
+	if err != nil {
+		return err
+	}
+	var accents any
+	if c.config != nil && c.config.has("strip_accents") {
+		if accents, err = c.config.flag("strip_accents"); err != nil {
+			return err
+		}
+	}
+	c.out["normalizer"] = written{"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": chinese, "strip_accents": accents, "lowercase": lower}
+	c.out["pre_tokenizer"] = written{"type": "BertPreTokenizer"}
+	c.out["decoder"] = written{"type": "WordPiece", "prefix": "##", "cleanup": true}
+	c.out["model"] = written{"type": "WordPiece", "unk_token": c.words["unk_token"], "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": c.ids}
+	if c.words["bos_token"] != "" { // MPNet's, with two tokens between a pair
+		c.left = true
+		return c.around("cls_token $A sep_token", "cls_token $A sep_token sep_token $B sep_token", 1)
+	}
+	return c.around("cls_token $A sep_token", "cls_token $A sep_token $B sep_token", 1)
+}
+
+// bytePairs reads vocab.json and merges.txt, of whose lines it takes part.
+func (c *conversion) bytePairs(part func(lines []string) []string, suffix string, unknown any) error {
+	o, _, err := c.f.object(path.Join(c.dir, vocabObject), maxTokenizer)
+	if err != nil {
+		return err
+	}
+	for word, raw := range o.fields {
+		id, err := strconv.Atoi(string(raw))
+		if err != nil || id < 0 || id > maxID {
+			return o.errorf(word, "%.40s is not the number of a token", raw)
+		}
+		c.ids[word] = id
+		c.size = max(c.size, id+1)
+	}
+	data, err := c.f.read(path.Join(c.dir, mergesFile), maxTokenizer)
+	if err != nil {
+		return err
+	}
+	merges := [][2]string{}
+	seen := make(map[[2]string]bool)
+	for i, line := range part(strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")) {
+		words := strings.Fields(line)
+		if len(words) != 2 {
+			return c.errorf("merge %d is %.60q, not two tokens", i+1, line)
+		}
+		if pair := [2]string(words); !seen[pair] {
+			merges, seen[pair] = append(merges, pair), true
+		}
+	}
+	c.out["decoder"] = written{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}
+	c.out["model"] = written{"type": "BPE", "dropout": nil, "unk_token": unknown, "continuing_subword_prefix": "", "end_of_word_suffix": suffix,
+		"fuse_unk": false, "byte_fallback": false, "ignore_merges": false, "vocab": c.ids, "merges": merges}
+	return nil
+}
+
+// between are the lines between the first and the last, as GPT-2's tokenizer
+// takes them.
+func between(lines []string) []string { return lines[min(1, len(lines)):max(1, len(lines)-1)] }
+
+// byteLevel is the pre-tokenizer of GPT-2.
+func byteLevel(space, regex bool) written {
+	return written{"type": "ByteLevel", "add_prefix_space": space, "trim_offsets": true, "use_regex": regex}
+}
+
+func (c *conversion) roberta() error {
+	space, err := c.flag("add_prefix_space", false)
+	if err != nil {
+		return err
+	}
+	if err := c.bytePairs(between, "", nil); err != nil {
+		return err
+	}
+	c.left = true
+	c.out["pre_tokenizer"] = byteLevel(space, true)
+	return c.robertaProcessing("cls_token", "sep_token", space)
+}
+
+// robertaProcessing puts special tokens around texts, given by their keys.
+func (c *conversion) robertaProcessing(cls, sep string, space bool) error {
+	first, err := c.id(cls)
+	if err != nil {
+		return err
+	}
+	last, err := c.id(sep)
+	if err != nil {
+		return err
+	}
+	c.out["post_processor"] = written{"type": "RobertaProcessing", "sep": []any{c.words[sep], last}, "cls": []any{c.words[cls], first}, "trim_offsets": true, "add_prefix_space": space}
+	return nil
+}
+
+func (c *conversion) gpt2() error {
+	space, err := c.flag("add_prefix_space", false)
+	if err != nil {
+		return err
+	}
+	if begins, err := c.flag("add_bos_token", false); err != nil || begins {
+		if err == nil {
+			err = &SlowError{c.f.path(c.dir), c.file, "add_bos_token of a GPT2Tokenizer"}
+		}
+		return err
+	}
+	if err := c.bytePairs(between, "", nil); err != nil {
+		return err
+	}
+	c.out["pre_tokenizer"] = byteLevel(space, true)
+	c.out["post_processor"] = written{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true}
+	return nil
+}
+
+// qwenWord is the regex of words of Qwen2's tokenizer.
+const qwenWord = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+func (c *conversion) qwen2() error {
+	space, err := c.flag("add_prefix_space", false)
+	if err != nil {
+		return err
+	}
+	err = c.bytePairs(func(lines []string) []string {
+		var out []string
+		for i, line := range lines {
+			line = strings.TrimSpace(line)
+			if line != "" && !(i == 0 && strings.HasPrefix(line, "#version:")) {
+				out = append(out, line)
+			}
+		}
+		return out
+	}, "", nil)
+	c.out["normalizer"] = written{"type": "NFC"}
+	c.out["pre_tokenizer"] = written{"type": "Sequence", "pretokenizers": []written{
+		{"type": "Split", "pattern": written{"Regex": qwenWord}, "behavior": "Isolated", "invert": false}, byteLevel(space, false),
+	}}
+	c.out["post_processor"] = written{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true}
+	return err
+}
+
+// clipWord is the regex of words of CLIP's tokenizer.
+const clipWord = `'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`
+
+func (c *conversion) clip() error {
+	const most = 49152 - 256 - 2 // merges
+	err := c.bytePairs(func(lines []string) []string {
+		lines = strings.Split(strings.TrimSpace(strings.Join(lines, "\n")), "\n")
+		return lines[min(1, len(lines)):min(most+1, len(lines))]
+	}, "</w>", c.words["unk_token"])
+	if err != nil {
+		return err
+	}
+	c.out["normalizer"] = written{"type": "Sequence", "normalizers": []written{
+		{"type": "NFC"}, {"type": "Replace", "pattern": written{"Regex": `\s+`}, "content": " "}, {"type": "Lowercase"},
+	}}
+	c.out["pre_tokenizer"] = written{"type": "Sequence", "pretokenizers": []written{
+		{"type": "Split", "pattern": written{"Regex": clipWord}, "behavior": "Removed", "invert": true}, byteLevel(false, true),
+	}}
+	return c.robertaProcessing("bos_token", "eos_token", false)
+}
+
+// pieces is a SentencePiece model
+// (https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto).
+type pieces struct {
+	list     []piece
+	kind     uint64 // 1: unigram
+	unknown  int
+	bytes    bool   // what is unknown falls back to bytes
+	charsmap []byte // of the normaliser
+}
+
+type piece struct {
+	text  string
+	score float32
+	kind  uint64
+}
+
+// eachField calls f with every field of a message.
+func eachField(data []byte, f func(n protowire.Number, v uint64, b []byte) error) error {
+	for len(data) > 0 {
+		n, kind, size := protowire.ConsumeTag(data)
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		data = data[size:]
+		var v uint64
+		var b []byte
+		switch kind {
+		case protowire.VarintType:
+			v, size = protowire.ConsumeVarint(data)
+		case protowire.BytesType:
+			b, size = protowire.ConsumeBytes(data)
+		case protowire.Fixed32Type:
+			var x uint32
+			x, size = protowire.ConsumeFixed32(data)
+			v = uint64(x)
+		default:
+			size = protowire.ConsumeFieldValue(n, kind, data)
+		}
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		data = data[size:]
+		if err := f(n, v, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
