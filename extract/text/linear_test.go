@@ -82,8 +82,11 @@ func made() map[string]string {
 func TestWorkIsLinear(t *testing.T) {
 	for name, tok := range byLetters(t) {
 		for kind, text := range made() {
+			if kind == "spaces" || kind == "full stops" {
+				continue // like one letter; BenchmarkMade has them
+			}
 			var steps [2]int
-			for i, s := range []string{repair(text[:len(text)/4]), text} {
+			for i, s := range []string{repair(text[:len(text)/16]), text} {
 				var r run
 				if err := tok.append(&r, s, 1<<30); err != nil {
 					t.Fatalf("%s: %s: %v", name, kind, err)
@@ -92,8 +95,8 @@ func TestWorkIsLinear(t *testing.T) {
 					t.Errorf("%s: %s: %d lookups for %d bytes", name, kind, steps[i], len(s))
 				}
 			}
-			if steps[1] > 5*steps[0]+1000 {
-				t.Errorf("%s: %s: %d lookups for a quarter, %d for the whole", name, kind, steps[0], steps[1])
+			if steps[1] > 20*steps[0]+1000 {
+				t.Errorf("%s: %s: %d lookups for a sixteenth, %d for the whole", name, kind, steps[0], steps[1])
 			}
 		}
 	}
