@@ -108,6 +108,7 @@ func TestLong(t *testing.T) {
 	}
 	p.do(t, "train-head --cv 2 --l2 0.1 --calibrate none --out h.head.onnx chunks.features")
 	p.do(t, "predict --to csv h.head.onnx t.csv")
+	p.fails(t, "export h.head.onnx --out model", exitFailed, "means over windows of long texts")
 	p.fails(t, "predict --long truncate h.head.onnx t.csv", exitUsage, "--long truncate: the head was fitted on features with chunks:mean")
 	p.fails(t, "train-head --tail last:1 --out t.head.onnx chunks.features", exitFailed, "means over windows of long texts", "--long truncate")
 	p.fails(t, "extract --long half --out x.features t.csv", exitUsage, "--long half: it is one of truncate, chunks:mean, error")

@@ -86,6 +86,9 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text, ok := spec.Contract.(*models.TextSpec); ok && text.Long == models.LongChunks {
+		return nil, fmt.Errorf("its features are means over windows of long texts, and a model takes one window; a head on features of truncated texts can be exported")
+	}
 	h := &export.Head{Head: *layers, Classes: f.Head.Classes}
 	tap := spec.Taps[0]
 	h.Features, h.Pooling, h.Post = tap.Output, tap.Pooling, tap.Post
