@@ -120,7 +120,7 @@ func Append(m *pb.ModelProto, part *pb.GraphProto) (*pb.ModelProto, map[string]s
 func (g *Graph) Append(part *pb.GraphProto) (*Graph, map[string]string, error) {
 	f := &folder{
 		g: &Graph{
-			Opset: g.Opset, Domains: g.Domains, Inputs: g.Inputs, Outputs: g.Outputs, Nodes: slices.Clone(g.Nodes), inner: g.inner, buffers: g.buffers,
+			Opset: g.Opset, Domains: g.Domains, Inputs: g.Inputs, Outputs: g.Outputs, Nodes: slices.Clone(g.Nodes), inner: g.inner, buffers: g.buffers, asides: g.asides,
 			Constants: maps.Clone(g.Constants), Shapes: maps.Clone(g.Shapes), Types: maps.Clone(g.Types), Stored: g.Stored,
 		},
 		constants: make(map[string]*constant), weights: make(map[string]bool), kept: make(map[string]*pb.NodeProto),

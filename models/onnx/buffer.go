@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -27,22 +28,44 @@ import (
 //  5. Shared tables: what has at least two dimensions larger than 1, meets the
 //     flow in several places with filters or matrices between them, and only by
 //     being added, multiplied or compared, itself or what is gathered from it
-//     (rotary tables, masks, and the relative position bias that the layers of
-//     MPNet and T5 share). The last is learned, but belongs to no layer: frozen,
-//     it leaves every cut possible.
+//     (rotary tables and masks).
 //  6. Constant nodes: what they hold, but for filters and matrices, if the model
 //     keeps more numbers of these in initialisers. Exporters put parameters into
 //     one of the two places, and what is computed on the way into Constant nodes.
 //
 // Values in external files that have not been read are not known, so that rules
 // 2 to 4 do not find them.
+//
+// A shared table of which rows are gathered that are then added and nothing
+// else, as the relative position biases that the layers of MPNet and T5 share,
+// is learned. It is a weight, but as it is of no layer it is an aside: what is
+// gathered from it stands beside the flow, and goes past a cut as a buffer
+// does.
 
 // Buffers returns the stored float tensors of more than one element that are no
 // weights, by their names in the file. They are never trained, and are no
 // reason for which a graph could not be cut.
 func (g *Graph) Buffers() map[string]bool {
+	buffers, _ := g.beside()
+	return buffers
+}
+
+// outside returns the buffers and the asides: what the flow meets on its way
+// and does not begin with.
+func (g *Graph) outside() map[string]bool {
+	buffers, asides := g.beside()
+	if len(asides) == 0 {
+		return buffers
+	}
+	all := maps.Clone(buffers)
+	maps.Copy(all, asides)
+	return all
+}
+
+// beside returns the buffers, and the asides.
+func (g *Graph) beside() (buffers, asides map[string]bool) {
 	if g.buffers != nil {
-		return g.buffers
+		return g.buffers, g.asides
 	}
 	// A graph that was put together by hand.
 	return findBuffers(g, func(stored string, most int) []float32 {
@@ -72,9 +95,9 @@ type buffers struct {
 	left int
 }
 
-// findBuffers returns the buffers of a graph. read gives the first values of a
+// findBuffers returns the buffers of a graph, and the asides. read gives the first values of a
 // stored tensor, nil if they are not known.
-func findBuffers(g *Graph, read func(stored string, most int) []float32, within map[string]bool) map[string]bool {
+func findBuffers(g *Graph, read func(stored string, most int) []float32, within map[string]bool) (found, asides map[string]bool) {
 	b := &buffers{g: g, names: make(map[string][]string), read: read, within: within, reader: make(map[string][]int), left: 1<<16 + 64*len(g.Nodes)}
 	for name, stored := range g.Stored {
 		if g.isTable(name) {
@@ -103,16 +126,21 @@ func findBuffers(g *Graph, read func(stored string, most int) []float32, within 
 			b.depth[o] = d
 		}
 	}
-	found := make(map[string]bool)
+	found, asides = make(map[string]bool), make(map[string]bool)
 	constants := b.constantsAreNoWeights()
 	for _, stored := range sorted(b.names) {
 		slices.Sort(b.names[stored])
-		if constants && within[stored] && !b.filters(stored) || b.frequencies(stored) || b.mask(stored) || b.zeros(stored) || b.sharedTable(stored) {
+		if constants && within[stored] && !b.filters(stored) || b.frequencies(stored) || b.mask(stored) || b.zeros(stored) {
+			found[stored] = true
+		} else if shared, added := b.sharedTable(stored); shared && added && b.looked(stored) {
+			asides[stored] = true
+		} else if shared {
 			found[stored] = true
 		}
 	}
 	b.waves(found)
-	return found
+	maps.DeleteFunc(asides, func(stored string, _ bool) bool { return found[stored] })
+	return found, asides
 }
 
 // isTable reports whether a tensor is a stored float tensor of more than one
@@ -281,9 +309,11 @@ func (b *buffers) all(stored string, is func(v float32) bool) bool {
 
 // mask is rule 3.
 func (b *buffers) mask(stored string) bool {
-	if !b.only(stored, append([]string{"Concat"}, joining...)...) {
-		return false
-	}
+	return b.only(stored, append([]string{"Concat"}, joining...)...) && b.masking(stored)
+}
+
+// masking reports whether the values of a tensor are those of a mask.
+func (b *buffers) masking(stored string) bool {
 	if values := b.read(stored, int(min(total(b.dims(stored)), math.MaxInt32))); slices.ContainsFunc(values, infinite) {
 		return true
 	}
@@ -328,11 +358,30 @@ func (b *buffers) zeros(stored string) bool {
 	return (several || concatenated || b.within[stored]) && b.all(stored, func(v float32) bool { return v == 0 })
 }
 
-// sharedTable is rule 5.
-func (b *buffers) sharedTable(stored string) bool {
-	if wide(b.dims(stored)) < 2 {
-		return false
+// looked reports whether a tensor is read as the table of which a Gather takes
+// rows, and alone so, and holds no mask.
+func (b *buffers) looked(stored string) bool {
+	for _, name := range b.names[stored] {
+		for _, i := range b.reader[name] {
+			n := b.g.Nodes[i]
+			if n.GetOpType() != "Gather" || n.GetInput()[0] != name {
+				return false
+			}
+			if axis := slices.IndexFunc(n.GetAttribute(), func(a *pb.AttributeProto) bool { return a.GetName() == "axis" }); axis >= 0 && n.GetAttribute()[axis].GetI() != 0 {
+				return false
+			}
+		}
 	}
+	return !b.masking(stored)
+}
+
+// sharedTable is rule 5; added tells whether nothing else becomes of the table
+// than a sum.
+func (b *buffers) sharedTable(stored string) (shared, added bool) {
+	if wide(b.dims(stored)) < 2 {
+		return false, false
+	}
+	added = true
 	least, most := math.MaxInt, -1 // of the depths at which it meets the flow
 	seen := make(map[string]bool)
 	// follow reports whether a tensor meets the flow by joining alone.
@@ -349,6 +398,7 @@ func (b *buffers) sharedTable(stored string) bool {
 		for _, i := range b.reader[name] {
 			n := b.g.Nodes[i]
 			joins := slices.Contains(joining, n.GetOpType())
+			added = added && (!joins || n.GetOpType() == "Add")
 			meets := slices.ContainsFunc(n.GetOutput(), func(o string) bool { return b.main[o] })
 			switch {
 			case meets && joins:
@@ -368,10 +418,10 @@ func (b *buffers) sharedTable(stored string) bool {
 	}
 	for _, name := range b.names[stored] {
 		if !follow(name) {
-			return false
+			return false, false
 		}
 	}
-	return most > least
+	return most > least, added
 }
 
 // table is a stored tensor that may hold waves.
@@ -470,7 +520,7 @@ func unitPairs(v []float32, columns int) bool {
 }
 
 // buffersOf looks for the buffers of a folded graph.
-func (f *folder) buffersOf() map[string]bool {
+func (f *folder) buffersOf() (found, asides map[string]bool) {
 	protos := make(map[string]*pb.TensorProto)
 	for _, c := range f.constants {
 		if c.stored != nil {

@@ -145,7 +145,25 @@ func TestBuffers(t *testing.T) {
 				"looked = Gather bias buckets", "turned = Transpose looked", "a = MatMul x w1", "m = Add a turned", "y = Softmax m",
 				"b = MatMul y w2", "n = Add b turned", "z = Softmax n", "out = MatMul z w3",
 			},
-			buffers: "bias", cut: "a:28 m:28 y:28 b:12 n:12 z:12",
+			cut: "a:44 m:44:16 y:44:16 b:28:16 n:12 z:12", // a weight, that is looked up before the cut and behind it
+		},
+		{
+			name:   "a mask that is looked up in several layers",
+			values: map[string][]float32{"mask": {0, -1e9, 0, 0, -1e9, 0, 0, 0, 0.5, 0, 0, 0, 0, 0, 0, 0}}, dims: map[string][]int64{"mask": {4, 4}},
+			lines: []string{
+				"looked = Gather mask buckets", "a = MatMul x w1", "m = Add a looked", "y = Softmax m",
+				"b = MatMul y w2", "n = Add b looked", "z = Softmax n", "out = MatMul z w3",
+			},
+			buffers: "mask", cut: "a:28 m:28 y:28 b:12 n:12 z:12",
+		},
+		{
+			name:   "a table that layers look up to multiply with",
+			values: map[string][]float32{"table": learnedTable(4, 4)}, dims: map[string][]int64{"table": {4, 4}},
+			lines: []string{
+				"looked = Gather table buckets", "a = MatMul x w1", "m = Mul a looked", "y = Softmax m",
+				"b = MatMul y w2", "n = Mul b looked", "z = Softmax n", "out = MatMul z w3",
+			},
+			buffers: "table", cut: "a:28 m:28 y:28 b:12 n:12 z:12",
 		},
 		{
 			name:   "a position bias of one layer is a weight",

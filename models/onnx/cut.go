@@ -51,7 +51,8 @@ type flow struct {
 	// fed are tensors that depend on what is fed; main are those of them that
 	// weights have worked on.
 	fed, main map[string]bool
-	buffers   map[string]bool // see Graph.Buffers
+	// buffers are those of Graph.Buffers, and outside has the asides as well.
+	buffers, outside map[string]bool
 	// order numbers the main tensors as they are made, from 0.
 	order map[string]int
 	// first and last use, in that numbering, of inputs, weights and what is
@@ -68,7 +69,7 @@ func (w *flow) isWeight(name string) bool {
 
 func newFlow(g *Graph, output string) (*flow, error) {
 	w := &flow{
-		g: g, node: make(map[string]int), used: make([]bool, len(g.Nodes)), buffers: g.Buffers(),
+		g: g, node: make(map[string]int), used: make([]bool, len(g.Nodes)), buffers: g.Buffers(), outside: g.outside(),
 		order: make(map[string]int), first: make(map[string]int), last: make(map[string]int),
 	}
 	for i, n := range g.Nodes {
@@ -90,7 +91,7 @@ func newFlow(g *Graph, output string) (*flow, error) {
 			}
 		}
 	}
-	w.fed, w.main = g.spread(w.isWeight)
+	w.fed, w.main = g.spread(func(name string) bool { return g.isTable(name) && !w.outside[g.Stored[name]] })
 	for i, n := range g.Nodes {
 		if !w.used[i] {
 			continue

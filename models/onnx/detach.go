@@ -93,7 +93,7 @@ func Detach(m *pb.ModelProto, cut string, outputs ...string) (*pb.ModelProto, er
 	var bypass *BypassError
 	if errors.As(err, &bypass) { // it may be by a table or a shape: look closer
 		if known, failed := Infer(m, nil); failed == nil {
-			buffers := known.Buffers()
+			buffers := known.outside()
 			if err = passes(m, part, cut, buffers, outputs); errors.As(err, &bypass) {
 				if other := reshaped(m, known, cut); other != nil {
 					again := between(other.Graph, cut, outputs)

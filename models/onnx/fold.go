@@ -579,7 +579,7 @@ func (f *folder) finish() {
 			f.g.Stored[name] = c.name
 		}
 	}
-	f.g.buffers = f.buffersOf()
+	f.g.buffers, f.g.asides = f.buffersOf()
 }
 
 // values fills in the values of the constants.

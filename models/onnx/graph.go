@@ -31,6 +31,7 @@ type Graph struct {
 	dims  map[string][]Dim // see Dims; nil where nothing is open
 	// buffers are stored tensors that are no weights; nil if nobody has looked.
 	buffers map[string]bool
+	asides  map[string]bool // weights that stand beside the flow, see buffer.go
 }
 
 // Tensor is the values of a constant, row-major. One of F32, I64, I32 and Bool

@@ -76,7 +76,10 @@ func (net *Network) weights(p *grad.Program, g *onnx.Graph) ([]weight, error) {
 	for i, w := range p.Weights {
 		all[i] = weight{Weight: w, stored: g.Stored[w.Name]}
 		if i < len(p.Weights)-2 {
-			l := layers[all[i].stored]
+			l, ok := layers[all[i].stored]
+			if !ok { // a table that is looked up before the cut, for layers behind it
+				l = layers[""]
+			}
 			all[i].layer, all[i].depth = l.name, l.depth
 		}
 	}
@@ -92,7 +95,7 @@ type stage struct {
 // layersOf returns the layer of each tensor of the file that nodes behind a cut
 // read on the way to the features, "" for all nodes. It is the layer of the
 // first cut at or behind the node; nodes behind the last cut belong to its
-// layer.
+// layer. Under "" is the layer that follows the cut.
 func layersOf(g *onnx.Graph, cut, features string) (map[string]stage, error) {
 	cuts, err := onnx.Cuts(g, features)
 	if err != nil {
@@ -122,7 +125,11 @@ func layersOf(g *onnx.Graph, cut, features string) (map[string]stage, error) {
 		i = min(i, len(cuts)-1)
 		return stage{cuts[i].Layer, depth[i]}
 	}
-	layers := make(map[string]stage)
+	first := 0
+	if cut != "" {
+		first = made[cut] + 1
+	}
+	layers := map[string]stage{"": at(first)}
 	from := make(map[string][]string) // the tensors of the file in what is made of constants alone
 	for i, n := range g.Nodes {
 		constant, stored := true, []string{}

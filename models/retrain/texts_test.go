@@ -38,12 +38,11 @@ type textStep struct {
 	Left           bool   // texts are filled up on the left
 }
 
-// untrained are weights of PyTorch that are not trained here: one table of
-// position biases for all layers, and of rotation frequencies, which are no
-// parameters of the modules, as are the zeros that stand for a bias that is not
-// there.
+// untrained are weights of PyTorch that are not trained here: rotation
+// frequencies, which are no parameters of the modules, as are the zeros that
+// stand for a bias that is not there.
 func untrained(name string) bool {
-	return strings.Contains(name, "relative_attention_bias") || strings.Contains(name, "onnx::Expand_") || strings.Contains(name, "norm/Constant_output_0")
+	return strings.Contains(name, "onnx::Expand_") || strings.Contains(name, "norm/Constant_output_0")
 }
 
 // The samples of generate.py.
@@ -359,6 +358,44 @@ func (s *textStep) agrees(t *testing.T, name string, model []byte) {
 		t.Logf("%s, cut at %q: %d of %d weights, largest error %.1e (%s)", tail, place.Cut, len(found), len(step.Weights), worst, where)
 		if !(worst <= 1e-4) {
 			t.Errorf("%s: %s is off by %.1e of its length", tail, where, worst)
+		}
+	}
+}
+
+// TestSharedTablesHaveALayer: a table of position biases that is looked up
+// before the cut is trained at the rate of the first layer behind it.
+func TestSharedTablesHaveALayer(t *testing.T) {
+	step := &textStep{Output: "last_hidden_state"}
+	models := textModels(t)
+	for _, name := range []string{"t5", "mpnet"} {
+		places, err := NewPlaces(textSpec(t, name, models[name], step))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tail, depth := range map[string]int{"last:1": 1, "last:2": 2} {
+			place, err := places.Find(tail)
+			if err != nil {
+				t.Fatal(err)
+			}
+			network := places.Network(place)
+			p, g, err := network.build(4, 6, 5, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights, err := network.weights(p, g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, deepest := weight{}, 0
+			for _, w := range weights {
+				if strings.Contains(w.stored, "relative_attention_bias") {
+					found = w
+				}
+				deepest = max(deepest, w.depth)
+			}
+			if found.layer == "" || found.depth != deepest || deepest < depth {
+				t.Errorf("%s, %s: layer %q, depth %d of %d", name, tail, found.layer, found.depth, deepest)
+			}
 		}
 	}
 }

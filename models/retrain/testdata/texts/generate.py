@@ -64,9 +64,11 @@ MODELS = {
     "clip-text": (lambda: T.CLIPTextModelWithProjection(T.CLIPTextConfig(**TOWER, projection_dim=16)), 17),
     "siglip-text": (lambda: T.SiglipTextModel(T.SiglipTextConfig(**{**TOWER, "max_position_embeddings": 64}, projection_size=16)), 17),
 }
-# Tensors between layers that share weights. Behind a cut there the gradient is
-# that of the uses behind it.
+# Tensors between layers that share weights, or a table of position biases.
+# Behind a cut there the gradient is that of the uses behind it.
 CUTS = {
+    "mpnet": ["/encoder/layer.%d/output/LayerNorm/LayerNormalization_output_0" % i for i in range(2)],
+    "t5": ["/model/encoder/block.%d/layer.1/Add_output_0" % i for i in range(2)],
     "deberta-v2": ["/encoder/layer.%d/output/LayerNorm/LayerNormalization_output_0" % i for i in range(2)],
     "albert": ["/encoder/albert_layer_groups.0/albert_layers.0/attention/LayerNorm_%d/LayerNormalization_output_0" % i for i in (1, 2)],
 }
