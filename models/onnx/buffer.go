@@ -95,8 +95,8 @@ type buffers struct {
 	left int
 }
 
-// findBuffers returns the buffers of a graph, and the asides. read gives the first values of a
-// stored tensor, nil if they are not known.
+// findBuffers returns the buffers of a graph, and the asides. read gives the
+// first values of a stored tensor, nil if they are not known.
 func findBuffers(g *Graph, read func(stored string, most int) []float32, within map[string]bool) (found, asides map[string]bool) {
 	b := &buffers{g: g, names: make(map[string][]string), read: read, within: within, reader: make(map[string][]int), left: 1<<16 + 64*len(g.Nodes)}
 	for name, stored := range g.Stored {
