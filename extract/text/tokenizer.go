@@ -117,6 +117,10 @@ func newTokenizer(f *file, o *Options) (*Tokenizer, error) {
 	if err := t.cut.check(t.single.added); err != nil {
 		return nil, err
 	}
+	// A file may say so, and its texts are as empty as the reference's.
+	if o.Truncation != nil && t.room() == 0 {
+		return nil, fmt.Errorf("text: at most %d tokens: %d special ones leave no room for the text's own", t.cut.MaxLen, t.single.added)
+	}
 	if o.Padding != nil {
 		t.padding = o.Padding
 		if p := o.Padding; p.Length < 0 || p.Multiple < 0 {

@@ -32,6 +32,34 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
+// A file whose tokens are all taken by special ones keeps none of a text, as the
+// reference does, whatever the strategy; fewer are an error, and so are options
+// of which no text can come.
+func TestNoRoom(t *testing.T) {
+	with := func(most string) []byte {
+		return patched(t, map[string]json.RawMessage{
+			"truncation": json.RawMessage(`{"direction":"Right","max_length":` + most + `,"strategy":"OnlyFirst","stride":0}`),
+		}).Tokenizer
+	}
+	tok, err := New(with("2"), &Options{NoPadding: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tok.AppendIDs(nil, "hello big world"); err != nil || !slices.Equal(got, []int32{101, 102}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	e, err := tok.Encode("hello big world")
+	if err != nil || !slices.Equal(e.IDs, []int32{101, 102}) {
+		t.Errorf("%v, %v", e.IDs, err)
+	}
+	if _, err := New(with("1"), nil); err == nil || !strings.Contains(err.Error(), "at most 1 tokens: there are 2 special ones") {
+		t.Errorf("%v", err)
+	}
+	if _, err := tok.With(&Options{Truncation: &Truncation{MaxLen: 2}}); err == nil || !strings.Contains(err.Error(), "leave no room") {
+		t.Errorf("%v", err)
+	}
+}
+
 // checkCuts checks whether tok says that it cuts a text.
 func checkCuts(t *testing.T, tok *Tokenizer, text string, want bool) {
 	t.Helper()

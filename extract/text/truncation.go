@@ -109,10 +109,11 @@ func (t *Truncation) room(added int) (int, error) {
 	if t.MaxLen == 0 {
 		return math.MaxInt, nil
 	}
-	if t.MaxLen <= added {
-		return 0, fmt.Errorf("text: at most %d tokens: %d special ones leave no room for the text's own", max(t.MaxLen, 0), added)
+	most := max(t.MaxLen, 0)
+	if most < added {
+		return 0, fmt.Errorf("text: at most %d tokens: there are %d special ones", most, added)
 	}
-	return t.MaxLen - added, nil
+	return most - added, nil
 }
 
 // check checks the numbers, of which some are fit for a text by itself.
@@ -121,7 +122,7 @@ func (t *Truncation) check(added int) error {
 	if err != nil {
 		return err
 	}
-	if t.Stride < 0 || t.MaxLen != 0 && t.Stride >= room {
+	if t.Stride < 0 || t.MaxLen != 0 && t.Stride >= max(room, 1) {
 		return fmt.Errorf("text: truncation: a stride of %d tokens: windows have %d", t.Stride, room)
 	}
 	if t.Strategy > OnlySecond {
@@ -136,6 +137,9 @@ func (t *Truncation) split(n [2]int, room int) ([2]int, error) {
 	total := n[0] + max(n[1], 0)
 	if total <= room {
 		return n, nil
+	}
+	if room == 0 { // whatever the strategy
+		return [2]int{0, min(n[1], 0)}, nil
 	}
 	cut := total - room
 	keep := n
