@@ -259,7 +259,9 @@ func TestErrorsNameNodeAndNextCut(t *testing.T) {
 		reason string
 	}{
 		{"LSTM", nil, "no gradient for operator LSTM"},
-		{"Einsum", nil, "no gradient for operator Einsum"},
+		{"Einsum", []any{stringAttribute("equation", "iij->i")}, `equation "iij->i": i stands twice in one term`},
+		{"Einsum", nil, `equation ""`},
+		{"Einsum", []any{stringAttribute("equation", "nij,nij->nij")}, "2 terms for 1 inputs"},
 		{"Gelu", []any{stringAttribute("approximate", "guess")}, `approximate is "guess"`},
 		{"Dropout", []any{"", "training"}, "training mode"},
 	} {

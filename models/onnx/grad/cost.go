@@ -16,7 +16,7 @@ const (
 	groups                // of these: each is a call of its own
 	transposeFlops        // of transposed convolutions
 	blockFlops            // of convolutions in blocks
-	productFlops          // of MatMul and Gemm
+	productFlops          // of MatMul, Gemm and Einsum
 	movedBytes            // read and written
 	shuffledBytes         // by Concat, Gather and Transpose
 	calls                 // of nodes
@@ -79,6 +79,8 @@ func (b *builder) workOf(m *pb.ModelProto) work {
 		switch n.GetOpType() {
 		case "Conv", "ConvTranspose":
 			b.convWork(n, &w)
+		case "Einsum":
+			w[productFlops] += b.einsumFlops(n)
 		case "MatMul", "Gemm":
 			s := b.shapes[n.in[0]]
 			inner := s[len(s)-1]

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -321,6 +323,8 @@ func calculate(opset int64, n *node, in []*array) ([]*array, error) {
 		return one(combined(func(v ...float64) float64 { return alpha*v[0] + beta*v[1] }, y, in[2]))
 	case "MatMul":
 		return one(multiplied(x, in[1]))
+	case "Einsum":
+		return one(summed(n.string("equation", ""), in))
 	case "Softmax", "LogSoftmax":
 		axis := n.int("axis", -1)
 		axes := wrapped([]int64{axis}, rank)
@@ -620,6 +624,67 @@ func permuted(x *array, perm ...int64) *array {
 		}
 		return true
 	})
+}
+
+// summed is Einsum: each product of elements is added where its letters say. An
+// ellipsis stands for dimensions that are numbered from the last one.
+func summed(equation string, in []*array) *array {
+	left, right, explicit := strings.Cut(equation, "->")
+	if !explicit {
+		right = "..."
+		for c := 'a'; c <= 'z'; c++ {
+			if strings.Count(left, string(c)) == 1 {
+				right += string(c)
+			}
+		}
+	}
+	names := func(term string, rank int) (axes []string) {
+		head, tail, ellipsis := strings.Cut(strings.ReplaceAll(term, " ", ""), "...")
+		axes = strings.Split(head, "")
+		for n := rank - len(head) - len(tail); ellipsis && n > 0; n-- {
+			axes = append(axes, fmt.Sprint(n))
+		}
+		return append(axes, strings.Split(tail, "")...)
+	}
+	size, most := map[string]int64{}, 0
+	terms := make([][]string, len(in))
+	for i, term := range strings.Split(left, ",") {
+		terms[i] = names(term, len(in[i].dims))
+		for j, name := range terms[i] {
+			size[name] = max(size[name], in[i].dims[j])
+			if n, err := strconv.Atoi(name); err == nil {
+				most = max(most, n)
+			}
+		}
+	}
+	to := names(right, len(strings.ReplaceAll(strings.ReplaceAll(right, "...", ""), " ", ""))+most)
+	var all []string
+	for name := range size {
+		all = append(all, name)
+	}
+	var dims, outer []int64
+	for _, name := range all {
+		outer = append(outer, size[name])
+	}
+	for _, name := range to {
+		dims = append(dims, size[name])
+	}
+	y := newArray(dims...)
+	place := func(axes []string, x *array, at []int64) int64 {
+		var index []int64
+		for _, name := range axes {
+			index = append(index, at[slices.Index(all, name)])
+		}
+		return dot(index, x.strides(x.dims))
+	}
+	each(outer, func(_ int, at []int64) {
+		v := 1.
+		for i, x := range in {
+			v *= x.v[place(terms[i], x, at)]
+		}
+		y.v[place(to, y, at)] += v
+	})
+	return y
 }
 
 func multiplied(a, c *array) *array {

@@ -30,6 +30,8 @@ func init() {
 		// matmul.go
 		"Gemm":   gemm,
 		"MatMul": matMul,
+		// einsum.go
+		"Einsum": einsum,
 		// norm.go
 		"BatchNormalization":    batchNormalization,
 		"GroupNormalization":    groupNormalization,

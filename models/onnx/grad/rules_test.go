@@ -185,6 +185,39 @@ func reduceCase(op string, value func(p *problem) func() float64, input bool) fu
 	}
 }
 
+// einsumCase makes an Einsum by one of some equations, whose ellipses stand for
+// dimensions that broadcast.
+func einsumCase(equations ...string) func(p *problem) string {
+	return func(p *problem) string {
+		equation := equations[p.rng.IntN(len(equations))]
+		left, _, _ := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
+		size := map[rune]int64{}
+		rest := p.dims(2)
+		var parts []any
+		for _, term := range strings.Split(left, ",") {
+			var dims []int64
+			for _, c := range strings.ReplaceAll(term, "...", ".") {
+				if c == '.' {
+					for _, n := range rest { // the runtime wants all in each term
+						dims = append(dims, []int64{1, n, n}[p.rng.IntN(3)])
+					}
+					continue
+				}
+				if size[c] == 0 {
+					size[c] = p.between(1, 4)
+				}
+				dims = append(dims, size[c])
+			}
+			if len(parts) > 0 && product(dims) > 1 && p.rng.IntN(3) == 0 {
+				parts = append(parts, p.weight(dims...))
+			} else {
+				parts = append(parts, p.learned(p.normal, dims...))
+			}
+		}
+		return p.op("Einsum", append(parts, stringAttribute("equation", equation))...)
+	}
+}
+
 // family is the cases of one file of rules.
 type family struct {
 	name  string
@@ -271,6 +304,32 @@ var families = []family{
 				return p.op("MatMul", p.learned(p.normal, p.between(1, 3), p.between(1, 3), K), p.learned(p.normal, K))
 			}
 			return p.op("MatMul", p.learned(p.normal, K), p.learned(p.normal, K))
+		},
+		"Einsum": einsumCase("bhwc,hkc->bhwk", "bhwc,wkc->bhwk", "ij,jk->ik", "nchw,nc->nhw", "i,j->ij", "i,j->ji", "bij,bjk->bki",
+			"abcd,cb->ad", "ab,cd->ac", "ab,b->b", "abc,abc->c", "ab,cd->ba", "i,i->", "ij, jk -> i k", "Bi,Bj->ijB"),
+		"Einsum of one":    einsumCase("ij->ji", "abc->cab", "abcd->db", "abc->", "ab->a", "abc->abc"),
+		"Einsum of three":  einsumCase("ab,bc,cd->ad", "a,ab,abc->c", "ia,ja,ka->ijk"),
+		"Einsum, ellipses": einsumCase("...ij,...jk->...ik", "...ij,jk->...ik", "i...,j...->...ij", "...i->...", "a...b->b...a"),
+		"Einsum, implicit": einsumCase("bij,jk", "ba", "ij,jh", "...ij,...jk"),
+		"decomposed relative positions": func(p *problem) string { // as in SAM's ViT
+			B, H, W, C := p.between(1, 2), p.between(2, 3), p.between(2, 3), p.between(2, 3)
+			x := p.learned(p.normal, B, H*W, C)
+			table := func(side int64) string {
+				var at []int64
+				for i := range side {
+					for j := range side {
+						at = append(at, i-j+side-1)
+					}
+				}
+				return p.op("Reshape", p.op("Gather", p.weight(2*side-1, C), p.ints(at...)), p.ints(side, side, C))
+			}
+			r := p.op("Reshape", x, p.ints(B, H, W, C))
+			h := p.op("Einsum", r, table(H), stringAttribute("equation", "bhwc,hkc->bhwk"))
+			w := p.op("Einsum", r, table(W), stringAttribute("equation", "bhwc,wkc->bhwk"))
+			a := p.op("Reshape", p.op("MatMul", x, p.op("Transpose", x, intsA("perm", 0, 2, 1))), p.ints(B, H, W, H, W))
+			a = p.op("Add", p.op("Add", a, p.op("Unsqueeze", h, p.ints(4))), p.op("Unsqueeze", w, p.ints(3)))
+			a = p.op("Softmax", p.op("Reshape", a, p.ints(B, H*W, H*W)), intA("axis", -1))
+			return p.op("MatMul", a, x)
 		},
 		"a transposed weight": func(p *problem) string {
 			w := p.op("Transpose", p.weight(4, 3), intsA("perm", 1, 0))

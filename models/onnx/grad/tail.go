@@ -93,6 +93,7 @@ var weightInputs = map[string][]int{
 	"BatchNormalization":    {1, 2}, // the statistics stay
 	"Concat":                nil,    // all: a class token
 	"Conv":                  {1, 2},
+	"Einsum":                nil, // all
 	"Gather":                {0},
 	"Gemm":                  {0, 1, 2},
 	"GroupNormalization":    {1, 2},
