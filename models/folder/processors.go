@@ -151,6 +151,11 @@ var processors = []*processor{
 		size: square(384), filter: "bicubic",
 		normalize: true, image: clipLevels, defaultSquare: true,
 	},
+	{
+		classes: []string{"OwlViT"}, modelTypes: []string{"owlvit"},
+		size: square(768), filter: "bicubic", cropSize: 768,
+		normalize: true, image: clipLevels, defaultSquare: true, keys: []string{"rescale"}, quirk: owlViT,
+	},
 }
 
 // others are classes that are known and not read, with what they do that no
@@ -349,6 +354,28 @@ func poolFormer(o *object, s *models.ImageSpec) error {
 		s.Resize.Mode = "short"
 	}
 	s.Resize.Width, s.Resize.Height = w, h
+	return nil
+}
+
+// owlViT: the sides are always told both. Early files call do_rescale rescale,
+// which releases that know the name still do not follow
+// (models/owlvit/image_processing_owlvit.py).
+func owlViT(o *object, s *models.ImageSpec) error {
+	if m := s.Resize.Mode; m != "exact" && m != "none" {
+		return o.errorf("size", "a processor of class OwlViT takes height and width alone")
+	}
+	if !o.has("rescale") {
+		return nil
+	}
+	named, err := o.flag("rescale")
+	if err != nil {
+		return err
+	}
+	if on, err := o.flagOr("do_rescale", true); err != nil {
+		return err
+	} else if on != named {
+		return o.errorf("rescale", "%v, but do_rescale is %v: releases of the library disagree on which of the two counts; write do_rescale alone", named, on)
+	}
 	return nil
 }
 

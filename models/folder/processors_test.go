@@ -78,7 +78,7 @@ func TestProcessorsAreTold(t *testing.T) {
 		}
 	}
 	for _, kind := range types {
-		if _, ok := embeddings[kind]; !ok && !slices.Contains([]string{"clipseg", "mgp-str", "groupvit", "aimv2", "mlcd", "blip", "blip_vision_model", "cvt"}, kind) {
+		if _, ok := embeddings[kind]; !ok && !slices.Contains([]string{"clipseg", "mgp-str", "groupvit", "aimv2", "mlcd", "blip", "blip_vision_model", "cvt", "owlvit"}, kind) {
 			t.Errorf("the processor of a %s is known, its embedding is not", kind)
 		}
 	}
@@ -125,6 +125,10 @@ func TestProcessorQuirks(t *testing.T) {
 		{`{"image_processor_type":"PoolFormerImageProcessor","crop_pct":null}`, func(s *models.ImageSpec) { s.Resize = shortest(224, "bicubic") }},
 		{`{"image_processor_type":"PoolFormerImageProcessor","crop_pct":0.5,"size":{"height":20,"width":20},"crop_size":20}`,
 			func(s *models.ImageSpec) { s.Resize = shortest(40, "bicubic") }},
+		{`{"image_processor_type":"OwlViTImageProcessor","do_center_crop":true}`,
+			func(s *models.ImageSpec) { s.Resize, s.Crop = exact(768, 768, "bicubic"), crop(768) }},
+		{`{"feature_extractor_type":"OwlViTFeatureExtractor","size":32,"rescale":true}`,
+			func(s *models.ImageSpec) { s.Resize, s.Rescale = exact(32, 32, "bicubic"), 1./255 }},
 		// A number as size is one side or both, by class; a list in an old file
 		// is both.
 		{`{"feature_extractor_type":"ViTFeatureExtractor","size":384}`, func(s *models.ImageSpec) { s.Resize = exact(384, 384, "bilinear") }},
@@ -202,6 +206,9 @@ func TestProcessorsThatAreRefused(t *testing.T) {
 		`{"image_processor_type":"ViTImageProcessor","do_center_crop":true,"crop_size":200}`:                   "disagree on whether it crops",
 		`{"image_processor_type":"ConvNextImageProcessor","do_center_crop":true,"crop_size":200}`:              "leaves 384×384",
 		`{"image_processor_type":"ViTImageProcessor","size":{"longest_edge":224},"default_to_square":"maybe"}`: "size: the form",
+		`{"image_processor_type":"OwlViTImageProcessor","size":{"shortest_edge":32},"do_center_crop":true}`:    "class OwlViT takes height and width alone",
+		`{"image_processor_type":"OwlViTImageProcessor","rescale":false}`:                                      "rescale: false, but do_rescale is true",
+		`{"image_processor_type":"Owlv2ImageProcessor"}`:                                                       "Owlv2ImageProcessor is not read here: it pads images to a square",
 		`{"size":224}`: "image_processor_type: the field is missing",
 	} {
 		if s, err := processed(t, "%s", file); err == nil || !strings.Contains(err.Error(), want) {

@@ -14,7 +14,7 @@ import transformers
 
 CLASSES = """CLIP Bit ChineseCLIP ViTHybrid ViT DeiT Beit Siglip ConvNext EfficientNet
 MobileNetV1 MobileNetV2 MobileViT DINOv3ViT Segformer Levit PoolFormer Pvt
-EfficientFormer Blip""".split()
+EfficientFormer Blip OwlViT""".split()
 
 
 def saved(name):

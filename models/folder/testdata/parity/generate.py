@@ -102,12 +102,13 @@ CLASSES = {
     "Pvt": (False, False, {}),
     "Blip": (False, False, {}),
     "DINOv3ViT": (False, False, {}),
+    "OwlViT": (False, True, {"rescale": [True, True, False]}),
 }
 MODEL_TYPES = {
     "CLIP": ["clip"], "Bit": ["bit", "dinov2", "focalnet", "hiera"],
     "ViT": ["vit", "swin", "swinv2", "vit_mae", "vit_msn"], "DeiT": ["deit"], "Beit": ["beit", "data2vec-vision"],
     "ConvNext": ["convnext", "convnextv2", "resnet", "regnet", "cvt", "van"], "MobileNetV2": ["mobilenet_v2"], "MobileViT": ["mobilevit", "mobilevitv2"],
-    "Segformer": ["segformer"], "Levit": ["levit"], "PoolFormer": ["poolformer"], "Pvt": ["pvt"], "EfficientNet": ["efficientnet"],
+    "OwlViT": ["owlvit"], "Segformer": ["segformer"], "Levit": ["levit"], "PoolFormer": ["poolformer"], "Pvt": ["pvt"], "EfficientNet": ["efficientnet"],
 }
 MISSING = object()
 DIFFERS = {
