@@ -1,10 +1,15 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // Folders in which something is broken, missing or not read here: each error
@@ -37,6 +42,8 @@ func TestBrokenBackboneFolders(t *testing.T) {
 		"ort":           {map[string]string{"model.onnx": "-", "model.ort": "x"}, []string{"model.ort is of ONNX Runtime's own format", "the .onnx file that it was made of"}},
 		"two":           {map[string]string{"onnx/model.onnx": string(graph)}, []string{"several files may be the backbone", "two/model.onnx takes that one"}},
 		"no-contract":   {map[string]string{pre: "-"}, []string{"missing: size, filter, mean, std", "--size 32x32", "no-contract/backbone.json"}},
+		"cut-config":    {map[string]string{"config.json": `{"model_type": "vi`}, []string{"config.json: not JSON: it is cut short; download it again"}},
+		"folder-config": {map[string]string{"config.json": "-", "config.json/x": "x"}, []string{"config.json: a folder in place of a file; take it away, and download the file"}},
 		"own-typo":      {map[string]string{"backbone.json": `{"sise": 32}`}, []string{"backbone.json: sise: the key is not known; known are size"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +51,8 @@ func TestBrokenBackboneFolders(t *testing.T) {
 			if err := os.Rename("vit", name); err != nil {
 				t.Fatal(err)
 			}
-			for file, content := range c.files {
+			for _, file := range slices.Sorted(maps.Keys(c.files)) {
+				content := c.files[file]
 				path := filepath.Join(name, file)
 				if content == "-" {
 					if err := os.Remove(path); err != nil {
@@ -57,6 +65,56 @@ func TestBrokenBackboneFolders(t *testing.T) {
 			p.fails(t, "extract --image image --root "+p.emoji+" --label label --backbone ./"+name+" emoji.csv", exitFailed, c.says...)
 			if _, _, stderr := p.try(t, "inspect ./"+name); !strings.Contains(stderr, c.says[0]) {
 				t.Errorf("inspect says something else: %s", stderr)
+			}
+		})
+	}
+}
+
+// A model that the runtime does not read, but a newer one might: what to do is
+// said, and nothing of where the runtime's sources lie.
+func TestModelsThatTheRuntimeRefuses(t *testing.T) {
+	p := newPlace(t)
+	p.table("emoji.csv", "image,name,label", p.cut(p.samples(0, 2, "symbols", "flags")))
+	graph := p.read(filepath.Join(p.backbones, "vit", "model.onnx"))
+	for name, c := range map[string]struct {
+		change func(m *pb.ModelProto)
+		says   []string
+	}{
+		"new-opset": {func(m *pb.ModelProto) { m.OpsetImport[0].Version = new(int64(99)) }, []string{"operator set 99 of ai.onnx", "take a newer ONNX Runtime, or export the model again with opset", "--runtime FILE"}},
+		"new-ir":    {func(m *pb.ModelProto) { m.IrVersion = new(int64(99)) }, []string{"IR version 99", "take a newer ONNX Runtime", "--runtime FILE"}},
+		"operator": {func(m *pb.ModelProto) {
+			for _, n := range m.Graph.Node {
+				if n.GetOpType() == "MatMul" {
+					n.OpType = new("MartianMul")
+				}
+			}
+		}, []string{"operator MartianMul is not one of operator set", "export the model again with operators of the standard alone"}},
+		"circle": {func(m *pb.ModelProto) {
+			i := slices.IndexFunc(m.Graph.Node, func(n *pb.NodeProto) bool { return n.GetOpType() == "Softmax" })
+			first := m.Graph.Node[i]
+			i = slices.IndexFunc(m.Graph.Node, func(n *pb.NodeProto) bool { return slices.Contains(n.Input, first.Output[0]) })
+			first.Input[0] = m.Graph.Node[i].Output[0]
+		}, []string{"in a circle", "download or export it again"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.small("vit")
+			if err := os.Rename("vit", name); err != nil {
+				t.Fatal(err)
+			}
+			m, err := onnx.Decode(graph)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.change(m)
+			data, err := onnx.Encode(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.put(filepath.Join(name, "model.onnx"), data)
+			command := "extract --image image --root " + p.emoji + " --label label --backbone ./" + name + " emoji.csv"
+			p.fails(t, command, exitFailed, c.says...)
+			if _, _, stderr := p.try(t, command); strings.Contains(stderr, ".cc:") || strings.Contains(stderr, ".h:") {
+				t.Errorf("a place in sources: %s", stderr)
 			}
 		})
 	}

@@ -178,6 +178,7 @@ func advice(err error) string {
 		fact     *folder.FactError
 		pickle   *folder.PickleError
 		older    *folder.SlowError
+		unread   *runtime.ModelError
 	)
 	switch {
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
@@ -192,6 +193,8 @@ func advice(err error) string {
 		return "the same command resumes there"
 	case errors.As(err, &nowhere):
 		return strings.Join(runtime.Install(), ", or ")
+	case errors.As(err, &unread) && unread.Newer:
+		return "--runtime FILE takes another library"
 	case errors.As(err, &unclear):
 		return "say " + settle(unclear)
 	case errors.As(err, &none):

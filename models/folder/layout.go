@@ -47,7 +47,10 @@ func (f *layout) has(name string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("models: %s: %w", f.path(name), cause(err))
 	}
-	return !info.IsDir(), nil
+	if info.IsDir() {
+		return false, fmt.Errorf("models: %s: a folder in place of a file; take it away, and download the file", f.path(name))
+	}
+	return true, nil
 }
 
 // read returns the content of a file of at most limit bytes. A file of a
@@ -209,7 +212,7 @@ func parseObject(file string, data []byte) (*object, error) {
 	}
 	o := &object{file: file}
 	if err := json.Unmarshal(data, &o.fields); err != nil || o.fields == nil {
-		return nil, fmt.Errorf("models: %s: it does not hold a JSON object", file)
+		return nil, fmt.Errorf("models: %s: it does not hold a JSON object; download it again", file)
 	}
 	return o, nil
 }
@@ -231,8 +234,11 @@ func checkJSON(data []byte) error {
 	for {
 		token, err := d.Token()
 		if err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
+			switch {
+			case len(bytes.TrimSpace(data)) == 0:
+				return fmt.Errorf("not JSON: the file is empty; download it again")
+			case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+				return fmt.Errorf("not JSON: it is cut short; download it again")
 			}
 			return fmt.Errorf("not JSON: %w", err)
 		}

@@ -74,8 +74,10 @@ func TestRefusesFolders(t *testing.T) {
 func TestRefusesJSON(t *testing.T) {
 	refused(t, []refusal{
 		{"not JSON", imageTree(t), put(pre, []byte("size: 224")), "preprocessor_config.json: not JSON"},
-		{"empty file", imageTree(t), put(pre, []byte("")), "preprocessor_config.json: not JSON"},
-		{"cut off", imageTree(t), put(pre, []byte(`{"size":{"shortest_edge":256}`)), "preprocessor_config.json: not JSON"},
+		{"empty file", imageTree(t), put(pre, []byte("")), "preprocessor_config.json: not JSON: the file is empty; download it again"},
+		{"cut off", imageTree(t), put(pre, []byte(`{"size":{"shortest_edge":256}`)), "preprocessor_config.json: not JSON: it is cut short; download it again"},
+		{"cut off in a word", imageTree(t), put(cfg, []byte(`{"model_type":"vi`)), "config.json: not JSON: it is cut short; download it again"},
+		{"a folder", imageTree(t), func(f tree) { delete(f, cfg); f[cfg+"/x"] = []byte("x") }, "config.json: a folder in place of a file; take it away, and download the file"},
 		{"a list", imageTree(t), put(pre, []byte("[]")), "does not hold a JSON object"},
 		{"null", imageTree(t), put(pre, []byte("null")), "does not hold a JSON object"},
 		{"two values", imageTree(t), put(pre, []byte("{} {}")), "more after the end"},

@@ -142,8 +142,8 @@ func hostile() map[string]struct {
 			m.Functions = []*pb.FunctionProto{{Name: proto.String("F"), Domain: proto.String("mine"), Node: []*pb.NodeProto{call}}}
 			m.Graph.Node = append(m.Graph.Node, call)
 		}, "function of the model's own"},
-		"a circle":                          {nodes(Node("Add", []string{"x", "b"}, []string{"a"}), Node("Neg", []string{"a"}, []string{"b"})), `input 1 "b": no node before makes it`},
-		"a node that feeds itself":          {nodes(Node("Neg", []string{"a"}, []string{"a"})), "no node before makes it"},
+		"a circle":                          {nodes(Node("Add", []string{"x", "b"}, []string{"a"}), Node("Neg", []string{"a"}, []string{"b"})), "in a circle of nodes"},
+		"a node that feeds itself":          {nodes(Node("Neg", []string{"a"}, []string{"a"})), "in a circle of nodes"},
 		"two makers of one tensor":          {nodes(Node("Neg", []string{"x"}, []string{"y"})), `tensor "y" is made twice`},
 		"a node that makes an input":        {nodes(Node("Neg", []string{"x"}, []string{"x"})), "made twice"},
 		"a node that makes a weight":        {with(tensors(weight(4)), Node("Neg", []string{"x"}, []string{"w"})), "made twice"},

@@ -130,6 +130,9 @@ func (w *walker) model(m *pb.ModelProto) error {
 	if err := w.graph(g); err != nil {
 		return err
 	}
+	if n := circle(g); n != nil {
+		return fmt.Errorf("node %s (%s): it reads what it makes itself, in a circle of nodes, so that none of them can be first: the file is damaged, or was changed by a program that made a mistake; download or export it again", quote(n.GetName()), quote(n.GetOpType()))
+	}
 	for _, f := range m.GetFunctions() {
 		if err := w.function(f); err != nil {
 			return fmt.Errorf("function %s: %w", quote(f.GetName()), err)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	goruntime "runtime"
-	"strings"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -203,23 +202,4 @@ func destroy(vs []ort.Value) {
 	for _, v := range vs {
 		v.Destroy() // never fails
 	}
-}
-
-// plain puts an error of the binding's on one line and takes off what the
-// binding says in front of ONNX Runtime's own words.
-func plain(err error) error {
-	if err == nil {
-		return nil
-	}
-	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, p := range []string{
-		"Error creating C session: ", "Error running network: ", "ORT API error creating tensor: ",
-	} {
-		s = strings.TrimPrefix(s, p)
-	}
-	const most = 400
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + " …"
-	}
-	return errors.New(s)
 }
