@@ -32,6 +32,7 @@ const (
 type attempt struct {
 	pc, pos int32
 	second  bool // and the other
+	led     bool // a way that matches nothing led back to it
 }
 
 // A runeRun is a run of code points of a set.
@@ -137,7 +138,7 @@ func (m *matcher) match(at int) int {
 				}
 			} else {
 				m.failed[k/64] |= bit
-				m.stack = append(m.stack, attempt{pc, int32(pos), false})
+				m.stack = append(m.stack, attempt{pc: pc, pos: int32(pos)})
 				pc = in.x
 			}
 		default:
@@ -156,11 +157,14 @@ func (m *matcher) match(at int) int {
 }
 
 // led tells whether a way that matches nothing led back to a choice to go on
-// with a loop, which ends then, as Oniguruma does it.
+// with a loop, which ends then, as Oniguruma does it. What follows the loop at
+// this byte is tried once: if another way leads back, it was in vain.
 func (m *matcher) led(pc int32, pos, bottom int) bool {
 	for i := len(m.stack) - 1; i >= bottom && int(m.stack[i].pos) == pos; i-- {
-		if m.stack[i].pc == pc {
-			return !m.stack[i].second
+		if a := &m.stack[i]; a.pc == pc {
+			again := a.second || a.led
+			a.led = true
+			return !again
 		}
 	}
 	return false
@@ -189,7 +193,7 @@ loop:
 				break loop
 			case *v == untried:
 				*v = underWay
-				m.stack = append(m.stack, attempt{pc, int32(pos), false})
+				m.stack = append(m.stack, attempt{pc: pc, pos: int32(pos)})
 				pc = in.x
 			default:
 				back = back || *v == underWay
