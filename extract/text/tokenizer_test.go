@@ -32,9 +32,9 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
-// A file whose tokens are all taken by special ones keeps none of a text, as the
-// reference does, whatever the strategy; fewer are an error, and so are options
-// of which no text can come.
+// A file whose tokens are all taken by special ones keeps none of a text, as
+// the reference does, whatever the strategy; fewer are an error, and so are
+// options of which no text can come.
 func TestNoRoom(t *testing.T) {
 	with := func(most string) []byte {
 		return patched(t, map[string]json.RawMessage{
