@@ -60,6 +60,39 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
+// The ids of added tokens are those that tokenizers 0.23.3 gives them, whatever
+// the file says.
+func TestIDsOfAddedTokens(t *testing.T) {
+	for added, want := range map[string]map[string]int32{
+		`9 x`:          {"x": 3},
+		`3 a`:          {"a": 1},
+		`4 y, 3 z`:     {"y": 3, "z": 4},
+		`7 x, 7 y`:     {"x": 3, "y": 4},
+		`3 x, 3 x`:     {"x": 3},
+		`1 x`:          {"x": 3},
+		`2 ##a, 8 x`:   {"##a": 2, "x": 3},
+		`0 x, 1 [UNK]`: {"x": 3, "[UNK]": 0},
+	} {
+		var list []string
+		for _, one := range strings.Split(added, ", ") {
+			id, content, _ := strings.Cut(one, " ")
+			list = append(list, `{"id":`+id+`,"content":"`+content+`","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}`)
+		}
+		p := parts()
+		p["added_tokens"] = "[" + strings.Join(list, ",") + "]"
+		tok, err := load(small(join(p)))
+		if err != nil {
+			t.Errorf("%s: %v", added, err)
+			continue
+		}
+		for content, id := range want {
+			if got, ok := tok.ID(content); !ok || got != id {
+				t.Errorf("%s: %q has id %d, want %d", added, content, got, id)
+			}
+		}
+	}
+}
+
 // checkCuts checks whether tok says that it cuts a text.
 func checkCuts(t *testing.T, tok *Tokenizer, text string, want bool) {
 	t.Helper()

@@ -149,8 +149,9 @@ func (t *Truncation) split(n [2]int, room int) ([2]int, error) {
 			keep[0] = room
 			break
 		}
-		short, long := min(n[0], n[1]), max(n[0], n[1])
-		if long = max(short, room-short); short > room {
+		short := min(n[0], n[1])
+		long := max(short, room-short)
+		if short > room {
 			long = short
 		}
 		if short+long > room {
