@@ -153,7 +153,7 @@ func TestWhatCannotBeRetrained(t *testing.T) {
 	vit := filepath.Join(folders, "vit")
 	p.do(t, read+"--backbone "+vit+" --out vit.features emoji.csv")
 	p.do(t, read+"--backbone "+filepath.Join(folders, "resnet")+" --out resnet.features emoji.csv")
-	p.do(t, read+"--backbone "+vit+" --tap /layers.1/Add_1_output_0:max --out max.features emoji.csv")
+	p.do(t, read+"--backbone "+vit+" --tap /layers.1/Add_1_output_0:flat --out flat.features emoji.csv")
 	const train = "train-head --l2 0.1 --epochs 1 --tail "
 	for _, c := range []struct {
 		line string
@@ -168,7 +168,7 @@ func TestWhatCannotBeRetrained(t *testing.T) {
 		{train + "/layers.1/attention/q_proj/Add_output_0 vit.features", exitUsage, []string{"not everything flows through", "inspect"}},
 		{train + "/pooler/dense/Gemm_output_0 vit.features", exitUsage, []string{"no weight behind it"}},
 		{train + "all vit.features resnet.features", exitUsage, []string{"one feature set"}},
-		{train + "all max.features", exitFailed, []string{"pooling max", "gradient"}},
+		{train + "all flat.features", exitFailed, []string{"pooling flat", "gradient"}},
 		{train + "all --cv 3 vit.features", exitUsage, []string{"--cv", "--repeat"}},
 		{train + "all --refit true vit.features", exitUsage, []string{"--refit"}},
 		{train + "all --head ncm vit.features", exitUsage, []string{"softmax"}},
