@@ -149,11 +149,14 @@ func (r *npyRecords) openLabels(path, name string) error {
 		if err != nil {
 			return fmt.Errorf("the labels beside it, %s: %w", other, err)
 		}
-		if a := arrays[0]; len(r.all[0].array.Shape) > 0 {
-			if err := onePerRow(a, r.all[0].array.Shape[0]); err != nil {
-				file.close()
-				return fmt.Errorf("the labels beside it, %s: %w", other, err)
-			}
+		if len(arrays) != 1 || arrays[0].Name != "" {
+			err = errors.New("a .npz file under the name of a .npy file")
+		} else if of := r.all[0].array; len(of.Shape) > 0 {
+			err = onePerRow(arrays[0], of.Shape[0])
+		}
+		if err != nil {
+			file.close()
+			return fmt.Errorf("the labels beside it, %s: %w", other, err)
 		}
 		r.beside = file
 		r.all = append(r.all, npyColumn{name: "label", array: arrays[0]})

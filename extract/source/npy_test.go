@@ -176,6 +176,11 @@ func TestLabelsOfNumbers(t *testing.T) {
 	if samples, err = read(t, &source.Options{OptionalLabels: true}, filepath.Join(root, "X_test.npy")); err != nil || samples[0].Split != "test" {
 		t.Errorf("labels that nobody needs: %v", err)
 	}
+	for _, members := range [][]packedFile{nil, {{"y.npy", npy("|u1", false, "(3,)", 7, 8, 9)}}} {
+		root = tree(t, map[string]string{"X.npy": X, "y.npy": string(zipOf(t, members...))})
+		_, err = read(t, nil, filepath.Join(root, "X.npy"))
+		fails(t, err, "the labels beside it", "y.npy: a .npz file under the name of a .npy file")
+	}
 }
 
 // What is no array of rows is refused with its place, and what is damaged is
