@@ -3,13 +3,11 @@
 package folder_test
 
 import (
-	"archive/tar"
 	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -37,39 +35,7 @@ import (
 // and the texts.
 func sentences(t *testing.T) (dir string, names, texts []string) {
 	t.Helper()
-	dir = t.TempDir()
-	f, err := os.Open("testdata/sentences/sentences.tar.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, h.Name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(r)
-		if err == nil {
-			err = os.WriteFile(path, data, 0o666)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if filepath.Base(path) == "meta.json" {
-			names = append(names, filepath.Dir(filepath.Dir(h.Name)))
-		}
-	}
+	dir, names = unpack(t, "testdata/sentences/sentences.tar.gz")
 	data, err := os.ReadFile(filepath.Join(dir, "texts.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &texts)
@@ -77,7 +43,6 @@ func sentences(t *testing.T) (dir string, names, texts []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(names)
 	return dir, names, texts
 }
 
