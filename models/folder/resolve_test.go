@@ -483,3 +483,23 @@ func TestReadFileMissing(t *testing.T) {
 		t.Error("a folder was read")
 	}
 }
+
+// add_prefix_space of tokenizer_config.json is about ByteLevel: a Metaspace of
+// an older tokenizer.json, which has a field of that name, stays as it is.
+func TestPrefixSpace(t *testing.T) {
+	for kind, want := range map[string]string{"ByteLevel": "false", "Metaspace": "true"} {
+		f := textTree(t)
+		f.set("tokenizer.json", "pre_tokenizer", fields{"type": kind, "replacement": "▁", "add_prefix_space": true})
+		f.set("tokenizer_config.json", "tokenizer_class", "PreTrainedTokenizerFast")
+		dir := t.TempDir()
+		f.write(t, dir)
+		s, err := Resolve(dir, builtin.FS())
+		if err != nil {
+			t.Errorf("%s: %v", kind, err)
+			continue
+		}
+		if own := textOf(s).Tokenizer; !strings.Contains(string(own), `"add_prefix_space":`+want) {
+			t.Errorf("%s: %s, want add_prefix_space %s", kind, own, want)
+		}
+	}
+}

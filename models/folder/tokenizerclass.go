@@ -82,7 +82,11 @@ func (f *layout) tokenizerBytes(s *models.Spec, data []byte, l *lengths, model *
 			hold("normalizer", n, "handle_chinese_chars", "tokenize_chinese_chars", "true")
 		}
 	}
-	hold("pre_tokenizer", part("pre_tokenizer"), "add_prefix_space", "add_prefix_space", "false")
+	// A Metaspace of older files has a field of that name, too, which no class
+	// looks at.
+	if pre := part("pre_tokenizer"); string(pre["type"]) == `"ByteLevel"` {
+		hold("pre_tokenizer", pre, "add_prefix_space", "add_prefix_space", "false")
+	}
 	if slices.Contains(framing, class) {
 		frame, err := framed(l)
 		if err != nil {
