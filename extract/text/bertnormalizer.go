@@ -192,12 +192,12 @@ func (n *bertNormalizer) normalize(p *passage) {
 			break
 		}
 		if k == cjk {
-			p.others = append(p.others, ' ')
-			p.others = utf8.AppendRune(p.others, r)
-			p.others = append(p.others, ' ')
-			continue
+			p.put(' ', 0)
 		}
-		p.others = utf8.AppendRune(p.others, r)
+		p.put(r, 0)
+		if k == cjk {
+			p.put(' ', 0)
+		}
 	}
 	p.rewritten()
 }

@@ -93,9 +93,9 @@ func (n *precompiled) normalize(p *passage) {
 	done := 0 // up to here it is rewritten
 	if !p.aligned {
 		p.rewrite()
-		n.each(text, func(start, end int, to string) {
+		n.each(p, func(start, end int, to string) {
 			p.keep(done, start)
-			p.others = append(p.others, to...)
+			p.putString(to, 0)
 			done = end
 		})
 		if done > 0 {
@@ -110,9 +110,11 @@ func (n *precompiled) normalize(p *passage) {
 			changes = append(changes, change{r, 0})
 		}
 	}
-	n.each(text, func(start, end int, to string) {
+	n.each(p, func(start, end int, to string) {
 		keep(done, start)
-		changes = appendReplacement(changes, utf8.RuneCountInString(text[start:end]), to)
+		if p.full = p.full || len(changes)+len(to) > p.most; !p.full {
+			changes = appendReplacement(changes, utf8.RuneCountInString(text[start:end]), to)
+		}
 		done = end
 	})
 	if done > 0 {
@@ -122,10 +124,12 @@ func (n *precompiled) normalize(p *passage) {
 	p.work.changes = changes
 }
 
-// each calls f for each stretch of a text that is replaced, in order.
-func (n *precompiled) each(text string, f func(start, end int, to string)) {
+// each calls f for each stretch of a passage that is replaced, in order, until
+// the passage is full.
+func (n *precompiled) each(p *passage, f func(start, end int, to string)) {
+	text := p.text()
 	c := clusters{text: text}
-	for i := 0; i < len(text); {
+	for i := 0; i < len(text) && !p.full; {
 		if b := text[i]; b < utf8.RuneSelf && (i+1 == len(text) || text[i+1] < utf8.RuneSelf && b != '\r') {
 			if n.has[b] {
 				f(i, i+1, n.ascii[b])

@@ -13,7 +13,9 @@ func readNormalizers(o object) (normalizer, error) {
 
 func (s normalizers) normalize(p *passage) {
 	for _, n := range s {
-		n.normalize(p)
+		if n.normalize(p); p.full {
+			return // which is an error
+		}
 	}
 }
 
@@ -33,7 +35,9 @@ func readPreTokenizers(o object) (preTokenizer, error) {
 
 func (s preTokenizers) preTokenize(p *passage) {
 	for _, t := range s {
-		t.preTokenize(p)
+		if t.preTokenize(p); p.full {
+			return
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package text
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"math"
 	"slices"
@@ -225,14 +227,28 @@ func TestRepair(t *testing.T) {
 // A file that makes a letter many, again and again, is an error of the text,
 // not the end of memory.
 func TestGrowthIsBounded(t *testing.T) {
-	for _, one := range []string{`{"type":"Replace","pattern":{"String":"a"},"content":"aaaa"}`, `{"type":"ByteLevel"}`} {
-		testGrowth(t, one)
+	for _, one := range []string{`{"type":"Replace","pattern":{"String":"a"},"content":"aaaa"}`, `{"type":"ByteLevel"}`, precompiledOf('a', "aaaa")} {
+		testGrowth(t, one, 40, "aé", strings.Repeat("aé", 1<<16))
 	}
+	testGrowth(t, precompiledOf('a', strings.Repeat("a", 1<<20)), 1, "aé", strings.Repeat("aé", 1<<10))
+	testGrowth(t, `{"type":"BertNormalizer","clean_text":false,"handle_chinese_chars":true,"lowercase":false}`, 120, strings.Repeat("中", 1<<12))
 }
 
-func testGrowth(t *testing.T, one string) {
+// precompiledOf is a Precompiled that replaces an ASCII letter.
+func precompiledOf(letter byte, by string) string {
+	const leaf, label = 1 << 8, 1 << 10
+	units := make([]uint32, (int(letter)|1)+1)
+	units[letter] = uint32(letter) | leaf | label // its value is at letter^1: 0, where by begins
+	data := binary.LittleEndian.AppendUint32(nil, uint32(4*len(units)))
+	for _, u := range units {
+		data = binary.LittleEndian.AppendUint32(data, u)
+	}
+	return `{"type":"Precompiled","precompiled_charsmap":"` + base64.StdEncoding.EncodeToString(append(data, by...)) + `"}`
+}
+
+func testGrowth(t *testing.T, one string, times int, texts ...string) {
 	p := parts()
-	list := make([]string, 40)
+	list := make([]string, times)
 	for i := range list {
 		list[i] = one
 	}
@@ -244,12 +260,12 @@ func testGrowth(t *testing.T, one string) {
 	if ids, err := tok.AppendIDs(nil, "b"); err != nil || len(ids) != 1 {
 		t.Errorf("%v, %v", ids, err)
 	}
-	for _, text := range []string{"aé", strings.Repeat("aé", 1<<16)} {
+	for _, text := range texts {
 		if _, err := tok.AppendIDs(nil, text); err == nil || !strings.Contains(err.Error(), "make more than 64 bytes of a byte") {
-			t.Errorf("%d bytes: error %v", len(text), err)
+			t.Errorf("%.100s: %d bytes: error %v", one, len(text), err)
 		}
-		if _, err := tok.Encode(text); err == nil {
-			t.Errorf("%d bytes are encoded", len(text))
+		if _, err := tok.Encode(text); err == nil || !strings.Contains(err.Error(), "make more than 64 bytes of a byte") {
+			t.Errorf("%.100s: %d bytes are encoded: error %v", one, len(text), err)
 		}
 	}
 }
