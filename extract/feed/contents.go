@@ -55,8 +55,7 @@ type Wanted struct {
 
 // Find goes through src, the source that a feature set was made from, once, and
 // reads texts; other samples are read when they are needed, so src must stay
-// open. A
-// sample that is gone, or a text that has changed, is a *StaleError.
+// open. A sample that is gone, or a text that has changed, is a *StaleError.
 func Find(ctx context.Context, spec *models.Spec, src Source, w *Wanted) (*Contents, error) {
 	if len(w.IDs) != len(w.Keys) {
 		return nil, fmt.Errorf("feed: backbone %s: %d ids and %d keys", spec.Name, len(w.IDs), len(w.Keys))

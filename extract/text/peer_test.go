@@ -25,8 +25,8 @@ type turn struct {
 	Digest  uint64
 }
 
-// serve tokenizes all texts once for each line that comes, with a tokenizer that
-// has not seen any text before.
+// serve tokenizes all texts once for each line that comes, with a tokenizer
+// that has not seen any text before.
 func (p *peer) serve(r io.Reader, w io.Writer) error {
 	out := json.NewEncoder(w)
 	for lines := bufio.NewScanner(r); lines.Scan(); {
