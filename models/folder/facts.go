@@ -130,7 +130,7 @@ var factKinds = []factKind{
 		func(s *models.ImageSpec) string { return s.Layout }),
 	{
 		Fact:  Fact{Key: "max_length", Modality: models.Text, Needed: true, Form: "N"},
-		named: []string{"max_seq_length", "model_max_length"},
+		named: []string{"max_seq_length", "model_max_length", "max_position_embeddings", "max_length"},
 		set: func(c models.Contract, word string) error {
 			n, err := strconv.Atoi(word)
 			if err != nil || n < 1 || n > maxTokens {
@@ -499,13 +499,16 @@ func agree(s *models.Spec, place string, given Facts) error {
 		if word == "" || !k.about(s.Contract) || k.same(word, k.word(s.Contract)) {
 			continue
 		}
-		file := ""
+		says, file := k.word(s.Contract), ""
 		if k.Key == layoutKey {
 			file = s.Weights.Path
 		}
+		// Of several files that limit the length of a text, it is the one that
+		// has that limit.
+		decides := func(o models.Origin) bool { return o.Pixels || k.Modality == models.Text && o.Value == says }
 		for _, name := range k.named {
 			for _, o := range s.Origins {
-				if file == "" && o.Field[strings.LastIndexByte(o.Field, '.')+1:] == name && (o.Pixels || k.Modality != models.Image) {
+				if file == "" && o.Field[strings.LastIndexByte(o.Field, '.')+1:] == name && decides(o) {
 					file = o.File
 				}
 			}
@@ -515,7 +518,10 @@ func agree(s *models.Spec, place string, given Facts) error {
 				file = o.File
 			}
 		}
-		return &ContradictionError{place, k.Key, word, path.Base(file), k.word(s.Contract)}
+		if file == "" { // the graph takes no more tokens
+			file = s.Weights.Path
+		}
+		return &ContradictionError{place, k.Key, word, path.Base(file), says}
 	}
 	return nil
 }

@@ -387,6 +387,37 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// A length that is given and is not that of the folder is refused with the file
+// that has the limit, the graph where that is fixed.
+func TestLengthThatIsNotTheFolders(t *testing.T) {
+	fixed := graph(t, values(i64("input_ids", 6), i64("attention_mask", 6)), values(f32("last_hidden_state", 6, 8)), func(m *pb.ModelProto) {
+		m.Graph.Node = []*pb.NodeProto{onnx.Node("Gather", []string{"table", "input_ids"}, []string{"last_hidden_state"})}
+		m.Graph.Initializer = []*pb.TensorProto{{Name: proto.String("table"), Dims: []int64{2, 8}, DataType: proto.Int32(int32(pb.TensorProto_FLOAT)), FloatData: make([]float32, 16)}}
+	})
+	for _, c := range []struct {
+		given string
+		edit  func(f tree)
+		file  string
+		says  string
+	}{
+		{"8", func(f tree) {}, "tokenizer_config.json", "512"},
+		{"8", func(f tree) { f["sentence_bert_config.json"] = fields{"max_seq_length": 64} }, "sentence_bert_config.json", "64"},
+		{"600", func(f tree) { f.set("tokenizer_config.json", "model_max_length", 1e30) }, "config.json", "512"},
+		{"512", func(f tree) { f["model.onnx"] = fixed }, "model.onnx", "6"},
+		{"8", func(f tree) {
+			f["model.onnx"] = fixed
+			f.set("tokenizer_config.json", "model_max_length", drop)
+		}, "model.onnx", "6"},
+	} {
+		f := textTree(t)
+		c.edit(f)
+		_, _, err := f.resolve(t, &Options{Facts: Facts{"max_length": c.given}})
+		if e, ok := errors.AsType[*ContradictionError](err); !ok || e.File != c.file || e.Says != c.says {
+			t.Errorf("%s, want %s of %s: %v", c.given, c.says, c.file, err)
+		}
+	}
+}
+
 // An embedding whose length neither the file nor shape inference gives is asked
 // about, by the name that its dimension has in the file; once that is written
 // there, it is taken.
