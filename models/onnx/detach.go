@@ -266,8 +266,7 @@ func dimensions(have, want []Dim) []int64 {
 // pick returns nodes that make a shape of numbers and dimensions of cut.
 func pick(cut, output string, dims []Dim, from []int64, names map[string]bool) []*pb.NodeProto {
 	list := func(v []int64) *pb.NodeProto {
-		t := &pb.TensorProto{Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: v}
-		return Node("Constant", nil, []string{unique(output+"/list", names)}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: t})
+		return Node("Constant", nil, []string{unique(output+"/list", names)}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: integers("", v...)})
 	}
 	var sizes, at []int64
 	for i, d := range dims {

@@ -625,7 +625,7 @@ func parted(m *pb.ModelProto, tensor string) *pb.ModelProto {
 		if old {
 			attributes = append(attributes, IntsAttribute("axes", 1))
 		} else {
-			axes = &pb.TensorProto{Name: proto.String(unique("axes", names)), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: []int64{1}}
+			axes = integers(unique("axes", names), 1)
 			in = append(in, axes.GetName())
 		}
 		second = Node("ReduceSum", in, []string{n.Output[1]}, attributes...)

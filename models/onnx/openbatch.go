@@ -82,26 +82,13 @@ func anyRows(m *pb.ModelProto, g *pb.GraphProto) bool {
 	if err != nil {
 		return false
 	}
-	taken := make(map[string]bool) // names
-	fed := make(map[string]bool)   // tensors that depend on what is fed
+	names := make(map[string]bool)
+	taken(g, names, make(map[string]bool))
+	fed := make(map[string]bool) // tensors that depend on what is fed
 	for _, name := range one.Inputs {
 		fed[name] = true
 	}
-	for _, n := range g.GetNode() {
-		for _, name := range n.GetOutput() {
-			taken[name] = true
-		}
-	}
-	for _, t := range g.GetInitializer() {
-		taken[t.GetName()] = true
-	}
-	free := func(name string) string {
-		for taken[name] {
-			name += "'"
-		}
-		taken[name] = true
-		return name
-	}
+	free := func(name string) string { return unique(name, names) }
 	row := func(name string) bool { s := one.Shapes[name]; return len(s) > 0 && s[0] == 1 }
 	g.Initializer = slices.Clone(g.GetInitializer())
 	var nodes []*pb.NodeProto
@@ -165,7 +152,12 @@ func integer(n *pb.NodeProto, name string) int64 {
 	return 0
 }
 
-// integers returns a list of whole numbers as a tensor.
+// integers returns a list of whole numbers as a tensor. That of an attribute
+// has no name.
 func integers(name string, values ...int64) *pb.TensorProto {
-	return &pb.TensorProto{Name: &name, Dims: []int64{int64(len(values))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: values}
+	t := &pb.TensorProto{Dims: []int64{int64(len(values))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: values}
+	if name != "" {
+		t.Name = proto.String(name)
+	}
+	return t
 }
