@@ -60,7 +60,7 @@ func (s *jsonScanner) text(dst *string) bool {
 func (s *jsonScanner) number(dst *float64) bool {
 	s.rest = strings.TrimLeft(s.rest, jsonSpace)
 	end := strings.IndexAny(s.rest, ",]}"+jsonSpace)
-	if end < 0 {
+	if end < 1 || s.rest[0] != '-' && (s.rest[0] < '0' || s.rest[0] > '9') {
 		return false
 	}
 	ok := false
