@@ -1,14 +1,13 @@
 package folder
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Files of tokenizers from before tokenizer.json.
@@ -125,8 +124,7 @@ func (f *layout) slowTokenizer(dir string, config *object) (*object, []byte, err
 	if err != nil {
 		return nil, nil, err
 	}
-	class := quietText(config, "tokenizer_class")
-	class = strings.TrimSuffix(strings.TrimSuffix(class, "Fast"), "Tokenizer")
+	class := statedClass(config)
 	if class == "" {
 		class = slowTypes[quietText(model, "model_type")]
 	}
@@ -236,7 +234,9 @@ func (c *conversion) added() error {
 	for _, word := range c.more {
 		put(word, false)
 	}
-	slices.SortFunc(all, func(a, b addedToken) int { return a.ID - b.ID })
+	slices.SortFunc(all, func(a, b addedToken) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), strings.Compare(a.Content, b.Content))
+	})
 	c.out["added_tokens"] = all
 	return nil
 }
@@ -452,53 +452,4 @@ func (c *conversion) clip() error {
 		{"type": "Split", "pattern": written{"Regex": clipWord}, "behavior": "Removed", "invert": true}, byteLevel(false, true),
 	}}
 	return c.robertaProcessing("bos_token", "eos_token", false)
-}
-
-// pieces is a SentencePiece model
-// (https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto).
-type pieces struct {
-	list     []piece
-	kind     uint64 // 1: unigram
-	unknown  int
-	bytes    bool   // what is unknown falls back to bytes
-	charsmap []byte // of the normaliser
-}
-
-type piece struct {
-	text  string
-	score float32
-	kind  uint64
-}
-
-// eachField calls f with every field of a message.
-func eachField(data []byte, f func(n protowire.Number, v uint64, b []byte) error) error {
-	for len(data) > 0 {
-		n, kind, size := protowire.ConsumeTag(data)
-		if size < 0 {
-			return protowire.ParseError(size)
-		}
-		data = data[size:]
-		var v uint64
-		var b []byte
-		switch kind {
-		case protowire.VarintType:
-			v, size = protowire.ConsumeVarint(data)
-		case protowire.BytesType:
-			b, size = protowire.ConsumeBytes(data)
-		case protowire.Fixed32Type:
-			var x uint32
-			x, size = protowire.ConsumeFixed32(data)
-			v = uint64(x)
-		default:
-			size = protowire.ConsumeFieldValue(n, kind, data)
-		}
-		if size < 0 {
-			return protowire.ParseError(size)
-		}
-		data = data[size:]
-		if err := f(n, v, b); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -9,6 +9,55 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// pieces is a SentencePiece model
+// (https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto).
+type pieces struct {
+	list     []piece
+	kind     uint64 // 1: unigram
+	unknown  int
+	bytes    bool   // what is unknown falls back to bytes
+	charsmap []byte // of the normaliser
+}
+
+type piece struct {
+	text  string
+	score float32
+	kind  uint64
+}
+
+// eachField calls f with every field of a message.
+func eachField(data []byte, f func(n protowire.Number, v uint64, b []byte) error) error {
+	for len(data) > 0 {
+		n, kind, size := protowire.ConsumeTag(data)
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		data = data[size:]
+		var v uint64
+		var b []byte
+		switch kind {
+		case protowire.VarintType:
+			v, size = protowire.ConsumeVarint(data)
+		case protowire.BytesType:
+			b, size = protowire.ConsumeBytes(data)
+		case protowire.Fixed32Type:
+			var x uint32
+			x, size = protowire.ConsumeFixed32(data)
+			v = uint64(x)
+		default:
+			size = protowire.ConsumeFieldValue(n, kind, data)
+		}
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		data = data[size:]
+		if err := f(n, v, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readPieces reads a SentencePiece model.
 func readPieces(data []byte) (*pieces, error) {
 	p := &pieces{kind: 1}

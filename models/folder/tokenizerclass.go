@@ -28,16 +28,22 @@ var framing = []string{"Llama", "CodeLlama", "Gemma"}
 // tokenizer_config.json, or else that of the model's family. "" if it is
 // nothing but what tokenizer.json says.
 func classOf(model, config *object) string {
-	name := quietText(config, "tokenizer_class")
-	if name == "" {
-		for class := range normalizing {
-			if strings.EqualFold(strings.ReplaceAll(quietText(model, "model_type"), "-", ""), class) {
-				return class
-			}
-		}
-		return ""
+	if class := statedClass(config); class != "" {
+		return class
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(name, "Fast"), "Tokenizer")
+	family := strings.ReplaceAll(quietText(model, "model_type"), "-", "")
+	for class := range normalizing {
+		if strings.EqualFold(family, class) {
+			return class
+		}
+	}
+	return ""
+}
+
+// statedClass is tokenizer_class of tokenizer_config.json without Tokenizer and
+// Fast, "" if nothing says it.
+func statedClass(config *object) string {
+	return strings.TrimSuffix(strings.TrimSuffix(quietText(config, "tokenizer_class"), "Fast"), "Tokenizer")
 }
 
 // tokenizerBytes returns tokenizer.json as the class of the tokenizer reads it:
