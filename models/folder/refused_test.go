@@ -244,6 +244,12 @@ func TestRefusesSlowTokenizers(t *testing.T) {
 			older("merges.txt", []byte("#version\n"), "GPT2Tokenizer")(f)
 			f["vocab.json"] = fields{"a": "b"}
 		}, "vocab.json: a: \"b\" is not the number of a token"},
+		{"words that are not UTF-8", textTree(t), older("vocab.txt", []byte("[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\na\xff\n"), "BertTokenizer"), "vocab.txt: it is not UTF-8"},
+		{"merges that are not UTF-8", textTree(t), func(f tree) {
+			older("merges.txt", []byte("#version\na \xff\n"), "GPT2Tokenizer")(f)
+			f["vocab.json"] = fields{"a": 0}
+		}, "merges.txt: it is not UTF-8"},
+		{"pieces that are not UTF-8", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01\xff"), "T5Tokenizer"), "spiece.model: it is no SentencePiece model: piece 0 is not UTF-8"},
 		{"no SentencePiece model", textTree(t), older("spiece.model", []byte("\x0a\xff"), "T5Tokenizer"), "spiece.model: it is no SentencePiece model"},
 		{"pieces of pairs", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x02\x18\x02"), "T5Tokenizer"), "spiece.model is not converted here: it is none of unigrams"},
 		{"bytes of pieces", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x03\x98\x02\x01"), "T5Tokenizer"), "what it does not know falls back to bytes"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Files of tokenizers from before tokenizer.json.
@@ -169,6 +170,15 @@ func (c *conversion) errorf(format string, a ...any) error {
 	return fmt.Errorf("models: %s: %w", c.f.path(path.Join(c.dir, c.file)), fmt.Errorf(format, a...))
 }
 
+// text reads the file that is converted, where it is one of text.
+func (c *conversion) text() (string, error) {
+	data, err := c.f.read(path.Join(c.dir, c.file), maxTokenizer)
+	if err == nil && !utf8.Valid(data) {
+		err = c.errorf("it is not UTF-8")
+	}
+	return string(data), err
+}
+
 // flag reads a key of tokenizer_config.json.
 func (c *conversion) flag(key string, missing bool) (bool, error) {
 	if c.config == nil || !c.config.has(key) {
@@ -280,11 +290,11 @@ func (c *conversion) around(single, pair string, types int) error {
 
 // wordPiece reads vocab.txt, a token a line.
 func (c *conversion) wordPiece() error {
-	data, err := c.f.read(path.Join(c.dir, c.file), maxTokenizer)
+	text, err := c.text()
 	if err != nil {
 		return err
 	}
-	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n")
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
 	if lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]
 	}
@@ -331,13 +341,13 @@ func (c *conversion) bytePairs(part func(lines []string) []string, suffix string
 		c.ids[word] = id
 		c.size = max(c.size, id+1)
 	}
-	data, err := c.f.read(path.Join(c.dir, mergesFile), maxTokenizer)
+	text, err := c.text()
 	if err != nil {
 		return err
 	}
 	merges := [][2]string{}
 	seen := make(map[[2]string]bool)
-	for i, line := range part(strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")) {
+	for i, line := range part(strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")) {
 		words := strings.Fields(line)
 		if len(words) != 2 {
 			return c.errorf("merge %d is %.60q, not two tokens", i+1, line)

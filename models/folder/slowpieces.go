@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -80,6 +81,9 @@ func readPieces(data []byte) (*pieces, error) {
 				}
 				return nil
 			})
+			if err == nil && !utf8.ValidString(one.text) {
+				err = fmt.Errorf("piece %d is not UTF-8", len(p.list))
+			}
 			p.list = append(p.list, one)
 			return err
 		case 2: // how it was trained
