@@ -1,7 +1,6 @@
 package models
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -88,15 +87,9 @@ func begin(m *pb.ModelProto, t *Tap, n int) (*pb.ModelProto, []string, error) {
 	if len(t.Shape) == 4 && !t.ChannelsLast {
 		axis = 1
 	}
-	opset := int64(0)
-	for _, o := range m.GetOpsetImport() {
-		if d := o.GetDomain(); d == "" || d == "ai.onnx" {
-			opset = o.GetVersion()
-		}
-	}
 	const begin, first = "begin", 10 // the first operator set in which what is sliced is an input
 	part := &pb.GraphProto{}
-	if opset < first {
+	if onnx.StandardOpset(m) < first {
 		part.Node = []*pb.NodeProto{onnx.Node("Slice", []string{t.Output}, []string{begin},
 			onnx.IntsAttribute("axes", axis), onnx.IntsAttribute("ends", int64(n)), onnx.IntsAttribute("starts", 0))}
 	} else {
@@ -105,9 +98,7 @@ func begin(m *pb.ModelProto, t *Tap, n int) (*pb.ModelProto, []string, error) {
 			name  string
 			value int64
 		}{{"begin_starts", 0}, {"begin_ends", int64(n)}, {"begin_axes", axis}} {
-			part.Initializer = append(part.Initializer, &pb.TensorProto{
-				Name: proto.String(v.name), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), RawData: binary.LittleEndian.AppendUint64(nil, uint64(v.value)),
-			})
+			part.Initializer = append(part.Initializer, onnx.IntTensor(v.name, v.value))
 			inputs = append(inputs, v.name)
 		}
 		part.Node = []*pb.NodeProto{onnx.Node("Slice", inputs, []string{begin})}

@@ -59,12 +59,7 @@ func sentenceTap(s *models.Spec, p *sentence, tokens *onnx.Value) error {
 	// What is put behind stores tensors that are no inputs.
 	const stores = 4 // the first version of the file format that has such
 	m.IrVersion = proto.Int64(max(m.GetIrVersion(), stores))
-	g := &behind{model: m}
-	for _, o := range m.GetOpsetImport() {
-		if d := o.GetDomain(); d == "" || d == "ai.onnx" {
-			g.opset = o.GetVersion()
-		}
-	}
+	g := &behind{model: m, opset: onnx.StandardOpset(m)}
 	mask := ""
 	for _, in := range s.Inputs {
 		if in.Role == "mask" {
@@ -347,9 +342,7 @@ func (n *layerNorm) build(g *behind, x string, dim int) (string, int, error) {
 		},
 	}
 	if g.opset >= 18 {
-		part.Initializer = append(part.Initializer, &pb.TensorProto{
-			Name: proto.String("norm_axes"), Dims: []int64{1}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), RawData: []byte{1, 0, 0, 0, 0, 0, 0, 0},
-		})
+		part.Initializer = append(part.Initializer, onnx.IntTensor("norm_axes", 1))
 	}
 	y, err := g.add(part, "norm")
 	return y, n.dim, err

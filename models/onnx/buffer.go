@@ -364,10 +364,8 @@ func (b *buffers) looked(stored string) bool {
 	for _, name := range b.names[stored] {
 		for _, i := range b.reader[name] {
 			n := b.g.Nodes[i]
-			if n.GetOpType() != "Gather" || n.GetInput()[0] != name {
-				return false
-			}
-			if axis := slices.IndexFunc(n.GetAttribute(), func(a *pb.AttributeProto) bool { return a.GetName() == "axis" }); axis >= 0 && n.GetAttribute()[axis].GetI() != 0 {
+			c := &call{n: n}
+			if n.GetOpType() != "Gather" || n.GetInput()[0] != name || c.integer("axis", 0) != 0 {
 				return false
 			}
 		}

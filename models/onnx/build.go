@@ -37,6 +37,20 @@ func FloatTensor(name string, values []float32, dims ...int64) *pb.TensorProto {
 	}
 }
 
+// IntTensor returns an int64 tensor of one dimension.
+func IntTensor(name string, values ...int64) *pb.TensorProto {
+	raw := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
+	}
+	return &pb.TensorProto{
+		Name:     proto.String(name),
+		Dims:     []int64{int64(len(values))},
+		DataType: proto.Int32(int32(pb.TensorProto_INT64)),
+		RawData:  raw,
+	}
+}
+
 // Node returns a call of an operator of the standard domain.
 func Node(opType string, inputs, outputs []string, attributes ...*pb.AttributeProto) *pb.NodeProto {
 	return &pb.NodeProto{

@@ -266,7 +266,8 @@ func dimensions(have, want []Dim) []int64 {
 // pick returns nodes that make a shape of numbers and dimensions of cut.
 func pick(cut, output string, dims []Dim, from []int64, names map[string]bool) []*pb.NodeProto {
 	list := func(v []int64) *pb.NodeProto {
-		return Node("Constant", nil, []string{unique(output+"/list", names)}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: integers("", v...)})
+		name := unique(output+"/list", names)
+		return Node("Constant", nil, []string{name}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: IntTensor(name, v...)})
 	}
 	var sizes, at []int64
 	for i, d := range dims {

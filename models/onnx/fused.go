@@ -625,7 +625,7 @@ func parted(m *pb.ModelProto, tensor string) *pb.ModelProto {
 		if old {
 			attributes = append(attributes, IntsAttribute("axes", 1))
 		} else {
-			axes = integers(unique("axes", names), 1)
+			axes = IntTensor(unique("axes", names), 1)
 			in = append(in, axes.GetName())
 		}
 		second = Node("ReduceSum", in, []string{n.Output[1]}, attributes...)

@@ -99,20 +99,21 @@ func anyRows(m *pb.ModelProto, g *pb.GraphProto) bool {
 		for _, name := range n.GetOutput() {
 			fed[name] = fed[name] || depends && name != ""
 		}
+		c := &call{n: n}
 		standard := depends && (n.GetDomain() == "" || n.GetDomain() == "ai.onnx")
 		switch {
 		case standard && n.GetOpType() == "Reshape" && len(in) == 2 && !fed[in[1]] && row(in[0]) && row(n.GetOutput()[0]):
 			shape := slices.Clone(one.Shapes[n.GetOutput()[0]])
-			if slices.Contains(shape, 0) || integer(n, "allowzero") != 0 {
+			if slices.Contains(shape, 0) || c.integer("allowzero", 0) != 0 {
 				break
 			}
 			shape[0] = 0 // as many as there are
 			n = proto.Clone(n).(*pb.NodeProto)
 			n.Input[1] = free(n.GetOutput()[0] + "_shape")
-			g.Initializer = append(g.Initializer, integers(n.Input[1], shape...))
+			g.Initializer = append(g.Initializer, IntTensor(n.Input[1], shape...))
 		case standard && n.GetOpType() == "Concat" && one.Opset >= 8:
 			rank := int64(len(one.Shapes[n.GetOutput()[0]]))
-			axis := integer(n, "axis")
+			axis := c.integer("axis", 0)
 			like := slices.IndexFunc(in, func(name string) bool { return fed[name] && row(name) })
 			if like < 0 || axis == 0 || axis == -rank {
 				break
@@ -127,7 +128,7 @@ func anyRows(m *pb.ModelProto, g *pb.GraphProto) bool {
 					base := n.GetOutput()[0]
 					first, ones, shape, count := free(base+"_first"), free(base+"_ones"), free(base+"_fed"), free(base+"_count")
 					rows = free(base + "_rows")
-					g.Initializer = append(g.Initializer, integers(first, 0), integers(ones, slices.Repeat([]int64{1}, int(rank-1))...))
+					g.Initializer = append(g.Initializer, IntTensor(first, 0), IntTensor(ones, slices.Repeat([]int64{1}, int(rank-1))...))
 					nodes = append(nodes, Node("Shape", []string{in[like]}, []string{shape}), Node("Gather", []string{shape, first}, []string{count}),
 						Node("Concat", []string{count, ones}, []string{rows}, IntAttribute("axis", 0)))
 				}
@@ -139,25 +140,4 @@ func anyRows(m *pb.ModelProto, g *pb.GraphProto) bool {
 	}
 	g.Node = nodes
 	return true
-}
-
-// integer returns an attribute of a node that is a whole number, 0 if there is
-// none.
-func integer(n *pb.NodeProto, name string) int64 {
-	for _, a := range n.GetAttribute() {
-		if a.GetName() == name {
-			return a.GetI()
-		}
-	}
-	return 0
-}
-
-// integers returns a list of whole numbers as a tensor. That of an attribute
-// has no name.
-func integers(name string, values ...int64) *pb.TensorProto {
-	t := &pb.TensorProto{Dims: []int64{int64(len(values))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), Int64Data: values}
-	if name != "" {
-		t.Name = proto.String(name)
-	}
-	return t
 }

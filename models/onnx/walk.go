@@ -380,6 +380,17 @@ func opsets(list []*pb.OperatorSetIdProto) ([]Opset, error) {
 	return out, nil
 }
 
+// StandardOpset returns the version of the standard operator set that a model
+// imports, 0 if it imports none.
+func StandardOpset(m *pb.ModelProto) int64 {
+	for _, o := range m.GetOpsetImport() {
+		if standard(o.GetDomain()) == "" {
+			return o.GetVersion()
+		}
+	}
+	return 0
+}
+
 // values reads the declarations of a graph's inputs or outputs. Its errors
 // start with the name of the value.
 func values(list []*pb.ValueInfoProto) ([]Value, error) {

@@ -1,8 +1,6 @@
 package layer
 
 import (
-	"encoding/binary"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -72,13 +70,7 @@ func (b *builder) floats(name string, v []float32, dims ...int64) string {
 
 // ints adds a constant of one dimension.
 func (b *builder) ints(name string, v ...int64) string {
-	raw := make([]byte, 0, 8*len(v))
-	for _, x := range v {
-		raw = binary.LittleEndian.AppendUint64(raw, uint64(x))
-	}
-	return b.store(&pb.TensorProto{
-		Name: proto.String(name), Dims: []int64{int64(len(v))}, DataType: proto.Int32(int32(pb.TensorProto_INT64)), RawData: raw,
-	})
+	return b.store(onnx.IntTensor(name, v...))
 }
 
 // reduce adds a reduction over an axis, which stays with size 1 if keep. From

@@ -129,13 +129,8 @@ func (h *Head) fits(m *pb.ModelProto) (opset int64, err error) {
 	if err := h.check(); err != nil {
 		return 0, err
 	}
-	for _, o := range m.GetOpsetImport() {
-		if d := o.GetDomain(); d == "" || d == "ai.onnx" {
-			opset = o.GetVersion()
-		}
-	}
 	const least = 9
-	if opset < least {
+	if opset = onnx.StandardOpset(m); opset < least {
 		return 0, fmt.Errorf("operator set %d: %d is the first that is supported", opset, least)
 	}
 	if _, err := countable(h.rows(), opset); err != nil {
