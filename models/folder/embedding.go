@@ -20,6 +20,8 @@ type NoTapError struct {
 	Taps  []string // what would be understood, each TENSOR:POOLING; nil if nothing fits
 }
 
+func (e *NoTapError) Error() string { return fmt.Sprintf("models: %s: %s", e.Place, e.Why) }
+
 // NoLengthError says that the length of an embedding is known to nobody: the
 // file leaves the last dimension of the output open, and the graph cannot be
 // followed so that it could be computed. Whoever knows it writes it into the
@@ -40,8 +42,6 @@ func (e *NoLengthError) Error() string {
 }
 
 func (e *NoLengthError) Unwrap() error { return e.Err }
-
-func (e *NoTapError) Error() string { return fmt.Sprintf("models: %s: %s", e.Place, e.Why) }
 
 // embeddings says for a model_type of config.json how the classes
 // …ForImageClassification of the library transformers make one vector of

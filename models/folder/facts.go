@@ -459,10 +459,8 @@ func (f *layout) factImage(facts Facts, in onnx.Value, place string) (*models.Im
 			// The shorter side alone leaves the longer one open.
 			k.Key == "crop" && s.Resize.Mode == "short":
 			e.Facts = append(e.Facts, k.Fact)
-		case k.Default != "" && f.log != nil:
-			if k.Key != layoutKey {
-				f.log.origins = append(f.log.origins, models.Origin{Field: k.Key, Value: k.Default, Default: true, Pixels: true})
-			}
+		case k.Default != "" && k.Key != layoutKey && f.log != nil:
+			f.log.origins = append(f.log.origins, models.Origin{Field: k.Key, Value: k.Default, Default: true, Pixels: true})
 		}
 	}
 	if s.Crop.Width == 0 && s.Resize.Mode == "short" && facts["crop"] != "" {

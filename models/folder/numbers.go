@@ -36,23 +36,6 @@ func bareNumbers(sum *onnx.Summary) bool {
 	return len(v.Shape) != 4 || !colours(1) && !colours(3)
 }
 
-// said returns the modality that backbone.json says, "" if it says none.
-func (f *layout) said() (models.Modality, error) {
-	o, err := f.optional(backboneFile)
-	if err != nil || o == nil || !o.has("modality") {
-		return "", err
-	}
-	word, err := o.text("modality")
-	if err != nil {
-		return "", err
-	}
-	switch m := models.Modality(word); m {
-	case models.Image, models.Text, models.Numbers:
-		return m, nil
-	}
-	return "", o.errorf("modality", "%.100q is none of image, text and numbers", word)
-}
-
 // numbersSpec compares the graph with what a backbone of numbers is fed, and
 // reads the shape of a sample where the graph leaves it open.
 func (f *layout) numbersSpec(s *models.Spec, w *wanted) (own func() error, err error) {

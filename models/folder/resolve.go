@@ -406,6 +406,23 @@ func around(name string) (*layout, string, error) {
 	return f, base, nil
 }
 
+// said returns the modality that backbone.json says, "" if it says none.
+func (f *layout) said() (models.Modality, error) {
+	o, err := f.optional(backboneFile)
+	if err != nil || o == nil || !o.has("modality") {
+		return "", err
+	}
+	word, err := o.text("modality")
+	if err != nil {
+		return "", err
+	}
+	switch m := models.Modality(word); m {
+	case models.Image, models.Text, models.Numbers:
+		return m, nil
+	}
+	return "", o.errorf("modality", "%.100q is none of image, text and numbers", word)
+}
+
 // contracts returns the modalities for which a folder has a contract: the one
 // that backbone.json says, if it says one.
 func (f *layout) contracts() ([]models.Modality, error) {
