@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 	"google.golang.org/protobuf/proto"
 )
@@ -111,48 +112,12 @@ func (s *safetensors) weights(name string, shape ...int64) (*pb.TensorProto, err
 	if err != nil {
 		return nil, err
 	}
-	raw := t.RawData
-	switch pb.TensorProto_DataType(t.GetDataType()) {
-	case pb.TensorProto_FLOAT:
+	if t.GetDataType() == int32(pb.TensorProto_FLOAT) {
 		return t, nil
-	case pb.TensorProto_DOUBLE:
-		t.RawData = make([]byte, 0, len(raw)/2)
-		for ; len(raw) > 0; raw = raw[8:] {
-			x := float32(math.Float64frombits(binary.LittleEndian.Uint64(raw)))
-			t.RawData = binary.LittleEndian.AppendUint32(t.RawData, math.Float32bits(x))
-		}
-	case pb.TensorProto_BFLOAT16:
-		t.RawData = make([]byte, 0, 2*len(raw))
-		for ; len(raw) > 0; raw = raw[2:] {
-			t.RawData = append(t.RawData, 0, 0, raw[0], raw[1])
-		}
-	default:
-		t.RawData = make([]byte, 0, 2*len(raw))
-		for ; len(raw) > 0; raw = raw[2:] {
-			t.RawData = binary.LittleEndian.AppendUint32(t.RawData, math.Float32bits(half(binary.LittleEndian.Uint16(raw))))
-		}
 	}
-	t.DataType = proto.Int32(int32(pb.TensorProto_FLOAT))
-	return t, nil
-}
-
-// half returns the value of a float16 of IEEE 754.
-func half(h uint16) float32 {
-	exponent, fraction := int(h>>10&0x1F), float64(h&0x3FF)
-	var x float64
-	switch exponent {
-	case 0:
-		x = math.Ldexp(fraction, -24)
-	case 0x1F:
-		x = math.Inf(1)
-		if fraction != 0 {
-			x = math.NaN()
-		}
-	default:
-		x = math.Ldexp(1024+fraction, exponent-25)
+	v, err := onnx.Stored(&pb.ModelProto{Graph: &pb.GraphProto{Initializer: []*pb.TensorProto{t}}}, name)
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", s.place, err)
 	}
-	if h>>15 != 0 {
-		x = -x
-	}
-	return float32(x)
+	return onnx.FloatTensor(name, v.F32, t.Dims...), nil
 }
