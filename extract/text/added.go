@@ -113,7 +113,7 @@ type backward struct {
 }
 
 func newBackward(s *addedSet) *backward {
-	b := &backward{next: map[edge]int32{}, fail: make([]int32, 1), tokens: make([]*addedToken, 1), lengths: make([]int32, 1)}
+	b := &backward{next: map[edge]int32{}, tokens: make([]*addedToken, 1), lengths: make([]int32, 1)}
 	type child struct {
 		edge
 		node int32
@@ -121,7 +121,7 @@ func newBackward(s *addedSet) *backward {
 	var order []child // by depth
 	up := make([]edge, len(s.tokens))
 	for e, node := range s.next {
-		up[node] = edge{e.node, e.b}
+		up[node] = e
 	}
 	for node, token := range s.tokens {
 		if token == nil {

@@ -844,11 +844,9 @@ func (c *compiler) node(n *node) {
 	case nodeAssert:
 		c.emit(instruction{op: opAssert, check: n.check})
 	case nodeAtomic:
-		if r := n.parts[0]; r.kind == nodeRepeat && r.max < 0 && !r.lazy && r.parts[0].kind == nodeSet && r.min <= 1 {
-			if r.min == 1 {
-				c.emit(instruction{op: opRun, set: c.set(r.parts[0].set)})
-				return
-			}
+		if r := n.parts[0]; r.kind == nodeRepeat && r.min == 1 && r.max < 0 && !r.lazy && r.parts[0].kind == nodeSet {
+			c.emit(instruction{op: opRun, set: c.set(r.parts[0].set)})
+			return
 		}
 		c.parts = append(c.parts, own{c.emit(instruction{op: opAtomic}), n.parts[0]})
 	case nodeLook:
