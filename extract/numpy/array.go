@@ -3,6 +3,7 @@ package numpy
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -246,7 +247,7 @@ func damaged(err error) error {
 	if errors.Is(err, zip.ErrChecksum) {
 		return errors.New("its checksum is another: it is damaged")
 	}
-	if errors.Is(err, zip.ErrFormat) {
+	if errors.Is(err, zip.ErrFormat) || errors.As(err, new(flate.CorruptInputError)) {
 		return errors.New("it is damaged, or cut short")
 	}
 	return err

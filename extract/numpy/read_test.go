@@ -495,3 +495,19 @@ func ExampleOpen() {
 	// [0 0 0]
 	// [0 0 0]
 }
+
+// Deflated bytes that are none are damage, in words.
+func TestDeflatedBytesThatAreDamaged(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: "X.npy", Method: zip.Deflate, CompressedSize64: 4, UncompressedSize64: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write([]byte("\xff\xff\xff\xff"))
+	z.Close()
+	_, err = numpy.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err == nil || err.Error() != `array "X": it is damaged, or cut short` {
+		t.Error(err)
+	}
+}
