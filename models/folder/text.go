@@ -71,18 +71,18 @@ func (f *layout) textContract(s *models.Spec, w *wanted) (*models.TextSpec, erro
 	if err := checkTokenizer(tokenizer); err != nil {
 		return nil, err
 	}
-	l := &lengths{tokenizer, config, w.facts}
 	model, err := f.optional(path.Join(dir, configFile))
 	if err != nil {
 		return nil, err
 	}
+	l := &textFiles{tokenizer, config, model, w.facts}
 	t := &models.TextSpec{Truncation: "right"}
 	s.Contract = t
 	if f.static(s, w.sum) { // the library reads nothing but the file
 		if t.Tokenizer, err = bareTokenizer(tokenizer); err == nil {
 			err = staticLength(t, tokenizer)
 		}
-	} else if t.Tokenizer, err = f.tokenizerBytes(s, data, l, model); err == nil {
+	} else if t.Tokenizer, err = f.tokenizerBytes(s, data, l); err == nil {
 		err = f.maxLen(s, t, l)
 	}
 	if err != nil {
@@ -169,23 +169,21 @@ func (f *layout) sentenceConfig() (o *object, name string, err error) {
 	return nil, "", nil
 }
 
-// lengths are where the length of texts may stand.
-type lengths struct {
-	tokenizer, config *object
-	given             Facts
+// textFiles are the files that say how texts are read.
+type textFiles struct {
+	tokenizer *object // tokenizer.json
+	config    *object // tokenizer_config.json; nil: there is none
+	model     *object // config.json; nil: there is none
+	given     Facts   // what none of them says
 }
 
 // maxLen reads how many tokens a text may have: what backbone.json says, or
 // else, as the library sentence-transformers does, max_seq_length, else
 // model_max_length, at most max_position_embeddings, or else what is given;
 // what tokenizer.json says does not count.
-func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *lengths) error {
-	tokenizer, config := l.tokenizer, l.config
+func (f *layout) maxLen(s *models.Spec, t *models.TextSpec, l *textFiles) (err error) {
+	tokenizer, config, model := l.tokenizer, l.config, l.model
 	positions := maxTokens
-	model, err := f.optional(path.Join(f.textDir(), configFile))
-	if err != nil {
-		return err
-	}
 	if model != nil && model.has("max_position_embeddings") {
 		if positions, err = model.whole("max_position_embeddings", maxTokens); err != nil {
 			return err

@@ -50,8 +50,8 @@ func statedClass(config *object) string {
 // what tokenizer_config.json says otherwise counts where the class heeds it.
 // What it changes stands in s.Overruled. If it changes nothing, these are the
 // bytes of the file.
-func (f *layout) tokenizerBytes(s *models.Spec, data []byte, l *lengths, model *object) ([]byte, error) {
-	class := classOf(model, l.config)
+func (f *layout) tokenizerBytes(s *models.Spec, data []byte, l *textFiles) ([]byte, error) {
+	class := classOf(l.model, l.config)
 	changed := make(map[string]any)
 	overrule := func(part, field, was, by string) {
 		s.Overruled = append(s.Overruled, fmt.Sprintf("%s: %s.%s %s does not count: %s", tokenizerFile, part, field, was, by))
@@ -130,7 +130,7 @@ type frame struct {
 }
 
 // framed is what the classes of framing put around texts.
-func framed(l *lengths) (*frame, error) {
+func framed(l *textFiles) (*frame, error) {
 	type special struct {
 		ID     string   `json:"id"`
 		IDs    []int    `json:"ids"`

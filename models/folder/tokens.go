@@ -3,7 +3,6 @@ package folder
 import (
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -88,11 +87,8 @@ var filledUp = []string{"siglip", "siglip2", "siglip_text_model", "siglip2_text_
 var causal = []string{"clip", "clip_text_model", "metaclip_2"}
 
 // fill says how rows are filled up and positions are numbered.
-func (f *layout) fill(s *models.Spec, t *models.TextSpec, l *lengths) error {
-	model, err := f.optional(path.Join(f.textDir(), configFile))
-	if err != nil {
-		return err
-	}
+func (f *layout) fill(s *models.Spec, t *models.TextSpec, l *textFiles) (err error) {
+	model := l.model
 	kind := quietText(model, "model_type")
 	has := func(role string) bool {
 		return slices.ContainsFunc(s.Inputs, func(in models.Input) bool { return in.Role == role })
@@ -115,7 +111,7 @@ func (f *layout) fill(s *models.Spec, t *models.TextSpec, l *lengths) error {
 		t.MaxLen = t.Length
 	}
 	t.Causal = !has("mask") && slices.Contains(causal, kind) && t.Padding == ""
-	pad, known, err := padToken(model, l)
+	pad, known, err := padToken(l)
 	if err != nil {
 		return err
 	}
@@ -149,7 +145,7 @@ func (f *layout) fill(s *models.Spec, t *models.TextSpec, l *lengths) error {
 
 // side is where texts are cut off, or filled up: what tokenizer_config.json
 // says, or else tokenizer.json, or else the right.
-func side(what string, l *lengths) (string, error) {
+func side(what string, l *textFiles) (string, error) {
 	if l.config != nil && l.config.has(what+"_side") {
 		word, err := l.config.text(what + "_side")
 		if err == nil && word != "left" && word != "right" {
@@ -171,7 +167,7 @@ func side(what string, l *lengths) (string, error) {
 // padToken returns the number of the token that rows are filled up with: that
 // of pad_token in tokenizer_config.json, or else of padding in tokenizer.json,
 // or else pad_token_id of config.json.
-func padToken(model *object, l *lengths) (id int, known bool, err error) {
+func padToken(l *textFiles) (id int, known bool, err error) {
 	if word := tokenOf(l.config, "pad_token"); word != "" {
 		if id, ok := idOf(l.tokenizer, word); ok {
 			return id, true, nil
@@ -183,7 +179,7 @@ func padToken(model *object, l *lengths) (id int, known bool, err error) {
 	if l.tokenizer.has("padding") && json.Unmarshal(l.tokenizer.fields["padding"], &padding) == nil && padding.ID != nil && *padding.ID >= 0 {
 		return *padding.ID, true, nil
 	}
-	if model != nil && model.has("pad_token_id") {
+	if model := l.model; model != nil && model.has("pad_token_id") {
 		x, err := model.number("pad_token_id")
 		if err != nil || x < 0 || x > maxID || x != float64(int(x)) {
 			return 0, false, model.errorf("pad_token_id", "%.40s is not the number of a token", model.fields["pad_token_id"])
