@@ -267,8 +267,8 @@ func (d *dense) build(g *behind, x string, dim int) (string, int, error) {
 		part.Node = append(part.Node, onnx.Node("Add", []string{product, bias}, []string{"dense_sum"}))
 		last = "dense_sum"
 	}
-	if make := functions[d.function]; make != nil {
-		more := make(last, y)
+	if nodes := functions[d.function]; nodes != nil {
+		more := nodes(last, y)
 		part.Initializer, part.Node = append(part.Initializer, more.Initializer...), append(part.Node, more.Node...)
 		last = y
 	}
