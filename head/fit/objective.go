@@ -3,6 +3,7 @@ package fit
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 
 	"gonum.org/v1/gonum/blas"
@@ -46,6 +47,11 @@ type objective struct {
 	lambda  float64
 	threads int // goroutines of one evaluation
 
+	// probs, if it is not nil, is where an evaluation writes the probabilities
+	// of the rows that it goes through: that of class k for the row at i is at
+	// k·N + i. C×N.
+	probs []float32
+
 	curvature float64 // mean of p(1−p) over rows and classes at the last evaluation
 
 	w32   []float32 // C×D, weights for shifted rows
@@ -56,6 +62,7 @@ type objective struct {
 // lane sums up the loss and its gradient over some of the rows.
 type lane struct {
 	buf  []float32 // block×D
+	rows []int     // block
 	z    []float32 // block×C: logits, then residuals
 	p    []float64 // C
 	g32  []float32 // C×D
@@ -81,20 +88,36 @@ func laneCount(n int) int { return min(max(n/laneRows, 1), maxLanes) }
 // evaluate returns the objective at weights w (C×D) and intercepts b (C) for
 // standardised rows, and writes its gradient into dw and db.
 func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float64, error) {
-	c, d, n := o.classes, o.x.d, len(o.rows)
-	o.load(w, b)
-	if o.lanes == nil {
-		for range laneCount(n) {
-			o.lanes = append(o.lanes, newLane(c, d))
-		}
+	return o.over(ctx, nil, w, b, dw, db)
+}
+
+// evaluateBatch is evaluate over some of the rows, as if there were no others:
+// those at the places batch of rows (each once, in any order). The weights are
+// not scaled anew.
+func (o *objective) evaluateBatch(ctx context.Context, batch []int, w, b, dw, db []float64) (float64, error) {
+	if !slices.IsSorted(batch) {
+		batch = slices.Sorted(slices.Values(batch))
 	}
-	k := len(o.lanes)
+	return o.over(ctx, batch, w, b, dw, db)
+}
+
+// over evaluates over the rows at the places at, ascending; nil: over all.
+func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) (float64, error) {
+	c, d, n := o.classes, o.x.d, len(o.rows)
+	if at != nil {
+		n = len(at)
+	}
+	o.load(w, b)
+	k := laneCount(n)
+	for len(o.lanes) < k {
+		o.lanes = append(o.lanes, newLane(c, d))
+	}
 	threads := min(max(o.threads, 1), k)
 	var wg sync.WaitGroup
 	for t := range threads {
 		work := func() {
 			for l := t; l < k; l += threads {
-				o.lanes[l].err = o.sum(ctx, o.lanes[l], n*l/k, n*(l+1)/k)
+				o.lanes[l].err = o.sum(ctx, o.lanes[l], at, n*l/k, n*(l+1)/k)
 			}
 		}
 		if threads == 1 {
@@ -107,7 +130,7 @@ func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float
 	loss, pq := 0.0, 0.0
 	clear(dw)
 	clear(db)
-	for _, l := range o.lanes {
+	for _, l := range o.lanes[:k] {
 		if l.err != nil {
 			return 0, l.err
 		}
@@ -155,8 +178,9 @@ func (o *objective) load(w, b []float64) {
 	}
 }
 
-// sum adds up loss and gradient over the rows at lo to hi.
-func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
+// sum adds up loss and gradient over the rows at places lo to hi of at; nil:
+// at lo to hi.
+func (o *objective) sum(ctx context.Context, l *lane, at []int, lo, hi int) error {
 	c, d := o.classes, o.x.d
 	l.loss, l.pq = 0, 0
 	clear(l.g)
@@ -168,12 +192,24 @@ func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
 			return err
 		}
 		top := min(lo+block, hi)
-		x, err := l.logits(o, o.rows[lo:top])
+		rows := l.rows[:0]
+		if at == nil {
+			rows = o.rows[lo:top]
+		} else {
+			for _, i := range at[lo:top] {
+				rows = append(rows, o.rows[i])
+			}
+		}
+		x, err := l.logits(o, rows)
 		if err != nil {
 			return err
 		}
-		for i := lo; i < top; i++ {
-			z := l.z[(i-lo)*c : (i-lo+1)*c]
+		for j := lo; j < top; j++ {
+			i := j
+			if at != nil {
+				i = at[j]
+			}
+			z := l.z[(j-lo)*c : (j-lo+1)*c]
 			y, w := o.labels[i], 1.0
 			if o.weight != nil {
 				w = o.weight[i]
@@ -187,6 +223,11 @@ func (o *objective) sum(ctx context.Context, l *lane, lo, hi int) error {
 			l.loss += w * (softmaxLogTo(l.p) - zy)
 			for _, p := range l.p {
 				l.pq += w * p * (1 - p)
+			}
+			if o.probs != nil {
+				for k, p := range l.p {
+					o.probs[k*len(o.rows)+i] = float32(p)
+				}
 			}
 			l.p[y]--
 			for k, v := range l.p {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/diff/fd"
@@ -143,6 +144,76 @@ func TestLanes(t *testing.T) {
 			}
 			if !floats.Equal(g, first) {
 				t.Errorf("memory %d, %d threads: other sums", memory, threads)
+			}
+		}
+	}
+}
+
+// TestBatch: an evaluation over some of the rows is the objective of a fit to
+// them alone, but for the standardisation; and probabilities are written where
+// the row is.
+func TestBatch(t *testing.T) {
+	const n, d, c = 900, 21, 5
+	ctx := context.Background()
+	data := blobs(n, d, c, 3, 7)
+	for i := range n {
+		data.weights = append(data.weights, 0.5+float64(i%3))
+	}
+	p, err := data.bench(t, n-100, &Settings{}).problem(&Part{Cells: []int{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.lambda = 0.03
+	rng := rand.New(rand.NewPCG(1, 2))
+	theta := make([]float64, c*d+c)
+	for i := range theta {
+		theta[i] = rng.NormFloat64()
+	}
+	w, b := theta[:c*d], theta[c*d:]
+	batch := rng.Perm(len(p.rows))[:700]
+	p.probs = make([]float32, c*len(p.rows))
+	for i := range p.probs {
+		p.probs[i] = -1
+	}
+	got := make([]float64, c*d+c+1)
+	if got[c*d+c], err = p.evaluateBatch(ctx, batch, w, b, got[:c*d], got[c*d:c*d+c]); err != nil {
+		t.Fatal(err)
+	}
+	some := *p
+	some.lanes, some.rows, some.labels, some.weight, some.probs = nil, nil, nil, nil, nil
+	slices.Sort(batch)
+	for _, i := range batch {
+		some.rows, some.labels, some.weight = append(some.rows, p.rows[i]), append(some.labels, p.labels[i]), append(some.weight, p.weight[i])
+	}
+	want := make([]float64, len(got))
+	some.probs = make([]float32, c*len(batch))
+	if want[c*d+c], err = some.evaluate(ctx, w, b, want[:c*d], want[c*d:c*d+c]); err != nil {
+		t.Fatal(err)
+	}
+	if !floats.Equal(got, want) {
+		t.Errorf("batch: %v, alone %v", got[c*d:], want[c*d:])
+	}
+	in := make([]int, len(p.rows))
+	for j, i := range batch {
+		in[i] = j + 1
+	}
+	z := make([]float64, c)
+	for i, j := range in {
+		if err := p.wideTo(z, p.rows[i], &solution{w: w, b: b}); err != nil {
+			t.Fatal(err)
+		}
+		softmaxLogTo(z)
+		for k := range c {
+			got := p.probs[k*len(p.rows)+i]
+			if j == 0 {
+				if got != -1 {
+					t.Fatalf("row at %d is not in the batch, and its probabilities were written", i)
+				}
+				continue
+			}
+			near(t, "probability", float64(got), z[k], 1e-5)
+			if got != some.probs[k*len(batch)+j-1] {
+				t.Fatalf("row at %d, class %d: %v, alone %v", i, k, got, some.probs[k*len(batch)+j-1])
 			}
 		}
 	}
