@@ -44,4 +44,7 @@
 // regexes do. They are generated from the answers of the reference
 // (testdata/generate_tables.py), and a test compares the answers to all
 // 1,112,064 code points.
+//
+// Beside tokens, a text has words in the sense of scikit-learn (AppendWords),
+// and a Bag counts them, and pairs of them, in the columns of a matrix.
 package text

@@ -114,3 +114,13 @@ func ExampleTokenizer_Count() {
 	// 102 true
 	// [SEP] true
 }
+
+// The terms of a text, for a matrix of how often which are in which.
+func ExampleBag() {
+	fmt.Println(text.AppendWords(nil, "The cat, the hat – and a mouse"))
+	bag := text.Bag{Columns: 1000}
+	fmt.Println(bag.AppendTerms(nil, "the cat and the hat"))
+	// Output:
+	// [the cat the hat and mouse]
+	// [{119 1} {251 1} {307 1} {424 1} {489 1} {597 1} {784 1} {793 2}]
+}
