@@ -3,7 +3,6 @@ package measure
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -22,48 +21,33 @@ func Difference(a, b []Outcome, s *Settings) (*Estimate, error) {
 	case len(a) != len(b) || s.Units != nil && len(s.Units) != len(a):
 		return nil, fmt.Errorf("measure: %d and %d predictions to compare, of %d units", len(a), len(b), len(s.Units))
 	}
-	type unit struct{ gained, rows int }
-	var units []unit
-	place := map[string]int{}
+	type sum struct{ gained, rows int }
+	r := newResampler(len(a), s)
+	units := make([]sum, r.units)
 	for i := range a {
 		if a[i].Label != b[i].Label {
 			return nil, fmt.Errorf("measure: row %d has two labels in what is compared", i)
 		}
-		k, ok := len(units), false
-		if s.Units != nil {
-			if k, ok = place[s.Units[i]]; !ok {
-				k = len(units)
-				place[s.Units[i]] = k
-			}
-		}
-		if !ok {
-			units = append(units, unit{})
-		}
-		units[k].rows++
+		u := &units[r.unitOf(i)]
+		u.rows++
 		if b[i].Predicted == b[i].Label {
-			units[k].gained++
+			u.gained++
 		}
 		if a[i].Predicted == a[i].Label {
-			units[k].gained--
+			u.gained--
 		}
 	}
-	share := func(draw func(i int) unit) float64 {
-		var sum unit
-		for i := range units {
-			u := draw(i)
-			sum.gained, sum.rows = sum.gained+u.gained, sum.rows+u.rows
+	share := func(drawn []uint32) float64 {
+		var total sum
+		for i, u := range units {
+			times := int(drawn[i])
+			total.gained, total.rows = total.gained+times*u.gained, total.rows+times*u.rows
 		}
-		return float64(sum.gained) / float64(sum.rows)
+		return float64(total.gained) / float64(total.rows)
 	}
-	resamples := s.Resamples
-	if resamples == 0 {
-		resamples = 1000
-	}
-	v := make([]float64, resamples)
-	for r := range v {
-		rng := rand.New(rand.NewPCG(s.Seed, uint64(r)))
-		v[r] = share(func(int) unit { return units[rng.IntN(len(units))] })
-	}
-	slices.Sort(v)
-	return &Estimate{Value: share(func(i int) unit { return units[i] }), Low: quantile(v, 0.025), High: quantile(v, 0.975)}, nil
+	d := &Estimate{Value: share(slices.Repeat([]uint32{1}, len(units)))}
+	v := make([]float64, r.resamples())
+	r.each(func(_, b int, drawn []uint32) { v[b] = share(drawn) })
+	d.Low, d.High = interval(v)
+	return d, nil
 }

@@ -1,11 +1,9 @@
 package measure
 
 import (
+	"cmp"
 	"math"
-	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -31,65 +29,136 @@ func Wilson(k, n int) (low, high float64) {
 }
 
 // bootstrap fills in the intervals: percentiles of the metrics of rows, or
-// units of rows, that are drawn with replacement (Efron and Tibshirani, An
-// Introduction to the Bootstrap, 1993, chapter 13). Each resample has a random
-// stream of its own, so that the intervals do not depend on the number of
-// threads.
+// units of rows, that are drawn with replacement.
 func (t *tally) bootstrap(m *Metrics, outcomes []Outcome, major int, s *Settings) {
 	m.Interval = "bootstrap"
-	var units [][]Outcome
-	if s.Units == nil {
-		for i := range outcomes {
-			units = append(units, outcomes[i:i+1])
-		}
-	} else {
+	if s.Units != nil {
 		m.Interval = "bootstrap-groups"
-		place := map[string]int{}
-		for i, u := range s.Units {
-			k, ok := place[u]
-			if !ok {
-				k = len(units)
-				place[u] = k
-				units = append(units, nil)
-			}
-			units[k] = append(units[k], outcomes[i])
+	}
+	r := newResampler(len(outcomes), s)
+	c := newColumns(outcomes, r)
+	values := make([][6]float64, r.resamples())
+	tallies, times := make([]*tally, r.threads()), make([][]uint32, r.threads())
+	for w := range tallies {
+		tallies[w] = newTally(len(t.hit))
+		if c.units != nil {
+			times[w] = make([]uint32, len(outcomes))
 		}
 	}
-	resamples := s.Resamples
-	if resamples == 0 {
-		resamples = 1000
-	}
-	values := make([][6]float64, resamples)
-	threads := s.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	var wg sync.WaitGroup
-	for w := range threads {
-		wg.Go(func() {
-			r := newTally(len(t.hit))
-			for b := w; b < resamples; b += threads {
-				rng := rand.New(rand.NewPCG(s.Seed, uint64(b)))
-				r.reset()
-				for range units {
-					unit := units[rng.IntN(len(units))]
-					for i := range unit {
-						r.add(&unit[i], major)
-					}
-				}
-				values[b] = r.values()
+	r.each(func(w, b int, drawn []uint32) {
+		if c.units != nil {
+			for at, u := range c.units {
+				times[w][at] = drawn[u]
 			}
-		})
-	}
-	wg.Wait()
+			drawn = times[w]
+		}
+		tallies[w].reset()
+		c.addTo(tallies[w], drawn, major)
+		values[b] = tallies[w].values()
+	})
 	for i, e := range []*Estimate{&m.Accuracy, &m.MacroF1, &m.LogLoss, &m.ECE, &m.Brier, &m.Baseline} {
-		v := make([]float64, resamples)
+		v := make([]float64, len(values))
 		for b := range v {
 			v[b] = values[b][i]
 		}
-		slices.Sort(v)
-		e.Low, e.High = quantile(v, 0.025), quantile(v, 0.975)
+		e.Low, e.High = interval(v)
 	}
+}
+
+// columns are outcomes in the order of their bins, the right ones of a bin
+// first, so that a resample is added up without a branch a row.
+type columns struct {
+	bins  []span
+	rows  []column
+	units []int32 // of each row; nil: each is its own
+}
+
+// span is the rows of a bin: the right ones of them end at right.
+type span struct{ bin, right, end int }
+
+// column is what is added up of a row.
+type column struct {
+	loss, brier, confidence float64
+	label, predicted        int32
+}
+
+func newColumns(outcomes []Outcome, r *resampler) *columns {
+	order := make([]int, len(outcomes))
+	for i := range order {
+		order[i] = i
+	}
+	wrong := func(o *Outcome) int {
+		if o.Label == o.Predicted {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := &outcomes[i], &outcomes[j]
+		return cmp.Or(cmp.Compare(a.bin, b.bin), cmp.Compare(wrong(a), wrong(b)), cmp.Compare(i, j))
+	})
+	c := &columns{rows: make([]column, len(order))}
+	for at, i := range order {
+		o := &outcomes[i]
+		c.rows[at] = column{o.loss, o.brier, o.Confidence, int32(o.Label), int32(o.Predicted)}
+		if r.of != nil {
+			c.units = append(c.units, r.of[i])
+		}
+		if len(c.bins) == 0 || c.bins[len(c.bins)-1].bin != o.bin {
+			c.bins = append(c.bins, span{o.bin, at, at})
+		}
+		s := &c.bins[len(c.bins)-1]
+		s.end = at + 1
+		if wrong(o) == 0 {
+			s.right = at + 1
+		}
+	}
+	return c
+}
+
+// addTo adds each row to t as often as times says.
+func (c *columns) addTo(t *tally, times []uint32, major int) {
+	var loss, brier float64
+	from := 0
+	for _, s := range c.bins {
+		n, confidence := 0, 0.0
+		rows := c.rows[from:s.right]
+		counts := times[from:s.right][:len(rows)]
+		for i := range rows {
+			row, k := &rows[i], int(counts[i])
+			n += k
+			t.hit[row.label] += k
+			w := float64(k)
+			loss += float64(w * row.loss)
+			brier += float64(w * row.brier)
+			confidence += float64(w * row.confidence)
+		}
+		t.hits += n
+		t.binHits[s.bin] += n
+		rows = c.rows[s.right:s.end]
+		counts = times[s.right:s.end][:len(rows)]
+		for i := range rows {
+			row, k := &rows[i], int(counts[i])
+			n += k
+			t.support[row.label] += k
+			t.predicted[row.predicted] += k
+			w := float64(k)
+			loss += float64(w * row.loss)
+			brier += float64(w * row.brier)
+			confidence += float64(w * row.confidence)
+		}
+		t.rows += n
+		t.binRows[s.bin] += n
+		t.binConfidence[s.bin] += confidence
+		from = s.end
+	}
+	t.loss += loss
+	t.brier += brier
+	for k, hit := range t.hit {
+		t.support[k] += hit
+		t.predicted[k] += hit
+	}
+	t.major += t.support[major]
 }
 
 // quantile interpolates linearly between the sorted values v (type 7 of Hyndman
