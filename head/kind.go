@@ -33,6 +33,7 @@ type Kind struct {
 var Kinds = []Kind{
 	{Name: "softmax", Scaled: true},
 	{Name: "ncm", About: "nearest class mean"},
+	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
 }
 
 // KindOf returns the kind of that name, nil if there is none.

@@ -577,7 +577,7 @@ func TestErrors(t *testing.T) {
 		{"L2", func(d *Data, s *Settings) { s.L2 = -1 }, "λ is -1"},
 		{"NaN L2", func(d *Data, s *Settings) { s.L2 = math.NaN() }, "λ is NaN"},
 		{"tolerance", func(d *Data, s *Settings) { s.Tolerance = 2 }, "tolerance 2"},
-		{"head", func(d *Data, s *Settings) { s.Kind = "knn" }, `head "knn" is none of softmax, ncm, auto`},
+		{"head", func(d *Data, s *Settings) { s.Kind = "tree" }, `head "tree" is none of softmax, ncm, `},
 		{"metric", func(d *Data, s *Settings) { s.Metric = "r2" }, `metric "r2"`},
 		{"threads", func(d *Data, s *Settings) { s.Threads = -1 }, "threads -1"},
 		{"class weights", func(d *Data, s *Settings) { s.ClassWeights = map[string]float64{"class 0": 1} }, `weights go with "map"`},

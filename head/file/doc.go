@@ -65,7 +65,7 @@
 // as strings, in this order:
 //
 //	headstart.format           version of the layout: 3, or 4 with a tail
-//	headstart.head             kind of head: softmax, ncm
+//	headstart.head             kind of head, of head.Kinds
 //	headstart.classes          JSON list of the classes, in the order of the
 //	                           columns, sorted by bytes
 //	headstart.space.0          space.json of the first columns, verbatim

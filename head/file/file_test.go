@@ -271,7 +271,7 @@ func TestWriteRefuses(t *testing.T) {
 	}{
 		{"no model", func(f *File) { f.Head = nil }, "there is no head"},
 		{"weights", func(f *File) { affine(f).Weight = affine(f).Weight[1:] }, "weight: 47 values"},
-		{"kind", func(f *File) { f.Head.Kind = "knn" }, "unknown kind"},
+		{"kind", func(f *File) { f.Head.Kind = "tree" }, "unknown kind"},
 		{"infinite weight", func(f *File) { affine(f).Weight[3] = math.Inf(1) }, "weight"},
 		{"weight over float32", func(f *File) { affine(f).Weight[3] = 1e300 }, "weight 1e+300 is too large for float32"},
 		{"mean over float32", func(f *File) { affine(f).Mean[3] = 1e300 }, "too large for float32"},

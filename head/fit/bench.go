@@ -66,6 +66,7 @@ type Bench struct {
 	sums  [][]*Sums // of each deal, of each cell
 	bad   []badRow  // ascending
 	cov   *covariance
+	cells *cells // that closed forms have measured since the last deal
 	mu    sync.Mutex
 }
 
@@ -169,7 +170,7 @@ func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error 
 	if covariance != nil && d > MaxFeatures {
 		return &FeaturesError{d}
 	}
-	b.deals, b.sums, b.bad, b.cov = deals, nil, nil, nil
+	b.deals, b.sums, b.bad, b.cov, b.cells = deals, nil, nil, nil, nil
 	for k, deal := range deals {
 		if len(deal.Cell) != n {
 			return fmt.Errorf("head/fit: deal %d: %d cells for %d rows", k, len(deal.Cell), n)
@@ -236,7 +237,7 @@ func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error 
 type FeaturesError struct{ D int }
 
 func (e *FeaturesError) Error() string {
-	return fmt.Sprintf("rows of %d features; a softmax head is fitted on at most %d", e.D, MaxFeatures)
+	return fmt.Sprintf("rows of %d features; such a head is fitted on at most %d", e.D, MaxFeatures)
 }
 
 // Finite returns an error that names the first row with a feature that is no

@@ -341,6 +341,16 @@ var goldens = map[string]func(t *testing.T, x *data, g *golden){
 			}
 		}
 	},
+	"ridge": func(t *testing.T, x *data, _ *golden) {
+		_, _, test := training(t)
+		for _, want := range closed(t).Ridge {
+			f := x.golden(t, FamilyOf("ridge"), Candidate{Kind: "ridge", Params: head.Params{{Name: head.L2, Value: want.L2}}})
+			if f.Fit.Status != head.ClosedForm {
+				t.Errorf("%+v", f.Fit)
+			}
+			compareScores(t, "score", f.Model(), test, want.Scores, 1e-8)
+		}
+	},
 	"ncm": func(t *testing.T, x *data, g *golden) {
 		f := x.golden(t, FamilyOf("ncm"), Candidate{Kind: "ncm"})
 		if f.Fit.Status != head.ClosedForm {

@@ -31,6 +31,15 @@
 // which it estimates from the Newton decrement and the rate at which that
 // falls, is below a tolerance.
 //
+// # Closed forms
+//
+// Ridge is solved from sums over the rows: the weights and means of the classes
+// and the scatter matrix of all rows (Sums), in float64. Those of the cells of
+// a deal are measured once, and those of a part are theirs added up, so that a
+// path costs one factorisation of D×D numbers for each part and strength, and
+// no pass. LeaveOneOut says what ridge heads of many strengths do on each row
+// that is left out, without a fit more.
+//
 // # What reaches a fit
 //
 // Nothing but the rows of its part: mean and scale are sums over the cells of

@@ -39,6 +39,18 @@ type Grid struct {
 	Points int
 }
 
+// lambdas are the strengths of g.
+func (g *Grid) lambdas() []float64 {
+	if g.L2 != 0 {
+		return []float64{g.L2}
+	}
+	points := g.Points
+	if points == 0 {
+		points = defaultPoints
+	}
+	return lambdas(points)
+}
+
 // Entry is a family in the table.
 type Entry struct {
 	Kind string // of head.Kinds
@@ -61,19 +73,19 @@ var Families = []Entry{
 		One:  func(Candidate) Family { return NCM{} },
 	},
 	{
+		Kind: "ridge",
+		Path: func(g Grid) (Family, []Candidate) {
+			f := ridgePath(g.lambdas())
+			return f, f.candidates
+		},
+		One: func(c Candidate) Family { return ridgePath([]float64{c.Params.Value(head.L2)}) },
+	},
+	{
 		Kind: "softmax", Covariance: true,
 		Path: func(g Grid) (Family, []Candidate) {
-			path := []float64{g.L2}
-			if g.L2 == 0 {
-				points := g.Points
-				if points == 0 {
-					points = defaultPoints
-				}
-				path = lambdas(points)
-			}
-			f := softmaxPath{lambdas: path}
+			f := softmaxPath{lambdas: g.lambdas()}
 			var all []Candidate
-			for i := range path {
+			for i := range f.lambdas {
 				all = append(all, f.candidate(i))
 			}
 			return f, all

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 
 	"gonum.org/v1/gonum/floats"
@@ -188,38 +187,3 @@ func (p *lambdaPath) uniform() float64 {
 
 // Fitted returns what was fitted to a part last.
 func (p *lambdaPath) Fitted(part int) *Fitted { return p.fits[part].fitted(p.solutions[part]) }
-
-// alone fits one candidate to all rows.
-func alone(ctx context.Context, kind string, f Family, covariance bool, x head.Rows, y []string, o *Settings) (*head.Head, error) {
-	classes := slices.Compact(slices.Sorted(slices.Values(y)))
-	labels := make([]int, len(y))
-	for i, label := range y {
-		labels[i], _ = slices.BinarySearch(classes, label)
-	}
-	b, err := NewBench(ctx, &Labelled{Rows: x, Labels: labels, Classes: len(classes)}, o)
-	if err != nil {
-		return nil, err
-	}
-	part := Part{Name: "all rows", Cells: []int{0}}
-	var of *Part
-	if covariance {
-		of = &part
-	}
-	if err := b.Deal(ctx, []Deal{{Cell: make([]int, len(y)), Cells: 1}}, of); err != nil {
-		return nil, err
-	}
-	path, err := f.Begin(ctx, b, []Part{part})
-	if err != nil {
-		return nil, err
-	}
-	c, err := path.Next(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	fitted := path.Fitted(0)
-	h := &head.Head{Kind: kind, Task: head.KindOf(kind).Task, Model: fitted.Model(), Temperature: 1, Params: c.Params, Fit: fitted.Fit}
-	for _, k := range fitted.Classes {
-		h.Classes = append(h.Classes, classes[k])
-	}
-	return h, nil
-}

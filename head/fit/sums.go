@@ -1,11 +1,19 @@
 package fit
 
-import "math"
+import (
+	"context"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+
+	"github.com/headstart-ml/headstart/head/internal/parallel"
+)
 
 // Sums are what standardisations and closed forms are made of: the number of
 // rows, their weights, and mean and squared deviations of each feature. Those
 // of disjoint sets of rows add up, so that the sums of a training part are
-// those of its folds.
+// those of its folds, and those of old and new samples those of all.
 type Sums struct {
 	// N is the number of rows, those of weight 0 left out.
 	N int
@@ -13,6 +21,21 @@ type Sums struct {
 	Weight float64
 	// Mean is Σ w·x / Σ w, Square is Σ w·(x − Mean)², D each.
 	Mean, Square []float64
+	// Scatter is Σ w·(x − Mean)·(x − Mean)ᵀ, D×D row after row, of which the
+	// upper triangle counts; nil: it is not measured. Square is its diagonal.
+	Scatter []float64
+	// Classes are the sums of the rows of each class; nil: they are not
+	// measured.
+	Classes []ClassSums
+}
+
+// ClassSums are sums of the rows of one class.
+type ClassSums struct {
+	// N is the number of rows, those of weight 0 left out.
+	N int
+	// Weight is Σ w, Mean is Σ w·x / Σ w (D).
+	Weight float64
+	Mean   []float64
 }
 
 // NewSums returns the sums of no rows of d features.
@@ -20,8 +43,20 @@ func NewSums(d int) *Sums {
 	return &Sums{Mean: make([]float64, d), Square: make([]float64, d)}
 }
 
-// AddRow adds a row (D) of weight w ≥ 0. The mean moves first, so that nothing
-// cancels (West, Communications of the ACM 22:532, 1979).
+// NewScatter returns the sums of no rows of d features and so many classes,
+// with their scatter.
+func NewScatter(d, classes int) *Sums {
+	s := NewSums(d)
+	s.Scatter, s.Classes = make([]float64, d*d), make([]ClassSums, classes)
+	for k := range s.Classes {
+		s.Classes[k].Mean = make([]float64, d)
+	}
+	return s
+}
+
+// AddRow adds a row (D) of weight w ≥ 0 to sums without a scatter. The mean
+// moves first, so that nothing cancels (West, Communications of the ACM 22:532,
+// 1979).
 func (s *Sums) AddRow(row []float64, w float64) {
 	if w == 0 {
 		return
@@ -36,18 +71,117 @@ func (s *Sums) AddRow(row []float64, w float64) {
 	}
 }
 
+// AddRows adds rows x (n×D, which it overwrites) of the classes labels (n) and
+// the weights w (n, ≥ 0; nil: all 1) to sums with a scatter. Each tile of the
+// scatter is summed up by one of so many goroutines: how many changes no bit.
+func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
+	d := len(s.Mean)
+	own := NewScatter(d, len(s.Classes))
+	own.Scatter = nil // s.Scatter takes the products
+	n := 0
+	for i, y := range labels {
+		weight := 1.0
+		if w != nil {
+			weight = w[i]
+		}
+		if weight == 0 {
+			continue
+		}
+		row := x[n*d : (n+1)*d]
+		copy(row, x[i*d:(i+1)*d])
+		n++
+		own.AddRow(row, weight)
+		k := &own.Classes[y]
+		k.N++
+		k.Weight += weight
+		share := weight / k.Weight
+		for j, v := range row {
+			k.Mean[j] += share * (v - k.Mean[j])
+		}
+	}
+	if n == 0 {
+		return
+	}
+	at := 0
+	for i := range labels {
+		root := 1.0
+		if w != nil {
+			if w[i] == 0 {
+				continue
+			}
+			root = math.Sqrt(w[i])
+		}
+		row := x[at*d : (at+1)*d]
+		for j, m := range own.Mean {
+			row[j] = root * (row[j] - m)
+		}
+		at++
+	}
+	scatterTo(s.Scatter, x[:n*d], n, threads)
+	s.Add(own)
+}
+
+// scatterTile is the number of rows and columns of a scatter that are summed up
+// by one goroutine.
+const scatterTile = 128
+
+// scatterTo adds xᵀ·x of n rows to the upper triangle of dst (D×D).
+func scatterTo(dst, x []float64, n, threads int) {
+	d := len(x) / n
+	var tiles [][2]int
+	for i := 0; i < d; i += scatterTile {
+		for j := i; j < d; j += scatterTile {
+			tiles = append(tiles, [2]int{i, j})
+		}
+	}
+	parallel.Do(context.Background(), len(tiles), threads, func(k int) error {
+		i, j := tiles[k][0], tiles[k][1]
+		left := blas64.General{Rows: n, Cols: min(scatterTile, d-i), Stride: d, Data: x[i:]}
+		right := blas64.General{Rows: n, Cols: min(scatterTile, d-j), Stride: d, Data: x[j:]}
+		blas64.Gemm(blas.Trans, blas.NoTrans, 1, left, right, 1, blas64.General{Rows: left.Cols, Cols: right.Cols, Stride: d, Data: dst[i*d+j:]})
+		return nil
+	})
+}
+
 // Add adds the sums of other rows (Chan, Golub and LeVeque, The American
-// Statistician 37:242, 1983).
+// Statistician 37:242, 1983). Sums that have a scatter, or classes, take those
+// of t too, if it has them.
 func (s *Sums) Add(t *Sums) {
 	if t.N == 0 {
 		return
 	}
 	weight := s.Weight + t.Weight
 	share := t.Weight / weight
+	d := len(s.Mean)
+	apart := make([]float64, d)
 	for j, m := range t.Mean {
-		apart := m - s.Mean[j]
-		s.Mean[j] += share * apart
-		s.Square[j] += t.Square[j] + s.Weight*share*apart*apart
+		apart[j] = m - s.Mean[j]
+		s.Mean[j] += share * apart[j]
+		s.Square[j] += t.Square[j] + s.Weight*share*apart[j]*apart[j]
+	}
+	if s.Scatter != nil {
+		for i, v := range apart {
+			row := s.Scatter[i*d+i : (i+1)*d]
+			if t.Scatter != nil {
+				for j, u := range t.Scatter[i*d+i : (i+1)*d] {
+					row[j] += u
+				}
+			}
+			if v *= s.Weight * share; v != 0 {
+				blas64.Axpy(v, blas64.Vector{N: d - i, Data: apart[i:], Inc: 1}, blas64.Vector{N: d - i, Data: row, Inc: 1})
+			}
+		}
+	}
+	for k := range min(len(s.Classes), len(t.Classes)) {
+		to, of := &s.Classes[k], &t.Classes[k]
+		if of.N == 0 {
+			continue
+		}
+		to.N, to.Weight = to.N+of.N, to.Weight+of.Weight
+		share := of.Weight / to.Weight
+		for j, m := range of.Mean {
+			to.Mean[j] += share * (m - to.Mean[j])
+		}
 	}
 	s.N, s.Weight = s.N+t.N, weight
 }

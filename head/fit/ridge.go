@@ -1,0 +1,97 @@
+package fit
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/lapack/lapack64"
+
+	"github.com/headstart-ml/headstart/head"
+)
+
+// Ridge fits linear regression with targets of +1 for the class of a row and −1
+// for the others: on standardised features x it minimises
+//
+//	(1/N) Σ ½·wᵢ·‖W·xᵢ + b − yᵢ‖² + λ/2 ‖W‖²
+//
+// over W and a free intercept b, in closed form from the sums of the rows. It
+// is scikit-learn's RidgeClassifier with alpha = λN. Scores are no logits: a
+// head that Fit returns has temperature 1, and is to be calibrated before its
+// probabilities mean anything. The zero value is ready to use.
+type Ridge struct {
+	// L2 is λ, positive. The default 0 means 1/N, N being the number of rows:
+	// scikit-learn's alpha = 1.
+	L2 float64
+}
+
+// Fit fits a head to rows x (n×D) of the classes y (n). nil means the default
+// settings. Errors are those of Softmax.Fit.
+func (r *Ridge) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
+	lambda := r.L2
+	if lambda == 0 {
+		lambda = 1 / float64(max(len(y), 1))
+	}
+	if !(lambda > 0 && lambda <= math.MaxFloat64) {
+		return nil, fmt.Errorf("head/fit: ridge: λ is %v, it must be positive", lambda)
+	}
+	return alone(ctx, "ridge", ridgePath([]float64{lambda}), false, x, y, o)
+}
+
+// ridgePath is the family of ridge heads with one λ after another.
+func ridgePath(lambdas []float64) *closedForm {
+	return &closedForm{candidates: closedCandidates("ridge", head.L2, lambdas), solve: solveRidge}
+}
+
+// solveRidge solves (Cov + λI)·w = cov(x, y) for the target y of each class.
+// The mean of a class in s, over that of all rows, is what the covariance is
+// made of: Σ w·(x − mean)·y is twice the sum of the rows of the class.
+func solveRidge(p *problem, s *Sums, c *Candidate) *solution {
+	d, k := p.x.d, p.classes
+	m := &solution{w: make([]float64, k*d), b: make([]float64, k), fit: head.Fit{Status: head.ClosedForm}}
+	right := blas64.General{Rows: d, Cols: k, Stride: k, Data: make([]float64, d*k)}
+	for i, class := range p.present {
+		of := &s.Classes[class]
+		for j, v := range of.Mean {
+			right.Data[j*k+i] = 2 * of.Weight * (v - s.Mean[j])
+		}
+	}
+	factor, exact := factorize(s.Scatter, d, 1, c.Params.Value(head.L2))
+	if !exact {
+		m.fit.Status = head.Stalled
+	}
+	lapack64.Potrs(factor, right)
+	for i, class := range p.present {
+		w := m.w[i*d : (i+1)*d]
+		for j := range w {
+			w[j] = right.Data[j*k+i]
+		}
+		m.b[i] = 2*s.Classes[class].Weight - 1 - blas64.Dot(blas64.Vector{N: d, Data: w, Inc: 1}, blas64.Vector{N: d, Data: s.Mean, Inc: 1})
+	}
+	return m
+}
+
+// factorize returns the Cholesky factor of a·upper + ridge·I, which is positive
+// definite but for rounding, (D×D). It is exact unless ridge had to be raised
+// to what rounding lets be told from zero.
+func factorize(upper []float64, d int, a, ridge float64) (factor blas64.Triangular, exact bool) {
+	m := make([]float64, d*d)
+	exact = true
+	for {
+		for i := range d {
+			row := m[i*d+i : (i+1)*d]
+			for j, v := range upper[i*d+i : (i+1)*d] {
+				row[j] = a * v
+			}
+			row[0] += ridge
+		}
+		var ok bool
+		factor, ok = lapack64.Potrf(blas64.Symmetric{N: d, Stride: d, Data: m, Uplo: blas.Upper})
+		if ok {
+			return factor, exact
+		}
+		ridge, exact = ridge*10, false
+	}
+}
