@@ -90,6 +90,7 @@ type trainer struct {
 	cv       int          // folds; 0: parts
 	split    *Split       // nil: the data's own splits, or cross-validation
 	given    Parts        // the data's own splits
+	tolerant bool         // rows that are not finite are an error only where they are fitted on: for tests of what reaches what
 	progress *progress
 }
 

@@ -3,14 +3,27 @@ package measure
 import "math"
 
 // Temperature returns T > 0 for which softmax(logits/T) has the least negative
-// log-likelihood (Guo et al., ICML 2017). logits is n×c, labels are the classes
-// of the n rows; a class that the model does not know has logit −∞, and rows of
-// such a class do not count. Where no T > 0 is best, since all rows are right
-// by themselves, it is 1; where a uniform distribution is best it is 10⁶.
+// log-likelihood (Guo et al., ICML 2017) of the rows and of one row more, of
+// which nothing is known: its logits are those of any of the rows, and its
+// label is any of the classes. Without that row there would be no best T where
+// all rows are right by themselves, and one that trusts its luck where few are
+// wrong (as in Platt, Advances in Large Margin Classifiers, 2000, §2.2).
+//
+// logits is n×c, labels are the classes of the n rows; a class that the model
+// does not know has logit −∞, and rows of such a class do not count. Where a
+// uniform distribution is best T is 10⁶; of rows whose logits are all equal it
+// is 1.
 func Temperature(logits []float64, labels []int, c int) float64 {
 	// The likelihood is concave in s = 1/T: find the zero of its slope, by
 	// Newton steps inside a bracket that bisection keeps shrinking.
-	const least, most = 1e-6, 1e3
+	const least, most = 1e-6, 1e9
+	rows := 0
+	for i, y := range labels {
+		if !math.IsInf(logits[i*c+y], -1) {
+			rows++
+		}
+	}
+	unknown := 1 / float64(rows)              // of the row of which nothing is known
 	slope := func(s float64) (g, h float64) { // Σ (E z − z_y) and Σ Var z
 		for i, y := range labels {
 			z := logits[i*c : (i+1)*c]
@@ -22,17 +35,20 @@ func Temperature(logits []float64, labels []int, c int) float64 {
 				top = max(top, v)
 			}
 			var sum, first, second float64 // of exp(s(z−top)), and times z−top, (z−top)²
+			var any, known float64
 			for _, v := range z {
 				if u := v - top; !math.IsInf(u, -1) {
 					e := math.Exp(s * u)
 					sum += e
 					first += e * u
 					second += e * u * u
+					any += u
+					known++
 				}
 			}
 			mean := first / sum
-			g += mean - (z[y] - top)
-			h += second/sum - mean*mean
+			g += mean - (z[y] - top) + unknown*(mean-any/known)
+			h += (1 + unknown) * (second/sum - mean*mean)
 		}
 		return g, h
 	}

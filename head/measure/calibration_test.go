@@ -31,6 +31,9 @@ func TestTemperature(t *testing.T) {
 			for i, y := range labels {
 				head.SoftmaxTo(p, z[i*c:(i+1)*c], t)
 				sum -= math.Log(p[y])
+				for _, v := range p { // the row of which nothing is known
+					sum -= math.Log(v) / c / n
+				}
 			}
 			return sum
 		}
@@ -54,13 +57,17 @@ func TestTemperature(t *testing.T) {
 
 func TestTemperatureWithoutOptimum(t *testing.T) {
 	inf := math.Inf(-1)
+	// Where all rows are right, what one more row of any label says is left:
+	// here (1 + 1/2)·tanh(s·3/2) = 1, as by Temperature's comment.
+	all := 3 / (2 * math.Atanh(2.0/3))
 	for _, c := range []struct {
 		name   string
 		logits []float64
 		labels []int
 		want   float64
 	}{
-		{"all right", []float64{3, 0, 0, 2}, []int{0, 1}, 1},
+		{"all right", []float64{3, 0, 0, 3}, []int{0, 1}, all},
+		{"all equal", []float64{3, 3, 2, 2}, []int{0, 1}, 1},
 		{"all wrong", []float64{3, 0, 0, 2}, []int{1, 0}, 1e6},
 		{"no rows", nil, nil, 1},
 		{"only of a class that is not known", []float64{3, inf}, []int{1}, 1},
