@@ -93,7 +93,7 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 
 // evaluate measures predictions.
 func (t *trainer) evaluate(s *scored) (*measure.Metrics, error) {
-	settings := &measure.Settings{Pooled: t.cv > 0, Seed: t.Seed, Threads: t.Threads}
+	settings := &measure.Settings{Folds: t.cv, Seed: t.Seed, Threads: t.Threads}
 	if t.grouped {
 		place := make([]string, len(t.used)) // of each row: what it is drawn with
 		for _, u := range t.units {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // normal975 is the 0.975 quantile of the normal distribution.
@@ -14,27 +15,68 @@ const normal975 = 1.959963984540054
 // Wilson returns the 95 % score interval of a share of k in n (Wilson, JASA
 // 22:158, 1927).
 func Wilson(k, n int) (low, high float64) {
-	const z = normal975
-	nf, share := float64(n), float64(k)/float64(n)
-	mid := (share + z*z/(2*nf)) / (1 + z*z/nf)
-	half := z / (1 + z*z/nf) * math.Sqrt(share*(1-share)/nf+z*z/(4*nf*nf))
+	return wilson(float64(k)/float64(n), float64(n), normal975)
+}
+
+// wilson returns the interval of a share in n rows, which need not be a whole
+// number, at the quantile z.
+func wilson(share, n, z float64) (low, high float64) {
+	mid := (share + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
 	low, high = max(0, mid-half), min(1, mid+half)
-	if k == 0 {
+	if share == 0 {
 		low = 0 // exactly, whatever the rounding
 	}
-	if k == n {
+	if share == 1 {
 		high = 1
 	}
 	return low, high
 }
 
-// bootstrap fills in the intervals: percentiles of the metrics of rows, or
-// units of rows, that are drawn with replacement.
-func (t *tally) bootstrap(m *Metrics, outcomes []Outcome, major int, s *Settings) {
-	m.Interval = "bootstrap"
-	if s.Units != nil {
-		m.Interval = "bootstrap-groups"
+// refitRows is what the choice of the training rows adds to the variance of a
+// cross-validated accuracy, as a share of the variance that comes of the tested
+// rows, times their number: all folds learn from nearly the same rows, so that
+// what these happen to be does not average out (Bates, Hastie and Tibshirani,
+// JASA 119:1434, 2024). It is a share over n, since the error that is left to
+// learn falls as 1/n, and its variance with the square. The number was measured
+// on simulated sets (TestCoverage and BenchmarkCoverage of head/experiment):
+// without it an interval of 95 % holds the accuracy to be expected in 88 to
+// 91 % of sets of 100 rows.
+const refitRows = 40
+
+// spread is by how much the deviations of resamples are stretched, and Wilson's
+// interval is taken for how many rows, at which quantile.
+type spread struct{ stretch, rows, z float64 }
+
+// spreadOf returns that of metrics whose accuracy has a variance over
+// resamples of r.
+func (r *resampler) spreadOf(share, variance float64, n int) spread {
+	s := spread{stretch: 1, rows: float64(n), z: normal975}
+	if r.of != nil {
+		// The rows of a unit are alike: that many rows by themselves would vary
+		// as much (Korn and Graubard, Survey Methodology 24:193, 1998).
+		groups := float64(r.units)
+		s.rows = groups
+		if variance > 0 {
+			s.rows = min(float64(n), share*(1-share)/variance)
+		}
+		if r.units > 1 {
+			s.z = distuv.StudentsT{Sigma: 1, Nu: groups - 1}.Quantile(0.975)
+			s.stretch = s.z / normal975 * math.Sqrt(groups/(groups-1))
+			s.rows *= (groups - 1) / groups
+		}
 	}
+	if r.Folds > 0 {
+		more := 1 + refitRows/s.rows
+		s.stretch *= math.Sqrt(more)
+		s.rows /= more
+	}
+	return s
+}
+
+// bootstrap fills in the intervals: percentiles of the metrics of rows, or
+// units of rows, that are drawn with replacement, and Wilson's of accuracies.
+func (t *tally) bootstrap(m *Metrics, outcomes []Outcome, major int, s *Settings) {
 	r := newResampler(len(outcomes), s)
 	c := newColumns(outcomes, r)
 	values := make([][6]float64, r.resamples())
@@ -56,13 +98,31 @@ func (t *tally) bootstrap(m *Metrics, outcomes []Outcome, major int, s *Settings
 		c.addTo(tallies[w], drawn, major)
 		values[b] = tallies[w].values()
 	})
-	for i, e := range []*Estimate{&m.Accuracy, &m.MacroF1, &m.LogLoss, &m.ECE, &m.Brier, &m.Baseline} {
-		v := make([]float64, len(values))
+	m.Interval = "wilson"
+	switch {
+	case s.Units != nil:
+		m.Interval = "bootstrap-groups"
+	case s.Folds > 0:
+		m.Interval = "wilson-cv"
+	}
+	v := make([]float64, len(values))
+	column := func(i int) []float64 {
 		for b := range v {
 			v[b] = values[b][i]
 		}
-		e.Low, e.High = interval(v)
+		return v
 	}
+	stretch := r.spreadOf(m.Accuracy.Value, stat.Variance(column(0), nil), t.rows)
+	m.Accuracy.Low, m.Accuracy.High = wilson(m.Accuracy.Value, stretch.rows, stretch.z)
+	for i, e := range []*Estimate{&m.MacroF1, &m.LogLoss, &m.ECE, &m.Brier} {
+		low, high := interval(column(i + 1))
+		e.Low = max(0, e.Value-stretch.stretch*(e.Value-low))
+		e.High = e.Value + stretch.stretch*(high-e.Value)
+	}
+	m.MacroF1.High, m.ECE.High, m.Brier.High = min(1, m.MacroF1.High), min(1, m.ECE.High), min(2, m.Brier.High)
+	r.Settings = &Settings{Units: s.Units} // no model is behind the majority class
+	base := r.spreadOf(m.Baseline.Value, stat.Variance(column(5), nil), t.rows)
+	m.Baseline.Low, m.Baseline.High = wilson(m.Baseline.Value, base.rows, base.z)
 }
 
 // columns are outcomes in the order of their bins, the right ones of a bin

@@ -32,9 +32,11 @@ type Metrics struct {
 	// Baseline is the accuracy of always answering the class that is the most
 	// frequent one of these rows (the first of equal ones).
 	Baseline Estimate `json:"baseline"`
-	// Interval says how the interval of Accuracy was made: "wilson",
-	// "bootstrap" or "bootstrap-groups". The others are always of the
-	// bootstrap.
+	// Interval says how the intervals of Accuracy and Baseline were made:
+	// "wilson"; "wilson-cv", for fewer rows, as the accuracy of a
+	// cross-validation varies more; or "bootstrap-groups", Wilson's for as many
+	// rows as vary like the groups that the bootstrap draws. The others are
+	// always of the bootstrap, as much wider.
 	Interval string `json:"interval"`
 	// PerClass holds a line a class, in the order of the classes.
 	PerClass []ClassMetrics `json:"per_class"`
@@ -73,11 +75,12 @@ type Settings struct {
 	// Units names what each row belongs to and is drawn with in the bootstrap.
 	// nil: each row is drawn by itself.
 	Units []string
-	// Pooled says that the predictions come from several models (folds): the
-	// interval of the accuracy is then of the bootstrap. So it is where rows
-	// belong together (Units): Wilson's would count each as an observation of
-	// its own. Else it is Wilson's.
-	Pooled bool
+	// Folds says that the predictions are those of a cross-validation with this
+	// many folds: intervals are then wider by what the choice of the training
+	// rows adds to the variance, and are of the accuracy to be expected of the
+	// procedure on that many rows. 0: they come from one model, and intervals
+	// are of that model's accuracy.
+	Folds int
 	// Resamples is the number of draws of the bootstrap. The default 0 means
 	// 1000.
 	Resamples int
@@ -129,11 +132,6 @@ func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, erro
 	}
 	m := t.metrics(classes, outcomes)
 	t.bootstrap(m, outcomes, major, s)
-	if !s.Pooled && s.Units == nil {
-		m.Interval = "wilson"
-		m.Accuracy.Low, m.Accuracy.High = Wilson(t.hits, n)
-		m.Baseline.Low, m.Baseline.High = Wilson(t.major, n)
-	}
 	return m, nil
 }
 

@@ -233,6 +233,8 @@ func intervalWords(m *measure.Metrics) string {
 	switch m.Interval {
 	case "wilson":
 		return "Intervals are 95 %: Wilson's score interval for the accuracies, the bootstrap for the others."
+	case "wilson-cv":
+		return "Intervals are 95 %: Wilson's score interval for the accuracies, the bootstrap for the others, both wider by what the choice of the training samples adds."
 	case "bootstrap-groups":
 		return "Intervals are 95 %, by the bootstrap over groups."
 	case "bootstrap":
