@@ -1,0 +1,106 @@
+package simd
+
+import (
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+var _ blas.Float32Level3 = Float32{}
+
+// Float32 is gonum's BLAS for float32 in which Sgemm, Ssyrk and Strsm use
+// vector instructions, and factorisations like those that gonum's lapack has
+// for float64. It panics for wrong shapes as gonum does.
+//
+// A NaN or an infinity reaches each element whose sum it is part of, a product
+// with zero included, where gonum leaves out products with zero in some cases.
+// What is multiplied by a beta of zero is overwritten without being read, and
+// with an alpha of zero nothing but the destination is.
+//
+// Results do not depend on Threads, nor on whether AVX2 or AVX-512 is used:
+// element i, j of Sgemm and Ssyrk is summed up in the order of k by fused
+// multiply-add, 256 products at a time, whatever the shape. What gonum's own
+// code computes differs by rounding.
+type Float32 struct {
+	gonum.Implementation
+	// Threads is how many goroutines compute at most. If it is 0 or 1, the
+	// caller's does.
+	Threads int
+}
+
+// Sgemm computes C = alpha·op(A)·op(B) + beta·C, where op(A) is m×k and op(B)
+// k×n.
+func (x Float32) Sgemm(tA, tB blas.Transpose, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	by, _ := tilesOf()
+	if by == nil || !multiplies(tA, tB, m, n, k, len(a), lda, len(b), ldb, len(c), ldc) {
+		x.Implementation.Sgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
+	product[float32]{
+		m: m, n: n, k: k, alpha: alpha, beta: beta,
+		a: newMatrix(a, lda, tA != blas.NoTrans), b: newMatrix(b, ldb, tB != blas.NoTrans), c: newMatrix(c, ldc, false),
+	}.run(by, x.Threads)
+}
+
+// Ssyrk computes C = alpha·op(A)·op(A)ᵀ + beta·C, where op(A) is n×k. It reads
+// and writes one triangle of C.
+func (x Float32) Ssyrk(ul blas.Uplo, tA blas.Transpose, n, k int, alpha float32, a []float32, lda int, beta float32, c []float32, ldc int) {
+	by, _ := tilesOf()
+	if by == nil || !squares(ul, tA, n, k, len(a), lda, len(c), ldc) {
+		x.Implementation.Ssyrk(ul, tA, n, k, alpha, a, lda, beta, c, ldc)
+		return
+	}
+	op := newMatrix(a, lda, tA != blas.NoTrans)
+	product[float32]{
+		m: n, n: n, k: k, alpha: alpha, beta: beta,
+		a: op, b: op.transposed(), c: newMatrix(c, ldc, false), part: triangle(ul),
+	}.run(by, x.Threads)
+}
+
+// Strsm solves op(A)·X = alpha·B, or X·op(A) = alpha·B, for a triangular A; X
+// replaces B, which is m×n. Elements of the diagonal that are zero make
+// infinities and NaN, as they do in gonum's.
+func (x Float32) Strsm(s blas.Side, ul blas.Uplo, tA blas.Transpose, d blas.Diag, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int) {
+	by, _ := tilesOf()
+	if by == nil || !solves(s, ul, tA, d, m, n, len(a), lda, len(b), ldb) {
+		x.Implementation.Strsm(s, ul, tA, d, m, n, alpha, a, lda, b, ldb)
+		return
+	}
+	c := newMatrix(b, ldb, false)
+	product[float32]{m: m, n: n, beta: alpha, c: c}.run(by, 1)
+	if alpha == 0 {
+		return
+	}
+	p := system[float32]{n: m, count: n, a: newMatrix(a, lda, tA != blas.NoTrans), b: c, unit: d == blas.Unit}
+	if s == blas.Right {
+		p.n, p.count, p.right = n, m, true
+	}
+	p.lower = (ul == blas.Lower) == (tA == blas.NoTrans)
+	p.run(by, x.Threads)
+}
+
+// Spotrf computes the Cholesky factorisation of a symmetric A, n×n, of which a
+// has the upper triangle, which becomes U with A = Uᵀ·U, or the lower one,
+// which becomes L with A = L·Lᵀ. It returns false if A is not positive
+// definite; the triangle is of no use then. The other triangle is neither read
+// nor written.
+func (x Float32) Spotrf(ul blas.Uplo, n int, a []float32, lda int) (ok bool) {
+	square(ul, n, len(a), lda)
+	by, _ := tilesOf()
+	return cholesky(by, x.Threads, triangle(ul), n, newMatrix(a, lda, false))
+}
+
+// Strtri makes a triangular A, n×n, its inverse. It returns false if a zero on
+// the diagonal makes A singular; a is as it was then. The other triangle is
+// neither read nor written.
+func (x Float32) Strtri(ul blas.Uplo, d blas.Diag, n int, a []float32, lda int) (ok bool) {
+	square(ul, n, len(a), lda)
+	if d != blas.NonUnit && d != blas.Unit {
+		panic("lapack: bad diagonal")
+	}
+	if d == blas.NonUnit && singular(n, a, lda) {
+		return false
+	}
+	by, _ := tilesOf()
+	invert(by, x.Threads, triangle(ul), d == blas.Unit, n, newMatrix(a, lda, false))
+	return true
+}

@@ -1,0 +1,21 @@
+// Command gen writes the assembly of head/internal/simd and its declarations in
+// Go. It is a module of its own, so that what it needs is no dependency of the
+// product.
+package main
+
+import . "github.com/mmcloughlin/avo/build"
+
+func main() {
+	ConstraintExpr("amd64,!purego")
+	tails()
+	for _, m := range []machine{avx2, avx512} {
+		for _, t := range []element{float32s, float64s} {
+			for r := 1; r <= m.rows; r++ {
+				for v := 1; v <= 2; v++ {
+					gemm(m, t, r, v)
+				}
+			}
+		}
+	}
+	Generate()
+}
