@@ -40,6 +40,13 @@
 // no pass. LeaveOneOut says what ridge heads of many strengths do on each row
 // that is left out, without a fit more.
 //
+// # Sparse rows
+//
+// SparseSoftmax has the same objective for rows with few values that are not 0,
+// such as counts of words that a TFIDF weighs, alone or behind an embedding
+// (Sparse.Behind). It is no family of the table: its models are not written to
+// head files.
+//
 // # What reaches a fit
 //
 // Nothing but the rows of its part: mean and scale are sums over the cells of

@@ -80,3 +80,26 @@ func ExampleBench() {
 	// [{l2 10}] true false
 	// [{l2 1e-06}] true false
 }
+
+// A head for counts of words, weighed by how rare they are.
+func ExampleSparseSoftmax() {
+	vocabulary := []string{"dog", "barks", "cat", "purrs", "loudly"}
+	counts := fit.NewSparse(len(vocabulary))
+	for _, words := range [][]int32{{0, 1}, {1, 4}, {0}, {2, 3}, {3, 4}, {2}} {
+		if err := counts.Append(words, []float32{1, 1}[:len(words)]); err != nil {
+			log.Fatal(err)
+		}
+	}
+	x := fit.NewTFIDF(counts, []int{0, 1, 2, 3, 4, 5}).Apply(counts)
+
+	s := fit.SparseSoftmax{L2: 0.1}
+	m, err := s.Fit(context.Background(), &fit.SparseRows{X: x, Labels: []int{0, 0, 0, 1, 1, 1}, Classes: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	scores := make([]float64, 2)
+	m.ScoresTo(scores, x, 1)
+	fmt.Println(m.Fit.Status, scores[0] > scores[1])
+	// Output:
+	// converged true
+}
