@@ -1,6 +1,10 @@
 package head
 
-import "fmt"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
 
 // Task is what a head answers.
 type Task int
@@ -34,6 +38,7 @@ var Kinds = []Kind{
 	{Name: "softmax", Scaled: true},
 	{Name: "ncm", About: "nearest class mean"},
 	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
+	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
 }
 
 // KindOf returns the kind of that name, nil if there is none.
@@ -55,8 +60,14 @@ func KindNames() []string {
 	return names
 }
 
-// L2 is the name of λ, the strength of λ/2·‖W‖² beside the mean loss.
-const L2 = "l2"
+// Names of parameters of fits.
+const (
+	// L2 is λ, the strength of λ/2·‖W‖² beside the mean loss.
+	L2 = "l2"
+	// Shrinkage is the share s of (1−s)·Σ + s·tr(Σ)/D·I that a covariance Σ
+	// gives up.
+	Shrinkage = "shrinkage"
+)
 
 // Param is a number that a fit was given.
 type Param struct {
@@ -64,8 +75,69 @@ type Param struct {
 	Value float64
 }
 
-// Params are what a fit was given, in the order of its family.
+// String names the parameter and its value.
+func (p Param) String() string {
+	if p.Name == L2 {
+		return fmt.Sprintf("λ = %.3g", p.Value)
+	}
+	return fmt.Sprintf("%s %.3g", p.Name, p.Value)
+}
+
+// Params are what a fit was given, in the order of its family: first the one
+// along which a path goes.
 type Params []Param
+
+// Beside returns the parameters but for λ, nil if there are none.
+func (p Params) Beside() Params {
+	var out Params
+	for _, q := range p {
+		if q.Name != L2 {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// MarshalJSON writes an object of numbers by name, in their order.
+func (p Params) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, q := range p {
+		name, err := json.Marshal(q.Name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(q.Value)
+		if err != nil {
+			return nil, fmt.Errorf("head: parameter %q: %w", q.Name, err)
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, name...), ':'), value...)
+	}
+	return append(out, '}'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Params) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("head: parameters are no JSON object")
+	}
+	*p = nil
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		q := Param{Name: name.(string)}
+		if err := d.Decode(&q.Value); err != nil {
+			return fmt.Errorf("head: parameter %q: %w", q.Name, err)
+		}
+		*p = append(*p, q)
+	}
+	return nil
+}
 
 // Value returns the parameter of that name, 0 if it is not among them.
 func (p Params) Value(name string) float64 {

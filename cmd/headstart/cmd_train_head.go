@@ -57,6 +57,7 @@ type trainSummary struct {
 	N           experiment.Counts      `json:"n"`
 	Dim         int                    `json:"dim"`
 	L2          float64                `json:"l2"`
+	Params      head.Params            `json:"params,omitempty"` // beside λ
 	Fit         fitSummary             `json:"fit"`
 	Selection   []experiment.Candidate `json:"selection"`
 	Metrics     experiment.Tests       `json:"metrics"`
@@ -116,6 +117,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout()},
 			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN)"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 for --l2 auto"},
+			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda gives up for equal variances, over 0 and at most 1; auto chooses from 1 to 1e-4"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
 			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: choices(metricWords...) + "by which the strength is chosen"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
@@ -202,6 +204,11 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if s := ctx.String("l2"); s != "auto" {
 		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
 			return nil, usagef("--l2 %s: neither auto nor a number above 0", s)
+		}
+	}
+	if s := ctx.String("shrinkage"); s != "auto" {
+		if o.Shrinkage, err = strconv.ParseFloat(s, 64); err != nil || !(o.Shrinkage > 0 && o.Shrinkage <= 1) {
+			return nil, usagef("--shrinkage %s: neither auto nor a number over 0 and at most 1", s)
 		}
 	}
 	if ctx.IsSet("shots") && ctx.IsSet("cv") {
@@ -414,7 +421,7 @@ func tested(t *experiment.Tests) *measure.Metrics {
 
 func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration, e *env) *trainSummary {
 	s := &trainSummary{
-		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2,
+		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,
 		Calibration: r.Calibration, Spread: r.Spread, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
 	}

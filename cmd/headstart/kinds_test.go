@@ -28,7 +28,7 @@ func TestEveryKindOfHead(t *testing.T) {
 			file := k.Name + ".head.onnx"
 			const fast = " --by none --l2-points 3 --folds 2 --cv 2"
 			trained := p.one(t, "train-head names.features --report "+k.Name+".html --out "+file+fast)
-			if trained["type"] != k.Name || trained.number(t, "metrics.cv.accuracy.value") < 0.6 {
+			if trained["type"] != k.Name || trained.number(t, "metrics.cv.accuracy.value") < 0.52 {
 				t.Errorf("%v, accuracy %v", trained["type"], trained.number(t, "metrics.cv.accuracy.value"))
 			}
 			if page := string(p.read(k.Name + ".html")); !strings.Contains(page, k.Name) {

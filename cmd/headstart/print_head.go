@@ -24,7 +24,7 @@ func spacesOf(f *file.File) []json.RawMessage {
 
 // reportOf is what report draws of a head that was read from a file.
 func reportOf(name string, f *file.File) (*report.Head, error) {
-	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Kind: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2)}}
+	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Kind: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside()}}
 	if f.Metrics != nil {
 		if err := json.Unmarshal(f.Metrics, h.Result); err != nil {
 			return nil, fmt.Errorf("%s: metrics: %w", name, err)
@@ -71,6 +71,7 @@ type headSummary struct {
 	Classes  []string          `json:"classes"`
 	Dim      int               `json:"dim"`
 	L2       float64           `json:"l2"`
+	Params   head.Params       `json:"params,omitempty"` // beside λ
 	Spaces   []headSpace       `json:"spaces"`
 	Fitted   int               `json:"fitted"`
 	Data     string            `json:"data"`
@@ -98,7 +99,7 @@ type headSpace struct {
 
 func newHeadSummary(name string, f *file.File) *headSummary {
 	s := &headSummary{
-		Head: name, Type: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2),
+		Head: name, Type: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside(),
 		Data: f.Data, Settings: f.Settings, Result: f.Metrics, Versions: f.Versions, Created: f.Created,
 	}
 	for _, space := range f.Spaces {

@@ -219,6 +219,10 @@ func (o *trainOptions) facts() []report.Fact {
 	if o.L2 > 0 {
 		l2 = fmt.Sprint(o.L2)
 	}
+	shrinkage := "auto"
+	if o.Shrinkage > 0 {
+		shrinkage = fmt.Sprint(o.Shrinkage)
+	}
 	split := "–"
 	if o.Split != nil {
 		split = fmt.Sprintf("train=%g,validation=%g,test=%g", o.Split.Train, o.Split.Validation, o.Split.Test)
@@ -228,7 +232,7 @@ func (o *trainOptions) facts() []report.Fact {
 		cv = fmt.Sprint(o.CV)
 	}
 	facts := []report.Fact{
-		{Name: "--head", Value: o.Settings.Kind}, {Name: "--l2", Value: l2}, {Name: "--l2-points", Value: fmt.Sprint(o.L2Points)},
+		{Name: "--head", Value: o.Settings.Kind}, {Name: "--l2", Value: l2}, {Name: "--l2-points", Value: fmt.Sprint(o.L2Points)}, {Name: "--shrinkage", Value: shrinkage},
 		{Name: "--folds", Value: fmt.Sprint(o.Folds)}, {Name: "--cv", Value: cv}, {Name: "--split", Value: split}, {Name: "--by", Value: o.By},
 		{Name: "--metric", Value: o.Metric}, {Name: "--tolerance", Value: fmt.Sprint(o.Tolerance)}, {Name: "--class-weight", Value: o.classWeight},
 		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},

@@ -10,7 +10,7 @@ import (
 // report fills in the result from the first seed.
 func (t *trainer) report(o *trial) error {
 	r := t.result
-	r.Kind, r.L2, r.Fit = o.final.Kind, o.final.Params.Value(head.L2), o.final.Fit
+	r.Kind, r.L2, r.Params, r.Fit = o.final.Kind, o.final.Params.Value(head.L2), o.final.Params.Beside(), o.final.Fit
 	r.Head = &head.Head{
 		Kind: r.Kind, Task: head.KindOf(r.Kind).Task, Model: o.final.Model(), Temperature: o.t, Params: o.final.Params, Fit: r.Fit,
 	}
@@ -27,7 +27,7 @@ func (t *trainer) report(o *trial) error {
 		r.Selection = append(r.Selection, c.record)
 	}
 	for _, f := range o.fits {
-		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Temperature: f.t, Fit: f.Fit})
+		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Params: f.Params.Beside(), Temperature: f.t, Fit: f.Fit})
 	}
 	if err := t.measure(o, fitted); err != nil {
 		return err

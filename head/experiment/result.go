@@ -22,6 +22,8 @@ type Result struct {
 	Dim int `json:"dim"`
 	// L2 is the selected λ; 0 for kinds without one.
 	L2 float64 `json:"l2"`
+	// Params holds what the kind was given beside λ, as it was selected.
+	Params head.Params `json:"params,omitempty"`
 	// Fit tells how the fit of Head went.
 	Fit head.Fit `json:"fit"`
 	// Selection holds what was compared to choose the head and its λ, in the
@@ -71,6 +73,8 @@ type Counts struct {
 type Candidate struct {
 	Kind string  `json:"head"`
 	L2   float64 `json:"l2"` // 0 for kinds without one
+	// Params holds what the kind was given beside λ.
+	Params head.Params `json:"params,omitempty"`
 	// Score is the metric of the pooled out-of-fold predictions. A log-loss is
 	// better when it is lower.
 	Score float64 `json:"score"`
@@ -81,10 +85,11 @@ type Candidate struct {
 
 // Choice is what the selection inside one fold came to.
 type Choice struct {
-	Kind        string   `json:"head"`
-	L2          float64  `json:"l2"`
-	Temperature float64  `json:"temperature"`
-	Fit         head.Fit `json:"fit"`
+	Kind        string      `json:"head"`
+	L2          float64     `json:"l2"`
+	Params      head.Params `json:"params,omitempty"` // beside λ
+	Temperature float64     `json:"temperature"`
+	Fit         head.Fit    `json:"fit"`
 }
 
 // Tests holds the metrics of each part that there is: CV, or Validation and

@@ -56,7 +56,7 @@ type run struct {
 }
 
 // grid is what families go through.
-func (r *run) grid() fit.Grid { return fit.Grid{L2: r.L2, Points: r.L2Points} }
+func (r *run) grid() fit.Grid { return fit.Grid{L2: r.L2, Points: r.L2Points, Shrinkage: r.Shrinkage} }
 
 // candidates counts those of all families.
 func (r *run) candidates() int {
@@ -279,7 +279,7 @@ func (p *procedure) consider(r *run, c *candidate) {
 	all := measure.ValuesOf(p.outcomes, k)
 	c.loss = all.LogLoss
 	c.record = Candidate{
-		Kind: c.Kind, L2: c.Params.Value(head.L2), Score: all.Of(metric), SE: stat.StdErr(stat.StdDev(scores, nil), float64(len(scores))),
+		Kind: c.Kind, L2: c.Params.Value(head.L2), Params: c.Params.Beside(), Score: all.Of(metric), SE: stat.StdErr(stat.StdDev(scores, nil), float64(len(scores))),
 	}
 	p.tried = append(p.tried, c)
 	if p.best == nil || better(metric, c.record.Score, p.best.record.Score) {

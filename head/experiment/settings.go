@@ -25,6 +25,10 @@ type Settings struct {
 	// L2Points is the number of strengths on the path, at least 2. The default
 	// 0 means 30.
 	L2Points int
+	// Shrinkage is that of the covariance of kinds that have one, over 0 and at
+	// most 1. The default 0 selects it on a path of at most 13 (L2Points, if
+	// those are fewer) from 1 to 1e-4, as L2 is.
+	Shrinkage float64
 	// Folds is the number of folds that select and calibrate, at least 2. The
 	// default 0 means 5, or as many as there are units where there are fewer,
 	// which a warning says.
@@ -119,6 +123,8 @@ func (s *Settings) check() error {
 	switch {
 	case s.L2 != 0 && !(s.L2 > 0 && s.L2 <= math.MaxFloat64):
 		return fmt.Errorf("head: settings: λ is %v, it must be positive", s.L2)
+	case s.Shrinkage != 0 && !(s.Shrinkage > 0 && s.Shrinkage <= 1):
+		return fmt.Errorf("head: settings: shrinkage %v does not lie over 0 and at most at 1", s.Shrinkage)
 	case s.L2Points < 0 || s.L2Points == 1:
 		return fmt.Errorf("head: settings: %d strengths on the path of λ, at least 2 are needed", s.L2Points)
 	case s.Folds < 0 || s.Folds == 1:

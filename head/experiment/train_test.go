@@ -146,8 +146,10 @@ func TestHonest(t *testing.T) {
 	}
 	for _, head := range kinds {
 		r := train(t, d, &Settings{Kind: head, L2Points: 8, Folds: 3, CV: 5})
-		// One standard deviation is 0.025.
-		if a := r.Metrics.CV.Accuracy; a.Value < 0.4 || a.Value > 0.6 || a.Low > 0.5 || a.High < 0.5 {
+		// One standard deviation is 0.025; heads of class means are a little
+		// below chance, since what is held out moves the other rows' means away
+		// from it.
+		if a := r.Metrics.CV.Accuracy; a.Value < 0.4 || a.Value > 0.6 || a.Low > 0.5 || a.High < 0.49 {
 			t.Errorf("%s: accuracy %+v on random labels", head, a)
 		}
 		if r.Metrics.CV.LogLoss.Value > 0.75 {
@@ -180,7 +182,7 @@ func TestWeights(t *testing.T) {
 		}
 	}
 	all := Split{Train: 1}
-	s := Settings{L2: 0.05, Tolerance: 1e-10, Split: &all, Calibrate: "none"}
+	s := Settings{L2: 0.05, Shrinkage: 0.2, Tolerance: 1e-10, Split: &all, Calibrate: "none"}
 	for _, head := range kinds {
 		s.Kind = head
 		weighted := *d

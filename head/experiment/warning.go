@@ -233,13 +233,17 @@ func (t *trainer) choiceWarnings(o *trial) {
 		at        bool
 		most, way string
 	}{{best.first, "strongest", "stronger"}, {best.last, "weakest", "weaker"}} {
-		if end.at {
-			t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen λ = %g is the %s that was tried; a %s one may be better", best.Params[0].Value, end.most, end.way)})
+		if end.at && !(best.Params[0] == head.Param{Name: head.Shrinkage, Value: 1}) { // there is none stronger
+			t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen %s is the %s that was tried; a %s one may be better", best.Params[0], end.most, end.way)})
 			break
 		}
 	}
 	for _, c := range o.whole.left {
-		t.detail(Warning{Kind: "path-stopped", Message: fmt.Sprintf("no λ weaker than %.3g was tried: over the last factor of %d neither the log-loss became better, nor the score by more than its standard error", c.Params[0].Value, pathFactor)})
+		name := "λ"
+		if c.Params[0].Name != head.L2 {
+			name = c.Params[0].Name
+		}
+		t.detail(Warning{Kind: "path-stopped", Message: fmt.Sprintf("no "+name+" weaker than %.3g was tried: over the last factor of %d neither the log-loss became better, nor the score by more than its standard error", c.Params[0].Value, pathFactor)})
 	}
 	unfinished := func(f head.Fit) bool { return f.Status == head.Stalled || f.Status == head.PassLimit }
 	var bad []string

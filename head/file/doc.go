@@ -77,6 +77,7 @@
 //	                           "normalize":…,"weights":[names],"renamed":{…}}
 //	headstart.temperature      a number, also in the graph
 //	headstart.l2               λ of the fit; 0: it has none
+//	headstart.params           JSON object, what the fit was given beside λ
 //	headstart.l2_normalize     true or false, also in the graph
 //	headstart.fitted           JSON {"n":rows,"ids":digest,"keys":base64}; see
 //	                           Fitted
@@ -98,8 +99,8 @@
 // where they are false. Versions of headstart that know cls, mean and gap alone
 // refuse files with another pooling.
 //
-// The last five may be missing. Times of a run are never in it: the same head
-// gives the same bytes, the date apart.
+// The last five may be missing, and params is where there are none. Times of a
+// run are never in it: the same head gives the same bytes, the date apart.
 //
 // # Older layouts
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,6 +92,11 @@ func build(f *File) (*pb.ModelProto, error) {
 	}
 	put("temperature", number(h.Temperature))
 	put("l2", number(h.Params.Value(head.L2)))
+	if beside := h.Params.Beside(); beside != nil {
+		if err := putJSON("params", beside); err != nil {
+			return nil, err
+		}
+	}
 	if tail == nil {
 		put("l2_normalize", strconv.FormatBool(m.Normalize))
 	}
@@ -174,6 +180,10 @@ func decode(data []byte) (*File, error) {
 	var l2 float64
 	r.json("temperature", &h.Temperature)
 	r.json("l2", &l2)
+	var beside head.Params
+	if _, ok := meta["params"]; ok {
+		r.json("params", &beside)
+	}
 	r.json("fitted", f.Fitted)
 	for i := range maxSpaces {
 		n := strconv.Itoa(i)
@@ -206,6 +216,7 @@ func decode(data []byte) (*File, error) {
 	if l2 != 0 {
 		h.Params = head.Params{{Name: head.L2, Value: l2}}
 	}
+	h.Params = append(h.Params, beside...)
 	g := &graphReader{ModelProto: m, size: len(data), bare: f.BareLogits}
 	if withTail {
 		var space struct{ Dim int }
@@ -327,6 +338,11 @@ func (f *File) check() error {
 	}
 	if l2 := f.Head.Params.Value(head.L2); l2 < 0 || l2-l2 != 0 {
 		return fmt.Errorf("l2 is %v", l2)
+	}
+	for i, p := range f.Head.Params {
+		if p.Value-p.Value != 0 || !utf8.ValidString(p.Name) || slices.ContainsFunc(f.Head.Params[:i], func(q head.Param) bool { return q.Name == p.Name }) {
+			return fmt.Errorf("parameter %.80q is %v, or stands twice", p.Name, p.Value)
+		}
 	}
 	return nil
 }

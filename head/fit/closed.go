@@ -12,8 +12,11 @@ import (
 // the sums of a part.
 type closedForm struct {
 	candidates []Candidate // from the most regularised on
+	// prepare turns standardised sums of a part into what solve takes; nil:
+	// they are that.
+	prepare func(p *problem, s *Sums)
 	// solve returns the solution of a candidate, of which fit.Status is set,
-	// for standardised sums, which it does not change.
+	// for the sums of the part, which it does not change.
 	solve func(p *problem, s *Sums, c *Candidate) *solution
 }
 
@@ -93,6 +96,9 @@ func (p *closedPath) standardized(ctx context.Context, i int) (*Sums, error) {
 		return nil, err
 	}
 	p.fits[i].standardize(s)
+	if p.prepare != nil {
+		p.prepare(p.fits[i], s)
+	}
 	if p.sums != nil {
 		p.sums[i] = s
 	}

@@ -351,6 +351,16 @@ var goldens = map[string]func(t *testing.T, x *data, g *golden){
 			compareScores(t, "score", f.Model(), test, want.Scores, 1e-8)
 		}
 	},
+	"lda": func(t *testing.T, x *data, _ *golden) {
+		_, _, test := training(t)
+		for _, want := range closed(t).LDA {
+			f := x.golden(t, FamilyOf("lda"), Candidate{Kind: "lda", Params: head.Params{{Name: head.Shrinkage, Value: want.Shrinkage}}})
+			if f.Fit.Status != head.ClosedForm {
+				t.Errorf("%+v", f.Fit)
+			}
+			compareProbabilities(t, f.Model(), test, want.Probabilities, 1e-8)
+		}
+	},
 	"ncm": func(t *testing.T, x *data, g *golden) {
 		f := x.golden(t, FamilyOf("ncm"), Candidate{Kind: "ncm"})
 		if f.Fit.Status != head.ClosedForm {

@@ -33,12 +33,12 @@
 //
 // # Closed forms
 //
-// Ridge is solved from sums over the rows: the weights and means of the classes
-// and the scatter matrix of all rows (Sums), in float64. Those of the cells of
-// a deal are measured once, and those of a part are theirs added up, so that a
-// path costs one factorisation of D×D numbers for each part and strength, and
-// no pass. LeaveOneOut says what ridge heads of many strengths do on each row
-// that is left out, without a fit more.
+// Ridge and LDA are solved from sums over the rows: the weights and means of
+// the classes and the scatter matrix of all rows (Sums), in float64. Those of
+// the cells of a deal are measured once, and those of a part are theirs added
+// up, so that a path costs one factorisation of D×D numbers for each part and
+// strength, and no pass. LeaveOneOut says what ridge heads of many strengths do
+// on each row that is left out, without a fit more.
 //
 // # Sparse rows
 //

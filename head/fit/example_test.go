@@ -77,8 +77,8 @@ func ExampleBench() {
 		fmt.Println(c.Params, scores[1] > scores[0], scores[3] > scores[2])
 	}
 	// Output:
-	// [{l2 10}] true false
-	// [{l2 1e-06}] true false
+	// [λ = 10] true false
+	// [λ = 1e-06] true false
 }
 
 // A head for counts of words, weighed by how rare they are.

@@ -37,6 +37,9 @@ type Grid struct {
 	L2 float64
 	// Points is the number of strengths, at least 2. The default 0 means 30.
 	Points int
+	// Shrinkage is the one shrinkage; 0: a path of 13, or Points if those are
+	// fewer, from 1 to 1e-4, evenly spaced in logarithm.
+	Shrinkage float64
 }
 
 // lambdas are the strengths of g.
@@ -49,6 +52,18 @@ func (g *Grid) lambdas() []float64 {
 		points = defaultPoints
 	}
 	return lambdas(points)
+}
+
+// shrinkages are those of g.
+func (g *Grid) shrinkages() []float64 {
+	if g.Shrinkage != 0 {
+		return []float64{g.Shrinkage}
+	}
+	points := shrinkagePoints
+	if g.Points != 0 {
+		points = min(points, g.Points)
+	}
+	return logSpan(points, 1, weakestShrinkage)
 }
 
 // Entry is a family in the table.
@@ -79,6 +94,14 @@ var Families = []Entry{
 			return f, f.candidates
 		},
 		One: func(c Candidate) Family { return ridgePath([]float64{c.Params.Value(head.L2)}) },
+	},
+	{
+		Kind: "lda",
+		Path: func(g Grid) (Family, []Candidate) {
+			f := ldaPath(g.shrinkages())
+			return f, f.candidates
+		},
+		One: func(c Candidate) Family { return ldaPath([]float64{c.Params.Value(head.Shrinkage)}) },
 	},
 	{
 		Kind: "softmax", Covariance: true,

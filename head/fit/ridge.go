@@ -73,9 +73,9 @@ func solveRidge(p *problem, s *Sums, c *Candidate) *solution {
 	return m
 }
 
-// factorize returns the Cholesky factor of a·upper + ridge·I, which is positive
-// definite but for rounding, (D×D). It is exact unless ridge had to be raised
-// to what rounding lets be told from zero.
+// factorize returns the Cholesky factor U, with Uᵀ·U the matrix, of a·upper +
+// ridge·I, which is positive definite but for rounding, (D×D). It is exact
+// unless ridge had to be raised to what rounding lets be told from zero.
 func factorize(upper []float64, d int, a, ridge float64) (factor blas64.Triangular, exact bool) {
 	m := make([]float64, d*d)
 	exact = true
@@ -87,8 +87,7 @@ func factorize(upper []float64, d int, a, ridge float64) (factor blas64.Triangul
 			}
 			row[0] += ridge
 		}
-		var ok bool
-		factor, ok = lapack64.Potrf(blas64.Symmetric{N: d, Stride: d, Data: m, Uplo: blas.Upper})
+		factor, ok := lapack64.Potrf(blas64.Symmetric{N: d, Stride: d, Data: m, Uplo: blas.Upper})
 		if ok {
 			return factor, exact
 		}

@@ -21,7 +21,11 @@ type closedGolden struct {
 	}
 	RidgeWeighted []float64 `json:"ridge_weighted"`
 	RidgeBalanced []float64 `json:"ridge_balanced"`
-	LeftOut       []struct {
+	LDA           []struct {
+		Shrinkage     float64
+		Probabilities []float64
+	}
+	LeftOut []struct {
 		L2           float64
 		Scores       []float64
 		SquaredError float64 `json:"squared_error"`
@@ -70,6 +74,23 @@ func compareScores(t *testing.T, what string, m head.Model, x *dense, want []flo
 	}
 	for i := range z {
 		near(t, what, z[i], want[i], tolerance)
+	}
+}
+
+// compareProbabilities compares the softmax of scores with a reference.
+func compareProbabilities(t *testing.T, m head.Model, x *dense, want []float64, tolerance float64) {
+	t.Helper()
+	_, k := m.Dims()
+	z := make([]float64, x.N()*k)
+	m.ScoresTo(z, x.values, x.N())
+	if len(want) != len(z) {
+		t.Fatalf("%d probabilities, %d are expected", len(z), len(want))
+	}
+	for i := range x.N() {
+		head.SoftmaxTo(z[i*k:(i+1)*k], z[i*k:(i+1)*k], 1)
+	}
+	for i := range z {
+		near(t, "probability", z[i], want[i], tolerance)
 	}
 }
 

@@ -49,7 +49,12 @@ func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Settings)
 // lambdas returns the path of n strengths, strong to weak, rounded to 12
 // digits.
 func lambdas(n int) []float64 {
-	path := floats.LogSpan(make([]float64, n), strongest, weakest)
+	return logSpan(n, strongest, weakest)
+}
+
+// logSpan returns n numbers evenly spaced in logarithm, rounded to 12 digits.
+func logSpan(n int, from, to float64) []float64 {
+	path := floats.LogSpan(make([]float64, n), from, to)
 	for i, l := range path {
 		path[i], _ = strconv.ParseFloat(strconv.FormatFloat(l, 'g', 12, 64), 64)
 	}

@@ -117,7 +117,7 @@ func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
 		}
 		at++
 	}
-	scatterTo(s.Scatter, x[:n*d], n, threads)
+	productTo(s.Scatter, 1, x[:n*d], n, threads)
 	s.Add(own)
 }
 
@@ -125,8 +125,8 @@ func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
 // by one goroutine.
 const scatterTile = 128
 
-// scatterTo adds xᵀ·x of n rows to the upper triangle of dst (D×D).
-func scatterTo(dst, x []float64, n, threads int) {
+// productTo adds a·xᵀ·x of n rows x to the upper triangle of dst (D×D).
+func productTo(dst []float64, a float64, x []float64, n, threads int) {
 	d := len(x) / n
 	var tiles [][2]int
 	for i := 0; i < d; i += scatterTile {
@@ -138,7 +138,7 @@ func scatterTo(dst, x []float64, n, threads int) {
 		i, j := tiles[k][0], tiles[k][1]
 		left := blas64.General{Rows: n, Cols: min(scatterTile, d-i), Stride: d, Data: x[i:]}
 		right := blas64.General{Rows: n, Cols: min(scatterTile, d-j), Stride: d, Data: x[j:]}
-		blas64.Gemm(blas.Trans, blas.NoTrans, 1, left, right, 1, blas64.General{Rows: left.Cols, Cols: right.Cols, Stride: d, Data: dst[i*d+j:]})
+		blas64.Gemm(blas.Trans, blas.NoTrans, a, left, right, 1, blas64.General{Rows: left.Cols, Cols: right.Cols, Stride: d, Data: dst[i*d+j:]})
 		return nil
 	})
 }

@@ -17,17 +17,13 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 	}}
 	for _, h := range heads {
 		r := h.Result
-		l2 := "–"
-		if r.L2 > 0 {
-			l2 = strength(r.L2)
-		}
 		positive := func(n int) string {
 			if n > 0 {
 				return Count(n)
 			}
 			return "–"
 		}
-		row := []string{h.Name, r.Kind, "–", "–", "–", "–", "–", "–", l2, positive(r.Dim), positive(r.N.Train + r.N.Validation + r.N.Test), "–"}
+		row := []string{h.Name, r.Kind, "–", "–", "–", "–", "–", "–", strengths(r.L2, r.Params), positive(r.Dim), positive(r.N.Train + r.N.Validation + r.N.Test), "–"}
 		if h.Retrained != "" {
 			row[1] += ", retrained"
 		}

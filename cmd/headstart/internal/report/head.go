@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -128,8 +129,30 @@ func (h *Head) fit() string {
 
 // kind names the head and its strength of regularisation.
 func (h *Head) kind() string {
-	if h.Result.L2 > 0 {
-		return h.Result.Kind + ", λ = " + strength(h.Result.L2)
+	return kindOf(h.Result.Kind, h.Result.L2, h.Result.Params)
+}
+
+// kindOf names a kind of head and what its fit was given.
+func kindOf(kind string, l2 float64, beside head.Params) string {
+	text := plain(kind)
+	if l2 > 0 {
+		text += ", λ = " + strength(l2)
 	}
-	return h.Result.Kind
+	for _, p := range beside {
+		text += ", " + p.Name + " " + strength(p.Value)
+	}
+	return text
+}
+
+// strengths is what a cell of a table says of λ and of what else a fit was
+// given.
+func strengths(l2 float64, beside head.Params) string {
+	var parts []string
+	if l2 > 0 {
+		parts = append(parts, strength(l2))
+	}
+	for _, p := range beside {
+		parts = append(parts, p.Name+" "+strength(p.Value))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "–")
 }

@@ -164,11 +164,7 @@ func newView(p *Page) (*view, error) {
 		}
 	}
 	for i, f := range r.Folds {
-		l2 := "–"
-		if f.L2 > 0 {
-			l2 = strength(f.L2)
-		}
-		v.Folds = append(v.Folds, foldLine{Count(i + 1), plain(f.Kind), l2, decimal(f.Temperature), plain(f.Fit.Status.String())})
+		v.Folds = append(v.Folds, foldLine{Count(i + 1), plain(f.Kind), strengths(f.L2, f.Params), decimal(f.Temperature), plain(f.Fit.Status.String())})
 	}
 	if s := r.Spread; s != nil {
 		v.Spread = newSpread(s)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 )
 
@@ -45,18 +47,23 @@ func newSelection(p *Page) *selection {
 	}
 	metric := cmp.Or(p.Metric, "accuracy")
 	v := new(selection)
-	chosen := func(c experiment.Candidate) bool { return c.Kind == r.Kind && c.L2 == r.L2 }
+	chosen := func(c experiment.Candidate) bool {
+		return c.Kind == r.Kind && c.L2 == r.L2 && slices.Equal(c.Params, r.Params)
+	}
 	lo, hi := math.Inf(1), math.Inf(-1)
 	weak, strong := math.Inf(1), math.Inf(-1)
-	var kinds []string // that have λ, in the order of the path
+	var kinds []string // that have a path, in the order in which they were tried
+	var names []string // of what goes along the paths
 	for _, c := range r.Selection {
-		line := selectionLine{Head: plain(c.Kind), L2: "–", Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
+		line := selectionLine{Head: plain(c.Kind), L2: strengths(c.L2, c.Params), Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
 		lo, hi = min(lo, c.Score-c.SE), max(hi, c.Score+c.SE)
-		if c.L2 > 0 {
-			line.L2 = strength(c.L2)
-			weak, strong = min(weak, c.L2), max(strong, c.L2)
+		if p := along(c); p.Value > 0 {
+			weak, strong = min(weak, p.Value), max(strong, p.Value)
 			if !slices.Contains(kinds, c.Kind) {
 				kinds = append(kinds, c.Kind)
+			}
+			if name := symbol(p); !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 		v.Lines = append(v.Lines, line)
@@ -75,30 +82,30 @@ func newSelection(p *Page) *selection {
 	}
 	v.frame = frame{
 		ID: "selection", Title: "Selection curve",
-		Desc: fmt.Sprintf("Cross-validated %s with its standard error against λ on a logarithmic axis; the values are in the table below. Chosen: %s.",
-			plain(metric), plain(p.kind())),
+		Desc: fmt.Sprintf("Cross-validated %s with its standard error against %s on a logarithmic axis; the values are in the table below. Chosen: %s.",
+			plain(metric), strings.Join(names, " or "), plain(p.kind())),
 		Width: 480, Height: 300, Left: 58, Right: 466, Top: 22, Bottom: 250,
-		XLabel: "λ (weak to strong regularisation)", YLabel: plain(metric) + ", " + better,
+		XLabel: strings.Join(names, " or ") + " (weak to strong regularisation)", YLabel: plain(metric) + ", " + better,
 	}
 	x := axis{lo: weak, hi: strong, from: float64(v.Left + 10), to: float64(v.Right - 10), log: true}
 	y := axis{lo: lo, hi: hi, from: float64(v.Bottom), to: float64(v.Top)}
 	v.X, v.Y = x.ticks(8), y.ticks(6)
 	for _, kind := range kinds {
 		var c curve
-		var along []experiment.Candidate
+		var tried []experiment.Candidate
 		for _, s := range r.Selection {
-			if s.Kind == kind && s.L2 > 0 {
-				along = append(along, s)
+			if s.Kind == kind && along(s).Value > 0 {
+				tried = append(tried, s)
 			}
 		}
-		slices.SortStableFunc(along, func(a, b experiment.Candidate) int { return cmp.Compare(a.L2, b.L2) })
+		slices.SortStableFunc(tried, func(a, b experiment.Candidate) int { return cmp.Compare(along(a).Value, along(b).Value) })
 		var line, upper, lower []float64
-		for _, s := range along {
-			at := x.at(s.L2)
+		for _, s := range tried {
+			at := x.at(along(s).Value)
 			line = append(line, at, y.at(s.Score))
 			upper = append(upper, at, y.at(s.Score+s.SE))
 			lower = append(lower, y.at(s.Score-s.SE), at) // turned round below
-			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s, λ = %s: %s ± %s", plain(s.Kind), strength(s.L2), decimal(s.Score), decimal(s.SE))}
+			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s: %s ± %s", kindOf(s.Kind, s.L2, s.Params), decimal(s.Score), decimal(s.SE))}
 			c.Points = append(c.Points, pt)
 			if chosen(s) {
 				v.Chosen = &pt
@@ -118,7 +125,7 @@ func newSelection(p *Page) *selection {
 		v.Curves = append(v.Curves, c)
 	}
 	for _, s := range r.Selection {
-		if s.L2 > 0 {
+		if along(s).Value > 0 {
 			continue
 		}
 		top, bottom := y.at(s.Score+s.SE), y.at(s.Score-s.SE)
@@ -128,4 +135,21 @@ func newSelection(p *Page) *selection {
 		})
 	}
 	return v
+}
+
+// along returns what goes along the path that a candidate is on; zero: it is
+// the only one of its kind.
+func along(c experiment.Candidate) head.Param {
+	if c.L2 > 0 {
+		return head.Param{Name: head.L2, Value: c.L2}
+	}
+	return head.Param{Name: head.Shrinkage, Value: c.Params.Value(head.Shrinkage)}
+}
+
+// symbol is what a parameter is called along an axis.
+func symbol(p head.Param) string {
+	if p.Name == head.L2 {
+		return "λ"
+	}
+	return p.Name
 }
