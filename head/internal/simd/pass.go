@@ -1,0 +1,226 @@
+package simd
+
+//go:generate go run -C gen ./pass -out ../pass_amd64.s -stubs ../pass_amd64.go -pkg simd
+
+// PassRows is the most rows that a block of a pass has. Logits and residuals of
+// a block are stored class after class, PassRows apart, whatever the number of
+// rows.
+const PassRows = 128
+
+// dotFeatures is the number of features whose products are summed up at a time:
+// six classes' weights and four rows of them fit into a first-level cache.
+const dotFeatures = 768
+
+// Picked is rows of a matrix that a pass goes over, at most PassRows. Where
+// Active is Portable, none of its methods may be called.
+type Picked struct {
+	X    []float32 // row r is at r·D
+	D    int       // features of a row
+	Rows []int     // numbers in X, in any order
+}
+
+// check panics unless all rows are in X.
+func (p *Picked) check() {
+	if n := len(p.Rows); n < 1 || n > PassRows || p.D < 1 {
+		panic("simd: a block that does not fit")
+	}
+	most := uint(len(p.X) / p.D)
+	for _, r := range p.Rows {
+		if uint(r) >= most {
+			panic("simd: a row out of range")
+		}
+	}
+}
+
+// LogitsTo writes the products of c classes' weights w (C×D) and the rows into
+// z, C×PassRows. What follows the rows' own is zero up to the next 16.
+func (p *Picked) LogitsTo(z, w []float32, c int) {
+	p.check()
+	d, n := p.D, len(p.Rows)
+	if c < 1 || len(w) < c*d || len(z) < c*PassRows {
+		panic("simd: weights that do not fit")
+	}
+	rows := p.Rows
+	if n%4 != 0 { // they are taken in fours; the last one stands in for what lacks
+		rows = make([]int, (n+3)/4*4)
+		for i := copy(rows, p.Rows); i < len(rows); i++ {
+			rows[i] = p.Rows[n-1]
+		}
+	}
+	kernels := passes[Active()].dots
+	most := len(kernels) - 1
+	tiles := (c + most - 1) / most
+	chunks := (d + dotFeatures - 1) / dotFeatures
+	for k := range chunks {
+		lo, hi := chunkAt(d, k, chunks), chunkAt(d, k+1, chunks)
+		for t := range tiles {
+			from, to := c*t/tiles, c*(t+1)/tiles
+			kernels[to-from]((n+3)/4, hi-lo, &p.X[lo], &rows[0], 4*d, &w[from*d+lo], 4*d, &z[from*PassRows], k > 0)
+		}
+	}
+	if n%16 != 0 {
+		for k := range c {
+			clear(z[k*PassRows+n : k*PassRows+(n+15)&^15])
+		}
+	}
+}
+
+// chunkAt returns where chunk k of d features begins, a multiple of 16 or d.
+func chunkAt(d, k, chunks int) int {
+	if k == chunks {
+		return d
+	}
+	return d * k / chunks &^ 15
+}
+
+// AddOuter adds Σ r·x over the rows to the gradient g, C×D, of residuals r,
+// C×PassRows. It fetches as many of the rows that are next.
+func (p *Picked) AddOuter(g, r []float32, c int, next []int) {
+	p.check()
+	d, n := p.D, len(p.Rows)
+	if c < 1 || len(g) < c*d || len(r) < c*PassRows {
+		panic("simd: a gradient that does not fit")
+	}
+	var ahead *int
+	if len(next) >= n {
+		ahead = &next[0]
+	}
+	k := passes[Active()]
+	kernels, tails, most, width := k.outers, k.tails, len(k.outers)-1, 2*k.lanes
+	tiles := (c + most - 1) / most
+	for j := 0; j < d; j += width {
+		for t := range tiles {
+			from, to := c*t/tiles, c*(t+1)/tiles
+			switch {
+			case d-j < width:
+				tails[to-from](n, &r[from*PassRows], &p.X[j], &p.Rows[0], 4*d, &g[from*d+j], 4*d, d-j)
+			case t == tiles-1:
+				kernels[to-from](n, &r[from*PassRows], &p.X[j], &p.Rows[0], 4*d, &g[from*d+j], 4*d, ahead)
+			default:
+				kernels[to-from](n, &r[from*PassRows], &p.X[j], &p.Rows[0], 4*d, &g[from*d+j], 4*d, nil)
+			}
+		}
+	}
+}
+
+// ShiftTo writes the rows times factor (D), center (D) subtracted, into dst,
+// len(Rows)×D.
+func (p *Picked) ShiftTo(dst, factor, center []float32) {
+	n, d := len(p.Rows), p.D
+	p.check()
+	if len(dst) < n*d || len(factor) < d || len(center) < d {
+		panic("simd: rows that do not fit")
+	}
+	passes[Active()].shift(n, d, &dst[0], &p.X[0], &p.Rows[0], 4*d, &factor[0], &center[0])
+}
+
+// Softmax is what makes residuals of a block's logits.
+type Softmax struct {
+	// Bias is the intercept of each class.
+	Bias []float32
+	// Labels is the class of each row, Weights its weight. Both are 0 after the
+	// rows.
+	Labels  [PassRows]int32
+	Weights [PassRows]float32
+	// Probabilities, if it is not nil, is where those of the rows are written,
+	// C×PassRows.
+	Probabilities []float32
+
+	of of
+}
+
+// of is what a softmax leaves of each row.
+type of struct {
+	top    [PassRows]float32 // the largest logit
+	own    [PassRows]float32 // that of its class
+	sum    [PassRows]float32 // Σ exp(z − top)
+	others [PassRows]float32 // without its class
+	curved [PassRows]float32 // Σ p(1−p)
+}
+
+// ResidualsTo turns logits without intercepts of n rows, C×PassRows, into
+// residuals w·(p − onehot(y)). Exponentials are right to 2 units in the last
+// place of float32; a probability below e⁻⁸⁷ of the largest counts as that. The
+// residual of a row's class is −Σ of the other probabilities: nothing cancels
+// where it is near 1.
+func (s *Softmax) ResidualsTo(z []float32, n int) {
+	c := len(s.Bias)
+	if c < 1 || n < 1 || n > PassRows || len(z) < c*PassRows || s.Probabilities != nil && len(s.Probabilities) < c*PassRows {
+		panic("simd: logits that do not fit")
+	}
+	var p *float32
+	if s.Probabilities != nil {
+		p = &s.Probabilities[0]
+	}
+	k := passes[Active()]
+	k.softmax(c, (n+k.lanes-1)/k.lanes, &z[0], &s.Bias[0], &s.Labels[0], &s.Weights[0], &s.of.top[0], p)
+}
+
+// Row returns max − z_y, how far the logit of row i's class is below the
+// largest, and Σ exp(z − max), and Σ p(1−p), of the last residuals. The loss is
+// the first one plus the logarithm of the second.
+func (s *Softmax) Row(i int) (below, sum, curved float64) {
+	o := &s.of
+	below, sum = float64(o.top[i]-o.own[i]), float64(o.sum[i])
+	if below == 0 {
+		sum = 1 + float64(o.others[i]) // to the digits of float64
+	}
+	return below, sum, float64(o.curved[i])
+}
+
+// AddSums adds the residuals of n rows, C×PassRows, to the sum of each class.
+func AddSums(sums []float64, r []float32, n int) {
+	if n < 1 || n > PassRows || len(sums) < 1 || len(r) < len(sums)*PassRows {
+		panic("simd: residuals that do not fit")
+	}
+	k := passes[Active()]
+	k.sum(len(sums), (n+k.lanes-1)/k.lanes, &r[0], &sums[0])
+}
+
+// Flush adds g to sums, of the same length, a multiple of 16, and clears it.
+func Flush(sums []float64, g []float32) {
+	if len(g) == 0 || len(g)%16 != 0 || len(sums) != len(g) {
+		panic("simd: sums that do not fit")
+	}
+	passes[Active()].flush(len(g), &sums[0], &g[0])
+}
+
+// HalvesTo writes rows of float16 into dst, len(rows)×d: row r is at r·stride
+// of x.
+func HalvesTo(dst []float32, x []uint16, stride, d int, rows []int) {
+	if len(rows) == 0 {
+		return
+	}
+	if d < 1 || stride < d || len(dst) < len(rows)*d {
+		panic("simd: rows that do not fit")
+	}
+	for _, r := range rows {
+		if r < 0 || r*stride+d > len(x) {
+			panic("simd: a row out of range")
+		}
+	}
+	passes[Active()].half(len(rows), d, &dst[0], &x[0], &rows[0], 2*stride)
+}
+
+// BlockRows returns how many rows of d features a block should have: they stay
+// in a second-level cache.
+func BlockRows(d int) int { return min(PassRows, max(48, 1<<16/d&^15)) }
+
+type (
+	dotKernels   []func(groups, d int, x *float32, rows *int, ldx int, w *float32, ldw int, z *float32, add bool)
+	outerKernels []func(n int, r, x *float32, rows *int, ldx int, into *float32, ldg int, next *int)
+	tailKernels  []func(n int, r, x *float32, rows *int, ldx int, into *float32, ldg int, d int)
+)
+
+// kernels are what a pass is made of, with one set of instructions.
+type kernels struct {
+	lanes   int          // float32 of a vector
+	dots    dotKernels   // by the number of classes that they take
+	outers  outerKernels // likewise, for two vectors of features
+	tails   tailKernels  // likewise, for fewer features
+	softmax func(c, vectors int, z, bias *float32, y *int32, w, of, p *float32)
+	sum     func(c, vectors int, r *float32, sums *float64)
+	flush   func(n int, sums *float64, from *float32)
+	shift   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32)
+	half    func(n, d int, dst *float32, x *uint16, rows *int, ldx int)
+}
