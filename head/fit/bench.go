@@ -377,7 +377,9 @@ func (b *Bench) problem(part *Part) (*problem, error) {
 	sums := b.sumsOf(part)
 	p.mean, p.scale = sums.Mean, make([]float64, b.x.d)
 	b.scaleTo(p.scale, sums)
-	p.shift = newShift(p.mean, p.scale)
+	deviation := make([]float64, b.x.d)
+	sums.scaleTo(deviation)
+	p.shift = newShift(p.mean, deviation)
 	p.moments = &moments{mean: make([]float64, b.x.d), scale: make([]float64, b.x.d)}
 	for j := range p.mean {
 		p.moments.mean[j] = p.mean[j]*p.shift.of(j) - float64(p.shift.center[j])

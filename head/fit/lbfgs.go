@@ -72,6 +72,8 @@ func minimize(ctx context.Context, o *objective, p *whitening, start *solution, 
 		s.fit.Status = head.Converged
 	case s.status == optimize.FunctionEvaluationLimit:
 		s.fit.Status = head.PassLimit
+	case err != nil && s.fit.Gap <= tolerance: // what is left is rounding
+		s.fit.Status = head.Converged
 	case err != nil: // a line search without progress
 		s.fit.Status = head.Stalled
 	default:

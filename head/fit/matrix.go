@@ -124,13 +124,21 @@ func notFinite(x []float32) int {
 type shift struct {
 	center []float32 // D, after factor
 	factor []float32 // D, powers of two; nil: all 1
+	none   bool      // rows go into products as they are
+	ones   []float32 // D, factor or all 1; nil if there is nothing to do
 }
 
-// newShift returns the shift for features of that mean and scale.
-func newShift(mean, scale []float64) *shift {
-	const least, most = 0x1p-60, 0x1p60 // scales over which float32 products could leave their range
-	s := &shift{center: make([]float32, len(mean))}
-	for j, v := range scale {
+// farOff is how many standard deviations the mean of a feature is from zero
+// if it is subtracted. Nearer ones cost products three bits at most. A constant
+// is subtracted if it is beyond nearZero.
+const farOff, nearZero = 8, 0x1p-20
+
+// newShift returns the shift for features of that mean and deviation, 1 for
+// those that are constant.
+func newShift(mean, deviation []float64) *shift {
+	const least, most = 0x1p-60, 0x1p60 // over which float32 products could leave their range
+	s := &shift{center: make([]float32, len(mean)), none: true}
+	for j, v := range deviation {
 		if v > least && v < most {
 			continue
 		}
@@ -141,9 +149,19 @@ func newShift(mean, scale []float64) *shift {
 			}
 		}
 		s.factor[j] = powerNear(1 / v)
+		s.none = false
 	}
 	for j, m := range mean {
-		s.center[j] = float32(m * s.of(j))
+		if v := deviation[j]; math.Abs(m) > farOff*v || v == 1 && math.Abs(m) > nearZero {
+			s.center[j] = float32(m * s.of(j))
+			s.none = false
+		}
+	}
+	if s.ones = s.factor; s.ones == nil && !s.none {
+		s.ones = make([]float32, len(mean))
+		for j := range s.ones {
+			s.ones[j] = 1
+		}
 	}
 	return s
 }

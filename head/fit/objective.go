@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 const (
@@ -54,31 +56,32 @@ type objective struct {
 
 	curvature float64 // mean of p(1−p) over rows and classes at the last evaluation
 
-	w32   []float32 // C×D, weights for shifted rows
-	b     []float64 // C, intercepts for shifted rows
-	lanes []*lane
+	w32     []float32 // C×D, weights for shifted rows
+	b       []float64 // C, intercepts for shifted rows
+	inverse []float64 // D, of the scale
+	lanes   []*lane
 }
 
 // lane sums up the loss and its gradient over some of the rows.
 type lane struct {
-	buf  []float32 // block×D
+	buf  []float32 // block×D; this and what follows is nil in a fused pass
 	rows []int     // block
 	z    []float32 // block×C: logits, then residuals
 	p    []float64 // C
-	g32  []float32 // C×D
-	g    []float64 // C×D
+
+	g32  []float32 // C×D, and zeros up to the next multiple of 16
+	g    []float64 // likewise
 	gb   []float64 // C
 	loss float64
 	pq   float64 // Σ p(1−p)
 	err  error
+
+	fused *fused // nil: no pass was fused
 }
 
 func newLane(c, d int) *lane {
-	return &lane{
-		buf: make([]float32, block*d),
-		z:   make([]float32, block*c), p: make([]float64, c),
-		g32: make([]float32, c*d), g: make([]float64, c*d), gb: make([]float64, c),
-	}
+	n := (c*d + 15) &^ 15
+	return &lane{g32: make([]float32, n), g: make([]float64, n), gb: make([]float64, c)}
 }
 
 // laneCount returns the number of lanes for n rows. It depends on nothing else,
@@ -113,11 +116,15 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 		o.lanes = append(o.lanes, newLane(c, d))
 	}
 	threads := min(max(o.threads, 1), k)
+	sum := o.sum
+	if simd.Active() != simd.Portable {
+		sum = o.fuse
+	}
 	var wg sync.WaitGroup
 	for t := range threads {
 		work := func() {
 			for l := t; l < k; l += threads {
-				o.lanes[l].err = o.sum(ctx, o.lanes[l], at, n*l/k, n*(l+1)/k)
+				o.lanes[l].err = sum(ctx, o.lanes[l], at, n*l/k, n*(l+1)/k)
 			}
 		}
 		if threads == 1 {
@@ -136,7 +143,7 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 		}
 		loss += l.loss
 		pq += l.pq
-		for i, v := range l.g {
+		for i, v := range l.g[:c*d] {
 			dw[i] += v
 		}
 		for i, v := range l.gb {
@@ -153,7 +160,7 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 		db[i] *= inv
 		wi, dwi := w[i*d:(i+1)*d], dw[i*d:(i+1)*d]
 		for j, v := range wi {
-			dwi[j] = (dwi[j]*inv-db[i]*o.moments.mean[j])/o.moments.scale[j] + o.lambda*v
+			dwi[j] = (dwi[j]*inv-db[i]*o.moments.mean[j])*o.inverse[j] + o.lambda*v
 			square += v * v
 		}
 	}
@@ -165,12 +172,15 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 func (o *objective) load(w, b []float64) {
 	c, d := o.classes, o.x.d
 	if o.w32 == nil {
-		o.w32, o.b = make([]float32, c*d), make([]float64, c)
+		o.w32, o.b, o.inverse = make([]float32, c*d), make([]float64, c), make([]float64, d)
+		for j, v := range o.moments.scale {
+			o.inverse[j] = 1 / v
+		}
 	}
 	for i := range c {
 		shift := 0.0
 		for j, v := range w[i*d : (i+1)*d] {
-			v32 := float32(v / o.moments.scale[j])
+			v32 := float32(v * o.inverse[j])
 			o.w32[i*d+j] = v32
 			shift += float64(v32) * o.moments.mean[j]
 		}
@@ -182,6 +192,9 @@ func (o *objective) load(w, b []float64) {
 // at lo to hi.
 func (o *objective) sum(ctx context.Context, l *lane, at []int, lo, hi int) error {
 	c, d := o.classes, o.x.d
+	if l.buf == nil {
+		l.buf, l.rows, l.z, l.p = make([]float32, block*d), make([]int, block), make([]float32, block*c), make([]float64, c)
+	}
 	l.loss, l.pq = 0, 0
 	clear(l.g)
 	clear(l.g32)
@@ -281,6 +294,9 @@ func (l *lane) logits(o *objective, rows []int) ([]float32, error) {
 // logitsTo writes the logits of rows (ascending) at s, which is loaded, into
 // dst, len(rows)×C.
 func (o *objective) logitsTo(ctx context.Context, dst []float64, rows []int, s *solution) error {
+	if simd.Active() != simd.Portable {
+		return o.fusedLogits(ctx, dst, rows, s)
+	}
 	c := o.classes
 	l := &lane{buf: make([]float32, block*o.x.d), z: make([]float32, block*c)}
 	for lo := 0; lo < len(rows); lo += block {
