@@ -26,10 +26,12 @@
 // = a·Cov + λI. With a the mean of p(1−p), M is about the Hessian. Cov is the
 // covariance of at most 16·D rows, and one factor serves all fits of a λ: that
 // changes how many passes over the rows a fit takes, and not its optimum.
-// Products of blocks of 64 rows are float32, sums over blocks, parameters and
-// closed forms are float64. A fit stops when its relative gap to the optimum,
-// which it estimates from the Newton decrement and the rate at which that
-// falls, is below a tolerance.
+// Products of blocks of rows are float32, sums over blocks, parameters and
+// closed forms are float64. On amd64 with AVX2 or AVX-512 a pass is fused: a
+// block's logits, exponentials and gradient are made while its rows are in the
+// processor's cache, and the rows are read where they are held. A fit stops
+// when its relative gap to the optimum, which it estimates from the Newton
+// decrement and the rate at which that falls, is below a tolerance.
 //
 // # Closed forms
 //
@@ -50,17 +52,20 @@
 // # What reaches a fit
 //
 // Nothing but the rows of its part: mean and scale are sums over the cells of
-// the part, added up and never taken from a total, and the rows are shifted by
-// the part's own mean before float32 products. However large other rows are, or
+// the part, added up and never taken from a total, and if features vary little
+// around a large mean, the rows are shifted by the part's own mean before
+// float32 products. However large other rows are, or
 // if they are no numbers, they change no bit. Only Cov is of all rows that Deal
 // was told to take it of: which ones these are decides how fast fits are and,
 // within the tolerance, where they stop.
 //
 // # Determinism
 //
-// The same rows and settings give the same bits on one architecture: rows are
+// The same rows and settings give the same bits on one architecture and set of
+// vector instructions: rows are
 // cut into lanes whose number depends on nothing but the number of rows, lanes
 // are added up in their order, and Settings.Threads only says how many of them
-// run at a time. Between architectures, a fused multiply-add may change last
-// bits of sums; fits then differ by less than their tolerance.
+// run at a time. Between architectures or sets of instructions, the order of
+// sums and fused multiply-adds may change last bits; fits then differ by less
+// than their tolerance.
 package fit

@@ -99,9 +99,9 @@ func (s *passCase) measured(t *testing.T, threads int, outside func(row []float3
 }
 
 // TestFusedPass compares passes with vector instructions with the portable one:
-// shapes with and without rests, parts with gaps, weights, features that are far
-// from zero, rows that are not held, batches, probabilities. Rows outside the
-// part, which are not finite or huge, change no bit, nor do threads.
+// shapes with and without rests, parts with gaps, weights, features that are
+// far from zero, rows that are not held, batches, probabilities. Rows outside
+// the part, which are not finite or huge, change no bit, nor do threads.
 func TestFusedPass(t *testing.T) {
 	bad := func(row []float32, rng *rand.Rand) {
 		row[rng.IntN(len(row))] = []float32{float32(math.NaN()), float32(math.Inf(-1)), 1e30}[rng.IntN(3)]
