@@ -5,6 +5,11 @@
 // scores mean: of which classes they are, and the temperature that makes logits
 // of them. A program that only predicts needs no more than this package.
 //
+// What a head answers is its Task: one of several classes, any of several
+// labels, numbers, or a grade. The task decides how answers come of scores
+// (Task.LinkTo): softmax, a sigmoid a label, the scores themselves, differences
+// of cumulative sigmoids.
+//
 // Kinds lists the kinds of heads. "softmax" is multinomial logistic regression;
 // "ncm" is the nearest class mean, p(c|x) = softmax(−½‖x−μ_c‖²/T) on
 // standardised rows; "ridge" is linear regression with targets of ±1, p(c|x) =

@@ -12,12 +12,14 @@ type Head struct {
 	Kind string
 	// Task says what the head answers.
 	Task Task
-	// Classes are the names of the K columns of scores, sorted by bytes.
+	// Classes are the names of what is answered: the classes of OneOf and the
+	// labels of AnyOf, sorted by bytes; the numbers of Number; the grades of
+	// Grade, from the lowest to the highest.
 	Classes []string
-	// Model computes the scores of the classes.
+	// Model computes the scores, Task.Scores(len(Classes)) of them.
 	Model Model
 	// Temperature divides the scores: what comes of it are the logits. 1: not
-	// calibrated.
+	// calibrated. Numbers have none: it is 1.
 	Temperature float64
 	// Params is what was asked of the fit, Fit how it went.
 	Params Params
@@ -41,26 +43,28 @@ func (h *Head) Check() error {
 		return fmt.Errorf("head: unknown kind %q", h.Kind)
 	case h.Task != KindOf(h.Kind).Task:
 		return fmt.Errorf("head: a head of kind %s for the task %v", h.Kind, h.Task)
-	case len(h.Classes) < 2:
-		return fmt.Errorf("head: %d classes, at least 2 are needed", len(h.Classes))
+	case len(h.Classes) < h.Task.least():
+		return fmt.Errorf("head: %d %s, at least %d are needed", len(h.Classes), h.Task.Nouns(), h.Task.least())
 	case h.Model == nil:
 		return fmt.Errorf("head: there is no model")
 	case !(h.Temperature > 0) || math.IsInf(h.Temperature, 0):
 		return fmt.Errorf("head: temperature %v is not a positive number", h.Temperature)
+	case h.Task == Number && h.Temperature != 1:
+		return fmt.Errorf("head: temperature %v of numbers, which have none", h.Temperature)
 	}
 	if err := h.Model.Check(); err != nil {
 		return err
 	}
-	if _, k := h.Model.Dims(); k != len(h.Classes) {
-		return fmt.Errorf("head: %d scores for %d classes", k, len(h.Classes))
+	if _, k := h.Model.Dims(); k != h.Task.Scores(len(h.Classes)) {
+		return fmt.Errorf("head: %d scores for %d %s", k, len(h.Classes), h.Task.Nouns())
 	}
 	return nil
 }
 
 // LogitsTo writes the logits of n rows x (n×D) into dst (n×K): the scores over
-// Temperature, so that their softmax are the probabilities. A row's logits do
-// not depend on the other rows. It panics if dst or x are of another length,
-// which is a mistake of the caller; ProbabilitiesTo checks.
+// Temperature, of which Task.LinkTo makes the answers. A row's logits do not
+// depend on the other rows. It panics if dst or x are of another length, which
+// is a mistake of the caller; AnswersTo checks.
 func (h *Head) LogitsTo(dst []float64, x []float32, n int) {
 	h.Model.ScoresTo(dst, x, n)
 	if h.Temperature == 1 {
@@ -71,10 +75,22 @@ func (h *Head) LogitsTo(dst []float64, x []float32, n int) {
 	}
 }
 
-// ProbabilitiesTo writes the probabilities of n rows x (n×D) into dst (n×K).
-// Lengths that do not fit, and a row whose features are not finite, are errors.
+// ProbabilitiesTo writes the probabilities of n rows x (n×D) into dst
+// (n×len(Classes)), as AnswersTo does. A head of numbers has none, which is an
+// error.
 func (h *Head) ProbabilitiesTo(dst []float64, x []float32, n int) error {
-	d, c := h.Model.Dims()
+	if h.Task == Number {
+		return fmt.Errorf("head: probabilities: a head of numbers has none")
+	}
+	return h.AnswersTo(dst, x, n)
+}
+
+// AnswersTo writes what h answers for n rows x (n×D) into dst
+// (n×len(Classes)): probabilities, or the numbers of Number. Lengths that do not
+// fit, and a row whose features are not finite, are errors.
+func (h *Head) AnswersTo(dst []float64, x []float32, n int) error {
+	d, k := h.Model.Dims()
+	c := len(h.Classes)
 	if n < 0 || len(x) != n*d {
 		return fmt.Errorf("head: probabilities: %d values for %d rows of a head with %d features", len(x), n, d)
 	}
@@ -86,9 +102,13 @@ func (h *Head) ProbabilitiesTo(dst []float64, x []float32, n int) error {
 			return fmt.Errorf("head: probabilities: row %d: feature %d: %w", i/d, i%d, ErrNotFinite)
 		}
 	}
-	h.Model.ScoresTo(dst, x, n)
+	scores := dst
+	if k != c {
+		scores = make([]float64, n*k)
+	}
+	h.Model.ScoresTo(scores, x, n)
 	for i := range n {
-		SoftmaxTo(dst[i*c:(i+1)*c], dst[i*c:(i+1)*c], h.Temperature)
+		h.Task.LinkTo(dst[i*c:(i+1)*c], scores[i*k:(i+1)*k], h.Temperature)
 	}
 	return nil
 }
@@ -96,7 +116,7 @@ func (h *Head) ProbabilitiesTo(dst []float64, x []float32, n int) error {
 // OfLogits returns h for features that are its logits already.
 func (h *Head) OfLogits() *Head {
 	out := *h
-	out.Model, out.Temperature = Scores(len(h.Classes)), 1
+	out.Model, out.Temperature = Scores(h.Task.Scores(len(h.Classes))), 1
 	return &out
 }
 

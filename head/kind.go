@@ -6,21 +6,6 @@ import (
 	"fmt"
 )
 
-// Task is what a head answers.
-type Task int
-
-// OneOf is the task of one class out of several: the scores are logits, and the
-// answer is the class of the largest one (the first of equal ones).
-const OneOf Task = iota
-
-// String returns the name of the task.
-func (t Task) String() string {
-	if t == OneOf {
-		return "one of several classes"
-	}
-	return fmt.Sprintf("task %d", int(t))
-}
-
 // Kind is a kind of head.
 type Kind struct {
 	Name string
@@ -33,12 +18,17 @@ type Kind struct {
 }
 
 // Kinds are the kinds of heads that there are; package fit has a family that
-// fits each. The first is the default.
+// fits each. The first one of a task is its default.
 var Kinds = []Kind{
 	{Name: "softmax", Scaled: true},
 	{Name: "ncm", About: "nearest class mean"},
 	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
 	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
+
+	// Of other tasks than OneOf.
+	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true},
+	{Name: "linear", About: "numbers", Task: Number},
+	{Name: "ordinal", About: "grades, which have an order", Task: Grade, Scaled: true},
 }
 
 // KindOf returns the kind of that name, nil if there is none.
@@ -68,6 +58,19 @@ const (
 	// gives up.
 	Shrinkage = "shrinkage"
 )
+// KindsOf lists the names of the kinds of heads for a task.
+func KindsOf(t Task) []string {
+	var names []string
+	for _, k := range Kinds {
+		if k.Task == t {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
+// L2 is the name of λ, the strength of λ/2·‖W‖² beside the mean loss.
+const L2 = "l2"
 
 // Param is a number that a fit was given.
 type Param struct {

@@ -103,7 +103,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
-	if KindOf("tree") != nil || Task(3).String() != "task 3" || Stalled.String() != "stalled" {
+	if KindOf("tree") != nil || Task(9).String() != "task 9" || Stalled.String() != "stalled" {
 		t.Error("a kind, a task, a status")
 	}
 	p := Params{{L2, 0.5}, {"k", 20}}

@@ -18,6 +18,18 @@
 // subtracted first, as center: features that vary little around a large mean
 // would otherwise cancel in float32.
 //
+// That is the graph of a head for one of C classes. For the other tasks
+// (headstart.task) it is, behind the logits,
+//
+//	any-of   probabilities = sigmoid(logits), a label by itself
+//	number   value         = (rows − center)·weightᵀ + bias, f32[batch,K], in
+//	         place of logits and probabilities
+//	grade    logits f32[batch,C−1] are those of being at most the first, the
+//	         second, … grade:
+//	         up_to         = sigmoid(logits)
+//	         probabilities = max(up_to·steps + ends, 0)
+//	         where steps and ends make the difference of neighbours
+//
 // # A head with a tail
 //
 // Where layers of the backbone were trained with the head, the file has them
@@ -65,9 +77,11 @@
 // as strings, in this order:
 //
 //	headstart.format           version of the layout: 3, or 4 with a tail
-//	headstart.head             kind of head, of head.Kinds
-//	headstart.classes          JSON list of the classes, in the order of the
-//	                           columns, sorted by bytes
+//	headstart.head             kind of head: of head.Kinds
+//	headstart.task             any-of, number or grade; missing: one-of
+//	headstart.classes          JSON list of the classes or labels, in the order
+//	                           of the columns, sorted by bytes; of numbers their
+//	                           names, of grades from the lowest to the highest
 //	headstart.space.0          space.json of the first columns, verbatim
 //	headstart.backbone.0       the backbone of that space, as the user gave it
 //	headstart.space.1, …       the same for the columns after them

@@ -18,12 +18,16 @@ const (
 
 // parameters are the numbers of a graph, as it holds them.
 type parameters struct {
-	weight      []float32 // C×D
-	bias        []float32 // C
+	weight      []float32 // K×D
+	bias        []float32 // K
 	center      []float32 // D
 	temperature float32
 	normalize   bool
+	link        layer.Link
 }
+
+// links are what is made of the scores of each task.
+var links = map[head.Task]layer.Link{head.OneOf: layer.Softmax, head.AnyOf: layer.Sigmoid, head.Number: layer.Identity, head.Grade: layer.Cumulative}
 
 // parametersOf rounds the numbers of a head, whose model is affine, to float32.
 func parametersOf(h *head.Head) (*parameters, error) {
@@ -31,7 +35,7 @@ func parametersOf(h *head.Head) (*parameters, error) {
 	d := len(m.Mean)
 	p := &parameters{
 		weight: make([]float32, len(m.Weight)), bias: make([]float32, len(m.Bias)), center: make([]float32, d),
-		temperature: float32(h.Temperature), normalize: m.Normalize,
+		temperature: float32(h.Temperature), normalize: m.Normalize, link: links[h.Task],
 	}
 	var err error
 	round := func(what string, x float64) float32 {
@@ -86,7 +90,7 @@ func Head(f *File) (*layer.Head, error) {
 
 // layer describes the head as what is put behind a tensor.
 func (p *parameters) layer() *layer.Head {
-	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature}
+	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature, Link: p.link}
 }
 
 // model returns a head on features as a model without metadata; the package's
@@ -115,7 +119,7 @@ type graphReader struct {
 
 // fits tells whether a head of c classes and d features can be in the file.
 func (g *graphReader) fits(c, d int) error {
-	if c == 0 || d < 1 || d > g.size/4/c {
+	if c < 1 || d < 1 || d > g.size/4/c {
 		return fmt.Errorf("%d classes and %d features do not go into %d bytes", c, d, g.size)
 	}
 	return nil
@@ -126,7 +130,7 @@ func (g *graphReader) fits(c, d int) error {
 // in an older layout, made.
 func (g *graphReader) readHead(h *head.Head) error {
 	m := h.Model.(*head.Affine)
-	c, d := len(h.Classes), len(m.Mean)
+	c, d := h.Task.Scores(len(h.Classes)), len(m.Mean)
 	if len(g.GetFunctions()) > 0 || len(g.GetOpsetImport()) != 1 || g.OpsetImport[0].GetDomain() != "" || g.OpsetImport[0].GetVersion() != opset {
 		return fmt.Errorf("the model has functions, or its operator set is not %d alone", opset)
 	}
@@ -144,7 +148,7 @@ func (g *graphReader) readHead(h *head.Head) error {
 		}
 		return v, err
 	}
-	p := &parameters{temperature: float32(h.Temperature), normalize: m.Normalize, center: make([]float32, d)}
+	p := &parameters{temperature: float32(h.Temperature), normalize: m.Normalize, center: make([]float32, d), link: links[h.Task]}
 	for i, x := range m.Mean {
 		p.center[i] = float32(x)
 	}

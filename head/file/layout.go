@@ -76,6 +76,9 @@ func build(f *File) (*pb.ModelProto, error) {
 	}
 	put("format", strconv.Itoa(f.version()))
 	put("head", h.Kind)
+	if h.Task != head.OneOf {
+		put("task", h.Task.Word())
+	}
 	if err := putJSON("classes", h.Classes); err != nil {
 		return nil, err
 	}
@@ -210,8 +213,16 @@ func decode(data []byte) (*File, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if kind := head.KindOf(h.Kind); kind != nil {
-		h.Task = kind.Task
+	h.Task = head.OneOf
+	if word, ok := meta["task"]; ok {
+		task, known := head.TaskOf(word)
+		if !known || task == head.OneOf {
+			return nil, fmt.Errorf("metadata %stask: %.80q is no task that is named", props, word)
+		}
+		h.Task = task
+	}
+	if kind := head.KindOf(h.Kind); kind != nil && kind.Task != h.Task {
+		return nil, fmt.Errorf("metadata %stask: %q of a head of kind %q", props, h.Task.Word(), h.Kind)
 	}
 	if l2 != 0 {
 		h.Params = head.Params{{Name: head.L2, Value: l2}}
@@ -273,13 +284,22 @@ func (f *File) check() error {
 	if _, ok := f.Head.Model.(*head.Affine); !ok {
 		return fmt.Errorf("a model of type %T has no layout", f.Head.Model)
 	}
+	seen := make(map[string]bool, len(f.Head.Classes))
+	sorted := f.Head.Task == head.OneOf || f.Head.Task == head.AnyOf
 	for i, c := range f.Head.Classes {
 		if !utf8.ValidString(c) {
 			return fmt.Errorf("class %.80q is not UTF-8", c)
 		}
-		if i > 0 && f.Head.Classes[i-1] >= c {
+		if sorted && i > 0 && f.Head.Classes[i-1] >= c {
 			return fmt.Errorf("classes %.80q and %.80q are not in the order of their bytes", f.Head.Classes[i-1], c)
 		}
+		if seen[c] {
+			return fmt.Errorf("%s %.80q stands twice", f.Head.Task.Noun(), c)
+		}
+		seen[c] = true
+	}
+	if f.Tail != nil && f.Head.Task != head.OneOf {
+		return fmt.Errorf("a tail of a head for the task %q; layers are trained for one of several classes alone", f.Head.Task)
 	}
 	if len(f.Spaces) > maxSpaces {
 		return fmt.Errorf("%d spaces, more than %d", len(f.Spaces), maxSpaces)

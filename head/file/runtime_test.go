@@ -4,6 +4,7 @@ package file
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -67,6 +68,50 @@ func TestRuntime(t *testing.T) {
 			if d := largest(soft, p[i*e.classes:(i+1)*e.classes]); !(d <= 1e-5) {
 				t.Fatalf("%v: row %d: the softmax of the logits differs from the probabilities by %g", e, i, d)
 			}
+		}
+	}
+}
+
+// ONNX Runtime computes of a head of each task what the head answers.
+func TestRuntimeOfTasks(t *testing.T) {
+	l, err := runtime.Open(libraryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, e := range taskExamples {
+		f := exampleOf(e.kind, e.names, e.features, e.normalize)
+		data, err := encode(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: e.outputs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		const n = 200
+		x := rows(f.Head, n)
+		want, p := make([]float64, n*e.names), make([]float32, n*e.names)
+		if err := f.Head.AnswersTo(want, x, n); err != nil {
+			t.Fatal(err)
+		}
+		views := []tensor.View{{Shape: []int64{n, int64(e.names)}, F32: p}}
+		if len(e.outputs) == 2 {
+			k := f.Head.Task.Scores(e.names)
+			views = append([]tensor.View{{Shape: []int64{n, int64(k)}, F32: make([]float32, n*k)}}, views...)
+		}
+		if err := s.Run(context.Background(), []tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}}, views); err != nil {
+			t.Fatal(err)
+		}
+		size := 1.0 // of numbers
+		for _, v := range want {
+			size = max(size, math.Abs(v))
+		}
+		if d := largest(want, p) / size; !(d <= 1e-6) {
+			t.Errorf("%v: answers differ by %g", e, d)
+		} else {
+			t.Logf("%v: answers differ by at most %.2g", e, d)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, err
 		}
 	}
-	check := &export.Check{Classes: len(f.Head.Classes)}
+	check := &export.Check{Classes: len(f.Head.Classes), Link: h.Link}
 	for _, in := range fused.GetGraph().GetInput() {
 		if slices.ContainsFunc(spec.Inputs, func(x models.Input) bool { return x.Name == in.GetName() }) {
 			check.Inputs = append(check.Inputs, in.GetName())
@@ -172,7 +172,7 @@ func exportBatches(ctx context.Context, spec *models.Spec, backbone embed.Backbo
 			return nil, err
 		}
 		b := export.Batch{Probabilities: make([]float64, p.N()*len(m.Classes))}
-		if err := m.ProbabilitiesTo(b.Probabilities, rows, p.N()); err != nil {
+		if err := m.AnswersTo(b.Probabilities, rows, p.N()); err != nil {
 			return nil, err
 		}
 		for _, name := range inputs {

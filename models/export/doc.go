@@ -7,6 +7,9 @@
 //
 //	logits f32[batch,C], probabilities f32[batch,C]
 //
+// or what another link than the softmax has: value f32[batch,K] of a head of
+// numbers, logits f32[batch,C−1] of one of grades.
+//
 // Weights that were not trained stay as they are, byte for byte, with the
 // backbone's operator set and IR version.
 //

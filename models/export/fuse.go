@@ -18,17 +18,20 @@ import (
 // props is what the names of the metadata start with.
 const props = "headstart."
 
+// tasks are what the metadata say of a link.
+var tasks = map[layer.Link]string{layer.Sigmoid: "any-of", layer.Identity: "number", layer.Cumulative: "grade"}
+
 // Head is what is put behind a backbone.
 type Head struct {
 	layer.Head
-	Classes []string // of the columns
+	Classes []string // of the columns: of the probabilities, or of the numbers
 	// Weights holds new values of the backbone's weights, by the names under
 	// which it stores them; nil: none were trained. They hold behind the tensor
 	// Cut; "": everywhere.
 	Weights map[string][]float32
 	Cut     string
 	// Provenance says where backbone and head come from: more metadata, by
-	// name. Its names are not "classes", "temperature" and
+	// name. Its names are not "classes", "task", "temperature" and
 	// "logits_temperature".
 	Provenance map[string]string
 }
@@ -37,18 +40,20 @@ type Head struct {
 // only its own outputs needed is left out, but no input. The metadata are
 // headstart.classes, a JSON list, headstart.logits_temperature, by which the
 // logits are divided already (headstart.temperature, by which they are to be
-// divided, of a head with BareLogits), and those of Provenance, all strings.
+// divided, of a head with BareLogits), headstart.task of another link than the
+// softmax ("any-of", "number", "grade"), and those of Provenance, all strings.
 // The backbone is not changed, and shared as far as it can be.
 //
 // Errors: what layer.Append and onnx.RewriteBehind refuse, a number of classes
 // that does not fit, values that are in an external file, names and texts that
 // are not UTF-8.
 func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
-	if len(h.Classes) != len(h.Bias) {
-		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), len(h.Bias))
+	outputs := h.Outputs()
+	if n := outputs[len(outputs)-1].Size; int64(len(h.Classes)) != n {
+		return nil, fmt.Errorf("export: %d classes for a head of %d", len(h.Classes), n)
 	}
 	for name, text := range h.Provenance {
-		if slices.Contains([]string{"classes", "temperature", "logits_temperature"}, name) || !utf8.ValidString(name) || !utf8.ValidString(text) {
+		if slices.Contains([]string{"classes", "task", "temperature", "logits_temperature"}, name) || !utf8.ValidString(name) || !utf8.ValidString(text) {
 			return nil, fmt.Errorf("export: metadata %.80q: %.80q: the name is taken, or it is not UTF-8", name, text)
 		}
 	}
@@ -88,6 +93,9 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	temperature := "logits_temperature"
 	if h.BareLogits {
 		temperature = "temperature"
+	}
+	if task := tasks[h.Link]; task != "" {
+		put("task", task)
 	}
 	put(temperature, strconv.FormatFloat(float64(h.Temperature), 'g', -1, 32))
 	for _, name := range slices.Sorted(maps.Keys(h.Provenance)) {

@@ -30,7 +30,8 @@ const (
 	// largest is the size, in bytes, up to which weights stay in the model's
 	// file: some below what a protobuf message can hold.
 	largest = 1_900_000_000
-	// Tolerance is how far a probability may be from the one that it should be.
+	// Tolerance is how far a probability may be from the one that it should be,
+	// and, times the largest number where that is more than 1, a number.
 	Tolerance = 1e-5
 )
 
@@ -51,7 +52,7 @@ func (e *DifferentError) Error() string {
 
 func (e *DifferentError) Unwrap() error { return ErrDifferent }
 
-// Batch is samples with the probabilities that they have.
+// Batch is samples with the probabilities, or the numbers, that they have.
 type Batch struct {
 	Inputs        []tensor.View // in the order of Check.Inputs
 	Probabilities []float64     // n×C
@@ -62,7 +63,8 @@ type Check struct {
 	Library *runtime.Library
 	Inputs  []string // of the model, all of them
 	Classes int      // C
-	Batches []Batch  // at least one
+	Link    layer.Link
+	Batches []Batch // at least one
 }
 
 // Written says what Write has written.
@@ -187,7 +189,11 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	o := &runtime.Options{Name: w.Model, Inputs: c.Inputs, Outputs: []string{layer.Logits, layer.Probabilities}}
+	outputs := (&layer.Head{Bias: make([]float32, c.scores()), Link: c.Link}).Outputs()
+	o := &runtime.Options{Name: w.Model, Inputs: c.Inputs}
+	for _, out := range outputs {
+		o.Outputs = append(o.Outputs, out.Name)
+	}
 	if w.Data != "" {
 		o.Folder = dir
 	}
@@ -202,14 +208,27 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 		if n == 0 || n*c.Classes != len(b.Probabilities) {
 			return fmt.Errorf("export: %d probabilities for %d classes", len(b.Probabilities), c.Classes)
 		}
-		shape := []int64{int64(n), int64(c.Classes)}
-		logits, p := make([]float32, len(b.Probabilities)), make([]float32, len(b.Probabilities))
-		if err := s.Run(ctx, b.Inputs, []tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
+		views := make([]tensor.View, len(outputs))
+		for i, out := range outputs {
+			views[i] = tensor.View{Shape: []int64{int64(n), out.Size}, F32: make([]float32, int64(n)*out.Size)}
+		}
+		if err := s.Run(ctx, b.Inputs, views); err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
-		soft := softmax(logits, c.Classes) // what clients take who do not take the probabilities
+		p, soft, size := views[len(views)-1].F32, []float64(nil), 1.0
+		switch c.Link {
+		case layer.Softmax: // what clients take who do not take the probabilities
+			soft = softmax(views[0].F32, c.Classes)
+		case layer.Identity:
+			for _, v := range b.Probabilities {
+				size = max(size, math.Abs(v))
+			}
+		}
 		for i, v := range p {
-			d := max(math.Abs(float64(v)-b.Probabilities[i]), math.Abs(soft[i]-b.Probabilities[i]))
+			d := math.Abs(float64(v)-b.Probabilities[i]) / size
+			if soft != nil {
+				d = max(d, math.Abs(soft[i]-b.Probabilities[i]))
+			}
 			if !(d <= w.MaxDifference) {
 				w.MaxDifference, worst = d, w.Samples+i/c.Classes
 				if math.IsNaN(d) {
@@ -223,6 +242,14 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 		return &DifferentError{worst, w.MaxDifference}
 	}
 	return nil
+}
+
+// scores is the number of scores of a head with that many answers.
+func (c *Check) scores() int {
+	if c.Link == layer.Cumulative {
+		return c.Classes - 1
+	}
+	return c.Classes
 }
 
 // softmax returns that of each row of logits, n×c.

@@ -25,20 +25,12 @@ func (h *Head) graph(opset, ir int64) *pb.GraphProto {
 	if h.Normalize {
 		rows = b.normalize(rows, "row")
 	}
-	c, d := int64(len(h.Bias)), h.d()
 	if h.Center != nil {
-		rows = b.node("Sub", "centered", rows, b.floats("center", h.Center, d))
+		rows = b.node("Sub", "centered", rows, b.floats("center", h.Center, h.d()))
 	}
-	const transposed = "transB"
-	scores, logits := "scores", Logits
-	if h.BareLogits {
-		scores, logits = Logits, "scaled"
-	}
-	b.add(onnx.Node("Gemm", []string{rows, b.floats("weight", h.Weight, c, d), b.floats("bias", h.Bias, c)}, []string{scores}, onnx.IntAttribute(transposed, 1)))
-	b.node("Div", logits, scores, b.floats("temperature", []float32{h.Temperature}))
-	b.add(onnx.Node("Softmax", []string{logits}, []string{Probabilities}, onnx.IntAttribute("axis", 1)))
-	for _, name := range []string{Logits, Probabilities} {
-		b.Output = append(b.Output, onnx.TensorValue(name, pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: c}))
+	h.scores(b, rows)
+	for _, out := range h.Outputs() {
+		b.Output = append(b.Output, onnx.TensorValue(out.Name, pb.TensorProto_FLOAT, onnx.Dim{Size: -1, Name: "batch"}, onnx.Dim{Size: out.Size}))
 	}
 	return b.GraphProto
 }

@@ -11,8 +11,9 @@ import (
 
 // Names of the outputs.
 const (
-	Logits        = "logits"        // f32[batch,C], the temperature included
-	Probabilities = "probabilities" // f32[batch,C], the softmax of Logits
+	Logits        = "logits"        // f32[batch,K], the temperature included
+	Probabilities = "probabilities" // f32[batch,C], what Link makes of Logits
+	Value         = "value"         // f32[batch,K], of a head of numbers
 )
 
 // Head is what is put behind a tensor.
@@ -41,9 +42,11 @@ type Head struct {
 	// Normalize divides rows by their length. A row of zeros stays one.
 	Normalize   bool
 	Center      []float32 // D; nil: 0
-	Weight      []float32 // C×D
-	Bias        []float32 // C
+	Weight      []float32 // K×D
+	Bias        []float32 // K
 	Temperature float32
+	// Link is what is made of the logits.
+	Link Link
 	// BareLogits says that Logits are what Temperature has not divided yet, as
 	// files of older layouts have them. Probabilities are the same.
 	BareLogits bool
@@ -74,6 +77,10 @@ func (h *Head) check() error {
 		return fmt.Errorf("a center of %d values for %d features", len(h.Center), h.d())
 	case h.Temperature <= 0 || h.Temperature-h.Temperature != 0:
 		return fmt.Errorf("temperature %v", h.Temperature)
+	case !h.Link.known():
+		return fmt.Errorf("link %.100q is not known", string(h.Link))
+	case h.BareLogits && h.Link != Softmax, h.Link == Identity && h.Temperature != 1:
+		return fmt.Errorf("link %q with logits of another layout, or a temperature %v of numbers", string(h.Link), h.Temperature)
 	case !known || !pooling.Graph:
 		return fmt.Errorf("pooling %.100q is not known", h.Pooling)
 	case h.Pooling == "meanstd" && h.d()%2 != 0:
@@ -86,10 +93,9 @@ func (h *Head) check() error {
 	return nil
 }
 
-// Append returns m with h behind it, and with the outputs Logits and
-// Probabilities in place of its own; what only those needed is left out. A
-// tensor of m that is called like one of the two gets another name, which the
-// map has; an input of m cannot, and is an error. So is a tensor of h that m
+// Append returns m with h behind it, and with the outputs of h in place of its
+// own; what only those needed is left out. A tensor of m that is called like one
+// of them gets another name, which the map has; an input of m cannot, and is an error. So is a tensor of h that m
 // has not, an operator set before 9, and a number of weights that does not fit.
 // m is not changed, and shared as far as it can be.
 func Append(m *pb.ModelProto, h *Head) (*pb.ModelProto, map[string]string, error) {
@@ -106,7 +112,11 @@ func Append(m *pb.ModelProto, h *Head) (*pb.ModelProto, map[string]string, error
 	if m, err = onnx.Prune(m, need...); err != nil {
 		return nil, nil, err
 	}
-	m, renamed, err := onnx.Rename(m, Logits, Probabilities)
+	var outputs []string
+	for _, out := range h.Outputs() {
+		outputs = append(outputs, out.Name)
+	}
+	m, renamed, err := onnx.Rename(m, outputs...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,7 +130,7 @@ func Append(m *pb.ModelProto, h *Head) (*pb.ModelProto, map[string]string, error
 		return nil, nil, err
 	}
 	// The features are an output no more.
-	m, err = onnx.Prune(fused, Logits, Probabilities)
+	m, err = onnx.Prune(fused, outputs...)
 	return m, renamed, err
 }
 
