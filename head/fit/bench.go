@@ -57,6 +57,7 @@ type Bench struct {
 	x         *matrix
 	labels    []int // class of each row
 	classes   int
+	targets   *Targets // nil: rows have classes
 	weights   *Weights
 	o         Settings
 	tolerance float64
@@ -103,6 +104,9 @@ type Labelled struct {
 	// Labels holds the class of each row that takes part, of so many Classes.
 	Labels  []int
 	Classes int
+	// Targets are given in the place of Labels and Classes for a family of
+	// TargetFamilies.
+	Targets *Targets
 }
 
 // NewBench returns a bench for rows, which it reads if they fit into memory.
@@ -116,6 +120,12 @@ func NewBench(ctx context.Context, l *Labelled, o *Settings) (*Bench, error) {
 	x, used, labels, classes := l.Rows, l.Used, l.Labels, l.Classes
 	if used == nil {
 		used = span(0, x.N())
+	}
+	if l.Targets != nil {
+		if err := l.Targets.check(len(used)); err != nil {
+			return nil, err
+		}
+		labels, classes = make([]int, len(used)), 1
 	}
 	switch {
 	case len(labels) != len(used):
@@ -137,7 +147,7 @@ func NewBench(ctx context.Context, l *Labelled, o *Settings) (*Bench, error) {
 	}
 	b := &Bench{
 		x:      &matrix{src: x, used: used, d: x.D(), normalize: o.Normalize},
-		labels: labels, classes: classes, o: *o, tolerance: o.Tolerance, threads: o.Threads,
+		labels: labels, classes: classes, targets: l.Targets, o: *o, tolerance: o.Tolerance, threads: o.Threads,
 	}
 	if b.tolerance == 0 {
 		b.tolerance = defaultTolerance
@@ -254,6 +264,17 @@ func (b *Bench) notFinite(bad badRow) error {
 	return fmt.Errorf("head: features: row %s: feature %d: %w; leave the row out or extract it again", b.o.Name(b.x.used[bad.row]), bad.feature, head.ErrNotFinite)
 }
 
+// finiteIn returns an error that names the first of rows (ascending) with a
+// feature that is no finite number, nil if there is none.
+func (b *Bench) finiteIn(rows []int) error {
+	for _, bad := range b.bad {
+		if _, in := slices.BinarySearch(rows, bad.row); in {
+			return b.notFinite(bad)
+		}
+	}
+	return nil
+}
+
 // rowsOf returns the rows of a part, ascending.
 func (b *Bench) rowsOf(p *Part) []int {
 	deal := b.deals[p.Deal]
@@ -350,10 +371,8 @@ func (b *Bench) problem(part *Part) (*problem, error) {
 		}
 		found[b.labels[r]] = true
 	}
-	for _, bad := range b.bad {
-		if _, in := slices.BinarySearch(p.rows, bad.row); in {
-			return nil, b.notFinite(bad)
-		}
+	if err := b.finiteIn(p.rows); err != nil {
+		return nil, err
 	}
 	local := make([]int32, b.classes)
 	for k, in := range found {

@@ -10,6 +10,9 @@ import (
 type Candidate struct {
 	Kind   string // of head.Kinds
 	Params head.Params
+	// Columns is λ of each label of AnyOf, where they have one of their own;
+	// nil: all have that of Params.
+	Columns []float64
 }
 
 // Family fits its kind of head to several parts of the rows of a bench side by
