@@ -241,13 +241,13 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 }
 
 // headWords are what --head can be.
-func headWords() []string { return append([]string{"auto"}, head.KindNames()...) }
+func headWords() []string { return append([]string{"auto"}, head.KindsOf(head.OneOf)...) }
 
 // kindsAbout says what the names of heads stand for.
 func kindsAbout() string {
 	text := ""
 	for _, k := range head.Kinds {
-		if k.About != "" {
+		if k.About != "" && k.Task == head.OneOf {
 			text += "; " + k.Name + ": " + k.About
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // kinds are all kinds of heads.
-var kinds = head.KindNames()
+var kinds = head.KindsOf(head.OneOf)
 
 // dense is a matrix in memory, n×d.
 type dense struct {

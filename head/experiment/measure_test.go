@@ -16,7 +16,7 @@ import (
 // other is a model with these logits of these parts.
 func other(classes []string, parts [3][]int, logits [3][]float64) *Other {
 	return &Other{
-		Kind: head.KindNames()[0], Classes: classes, Parts: Parts{parts[0], parts[1], parts[2]},
+		Kind: head.KindsOf(head.OneOf)[0], Classes: classes, Parts: Parts{parts[0], parts[1], parts[2]},
 		Train: logits[0], Validation: logits[1], Test: logits[2],
 	}
 }

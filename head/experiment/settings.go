@@ -15,8 +15,8 @@ import (
 
 // Settings says how Train works. The zero value, and nil, mean the defaults.
 type Settings struct {
-	// Kind is the name of one of head.Kinds, or "auto", which compares all of
-	// them on Metric. The default "" means the first of head.Kinds.
+	// Kind is the name of one of head.Kinds for the task OneOf, or "auto", which
+	// compares all of them on Metric. The default "" means the first of head.Kinds.
 	Kind string
 	// L2 is λ of heads that have one, > 0. The default 0 selects it on a path
 	// of L2Points strengths from 10 to 1e-6, evenly spaced in logarithm, by
@@ -110,7 +110,7 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: %s %q is none of %s", name, value, strings.Join(allowed, ", "))
 	}
 	for _, err := range []error{
-		oneOf("head", s.Kind, append(head.KindNames(), "auto")...),
+		oneOf("head", s.Kind, append(head.KindsOf(head.OneOf), "auto")...),
 		oneOf("metric", s.Metric, measure.ScoreNames...),
 		oneOf("by", s.By, "auto", "group", "none"),
 		oneOf("class weight", s.ClassWeight, "none", "balanced", "map"),

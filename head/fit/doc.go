@@ -49,6 +49,14 @@
 // (Sparse.Behind). It is no family of the table: its models are not written to
 // head files.
 //
+// # Labels, numbers, grades
+//
+// Logistic, Linear and Ordinal fit heads of the other tasks, whose rows have
+// Targets in the place of a class: any of several labels, numbers, grades. Each
+// says what it minimises. TargetFamilies lists them for paths of candidates.
+// Those that go by iteration take one pass over the rows for all labels, of
+// which each has an L-BFGS of its own around a shared factor.
+//
 // # What reaches a fit
 //
 // Nothing but the rows of its part: mean and scale are sums over the cells of
