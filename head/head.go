@@ -85,9 +85,9 @@ func (h *Head) ProbabilitiesTo(dst []float64, x []float32, n int) error {
 	return h.AnswersTo(dst, x, n)
 }
 
-// AnswersTo writes what h answers for n rows x (n×D) into dst
-// (n×len(Classes)): probabilities, or the numbers of Number. Lengths that do not
-// fit, and a row whose features are not finite, are errors.
+// AnswersTo writes what h answers for n rows x (n×D) into dst (n×len(Classes)):
+// probabilities, or the numbers of Number. Lengths that do not fit, and a row
+// whose features are not finite, are errors.
 func (h *Head) AnswersTo(dst []float64, x []float32, n int) error {
 	d, k := h.Model.Dims()
 	c := len(h.Classes)

@@ -15,8 +15,9 @@ import (
 
 // Settings says how Train works. The zero value, and nil, mean the defaults.
 type Settings struct {
-	// Kind is the name of one of head.Kinds for the task OneOf, or "auto", which
-	// compares all of them on Metric. The default "" means the first of head.Kinds.
+	// Kind is the name of one of head.Kinds for the task OneOf, or "auto",
+	// which compares all of them on Metric. The default "" means the first of
+	// head.Kinds.
 	Kind string
 	// L2 is λ of heads that have one, > 0. The default 0 selects it on a path
 	// of L2Points strengths from 10 to 1e-6, evenly spaced in logarithm, by

@@ -181,7 +181,8 @@ func newConvexFit(ctx context.Context, t *targetPart, loss rowLoss) (*convexFit,
 	return f, f.measure(ctx)
 }
 
-// measure takes the covariance of at most 4·D of the part's rows, evenly spread.
+// measure takes the covariance of at most 4·D of the part's rows, evenly
+// spread.
 func (f *convexFit) measure(ctx context.Context) error {
 	d := f.bench.x.d
 	n := min(len(f.rows), max(4*d, 256))

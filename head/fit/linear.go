@@ -240,8 +240,8 @@ func (f *linearFit) solve(cells map[int]*products, lambda float64) error {
 			w[j*d+i] = solution.At(i, j)
 		}
 	}
-	// For standardised rows, whose mean is 0, the intercept is the mean; without
-	// a standardisation affine subtracts the mean all the same.
+	// For standardised rows, whose mean is 0, the intercept is the mean;
+	// without a standardisation affine subtracts the mean all the same.
 	f.model = f.affine(w, s.y)
 	return nil
 }

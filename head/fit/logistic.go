@@ -29,7 +29,8 @@ type Logistic struct {
 // gets the probability (n + ½)/(n + 1) for every row.
 //
 // Errors: what NewBench refuses, rows that are not finite (head.ErrNotFinite),
-// no label at all, and a λ that is not positive or of a label that there is not.
+// no label at all, and a λ that is not positive or of a label that there is
+// not.
 func (l *Logistic) Fit(ctx context.Context, x head.Rows, y [][]string, o *Settings) (*head.Head, error) {
 	lambda, err := strengthOr("logistic", l.L2, len(y))
 	if err != nil {

@@ -153,8 +153,9 @@ func (*cumulativeLoss) row(y, z, weight float64, free, slopes []float64) (loss, 
 // those that the rows have.
 const unreached = 1e6
 
-// scores repeats the weights for each threshold. One between grades of which the
-// rows have none beside it is that of the last grade up to it that they have.
+// scores repeats the weights for each threshold. One between grades of which
+// the rows have none beside it is that of the last grade up to it that they
+// have.
 func (l *cumulativeLoss) scores(w, b, weights, free []float64) ([]float64, []float64) {
 	for j := range l.grades - 1 {
 		for _, v := range weights {

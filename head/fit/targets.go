@@ -12,8 +12,8 @@ import (
 	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
-// Targets are what rows are fitted to for the tasks in which a row has no class:
-// labels, numbers, or a grade.
+// Targets are what rows are fitted to for the tasks in which a row has no
+// class: labels, numbers, or a grade.
 type Targets struct {
 	Task head.Task
 	// Values are those of the rows that take part, n×K: 1 where a row has a
@@ -82,8 +82,8 @@ type TargetEntry struct {
 	One func(c Candidate) TargetFamily
 }
 
-// TargetFamilies are what can be fitted for other tasks than OneOf. There is one
-// for each of head.Kinds that has such a task.
+// TargetFamilies are what can be fitted for other tasks than OneOf. There is
+// one for each of head.Kinds that has such a task.
 var TargetFamilies = []TargetEntry{
 	convexEntry("logistic", new(sigmoidLoss)),
 	{

@@ -1,5 +1,6 @@
 // Package layer puts a head behind a tensor of a model: pooling, a linear layer
-// and a softmax or another link, as nodes of the operator set that the model has.
+// and a softmax or another link, as nodes of the operator set that the model
+// has.
 //
 // With x the rows that Pooling makes of the features, the nodes compute
 //

@@ -94,10 +94,11 @@ func (h *Head) check() error {
 }
 
 // Append returns m with h behind it, and with the outputs of h in place of its
-// own; what only those needed is left out. A tensor of m that is called like one
-// of them gets another name, which the map has; an input of m cannot, and is an error. So is a tensor of h that m
-// has not, an operator set before 9, and a number of weights that does not fit.
-// m is not changed, and shared as far as it can be.
+// own; what only those needed is left out. A tensor of m that is called like
+// one of them gets another name, which the map has; an input of m cannot, and
+// is an error. So is a tensor of h that m has not, an operator set before 9,
+// and a number of weights that does not fit. m is not changed, and shared as
+// far as it can be.
 func Append(m *pb.ModelProto, h *Head) (*pb.ModelProto, map[string]string, error) {
 	opset, err := h.fits(m)
 	if err != nil {
