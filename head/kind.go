@@ -50,14 +50,6 @@ func KindNames() []string {
 	return names
 }
 
-// Names of parameters of fits.
-const (
-	// L2 is λ, the strength of λ/2·‖W‖² beside the mean loss.
-	L2 = "l2"
-	// Shrinkage is the share s of (1−s)·Σ + s·tr(Σ)/D·I that a covariance Σ
-	// gives up.
-	Shrinkage = "shrinkage"
-)
 // KindsOf lists the names of the kinds of heads for a task.
 func KindsOf(t Task) []string {
 	var names []string
@@ -69,8 +61,14 @@ func KindsOf(t Task) []string {
 	return names
 }
 
-// L2 is the name of λ, the strength of λ/2·‖W‖² beside the mean loss.
-const L2 = "l2"
+// Names of parameters of fits.
+const (
+	// L2 is λ, the strength of λ/2·‖W‖² beside the mean loss.
+	L2 = "l2"
+	// Shrinkage is the share s of (1−s)·Σ + s·tr(Σ)/D·I that a covariance Σ
+	// gives up.
+	Shrinkage = "shrinkage"
+)
 
 // Param is a number that a fit was given.
 type Param struct {
