@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/blas/blas64"
-	"gonum.org/v1/gonum/lapack/lapack64"
-
 	"github.com/headstart-ml/headstart/head"
 )
 
@@ -81,7 +78,7 @@ func (s *Sums) within() {
 }
 
 // shrunken returns the factor of the covariance within classes in s.
-func (s *Sums) shrunken(shrinkage float64) (factor blas64.Triangular, exact bool) {
+func (s *Sums) shrunken(shrinkage float64) (u *cholesky, exact bool) {
 	d, trace := len(s.Mean), 0.0
 	for _, v := range s.Square {
 		trace += v
@@ -98,22 +95,22 @@ func (s *Sums) shrunken(shrinkage float64) (factor blas64.Triangular, exact bool
 func solveLDA(p *problem, s *Sums, shrinkage float64) *solution {
 	d, k := p.x.d, p.classes
 	m := &solution{w: make([]float64, k*d), b: make([]float64, k), fit: head.Fit{Status: head.ClosedForm}}
-	right := blas64.General{Rows: d, Cols: k, Stride: k, Data: make([]float64, d*k)}
+	right := make([]float64, d*k)
 	for i, class := range p.present {
 		for j, v := range s.Classes[class].Mean {
-			right.Data[j*k+i] = v - s.Mean[j]
+			right[j*k+i] = v - s.Mean[j]
 		}
 	}
 	factor, exact := s.shrunken(shrinkage)
 	if !exact {
 		m.fit.Status = head.Stalled
 	}
-	lapack64.Potrs(factor, right)
+	factor.solve(right, k)
 	for i, class := range p.present {
 		w := m.w[i*d : (i+1)*d]
 		m.b[i] = math.Log(s.Classes[class].Weight)
 		for j, mean := range s.Classes[class].Mean {
-			w[j] = right.Data[j*k+i]
+			w[j] = right[j*k+i]
 			// At the middle of the class's mean and that of all rows the two
 			// are alike.
 			m.b[i] -= w[j] * (mean + s.Mean[j]) / 2

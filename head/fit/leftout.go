@@ -6,10 +6,10 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // LeftOut tells how well ridge heads of one λ do on rows that they have not
@@ -102,29 +102,31 @@ func (p *problem) leaveOneOut(ctx context.Context, part *Part, lambdas []float64
 	values := eigen.Values(nil)
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	v := vectors.RawMatrix()
+	v := vectors.RawMatrix().Data
+	by := simd.Float64{Threads: p.bench.threads}
 	target := make([]float64, d*c) // VᵀB
-	means := blas64.General{Rows: d, Cols: c, Stride: c, Data: make([]float64, d*c)}
+	means := make([]float64, d*c)
 	mean := make([]float64, c) // of the targets
 	for k, class := range p.present {
 		of := &s.Classes[class]
 		mean[k] = 2*of.Weight - 1
 		for j, m := range of.Mean {
-			means.Data[j*c+k] = 2 * of.Weight * (m - s.Mean[j])
+			means[j*c+k] = 2 * of.Weight * (m - s.Mean[j])
 		}
 	}
-	blas64.Gemm(blas.Trans, blas.NoTrans, 1, v, means, 0, blas64.General{Rows: d, Cols: c, Stride: c, Data: target})
-	inverse := blas64.General{Rows: d, Cols: len(lambdas), Stride: len(lambdas), Data: make([]float64, d*len(lambdas))}
+	by.Dgemm(blas.Trans, blas.NoTrans, d, c, d, 1, v, d, means, c, 0, target, c)
+	many := len(lambdas)
+	inverse := make([]float64, d*many)
 	for j, e := range values {
 		for l, lambda := range lambdas {
-			inverse.Data[j*len(lambdas)+l] = 1 / (max(e, 0) + lambda)
+			inverse[j*many+l] = 1 / (max(e, 0) + lambda)
 		}
 	}
 
-	const chunk = 4 * block
+	const chunk = 16 * block
 	buf := make([]float32, block*d)
 	x, z := make([]float64, chunk*d), make([]float64, chunk*d)
-	shares, scores := make([]float64, chunk*len(lambdas)), make([]float64, chunk*c)
+	shares, scores := make([]float64, chunk*many), make([]float64, chunk*c)
 	weights := make([]float64, d*c)
 	for lo := 0; lo < len(p.rows); lo += chunk {
 		if err := ctx.Err(); err != nil {
@@ -143,24 +145,21 @@ func (p *problem) leaveOneOut(ctx context.Context, part *Part, lambdas []float64
 			}
 		}
 		m := len(rows)
-		inSpace := blas64.General{Rows: m, Cols: d, Stride: d, Data: z[:m*d]}
-		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, blas64.General{Rows: m, Cols: d, Stride: d, Data: x}, v, 0, inSpace)
+		by.Dgemm(blas.NoTrans, blas.NoTrans, m, d, d, 1, x, d, v, d, 0, z, d)
 		for i, u := range z[:m*d] {
 			x[i] = u * u
 		}
-		blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, blas64.General{Rows: m, Cols: d, Stride: d, Data: x}, inverse, 0,
-			blas64.General{Rows: m, Cols: len(lambdas), Stride: len(lambdas), Data: shares})
+		by.Dgemm(blas.NoTrans, blas.NoTrans, m, many, d, 1, x, d, inverse, many, 0, shares, many)
 		for l := range lambdas {
 			for j := range d {
-				share := inverse.Data[j*len(lambdas)+l]
+				share := inverse[j*many+l]
 				for k, u := range target[j*c : (j+1)*c] {
 					weights[j*c+k] = share * u
 				}
 			}
-			blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, inSpace, blas64.General{Rows: d, Cols: c, Stride: c, Data: weights}, 0,
-				blas64.General{Rows: m, Cols: c, Stride: c, Data: scores})
+			by.Dgemm(blas.NoTrans, blas.NoTrans, m, c, d, 1, z, d, weights, c, 0, scores, c)
 			for i := range m {
-				own := p.weightOf(lo+i) / n * (1 + shares[i*len(lambdas)+l])
+				own := p.weightOf(lo+i) / n * (1 + shares[i*many+l])
 				row := scores[i*c : (i+1)*c]
 				for k := range row {
 					y := -1.0

@@ -7,9 +7,9 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
-	"gonum.org/v1/gonum/lapack/lapack64"
 
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // Ridge fits linear regression with targets of +1 for the class of a row and −1
@@ -51,46 +51,59 @@ func ridgePath(lambdas []float64) *closedForm {
 func solveRidge(p *problem, s *Sums, c *Candidate) *solution {
 	d, k := p.x.d, p.classes
 	m := &solution{w: make([]float64, k*d), b: make([]float64, k), fit: head.Fit{Status: head.ClosedForm}}
-	right := blas64.General{Rows: d, Cols: k, Stride: k, Data: make([]float64, d*k)}
+	right := make([]float64, d*k)
 	for i, class := range p.present {
 		of := &s.Classes[class]
 		for j, v := range of.Mean {
-			right.Data[j*k+i] = 2 * of.Weight * (v - s.Mean[j])
+			right[j*k+i] = 2 * of.Weight * (v - s.Mean[j])
 		}
 	}
 	factor, exact := factorize(s.Scatter, d, 1, c.Params.Value(head.L2))
 	if !exact {
 		m.fit.Status = head.Stalled
 	}
-	lapack64.Potrs(factor, right)
+	factor.solve(right, k)
 	for i, class := range p.present {
 		w := m.w[i*d : (i+1)*d]
 		for j := range w {
-			w[j] = right.Data[j*k+i]
+			w[j] = right[j*k+i]
 		}
 		m.b[i] = 2*s.Classes[class].Weight - 1 - blas64.Dot(blas64.Vector{N: d, Data: w, Inc: 1}, blas64.Vector{N: d, Data: s.Mean, Inc: 1})
 	}
 	return m
 }
 
-// factorize returns the Cholesky factor U, with Uᵀ·U the matrix, of a·upper +
-// ridge·I, which is positive definite but for rounding, (D×D). It is exact
-// unless ridge had to be raised to what rounding lets be told from zero.
-func factorize(upper []float64, d int, a, ridge float64) (factor blas64.Triangular, exact bool) {
-	m := make([]float64, d*d)
+// cholesky is an upper triangle U (D×D), with Uᵀ·U the matrix that it is the
+// factor of.
+type cholesky struct {
+	d     int
+	upper []float64
+}
+
+// factorize returns the factor of a·upper + ridge·I, which is positive definite
+// but for rounding (D×D). It is exact unless ridge had to be raised to what
+// rounding lets be told from zero.
+func factorize(upper []float64, d int, a, ridge float64) (u *cholesky, exact bool) {
+	u = &cholesky{d, make([]float64, d*d)}
 	exact = true
 	for {
 		for i := range d {
-			row := m[i*d+i : (i+1)*d]
+			row := u.upper[i*d+i : (i+1)*d]
 			for j, v := range upper[i*d+i : (i+1)*d] {
 				row[j] = a * v
 			}
 			row[0] += ridge
 		}
-		factor, ok := lapack64.Potrf(blas64.Symmetric{N: d, Stride: d, Data: m, Uplo: blas.Upper})
-		if ok {
-			return factor, exact
+		if (simd.Float64{}).Dpotrf(blas.Upper, d, u.upper, d) {
+			return u, exact
 		}
 		ridge, exact = ridge*10, false
+	}
+}
+
+// solve replaces k right sides b (D×k) by the solutions.
+func (u *cholesky) solve(b []float64, k int) {
+	for _, side := range []blas.Transpose{blas.Trans, blas.NoTrans} {
+		simd.Float64{}.Dtrsm(blas.Left, blas.Upper, side, blas.NonUnit, u.d, k, 1, u.upper, u.d, b, k)
 	}
 }

@@ -1,13 +1,12 @@
 package fit
 
 import (
-	"context"
 	"math"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // Sums are what standardisations and closed forms are made of: the number of
@@ -72,8 +71,8 @@ func (s *Sums) AddRow(row []float64, w float64) {
 }
 
 // AddRows adds rows x (n×D, which it overwrites) of the classes labels (n) and
-// the weights w (n, ≥ 0; nil: all 1) to sums with a scatter. Each tile of the
-// scatter is summed up by one of so many goroutines: how many changes no bit.
+// the weights w (n, ≥ 0; nil: all 1) to sums with a scatter, with so many
+// goroutines: how many changes no bit.
 func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
 	d := len(s.Mean)
 	own := NewScatter(d, len(s.Classes))
@@ -121,26 +120,11 @@ func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
 	s.Add(own)
 }
 
-// scatterTile is the number of rows and columns of a scatter that are summed up
-// by one goroutine.
-const scatterTile = 128
-
-// productTo adds a·xᵀ·x of n rows x to the upper triangle of dst (D×D).
+// productTo adds a·xᵀ·x of n rows x to the upper triangle of dst (D×D), with so
+// many goroutines: how many changes no bit.
 func productTo(dst []float64, a float64, x []float64, n, threads int) {
 	d := len(x) / n
-	var tiles [][2]int
-	for i := 0; i < d; i += scatterTile {
-		for j := i; j < d; j += scatterTile {
-			tiles = append(tiles, [2]int{i, j})
-		}
-	}
-	parallel.Do(context.Background(), len(tiles), threads, func(k int) error {
-		i, j := tiles[k][0], tiles[k][1]
-		left := blas64.General{Rows: n, Cols: min(scatterTile, d-i), Stride: d, Data: x[i:]}
-		right := blas64.General{Rows: n, Cols: min(scatterTile, d-j), Stride: d, Data: x[j:]}
-		blas64.Gemm(blas.Trans, blas.NoTrans, a, left, right, 1, blas64.General{Rows: left.Cols, Cols: right.Cols, Stride: d, Data: dst[i*d+j:]})
-		return nil
-	})
+	simd.Float64{Threads: threads}.Dsyrk(blas.Upper, blas.Trans, d, n, a, x, d, 1, dst, d)
 }
 
 // Add adds the sums of other rows (Chan, Golub and LeVeque, The American
