@@ -92,11 +92,7 @@ func (r *run) deal(ctx context.Context, procedures []*procedure, validation []in
 		}
 		deals = append(deals, d)
 	}
-	var covariance *fit.Part
-	if r.covariance() {
-		covariance = r.part(procedures[len(procedures)-1])
-	}
-	if err := r.bench.Deal(ctx, deals, covariance); err != nil {
+	if err := r.bench.Deal(ctx, deals); err != nil {
 		return err
 	}
 	if r.tolerant {

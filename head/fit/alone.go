@@ -8,8 +8,8 @@ import (
 )
 
 // alone fits one candidate to all rows.
-func alone(ctx context.Context, kind string, f Family, covariance bool, x head.Rows, y []string, o *Settings) (*head.Head, error) {
-	b, classes, err := whole(ctx, x, y, covariance, o)
+func alone(ctx context.Context, kind string, f Family, x head.Rows, y []string, o *Settings) (*head.Head, error) {
+	b, classes, err := whole(ctx, x, y, o)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ var wholePart = Part{Name: "all rows", Cells: []int{0}}
 
 // whole returns a bench whose one cell has all rows, and the classes, sorted by
 // bytes.
-func whole(ctx context.Context, x head.Rows, y []string, covariance bool, o *Settings) (*Bench, []string, error) {
+func whole(ctx context.Context, x head.Rows, y []string, o *Settings) (*Bench, []string, error) {
 	classes := slices.Compact(slices.Sorted(slices.Values(y)))
 	labels := make([]int, len(y))
 	for i, label := range y {
@@ -44,9 +44,5 @@ func whole(ctx context.Context, x head.Rows, y []string, covariance bool, o *Set
 	if err != nil {
 		return nil, nil, err
 	}
-	var of *Part
-	if covariance {
-		of = &wholePart
-	}
-	return b, classes, b.Deal(ctx, []Deal{{Cell: make([]int, len(y)), Cells: 1}}, of)
+	return b, classes, b.Deal(ctx, []Deal{{Cell: make([]int, len(y)), Cells: 1}})
 }

@@ -2,7 +2,6 @@ package fit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -66,8 +65,7 @@ type Bench struct {
 	deals []Deal
 	sums  [][]*Sums // of each deal, of each cell
 	bad   []badRow  // ascending
-	cov   *covariance
-	cells *cells // that closed forms have measured since the last deal
+	cells *cells    // that closed forms have measured since the last deal
 	mu    sync.Mutex
 }
 
@@ -172,15 +170,10 @@ func NewBench(ctx context.Context, l *Labelled, o *Settings) (*Bench, error) {
 }
 
 // Deal deals the rows anew, and measures all cells of all deals in one pass
-// over the rows. With covariance it also takes that of at most 16·D rows of a
-// part, which families with Entry.Covariance need. Cells out of range and more
-// than MaxFeatures with a covariance are errors.
-func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error {
+// over the rows. Cells out of range are an error.
+func (b *Bench) Deal(ctx context.Context, deals []Deal) error {
 	n, d := len(b.x.used), b.x.d
-	if covariance != nil && d > MaxFeatures {
-		return &FeaturesError{d}
-	}
-	b.deals, b.sums, b.bad, b.cov, b.cells = deals, nil, nil, nil, nil
+	b.deals, b.sums, b.bad, b.cells = deals, nil, nil, nil
 	for k, deal := range deals {
 		if len(deal.Cell) != n {
 			return fmt.Errorf("head/fit: deal %d: %d cells for %d rows", k, len(deal.Cell), n)
@@ -195,10 +188,6 @@ func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error 
 			sums[c] = NewSums(d)
 		}
 		b.sums = append(b.sums, sums)
-	}
-	var gram *gram
-	if covariance != nil {
-		gram = newGram(d, b.rowsOf(covariance))
 	}
 	buf, wide := make([]float32, block*d), make([]float64, block*d)
 	for lo := 0; lo < n; lo += block {
@@ -226,21 +215,8 @@ func (b *Bench) Deal(ctx context.Context, deals []Deal, covariance *Part) error 
 			}
 			return nil
 		})
-		if gram != nil {
-			gram.add(wide, lo, hi, b.threads)
-		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if gram != nil {
-		gram.flush(b.threads)
-		sums := b.sumsOf(covariance)
-		scale := make([]float64, d)
-		b.scaleTo(scale, sums)
-		b.cov = gram.covariance(scale)
-	}
-	return nil
+	return ctx.Err()
 }
 
 // FeaturesError says that rows have more features than a family takes.
@@ -520,6 +496,3 @@ func (s *Start) of(p *problem) *solution {
 	}
 	return cut
 }
-
-// errNoCovariance is what a family says that needs one.
-var errNoCovariance = errors.New("head/fit: the rows were dealt without their covariance")

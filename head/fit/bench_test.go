@@ -11,19 +11,14 @@ import (
 func BenchmarkWhiten(b *testing.B) {
 	for _, d := range []int{384, 1280} {
 		b.Run(fmt.Sprint("D=", d), func(b *testing.B) {
-			g := newGram(d, span(0, d))
-			x := blobs(d, d, 2, 1, 1)
-			wide := make([]float64, d*d)
-			for i, v := range x.values {
-				wide[i] = float64(v)
+			p, err := blobs(d, d, 2, 1, 1).bench(b, d, &Settings{}).problem(&first)
+			if err != nil {
+				b.Fatal(err)
 			}
-			g.add(wide, 0, d, 1)
-			g.flush(1)
-			ones := make([]float64, d)
-			for i := range ones {
-				ones[i] = 1
+			cov, err := newCovariance(context.Background(), &p.objective, d, 1)
+			if err != nil {
+				b.Fatal(err)
 			}
-			cov := g.covariance(ones)
 			for b.Loop() {
 				if _, err := whiten(context.Background(), cov, 0.1, 1e-3, 1); err != nil {
 					b.Fatal(err)
@@ -42,7 +37,7 @@ func BenchmarkPass(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := bench.Deal(context.Background(), []Deal{{Cell: make([]int, s.n), Cells: 1}}, nil); err != nil {
+			if err := bench.Deal(context.Background(), []Deal{{Cell: make([]int, s.n), Cells: 1}}); err != nil {
 				b.Fatal(err)
 			}
 			p, err := bench.problem(&first)
@@ -69,7 +64,7 @@ func BenchmarkDeal(b *testing.B) {
 	}
 	deals, _ := fiveByFive(n)
 	for b.Loop() {
-		if err := bench.Deal(context.Background(), deals, nil); err != nil {
+		if err := bench.Deal(context.Background(), deals); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -32,7 +32,7 @@ func BenchmarkClosedForms(b *testing.B) {
 		for _, kind := range []string{"ridge", "lda"} {
 			b.Run(fmt.Sprintf("%s, %d×%d, C=%d", kind, s.n, s.d, s.c), func(b *testing.B) {
 				for b.Loop() {
-					if err := bench.Deal(context.Background(), []Deal{{Cell: cell, Cells: 5}}, nil); err != nil {
+					if err := bench.Deal(context.Background(), []Deal{{Cell: cell, Cells: 5}}); err != nil {
 						b.Fatal(err)
 					}
 					f, all := FamilyOf(kind).Path(Grid{})

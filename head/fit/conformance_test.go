@@ -180,7 +180,7 @@ func forgetting(t *testing.T, e *Entry) {
 		cell[i] = i % 2
 	}
 	for k, deal := range [][]int{cell, b.deals[0].Cell} {
-		if err := b.Deal(context.Background(), []Deal{{Cell: deal, Cells: 2}}, &Part{Cells: []int{0, 1}}); err != nil {
+		if err := b.Deal(context.Background(), []Deal{{Cell: deal, Cells: 2}}); err != nil {
 			t.Fatal(err)
 		}
 		if m := fitted(t, e, b, first)[0].Model(); reflect.DeepEqual(m, want) != (k == 1) {
@@ -204,7 +204,7 @@ func poison(t *testing.T, e *Entry) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 1}}, &first); err != nil {
+			if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 1}}); err != nil {
 				t.Fatal(err)
 			}
 			return b
@@ -388,7 +388,7 @@ func (x *data) golden(t *testing.T, e *Entry, c Candidate) *Fitted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}, &first); err != nil {
+	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}); err != nil {
 		t.Fatal(err)
 	}
 	path, err := e.One(c).Begin(context.Background(), b, []Part{first})
@@ -545,14 +545,14 @@ func rowsFail(t *testing.T, e *Entry) {
 	}
 	deal := []Deal{{Cell: make([]int, 90), Cells: 1}}
 	rows.now = true
-	if err := b.Deal(ctx, deal, &first); !errors.Is(err, errDisk) {
+	if err := b.Deal(ctx, deal); !errors.Is(err, errDisk) {
 		t.Errorf("deal: %v", err)
 	}
 	if _, err := NewBench(ctx, &Labelled{Rows: rows, Labels: x.labels, Classes: 3}, nil); !errors.Is(err, errDisk) {
 		t.Errorf("rows that are held: %v", err)
 	}
 	rows.now = false
-	if err := b.Deal(ctx, deal, &first); err != nil {
+	if err := b.Deal(ctx, deal); err != nil {
 		t.Fatal(err)
 	}
 	_, all := e.Path(Grid{})

@@ -22,10 +22,20 @@
 // classes W has two rows here and one in scikit-learn: the same model for C =
 // 2/(λN).)
 //
-// gonum's L-BFGS works in whitened coordinates V with W = V·L⁻¹, where M = L·Lᵀ
-// = a·Cov + λI. With a the mean of p(1−p), M is about the Hessian. Cov is the
-// covariance of at most 16·D rows, and one factor serves all fits of a λ: that
-// changes how many passes over the rows a fit takes, and not its optimum.
+// L-BFGS works in the metric of an approximate inverse Hessian, which is
+// selected by what it costs beside a pass over the rows:
+//
+//   - one factor a class, of the covariance of about 4·D rows weighted with
+//     p(1−p), with the coupling of the classes put back between the factors;
+//   - for many features, the same in the 128 leading directions of the rows;
+//   - for few rows, one factor of a·Cov + λI for all classes, a being the mean
+//     of p(1−p).
+//
+// Where there are 100 rows a feature, an epoch of small batches comes first.
+// Along a path of λ each fit begins where the last one ended, with the gradient
+// that is known there, and the factors serve several λ. All that changes how
+// many passes over the rows a fit takes, and not its optimum.
+//
 // Products of blocks of rows are float32, sums over blocks, parameters and
 // closed forms are float64. On amd64 with AVX2 or AVX-512 a pass is fused: a
 // block's logits, exponentials and gradient are made while its rows are in the
@@ -62,10 +72,12 @@
 // Nothing but the rows of its part: mean and scale are sums over the cells of
 // the part, added up and never taken from a total, and if features vary little
 // around a large mean, the rows are shifted by the part's own mean before
-// float32 products. However large other rows are, or
-// if they are no numbers, they change no bit. Only Cov is of all rows that Deal
-// was told to take it of: which ones these are decides how fast fits are and,
-// within the tolerance, where they stop.
+// float32 products. However large other rows are, or if they are no numbers,
+// they change no bit. Only the factors along a path are
+// those of the first part of the same deal: the folds inside one training part
+// share them, and rows outside that part reach none of its fits. Which part
+// they are of decides how fast fits are and, within the tolerance, where they
+// stop.
 //
 // # Determinism
 //

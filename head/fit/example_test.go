@@ -57,7 +57,7 @@ func ExampleBench() {
 		{Name: "without fold 2", Cells: []int{0, 1}},
 		{Name: "all", Cells: []int{0, 1, 2}},
 	}
-	if err := b.Deal(ctx, []fit.Deal{fold}, &parts[3]); err != nil {
+	if err := b.Deal(ctx, []fit.Deal{fold}); err != nil {
 		log.Fatal(err)
 	}
 	family, candidates := fit.FamilyOf("softmax").Path(fit.Grid{Points: 2})

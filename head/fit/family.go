@@ -72,7 +72,8 @@ func (g *Grid) shrinkages() []float64 {
 // Entry is a family in the table.
 type Entry struct {
 	Kind string // of head.Kinds
-	// Covariance says that fits need that of the rows; see Bench.Deal.
+	// Covariance says that fits need that of the rows, so that there may be at
+	// most MaxFeatures features.
 	Covariance bool
 	// Path returns the family that goes through the candidates of a grid, and
 	// the candidates.

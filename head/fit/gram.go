@@ -2,7 +2,7 @@ package fit
 
 import (
 	"context"
-	"sync"
+	"math"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
@@ -13,168 +13,133 @@ import (
 	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
-const (
-	// gramRows bounds the rows of a covariance to 16 for each feature, which is
-	// enough for a preconditioner.
-	gramRows = 16
-	// gramChunk is how many rows are multiplied at a time.
-	gramChunk = 512
-)
+// gramChunk is how many rows are multiplied at a time.
+const gramChunk = 512
 
-// covariance is that of standardised rows (D×D, row after row, upper triangle).
+// covariance is that of standardised rows, weighted (D×D, lower triangle).
 type covariance struct {
 	d     int
-	upper []float64
+	lower []float64
 }
 
-// variance is the mean of the diagonal.
-func (c *covariance) variance() float64 {
-	sum := 0.0
-	for i := range c.d {
-		sum += c.upper[i*c.d+i] / float64(c.d)
-	}
-	return sum
-}
-
-// gram sums up products of features over some rows, as they come.
-type gram struct {
-	d      int
-	rows   []int     // that are still to come, ascending
-	n      int       // that were taken
-	pivot  []float64 // D, which is subtracted first
-	sum    []float64 // D, of x − pivot
-	square []float64 // D×D, upper triangle, of (x − pivot)·(x − pivot)ᵀ
-	chunk  []float64 // gramChunk×D
-	filled int       // rows of it
-}
-
-// newGram takes rows, or 16·D of them that are spread evenly.
-func newGram(d int, rows []int) *gram {
-	take := min(len(rows), gramRows*d)
-	g := &gram{d: d, sum: make([]float64, d), square: make([]float64, d*d), chunk: make([]float64, min(gramChunk, take)*d)}
-	for i := range take {
-		g.rows = append(g.rows, rows[int(int64(i)*int64(len(rows))/int64(take))])
-	}
-	return g
-}
-
-// add takes those of the rows lo to hi, of which wide is the features, that it
-// was told to take and that are numbers.
-func (g *gram) add(wide []float64, lo, hi, threads int) {
-	for len(g.rows) > 0 && g.rows[0] < hi {
-		row := wide[(g.rows[0]-lo)*g.d : (g.rows[0]-lo+1)*g.d]
-		g.rows = g.rows[1:]
-		if sum := floats.Sum(row); sum-sum != 0 {
-			continue
+// newCovariance takes about so many of the rows of o, spread evenly. Products
+// of some rows are summed up in float32, those of all in float64.
+func newCovariance(ctx context.Context, o *objective, rows, threads int) (*covariance, error) {
+	d, n := o.x.d, len(o.rows)
+	take := min(rows, n)
+	cov := &covariance{d: d, lower: make([]float64, d*d)}
+	mean, total := make([]float64, d), 0.0
+	x, square := room(min(gramChunk, take)*d), room(d*d)
+	places, root := make([]int, 0, gramChunk), make([]float64, gramChunk)
+	for lo := 0; lo < take; lo += gramChunk {
+		places = places[:0]
+		for i := lo; i < min(lo+gramChunk, take); i++ {
+			places = append(places, int(int64(i)*int64(n)/int64(take)))
 		}
-		copy(g.chunk[g.filled*g.d:], row)
-		if g.filled++; g.filled*g.d == len(g.chunk) {
-			g.flush(threads)
+		for i, p := range places {
+			root[i] = math.Sqrt(o.weightAt(p))
+			total += root[i] * root[i]
 		}
-	}
-}
-
-// flush multiplies what has come together. Each tile is summed up by one
-// goroutine, so that its bits do not depend on threads.
-func (g *gram) flush(threads int) {
-	const tile = 128
-	d, m := g.d, g.filled
-	if m == 0 {
-		return
-	}
-	if g.pivot == nil {
-		g.pivot = make([]float64, d)
-		for i := range m {
-			floats.AddScaled(g.pivot, 1/float64(m), g.chunk[i*d:(i+1)*d])
+		if err := o.standardTo(ctx, x, places, root[:len(places)]); err != nil {
+			return nil, err
 		}
-	}
-	for i := range m {
-		row := g.chunk[i*d : (i+1)*d]
-		floats.Sub(row, g.pivot)
-		floats.Add(g.sum, row)
-	}
-	tiles := make(chan [2]int)
-	var wg sync.WaitGroup
-	for range threads {
-		wg.Go(func() {
-			for t := range tiles {
-				iw, jw := min(panel, d-t[0]), min(panel, d-t[1])
-				blas64.Gemm(blas.Trans, blas.NoTrans, 1,
-					blas64.General{Rows: m, Cols: iw, Stride: d, Data: g.chunk[t[0]:]},
-					blas64.General{Rows: m, Cols: jw, Stride: d, Data: g.chunk[t[1]:]}, 1,
-					blas64.General{Rows: iw, Cols: jw, Stride: d, Data: g.square[t[0]*d+t[1]:]})
+		for i := range places {
+			for j, v := range x[i*d : (i+1)*d] {
+				mean[j] += root[i] * float64(v)
 			}
-		})
-	}
-	for i := 0; i < d; i += tile {
-		for j := i; j < d; j += tile {
-			tiles <- [2]int{i, j}
+		}
+		panels := (d + panel - 1) / panel
+		if err := parallel.Do(ctx, panels, threads, func(p int) error {
+			clear(square[p*panel*d : min((p+1)*panel, d)*d])
+			gramPanelTo(square, x, len(places), d, p*panel)
+			for i := p * panel; i < min((p+1)*panel, d); i++ {
+				for j, v := range square[i*d : i*d+i+1] {
+					cov.lower[i*d+j] += float64(v)
+				}
+			}
+			return nil
+		}); err != nil {
+			return nil, err
 		}
 	}
-	close(tiles)
-	wg.Wait()
-	g.n, g.filled = g.n+m, 0
-}
-
-// covariance returns that of the rows over scale (D). The sums become it.
-func (g *gram) covariance(scale []float64) *covariance {
-	d, inv := g.d, 1/float64(max(g.n, 1))
-	for i := range d {
-		for j := i; j < d; j++ {
-			v := g.square[i*d+j]*inv - g.sum[i]*inv*g.sum[j]*inv
-			g.square[i*d+j] = v / scale[i] / scale[j]
-		}
+	if total == 0 {
+		return cov, nil
 	}
-	return &covariance{d, g.square}
+	floats.Scale(1/total, mean)
+	for i, m := range mean {
+		row := cov.lower[i*d : i*d+i+1]
+		floats.Scale(1/total, row)
+		floats.AddScaled(row, -m, mean[:i+1])
+	}
+	return cov, nil
 }
 
-// whitening is M = a·Cov + λI = L·Lᵀ: V = W·L are weights in whitened
-// coordinates, W = V·K is the way back. K is L⁻¹ in float32, which makes both
-// ways cheap; gradients go through the same K (dV = dW·Kᵀ), so that its
-// rounding moves the coordinates a little and the optimum not at all.
+// gramTo adds the lower part of Xᵀ·X to dst (D×D), for X of n rows.
+func gramTo(dst, x []float32, n, d int) {
+	for lo := 0; lo < d; lo += panel {
+		gramPanelTo(dst, x, n, d, lo)
+	}
+}
+
+// gramPanelTo adds those rows of the product that begin with lo.
+func gramPanelTo(dst, x []float32, n, d, lo int) {
+	hi := min(lo+panel, d)
+	blas32.Gemm(blas.Trans, blas.NoTrans, 1,
+		blas32.General{Rows: n, Cols: hi - lo, Stride: d, Data: x[lo:]},
+		blas32.General{Rows: n, Cols: hi, Stride: d, Data: x}, 1,
+		blas32.General{Rows: hi - lo, Cols: hi, Stride: d, Data: dst[lo*d:]})
+}
+
+// whitening is the inverse of M = a·Cov + λI = L·Lᵀ, the same for all classes,
+// and 1/a for intercepts. K is L⁻¹ in float32: the inverse is Kᵀ·K.
 type whitening struct {
 	d     int
 	a     float64
-	upper blas64.Triangular // Lᵀ, D×D
-	k, kt []float32         // K and Kᵀ, D×D
+	k, kt []float32 // K and Kᵀ, D×D
 }
+
+var _ metric = (*whitening)(nil)
 
 // inversePanel is the number of rows of K, or of Kᵀ, that are computed or
 // multiplied at a time.
 const inversePanel = 64
 
-// whiten factorises M. a is the mean of p(1−p) that is expected, which is
-// (1/C)(1−1/C) at W = 0.
+// leastCurvature is that where all rows are as good as certain.
+const leastCurvature = 1e-9
+
+// whiten factorises M in float64. a is the mean of p(1−p) that is expected,
+// which is (1/C)(1−1/C) at W = 0.
 func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int) (*whitening, error) {
 	d := cov.d
-	a = max(a, 1e-9) // all rows are as good as certain
-	m := make([]float64, d*d)
+	a = max(a, leastCurvature)
 	done := make(chan *mat.Cholesky, 1)
-	go func() {
-		ridge := lambda
-		for {
+	go func() { // gonum's Cholesky knows no context
+		m := mat.NewSymDense(d, nil)
+		for ridge := lambda; ; {
 			for i := range d {
-				for j := i; j < d; j++ {
-					m[i*d+j] = a * cov.upper[i*d+j]
+				for j := range i + 1 {
+					m.SetSym(j, i, a*cov.lower[i*d+j])
 				}
-				m[i*d+i] += ridge
+				m.SetSym(i, i, m.At(i, i)+ridge)
 			}
 			var ch mat.Cholesky
-			if ch.Factorize(mat.NewSymDense(d, m)) {
+			if ch.Factorize(m) {
 				done <- &ch
 				return
 			}
-			// Rounding has made a matrix without inverse of features that are
-			// large against λ. Any positive definite M will do.
+			// Rounding made M indefinite, or its condition is beyond 1/ε, as
+			// that of features that are large against λ. Any positive definite
+			// M will do.
 			ridge *= 10
 		}
 	}()
-	w := &whitening{d: d, a: a, k: make([]float32, d*d), kt: make([]float32, d*d)}
+	w := &whitening{d: d, a: a, k: room(d * d), kt: room(d * d)}
+	var upper blas64.Triangular
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case ch := <-done:
-		w.upper = ch.RawU().(*mat.TriDense).RawTriangular()
+		upper = ch.RawU().(*mat.TriDense).RawTriangular()
 	}
 	// Kᵀ = (Lᵀ)⁻¹: rows of Kᵀ·Lᵀ = I, which are zero left of the diagonal.
 	panels := (d + inversePanel - 1) / inversePanel
@@ -185,7 +150,7 @@ func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int
 		for i := range rows {
 			b[i*cols+i] = 1
 		}
-		u := w.upper
+		u := upper
 		u.N, u.Data = cols, u.Data[lo*u.Stride+lo:]
 		blas64.Trsm(blas.Right, blas.NoTrans, 1, u, blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: b})
 		for i := range rows {
@@ -200,28 +165,41 @@ func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int
 	return w, err
 }
 
-// coordinatesTo writes V = W·L of weights w (C×D) into v.
-func (p *whitening) coordinatesTo(v, w []float64) {
-	copy(v, w)
-	blas64.Trmm(blas.Right, blas.Trans, 1, p.upper, blas64.General{Rows: len(w) / p.d, Cols: p.d, Stride: p.d, Data: v})
+// whitenCoarsely factorises M in float32, with what that needs on the diagonal,
+// where class factors will take over soon.
+func whitenCoarsely(cov *covariance, a, lambda float64) *whitening {
+	d := cov.d
+	w := &whitening{d: d, a: a, k: room(d * d), kt: room(d * d)}
+	m := room(d * d)
+	for i := range d {
+		for j, v := range cov.lower[i*d : i*d+i+1] {
+			m[i*d+j] = float32(a * v)
+		}
+	}
+	inverseFactor(w.k, m, w.kt, d, lambda)
+	for i := range d {
+		for j := range d {
+			w.kt[j*d+i] = w.k[i*d+j]
+		}
+	}
+	return w
 }
 
-// weightsTo writes W = V·K into w, C×D: W[c,j] is the product of row c of V and
-// row j of Kᵀ.
-func (p *whitening) weightsTo(w, v []float64) { p.multiplyTo(w, v, p.kt, true) }
-
-// gradientTo writes dV = dW·Kᵀ into dv, C×D: dV[c,j] is the product of row c of
-// dW and row j of K.
-func (p *whitening) gradientTo(dv, dw []float64) { p.multiplyTo(dv, dw, p.k, false) }
+func (p *whitening) applyTo(dst, g []float64) {
+	n := len(g) / (p.d + 1) * p.d
+	p.multiplyTo(dst[:n], g[:n], p.k, false)
+	p.multiplyTo(dst[:n], dst[:n], p.kt, true)
+	floats.ScaleTo(dst[n:], 1/p.a, g[n:])
+}
 
 // multiplyTo writes x·mᵀ into dst, both C×D, for a triangular m (D×D).
 func (p *whitening) multiplyTo(dst, x []float64, m []float32, upper bool) {
 	d, c := p.d, len(x)/p.d
-	x32 := make([]float32, len(x))
+	x32 := room(len(x))
 	for i, v := range x {
 		x32[i] = float32(v)
 	}
-	out := make([]float32, inversePanel*c)
+	out := room(inversePanel * c)
 	for lo := 0; lo < d; lo += inversePanel {
 		rows := min(inversePanel, d-lo)
 		from, to := 0, lo+rows

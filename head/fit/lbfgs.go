@@ -2,11 +2,9 @@ package fit
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/floats"
-	"gonum.org/v1/gonum/optimize"
 
 	"github.com/headstart-ml/headstart/head"
 )
@@ -19,6 +17,10 @@ const (
 	gapWindow, minSteps = 10, 3
 	// maxTrials ends a line search; by rounding, no step may be good enough.
 	maxTrials = 20
+	// pairs is how many steps the search remembers, fewer where they would take
+	// more than pairBytes; more bring nothing.
+	pairs, minPairs = 10, 3
+	pairBytes       = 256 << 20
 )
 
 // solution is where a fit arrived: weights (C×D) and intercepts (C) for
@@ -29,140 +31,251 @@ type solution struct {
 	fit       head.Fit
 }
 
-// minimize fits o from start (nil: zeros) with gonum's L-BFGS in the
-// coordinates of p, to a relative gap of tolerance.
-func minimize(ctx context.Context, o *objective, p *whitening, start *solution, tolerance float64) (*solution, error) {
-	c, d := o.classes, o.x.d
-	s := &search{
-		ctx: ctx, o: o, p: p, tolerance: tolerance, scale: 1,
-		v: make([]float64, c*d), w: make([]float64, c*d), dw: make([]float64, c*d), b: make([]float64, c), grad: make([]float64, c*d+c),
-	}
-	theta, grad := make([]float64, c*d+c), make([]float64, c*d+c)
-	if start != nil {
-		p.coordinatesTo(theta[:c*d], start.w)
-		floats.ScaleTo(theta[c*d:], math.Sqrt(p.a), start.b)
-	}
-	f := s.function(theta)
-	if s.err != nil {
-		return nil, s.err
-	}
-	s.gradient(grad, theta)
-	// gonum's first step has length 1. In whitened coordinates the first Newton
-	// step is about as long as the gradient: make that the unit of length.
-	norm := floats.Norm(grad, 2)
-	if norm == 0 {
-		s.fit.Objective, s.fit.Status = f, head.Converged
-		return &solution{w: s.w, b: s.b, curvature: o.curvature, fit: s.fit}, nil
-	}
-	s.scale = norm
-	floats.Scale(1/norm, theta)
-	floats.Scale(norm, grad)
-	r, err := optimize.Minimize(
-		optimize.Problem{Func: s.function, Grad: s.gradient, Status: func() (optimize.Status, error) { return s.status, s.err }},
-		theta,
-		&optimize.Settings{InitValues: &optimize.Location{F: f, Gradient: grad}, Converger: optimize.NeverTerminate{}},
-		&optimize.LBFGS{Linesearcher: s, GradStopThreshold: math.NaN()},
-	)
-	if s.err != nil {
-		return nil, s.err
-	}
-	s.fit.Objective = r.F
-	switch {
-	case s.status == optimize.FunctionConvergence:
-		s.fit.Status = head.Converged
-	case s.status == optimize.FunctionEvaluationLimit:
-		s.fit.Status = head.PassLimit
-	case err != nil && s.fit.Gap <= tolerance: // what is left is rounding
-		s.fit.Status = head.Converged
-	case err != nil: // a line search without progress
-		s.fit.Status = head.Stalled
-	default:
-		return nil, fmt.Errorf("head/fit: the search ended with %v", r.Status)
-	}
-	s.unpack(r.X)
-	return &solution{w: s.w, b: s.b, curvature: o.curvature, fit: s.fit}, nil
+// pair is a step and the change of the gradient along it.
+type pair struct {
+	s, y []float64
+	rho  float64 // 1/(s·y)
 }
 
-// search is one run of the solver: the objective in whitened and scaled
-// coordinates θ = (V, b·√a)/scale, and the line search.
+// search minimises an objective by L-BFGS in the metric of an approximate
+// inverse Hessian (Nocedal and Wright, Numerical Optimization, algorithm 7.4).
+// It goes on where it stands, with what it remembers, when λ or the metric
+// changes.
 type search struct {
-	ctx       context.Context
-	o         *objective
-	p         *whitening
-	tolerance float64
-	scale     float64
+	o      *objective
+	metric metric
+	// whole says that metric is close to the inverse Hessian in all
+	// directions, so that the Newton decrement tells the gap.
+	whole bool
 
-	v, w, dw []float64 // C×D at the last θ
-	b        []float64 // C
-	grad     []float64 // with respect to θ
-	fit      head.Fit
-	status   optimize.Status
-	err      error
+	x, g   []float64 // weights and intercepts, and the gradient there
+	f      float64
+	known  bool // f and g are those of x at o.lambda
+	passes int
 
-	decrements []float64 // of each step: see gap
+	memory []pair
+	gamma  float64 // scale of metric
 
-	// The line search from f0 with slope g0 < 0: a good step lies between low
-	// and high.
-	trials          int
-	f0, g0          float64
-	step, low, high float64
+	decrements []float64 // of each step at this λ and in this metric: see gap
+	gap        float64   // 0 before the first step
+	status     head.Status
+
+	next, nextG, d, q []float64 // room
 }
 
-// unpack computes weights and intercepts at theta.
-func (s *search) unpack(theta []float64) {
-	n := len(s.w)
-	floats.ScaleTo(s.v, s.scale, theta[:n])
-	s.p.weightsTo(s.w, s.v)
-	floats.ScaleTo(s.b, s.scale/math.Sqrt(s.p.a), theta[n:])
+// newSearch starts at a solution; nil: at zero.
+func newSearch(o *objective, start *solution) *search {
+	n := o.classes * (o.x.d + 1)
+	s := &search{o: o, gamma: 1, x: make([]float64, n), g: make([]float64, n)}
+	if start != nil {
+		copy(s.x, start.w)
+		copy(s.x[len(start.w):], start.b)
+	}
+	return s
 }
 
-// function returns the objective at theta and keeps its gradient.
-func (s *search) function(theta []float64) float64 {
-	if s.status != optimize.NotTerminated || s.err != nil {
-		return math.NaN() // the search is over; no further pass is needed
+// rest lets go of memory between one λ and the next; after the last one, of all
+// that only a search needs.
+func (s *search) rest(last bool) {
+	s.next, s.nextG, s.d, s.q = nil, nil, nil, nil
+	if last {
+		s.memory, s.metric = nil, nil
 	}
-	s.unpack(theta)
-	dv, db := s.grad[:len(s.w)], s.grad[len(s.w):]
-	f, err := s.o.evaluate(s.ctx, s.w, s.b, s.dw, db)
-	if err != nil {
-		s.err = err
-		return math.NaN()
-	}
-	if s.fit.Passes++; s.fit.Passes >= maxPasses {
-		s.status = optimize.FunctionEvaluationLimit
-	}
-	s.p.gradientTo(dv, s.dw)
-	floats.Scale(s.scale, dv)
-	floats.Scale(s.scale/math.Sqrt(s.p.a), db)
-	return f
 }
 
-// gradient copies the gradient that function has kept. gonum asks for it after
-// the function, at the same place.
-func (s *search) gradient(grad, _ []float64) { copy(grad, s.grad) }
-
-var _ optimize.Linesearcher = (*search)(nil)
-
-// Init starts a line search from value f and slope g.
-func (s *search) Init(f, g, step float64) optimize.Operation {
-	s.decrements = append(s.decrements, -g/2)
-	s.fit.Gap = min(gap(s.decrements)/f, 1) // the optimum is not negative
-	if len(s.decrements) > minSteps && s.fit.Gap <= s.tolerance || g == 0 {
-		s.status = optimize.FunctionConvergence
+// enter changes the metric.
+func (s *search) enter(m metric, whole bool) {
+	s.metric, s.whole, s.gamma, s.decrements = m, whole, 1, s.decrements[:0]
+	if s.d == nil {
+		for _, v := range []*[]float64{&s.next, &s.nextG, &s.d, &s.q} {
+			*v = make([]float64, len(s.x))
+		}
 	}
-	s.f0, s.g0, s.trials = f, g, 0
-	s.step, s.low, s.high = step, 0, math.Inf(1)
-	return optimize.FuncEvaluation | optimize.GradEvaluation
+}
+
+// move changes λ. The value and the gradient there need no pass.
+func (s *search) move(lambda float64) {
+	w := s.x[:s.o.classes*s.o.x.d]
+	if s.known {
+		s.f += (lambda - s.o.lambda) / 2 * floats.Dot(w, w)
+		floats.AddScaled(s.g[:len(w)], lambda-s.o.lambda, w)
+	}
+	kept := s.memory[:0]
+	for _, p := range s.memory {
+		floats.AddScaled(p.y[:len(w)], lambda-s.o.lambda, p.s[:len(w)])
+		if p.rho = 1 / floats.Dot(p.s, p.y); p.rho > 0 {
+			kept = append(kept, p)
+		}
+	}
+	s.memory = kept
+	s.o.lambda, s.decrements = lambda, s.decrements[:0]
+}
+
+// evaluate makes a pass at x.
+func (s *search) evaluate(ctx context.Context, x, g []float64) (float64, error) {
+	n := s.o.classes * s.o.x.d
+	s.passes++
+	return s.o.evaluate(ctx, x[:n], x[n:], g[:n], g[n:])
+}
+
+// minimize searches to a relative gap of tolerance. between, if it is not nil,
+// is called before each step with the number of steps so far, and may change
+// the metric.
+func (s *search) minimize(ctx context.Context, tolerance float64, between func(step int) error) error {
+	if !s.known {
+		f, err := s.evaluate(ctx, s.x, s.g)
+		if err != nil {
+			return err
+		}
+		s.f, s.known = f, true
+	}
+	for step := 0; ; step++ {
+		if between != nil {
+			if err := between(step); err != nil {
+				return err
+			}
+		}
+		slope := s.direction()
+		s.decrements = append(s.decrements, -slope/2)
+		s.gap = min(s.estimate()/s.f, 1) // the optimum is not negative
+		if s.gap <= tolerance || slope == 0 {
+			s.status = head.Converged
+			return nil
+		}
+		if s.passes >= maxPasses {
+			s.status = head.PassLimit
+			return nil
+		}
+		found, err := s.line(ctx, slope)
+		if err != nil {
+			return err
+		}
+		if !found {
+			s.status = head.Stalled
+			return nil
+		}
+	}
+}
+
+// direction writes −H·g into s.d and returns its slope, which is not positive.
+func (s *search) direction() float64 {
+	for {
+		copy(s.q, s.g)
+		alpha := make([]float64, len(s.memory))
+		for i := len(s.memory) - 1; i >= 0; i-- {
+			p := &s.memory[i]
+			alpha[i] = p.rho * floats.Dot(p.s, s.q)
+			floats.AddScaled(s.q, -alpha[i], p.y)
+		}
+		s.metric.applyTo(s.d, s.q)
+		floats.Scale(s.gamma, s.d)
+		for i := range s.memory {
+			p := &s.memory[i]
+			floats.AddScaled(s.d, alpha[i]-p.rho*floats.Dot(p.y, s.d), p.s)
+		}
+		floats.Scale(-1, s.d)
+		slope := floats.Dot(s.d, s.g)
+		if slope < 0 || len(s.memory) == 0 {
+			return min(slope, 0)
+		}
+		s.memory, s.gamma = s.memory[:0], 1 // rounding
+	}
+}
+
+// remember takes the step from x to next.
+func (s *search) remember() {
+	var p pair
+	if most := max(min(pairs, pairBytes/(16*len(s.x))), minPairs); len(s.memory) >= most {
+		p = s.memory[0]
+		s.memory = append(s.memory[:0], s.memory[1:]...)
+	} else {
+		p = pair{s: make([]float64, len(s.x)), y: make([]float64, len(s.x))}
+	}
+	floats.SubTo(p.s, s.next, s.x)
+	floats.SubTo(p.y, s.nextG, s.g)
+	sy := floats.Dot(p.s, p.y)
+	if !(sy > 1e-12*floats.Norm(p.s, 2)*floats.Norm(p.y, 2)) {
+		return
+	}
+	p.rho = 1 / sy
+	s.metric.applyTo(s.q, p.y)
+	if curved := floats.Dot(p.y, s.q); curved > 0 {
+		s.gamma = sy / curved
+	}
+	s.memory = append(s.memory, p)
+}
+
+// line takes a step along s.d that meets the Wolfe conditions or, where
+// rounding hides the decrease, the approximate ones of Hager and Zhang (SIAM J.
+// Optim. 16:170, 2005, with δ = 0.1, σ = 0.9). It closes in on one by
+// interpolation, and reports whether it found one.
+func (s *search) line(ctx context.Context, slope float64) (bool, error) {
+	const (
+		armijo    = 1e-4
+		delta     = 0.1
+		sigma     = 0.9
+		allowance = 1e-7 // of the value, for rounding in float32 products
+	)
+	step, low, high := 1.0, 0.0, math.Inf(1)
+	for range maxTrials {
+		floats.AddScaledTo(s.next, s.x, step, s.d)
+		f, err := s.evaluate(ctx, s.next, s.nextG)
+		if err != nil {
+			return false, err
+		}
+		g := floats.Dot(s.nextG, s.d)
+		decrease := f <= s.f+armijo*step*slope || f <= s.f+allowance*math.Abs(s.f) && g <= (2*delta-1)*slope
+		switch {
+		case !decrease: // or NaN
+			high = step
+			t := -slope * step * step / (2 * (f - s.f - slope*step)) // minimum of the parabola through f, slope and the new f
+			if !(t > low+0.1*(high-low)) {
+				t = low + 0.1*(high-low)
+			}
+			step = min(t, low+0.9*(high-low))
+		case g < sigma*slope:
+			low = step
+			if math.IsInf(high, 1) {
+				t := step * slope / (slope - g) // where the slope would be zero
+				if !(t > 1.1*step) {
+					t = 2 * step
+				}
+				step = min(t, 8*step)
+			} else {
+				step = (low + high) / 2
+			}
+		default:
+			s.remember()
+			s.x, s.next = s.next, s.x
+			s.g, s.nextG = s.nextG, s.g
+			s.f = f
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// estimate says how far the objective may be above its optimum from −gᵀd/2, d
+// being the direction −H⁻¹g: half the squared Newton decrement (Boyd and
+// Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian. With class
+// factors it nearly is: three times the decrement is a margin. Otherwise see
+// gap.
+func (s *search) estimate() float64 {
+	if s.whole {
+		return 3 * s.decrements[len(s.decrements)-1]
+	}
+	if len(s.decrements) <= minSteps && s.decrements[len(s.decrements)-1] > 0 {
+		return math.Inf(1)
+	}
+	return gap(s.decrements)
 }
 
 // gap estimates how far the objective is above its optimum from −gᵀd/2 of each
-// step so far, d being the direction −H⁻¹g: half the squared Newton decrement
-// (Boyd and Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian.
-// The H of L-BFGS is too large where it has not looked yet, and −gᵀd/2 is then
-// what the next step gains rather than what all of them will. They fall about
-// geometrically, so that the sum over the steps to come is one of them over 1 −
-// q, where q is the rate of the last steps. Three times that leaves a margin
-// for q.
+// step so far. The H of L-BFGS is too large where it has not looked yet, and
+// −gᵀd/2 is then what the next step gains rather than what all of them will.
+// They fall about geometrically, so that the sum over the steps to come is one
+// of them over 1 − q, where q is the rate of the last steps. Three times that
+// leaves a margin for q.
 func gap(decrements []float64) float64 {
 	mean := func(i int) float64 { // of up to three steps before i: single ones scatter
 		v := decrements[max(i-3, 0):i]
@@ -177,42 +290,11 @@ func gap(decrements []float64) float64 {
 	return 3 * now / (1 - q)
 }
 
-// Iterate takes a step that meets the Wolfe conditions or, where rounding hides
-// the decrease, the approximate ones of Hager and Zhang (SIAM J. Optim. 16:170,
-// 2005, with δ = 0.1, σ = 0.9). Otherwise it closes in on one by interpolation.
-func (s *search) Iterate(f, g float64) (optimize.Operation, float64, error) {
-	const (
-		armijo    = 1e-4
-		delta     = 0.1
-		sigma     = 0.9
-		allowance = 1e-7 // of the value, for rounding in float32 products
-	)
-	const both = optimize.FuncEvaluation | optimize.GradEvaluation
-	if s.trials++; s.trials > maxTrials {
-		return optimize.NoOperation, s.step, optimize.ErrLinesearcherFailure
+// solution copies where the search stands.
+func (s *search) solution() *solution {
+	n := s.o.classes * s.o.x.d
+	return &solution{
+		w: append([]float64(nil), s.x[:n]...), b: append([]float64(nil), s.x[n:]...), curvature: s.o.curvature,
+		fit: head.Fit{Status: s.status, Objective: s.f, Passes: s.passes, Gap: s.gap},
 	}
-	decrease := f <= s.f0+armijo*s.step*s.g0 || f <= s.f0+allowance*math.Abs(s.f0) && g <= (2*delta-1)*s.g0
-	switch {
-	case !decrease: // or NaN
-		s.high = s.step
-		t := -s.g0 * s.step * s.step / (2 * (f - s.f0 - s.g0*s.step)) // minimum of the parabola through f0, g0 and f
-		if !(t > s.low+0.1*(s.high-s.low)) {
-			t = s.low + 0.1*(s.high-s.low)
-		}
-		s.step = min(t, s.low+0.9*(s.high-s.low))
-	case g < sigma*s.g0:
-		s.low = s.step
-		if math.IsInf(s.high, 1) {
-			t := s.step * s.g0 / (s.g0 - g) // where the slope would be zero
-			if !(t > 1.1*s.step) {
-				t = 2 * s.step
-			}
-			s.step = min(t, 8*s.step)
-		} else {
-			s.step = (s.low + s.high) / 2
-		}
-	default:
-		return optimize.MajorIteration, s.step, nil
-	}
-	return both, s.step, nil
 }

@@ -39,7 +39,7 @@ func (l *LDA) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*h
 	if !(s > 0 && s <= 1) {
 		return nil, fmt.Errorf("head/fit: lda: shrinkage is %v, it lies over 0 and at most at 1", s)
 	}
-	return alone(ctx, "lda", ldaPath([]float64{s}), false, x, y, o)
+	return alone(ctx, "lda", ldaPath([]float64{s}), x, y, o)
 }
 
 // ldaPath is the family of LDA with one shrinkage after another.

@@ -48,7 +48,7 @@ func TestClosedFormsOfOddRows(t *testing.T) {
 			}
 			_, all := e.Path(Grid{Points: 4})
 			for _, c := range all {
-				h, err := alone(context.Background(), e.Kind, e.One(c), false, x, labels, nil)
+				h, err := alone(context.Background(), e.Kind, e.One(c), x, labels, nil)
 				if err != nil {
 					t.Fatalf("%s: %s %v: %v", name, e.Kind, c.Params, err)
 				}

@@ -44,7 +44,7 @@ func LeaveOneOut(ctx context.Context, x head.Rows, y []string, lambdas []float64
 	if x.D() > MaxFeatures {
 		return nil, &FeaturesError{x.D()}
 	}
-	b, _, err := whole(ctx, x, y, false, o)
+	b, _, err := whole(ctx, x, y, o)
 	if err != nil {
 		return nil, err
 	}

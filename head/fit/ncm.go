@@ -20,7 +20,7 @@ var _ Family = NCM{}
 // Fit fits a head to rows x (n×D) of the classes y (n). nil means the default
 // settings. Errors are those of Softmax.Fit.
 func (m NCM) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
-	return alone(ctx, "ncm", m, false, x, y, o)
+	return alone(ctx, "ncm", m, x, y, o)
 }
 
 // Begin returns the path of one candidate.

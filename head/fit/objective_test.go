@@ -40,7 +40,7 @@ func blobs(n, d, c int, far float64, seed uint64) *data {
 
 // bench deals the rows of x into two cells, those from at on into the second
 // one.
-func (x *data) bench(t *testing.T, at int, o *Settings) *Bench {
+func (x *data) bench(t testing.TB, at int, o *Settings) *Bench {
 	t.Helper()
 	own := *o
 	own.Weights.Rows = x.weights
@@ -52,7 +52,7 @@ func (x *data) bench(t *testing.T, at int, o *Settings) *Bench {
 	for i := at; i < len(cell); i++ {
 		cell[i] = 1
 	}
-	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}, &Part{Cells: []int{0, 1}}); err != nil {
+	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -217,49 +217,4 @@ func TestBatch(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestWhitening(t *testing.T) {
-	const n, d, c = 80, 150, 2
-	ctx := context.Background()
-	cov := blobs(n, d, c, 2, 9).bench(t, n, &Settings{}).cov
-	for i := range d {
-		near(t, "variance of a standardised feature", cov.upper[i*d+i], 1, 1e-6)
-	}
-	p, err := whiten(ctx, cov, 0.25, 0.01, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, v, back := make([]float64, c*d), make([]float64, c*d), make([]float64, c*d)
-	for i := range w {
-		w[i] = math.Cos(float64(i))
-	}
-	p.coordinatesTo(v, w)
-	p.weightsTo(back, v)
-	if diff := floats.Distance(w, back, math.Inf(1)); diff > 1e-4 {
-		t.Errorf("there and back: %.2g off", diff)
-	}
-	// ‖V‖² = W·M·Wᵀ
-	for k := range c {
-		m := 0.0
-		for i := range d {
-			for j := range d {
-				s := cov.upper[min(i, j)*d+max(i, j)] * 0.25
-				if i == j {
-					s += 0.01
-				}
-				m += w[k*d+i] * s * w[k*d+j]
-			}
-		}
-		near(t, "‖V‖²", floats.Dot(v[k*d:(k+1)*d], v[k*d:(k+1)*d]), m, 1e-9)
-	}
-	// The two ways are adjoint: ⟨V·K, G⟩ = ⟨V, G·Kᵀ⟩.
-	g := make([]float64, c*d)
-	for i := range g {
-		g[i] = math.Sin(3 * float64(i))
-	}
-	p.gradientTo(back, g)
-	left := floats.Dot(v, back)
-	p.weightsTo(back, v)
-	near(t, "adjoint", floats.Dot(back, g), left, 1e-5)
 }

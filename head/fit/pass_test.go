@@ -59,7 +59,7 @@ func (s *passCase) measured(t *testing.T, threads int, outside func(row []float3
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Deal(ctx, []Deal{{Cell: cell, Cells: 2}}, nil); err != nil {
+	if err := b.Deal(ctx, []Deal{{Cell: cell, Cells: 2}}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := b.problem(&Part{Cells: []int{0}})

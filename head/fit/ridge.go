@@ -37,7 +37,7 @@ func (r *Ridge) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (
 	if !(lambda > 0 && lambda <= math.MaxFloat64) {
 		return nil, fmt.Errorf("head/fit: ridge: λ is %v, it must be positive", lambda)
 	}
-	return alone(ctx, "ridge", ridgePath([]float64{lambda}), false, x, y, o)
+	return alone(ctx, "ridge", ridgePath([]float64{lambda}), x, y, o)
 }
 
 // ridgePath is the family of ridge heads with one λ after another.

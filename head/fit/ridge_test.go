@@ -153,7 +153,7 @@ func TestLeaveOneOutIsScikitLearns(t *testing.T) {
 		near(t, "squared error", have[l].SquaredError, want.SquaredError, 1e-8)
 		near(t, "accuracy", have[l].Accuracy, want.Accuracy, 1e-12)
 	}
-	b, _, err := whole(ctx, x, labels, false, nil)
+	b, _, err := whole(ctx, x, labels, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestLeaveOneOutOfWeightedRows(t *testing.T) {
 	for _, l := range x.labels {
 		labels = append(labels, string(rune('a'+l)))
 	}
-	b, _, err := whole(ctx, x, labels, false, o)
+	b, _, err := whole(ctx, x, labels, o)
 	if err != nil {
 		t.Fatal(err)
 	}

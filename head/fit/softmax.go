@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/gonum/floats"
@@ -43,7 +44,7 @@ func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Settings)
 	if !(lambda > 0 && lambda <= math.MaxFloat64) {
 		return nil, fmt.Errorf("head/fit: softmax: λ is %v, it must be positive", lambda)
 	}
-	return alone(ctx, "softmax", softmaxPath{lambdas: []float64{lambda}, exact: true}, true, x, y, o)
+	return alone(ctx, "softmax", softmaxPath{lambdas: []float64{lambda}, exact: true}, x, y, o)
 }
 
 // lambdas returns the path of n strengths, strong to weak, rounded to 12
@@ -76,16 +77,30 @@ func (f softmaxPath) candidate(i int) Candidate {
 
 // Begin prepares fits to parts, each from its start.
 func (f softmaxPath) Begin(ctx context.Context, b *Bench, parts []Part) (Path, error) {
-	if b.cov == nil {
-		return nil, errNoCovariance
+	if b.x.d > MaxFeatures {
+		return nil, &FeaturesError{b.x.d}
 	}
 	fits, err := b.problems(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
-	p := &lambdaPath{softmaxPath: f, bench: b, fits: fits, solutions: make([]*solution, len(fits))}
+	p := &lambdaPath{softmaxPath: f, bench: b, fits: fits}
 	for i, part := range parts {
-		p.solutions[i] = part.Start.of(fits[i])
+		start := part.Start.of(fits[i])
+		p.searches = append(p.searches, newSearch(&fits[i].objective, start))
+		at := slices.IndexFunc(p.groups, func(g *group) bool {
+			first := g.parts[0]
+			return !f.exact && parts[first].Deal == part.Deal && slices.Equal(fits[first].present, fits[i].present)
+		})
+		if at < 0 {
+			at = len(p.groups)
+			p.groups = append(p.groups, &group{path: p, start: start})
+		}
+		p.groups[at].parts = append(p.groups[at].parts, i)
+	}
+	for _, g := range p.groups {
+		o := p.objective(g)
+		g.recipe = recipeFor(len(o.rows), o.x.d, o.classes, factorBytes/int64(len(p.groups)))
 	}
 	return p, nil
 }
@@ -93,102 +108,37 @@ func (f softmaxPath) Begin(ctx context.Context, b *Bench, parts []Part) (Path, e
 // lambdaPath is the path of softmaxPath.
 type lambdaPath struct {
 	softmaxPath
-	bench     *Bench
-	fits      []*problem
-	solutions []*solution // nil: none yet
-	next      int         // place in lambdas
+	bench    *Bench
+	fits     []*problem
+	searches []*search
+	groups   []*group
+	next     int // place in lambdas
 }
 
+// objective is that of the first part of a group.
+func (p *lambdaPath) objective(g *group) *objective { return &p.fits[g.parts[0]].objective }
+
 // Next fits the next λ in the parts that are in, each from where its last fit
-// ended. One factor serves them all.
+// ended.
 func (p *lambdaPath) Next(ctx context.Context, in []bool) (Candidate, error) {
 	if p.next == len(p.lambdas) {
 		return Candidate{}, io.EOF
 	}
-	lambda := p.lambdas[p.next]
-	last := p.next == len(p.lambdas)-1
+	at := p.next
 	p.next++
-	var these []int
-	for i := range p.fits {
-		if in == nil || in[i] {
-			these = append(these, i)
+	var groups []*group
+	for _, g := range p.groups {
+		if g.choose(in); len(g.in) > 0 {
+			groups = append(groups, g)
 		}
 	}
-	c := p.candidate(p.next - 1)
-	if len(these) == 0 {
-		return c, nil
-	}
-	steps := []float64{lambda}
-	if p.solutions[these[0]] == nil {
-		steps = append(p.approach(lambda), lambda)
-	}
-	for k, l := range steps {
-		tolerance, done := max(p.bench.tolerance, pathTolerance), k == len(steps)-1
-		if p.exact && last && done {
-			tolerance = p.bench.tolerance
-		}
-		if err := p.fit(ctx, these, l, tolerance, done); err != nil {
-			return c, err
-		}
-	}
-	return c, nil
-}
-
-// fit fits one λ in these parts. done says that it is a candidate's, not one on
-// the way to it.
-func (p *lambdaPath) fit(ctx context.Context, these []int, lambda, tolerance float64, done bool) error {
-	// The curvature of the loss falls along the path: the factor is made for
-	// that of the last solutions.
-	a := 0.0
-	for _, i := range these {
-		curvature := p.uniform()
-		if s := p.solutions[i]; s != nil {
-			curvature = s.curvature
-		}
-		a += curvature / float64(len(these))
-	}
-	w, err := whiten(ctx, p.bench.cov, a, lambda, p.bench.threads)
-	if err != nil {
-		return err
-	}
-	return parallel.Do(ctx, len(these), p.bench.threads, func(k int) error {
-		f := p.fits[these[k]]
-		f.lambda, f.threads = lambda, max(p.bench.threads/len(these), 1)
-		before := p.solutions[these[k]]
-		s, err := minimize(ctx, &f.objective, w, before, tolerance)
-		f.lanes = nil
-		if err != nil {
-			return err
-		}
-		if before != nil {
-			s.fit.Passes += before.fit.Passes
-		}
-		p.solutions[these[k]] = s
-		if done {
-			p.bench.fitted(1)
-		}
-		return nil
+	threads := p.bench.threads
+	return p.candidate(at), parallel.Do(ctx, len(groups), threads, func(i int) error {
+		return groups[i].fit(ctx, at, max(threads/len(groups), 1))
 	})
 }
 
-// approach returns the strengths through which a fit from zero comes to lambda:
-// by factors of ten from the mean variance of the features, where the loss is
-// about as curved as it is at zero and the first factor fits. A weak λ right
-// from zero takes several times as many passes.
-func (p *lambdaPath) approach(lambda float64) []float64 {
-	var steps []float64
-	for strong := p.bench.cov.variance(); strong > 3*lambda; strong /= 10 {
-		steps = append(steps, strong)
-	}
-	return steps
-}
-
-// uniform returns the mean of p(1−p) at uniform probabilities, which is where a
-// path starts.
-func (p *lambdaPath) uniform() float64 {
-	c := float64(p.bench.classes)
-	return (1 - 1/c) / c
-}
-
 // Fitted returns what was fitted to a part last.
-func (p *lambdaPath) Fitted(part int) *Fitted { return p.fits[part].fitted(p.solutions[part]) }
+func (p *lambdaPath) Fitted(part int) *Fitted {
+	return p.fits[part].fitted(p.searches[part].solution())
+}

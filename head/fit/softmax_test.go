@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -87,5 +88,84 @@ func TestAloneErrors(t *testing.T) {
 	}
 	if _, err := (NCM{}).Fit(ctx, wide, []string{"a", "b"}, nil); err != nil {
 		t.Errorf("means of %d features: %v", wide.d, err)
+	}
+}
+
+// TestDealsShareNothing: along a path, rows of other deals change no bit of a
+// fit, however large they are; those of the parts of its own deal decide where
+// it stops, within the tolerance.
+func TestDealsShareNothing(t *testing.T) {
+	const n, held = 600, 200
+	ctx := context.Background()
+	x := blobs(n, 6, 3, 1, 8)
+	deals := []Deal{{Cell: make([]int, n), Cells: 3}, {Cell: make([]int, n), Cells: 3}}
+	for i := range n {
+		deals[0].Cell[i], deals[1].Cell[i] = i/3%3, i/3%3
+		if i >= n-held {
+			deals[0].Cell[i] = -1
+		}
+	}
+	parts := []Part{{Cells: []int{0, 1}}, {Cells: []int{1, 2}}, {Deal: 1, Cells: []int{0, 1}}, {Deal: 1, Cells: []int{1, 2}}}
+	path := func() Path {
+		b, err := NewBench(ctx, &Labelled{Rows: x.dense, Labels: x.labels, Classes: 3}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Deal(ctx, deals); err != nil {
+			t.Fatal(err)
+		}
+		p, err := softmaxPath{lambdas: []float64{1, 0.1, 0.01, 1e-3}}.Begin(ctx, b, parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g := p.(*lambdaPath).groups; len(g) != 2 || g[0].recipe.mode != full {
+			t.Fatalf("%d groups, mode %v", len(g), g[0].recipe.mode)
+		}
+		for range 4 {
+			if _, err := p.Next(ctx, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return p
+	}
+	before := path()
+	for i := n - held; i < n; i++ {
+		for j := range 6 {
+			x.row(i)[j] *= 100
+		}
+	}
+	after := path()
+	for i := range parts {
+		a, b := before.Fitted(i), after.Fitted(i)
+		if same := reflect.DeepEqual(a.Model(), b.Model()) && a.Fit == b.Fit; same != (i < 2) {
+			t.Errorf("part %d of deal %d: the same %v", i, parts[i].Deal, same)
+		}
+	}
+}
+
+// TestRecipe: class factors are made where they cost few passes and little
+// memory.
+func TestRecipe(t *testing.T) {
+	for _, c := range []struct {
+		n, d, c int
+		want    recipe
+	}{
+		{50000, 384, 26, recipe{full, 4}},
+		{40000, 384, 104, recipe{full, 4}},
+		{14000, 384, 26, recipe{full, 2}},
+		{50000, 384, 2, recipe{full, 4}},
+		{20000, 1280, 10, recipe{sub, 4}},
+		{1000, 384, 9, recipe{}},      // few rows
+		{100, 384, 9, recipe{}},       // fewer than features
+		{20000, 384, 10000, recipe{}}, // memory, and coupling
+		{20000, 16384, 10, recipe{}},
+		{33, 8, 2, recipe{full, 4}},
+	} {
+		if got := recipeFor(c.n, c.d, c.c, factorBytes); got != c.want {
+			t.Errorf("%d×%d, %d classes: %+v, not %+v", c.n, c.d, c.c, got, c.want)
+		}
+	}
+	if got := recipeFor(50000, 384, 26, 20<<20); got.mode != sub {
+		t.Errorf("with little memory: %+v", got)
 	}
 }

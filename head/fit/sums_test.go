@@ -86,9 +86,8 @@ func fiveByFive(n int) (deals []Deal, parts []Part) {
 	return deals, parts
 }
 
-// The statistics of all parts of 5×5 folds, their covariance included, take one
-// pass over the rows, in memory or not. (Two passes a part, and one for the
-// covariance, were 73.)
+// The statistics of all parts of 5×5 folds take one pass over the rows, in
+// memory or not. (Two passes a part were 72.)
 func TestOnePass(t *testing.T) {
 	const n = 500
 	ctx := context.Background()
@@ -102,7 +101,7 @@ func TestOnePass(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Deal(ctx, deals, &parts[35]); err != nil {
+		if err := b.Deal(ctx, deals); err != nil {
 			t.Fatal(err)
 		}
 		for i := range Families {
@@ -123,7 +122,7 @@ func TestCellsOfFolds(t *testing.T) {
 	x := blobs(n, 6, 3, 2, 4)
 	deals, parts := fiveByFive(n)
 	b := x.bench(t, n, &Settings{})
-	if err := b.Deal(context.Background(), deals, nil); err != nil {
+	if err := b.Deal(context.Background(), deals); err != nil {
 		t.Fatal(err)
 	}
 	row := make([]float64, 6)
@@ -151,14 +150,8 @@ func TestDealErrors(t *testing.T) {
 	for name, deal := range map[string]Deal{
 		"rows": {Cell: make([]int, 9), Cells: 1}, "cells": {Cell: []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 2}, Cells: 2}, "below": {Cell: []int{-2, 0, 0, 0, 0, 0, 0, 0, 0, 0}, Cells: 1},
 	} {
-		if err := b.Deal(context.Background(), []Deal{deal}, nil); err == nil {
+		if err := b.Deal(context.Background(), []Deal{deal}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-	}
-	if err := b.Deal(context.Background(), []Deal{{Cell: make([]int, 10), Cells: 1}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := (softmaxPath{lambdas: []float64{1}}).Begin(context.Background(), b, []Part{first}); err != errNoCovariance {
-		t.Errorf("without a covariance: %v", err)
 	}
 }

@@ -252,7 +252,7 @@ func aloneWith(ctx context.Context, c Candidate, names []string, x head.Rows, t 
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Deal(ctx, []Deal{{Cell: make([]int, x.N()), Cells: 1}}, nil); err != nil {
+	if err := b.Deal(ctx, []Deal{{Cell: make([]int, x.N()), Cells: 1}}); err != nil {
 		return nil, err
 	}
 	path, err := TargetFamilyOf(c.Kind).One(c).Begin(ctx, b, []Part{{Name: "all rows", Cells: []int{0}}})

@@ -276,7 +276,7 @@ func targetBench(t *testing.T, x head.Rows, y *Targets, n int, o *Settings) *Ben
 	for i := n; i < len(cell); i++ {
 		cell[i] = 1
 	}
-	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}, nil); err != nil {
+	if err := b.Deal(context.Background(), []Deal{{Cell: cell, Cells: 2}}); err != nil {
 		t.Fatal(err)
 	}
 	return b
