@@ -51,7 +51,7 @@ func newClasses(o *objective, p []float32) *classes {
 		}
 		for j := 0; j < c; j += classPanel {
 			top := min(j+classPanel, c)
-			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
+			gemm(blas.NoTrans, blas.Trans, 1,
 				blas32.General{Rows: top - j, Cols: hi - lo, Stride: rows, Data: scaled[j*rows:]},
 				blas32.General{Rows: top, Cols: hi - lo, Stride: rows, Data: scaled}, 0,
 				blas32.General{Rows: top - j, Cols: top, Stride: c, Data: square[j*c:]})
@@ -101,7 +101,7 @@ func newClasses(o *objective, p []float32) *classes {
 func (k *classes) mixTo(dst, u []float32, d int) {
 	for lo := 0; lo < k.c; lo += classPanel {
 		hi := min(lo+classPanel, k.c)
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
+		gemm(blas.NoTrans, blas.NoTrans, 1,
 			blas32.General{Rows: hi - lo, Cols: k.c, Stride: k.c, Data: k.mix[lo*k.c:]},
 			blas32.General{Rows: k.c, Cols: d, Stride: d, Data: u}, 0,
 			blas32.General{Rows: hi - lo, Cols: d, Stride: d, Data: dst[lo*d:]})
@@ -227,7 +227,7 @@ func (m *coupled) factorise(ctx context.Context, lambda float64, threads int) er
 	}
 	return parallel.Do(ctx, len(these), threads, func(k int) error {
 		b := these[k]
-		inverseFactor(b.inverse, b.second, room(len(b.second)), m.d, lambda)
+		inverseFactor(b.inverse, b.second, m.d, 1, lambda)
 		return nil
 	})
 }

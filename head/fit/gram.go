@@ -6,11 +6,9 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
-	"gonum.org/v1/gonum/mat"
 
-	"github.com/headstart-ml/headstart/head/internal/parallel"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // gramChunk is how many rows are multiplied at a time.
@@ -48,18 +46,13 @@ func newCovariance(ctx context.Context, o *objective, rows, threads int) (*covar
 				mean[j] += root[i] * float64(v)
 			}
 		}
-		panels := (d + panel - 1) / panel
-		if err := parallel.Do(ctx, panels, threads, func(p int) error {
-			clear(square[p*panel*d : min((p+1)*panel, d)*d])
-			gramPanelTo(square, x, len(places), d, p*panel)
-			for i := p * panel; i < min((p+1)*panel, d); i++ {
-				for j, v := range square[i*d : i*d+i+1] {
-					cov.lower[i*d+j] += float64(v)
-				}
+		clear(square)
+		simd.Float32{Threads: threads}.Ssyrk(blas.Lower, blas.Trans, d, len(places), 1, x, d, 0, square, d)
+		for i := range d {
+			row := cov.lower[i*d : i*d+i+1]
+			for j, v := range square[i*d : i*d+i+1] {
+				row[j] += float64(v)
 			}
-			return nil
-		}); err != nil {
-			return nil, err
 		}
 	}
 	if total == 0 {
@@ -76,18 +69,7 @@ func newCovariance(ctx context.Context, o *objective, rows, threads int) (*covar
 
 // gramTo adds the lower part of Xᵀ·X to dst (D×D), for X of n rows.
 func gramTo(dst, x []float32, n, d int) {
-	for lo := 0; lo < d; lo += panel {
-		gramPanelTo(dst, x, n, d, lo)
-	}
-}
-
-// gramPanelTo adds those rows of the product that begin with lo.
-func gramPanelTo(dst, x []float32, n, d, lo int) {
-	hi := min(lo+panel, d)
-	blas32.Gemm(blas.Trans, blas.NoTrans, 1,
-		blas32.General{Rows: n, Cols: hi - lo, Stride: d, Data: x[lo:]},
-		blas32.General{Rows: n, Cols: hi, Stride: d, Data: x}, 1,
-		blas32.General{Rows: hi - lo, Cols: hi, Stride: d, Data: dst[lo*d:]})
+	f32.Ssyrk(blas.Lower, blas.Trans, d, n, 1, x, d, 1, dst, d)
 }
 
 // whitening is the inverse of M = a·Cov + λI = L·Lᵀ, the same for all classes,
@@ -112,19 +94,19 @@ const leastCurvature = 1e-9
 func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int) (*whitening, error) {
 	d := cov.d
 	a = max(a, leastCurvature)
-	done := make(chan *mat.Cholesky, 1)
-	go func() { // gonum's Cholesky knows no context
-		m := mat.NewSymDense(d, nil)
+	done := make(chan []float64, 1)
+	go func() { // factorisations know no context
+		by := simd.Float64{Threads: threads}
+		m := make([]float64, d*d)
 		for ridge := lambda; ; {
 			for i := range d {
-				for j := range i + 1 {
-					m.SetSym(j, i, a*cov.lower[i*d+j])
+				for j, v := range cov.lower[i*d : i*d+i+1] {
+					m[i*d+j] = a * v
 				}
-				m.SetSym(i, i, m.At(i, i)+ridge)
+				m[i*d+i] += ridge
 			}
-			var ch mat.Cholesky
-			if ch.Factorize(m) {
-				done <- &ch
+			if by.Dpotrf(blas.Lower, d, m, d) && by.Dtrtri(blas.Lower, blas.NonUnit, d, m, d) {
+				done <- m
 				return
 			}
 			// Rounding made M indefinite, or its condition is beyond 1/ε, as
@@ -134,54 +116,32 @@ func whiten(ctx context.Context, cov *covariance, a, lambda float64, threads int
 		}
 	}()
 	w := &whitening{d: d, a: a, k: room(d * d), kt: room(d * d)}
-	var upper blas64.Triangular
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case ch := <-done:
-		upper = ch.RawU().(*mat.TriDense).RawTriangular()
-	}
-	// Kᵀ = (Lᵀ)⁻¹: rows of Kᵀ·Lᵀ = I, which are zero left of the diagonal.
-	panels := (d + inversePanel - 1) / inversePanel
-	err := parallel.Do(ctx, panels, threads, func(p int) error {
-		lo := p * inversePanel
-		rows, cols := min(inversePanel, d-lo), d-lo
-		b := make([]float64, rows*cols)
-		for i := range rows {
-			b[i*cols+i] = 1
-		}
-		u := upper
-		u.N, u.Data = cols, u.Data[lo*u.Stride+lo:]
-		blas64.Trsm(blas.Right, blas.NoTrans, 1, u, blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: b})
-		for i := range rows {
-			for j := range cols {
-				v := float32(b[i*cols+j])
-				w.kt[(lo+i)*d+lo+j] = v
-				w.k[(lo+j)*d+lo+i] = v
+	case m := <-done:
+		for i := range d {
+			for j, v := range m[i*d : i*d+i+1] {
+				w.k[i*d+j] = float32(v)
 			}
 		}
-		return nil
-	})
-	return w, err
+	}
+	transpose(w.kt, w.k, d)
+	return w, nil
 }
 
 // whitenCoarsely factorises M in float32, with what that needs on the diagonal,
 // where class factors will take over soon.
-func whitenCoarsely(cov *covariance, a, lambda float64) *whitening {
+func whitenCoarsely(cov *covariance, a, lambda float64, threads int) *whitening {
 	d := cov.d
 	w := &whitening{d: d, a: a, k: room(d * d), kt: room(d * d)}
-	m := room(d * d)
 	for i := range d {
 		for j, v := range cov.lower[i*d : i*d+i+1] {
-			m[i*d+j] = float32(a * v)
+			w.kt[i*d+j] = float32(a * v)
 		}
 	}
-	inverseFactor(w.k, m, w.kt, d, lambda)
-	for i := range d {
-		for j := range d {
-			w.kt[j*d+i] = w.k[i*d+j]
-		}
-	}
+	inverseFactor(w.k, w.kt, d, threads, lambda)
+	transpose(w.kt, w.k, d)
 	return w
 }
 
@@ -208,7 +168,7 @@ func (p *whitening) multiplyTo(dst, x []float64, m []float32, upper bool) {
 		}
 		for k := 0; k < c; k += panel {
 			kw := min(panel, c-k)
-			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
+			gemm(blas.NoTrans, blas.Trans, 1,
 				blas32.General{Rows: rows, Cols: to - from, Stride: d, Data: m[lo*d+from:]},
 				blas32.General{Rows: kw, Cols: to - from, Stride: d, Data: x32[k*d+from:]}, 0,
 				blas32.General{Rows: rows, Cols: kw, Stride: c, Data: out[k:]})

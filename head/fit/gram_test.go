@@ -46,7 +46,7 @@ func TestWhitening(t *testing.T) {
 	for _, m := range []struct {
 		*whitening
 		off float64
-	}{{fine, 1e-4}, {whitenCoarsely(cov, a, lambda), 1e-2}} {
+	}{{fine, 1e-4}, {whitenCoarsely(cov, a, lambda, 1), 1e-2}} {
 		m.applyTo(w, g)
 		for k := range c {
 			near(t, "intercept", w[c*d+k], g[c*d+k]/a, 1e-12)

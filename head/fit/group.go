@@ -155,7 +155,7 @@ func (g *group) whiten(ctx context.Context, lambda float64, threads int) (metric
 	if g.recipe.mode == plain {
 		return whiten(ctx, g.cov, a, lambda, threads)
 	}
-	return whitenCoarsely(g.cov, a, lambda), nil
+	return whitenCoarsely(g.cov, a, lambda, threads), nil
 }
 
 // whitenAgain whitens anew, at every so many steps, where the loss has become

@@ -56,14 +56,14 @@ func newDirections(ctx context.Context, cov *covariance, r int) (*directions, er
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, general(d, d, whole), general(d, k, v), 0, general(d, k, y))
+		gemm(blas.NoTrans, blas.NoTrans, 1, general(d, d, whole), general(d, k, v), 0, general(d, k, y))
 		v, y = y, v
 		orthonormalize(v, y, d, k)
 	}
 	// Rayleigh and Ritz: the eigenvectors of Vᵀ·Cov·V turn V.
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, general(d, d, whole), general(d, k, v), 0, general(d, k, y))
+	gemm(blas.NoTrans, blas.NoTrans, 1, general(d, d, whole), general(d, k, v), 0, general(d, k, y))
 	ritz := room(k * k)
-	blas32.Gemm(blas.Trans, blas.NoTrans, 1, general(d, k, v), general(d, k, y), 0, general(k, k, ritz))
+	gemm(blas.Trans, blas.NoTrans, 1, general(d, k, v), general(d, k, y), 0, general(k, k, ritz))
 	small := mat.NewSymDense(k, nil)
 	for i := range k {
 		for j := i; j < k; j++ {
@@ -84,7 +84,7 @@ func newDirections(ctx context.Context, cov *covariance, r int) (*directions, er
 			turn[i*r+j] = float32(vectors.At(i, k-1-j))
 		}
 	}
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, general(d, k, v), general(k, r, turn), 0, general(d, r, out.v))
+	gemm(blas.NoTrans, blas.NoTrans, 1, general(d, k, v), general(k, r, turn), 0, general(d, r, out.v))
 	if d > r {
 		out.rest = max(trace-floats.Sum(values[k-r:]), 0) / float64(d-r)
 	}
@@ -155,7 +155,7 @@ func newLeading(ctx context.Context, o *objective, v *directions, p []float32, r
 		if err := o.standardTo(ctx, x, places[lo:hi], nil); err != nil {
 			return nil, err
 		}
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
+		gemm(blas.NoTrans, blas.NoTrans, 1,
 			blas32.General{Rows: hi - lo, Cols: d, Stride: d, Data: x},
 			blas32.General{Rows: d, Cols: r, Stride: r, Data: v.v}, 0,
 			blas32.General{Rows: hi - lo, Cols: r, Stride: r, Data: t[lo*r:]})
@@ -189,9 +189,8 @@ func newLeading(ctx context.Context, o *objective, v *directions, p []float32, r
 
 // factorise makes the factors for λ.
 func (m *leading) factorise(_ context.Context, lambda float64, _ int) error {
-	work := room(m.r * m.r)
 	for k, b := range m.blocks {
-		inverseFactor(b.inverse, b.second, work, m.r, lambda)
+		inverseFactor(b.inverse, b.second, m.r, 1, lambda)
 		m.outer[k] = float32(1 / math.Sqrt(m.b[k*m.c+k]*m.rest+lambda))
 	}
 	return nil
@@ -210,8 +209,8 @@ func (m *leading) applyTo(dst, g []float64) {
 	for i, v := range gw {
 		left[i] = float32(v)
 	}
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, wide(left), v, 0, narrow(inner))
-	blas32.Gemm(blas.NoTrans, blas.Trans, -1, narrow(inner), v, 1, wide(left)) // what is outside
+	gemm(blas.NoTrans, blas.NoTrans, 1, wide(left), v, 0, narrow(inner))
+	gemm(blas.NoTrans, blas.Trans, -1, narrow(inner), v, 1, wide(left)) // what is outside
 	scale := func(x []float32) {
 		for k, s := range m.outer {
 			blas32.Scal(s, blas32.Vector{N: d, Data: x[k*d:], Inc: 1})
@@ -235,7 +234,7 @@ func (m *leading) applyTo(dst, g []float64) {
 			b[k] -= block.mean[j] * float64(v)
 		}
 	}
-	blas32.Gemm(blas.NoTrans, blas.Trans, 1, narrow(u), v, 1, wide(mixed))
+	gemm(blas.NoTrans, blas.Trans, 1, narrow(u), v, 1, wide(mixed))
 	for i, v := range mixed {
 		w[i] = float64(v)
 	}
