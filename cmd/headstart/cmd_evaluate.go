@@ -29,6 +29,7 @@ type evaluateOptions struct {
 	by       string
 	seed     uint64
 	mistakes string // the file to list them in
+	against  string // another head; "": none
 }
 
 // evaluation is what `evaluate --json` prints.
@@ -41,6 +42,7 @@ type evaluation struct {
 	Unmatched int              `json:"unmatched"`
 	Metrics   *measure.Metrics `json:"metrics,omitempty"`
 	Seen      *measure.Metrics `json:"fitted_metrics,omitempty"` // with --all
+	Against   *against         `json:"against,omitempty"`
 	Mistakes  string           `json:"mistakes,omitempty"`
 	Bad       int64            `json:"bad,omitempty"` // samples of a source
 	remarked
@@ -56,11 +58,14 @@ func evaluateCommand(e *env) *command {
 			"Those of a source are read and preprocessed as for the features that the head was fitted on, and pass through the same cache; the figures are those of the extracted set.\n\n" +
 			"Samples whose content the head was fitted on are left out; --all shows them too, apart. " +
 			"(A head of train-head --refit false was not fitted on its validation part, but calibrated on it.) " +
+			"With --against another head is measured on the same samples, and the difference comes with its interval, of the samples that neither was fitted on: " +
+			"where it includes 0, they do not tell which head is better.\n\n" +
 			"A head of several feature sets takes as many, in its order. One with retrained layers reads the samples again, and needs the runtime, unless the cache has what they give.",
 		examples: []string{
 			"headstart evaluate photos.head.onnx later-photos/",
 			"headstart evaluate names.head.onnx --text name --label label later.csv",
 			"headstart evaluate names.head.onnx later.features --mistakes mistakes.csv",
+			"headstart evaluate new.head.onnx later.features --against old.head.onnx",
 			"headstart evaluate names.head.onnx names.features --all    # the fitted samples too, apart",
 		},
 		exits:   []int{exitBadSamples, exitCorrupt},
@@ -68,6 +73,7 @@ func evaluateCommand(e *env) *command {
 		wants: []string{"the head: a file that train-head made", "the source: a folder, a table or a feature set with labelled samples"},
 		flags: slices.Concat([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Category: measured, Usage: "measure the samples that the head was fitted on too, apart"},
+			&cli.StringFlag{Name: "against", Category: measured, Usage: "another head's `FILE`: is this one better on the same samples?"},
 			&cli.BoolFlag{Name: "ignore-unknown-classes", Category: measured, Usage: "leave out samples of classes that the head does not know"},
 			&cli.StringFlag{Name: "by", Category: measured, Value: "auto", Usage: choices(byWords...) + "what is drawn together for the intervals; auto: the group where there is one"},
 			&cli.Uint64Flag{Name: "seed", Category: measured, Usage: "`N`: the seed of the bootstrap"},
@@ -87,7 +93,7 @@ func evaluateCommand(e *env) *command {
 			}
 			return runEvaluate(ctx.Context, &evaluateOptions{
 				common: *c, sampling: *s, head: ctx.Args().First(), sources: ctx.Args().Tail(),
-				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), mistakes: ctx.String("mistakes"),
+				all: ctx.Bool("all"), ignore: ctx.Bool("ignore-unknown-classes"), by: ctx.String("by"), seed: ctx.Uint64("seed"), mistakes: ctx.String("mistakes"), against: ctx.String("against"),
 			}, e)
 		},
 	}
@@ -103,35 +109,19 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		return err
 	}
 	out := &evaluation{Head: o.head}
-	var got *predict.Evaluation
-	var list *mistakeList
 	stats := new(extract.Stats)
-	if sets {
-		got, list, err = evaluateFeatures(ctx, o, f, out, e)
-	} else {
-		got, list, err = evaluateSamples(ctx, o, f, stats, e)
-	}
+	got, list, err := o.evaluate(ctx, sets, f, stats, out, e)
 	if err != nil {
 		return err
 	}
-	sources := strings.Join(o.sources, ", ")
-	switch {
-	case len(got.Unknown) > 0 && !o.ignore:
-		var list []string
-		for class, n := range got.Unknown {
-			list = append(list, fmt.Sprintf("%s (%s)", class, counted(n, "sample")))
-		}
-		slices.Sort(list)
-		return fmt.Errorf("%s does not know %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
-	case got.N+got.Fitted+len(got.Unknown) == 0:
-		return fmt.Errorf("%s: no sample has a label; labels come from a folder's names or with --label COL", sources)
-	case got.N+got.Fitted == 0:
-		return fmt.Errorf("%s: no sample has a label of a class that %s knows", sources, o.head)
-	case o.by == "group" && !got.Grouped:
-		return usagef("--by group: the samples have no groups")
-	case got.N == 0 && !o.all:
+	if got.N == 0 && !o.all {
 		return fmt.Errorf("%s was fitted on all of %s (%s), so they do not say how good it is; give samples that it has not seen, or --all, which measures it on these all the same",
-			o.head, sources, counted(got.Fitted, "labelled sample"))
+			o.head, strings.Join(o.sources, ", "), counted(got.Fitted, "labelled sample"))
+	}
+	if o.against != "" {
+		if out.Against, err = o.compare(ctx, sets, &predict.Evaluated{Evaluation: got, Classes: f.Head.Classes}, e); err != nil {
+			return err
+		}
 	}
 	out.N, out.Fitted, out.Unlabeled, out.Metrics, out.Seen, out.Bad = got.N, got.Fitted, got.Unlabeled, got.Fresh, got.Seen, stats.Bad.Load()
 	for _, n := range got.Unknown {
@@ -161,6 +151,39 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	}
 	e.next(&o.common, afterEvaluating(o.head, f))
 	return nil
+}
+
+// evaluate measures the head of f on feature sets or on the samples of a
+// source.
+func (o *evaluateOptions) evaluate(ctx context.Context, sets bool, f *file.File, stats *extract.Stats, out *evaluation, e *env) (*predict.Evaluation, *mistakeList, error) {
+	var got *predict.Evaluation
+	var list *mistakeList
+	var err error
+	if sets {
+		got, list, err = evaluateFeatures(ctx, o, f, out, e)
+	} else {
+		got, list, err = evaluateSamples(ctx, o, f, stats, e)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	sources := strings.Join(o.sources, ", ")
+	switch {
+	case len(got.Unknown) > 0 && !o.ignore:
+		var list []string
+		for class, n := range got.Unknown {
+			list = append(list, fmt.Sprintf("%s (%s)", class, counted(n, "sample")))
+		}
+		slices.Sort(list)
+		return nil, nil, fmt.Errorf("%s does not know %s; --ignore-unknown-classes leaves their samples out", o.head, strings.Join(list, ", "))
+	case got.N+got.Fitted+len(got.Unknown) == 0:
+		return nil, nil, fmt.Errorf("%s: no sample has a label; labels come from a folder's names or with --label COL", sources)
+	case got.N+got.Fitted == 0:
+		return nil, nil, fmt.Errorf("%s: no sample has a label of a class that %s knows", sources, o.head)
+	case o.by == "group" && !got.Grouped:
+		return nil, nil, usagef("--by group: the samples have no groups")
+	}
+	return got, list, nil
 }
 
 // options say what of the samples is evaluated. Without groups they are drawn
@@ -272,7 +295,13 @@ func (v *evaluation) print(c *common, e *env) error {
 		if v.Metrics != nil {
 			fmt.Fprintln(e.stdout)
 		}
-		return report.MetricsTo(e.stdout, heading, v.Seen, e.style(c))
+		if err := report.MetricsTo(e.stdout, heading, v.Seen, e.style(c)); err != nil {
+			return err
+		}
+	}
+	if v.Against != nil {
+		fmt.Fprintln(e.stdout)
+		return report.AgainstTo(e.stdout, v.Against.drawn(v.Head), e.style(c))
 	}
 	return nil
 }

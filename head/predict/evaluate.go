@@ -37,6 +37,8 @@ type Evaluation struct {
 type Measured struct {
 	Rows     []int
 	Outcomes []measure.Outcome
+	// Units names what each row is drawn with; nil: each is drawn by itself.
+	Units []string
 }
 
 // Named says which sample a row is of.
@@ -211,6 +213,7 @@ func (e *Evaluator) Evaluation() (*Evaluation, error) {
 		s := &measure.Settings{Seed: e.options.Seed, Threads: e.options.Threads}
 		if e.e.Grouped {
 			s.Units = e.units[part]
+			[]*Measured{&out.FreshRows, &out.SeenRows}[part].Units = s.Units
 		}
 		var err error
 		if *to, err = measure.Evaluate(e.measured[part].Outcomes, e.head.Classes, s); err != nil {
