@@ -143,6 +143,8 @@ type Spread struct {
 //	fewer-folds      there are fewer units than folds by default; a note where
 //	                 these are the folds that chose λ
 //	no-test          no row is left to test on
+//	constant-features  features are constant, or vary by less than float32 can tell,
+//	                 among the rows that the head was fitted on (a note)
 //	not-converged    a fit ended before it reached the tolerance
 type Warning struct {
 	Kind string `json:"kind"`

@@ -68,7 +68,8 @@ type Settings struct {
 	ClassWeights map[string]float64
 	// NoStandardize leaves the features as they are. The default subtracts each
 	// feature's mean and divides by its population standard deviation on the
-	// rows of the fit; a constant feature has scale 1.
+	// rows of the fit; a feature that is constant, or varies by less than
+	// float32 can tell, has scale 1.
 	NoStandardize bool
 	// L2Normalize divides each row by its Euclidean length before anything
 	// else; a row of zeros stays one.

@@ -230,6 +230,34 @@ func TestStandardization(t *testing.T) {
 	}
 }
 
+// Features that vary by less than float32 can tell count as constant, which is
+// said once, and the head holds no weights that float32 cannot.
+func TestConstantFeatures(t *testing.T) {
+	d := blobs(300, 6, 3, 3, 6)
+	x := d.Rows.(*dense)
+	for i := range 300 {
+		x.row(i)[1], x.row(i)[3] = 1.5e-33*x.row(i)[1], 7
+	}
+	r := train(t, d, &Settings{L2Points: 3, Repeat: 2})
+	var said []Warning
+	for _, w := range r.Notes {
+		if w.Kind == "constant-features" {
+			said = append(said, w)
+		}
+	}
+	if len(said) != 1 || said[0].Count != 2 || !strings.HasPrefix(said[0].Message, "2 of 6 features vary by nothing") {
+		t.Errorf("notes %+v", said)
+	}
+	for _, w := range affine(r).Weight {
+		if !(math.Abs(w) < 1e3) {
+			t.Fatalf("weight %g", w)
+		}
+	}
+	if r := train(t, blobs(300, 6, 3, 3, 6), &Settings{L2Points: 3}); noted(r, "constant-features", "") {
+		t.Error("features that vary are said to be constant")
+	}
+}
+
 // TestNothingToLearn: features that say nothing leave the shares of the
 // classes.
 func TestNothingToLearn(t *testing.T) {

@@ -228,6 +228,11 @@ func (t *trainer) partWarnings(o *trial) {
 // choiceWarnings tells what is odd about what was selected and fitted with the
 // first seed.
 func (t *trainer) choiceWarnings(o *trial) {
+	if n := o.final.Constant; n > 0 && !t.NoStandardize {
+		t.detail(Warning{Kind: "constant-features", Count: n, Message: choose(n, fmt.Sprintf("%d of %s", n, counted(t.result.Dim, "feature")),
+			"varies by nothing, or by less than numbers of 32 bits can tell, and counts as constant",
+			"vary by nothing, or by less than numbers of 32 bits can tell, and count as constant")})
+	}
 	best := o.whole.best
 	for _, end := range []struct {
 		at        bool

@@ -27,7 +27,8 @@ type Settings struct {
 	Weights Weights
 	// NoStandardize leaves the features as they are. The default subtracts each
 	// feature's mean and divides by its population standard deviation on the
-	// rows of the fit; a constant feature has scale 1.
+	// rows of the fit; a feature that is constant, or varies by less than
+	// float32 can tell, has scale 1.
 	NoStandardize bool
 	// Normalize divides each row by its Euclidean length before anything else;
 	// a row of zeros stays one.
@@ -320,6 +321,8 @@ type problem struct {
 	loaded  *solution // that logitsTo computes with
 	mean    []float64 // D, of the rows as they are
 	scale   []float64
+	// constant is how many features are, or vary too little for float32.
+	constant int
 }
 
 // problems prepares fits to parts.
@@ -374,6 +377,11 @@ func (b *Bench) problem(part *Part) (*problem, error) {
 	b.scaleTo(p.scale, sums)
 	deviation := make([]float64, b.x.d)
 	sums.scaleTo(deviation)
+	for j := range deviation {
+		if sums.constant(j) {
+			p.constant++
+		}
+	}
 	p.shift = newShift(p.mean, deviation)
 	p.moments = &moments{mean: make([]float64, b.x.d), scale: make([]float64, b.x.d)}
 	for j := range p.mean {
@@ -409,6 +417,9 @@ type Fitted struct {
 	Classes []int
 	// Fit tells how the fit went.
 	Fit head.Fit
+	// Constant is how many features are constant in the part, or vary by less
+	// than float32 can tell: they have scale 1.
+	Constant int
 
 	problem  *problem
 	solution *solution

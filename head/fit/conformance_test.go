@@ -485,7 +485,7 @@ func extremes(t *testing.T, e *Entry) {
 	o := &Settings{Tolerance: 1e-8}
 	want := x.scores(fitted(t, e, x.bench(t, 60, o), first)[0].Model())
 	for i := range 90 {
-		for j, size := range []float32{0x1p-100, 0x1p110, 1, 0x1p-126, 0x1p30, 0x1p-30, 0x1p100} {
+		for j, size := range []float32{0x1p-55, 0x1p110, 1, 0x1p-58, 0x1p30, 0x1p-30, 0x1p100} {
 			x.row(i)[j] *= size
 		}
 	}

@@ -102,5 +102,5 @@ func (p *problem) classMeans(ctx context.Context) (*solution, error) {
 
 // fitted is the solution of a fit with what belongs to it.
 func (p *problem) fitted(s *solution) *Fitted {
-	return &Fitted{Classes: slices.Clone(p.present), Fit: s.fit, problem: p, solution: s}
+	return &Fitted{Classes: slices.Clone(p.present), Fit: s.fit, Constant: p.constant, problem: p, solution: s}
 }

@@ -171,15 +171,26 @@ func (s *Sums) Add(t *Sums) {
 }
 
 // scaleTo writes the standard deviations into dst (D), 1 for a feature that is
-// constant up to rounding (the bound is scikit-learn's, after Chan, Golub and
-// LeVeque).
+// constant.
 func (s *Sums) scaleTo(dst []float64) {
-	const eps = 0x1p-52
-	n := float64(s.N)
 	for j, square := range s.Square {
-		variance, least := square/s.Weight, n*s.Mean[j]*eps
-		if dst[j] = math.Sqrt(variance); variance <= n*eps*variance+least*least {
+		if dst[j] = math.Sqrt(square / s.Weight); s.constant(j) {
 			dst[j] = 1
 		}
 	}
+}
+
+// constant tells whether a feature has no variance to speak of: up to the
+// rounding of its own sums, which is scikit-learn's bound (after Chan, Golub
+// and LeVeque); up to the rounding of float32, which rows are of and
+// scikit-learn's data need not be, that is less than a step of a number as
+// large as its mean; or if it is below the least normal number of float32. What
+// is left of such a feature is rounding of the backbone, and divided by its
+// deviation it would count as much as others: MiniLM has two of 1e-33, with
+// weights of 1e32.
+func (s *Sums) constant(j int) bool {
+	const eps, step, leastNormal = 0x1p-52, 0x1p-24, 0x1p-126
+	n, mean, variance := float64(s.N), s.Mean[j], s.Square[j]/s.Weight
+	rounding := n * mean * eps
+	return variance <= n*eps*variance+rounding*rounding || math.Sqrt(variance) <= step*math.Abs(mean) || variance < leastNormal
 }

@@ -14,7 +14,7 @@ func TestSumsAddUp(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 7))
 	rows, weights := make([][]float64, n), make([]float64, n)
 	for i := range rows {
-		rows[i] = []float64{rng.NormFloat64(), 1e6 + rng.NormFloat64(), 7.3, 1e-20 * rng.NormFloat64()}
+		rows[i] = []float64{rng.NormFloat64(), 1e6 + rng.NormFloat64(), 7.3, 1e-18 * rng.NormFloat64()}
 		weights[i] = float64(i % 3)
 	}
 	all := NewSums(d)
@@ -152,6 +152,35 @@ func TestDealErrors(t *testing.T) {
 	} {
 		if err := b.Deal(context.Background(), []Deal{deal}); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestConstant: features vary if float32 can tell that they do. scikit-learn's
+// StandardScaler takes the first three for constants alone.
+func TestConstant(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		mean, deviation  float64
+		constant, theirs bool
+	}{
+		{"zeros", 0, 0, true, true},
+		{"one number", 3, 0, true, true},
+		{"rounding of sums", 3, 1e-15, true, true},
+		{"less than a step of float32", 1e5, 1e-3, true, false},
+		{"a step of float32", 1e5, 0.02, false, false},
+		{"rounding of a LayerNorm", 7e-34, 1.6e-33, true, false},
+		{"the least normal variance", 0, 0x1.1p-63, false, false},
+		{"small", -2e-8, 4.5e-9, false, false},
+		{"large", 1e30, 1e29, false, false},
+	} {
+		s := &Sums{N: 1000, Weight: 1000, Mean: []float64{c.mean}, Square: []float64{1000 * c.deviation * c.deviation}}
+		if s.constant(0) != c.constant {
+			t.Errorf("%s: constant %v", c.name, !c.constant)
+		}
+		rounding := 1000 * c.mean * 0x1p-52
+		if v := c.deviation * c.deviation; v <= 1000*0x1p-52*v+rounding*rounding != c.theirs {
+			t.Errorf("%s: constant for scikit-learn %v", c.name, !c.theirs)
 		}
 	}
 }
