@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/headstart-ml/headstart/head/internal/simd"
 )
@@ -19,6 +20,9 @@ const (
 	// laneRows is how many rows a lane has at least, if the rows are enough for
 	// it.
 	laneRows = 512
+	// longRows is the same for more than manyWeights, whose sums in a lane of
+	// its own cost as much as hundreds of rows.
+	longRows, manyWeights = 2048, 1 << 16
 	// flushRows is how many rows' products are summed up in float32 before they
 	// go to float64.
 	flushRows = 4 * block
@@ -56,10 +60,10 @@ type objective struct {
 
 	curvature float64 // mean of p(1−p) over rows and classes at the last evaluation
 
-	w32     []float32 // C×D, weights for shifted rows
-	b       []float64 // C, intercepts for shifted rows
-	inverse []float64 // D, of the scale
-	lanes   []*lane
+	w32      []float32 // C×D, weights for shifted rows
+	b        []float64 // C, intercepts for shifted rows
+	standard *simd.Standard
+	lanes    []*lane
 }
 
 // lane sums up the loss and its gradient over some of the rows.
@@ -88,6 +92,14 @@ func newLane(c, d int) *lane {
 // and so do the bits of the sums.
 func laneCount(n int) int { return min(max(n/laneRows, 1), maxLanes) }
 
+// passLanes is laneCount for so many weights.
+func passLanes(n, weights int) int {
+	if weights > manyWeights {
+		return min(max(n/longRows, 1), maxLanes)
+	}
+	return laneCount(n)
+}
+
 // evaluate returns the objective at weights w (C×D) and intercepts b (C) for
 // standardised rows, and writes its gradient into dw and db.
 func (o *objective) evaluate(ctx context.Context, w, b, dw, db []float64) (float64, error) {
@@ -111,7 +123,7 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 		n = len(at)
 	}
 	o.load(w, b)
-	k := laneCount(n)
+	k := passLanes(n, c*d)
 	for len(o.lanes) < k {
 		o.lanes = append(o.lanes, newLane(c, d))
 	}
@@ -135,7 +147,6 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 	}
 	wg.Wait()
 	loss, pq := 0.0, 0.0
-	clear(dw)
 	clear(db)
 	for _, l := range o.lanes[:k] {
 		if l.err != nil {
@@ -143,9 +154,6 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 		}
 		loss += l.loss
 		pq += l.pq
-		for i, v := range l.g[:c*d] {
-			dw[i] += v
-		}
 		for i, v := range l.gb {
 			db[i] += v
 		}
@@ -158,11 +166,12 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 	square := 0.0
 	for i := range c {
 		db[i] *= inv
-		wi, dwi := w[i*d:(i+1)*d], dw[i*d:(i+1)*d]
-		for j, v := range wi {
-			dwi[j] = (dwi[j]*inv-db[i]*o.moments.mean[j])*o.inverse[j] + o.lambda*v
-			square += v * v
+		g := dw[i*d : (i+1)*d]
+		copy(g, o.lanes[0].g[i*d:])
+		for _, l := range o.lanes[1:k] {
+			floats.Add(g, l.g[i*d:(i+1)*d])
 		}
+		square += o.standard.Gradient(g, w[i*d:(i+1)*d], inv, db[i], o.lambda)
 	}
 	return loss*inv + o.lambda/2*square, nil
 }
@@ -172,19 +181,14 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 func (o *objective) load(w, b []float64) {
 	c, d := o.classes, o.x.d
 	if o.w32 == nil {
-		o.w32, o.b, o.inverse = make([]float32, c*d), make([]float64, c), make([]float64, d)
+		o.w32, o.b = make([]float32, c*d), make([]float64, c)
+		o.standard = &simd.Standard{Mean: o.moments.mean, Inverse: make([]float64, d)}
 		for j, v := range o.moments.scale {
-			o.inverse[j] = 1 / v
+			o.standard.Inverse[j] = 1 / v
 		}
 	}
 	for i := range c {
-		shift := 0.0
-		for j, v := range w[i*d : (i+1)*d] {
-			v32 := float32(v * o.inverse[j])
-			o.w32[i*d+j] = v32
-			shift += float64(v32) * o.moments.mean[j]
-		}
-		o.b[i] = b[i] - shift
+		o.b[i] = b[i] - o.standard.WeightsTo(o.w32[i*d:(i+1)*d], w[i*d:(i+1)*d])
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
-// passFlush is how many rows' products a fused pass sums up in float32 before
-// they go to float64.
-const passFlush = 512
+// passFlush is how many rows' products a fused pass sums up in float32, block
+// by block, before they go to float64.
+const passFlush = 2048
 
 // fused is what a lane of a fused pass computes in.
 type fused struct {

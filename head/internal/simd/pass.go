@@ -185,6 +185,47 @@ func Flush(sums []float64, g []float32) {
 	passes[Active()].flush(len(g), &sums[0], &g[0])
 }
 
+// Standard is how features are standardised: Mean is subtracted, and what is
+// left multiplied by Inverse.
+type Standard struct{ Mean, Inverse []float64 }
+
+// WeightsTo writes the weights for rows as they are into dst, those of a class
+// for standardised rows being w, and returns how much smaller its intercept is.
+func (s *Standard) WeightsTo(dst []float32, w []float64) float64 {
+	d := len(dst)
+	w, mean, inverse := w[:d], s.Mean[:d], s.Inverse[:d]
+	sum, whole := 0.0, d&^7
+	if k := passes[Active()]; k != nil && whole > 0 {
+		k.narrow(whole, &w[0], &inverse[0], &mean[0], &dst[0], &sum)
+	} else {
+		whole = 0
+	}
+	for j := whole; j < d; j++ {
+		dst[j] = float32(w[j] * inverse[j])
+		sum += float64(dst[j]) * mean[j]
+	}
+	return sum
+}
+
+// Gradient turns g, a class's Σ r·x over rows as they are, into the gradient
+// for standardised rows: of the mean loss, share being 1 over the number of
+// rows and db the gradient of the intercept, and of λ/2·‖w‖². It returns ‖w‖².
+func (s *Standard) Gradient(g, w []float64, share, db, lambda float64) float64 {
+	d := len(g)
+	w, mean, inverse := w[:d], s.Mean[:d], s.Inverse[:d]
+	sum, whole := 0.0, d&^7
+	if k := passes[Active()]; k != nil && whole > 0 {
+		k.gradient(whole, &g[0], &w[0], &mean[0], &inverse[0], share, db, lambda, &sum)
+	} else {
+		whole = 0
+	}
+	for j := whole; j < d; j++ {
+		g[j] = (g[j]*share-db*mean[j])*inverse[j] + lambda*w[j]
+		sum += w[j] * w[j]
+	}
+	return sum
+}
+
 // HalvesTo writes rows of float16 into dst, len(rows)×d: row r is at r·stride
 // of x.
 func HalvesTo(dst []float32, x []uint16, stride, d int, rows []int) {
@@ -223,4 +264,7 @@ type kernels struct {
 	flush   func(n int, sums *float64, from *float32)
 	shift   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32)
 	half    func(n, d int, dst *float32, x *uint16, rows *int, ldx int)
+
+	narrow   func(n int, w, inverse, mean *float64, to *float32, sum *float64)
+	gradient func(n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64)
 }

@@ -104,6 +104,16 @@ func shiftAVX2(n int, d int, dst *float32, x *float32, rows *int, ldx int, facto
 //go:noescape
 func halfAVX2(n int, d int, dst *float32, x *uint16, rows *int, ldx int)
 
+// narrowAVX2 writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.
+//
+//go:noescape
+func narrowAVX2(n int, w *float64, inverse *float64, mean *float64, to *float32, sum *float64)
+
+// gradientAVX2 replaces g by (g·share − db·mean)·inverse + lambda·w, n a multiple of 8, and adds Σ w².
+//
+//go:noescape
+func gradientAVX2(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+
 // dot1x4AVX512 writes the products of 1 classes' weights and of groups of 4 rows, or adds them; ldx and ldw are in bytes.
 //
 //go:noescape
@@ -278,3 +288,13 @@ func shiftAVX512(n int, d int, dst *float32, x *float32, rows *int, ldx int, fac
 //
 //go:noescape
 func halfAVX512(n int, d int, dst *float32, x *uint16, rows *int, ldx int)
+
+// narrowAVX512 writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.
+//
+//go:noescape
+func narrowAVX512(n int, w *float64, inverse *float64, mean *float64, to *float32, sum *float64)
+
+// gradientAVX512 replaces g by (g·share − db·mean)·inverse + lambda·w, n a multiple of 8, and adds Σ w².
+//
+//go:noescape
+func gradientAVX512(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)

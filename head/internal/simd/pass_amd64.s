@@ -1862,6 +1862,91 @@ next:
 	VZEROUPPER
 	RET
 
+// func narrowAVX2(n int, w *float64, inverse *float64, mean *float64, to *float32, sum *float64)
+// Requires: AVX, FMA3
+TEXT ·narrowAVX2(SB), NOSPLIT, $0-48
+	MOVQ   n+0(FP), AX
+	MOVQ   w+8(FP), CX
+	MOVQ   inverse+16(FP), DX
+	MOVQ   mean+24(FP), BX
+	MOVQ   to+32(FP), SI
+	XORQ   DI, DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+loop:
+	VMOVUPD      (CX)(DI*8), Y2
+	VMULPD       (DX)(DI*8), Y2, Y2
+	VCVTPD2PSY   Y2, X2
+	VMOVUPS      X2, (SI)(DI*4)
+	VCVTPS2PD    X2, Y2
+	VFMADD231PD  (BX)(DI*8), Y2, Y0
+	VMOVUPD      32(CX)(DI*8), Y2
+	VMULPD       32(DX)(DI*8), Y2, Y2
+	VCVTPD2PSY   Y2, X2
+	VMOVUPS      X2, 16(SI)(DI*4)
+	VCVTPS2PD    X2, Y2
+	VFMADD231PD  32(BX)(DI*8), Y2, Y1
+	ADDQ         $+8, DI
+	CMPQ         DI, AX
+	JNE          loop
+	VADDPD       Y1, Y0, Y0
+	MOVQ         sum+40(FP), AX
+	VMOVAPD      Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X0, X1, X0
+	VHADDPD      X0, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func gradientAVX2(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+// Requires: AVX, FMA3
+TEXT ·gradientAVX2(SB), NOSPLIT, $0-72
+	MOVQ         n+0(FP), AX
+	MOVQ         of+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         mean+24(FP), BX
+	MOVQ         inverse+32(FP), SI
+	VBROADCASTSD share+40(FP), Y0
+	VBROADCASTSD db+48(FP), Y1
+	VBROADCASTSD lambda+56(FP), Y2
+	XORQ         DI, DI
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+
+loop:
+	VMOVUPD      (CX)(DI*8), Y5
+	VMULPD       Y0, Y5, Y5
+	VFNMADD231PD (BX)(DI*8), Y1, Y5
+	VMULPD       (SI)(DI*8), Y5, Y5
+	VMOVUPD      (DX)(DI*8), Y6
+	VFMADD231PD  Y2, Y6, Y5
+	VFMADD231PD  Y6, Y6, Y3
+	VMOVUPD      Y5, (CX)(DI*8)
+	VMOVUPD      32(CX)(DI*8), Y5
+	VMULPD       Y0, Y5, Y5
+	VFNMADD231PD 32(BX)(DI*8), Y1, Y5
+	VMULPD       32(SI)(DI*8), Y5, Y5
+	VMOVUPD      32(DX)(DI*8), Y6
+	VFMADD231PD  Y2, Y6, Y5
+	VFMADD231PD  Y6, Y6, Y4
+	VMOVUPD      Y5, 32(CX)(DI*8)
+	ADDQ         $+8, DI
+	CMPQ         DI, AX
+	JNE          loop
+	VADDPD       Y4, Y3, Y3
+	MOVQ         sum+64(FP), AX
+	VMOVAPD      Y3, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X0, X1, X0
+	VHADDPD      X0, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
 // func dot1x4AVX512(groups int, d int, x *float32, rows *int, ldx int, w *float32, ldw int, z *float32, add bool)
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·dot1x4AVX512(SB), NOSPLIT, $0-65
@@ -6072,5 +6157,78 @@ next:
 	ADDQ $+8, DX
 	DECQ AX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func narrowAVX512(n int, w *float64, inverse *float64, mean *float64, to *float32, sum *float64)
+// Requires: AVX, AVX512F
+TEXT ·narrowAVX512(SB), NOSPLIT, $0-48
+	MOVQ   n+0(FP), AX
+	MOVQ   w+8(FP), CX
+	MOVQ   inverse+16(FP), DX
+	MOVQ   mean+24(FP), BX
+	MOVQ   to+32(FP), SI
+	XORQ   DI, DI
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+
+loop:
+	VMOVUPD       (CX)(DI*8), Z2
+	VMULPD        (DX)(DI*8), Z2, Z2
+	VCVTPD2PS     Z2, Y2
+	VMOVUPS       Y2, (SI)(DI*4)
+	VCVTPS2PD     Y2, Z2
+	VFMADD231PD   (BX)(DI*8), Z2, Z0
+	ADDQ          $+8, DI
+	CMPQ          DI, AX
+	JNE           loop
+	VADDPD        Z1, Z0, Z0
+	MOVQ          sum+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X1, X0, X0
+	VHADDPD       X0, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func gradientAVX512(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+// Requires: AVX, AVX512F
+TEXT ·gradientAVX512(SB), NOSPLIT, $0-72
+	MOVQ         n+0(FP), AX
+	MOVQ         of+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         mean+24(FP), BX
+	MOVQ         inverse+32(FP), SI
+	VBROADCASTSD share+40(FP), Z0
+	VBROADCASTSD db+48(FP), Z1
+	VBROADCASTSD lambda+56(FP), Z2
+	XORQ         DI, DI
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+
+loop:
+	VMOVUPD       (CX)(DI*8), Z5
+	VMULPD        Z0, Z5, Z5
+	VFNMADD231PD  (BX)(DI*8), Z1, Z5
+	VMULPD        (SI)(DI*8), Z5, Z5
+	VMOVUPD       (DX)(DI*8), Z6
+	VFMADD231PD   Z2, Z6, Z5
+	VFMADD231PD   Z6, Z6, Z3
+	VMOVUPD       Z5, (CX)(DI*8)
+	ADDQ          $+8, DI
+	CMPQ          DI, AX
+	JNE           loop
+	VADDPD        Z4, Z3, Z3
+	MOVQ          sum+64(FP), AX
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y3, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X0, X1, X0
+	VHADDPD       X0, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
 	VZEROUPPER
 	RET

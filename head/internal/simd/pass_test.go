@@ -203,6 +203,33 @@ func testPass(t *testing.T, n, d, c int) {
 		}
 	}
 
+	// To weights for rows as they are, and back.
+	own, wide := Standard{make([]float64, d), make([]float64, d)}, make([]float64, d)
+	for j := range d {
+		own.Mean[j], own.Inverse[j], wide[j] = rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64()
+	}
+	narrow, standN := fenced(d, float32(1e30))
+	shift, square := own.WeightsTo(narrow, wide), 0.0
+	standN(t)
+	for j, v := range narrow {
+		if v != float32(wide[j]*own.Inverse[j]) {
+			t.Fatalf("weight: %v", v)
+		}
+		shift -= float64(v) * own.Mean[j]
+	}
+	within(t, "shift of the intercept", shift, 0, 1e-10, 1)
+	gradient, standW := fenced(d, 1e300)
+	for j := range gradient {
+		gradient[j] = float64(j)
+	}
+	norm := own.Gradient(gradient, wide, 0.3, 0.7, 0.1)
+	standW(t)
+	for j, v := range gradient {
+		within(t, "gradient", v, (float64(j)*0.3-0.7*own.Mean[j])*own.Inverse[j]+0.1*wide[j], 1e-13, 1)
+		square += wide[j] * wide[j]
+	}
+	within(t, "norm", norm, square, 1e-13, 0)
+
 	// Shifted rows, and rows of float16.
 	factor, center := make([]float32, d), make([]float32, d)
 	normal(factor)

@@ -114,6 +114,8 @@ func main() {
 		m.flushKernel()
 		m.shiftKernel()
 		m.halfKernel()
+		m.narrowKernel()
+		m.gradientKernel()
 	}
 	Generate()
 }
@@ -728,5 +730,105 @@ func (m *machine) halfKernel() {
 	ADDQ(I32(8), rows)
 	DECQ(n)
 	JNZ(LabelRef("row"))
+	end()
+}
+
+// doubled is a float64 parameter in all lanes.
+func (m *machine) doubled(name string) VecVirtual {
+	v := m.make()
+	VBROADCASTSD(param(name), v)
+	return v
+}
+
+// total adds the sum of a vector of float64 to what is at a pointer.
+func (m *machine) total(sum VecVirtual, to Register) {
+	half, high := YMM(), XMM()
+	if m.wide() {
+		VEXTRACTF64X4(U8(1), sum, half)
+		VADDPD(sum.AsY(), half, half)
+	} else {
+		VMOVAPD(sum, half)
+	}
+	VEXTRACTF128(U8(1), half, high)
+	x := XMM()
+	VADDPD(half.AsX(), high, x)
+	VHADDPD(x, x, x)
+	VADDSD(Mem{Base: to}, x, x)
+	VMOVSD(x, Mem{Base: to})
+}
+
+// narrowKernel makes weights for rows as they are.
+func (m *machine) narrowKernel() {
+	m.begin("narrow", "writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.", "n int, w, inverse, mean *float64, to *float32, sum *float64")
+	n := Load(Param("n"), GP64())
+	w := Load(Param("w"), GP64())
+	inverse := Load(Param("inverse"), GP64())
+	mean := Load(Param("mean"), GP64())
+	to := Load(Param("to"), GP64())
+	i := GP64()
+	XORQ(i, i)
+	sums := []VecVirtual{m.zeros(), m.zeros()}
+	Label("loop")
+	for part := range 16 / m.lanes {
+		v := m.make()
+		at := func(base Register, size int) Mem {
+			return Mem{Base: base, Index: i, Scale: uint8(size), Disp: part * size * m.lanes / 2}
+		}
+		VMOVUPD(at(w, 8), v)
+		VMULPD(at(inverse, 8), v, v)
+		if m.wide() {
+			narrow := YMM()
+			VCVTPD2PS(v, narrow)
+			VMOVUPS(narrow, at(to, 4))
+			VCVTPS2PD(narrow, v)
+		} else {
+			narrow := XMM()
+			VCVTPD2PSY(v, narrow)
+			VMOVUPS(narrow, at(to, 4))
+			VCVTPS2PD(narrow, v)
+		}
+		VFMADD231PD(at(mean, 8), v, sums[part])
+	}
+	ADDQ(I32(8), i)
+	CMPQ(i, n)
+	JNE(LabelRef("loop"))
+	VADDPD(sums[1], sums[0], sums[0])
+	m.total(sums[0], Load(Param("sum"), GP64()))
+	end()
+}
+
+// gradientKernel makes the gradient for standardised rows of that for rows as
+// they are.
+func (m *machine) gradientKernel() {
+	m.begin("gradient", "replaces g by (g·share − db·mean)·inverse + lambda·w, n a multiple of 8, and adds Σ w².", "n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64")
+	n := Load(Param("n"), GP64())
+	g := Load(Param("of"), GP64())
+	w := Load(Param("w"), GP64())
+	mean := Load(Param("mean"), GP64())
+	inverse := Load(Param("inverse"), GP64())
+	share, db, lambda := m.doubled("share"), m.doubled("db"), m.doubled("lambda")
+	i := GP64()
+	XORQ(i, i)
+	sums := []VecVirtual{m.zeros(), m.zeros()}
+	Label("loop")
+	for part := range 16 / m.lanes {
+		v, wv := m.make(), m.make()
+		at := func(base Register) Mem {
+			return Mem{Base: base, Index: i, Scale: 8, Disp: part * m.bytes()}
+		}
+		VMOVUPD(at(g), v)
+		VMULPD(share, v, v)
+		VFNMADD231PD(at(mean), db, v)
+		VMULPD(at(inverse), v, v)
+		VMOVUPD(at(w), wv)
+		VFMADD231PD(lambda, wv, v)
+		VFMADD231PD(wv, wv, sums[part])
+		VMOVUPD(v, at(g))
+	}
+	ADDQ(I32(8), i)
+	CMPQ(i, n)
+	JNE(LabelRef("loop"))
+	VADDPD(sums[1], sums[0], sums[0])
+	m.total(sums[0], Load(Param("sum"), GP64()))
 	end()
 }
