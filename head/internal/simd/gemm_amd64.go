@@ -5,217 +5,238 @@
 package simd
 
 //go:noescape
-func sgemm1x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm1x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm1x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm1x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm2x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm2x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm2x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm2x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm3x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm3x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm3x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm3x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm4x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm4x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm4x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm4x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm5x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm5x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm5x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm5x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm6x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm6x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm6x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm6x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm1x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm1x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm2x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm2x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm2x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm2x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm3x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm3x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm3x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm3x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm4x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm4x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm4x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm4x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm5x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm5x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm5x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm5x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm6x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm6x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm6x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm6x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm1x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm1x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm2x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm2x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm2x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm2x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm3x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm3x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm3x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm3x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm4x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm4x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm4x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm4x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm5x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm5x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm5x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm5x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm6x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm6x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm6x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm6x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm7x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm7x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm7x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm7x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm8x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm8x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm8x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm8x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm9x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm9x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm9x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm9x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm10x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm10x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm10x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm10x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm11x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm11x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm11x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm11x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm12x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm12x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func sgemm12x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
+func sgemm12x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm1x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm1x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm2x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm2x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm2x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm2x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm3x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm3x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm3x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm3x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm4x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm4x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm4x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm4x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm5x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm5x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm5x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm5x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm6x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm6x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm6x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm6x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm7x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm7x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm7x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm7x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm8x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm8x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm8x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm8x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm9x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm9x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm9x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm9x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm10x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm10x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm10x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm10x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm11x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm11x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm11x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm11x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm12x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm12x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
-func dgemm12x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
+func dgemm12x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func stranspose4AVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr)
+
+//go:noescape
+func snarrowAVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr, w uintptr)
+
+//go:noescape
+func dtranspose4AVX2(k uintptr, src *float64, lds uintptr, dst *float64, ldd uintptr)
+
+//go:noescape
+func dnarrowAVX2(k uintptr, src *float64, lds uintptr, dst *float64, ldd uintptr, w uintptr)
+
+//go:noescape
+func stranspose8AVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr)
+
+//go:noescape
+func spread64AVX2(n uintptr, src *byte, dst *byte, ldd uintptr, ahead uintptr)
+
+//go:noescape
+func spread128AVX2(n uintptr, src *byte, dst *byte, ldd uintptr, ahead uintptr)

@@ -14,21 +14,26 @@ DATA tails<>+48(SB)/8, $0x0000000000000000
 DATA tails<>+56(SB)/8, $0x0000000000000000
 GLOBL tails<>(SB), RODATA|NOPTR, $64
 
-// func sgemm1x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm1x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	VXORPS Y0, Y0, Y0
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm1x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm1x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	VXORPS     Y0, Y0, Y0
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (BX), Y1
+	PREFETCHT0   (BX)(DI*1)
 	ADDQ         SI, BX
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  Y1, Y2, Y0
@@ -82,22 +87,27 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm1x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm1x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm1x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm1x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (BX), Y2
+	PREFETCHT0   (BX)(DI*1)
 	VMOVUPS      32(BX), Y3
 	ADDQ         SI, BX
 	VBROADCASTSS (CX), Y4
@@ -170,22 +180,29 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm2x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm2x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm2x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm2x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (SI), Y2
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y0
@@ -254,24 +271,31 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm2x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm2x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm2x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm2x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (SI), Y4
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPS      32(SI), Y5
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Y6
@@ -369,23 +393,32 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm3x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm3x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm3x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm3x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (SI), Y3
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -469,26 +502,35 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm3x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm3x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm3x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm3x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (SI), Y6
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPS      32(SI), Y7
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Y8
@@ -611,26 +653,37 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm4x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm4x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm4x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm4x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (DI), Y4
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -730,30 +783,41 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm4x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm4x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm4x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm4x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (DI), Y8
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPS      32(DI), Y9
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Y10
@@ -902,27 +966,40 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm5x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm5x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm5x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm5x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (DI), Y5
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -1037,32 +1114,45 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm5x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm5x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm5x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm5x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (DI), Y10
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPS      32(DI), Y11
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Y12
@@ -1236,28 +1326,43 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm6x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm6x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm6x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm6x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (DI), Y6
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -1387,34 +1492,49 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm6x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·sgemm6x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm6x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·sgemm6x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS      (DI), Y12
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPS      32(DI), Y13
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Y14
@@ -1613,21 +1733,26 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm1x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	VXORPS Y0, Y0, Y0
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm1x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	VXORPS     Y0, Y0, Y0
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (BX), Y1
+	PREFETCHT0   (BX)(DI*1)
 	ADDQ         SI, BX
 	VBROADCASTSD (CX), Y2
 	VFMADD231PD  Y1, Y2, Y0
@@ -1681,22 +1806,27 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm1x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm1x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm1x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm1x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (BX), Y2
+	PREFETCHT0   (BX)(DI*1)
 	VMOVUPD      32(BX), Y3
 	ADDQ         SI, BX
 	VBROADCASTSD (CX), Y4
@@ -1769,22 +1899,29 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm2x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm2x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm2x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm2x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (SI), Y2
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Y3
 	VFMADD231PD  Y2, Y3, Y0
@@ -1853,24 +1990,31 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm2x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm2x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm2x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm2x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (SI), Y4
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPD      32(SI), Y5
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Y6
@@ -1968,23 +2112,32 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm3x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm3x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm3x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm3x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (SI), Y3
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Y4
 	VFMADD231PD  Y3, Y4, Y0
@@ -2068,26 +2221,35 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm3x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm3x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm3x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm3x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (SI), Y6
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPD      32(SI), Y7
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Y8
@@ -2210,26 +2372,37 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm4x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm4x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm4x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm4x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (DI), Y4
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2329,30 +2502,41 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm4x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm4x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm4x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm4x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (DI), Y8
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPD      32(DI), Y9
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Y10
@@ -2501,27 +2685,40 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm5x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm5x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm5x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm5x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (DI), Y5
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -2636,32 +2833,45 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm5x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm5x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm5x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm5x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (DI), Y10
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPD      32(DI), Y11
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Y12
@@ -2835,28 +3045,43 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm6x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm6x1AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm6x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm6x1AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (DI), Y6
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Y7
 	VFMADD231PD  Y6, Y7, Y0
@@ -2986,34 +3211,49 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm6x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, CMOV, FMA3
-TEXT ·dgemm6x2AVX2(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm6x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·dgemm6x2AVX2(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD      (DI), Y12
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPD      32(DI), Y13
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Y14
@@ -3212,25 +3452,30 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm1x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	MOVQ   w+72(FP), DI
-	MOVQ   $-1, R8
-	BZHIQ  DI, R8, R8
-	KMOVW  R8, K1
-	VPXORQ Z0, Z0, Z0
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm1x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	MOVQ       w+72(FP), R8
+	MOVQ       $-1, R9
+	BZHIQ      R8, R9, R9
+	KMOVW      R9, K1
+	VPXORQ     Z0, Z0, Z0
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (BX), K1, Z1
+	PREFETCHT0   (BX)(DI*1)
 	ADDQ         SI, BX
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  Z1, Z2, Z0
@@ -3256,29 +3501,36 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm1x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm1x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	MOVQ   w+72(FP), DI
-	MOVQ   $-1, R8
-	BZHIQ  DI, R8, R8
-	KMOVW  R8, K1
-	SHRQ   $0x10, R8
-	KMOVW  R8, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm1x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm1x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	MOVQ       w+72(FP), R8
+	MOVQ       $-1, R9
+	BZHIQ      R8, R9, R9
+	KMOVW      R9, K1
+	SHRQ       $0x10, R9
+	KMOVW      R9, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (BX), K1, Z2
+	PREFETCHT0   (BX)(DI*1)
 	VMOVUPS.Z    64(BX), K2, Z3
+	PREFETCHT0   64(BX)(DI*1)
 	ADDQ         SI, BX
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z2, Z4, Z0
@@ -3309,26 +3561,33 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm2x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm2x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm2x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm2x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (SI), K1, Z2
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -3362,31 +3621,41 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm2x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm2x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	SHRQ   $0x10, R9
-	KMOVW  R9, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm2x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm2x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	SHRQ       $0x10, R10
+	KMOVW      R10, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (SI), K1, Z4
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPS.Z    64(SI), K2, Z5
+	PREFETCHT0   64(SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z4, Z6, Z0
@@ -3430,27 +3699,36 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm3x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm3x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm3x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm3x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (SI), K1, Z3
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -3492,33 +3770,46 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm3x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm3x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	SHRQ   $0x10, R9
-	KMOVW  R9, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm3x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm3x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	SHRQ       $0x10, R10
+	KMOVW      R10, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (SI), K1, Z6
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPS.Z    64(SI), K2, Z7
+	PREFETCHT0   64(SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z6, Z8, Z0
@@ -3575,30 +3866,41 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm4x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm4x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm4x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm4x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (DI), K1, Z4
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3649,37 +3951,53 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm4x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm4x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	SHRQ   $0x10, R10
-	KMOVW  R10, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm4x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm4x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	SHRQ       $0x10, R11
+	KMOVW      R11, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (DI), K1, Z8
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPS.Z    64(DI), K2, Z9
+	PREFETCHT0   64(DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z8, Z10, Z0
@@ -3750,31 +4068,44 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm5x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm5x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm5x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm5x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (DI), K1, Z5
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -3833,39 +4164,58 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm5x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm5x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	SHRQ   $0x10, R10
-	KMOVW  R10, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm5x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm5x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	SHRQ       $0x10, R11
+	KMOVW      R11, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (DI), K1, Z10
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPS.Z    64(DI), K2, Z11
+	PREFETCHT0   64(DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z10, Z12, Z0
@@ -3949,32 +4299,47 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm6x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm6x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm6x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm6x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (DI), K1, Z6
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -4041,41 +4406,63 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm6x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm6x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	SHRQ   $0x10, R10
-	KMOVW  R10, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm6x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm6x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	SHRQ       $0x10, R11
+	KMOVW      R11, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (DI), K1, Z12
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPS.Z    64(DI), K2, Z13
+	PREFETCHT0   64(DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z12, Z14, Z0
@@ -4172,35 +4559,52 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm7x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm7x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm7x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm7x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R8), K1, Z7
+	PREFETCHT0   (R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -4276,45 +4680,70 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm7x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm7x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	SHRQ   $0x10, R11
-	KMOVW  R11, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm7x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm7x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	SHRQ       $0x10, R12
+	KMOVW      R12, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R8), K1, Z14
+	PREFETCHT0   (R8)(R10*1)
 	VMOVUPS.Z    64(R8), K2, Z15
+	PREFETCHT0   64(R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSS (CX), Z16
 	VFMADD231PS  Z14, Z16, Z0
@@ -4425,36 +4854,55 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm8x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm8x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm8x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm8x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R8), K1, Z8
+	PREFETCHT0   (R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -4538,47 +4986,75 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm8x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm8x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	SHRQ   $0x10, R11
-	KMOVW  R11, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm8x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm8x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	SHRQ       $0x10, R12
+	KMOVW      R12, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R8), K1, Z16
+	PREFETCHT0   (R8)(R10*1)
 	VMOVUPS.Z    64(R8), K2, Z17
+	PREFETCHT0   64(R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSS (CX), Z18
 	VFMADD231PS  Z16, Z18, Z0
@@ -4702,37 +5178,58 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm9x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm9x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm9x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm9x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R8), K1, Z9
+	PREFETCHT0   (R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z9, Z10, Z0
@@ -4824,49 +5321,80 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm9x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm9x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	SHRQ   $0x10, R11
-	KMOVW  R11, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm9x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm9x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	SHRQ       $0x10, R12
+	KMOVW      R12, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R8), K1, Z18
+	PREFETCHT0   (R8)(R10*1)
 	VMOVUPS.Z    64(R8), K2, Z19
+	PREFETCHT0   64(R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSS (CX), Z20
 	VFMADD231PS  Z18, Z20, Z0
@@ -5003,40 +5531,63 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm10x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm10x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm10x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm10x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R9), K1, Z10
+	PREFETCHT0   (R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z10, Z11, Z0
@@ -5137,53 +5688,87 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm10x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm10x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	SHRQ   $0x10, R12
-	KMOVW  R12, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	VPXORQ Z18, Z18, Z18
-	VPXORQ Z19, Z19, Z19
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm10x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm10x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	SHRQ       $0x10, R13
+	KMOVW      R13, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	VPXORQ     Z18, Z18, Z18
+	VPXORQ     Z19, Z19, Z19
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R9), K1, Z20
+	PREFETCHT0   (R9)(R11*1)
 	VMOVUPS.Z    64(R9), K2, Z21
+	PREFETCHT0   64(R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSS (CX), Z22
 	VFMADD231PS  Z20, Z22, Z0
@@ -5334,41 +5919,66 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm11x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm11x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm11x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm11x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R9), K1, Z11
+	PREFETCHT0   (R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z11, Z12, Z0
@@ -5477,55 +6087,92 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm11x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm11x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	SHRQ   $0x10, R12
-	KMOVW  R12, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	VPXORQ Z18, Z18, Z18
-	VPXORQ Z19, Z19, Z19
-	VPXORQ Z20, Z20, Z20
-	VPXORQ Z21, Z21, Z21
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm11x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm11x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	SHRQ       $0x10, R13
+	KMOVW      R13, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	VPXORQ     Z18, Z18, Z18
+	VPXORQ     Z19, Z19, Z19
+	VPXORQ     Z20, Z20, Z20
+	VPXORQ     Z21, Z21, Z21
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R9), K1, Z22
+	PREFETCHT0   (R9)(R11*1)
 	VMOVUPS.Z    64(R9), K2, Z23
+	PREFETCHT0   64(R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSS (CX), Z24
 	VFMADD231PS  Z22, Z24, Z0
@@ -5689,42 +6336,69 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm12x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm12x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm12x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm12x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R9), K1, Z12
+	PREFETCHT0   (R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z12, Z13, Z0
@@ -5841,57 +6515,97 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func sgemm12x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemm12x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	SHRQ   $0x10, R12
-	KMOVW  R12, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	VPXORQ Z18, Z18, Z18
-	VPXORQ Z19, Z19, Z19
-	VPXORQ Z20, Z20, Z20
-	VPXORQ Z21, Z21, Z21
-	VPXORQ Z22, Z22, Z22
-	VPXORQ Z23, Z23, Z23
-	TESTQ  AX, AX
-	JZ     summed
+// func sgemm12x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemm12x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	SHRQ       $0x10, R13
+	KMOVW      R13, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	VPXORQ     Z18, Z18, Z18
+	VPXORQ     Z19, Z19, Z19
+	VPXORQ     Z20, Z20, Z20
+	VPXORQ     Z21, Z21, Z21
+	VPXORQ     Z22, Z22, Z22
+	VPXORQ     Z23, Z23, Z23
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPS.Z    (R9), K1, Z24
+	PREFETCHT0   (R9)(R11*1)
 	VMOVUPS.Z    64(R9), K2, Z25
+	PREFETCHT0   64(R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSS (CX), Z26
 	VFMADD231PS  Z24, Z26, Z0
@@ -6068,25 +6782,30 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm1x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	MOVQ   w+72(FP), DI
-	MOVQ   $-1, R8
-	BZHIQ  DI, R8, R8
-	KMOVW  R8, K1
-	VPXORQ Z0, Z0, Z0
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm1x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	MOVQ       w+72(FP), R8
+	MOVQ       $-1, R9
+	BZHIQ      R8, R9, R9
+	KMOVW      R9, K1
+	VPXORQ     Z0, Z0, Z0
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (BX), K1, Z1
+	PREFETCHT0   (BX)(DI*1)
 	ADDQ         SI, BX
 	VBROADCASTSD (CX), Z2
 	VFMADD231PD  Z1, Z2, Z0
@@ -6112,29 +6831,36 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm1x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm1x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), DX
-	MOVQ   b+32(FP), BX
-	MOVQ   ldb+40(FP), SI
-	MOVQ   w+72(FP), DI
-	MOVQ   $-1, R8
-	BZHIQ  DI, R8, R8
-	KMOVW  R8, K1
-	SHRQ   $0x08, R8
-	KMOVW  R8, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm1x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm1x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	MOVQ       ahead+88(FP), DI
+	MOVQ       w+72(FP), R8
+	MOVQ       $-1, R9
+	BZHIQ      R8, R9, R9
+	KMOVW      R9, K1
+	SHRQ       $0x08, R9
+	KMOVW      R9, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	MOVQ       c+48(FP), R8
+	MOVQ       ldc+56(FP), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (BX), K1, Z2
+	PREFETCHT0   (BX)(DI*1)
 	VMOVUPD.Z    64(BX), K2, Z3
+	PREFETCHT0   64(BX)(DI*1)
 	ADDQ         SI, BX
 	VBROADCASTSD (CX), Z4
 	VFMADD231PD  Z2, Z4, Z0
@@ -6165,26 +6891,33 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm2x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm2x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm2x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm2x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (SI), K1, Z2
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Z3
 	VFMADD231PD  Z2, Z3, Z0
@@ -6218,31 +6951,41 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm2x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm2x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	SHRQ   $0x08, R9
-	KMOVW  R9, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm2x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm2x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	SHRQ       $0x08, R10
+	KMOVW      R10, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (SI), K1, Z4
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPD.Z    64(SI), K2, Z5
+	PREFETCHT0   64(SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Z6
 	VFMADD231PD  Z4, Z6, Z0
@@ -6286,27 +7029,36 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm3x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm3x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm3x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm3x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (SI), K1, Z3
+	PREFETCHT0   (SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Z4
 	VFMADD231PD  Z3, Z4, Z0
@@ -6348,33 +7100,46 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm3x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm3x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	MOVQ   cs+24(FP), BX
-	MOVQ   b+32(FP), SI
-	MOVQ   ldb+40(FP), DI
-	MOVQ   w+72(FP), R8
-	MOVQ   $-1, R9
-	BZHIQ  R8, R9, R9
-	KMOVW  R9, K1
-	SHRQ   $0x08, R9
-	KMOVW  R9, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm3x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm3x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	MOVQ       cs+24(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	MOVQ       ahead+88(FP), R8
+	MOVQ       w+72(FP), R9
+	MOVQ       $-1, R10
+	BZHIQ      R9, R10, R10
+	KMOVW      R10, K1
+	SHRQ       $0x08, R10
+	KMOVW      R10, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	MOVQ       c+48(FP), R9
+	MOVQ       ldc+56(FP), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (SI), K1, Z6
+	PREFETCHT0   (SI)(R8*1)
 	VMOVUPD.Z    64(SI), K2, Z7
+	PREFETCHT0   64(SI)(R8*1)
 	ADDQ         DI, SI
 	VBROADCASTSD (CX), Z8
 	VFMADD231PD  Z6, Z8, Z0
@@ -6431,30 +7196,41 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm4x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm4x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm4x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm4x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (DI), K1, Z4
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -6505,37 +7281,53 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm4x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm4x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	SHRQ   $0x08, R10
-	KMOVW  R10, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm4x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm4x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	SHRQ       $0x08, R11
+	KMOVW      R11, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (DI), K1, Z8
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPD.Z    64(DI), K2, Z9
+	PREFETCHT0   64(DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Z10
 	VFMADD231PD  Z8, Z10, Z0
@@ -6606,31 +7398,44 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm5x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm5x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm5x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm5x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (DI), K1, Z5
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -6689,39 +7494,58 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm5x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm5x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	SHRQ   $0x08, R10
-	KMOVW  R10, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm5x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm5x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	SHRQ       $0x08, R11
+	KMOVW      R11, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (DI), K1, Z10
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPD.Z    64(DI), K2, Z11
+	PREFETCHT0   64(DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Z12
 	VFMADD231PD  Z10, Z12, Z0
@@ -6805,32 +7629,47 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm6x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm6x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm6x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm6x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (DI), K1, Z6
+	PREFETCHT0   (DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Z7
 	VFMADD231PD  Z6, Z7, Z0
@@ -6897,41 +7736,63 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm6x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm6x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	MOVQ   cs+24(FP), SI
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), R8
-	MOVQ   w+72(FP), R9
-	MOVQ   $-1, R10
-	BZHIQ  R9, R10, R10
-	KMOVW  R10, K1
-	SHRQ   $0x08, R10
-	KMOVW  R10, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm6x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm6x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	MOVQ       cs+24(FP), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	MOVQ       ahead+88(FP), R9
+	MOVQ       w+72(FP), R10
+	MOVQ       $-1, R11
+	BZHIQ      R10, R11, R11
+	KMOVW      R11, K1
+	SHRQ       $0x08, R11
+	KMOVW      R11, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	MOVQ       c+48(FP), R10
+	MOVQ       ldc+56(FP), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (DI), K1, Z12
+	PREFETCHT0   (DI)(R9*1)
 	VMOVUPD.Z    64(DI), K2, Z13
+	PREFETCHT0   64(DI)(R9*1)
 	ADDQ         R8, DI
 	VBROADCASTSD (CX), Z14
 	VFMADD231PD  Z12, Z14, Z0
@@ -7028,35 +7889,52 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm7x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm7x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm7x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm7x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R8), K1, Z7
+	PREFETCHT0   (R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSD (CX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -7132,45 +8010,70 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm7x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm7x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	SHRQ   $0x08, R11
-	KMOVW  R11, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm7x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm7x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	SHRQ       $0x08, R12
+	KMOVW      R12, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R8), K1, Z14
+	PREFETCHT0   (R8)(R10*1)
 	VMOVUPD.Z    64(R8), K2, Z15
+	PREFETCHT0   64(R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSD (CX), Z16
 	VFMADD231PD  Z14, Z16, Z0
@@ -7281,36 +8184,55 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm8x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm8x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm8x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm8x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R8), K1, Z8
+	PREFETCHT0   (R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSD (CX), Z9
 	VFMADD231PD  Z8, Z9, Z0
@@ -7394,47 +8316,75 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm8x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm8x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	SHRQ   $0x08, R11
-	KMOVW  R11, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm8x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm8x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	SHRQ       $0x08, R12
+	KMOVW      R12, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R8), K1, Z16
+	PREFETCHT0   (R8)(R10*1)
 	VMOVUPD.Z    64(R8), K2, Z17
+	PREFETCHT0   64(R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSD (CX), Z18
 	VFMADD231PD  Z16, Z18, Z0
@@ -7558,37 +8508,58 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm9x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm9x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm9x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm9x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R8), K1, Z9
+	PREFETCHT0   (R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSD (CX), Z10
 	VFMADD231PD  Z9, Z10, Z0
@@ -7680,49 +8651,80 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm9x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm9x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	MOVQ   cs+24(FP), DI
-	MOVQ   b+32(FP), R8
-	MOVQ   ldb+40(FP), R9
-	MOVQ   w+72(FP), R10
-	MOVQ   $-1, R11
-	BZHIQ  R10, R11, R11
-	KMOVW  R11, K1
-	SHRQ   $0x08, R11
-	KMOVW  R11, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm9x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm9x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	MOVQ       cs+24(FP), DI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	MOVQ       ahead+88(FP), R10
+	MOVQ       w+72(FP), R11
+	MOVQ       $-1, R12
+	BZHIQ      R11, R12, R12
+	KMOVW      R12, K1
+	SHRQ       $0x08, R12
+	KMOVW      R12, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	MOVQ       c+48(FP), R11
+	MOVQ       ldc+56(FP), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R8), K1, Z18
+	PREFETCHT0   (R8)(R10*1)
 	VMOVUPD.Z    64(R8), K2, Z19
+	PREFETCHT0   64(R8)(R10*1)
 	ADDQ         R9, R8
 	VBROADCASTSD (CX), Z20
 	VFMADD231PD  Z18, Z20, Z0
@@ -7859,40 +8861,63 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm10x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm10x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm10x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm10x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R9), K1, Z10
+	PREFETCHT0   (R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSD (CX), Z11
 	VFMADD231PD  Z10, Z11, Z0
@@ -7993,53 +9018,87 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm10x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm10x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	SHRQ   $0x08, R12
-	KMOVW  R12, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	VPXORQ Z18, Z18, Z18
-	VPXORQ Z19, Z19, Z19
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm10x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm10x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	SHRQ       $0x08, R13
+	KMOVW      R13, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	VPXORQ     Z18, Z18, Z18
+	VPXORQ     Z19, Z19, Z19
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R9), K1, Z20
+	PREFETCHT0   (R9)(R11*1)
 	VMOVUPD.Z    64(R9), K2, Z21
+	PREFETCHT0   64(R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSD (CX), Z22
 	VFMADD231PD  Z20, Z22, Z0
@@ -8190,41 +9249,66 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm11x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm11x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm11x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm11x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R9), K1, Z11
+	PREFETCHT0   (R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSD (CX), Z12
 	VFMADD231PD  Z11, Z12, Z0
@@ -8333,55 +9417,92 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm11x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm11x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	SHRQ   $0x08, R12
-	KMOVW  R12, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	VPXORQ Z18, Z18, Z18
-	VPXORQ Z19, Z19, Z19
-	VPXORQ Z20, Z20, Z20
-	VPXORQ Z21, Z21, Z21
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm11x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm11x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	SHRQ       $0x08, R13
+	KMOVW      R13, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	VPXORQ     Z18, Z18, Z18
+	VPXORQ     Z19, Z19, Z19
+	VPXORQ     Z20, Z20, Z20
+	VPXORQ     Z21, Z21, Z21
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R9), K1, Z22
+	PREFETCHT0   (R9)(R11*1)
 	VMOVUPD.Z    64(R9), K2, Z23
+	PREFETCHT0   64(R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSD (CX), Z24
 	VFMADD231PD  Z22, Z24, Z0
@@ -8545,42 +9666,69 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm12x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm12x1AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm12x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm12x1AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R9), K1, Z12
+	PREFETCHT0   (R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSD (CX), Z13
 	VFMADD231PD  Z12, Z13, Z0
@@ -8697,57 +9845,97 @@ setTail:
 	VZEROUPPER
 	RET
 
-// func dgemm12x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·dgemm12x2AVX512(SB), NOSPLIT, $0-88
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   rs+16(FP), DX
-	LEAQ   (CX)(DX*2), BX
-	ADDQ   DX, BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	MOVQ   cs+24(FP), R8
-	MOVQ   b+32(FP), R9
-	MOVQ   ldb+40(FP), R10
-	MOVQ   w+72(FP), R11
-	MOVQ   $-1, R12
-	BZHIQ  R11, R12, R12
-	KMOVW  R12, K1
-	SHRQ   $0x08, R12
-	KMOVW  R12, K2
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	VPXORQ Z11, Z11, Z11
-	VPXORQ Z12, Z12, Z12
-	VPXORQ Z13, Z13, Z13
-	VPXORQ Z14, Z14, Z14
-	VPXORQ Z15, Z15, Z15
-	VPXORQ Z16, Z16, Z16
-	VPXORQ Z17, Z17, Z17
-	VPXORQ Z18, Z18, Z18
-	VPXORQ Z19, Z19, Z19
-	VPXORQ Z20, Z20, Z20
-	VPXORQ Z21, Z21, Z21
-	VPXORQ Z22, Z22, Z22
-	VPXORQ Z23, Z23, Z23
-	TESTQ  AX, AX
-	JZ     summed
+// func dgemm12x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·dgemm12x2AVX512(SB), NOSPLIT, $0-96
+	MOVQ       k+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       rs+16(FP), DX
+	LEAQ       (CX)(DX*2), BX
+	ADDQ       DX, BX
+	LEAQ       (BX)(DX*2), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*2), DI
+	ADDQ       DX, DI
+	MOVQ       cs+24(FP), R8
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	MOVQ       ahead+88(FP), R11
+	MOVQ       w+72(FP), R12
+	MOVQ       $-1, R13
+	BZHIQ      R12, R13, R13
+	KMOVW      R13, K1
+	SHRQ       $0x08, R13
+	KMOVW      R13, K2
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	VPXORQ     Z8, Z8, Z8
+	VPXORQ     Z9, Z9, Z9
+	VPXORQ     Z10, Z10, Z10
+	VPXORQ     Z11, Z11, Z11
+	VPXORQ     Z12, Z12, Z12
+	VPXORQ     Z13, Z13, Z13
+	VPXORQ     Z14, Z14, Z14
+	VPXORQ     Z15, Z15, Z15
+	VPXORQ     Z16, Z16, Z16
+	VPXORQ     Z17, Z17, Z17
+	VPXORQ     Z18, Z18, Z18
+	VPXORQ     Z19, Z19, Z19
+	VPXORQ     Z20, Z20, Z20
+	VPXORQ     Z21, Z21, Z21
+	VPXORQ     Z22, Z22, Z22
+	VPXORQ     Z23, Z23, Z23
+	MOVQ       c+48(FP), R12
+	MOVQ       ldc+56(FP), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	TESTQ      AX, AX
+	JZ         summed
 
 next:
 	VMOVUPD.Z    (R9), K1, Z24
+	PREFETCHT0   (R9)(R11*1)
 	VMOVUPD.Z    64(R9), K2, Z25
+	PREFETCHT0   64(R9)(R11*1)
 	ADDQ         R10, R9
 	VBROADCASTSD (CX), Z26
 	VFMADD231PD  Z24, Z26, Z0
@@ -8921,5 +10109,380 @@ setTail:
 	VMOVUPD Z22, K1, (AX)
 	VMULPD  Z24, Z23, Z23
 	VMOVUPD Z23, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func stranspose4AVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr)
+// Requires: AVX, MMX+
+TEXT ·stranspose4AVX2(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ lds+16(FP), DX
+	LEAQ (CX)(DX*2), BX
+	ADDQ DX, BX
+	MOVQ dst+24(FP), SI
+	MOVQ ldd+32(FP), DI
+	MOVQ CX, R8
+	LEAQ (R8)(DX*4), R8
+	LEAQ (R8)(DX*2), R9
+	ADDQ DX, R9
+
+vectors:
+	CMPQ         AX, $0x08
+	JB           rest
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (CX)(DX*1), Y1
+	VMOVUPS      (CX)(DX*2), Y2
+	VMOVUPS      (BX), Y3
+	PREFETCHT0   (R8)
+	PREFETCHT0   (R8)(DX*1)
+	PREFETCHT0   (R8)(DX*2)
+	PREFETCHT0   (R9)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, R8
+	ADDQ         $0x20, R9
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y0
+	VUNPCKLPS    Y3, Y2, Y1
+	VUNPCKHPS    Y3, Y2, Y2
+	VUNPCKLPD    Y1, Y4, Y3
+	VUNPCKHPD    Y1, Y4, Y1
+	VUNPCKLPD    Y2, Y0, Y4
+	VUNPCKHPD    Y2, Y0, Y0
+	VMOVUPS      X3, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      X1, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      X4, (SI)
+	ADDQ         DI, SI
+	VMOVUPS      X0, (SI)
+	ADDQ         DI, SI
+	VEXTRACTF128 $0x01, Y3, (SI)
+	ADDQ         DI, SI
+	VEXTRACTF128 $0x01, Y1, (SI)
+	ADDQ         DI, SI
+	VEXTRACTF128 $0x01, Y4, (SI)
+	ADDQ         DI, SI
+	VEXTRACTF128 $0x01, Y0, (SI)
+	ADDQ         DI, SI
+	SUBQ         $0x08, AX
+	JMP          vectors
+
+rest:
+	TESTQ  AX, AX
+	JZ     done
+	VMOVSS (CX), X0
+	VMOVSS X0, (SI)
+	VMOVSS (CX)(DX*1), X0
+	VMOVSS X0, 4(SI)
+	VMOVSS (CX)(DX*2), X0
+	VMOVSS X0, 8(SI)
+	VMOVSS (BX), X0
+	VMOVSS X0, 12(SI)
+	ADDQ   $0x04, CX
+	ADDQ   $0x04, BX
+	ADDQ   DI, SI
+	DECQ   AX
+	JMP    rest
+
+done:
+	VZEROUPPER
+	RET
+
+// func snarrowAVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr, w uintptr)
+// Requires: AVX, CMOV
+TEXT ·snarrowAVX2(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    lds+16(FP), DX
+	MOVQ    dst+24(FP), BX
+	MOVQ    ldd+32(FP), SI
+	MOVQ    w+40(FP), DI
+	LEAQ    tails<>+0(SB), R8
+	SHLQ    $0x02, DI
+	MOVQ    $0x00000020, R10
+	MOVQ    DI, R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, DI
+	MOVQ    R8, R10
+	SUBQ    R9, R10
+	VMOVDQU 32(R10), Y0
+	MOVQ    $0x00000020, R10
+	MOVQ    DI, R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, DI
+	MOVQ    R8, DI
+	SUBQ    R9, DI
+	VMOVDQU 32(DI), Y1
+
+next:
+	VMASKMOVPS (CX), Y0, Y2
+	VMASKMOVPS 32(CX), Y1, Y3
+	VMOVUPS    Y2, (BX)
+	VMOVUPS    Y3, 32(BX)
+	ADDQ       DX, CX
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        next
+	VZEROUPPER
+	RET
+
+// func dtranspose4AVX2(k uintptr, src *float64, lds uintptr, dst *float64, ldd uintptr)
+// Requires: AVX, MMX+
+TEXT ·dtranspose4AVX2(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ lds+16(FP), DX
+	LEAQ (CX)(DX*2), BX
+	ADDQ DX, BX
+	MOVQ dst+24(FP), SI
+	MOVQ ldd+32(FP), DI
+	MOVQ CX, R8
+	LEAQ (R8)(DX*4), R8
+	LEAQ (R8)(DX*2), R9
+	ADDQ DX, R9
+
+vectors:
+	CMPQ       AX, $0x04
+	JB         rest
+	VMOVUPS    (CX), Y0
+	VMOVUPS    (CX)(DX*1), Y1
+	VMOVUPS    (CX)(DX*2), Y2
+	VMOVUPS    (BX), Y3
+	PREFETCHT0 (R8)
+	PREFETCHT0 (R8)(DX*1)
+	PREFETCHT0 (R8)(DX*2)
+	PREFETCHT0 (R9)
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, BX
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R9
+	VUNPCKLPD  Y1, Y0, Y4
+	VUNPCKHPD  Y1, Y0, Y5
+	VUNPCKLPD  Y3, Y2, Y6
+	VUNPCKHPD  Y3, Y2, Y3
+	VPERM2F128 $0x20, Y6, Y4, Y0
+	VPERM2F128 $0x20, Y3, Y5, Y1
+	VPERM2F128 $0x31, Y6, Y4, Y2
+	VPERM2F128 $0x31, Y3, Y5, Y3
+	VMOVUPS    Y0, (SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y1, (SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y2, (SI)
+	ADDQ       DI, SI
+	VMOVUPS    Y3, (SI)
+	ADDQ       DI, SI
+	SUBQ       $0x04, AX
+	JMP        vectors
+
+rest:
+	TESTQ  AX, AX
+	JZ     done
+	VMOVSD (CX), X0
+	VMOVSD X0, (SI)
+	VMOVSD (CX)(DX*1), X0
+	VMOVSD X0, 8(SI)
+	VMOVSD (CX)(DX*2), X0
+	VMOVSD X0, 16(SI)
+	VMOVSD (BX), X0
+	VMOVSD X0, 24(SI)
+	ADDQ   $0x08, CX
+	ADDQ   $0x08, BX
+	ADDQ   DI, SI
+	DECQ   AX
+	JMP    rest
+
+done:
+	VZEROUPPER
+	RET
+
+// func dnarrowAVX2(k uintptr, src *float64, lds uintptr, dst *float64, ldd uintptr, w uintptr)
+// Requires: AVX, CMOV
+TEXT ·dnarrowAVX2(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    lds+16(FP), DX
+	MOVQ    dst+24(FP), BX
+	MOVQ    ldd+32(FP), SI
+	MOVQ    w+40(FP), DI
+	LEAQ    tails<>+0(SB), R8
+	SHLQ    $0x03, DI
+	MOVQ    $0x00000020, R10
+	MOVQ    DI, R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, DI
+	MOVQ    R8, R10
+	SUBQ    R9, R10
+	VMOVDQU 32(R10), Y0
+	MOVQ    $0x00000020, R10
+	MOVQ    DI, R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, DI
+	MOVQ    R8, R10
+	SUBQ    R9, R10
+	VMOVDQU 32(R10), Y1
+	MOVQ    $0x00000020, R10
+	MOVQ    DI, R9
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	SUBQ    R9, DI
+	MOVQ    R8, DI
+	SUBQ    R9, DI
+	VMOVDQU 32(DI), Y2
+
+next:
+	VMASKMOVPD (CX), Y0, Y3
+	VMASKMOVPD 32(CX), Y1, Y4
+	VMASKMOVPD 64(CX), Y2, Y5
+	VMOVUPD    Y3, (BX)
+	VMOVUPD    Y4, 32(BX)
+	VMOVUPD    Y5, 64(BX)
+	ADDQ       DX, CX
+	ADDQ       SI, BX
+	DECQ       AX
+	JNZ        next
+	VZEROUPPER
+	RET
+
+// func stranspose8AVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr)
+// Requires: AVX, MMX+
+TEXT ·stranspose8AVX2(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ lds+16(FP), DX
+	LEAQ (CX)(DX*4), BX
+	LEAQ (CX)(DX*8), SI
+	LEAQ (CX)(DX*2), DI
+	ADDQ DX, DI
+	LEAQ (BX)(DX*2), R8
+	ADDQ DX, R8
+	LEAQ (SI)(DX*2), R9
+	ADDQ DX, R9
+	MOVQ dst+24(FP), R10
+	MOVQ ldd+32(FP), R11
+
+vectors:
+	CMPQ        AX, $0x04
+	JB          rest
+	VMOVUPS     (CX), X0
+	VINSERTF128 $0x01, (BX), Y0, Y0
+	VMOVUPS     (CX)(DX*1), X1
+	VINSERTF128 $0x01, (BX)(DX*1), Y1, Y1
+	VMOVUPS     (CX)(DX*2), X2
+	VINSERTF128 $0x01, (BX)(DX*2), Y2, Y2
+	VMOVUPS     (DI), X3
+	VINSERTF128 $0x01, (R8), Y3, Y3
+	PREFETCHT0  (SI)
+	PREFETCHT0  (SI)(DX*1)
+	PREFETCHT0  (SI)(DX*2)
+	PREFETCHT0  (R9)
+	ADDQ        $0x10, CX
+	ADDQ        $0x10, DI
+	ADDQ        $0x10, BX
+	ADDQ        $0x10, R8
+	ADDQ        $0x10, SI
+	ADDQ        $0x10, R9
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y8
+	VUNPCKHPD   Y6, Y4, Y4
+	VUNPCKLPD   Y7, Y5, Y6
+	VUNPCKHPD   Y7, Y5, Y5
+	VMOVUPS     Y8, (R10)
+	ADDQ        R11, R10
+	VMOVUPS     Y4, (R10)
+	ADDQ        R11, R10
+	VMOVUPS     Y6, (R10)
+	ADDQ        R11, R10
+	VMOVUPS     Y5, (R10)
+	ADDQ        R11, R10
+	SUBQ        $0x04, AX
+	JMP         vectors
+
+rest:
+	TESTQ  AX, AX
+	JZ     done
+	VMOVSS (CX), X0
+	VMOVSS X0, (R10)
+	VMOVSS (CX)(DX*1), X0
+	VMOVSS X0, 4(R10)
+	VMOVSS (CX)(DX*2), X0
+	VMOVSS X0, 8(R10)
+	VMOVSS (DI), X0
+	VMOVSS X0, 12(R10)
+	VMOVSS (BX), X0
+	VMOVSS X0, 16(R10)
+	VMOVSS (BX)(DX*1), X0
+	VMOVSS X0, 20(R10)
+	VMOVSS (BX)(DX*2), X0
+	VMOVSS X0, 24(R10)
+	VMOVSS (R8), X0
+	VMOVSS X0, 28(R10)
+	ADDQ   $0x04, CX
+	ADDQ   $0x04, DI
+	ADDQ   $0x04, BX
+	ADDQ   $0x04, R8
+	ADDQ   R11, R10
+	DECQ   AX
+	JMP    rest
+
+done:
+	VZEROUPPER
+	RET
+
+// func spread64AVX2(n uintptr, src *byte, dst *byte, ldd uintptr, ahead uintptr)
+// Requires: AVX, MMX+
+TEXT ·spread64AVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ ldd+24(FP), BX
+	MOVQ ahead+32(FP), SI
+
+next:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    Y0, (DX)
+	PREFETCHT0 (CX)(SI*1)
+	VMOVUPS    32(CX), Y0
+	VMOVUPS    Y0, 32(DX)
+	ADDQ       $0x40, CX
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        next
+	VZEROUPPER
+	RET
+
+// func spread128AVX2(n uintptr, src *byte, dst *byte, ldd uintptr, ahead uintptr)
+// Requires: AVX, MMX+
+TEXT ·spread128AVX2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ ldd+24(FP), BX
+	MOVQ ahead+32(FP), SI
+
+next:
+	VMOVUPS    (CX), Y0
+	VMOVUPS    Y0, (DX)
+	PREFETCHT0 (CX)(SI*1)
+	VMOVUPS    32(CX), Y0
+	VMOVUPS    Y0, 32(DX)
+	VMOVUPS    64(CX), Y0
+	VMOVUPS    Y0, 64(DX)
+	PREFETCHT0 64(CX)(SI*1)
+	VMOVUPS    96(CX), Y0
+	VMOVUPS    Y0, 96(DX)
+	ADDQ       $0x80, CX
+	ADDQ       BX, DX
+	DECQ       AX
+	JNZ        next
 	VZEROUPPER
 	RET

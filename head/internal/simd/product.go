@@ -17,33 +17,47 @@ type float interface{ float32 | float64 }
 // from row to row and from column to column of a, ldb and ldc those from row to
 // row of b and c. The sum of each element goes through its k products in order,
 // by fused multiply-add.
-type tile[T float] func(k uintptr, a *T, rs, cs uintptr, b *T, ldb uintptr, c *T, ldc uintptr, alpha T, w, add uintptr)
+type tile[T float] func(k uintptr, a *T, rs, cs uintptr, b *T, ldb uintptr, c *T, ldc uintptr, alpha T, w, add, ahead uintptr)
 
 // tiles are the routines of a set of instructions.
 type tiles[T float] struct {
 	rows, lanes int            // of the largest tile; of a vector
 	whole       bool           // whole vectors of b are read
 	by          [13][3]tile[T] // rows and vectors of a tile
+	// transpose makes four rows of k elements, which lie lds bytes apart, k
+	// rows of four, which lie ldd bytes apart.
+	transpose func(k uintptr, src *T, lds uintptr, dst *T, ldd uintptr)
+	// transpose8 does the same with eight rows; nil if there is none.
+	transpose8 func(k uintptr, src *T, lds uintptr, dst *T, ldd uintptr)
+	// narrow copies k rows of w ≤ 12 elements, and writes up to 16 for each.
+	narrow func(k uintptr, src *T, lds uintptr, dst *T, ldd, w uintptr)
+	// spread copies a row of n panels to places that lie ldd bytes apart.
+	// What lies ahead bytes behind the row is copied next.
+	spread func(n uintptr, src, dst *byte, ldd, ahead uintptr)
 }
 
 // multiply computes a tile of r rows and w columns, c = alpha·a·b, or
-// c += alpha·a·b if add is set, where a has k columns.
-func (t *tiles[T]) multiply(r, w, k int, alpha T, a, b, c matrix[T], add bool) {
+// c += alpha·a·b if add is set, where a has k columns. What lies ahead elements
+// behind b is used next.
+func (t *tiles[T]) multiply(r, w, k int, alpha T, a, b, c matrix[T], add bool, ahead int) {
 	size, adds := unsafe.Sizeof(alpha), uintptr(0)
 	if add {
 		adds = 1
 	}
 	t.by[r][(w+t.lanes-1)/t.lanes](uintptr(k), &a.data[0], uintptr(a.rs)*size, uintptr(a.cs)*size,
-		&b.data[0], uintptr(b.rs)*size, &c.data[0], uintptr(c.rs)*size, alpha, uintptr(w), adds)
+		&b.data[0], uintptr(b.rs)*size, &c.data[0], uintptr(c.rs)*size, alpha, uintptr(w), adds, uintptr(ahead)*size)
 }
 
 const (
 	// depth is how many products are summed up before they reach the
 	// destination. It decides on bits, and is the same for all instructions.
 	depth = 256
-	// width is how many columns of b are packed at a time: 512 KiB of float32.
-	width = 512
-	// unpacked is up to how many rows of a tile's rows b is read where it
+	// width is how many bytes of a row of b are packed at a time.
+	width = 2 << 10
+	// packed is how many bytes of b are packed at a time, if depth rows are not
+	// more.
+	packed = 512 << 10
+	// unpacked is up to how many slabs of a tile's rows b is read where it
 	// lies.
 	unpacked = 2
 	// alone is how many multiplications are not worth a goroutine.
@@ -102,7 +116,7 @@ type product[T float] struct {
 
 // room is memory that a goroutine multiplies with.
 type room[T float] struct {
-	b, a, c []T
+	b, a, c, t []T
 }
 
 var (
@@ -218,64 +232,178 @@ func (p *product[T]) scale(i0, i1, j0, j1 int) {
 	}
 }
 
-// compute computes rows i0 to i1 and columns j0 to j1 of c.
-func (p *product[T]) compute(by *tiles[T], i0, i1, j0, j1 int) {
+// flips says that cᵀ = bᵀ·aᵀ takes less time than c = a·b: there are few
+// columns, which fill vectors badly, and rows that fill them.
+func (p *product[T]) flips(by *tiles[T]) bool {
+	if p.part != all || p.a.cs != 1 || p.n >= 128 || p.m < 8*by.lanes {
+		return false
+	}
+	// In what a vector of products takes.
+	const pack = 0.15
+	asIs := float64((p.n + by.lanes - 1) / by.lanes)
+	if p.n > 6*by.lanes {
+		asIs += pack * 16 / float64(by.lanes)
+	}
+	if (p.n+by.lanes-1)/by.lanes%2 == 1 {
+		asIs += 0.4 // a vector alone
+	}
+	return float64(p.n)/float64(by.lanes)+pack*16/float64(by.lanes) < asIs
+}
+
+// flip computes rows i0 to i1 and columns j0 to j1 of c by way of cᵀ.
+func (p *product[T]) flip(by *tiles[T], i0, i1, j0, j1 int) {
 	pool := roomsOf[T]()
 	mem := pool.Get().(*room[T])
 	defer pool.Put(mem)
-	panel := 2 * by.lanes
+	n, size := j1-j0, int(unsafe.Sizeof(p.beta))
+	most := width / size
+	mem.t = grown(mem.t, n*most)
+	q := product[T]{m: n, k: p.k, alpha: p.alpha, beta: p.beta, a: p.b.from(0, j0).transposed(), c: matrix[T]{mem.t, most, 1}}
+	for i := i0; i < i1; i += most {
+		q.n = min(most, i1-i)
+		q.b = p.a.from(i, 0).transposed()
+		c := p.c.from(i, j0)
+		if p.beta != 0 {
+			by.packColumns(mem.t, c.transposed(), n, q.n, most)
+		}
+		q.stripes(by, 0, n, 0, q.n)
+		by.packColumns(c.data, q.c.transposed(), q.n, n, c.rs)
+	}
+}
+
+// compute computes rows i0 to i1 and columns j0 to j1 of c.
+func (p *product[T]) compute(by *tiles[T], i0, i1, j0, j1 int) {
+	if p.flips(by) {
+		p.flip(by, i0, i1, j0, j1)
+	} else {
+		p.stripes(by, i0, i1, j0, j1)
+	}
+}
+
+// stripes computes rows i0 to i1 and columns j0 to j1 of c, some columns at a
+// time.
+func (p *product[T]) stripes(by *tiles[T], i0, i1, j0, j1 int) {
+	pool := roomsOf[T]()
+	mem := pool.Get().(*room[T])
+	defer pool.Put(mem)
 	if p.beta != 0 {
 		p.scale(i0, i1, j0, j1)
 	}
-	pack := p.b.cs != 1 || i1-i0 > unpacked*by.rows
-	for jc := j0; jc < j1; jc += width {
-		nc := min(width, j1-jc)
-		lo, hi := i0, i1
+	size := int(unsafe.Sizeof(p.beta))
+	for j := j0; j < j1; j += width / size {
+		s := stripe[T]{product: p, by: by, room: mem, j: j, n: min(width/size, j1-j), i0: i0, i1: i1}
 		switch p.part {
 		case upper:
-			hi = min(hi, jc+nc)
+			s.i1 = min(i1, j+s.n)
 		case lower:
-			lo = max(lo, jc)
+			s.i0 = max(i0, j)
 		}
-		// Rows of a that lie multiples of 1 KiB apart take cache lines from one
-		// another.
-		packA := nc > 4*panel || max(p.a.rs, p.a.cs)*int(unsafe.Sizeof(p.beta))%1024 == 0
-		for pc := 0; pc < p.k; pc += depth {
-			kc := min(depth, p.k-pc)
-			mem.b = grown(mem.b, kc*((nc+panel-1)/panel*panel))
-			for j := 0; j < nc; j += panel {
-				if w := min(panel, nc-j); pack || by.whole && w%by.lanes != 0 {
-					packPanel(mem.b[j*kc:(j+panel)*kc], p.b.from(pc, jc+j), kc, w, panel)
-				}
-			}
-			add := pc > 0 || p.beta != 0
-			for i := lo; i < hi; i += by.rows {
-				r := min(by.rows, hi-i)
-				a := p.a.from(i, pc)
-				if packA {
-					mem.a = grown(mem.a, r*kc)
-					packSlab(mem.a, a, r, kc)
-					a = matrix[T]{mem.a, 1, r}
-				}
-				for j := 0; j < nc; j += panel {
-					w := min(panel, nc-j)
-					b := matrix[T]{mem.b[j*kc:], panel, 1}
-					if !pack && (!by.whole || w%by.lanes == 0) {
-						b = p.b.from(pc, jc+j)
-					}
-					switch p.share(i, r, jc+j, w) {
-					case all:
-						by.multiply(r, w, kc, p.alpha, a, b, p.c.from(i, jc+j), add)
-					case none:
-					default:
-						// The tile goes over the edge of the triangle.
-						mem.c = grown(mem.c, by.rows*panel)
-						p.copyShare(mem.c, panel, i, r, jc+j, w, false)
-						by.multiply(r, w, kc, p.alpha, a, b, matrix[T]{mem.c, panel, 1}, add)
-						p.copyShare(mem.c, panel, i, r, jc+j, w, true)
-					}
-				}
-			}
+		if s.i0 < s.i1 {
+			s.compute()
+		}
+	}
+}
+
+// stripe is a block of c that is computed by one goroutine: n columns from j
+// on, of rows i0 to i1.
+type stripe[T float] struct {
+	*product[T]
+	by           *tiles[T]
+	room         *room[T]
+	j, n, i0, i1 int
+
+	slabs int  // into which the rows are cut
+	panel int  // how many columns are multiplied at a time
+	pack  bool // b is packed; else only panels that are not whole vectors are
+	packA bool // slabs of a are
+}
+
+func (s *stripe[T]) compute() {
+	rows, size := s.i1-s.i0, int(unsafe.Sizeof(s.alpha))
+	s.slabs = (rows + s.by.rows - 1) / s.by.rows
+	s.panel = 2 * s.by.lanes
+	s.pack = s.b.cs != 1 || s.slabs > unpacked
+	// A slab that is read often is packed; so is one whose rows take cache
+	// lines from one another.
+	s.packA = s.n > 3*s.panel || s.n > s.panel && max(s.a.rs, s.a.cs)*size%4096 == 0
+	columns := (s.n + s.panel - 1) / s.panel * s.panel
+	block := depth
+	if s.pack {
+		block = max(depth, packed/(columns*size)/depth*depth)
+	}
+	for l := 0; l < s.k; l += block {
+		s.multiply(l, min(block, s.k-l), columns)
+	}
+}
+
+// multiply adds the products l to l+k.
+func (s *stripe[T]) multiply(l, k, columns int) {
+	b := grown(s.room.b, k*columns)
+	s.room.b = b
+	for d := 0; d < k; d += depth {
+		s.packRows(b[d*columns:], l+d, min(depth, k-d))
+	}
+	rows := s.i1 - s.i0
+	for slab := range s.slabs {
+		// Slabs differ by no more than a row.
+		i, end := s.i0+slab*rows/s.slabs, s.i0+(slab+1)*rows/s.slabs
+		for d := 0; d < k; d += depth {
+			s.slab(i, end-i, l+d, min(depth, k-d), b[d*columns:])
+		}
+	}
+}
+
+// packRows copies k rows of b from l on into dst, panel by panel.
+func (s *stripe[T]) packRows(dst []T, l, k int) {
+	whole := s.n / s.panel * s.panel
+	if s.pack && s.b.cs == 1 && whole > 0 {
+		size := unsafe.Sizeof(s.alpha)
+		for r := range k {
+			from := s.b.data[(l+r)*s.b.rs+s.j:][:whole]
+			s.by.spread(uintptr(whole/s.panel), (*byte)(unsafe.Pointer(&from[0])), (*byte)(unsafe.Pointer(&dst[r*s.panel])), uintptr(k*s.panel)*size, 2*uintptr(s.b.rs)*size)
+		}
+	} else if s.pack {
+		for j := 0; j < whole; j += s.panel {
+			s.by.packColumns(dst[j*k:(j+s.panel)*k], s.b.from(l, s.j+j), k, s.panel, s.panel)
+		}
+	}
+	if w := s.n - whole; w > 0 && (s.pack || s.by.whole && w%s.by.lanes != 0) {
+		clear(dst[whole*k : (whole+s.panel)*k])
+		s.by.packColumns(dst[whole*k:(whole+s.panel)*k], s.b.from(l, s.j+whole), k, w, s.panel)
+	}
+}
+
+// slab adds k products from l on to r rows of c, from row i on. b is packed.
+func (s *stripe[T]) slab(i, r, l, k int, packed []T) {
+	a := s.a.from(i, l)
+	if s.packA {
+		s.room.a = grown(s.room.a, r*k+16) // narrow writes beyond
+		if a.rs == 1 {
+			size := unsafe.Sizeof(s.alpha)
+			s.by.narrow(uintptr(k), &a.data[0], uintptr(a.cs)*size, &s.room.a[0], uintptr(r)*size, uintptr(r))
+		} else {
+			s.by.packColumns(s.room.a, a.transposed(), k, r, r)
+		}
+		a = matrix[T]{s.room.a, 1, r}
+	}
+	add := l > 0 || s.beta != 0
+	for j := 0; j < s.n; j += s.panel {
+		w := min(s.panel, s.n-j)
+		b, ahead := matrix[T]{packed[j*k:], s.panel, 1}, k*s.panel
+		if !s.pack && (!s.by.whole || w%s.by.lanes == 0) {
+			b, ahead = s.b.from(l, s.j+j), s.panel
+		}
+		switch s.share(i, r, s.j+j, w) {
+		case all:
+			s.by.multiply(r, w, k, s.alpha, a, b, s.c.from(i, s.j+j), add, ahead)
+		case none:
+		default:
+			// The tile goes over the edge of the triangle.
+			c := grown(s.room.c, s.by.rows*s.panel)
+			s.room.c = c
+			s.copyShare(c, s.panel, i, r, s.j+j, w, false)
+			s.by.multiply(r, w, k, s.alpha, a, b, matrix[T]{c, s.panel, 1}, add, ahead)
+			s.copyShare(c, s.panel, i, r, s.j+j, w, true)
 		}
 	}
 }
@@ -311,50 +439,31 @@ func (p *product[T]) copyShare(buf []T, panel, i, r, j, w int, back bool) {
 	}
 }
 
-// packPanel copies w columns of x, k rows, into dst, whose rows have panel
-// elements; zeros fill them up.
-func packPanel[T float](dst []T, x matrix[T], k, w, panel int) {
-	if w < panel {
-		clear(dst)
-	}
+// packColumns copies w columns of x, k rows, into dst, whose rows have panel
+// elements.
+func (t *tiles[T]) packColumns(dst []T, x matrix[T], k, w, panel int) {
 	if x.cs == 1 {
 		for l := range k {
 			copy(dst[l*panel:l*panel+w], x.data[l*x.rs:l*x.rs+w])
 		}
 		return
 	}
-	for j := range w {
-		to := dst[j:]
-		if x.rs == 1 {
-			for l, v := range x.data[j*x.cs : j*x.cs+k] {
-				to[l*panel] = v
-			}
-			continue
+	j := 0
+	if x.rs == 1 && w >= 4 {
+		size := unsafe.Sizeof(dst[0])
+		for ; t.transpose8 != nil && w-j >= 8; j += 8 {
+			t.transpose8(uintptr(k), &x.data[j*x.cs], uintptr(x.cs)*size, &dst[j], uintptr(panel)*size)
 		}
+		for j < w {
+			j = min(j, w-4) // the last four may have been copied in part
+			t.transpose(uintptr(k), &x.data[j*x.cs], uintptr(x.cs)*size, &dst[j], uintptr(panel)*size)
+			j += 4
+		}
+	}
+	for ; j < w; j++ {
+		to := dst[j:]
 		for l := range k {
 			to[l*panel] = x.data[l*x.rs+j*x.cs]
-		}
-	}
-}
-
-// packSlab copies r rows of x, k columns, into dst, column after column.
-func packSlab[T float](dst []T, x matrix[T], r, k int) {
-	if x.rs == 1 {
-		for l := range k {
-			copy(dst[l*r:(l+1)*r], x.data[l*x.cs:l*x.cs+r])
-		}
-		return
-	}
-	for i := range r {
-		to := dst[i:]
-		if x.cs == 1 {
-			for l, v := range x.data[i*x.rs : i*x.rs+k] {
-				to[l*r] = v
-			}
-			continue
-		}
-		for l := range k {
-			to[l*r] = x.data[i*x.rs+l*x.cs]
 		}
 	}
 }

@@ -112,7 +112,8 @@ func (s system[T]) solveDirectly(by *tiles[T]) {
 		x, pack := b.from(0, j), s.right || by.whole && w%by.lanes != 0
 		if pack {
 			mem.b = grown(mem.b, s.n*panel)
-			packPanel(mem.b, x, s.n, w, panel)
+			clear(mem.b)
+			by.packColumns(mem.b, x, s.n, w, panel)
 			x = matrix[T]{mem.b, panel, 1}
 		}
 		solvePanel(by, s.n, w, lower, a, x, mem.a)
@@ -137,7 +138,7 @@ func solvePanel[T float](by *tiles[T], n, w int, lower bool, a, x matrix[T], inv
 			from, to = i+r, n
 		}
 		if from < to {
-			by.multiply(r, w, to-from, -1, a.from(i, from), x.from(from, 0), x.from(i, 0), true)
+			by.multiply(r, w, to-from, -1, a.from(i, from), x.from(from, 0), x.from(i, 0), true, 0)
 		}
 		for y := range r {
 			if !lower {

@@ -15,7 +15,7 @@ func tilesOf() (*tiles[float32], *tiles[float64]) {
 	}
 }
 
-var sgemmAVX2 = tiles[float32]{rows: 6, lanes: 8, whole: true, by: [13][3]tile[float32]{
+var sgemmAVX2 = tiles[float32]{rows: 6, lanes: 8, whole: true, transpose: stranspose4AVX2, transpose8: stranspose8AVX2, narrow: snarrowAVX2, spread: spread64AVX2, by: [13][3]tile[float32]{
 	1: {1: sgemm1x1AVX2, 2: sgemm1x2AVX2},
 	2: {1: sgemm2x1AVX2, 2: sgemm2x2AVX2},
 	3: {1: sgemm3x1AVX2, 2: sgemm3x2AVX2},
@@ -24,7 +24,7 @@ var sgemmAVX2 = tiles[float32]{rows: 6, lanes: 8, whole: true, by: [13][3]tile[f
 	6: {1: sgemm6x1AVX2, 2: sgemm6x2AVX2},
 }}
 
-var sgemmAVX512 = tiles[float32]{rows: 12, lanes: 16, whole: false, by: [13][3]tile[float32]{
+var sgemmAVX512 = tiles[float32]{rows: 12, lanes: 16, whole: false, transpose: stranspose4AVX2, transpose8: stranspose8AVX2, narrow: snarrowAVX2, spread: spread128AVX2, by: [13][3]tile[float32]{
 	1:  {1: sgemm1x1AVX512, 2: sgemm1x2AVX512},
 	2:  {1: sgemm2x1AVX512, 2: sgemm2x2AVX512},
 	3:  {1: sgemm3x1AVX512, 2: sgemm3x2AVX512},
@@ -39,7 +39,7 @@ var sgemmAVX512 = tiles[float32]{rows: 12, lanes: 16, whole: false, by: [13][3]t
 	12: {1: sgemm12x1AVX512, 2: sgemm12x2AVX512},
 }}
 
-var dgemmAVX2 = tiles[float64]{rows: 6, lanes: 4, whole: true, by: [13][3]tile[float64]{
+var dgemmAVX2 = tiles[float64]{rows: 6, lanes: 4, whole: true, transpose: dtranspose4AVX2, narrow: dnarrowAVX2, spread: spread64AVX2, by: [13][3]tile[float64]{
 	1: {1: dgemm1x1AVX2, 2: dgemm1x2AVX2},
 	2: {1: dgemm2x1AVX2, 2: dgemm2x2AVX2},
 	3: {1: dgemm3x1AVX2, 2: dgemm3x2AVX2},
@@ -48,7 +48,7 @@ var dgemmAVX2 = tiles[float64]{rows: 6, lanes: 4, whole: true, by: [13][3]tile[f
 	6: {1: dgemm6x1AVX2, 2: dgemm6x2AVX2},
 }}
 
-var dgemmAVX512 = tiles[float64]{rows: 12, lanes: 8, whole: false, by: [13][3]tile[float64]{
+var dgemmAVX512 = tiles[float64]{rows: 12, lanes: 8, whole: false, transpose: dtranspose4AVX2, narrow: dnarrowAVX2, spread: spread128AVX2, by: [13][3]tile[float64]{
 	1:  {1: dgemm1x1AVX512, 2: dgemm1x2AVX512},
 	2:  {1: dgemm2x1AVX512, 2: dgemm2x2AVX512},
 	3:  {1: dgemm3x1AVX512, 2: dgemm3x2AVX512},

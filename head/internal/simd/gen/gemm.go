@@ -92,21 +92,23 @@ func newTail(m machine, t element, n int, w Register) tail {
 //
 //	c = alpha·a·b, or c += alpha·a·b if add is not zero,
 //
-// where a has r rows and k columns, b k rows of w elements. Elements of a are rs
-// bytes from row to row and cs bytes from column to column; rows of b are ldb
-// bytes apart, those of c ldc. Nothing but these elements is read or written,
+// where a has r rows and k columns, b k rows of w elements. Elements of a are
+// rs bytes from row to row and cs bytes from column to column; rows of b are
+// ldb bytes apart, those of c ldc. What lies ahead bytes behind rows of b is
+// fetched into the cache. Nothing but the named elements is read or written,
 // except that AVX2 reads whole vectors of b.
 //
 // Each element of c is summed up in the order of k by fused multiply-add, so
 // that its bits do not depend on the tile or on the width of vectors.
 func gemm(m machine, t element, r, v int) {
 	TEXT(fmt.Sprintf("%sgemm%dx%d%s", t.letter, r, v, m.name), NOSPLIT,
-		fmt.Sprintf("func(k uintptr, a *%[1]s, rs, cs uintptr, b *%[1]s, ldb uintptr, c *%[1]s, ldc uintptr, alpha %[1]s, w, add uintptr)", t.name))
+		fmt.Sprintf("func(k uintptr, a *%[1]s, rs, cs uintptr, b *%[1]s, ldb uintptr, c *%[1]s, ldc uintptr, alpha %[1]s, w, add, ahead uintptr)", t.name))
 	Pragma("noescape")
 	k := Load(Param("k"), GP64())
 	a := newRowsOf(r, Load(Param("a"), GP64()), Load(Param("rs"), GP64()))
 	cs := Load(Param("cs"), GP64())
 	b, ldb := Load(Param("b"), GP64()), Load(Param("ldb"), GP64())
+	ahead := Load(Param("ahead"), GP64())
 	var masks tail
 	if m.name == avx512.name {
 		masks = newTail(m, t, v, Load(Param("w"), GP64()))
@@ -124,6 +126,7 @@ func gemm(m machine, t element, r, v int) {
 			acc[i] = append(acc[i], z)
 		}
 	}
+	fetch(m, r, v, Load(Param("c"), GP64()), Load(Param("ldc"), GP64()))
 	TESTQ(k, k)
 	JZ(LabelRef("summed"))
 
@@ -136,6 +139,9 @@ func gemm(m machine, t element, r, v int) {
 			t.moveWhereZero(from, masks.masks[j], row[j])
 		} else {
 			t.move(from, row[j])
+		}
+		if m.name == avx512.name || j == 0 {
+			PREFETCHT0(Mem{Base: b, Disp: j * m.bytes, Index: ahead, Scale: 1})
 		}
 	}
 	ADDQ(ldb, b)
@@ -168,6 +174,18 @@ func gemm(m machine, t element, r, v int) {
 		store(t, m, acc, alpha, c, ldc, add)
 		Label("tail")
 		storeWhere(t, m, acc, alpha, newTail(m, t, v, w), c, ldc, add)
+	}
+}
+
+// fetch fetches a tile of c into the cache.
+func fetch(m machine, r, v int, c, ldc Register) {
+	for i := range r {
+		for j := 0; j < v*m.bytes; j += 64 {
+			PREFETCHT0(Mem{Base: c, Disp: j})
+		}
+		if i+1 < r {
+			ADDQ(ldc, c)
+		}
 	}
 }
 

@@ -17,5 +17,13 @@ func main() {
 			}
 		}
 	}
+	for _, t := range []element{float32s, float64s} {
+		transpose(t)
+		narrow(t)
+	}
+	transpose8()
+	for _, bytes := range []int{2 * avx2.bytes, 2 * avx512.bytes} {
+		spread(bytes)
+	}
 	Generate()
 }

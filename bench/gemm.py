@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Puts products of matrices beside those of OpenBLAS, as numpy has it, and gonum's.
+
+make peers runs it; python3 bench/gemm.py [WORD ...] measures the rows that have a
+WORD in them. One thread each. The sides alternate; figures are GFLOP/s of the least
+CPU time of all turns, since whatever else runs on the machine only adds. Ratios are
+ours by the peer's, so that more than 1 is faster. The shapes are those of heads: D
+features, C classes, a batch of rows; X·Wᵀ are logits, RᵀX is a gradient.
+"""
+import os
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import ctypes
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+ROW = "| %-5s | %-18s | %8s | %8s | %8s | %8s | %7s | %7s | %7s |"
+TURNS = int(os.environ.get("TURNS", "15"))
+
+
+def openblas():
+    """Version and kernel of the OpenBLAS that numpy brought."""
+    for path in (Path(np.__file__).parent.parent / "numpy.libs").glob("libscipy_openblas*"):
+        library = ctypes.CDLL(str(path))
+        for suffix in ("64_", ""):
+            try:
+                core = getattr(library, "scipy_openblas_get_corename" + suffix)
+                config = getattr(library, "scipy_openblas_get_config" + suffix)
+            except AttributeError:
+                continue
+            core.restype = config.restype = ctypes.c_char_p
+            return "%s, kernel %s" % (" ".join(config().decode().split()[:2]), core().decode())
+    return "a BLAS that does not say its name"
+
+
+def shapes():
+    for d in (384, 1280):
+        for c in (10, 26, 100, 256):
+            for batch in (256, 4096):
+                yield "X·Wᵀ", batch, c, d
+                yield "RᵀX", c, d, batch
+    yield "A·B", 1024, 1024, 1024
+    yield "A·B, float64", 1024, 1024, 1024
+
+
+class Numpy:
+    def __init__(self, name, m, n, k):
+        rng = np.random.default_rng(1)
+        t = np.float64 if "float64" in name else np.float32
+        a, b = rng.random((m, k), dtype=t), rng.random((k, n), dtype=t)
+        if name == "X·Wᵀ":
+            b = np.ascontiguousarray(b.T).T
+        elif name == "RᵀX":
+            a = np.ascontiguousarray(a.T).T
+        self.a, self.b, self.c = a, b, np.empty((m, n), t)
+
+    def measured(self, times):
+        before = time.process_time()
+        for _ in range(times):
+            np.matmul(self.a, self.b, out=self.c)
+        return (time.process_time() - before) / times
+
+
+def main():
+    words = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        binary = str(Path(folder) / "peer")
+        subprocess.run(["go", "test", "-c", "-o", binary, "./head/internal/simd"], cwd=ROOT, check=True)
+        side = subprocess.Popen(
+            [binary, "-test.run", "^TestPeer$", "-test.timeout", "0"], text=True, bufsize=1, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=dict(os.environ, HEADSTART_PEER="1", GOMAXPROCS="1"))
+        ready = side.stdout.readline().split()
+        if not ready or ready[0] != "ready":
+            raise SystemExit("gemm: our side did not start: " + side.stdout.read())
+        sets = ["portable", "AVX2", "AVX-512"]
+        sets = sets[:sets.index(ready[1]) + 1]
+
+        def ours(instructions, name, m, n, k, times):
+            print(instructions, name.replace(" ", "_"), m, n, k, times, file=side.stdin, flush=True)
+            line = side.stdout.readline()
+            try:
+                return float(line)
+            except ValueError:
+                raise SystemExit("gemm: our side: " + line + side.stdout.read())
+
+        print("numpy %s, %s; GFLOP/s, the least CPU time of %d turns, one thread" % (np.__version__, openblas(), TURNS))
+        print()
+        print(ROW % ("", "m×n×k", "OpenBLAS", "gonum", "AVX2", "AVX-512", "2 by OB", "512 by", "by gon."))
+        print(ROW % tuple("-" * n for n in (5, 18, 8, 8, 8, 8, 7, 7, 7)))
+        for name, m, n, k in shapes():
+            if words and not any(w in "%s %d×%d×%d" % (name, m, n, k) for w in words):
+                continue
+            flop = 2e-9 * m * n * k
+            peer = Numpy(name, m, n, k)
+            times = max(1, int(1 / flop))
+            least = {}
+            for _ in range(TURNS):
+                def keep(key, value):
+                    least[key] = min(value, least.get(key, value))
+                keep("numpy", peer.measured(times))
+                for s in sets[1:]:
+                    keep(s, ours(s, name, m, n, k, times))
+                if _ < 3:
+                    keep("portable", ours("portable", name, m, n, k, max(1, times // 10)))
+            g = {key: flop / value for key, value in least.items()}
+
+            def ratio(x, y):
+                return "%.2f" % (g[x] / g[y]) if x in g else "–"
+            print(ROW % (name.split(",")[0], "%d×%d×%d%s" % (m, n, k, " f64" if "64" in name else ""), "%.1f" % g["numpy"],
+                         "%.1f" % g["portable"], *("%.1f" % g[s] if s in g else "–" for s in ("AVX2", "AVX-512")),
+                         ratio("AVX2", "numpy"), ratio("AVX-512", "numpy"), ratio(sets[-1], "portable")), flush=True)
+        side.stdin.close()
+        side.wait()
+
+
+if __name__ == "__main__":
+    main()
