@@ -75,6 +75,9 @@ func LeaveOneOut(ctx context.Context, x head.Rows, y []string, lambdas []float64
 	return out, err
 }
 
+// leftOutColumns is about how many scores a row are computed at a time.
+const leftOutColumns = 512
+
 // weightOf is the weight of the i-th row in the fit.
 func (o *objective) weightOf(i int) float64 {
 	if o.weight == nil {
@@ -123,11 +126,25 @@ func (p *problem) leaveOneOut(ctx context.Context, part *Part, lambdas []float64
 		}
 	}
 
-	const chunk = 16 * block
+	const chunk = 8 * block
 	buf := make([]float32, block*d)
 	x, z := make([]float64, chunk*d), make([]float64, chunk*d)
-	shares, scores := make([]float64, chunk*many), make([]float64, chunk*c)
-	weights := make([]float64, d*c)
+	// Scores of several λ at a time are one product.
+	group := min(max(leftOutColumns/c, 1), many)
+	shares, scores := make([]float64, chunk*many), make([]float64, chunk*group*c)
+	weights := make([]float64, d*many*c) // of each group of λ: D rows
+	for lo := 0; lo < many; lo += group {
+		these := min(group, many-lo)
+		to := weights[d*lo*c:]
+		for j := range d {
+			for l := range these {
+				share := inverse[j*many+lo+l]
+				for k, u := range target[j*c : (j+1)*c] {
+					to[(j*these+l)*c+k] = share * u
+				}
+			}
+		}
+	}
 	for lo := 0; lo < len(p.rows); lo += chunk {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -150,25 +167,23 @@ func (p *problem) leaveOneOut(ctx context.Context, part *Part, lambdas []float64
 			x[i] = u * u
 		}
 		by.Dgemm(blas.NoTrans, blas.NoTrans, m, many, d, 1, x, d, inverse, many, 0, shares, many)
-		for l := range lambdas {
-			for j := range d {
-				share := inverse[j*many+l]
-				for k, u := range target[j*c : (j+1)*c] {
-					weights[j*c+k] = share * u
-				}
-			}
-			by.Dgemm(blas.NoTrans, blas.NoTrans, m, c, d, 1, z, d, weights, c, 0, scores, c)
+		for first := 0; first < many; first += group {
+			these := min(group, many-first)
+			w := these * c
+			by.Dgemm(blas.NoTrans, blas.NoTrans, m, w, d, 1, z, d, weights[d*first*c:], w, 0, scores, w)
 			for i := range m {
-				own := p.weightOf(lo+i) / n * (1 + shares[i*many+l])
-				row := scores[i*c : (i+1)*c]
-				for k := range row {
-					y := -1.0
-					if k == int(p.labels[lo+i]) {
-						y = 1
+				for l := first; l < first+these; l++ {
+					own := p.weightOf(lo+i) / n * (1 + shares[i*many+l])
+					row := scores[i*w+(l-first)*c : i*w+(l-first+1)*c]
+					for k := range row {
+						y := -1.0
+						if k == int(p.labels[lo+i]) {
+							y = 1
+						}
+						row[k] = y - (y-mean[k]-row[k])/(1-own)
 					}
-					row[k] = y - (y-mean[k]-row[k])/(1-own)
+					visit(lo+i, l, row)
 				}
-				visit(lo+i, l, row)
 			}
 		}
 	}
