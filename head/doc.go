@@ -14,6 +14,7 @@
 // "ncm" is the nearest class mean, p(c|x) = softmax(−½‖x−μ_c‖²/T) on
 // standardised rows; "ridge" is linear regression with targets of ±1, p(c|x) =
 // softmax(scores/T); "lda" is linear discriminant analysis with a shrunken
-// covariance. Up to a constant of the row, −½‖x−μ‖² is affine in x, so
-// that all of them are an Affine.
+// covariance, "lda+softmax" is softmax in the space of linear discriminants. Up
+// to a constant of the row, −½‖x−μ‖² is affine in x, so that all of them are an
+// Affine.
 package head

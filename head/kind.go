@@ -24,6 +24,7 @@ var Kinds = []Kind{
 	{Name: "ncm", About: "nearest class mean"},
 	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
 	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
+	{Name: "lda+softmax", About: "softmax in the space of linear discriminants", Scaled: true},
 
 	// Of other tasks than OneOf.
 	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true},

@@ -116,8 +116,8 @@ func trainHeadCommand(e *env) *command {
 		flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout()},
 			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN)"},
-			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 for --l2 auto"},
-			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda gives up for equal variances, over 0 and at most 1; auto chooses from 1 to 1e-4"},
+			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 (ridge: 1000 to 1e-4) for --l2 auto"},
+			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda and lda+softmax give up for equal variances, over 0 and at most 1; for auto, lda chooses from 1 to 1e-4 and lda+softmax estimates it"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
 			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: choices(metricWords...) + "by which the strength is chosen"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},

@@ -31,7 +31,7 @@ func TestEveryKindOfHead(t *testing.T) {
 			if trained["type"] != k.Name || trained.number(t, "metrics.cv.accuracy.value") < 0.52 {
 				t.Errorf("%v, accuracy %v", trained["type"], trained.number(t, "metrics.cv.accuracy.value"))
 			}
-			if page := string(p.read(k.Name + ".html")); !strings.Contains(page, k.Name) {
+			if page := string(p.read(k.Name + ".html")); !strings.Contains(page, strings.ReplaceAll(k.Name, "+", "&#43;")) {
 				t.Error("the page does not name the head")
 			}
 			before := string(p.read(file))

@@ -20,8 +20,9 @@ type Settings struct {
 	// head.Kinds.
 	Kind string
 	// L2 is λ of heads that have one, > 0. The default 0 selects it on a path
-	// of L2Points strengths from 10 to 1e-6, evenly spaced in logarithm, by
-	// cross-validation with Folds folds inside the training part.
+	// of L2Points strengths from 10 to 1e-6 (of ridge: 1000 to 1e-4), evenly
+	// spaced in logarithm, by cross-validation with Folds folds inside the
+	// training part.
 	L2 float64
 	// L2Points is the number of strengths on the path, at least 2. The default
 	// 0 means 30.

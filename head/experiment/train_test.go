@@ -357,7 +357,7 @@ func TestSelection(t *testing.T) {
 	d := blobs(150, 40, 3, 2.5, 5)
 	for _, metric := range []string{"accuracy", "macro-f1", "log-loss"} {
 		r := train(t, d, &Settings{Kind: "auto", Metric: metric, L2Points: 15, Folds: 3, CV: 2})
-		if r.Selection[0].Kind != fit.Families[0].Kind || math.Abs(r.Selection[1].L2-10) > 1e-9 || len(r.Selection) < 8 {
+		if r.Selection[0].Kind != fit.Families[0].Kind || math.Abs(r.Selection[1].L2-1000) > 1e-9 || len(r.Selection) < 8 {
 			t.Fatalf("%s: candidates %+v", metric, r.Selection)
 		}
 		best := slices.MaxFunc(r.Selection, func(a, b Candidate) int { // the first of equal ones

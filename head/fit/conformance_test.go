@@ -13,10 +13,11 @@ import (
 	"github.com/headstart-ml/headstart/head"
 )
 
-// fitted fits the first candidate of a family at λ = 0.01 to a part of a bench.
+// fitted fits the first candidate of a family at λ = 0.01, or a shrinkage of
+// 0.1, to parts of a bench.
 func fitted(t *testing.T, e *Entry, b *Bench, parts ...Part) []*Fitted {
 	t.Helper()
-	_, all := e.Path(Grid{L2: 0.01})
+	_, all := e.Path(Grid{L2: 0.01, Shrinkage: 0.1})
 	path, err := e.One(all[0]).Begin(context.Background(), b, parts)
 	if err != nil {
 		t.Fatal(err)
@@ -359,6 +360,20 @@ var goldens = map[string]func(t *testing.T, x *data, g *golden){
 				t.Errorf("%+v", f.Fit)
 			}
 			compareProbabilities(t, f.Model(), test, want.Probabilities, 1e-8)
+		}
+	},
+	"lda+softmax": func(t *testing.T, x *data, _ *golden) {
+		_, _, test := training(t)
+		for i, want := range closed(t).Discriminant {
+			c := Candidate{Kind: "lda+softmax", Params: head.Params{{Name: head.L2, Value: want.L2}}}
+			if i == 0 { // the other one is estimated
+				c.Params = append(c.Params, head.Param{Name: head.Shrinkage, Value: want.Shrinkage})
+			}
+			f := x.golden(t, FamilyOf("lda+softmax"), c)
+			if rel := f.Fit.Objective/want.Objective - 1; math.Abs(rel) > 1e-6 || f.Fit.Status != head.Converged && !(f.Fit.Gap < 1e-8) {
+				t.Errorf("objective %v is %.2g above scikit-learn's: %+v", f.Fit.Objective, rel, f.Fit)
+			}
+			compareProbabilities(t, f.Model(), test, want.Probabilities, 2e-4)
 		}
 	},
 	"ncm": func(t *testing.T, x *data, g *golden) {

@@ -50,7 +50,8 @@
 // the cells of a deal are measured once, and those of a part are theirs added
 // up, so that a path costs one factorisation of D×D numbers for each part and
 // strength, and no pass. LeaveOneOut says what ridge heads of many strengths do
-// on each row that is left out, without a fit more.
+// on each row that is left out, without a fit more. Discriminant projects rows
+// by the same sums, and fits softmax heads to what comes of it.
 //
 // # Sparse rows
 //

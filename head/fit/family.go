@@ -36,7 +36,8 @@ type Path interface {
 // Grid says which candidates a family goes through.
 type Grid struct {
 	// L2 is the one λ; 0: a path of Points strengths from 10 to 1e-6, evenly
-	// spaced in logarithm.
+	// spaced in logarithm. Those of ridge are 100 times as strong: squares of
+	// errors are more curved than logarithms of probabilities.
 	L2 float64
 	// Points is the number of strengths, at least 2. The default 0 means 30.
 	Points int
@@ -46,7 +47,10 @@ type Grid struct {
 }
 
 // lambdas are the strengths of g.
-func (g *Grid) lambdas() []float64 {
+func (g *Grid) lambdas() []float64 { return g.span(1) }
+
+// span are the strengths of g, those of a path times a factor.
+func (g *Grid) span(factor float64) []float64 {
 	if g.L2 != 0 {
 		return []float64{g.L2}
 	}
@@ -54,7 +58,7 @@ func (g *Grid) lambdas() []float64 {
 	if points == 0 {
 		points = defaultPoints
 	}
-	return lambdas(points)
+	return logSpan(points, strongest*factor, weakest*factor)
 }
 
 // shrinkages are those of g.
@@ -94,7 +98,7 @@ var Families = []Entry{
 	{
 		Kind: "ridge",
 		Path: func(g Grid) (Family, []Candidate) {
-			f := ridgePath(g.lambdas())
+			f := ridgePath(g.span(ridgeFactor))
 			return f, f.candidates
 		},
 		One: func(c Candidate) Family { return ridgePath([]float64{c.Params.Value(head.L2)}) },
@@ -106,6 +110,16 @@ var Families = []Entry{
 			return f, f.candidates
 		},
 		One: func(c Candidate) Family { return ldaPath([]float64{c.Params.Value(head.Shrinkage)}) },
+	},
+	{
+		Kind: "lda+softmax",
+		Path: func(g Grid) (Family, []Candidate) {
+			f := &discriminants{lambdas: g.lambdas(), shrinkage: g.Shrinkage}
+			return f, f.candidates()
+		},
+		One: func(c Candidate) Family {
+			return &discriminants{lambdas: []float64{c.Params.Value(head.L2)}, shrinkage: c.Params.Value(head.Shrinkage), exact: true}
+		},
 	},
 	{
 		Kind: "softmax", Covariance: true,

@@ -84,8 +84,17 @@ func (s *Sums) shrunken(shrinkage float64) (u *cholesky, exact bool) {
 		trace += v
 	}
 	ridge := shrinkage * trace / float64(d)
-	if ridge == 0 { // each class is one point
-		ridge = math.SmallestNonzeroFloat32
+	if trace == 0 { // each class is one point: what they differ by is the unit
+		for i := range s.Classes {
+			for j, m := range s.Classes[i].Mean {
+				if s.Classes[i].N > 0 {
+					ridge += s.Classes[i].Weight * (m - s.Mean[j]) * (m - s.Mean[j]) / float64(d)
+				}
+			}
+		}
+		if ridge == 0 {
+			ridge = 1
+		}
 	}
 	return factorize(s.Scatter, d, 1-shrinkage, ridge)
 }

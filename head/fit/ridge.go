@@ -40,6 +40,10 @@ func (r *Ridge) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (
 	return alone(ctx, "ridge", ridgePath([]float64{lambda}), x, y, o)
 }
 
+// ridgeFactor is by how much strengths of a path are stronger than those of
+// softmax.
+const ridgeFactor = 100
+
 // ridgePath is the family of ridge heads with one λ after another.
 func ridgePath(lambdas []float64) *closedForm {
 	return &closedForm{candidates: closedCandidates("ridge", head.L2, lambdas), solve: solveRidge}

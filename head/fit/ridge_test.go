@@ -25,6 +25,11 @@ type closedGolden struct {
 		Shrinkage     float64
 		Probabilities []float64
 	}
+	Oracle       float64
+	Discriminant []struct {
+		Shrinkage, L2, Objective float64
+		Probabilities            []float64
+	}
 	LeftOut []struct {
 		L2           float64
 		Scores       []float64
