@@ -6,7 +6,8 @@ import (
 )
 
 // replaceDecoder is the decoder Replace: each match of a pattern in a token
-// becomes content.
+// becomes content. A token on which a regex would take too much memory stays as
+// it is, which ids are not made of.
 type replaceDecoder struct {
 	pattern pattern
 	content string
@@ -23,8 +24,8 @@ func readReplaceDecoder(o object) (decoder, error) {
 func (d replaceDecoder) decode(tokens []string) []string {
 	var matches []extent
 	for i, token := range tokens {
-		matches = d.pattern.matches(matches[:0], token)
-		if len(matches) == 0 {
+		var err error
+		if matches, err = d.pattern.matches(matches[:0], token); err != nil || len(matches) == 0 {
 			continue
 		}
 		var b strings.Builder

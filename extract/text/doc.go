@@ -38,7 +38,8 @@
 // Regexes of step 3 and 5 are Oniguruma's. Those that published tokenizers have
 // are recognised by their exact text and found by code of their own
 // (lexers.go); any other is compiled (regex.go) and run in time that is linear
-// in the text (regexmatch.go), or refused if it would be read in another way.
+// in the text (regexmatch.go), or refused if it would be read in another way. A
+// text on which a regex would take more than 256 MiB of memory is an error.
 //
 // tables.go holds what steps 3 and 5 know of Unicode, tables_regex.go what
 // regexes do. They are generated from the answers of the reference

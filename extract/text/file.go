@@ -261,7 +261,10 @@ func (f *file) readAdded(top object) error {
 	for i := range f.added {
 		t := &f.added[i]
 		if t.spelling = t.content; t.normalized {
-			t.spelling = normalize(f.normalizer, t.content)
+			var err error
+			if t.spelling, err = normalize(f.normalizer, t.content); err != nil {
+				return err
+			}
 		}
 		f.addedBy[t.content], f.addedByID[t.id] = t, t
 	}

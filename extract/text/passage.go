@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -44,7 +45,8 @@ type passage struct {
 	words   []extent
 	base    int32 // the byte of the text at which the passage begins
 	most    int   // how many bytes it may become
-	full    bool  // it would have become more; what was to be put in is missing
+	full    bool  // it would have become more, or failed; what was to be put in is missing
+	failed  error // why it failed
 	aligned bool
 
 	// What the passage is becoming, or was before.
@@ -65,7 +67,7 @@ type extent struct{ start, end int32 }
 func (p *passage) begin(text string, base int, aligned bool) {
 	p.bytes = append(p.bytes[:0], text...)
 	p.base, p.aligned = int32(base), aligned
-	p.most, p.full = mostGrowth*len(text)+1<<16, false
+	p.most, p.full, p.failed = mostGrowth*len(text)+1<<16, false, nil
 	if !aligned {
 		return
 	}
@@ -84,7 +86,7 @@ func (p *passage) begin(text string, base int, aligned bool) {
 func (p *passage) part(of *passage, start, end int) {
 	p.bytes = append(p.bytes[:0], of.bytes[start:end]...)
 	p.aligned = of.aligned
-	p.most, p.full = mostGrowth*(end-start)+1<<16, false
+	p.most, p.full, p.failed = mostGrowth*(end-start)+1<<16, false, nil
 	if of.aligned && start < end {
 		p.spans = append(p.spans[:0], of.spans[start:end]...)
 		p.base = p.spans[0].start
@@ -111,6 +113,21 @@ const mostGrowth = 64
 func (p *passage) fits(n int) bool {
 	p.full = p.full || len(p.others)+n > p.most
 	return !p.full
+}
+
+// fail says why the passage cannot become what it should. Nothing that comes
+// after counts.
+func (p *passage) fail(err error) { p.full, p.failed = true, err }
+
+// err returns why the passage is not what it should have become.
+func (p *passage) err() error {
+	switch {
+	case p.failed != nil:
+		return fmt.Errorf("text: tokenizer.json: normalizer, pre_tokenizer: %w", p.failed)
+	case p.full:
+		return fmt.Errorf("text: tokenizer.json: normalizer, pre_tokenizer: they make more than %d bytes of a byte", mostGrowth)
+	}
+	return nil
 }
 
 // keep takes bytes start to end over as they are.

@@ -7,8 +7,9 @@ import (
 
 // A pattern finds its matches in a text. It is safe for concurrent use.
 type pattern interface {
-	// matches appends the bytes of each match to dst, in order.
-	matches(dst []extent, text string) []extent
+	// matches appends the bytes of each match to dst, in order. An error means
+	// that it would take too much memory.
+	matches(dst []extent, text string) ([]extent, error)
 }
 
 // readPattern reads the field pattern of a component: {"String": "x"} is found
@@ -52,18 +53,18 @@ func newPattern(text string) (pattern, error) {
 // A literal is a pattern that is not empty and stands for itself.
 type literal string
 
-func (l literal) matches(dst []extent, text string) []extent {
+func (l literal) matches(dst []extent, text string) ([]extent, error) {
 	for at := 0; ; {
 		k := strings.Index(text[at:], string(l))
 		if k < 0 {
-			return dst
+			return dst, nil
 		}
 		dst = append(dst, extent{int32(at + k), int32(at + k + len(l))})
 		at += k + len(l)
 	}
 }
 
-func (l lexer) matches(dst []extent, text string) []extent {
+func (l lexer) matches(dst []extent, text string) ([]extent, error) {
 	r := newReader(text)
 	for i := 0; i < len(text); {
 		if end := l(&r, i); end > i {
@@ -74,19 +75,19 @@ func (l lexer) matches(dst []extent, text string) []extent {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		i += size
 	}
-	return dst
+	return dst, nil
 }
 
 // A oneRune is a pattern whose matches are single code points.
 type oneRune func(rune) bool
 
-func (is oneRune) matches(dst []extent, text string) []extent {
+func (is oneRune) matches(dst []extent, text string) ([]extent, error) {
 	for i, r := range text {
 		if is(r) {
 			dst = append(dst, extent{int32(i), int32(i + utf8.RuneLen(r))})
 		}
 	}
-	return dst
+	return dst, nil
 }
 
 // A behavior says what becomes of the matches at which a word is cut.
@@ -137,7 +138,11 @@ type cutter struct {
 func (c cutter) preTokenize(p *passage) {
 	text := p.text()
 	for _, w := range p.recut() {
-		p.work.matches = c.matches(p.work.matches[:0], text[w.start:w.end])
+		var err error
+		if p.work.matches, err = c.matches(p.work.matches[:0], text[w.start:w.end]); err != nil {
+			p.fail(err)
+			return
+		}
 		c.cut(p, w)
 	}
 }

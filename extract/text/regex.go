@@ -13,6 +13,7 @@ import (
 // (https://github.com/kkos/oniguruma/blob/master/doc/RE). What would be read in
 // another way here is an error. It is safe for concurrent use.
 type regex struct {
+	pattern string
 	program []instruction
 	choices int       // of the pattern itself
 	inner   int       // choices in what is looked at or matched on its own
@@ -79,7 +80,7 @@ func newRegex(pattern string) (*regex, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the regex %q cannot be run exactly: %w", pattern, err)
 	}
-	c := compiler{re: &regex{}, sets: map[string]*matchSet{}}
+	c := compiler{re: &regex{pattern: pattern}, sets: map[string]*matchSet{}}
 	c.node(root)
 	c.emit(instruction{op: opEnd})
 	c.later()

@@ -2,6 +2,7 @@ package text
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,11 @@ func TestLexersAreTheirRegexes(t *testing.T) {
 		}
 		differ := 0
 		for _, text := range texts {
-			got, want := lexer.matches(nil, text), re.matches(nil, text)
+			got, _ := lexer.matches(nil, text)
+			want, err := re.matches(nil, text)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if !slices.Equal(got, want) {
 				if differ++; differ <= 3 {
 					t.Errorf("%s\nfinds in %q\n got %v\nwant %v", pattern, text, got, want)
@@ -77,6 +82,53 @@ func TestRegexesAreLinear(t *testing.T) {
 	}
 }
 
+// A regex that is made to take memory takes no more than it may for a text,
+// which is an error then, and finds what it finds in shorter ones.
+func TestRegexesTakeLittleMemory(t *testing.T) {
+	for name, pattern := range map[string]string{
+		"choices of own parts":   `(?=(?:a?){400}b|c)d|a`,
+		"attempts on the stack":  `(?:(?:b??){500}a)*c`,
+		"what was tried in vain": `(?=(?:(?:b|a)(?:a|c)?){4}.*.*d)e|a`,
+	} {
+		re, err := newRegex(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := re.matches(nil, strings.Repeat("a", 1<<8)); err != nil {
+			t.Errorf("%s: a short text: %v", name, err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err = re.matches(nil, strings.Repeat("a", 1<<20))
+		runtime.ReadMemStats(&after)
+		if err == nil && name != "what was tried in vain" || err != nil && !strings.Contains(err.Error(), "1048576 bytes of text: it may take 256 MiB of memory and") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 2*maxMatch {
+			t.Errorf("%s: %d MiB were allocated one after the other", name, took>>20)
+		}
+	}
+	p := parts()
+	p["normalizer"] = `{"type":"Replace","pattern":{"Regex":"(?=(?:a?){400}b|c)d|a"},"content":"a"}`
+	tok, err := New(join(p), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tok.AppendIDs(nil, strings.Repeat("a", 1<<20)); err == nil || !strings.Contains(err.Error(), "normalizer, pre_tokenizer: the regex") {
+		t.Errorf("a normalizer: %v", err)
+	}
+	p["pre_tokenizer"], p["normalizer"] = `{"type":"Split","pattern":{"Regex":"(?=(?:a?){400}b|c)d|a"},"behavior":"Isolated","invert":false}`, `null`
+	if tok, err = New(join(p), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tok.AppendIDs(nil, strings.Repeat("a", 1<<20)); err == nil || !strings.Contains(err.Error(), "it may take 256 MiB of memory") {
+		t.Errorf("a pre-tokenizer: %v", err)
+	}
+	if _, err := tok.AppendIDs(nil, strings.Repeat("a", 1<<8)); err != nil {
+		t.Errorf("a short text behind it: %v", err)
+	}
+}
+
 // Patterns that would be read in another way are refused.
 func TestRegexesThatAreRefused(t *testing.T) {
 	for pattern, want := range map[string]string{
@@ -126,7 +178,10 @@ func FuzzRegex(f *testing.F) {
 			return
 		}
 		text = repair(text)
-		found := re.matches(nil, text)
+		found, err := re.matches(nil, text)
+		if err != nil {
+			t.Fatal(err) // of 4 KiB
+		}
 		last := int32(0)
 		for _, m := range found {
 			if m.start < last || m.end < m.start || int(m.end) > len(text) || !utf8.ValidString(text[m.start:m.end]) {
@@ -134,7 +189,7 @@ func FuzzRegex(f *testing.F) {
 			}
 			last = m.end
 		}
-		if again := re.matches(nil, text); !slices.Equal(again, found) {
+		if again, err := re.matches(nil, text); err != nil || !slices.Equal(again, found) {
 			t.Fatalf("%q in %q: %v, then %v", pattern, text, found, again)
 		}
 	})

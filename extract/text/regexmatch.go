@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"sync"
 	"unicode/utf8"
 )
@@ -8,16 +9,30 @@ import (
 // A matcher finds the matches of a regex in one text, by trying one way after
 // the other. What was tried at a byte of the text in vain is not tried there
 // again, so that the time is at most that of the text's length times the
-// regex's.
+// regex's, and the memory at most maxMatch.
 type matcher struct {
 	re     *regex
 	text   string
+	over   bool     // it would have taken more memory, so that what it found does not count
 	failed []uint64 // by byte and choice of the pattern itself, a bit: tried, not to be tried again
 	ends   []int32  // by byte and choice of own parts: what became of it
 	stack  []attempt
+	vain   int // how many numbers those parts hold that are under way
 	steps  int // instructions done
 	runs   map[*matchSet]runeRun
 }
+
+// Memory for the matches in one text, which a regex may need that is made for
+// it. Those of published tokenizers take a few bytes for each of the text.
+const (
+	maxMatch = 256 << 20 // bytes, of which
+	maxMemo  = maxMatch / 2
+	// grown is what append takes for a list, as a multiple of its elements:
+	// the old memory beside the new.
+	grown    = 3
+	maxStack = maxMatch / 4 / (grown * 12) // attempts of 12 bytes
+	maxVain  = maxMatch / 4 / (grown * 4)  // numbers of 4 bytes
+)
 
 // What became of a choice in an own part; from ended on the byte at which the
 // part ended.
@@ -41,8 +56,9 @@ type runeRun struct{ start, end int }
 var matchers = sync.Pool{New: func() any { return new(matcher) }}
 
 // matches appends where a text matches to dst, one after the other, as
-// Oniguruma's users see it: no empty match right behind another match.
-func (re *regex) matches(dst []extent, text string) []extent {
+// Oniguruma's users see it: no empty match right behind another match. An error
+// means that it would take more memory than maxMatch.
+func (re *regex) matches(dst []extent, text string) ([]extent, error) {
 	m := matchers.Get().(*matcher)
 	defer func() {
 		const most = 1 << 20
@@ -51,8 +67,13 @@ func (re *regex) matches(dst []extent, text string) []extent {
 			matchers.Put(m)
 		}
 	}()
-	m.reset(re, text)
-	return m.matches(dst)
+	if m.reset(re, text); !m.over {
+		dst = m.matches(dst)
+	}
+	if m.over {
+		return dst, fmt.Errorf("the regex %.200q on %d bytes of text: it may take %d MiB of memory and would take more; a shorter text takes less", re.pattern, len(text), maxMatch>>20)
+	}
+	return dst, nil
 }
 
 func (m *matcher) matches(dst []extent) []extent {
@@ -76,7 +97,11 @@ func (m *matcher) matches(dst []extent) []extent {
 }
 
 func (m *matcher) reset(re *regex, text string) {
-	m.re, m.text, m.steps = re, text, 0
+	m.re, m.text, m.steps, m.vain = re, text, 0, 0
+	m.over = int64(len(text)+1)*int64(re.choices+32*re.inner) > 8*maxMemo
+	if m.over {
+		return
+	}
 	m.failed = cleared(m.failed, ((len(text)+1)*re.choices+63)/64)
 	m.ends = cleared(m.ends, (len(text)+1)*re.inner)
 	m.stack = m.stack[:0]
@@ -98,12 +123,12 @@ func (m *matcher) find(from int) (start, end int, ok bool) {
 	for start = from; ; {
 		r, size := utf8.DecodeRuneInString(m.text[start:])
 		if m.re.first == nil || size > 0 && m.re.first.has(r) {
-			if end := m.match(start); end >= 0 {
+			if end := m.match(start); end >= 0 && !m.over {
 				m.forget(end)
 				return start, end, true
 			}
 		}
-		if size == 0 {
+		if size == 0 || m.over {
 			return 0, 0, false
 		}
 		start += size
@@ -138,7 +163,7 @@ func (m *matcher) match(at int) int {
 				}
 			} else {
 				m.failed[k/64] |= bit
-				m.stack = append(m.stack, attempt{pc: pc, pos: int32(pos)})
+				ok = m.push(attempt{pc: pc, pos: int32(pos)})
 				pc = in.x
 			}
 		default:
@@ -147,13 +172,23 @@ func (m *matcher) match(at int) int {
 		if ok {
 			continue
 		}
-		if len(m.stack) == bottom {
+		if len(m.stack) == bottom || m.over {
 			return -1
 		}
 		top := m.stack[len(m.stack)-1]
 		m.stack = m.stack[:len(m.stack)-1]
 		pc, pos = m.re.program[top.pc].y, int(top.pos)
 	}
+}
+
+// push puts an attempt on the stack, if there is room.
+func (m *matcher) push(a attempt) (ok bool) {
+	if len(m.stack) >= maxStack {
+		m.over = true
+		return false
+	}
+	m.stack = append(m.stack, a)
+	return true
 }
 
 // led tells whether a way that matches nothing led back to a choice to go on
@@ -175,8 +210,9 @@ func (m *matcher) led(pc int32, pos, bottom int) bool {
 func (m *matcher) part(pc int32, at int) int {
 	bottom := len(m.stack)
 	pos, end := at, -1
-	var vain []int // what failed, perhaps for no other reason than that a way led back to where it began
+	var vain []int32 // what failed, perhaps for no other reason than that a way led back to where it began
 	back := false
+	defer func() { m.vain -= len(vain) }()
 loop:
 	for {
 		in := &m.re.program[pc]
@@ -193,7 +229,7 @@ loop:
 				break loop
 			case *v == untried:
 				*v = underWay
-				m.stack = append(m.stack, attempt{pc: pc, pos: int32(pos)})
+				ok = m.push(attempt{pc: pc, pos: int32(pos)})
 				pc = in.x
 			default:
 				back = back || *v == underWay
@@ -205,7 +241,10 @@ loop:
 			pc, pos, ok = m.step(pc, pos)
 		}
 		for !ok {
-			if len(m.stack) == bottom {
+			if m.vain >= maxVain {
+				m.over = true
+			}
+			if len(m.stack) == bottom || m.over {
 				return -1
 			}
 			top := &m.stack[len(m.stack)-1]
@@ -217,7 +256,8 @@ loop:
 			}
 			k := int(top.pos)*m.re.inner + int(choice.number)
 			m.ends[k] = inVain
-			vain = append(vain, k)
+			vain = append(vain, int32(k))
+			m.vain++
 			m.stack = m.stack[:len(m.stack)-1]
 		}
 	}

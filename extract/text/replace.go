@@ -29,7 +29,11 @@ func (n replace) normalize(p *passage) {
 	if len(p.bytes) == 0 {
 		return // what may be empty matches nothing there
 	}
-	p.work.matches = n.matches(p.work.matches[:0], p.text())
+	var err error
+	if p.work.matches, err = n.matches(p.work.matches[:0], p.text()); err != nil {
+		p.fail(err)
+		return
+	}
 	if len(p.work.matches) == 0 {
 		return
 	}

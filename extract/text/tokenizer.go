@@ -146,7 +146,11 @@ func (t *Tokenizer) add(tokens []fileToken) error {
 		f := &tokens[i]
 		set, content := t.raw, f.content
 		if f.normalized {
-			set, content = t.normalized, normalize(t.normalizer, content)
+			var err error
+			set = t.normalized
+			if content, err = normalize(t.normalizer, content); err != nil {
+				return err
+			}
 		}
 		if content == "" {
 			return fmt.Errorf("text: tokenizer.json: added_tokens: %q normalises to nothing", f.content)
@@ -162,14 +166,14 @@ func (t *Tokenizer) add(tokens []fileToken) error {
 }
 
 // normalize returns what n, which may be nil, makes of a text.
-func normalize(n normalizer, text string) string {
+func normalize(n normalizer, text string) (string, error) {
 	if n == nil {
-		return text
+		return text, nil
 	}
 	var p passage
 	p.begin(text, 0, aligns(n))
 	n.normalize(&p)
-	return string(p.bytes)
+	return string(p.bytes), p.err()
 }
 
 // PadID returns the id that fills the rows of a batch up to the longest: that
@@ -359,8 +363,6 @@ func (t *Tokenizer) tokenize(r *run, text string, room int) (cut bool, err error
 	return len(r.ids)-n > room, err
 }
 
-var errGrowth = fmt.Errorf("text: tokenizer.json: normalizer, pre_tokenizer: they make more than %d bytes of a byte", mostGrowth)
-
 // A run is the memory of one text on its way to tokens.
 type run struct {
 	tokens
@@ -421,8 +423,8 @@ func (t *Tokenizer) appendPassage(r *run, text string, base, limit int) error {
 	if t.normalizer != nil {
 		t.normalizer.normalize(p)
 	}
-	if p.full {
-		return errGrowth
+	if err := p.err(); err != nil {
+		return err
 	}
 	if t.normalized.empty() {
 		return t.appendWords(r, p, limit)
@@ -454,8 +456,8 @@ func (t *Tokenizer) appendWords(r *run, p *passage, limit int) error {
 	if t.file.pre != nil {
 		t.file.pre.preTokenize(p)
 	}
-	if p.full {
-		return errGrowth
+	if err := p.err(); err != nil {
+		return err
 	}
 	for _, w := range p.words {
 		n := len(r.ids)
