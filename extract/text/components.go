@@ -199,14 +199,69 @@ func init() {
 func read[T any](top object, kind string, table map[string]func(object) (T, error)) (T, error) {
 	var none T
 	typ, o, err := top.component(kind)
-	if err != nil || typ == "" {
+	switch {
+	case err != nil || typ == "" && o.fields == nil:
 		return none, err
+	case typ == "":
+		return readUntyped(o, table)
 	}
 	component, ok := table[typ]
 	if !ok {
 		return none, top.errorf("%s %s is not supported; %s is", kind, typ, strings.Join(slices.Sorted(maps.Keys(table)), " or "))
 	}
 	return component(o)
+}
+
+// An untyped component is read as the first of these types whose fields are all
+// there, as the reference does it. No pre-tokenizer is.
+var (
+	untypedNormalizers = []untyped{
+		{"BertNormalizer", []string{"clean_text", "handle_chinese_chars", "lowercase"}},
+		{"Strip", []string{"strip_left", "strip_right"}},
+		{"Sequence", []string{"normalizers"}},
+		{"Replace", []string{"pattern", "content"}},
+		{"Prepend", []string{"prepend"}},
+	}
+	untypedPostProcessors = []untyped{
+		{"RobertaProcessing", []string{"sep", "cls", "trim_offsets", "add_prefix_space"}},
+		{"BertProcessing", []string{"sep", "cls"}},
+		{"TemplateProcessing", []string{"single", "pair", "special_tokens"}},
+	}
+	untypedDecoders = []untyped{
+		{"BPEDecoder", []string{"suffix"}},
+		{"WordPiece", []string{"prefix", "cleanup"}},
+		{"CTC", []string{"pad_token", "word_delimiter_token", "cleanup"}},
+		{"Replace", []string{"pattern", "content"}},
+		{"Strip", []string{"content", "start", "stop"}},
+	}
+)
+
+type untyped struct {
+	typ    string
+	fields []string
+}
+
+// readUntyped reads a component that does not say its type.
+func readUntyped[T any](o object, table map[string]func(object) (T, error)) (T, error) {
+	var none T
+	var forms []untyped
+	switch any(&none).(type) {
+	case *normalizer:
+		forms = untypedNormalizers
+	case *postProcessor:
+		forms = untypedPostProcessors
+	case *decoder:
+		forms = untypedDecoders
+	}
+	for _, form := range forms {
+		if slices.ContainsFunc(form.fields, func(name string) bool { return !o.has(name) }) {
+			continue
+		}
+		in := o
+		in.place += " " + form.typ
+		return table[form.typ](in)
+	}
+	return none, o.errorf("type is missing")
 }
 
 // readSequence reads the components of a Sequence, which has them in a list of

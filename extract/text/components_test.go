@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -211,5 +212,62 @@ func TestStagedIsFused(t *testing.T) {
 		if err != nil || !slices.Equal(ids, g.IDs) {
 			t.Fatalf("%.300q: %v, %v, want %v", g.Text, ids, err, g.IDs)
 		}
+	}
+}
+
+// A component that does not say its type is what its fields say, and a
+// pre-tokenizer is refused, as the reference has it.
+func TestUntypedComponents(t *testing.T) {
+	const text = "a aa. É \u0301é ▁Ġa\n\n 12 b##  a"
+	untyped := map[string]bool{
+		"normalizer BertNormalizer": true, "normalizer Strip": true, "normalizer Sequence": true, "normalizer Replace": true, "normalizer Prepend": true,
+		"post_processor RobertaProcessing": true, "post_processor BertProcessing": true, "post_processor TemplateProcessing": true,
+		"decoder BPEDecoder": true, "decoder WordPiece": true, "decoder CTC": true, "decoder Replace": true, "decoder Strip": true,
+	}
+	found := 0
+	for name, is := range ofType {
+		kind, typ, _ := strings.Cut(name, " ")
+		if kind == "model" {
+			continue
+		}
+		var o map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(is), &o); err != nil {
+			t.Fatal(err)
+		}
+		delete(o, "type")
+		for _, null := range []bool{false, true} {
+			if null {
+				o["type"] = json.RawMessage(`null`)
+			}
+			bare, err := json.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := parts()
+			p[kind] = string(bare)
+			tok, err := New(join(p), nil)
+			if !untyped[name] {
+				if err == nil || !strings.Contains(err.Error(), kind+": type is missing") {
+					t.Errorf("%s without its type: %v", name, err)
+				}
+				continue
+			}
+			if found++; err != nil {
+				t.Errorf("%s without its type: %v", name, err)
+				continue
+			}
+			p[kind] = is
+			want, err := New(join(p), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids, all := encode(t, tok, text), encode(t, want, text)
+			if !slices.Equal(ids, all) || tok.Decode(ids, false) != want.Decode(ids, false) {
+				t.Errorf("%s: %v and %q without its type, %v and %q with it", typ, ids, tok.Decode(ids, false), all, want.Decode(ids, false))
+			}
+		}
+	}
+	if found != 2*len(untyped) {
+		t.Errorf("%d of %d", found, 2*len(untyped))
 	}
 }

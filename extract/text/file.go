@@ -98,7 +98,8 @@ func (o object) object(name string) (object, error) {
 	return in, o.read(name, &in.fields)
 }
 
-// component reads a part of the pipeline by its type; "" if it is null.
+// component reads a part of the pipeline by its type; "" if it is null, or has
+// none.
 func (o object) component(name string) (typ string, in object, err error) {
 	if !o.has(name) {
 		return "", object{}, nil
@@ -106,10 +107,15 @@ func (o object) component(name string) (typ string, in object, err error) {
 	if in, err = o.object(name); err != nil {
 		return "", in, err
 	}
-	if name == "model" && !in.has("type") {
+	switch {
+	case name == "model" && !in.present("type"):
 		typ = modelType(in)
-	} else if err = in.read("type", &typ); err != nil {
-		return "", in, err
+	case name != "model" && !in.has("type"):
+		return "", in, nil
+	default:
+		if err = in.read("type", &typ); err != nil {
+			return "", in, err
+		}
 	}
 	if typ == "" {
 		return "", in, in.errorf("type is empty")

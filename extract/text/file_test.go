@@ -45,6 +45,8 @@ func TestRefused(t *testing.T) {
 		{"pre_tokenizer", `{"type":"Metaspace","replacement":"▁","add_prefix_space":false}`, `pre_tokenizer Metaspace: add_prefix_space is false, but prepend_scheme is "always"`},
 		{"pre_tokenizer", `{"type":"FixedLength","length":0}`, `pre_tokenizer FixedLength: length 0: it must be 1 or more`},
 		{"pre_tokenizer", `{"type":"CharDelimiterSplit","delimiter":""}`, `pre_tokenizer CharDelimiterSplit: delimiter "" is not one character`},
+		{"normalizer", `{"prepend":"x","strip_left":5,"strip_right":true}`, `tokenizer.json: normalizer Strip: strip_left: json: cannot unmarshal number`},
+		{"model", `{"type":null,"vocab":{"a":0},"unk_token":"a"}`, `tokenizer.json: model: type is missing`},
 		{"normalizer", `{"clean_text":true}`, `tokenizer.json: normalizer: type is missing`},
 		{"normalizer", `{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null}`, `normalizer BertNormalizer: lowercase is missing`},
 		{"normalizer", `{"type":"BertNormalizer","clean_text":1,"handle_chinese_chars":true,"lowercase":true}`, `normalizer BertNormalizer: clean_text: json: cannot unmarshal number`},
