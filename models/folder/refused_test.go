@@ -1,9 +1,11 @@
 package folder
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -206,7 +208,10 @@ func TestRefusesTokenizers(t *testing.T) {
 		{"truncation aside", textTree(t), set(tok, "truncation", fields{"direction": "Up", "max_length": 3}), `truncation: direction "Up" is neither Left nor Right`},
 		{"truncation of pairs", textTree(t), set(tok, "truncation", fields{"strategy": "OnlySecond", "max_length": 3}), "truncation: strategy: OnlySecond cuts no text that is alone"},
 		{"truncation side", textTree(t), set(tokCfg, "truncation_side", "up"), `truncation_side: "up" is neither left nor right`},
-		{"no token to put around texts", textTree(t), set(tokCfg, "tokenizer_class", "LlamaTokenizer"), `bos_token "", which is put around texts, is no token of it`},
+		{"no token to put around texts", textTree(t), func(f tree) {
+			f.set(tokCfg, "tokenizer_class", "LlamaTokenizer")
+			f.set(tokCfg, "bos_token", nil)
+		}, `bos_token "", which is put around texts, is no token of it`},
 	})
 }
 
@@ -232,7 +237,7 @@ func TestRefusesSlowTokenizers(t *testing.T) {
 	}
 	refused(t, []refusal{
 		{"no tokenizer", textTree(t), func(f tree) { delete(f, tok) }, "tokenizer.json: the file is missing, which says how a text becomes the token ids"},
-		{"class that is not converted", textTree(t), older("spm.model", []byte("x"), "DebertaV2Tokenizer"), "spm.model is not converted here: it is that of a DebertaV2Tokenizer"},
+		{"class that is not converted", textTree(t), older("spm.model", []byte("x"), "XLNetTokenizer"), "spm.model is not converted here: it is that of a XLNetTokenizer"},
 		{"class of other files", textTree(t), older("vocab.txt", []byte("[UNK]\n"), "RobertaTokenizer"), "vocab.txt is not converted here: it is that of a RobertaTokenizer"},
 		{"no class", textTree(t), func(f tree) { delete(f, tok); f["vocab.txt"] = []byte("[UNK]\n") }, "neither tokenizer_config.json names a tokenizer_class nor config.json a model_type"},
 		{"no special token", textTree(t), older("vocab.txt", []byte("[UNK]\n[SEP]\n"), "BertTokenizer"), `vocab.txt: there is no token "[CLS]", the cls_token`},
@@ -251,9 +256,23 @@ func TestRefusesSlowTokenizers(t *testing.T) {
 		}, "merges.txt: it is not UTF-8"},
 		{"pieces that are not UTF-8", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01\xff"), "T5Tokenizer"), "spiece.model: it is no SentencePiece model: piece 0 is not UTF-8"},
 		{"no SentencePiece model", textTree(t), older("spiece.model", []byte("\x0a\xff"), "T5Tokenizer"), "spiece.model: it is no SentencePiece model"},
-		{"pieces of pairs", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x02\x18\x02"), "T5Tokenizer"), "spiece.model is not converted here: it is none of unigrams"},
-		{"bytes of pieces", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x03\x98\x02\x01"), "T5Tokenizer"), "what it does not know falls back to bytes"},
+		{"pieces of words", textTree(t), older("spiece.model", []byte("\x0a\x03\x0a\x01a\x12\x02\x18\x03"), "T5Tokenizer"), "spiece.model is not converted here: it is a SentencePiece model neither of unigrams nor of byte pairs"},
+		{"long pieces", textTree(t), older("spiece.model", longPieces(), "T5Tokenizer"), "its pieces are too long"},
+		{"a token in two ways", textTree(t), func(f tree) {
+			f.set(tok, "normalizer", fields{"type": "Lowercase"})
+			f.set(tok, "added_tokens", []fields{{"id": 0, "content": "[UNK]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": true, "special": false}})
+			f.set(tokCfg, "added_tokens_decoder", fields{"0": fields{"content": "[UNK]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}})
+		}, `added_tokens: token "[UNK]" is added twice, once to be looked for in the text and once in the normalised text`},
+		{"added tokens that are none", textTree(t), set(tokCfg, "added_tokens_decoder", fields{"0": "x"}), `added_tokens_decoder: "0" is not the number of a token`},
+		{"special tokens that are none", textTree(t), set(tokCfg, "bos_token", 3), `bos_token: 3 is no token`},
+		{"older tokens that are none", textTree(t), func(f tree) { f["added_tokens.json"] = fields{"x": "y"} }, `added_tokens.json: x: "y" is not the number of a token`},
 	})
+}
+
+// longPieces is a SentencePiece model of byte pairs with one piece of 64 KiB.
+func longPieces() []byte {
+	word := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), bytes.Repeat([]byte("a"), 1<<16))
+	return append(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), word), "\x12\x02\x18\x02"...)
 }
 
 // FuzzPieces: whatever the bytes, a SentencePiece model is read or refused.

@@ -1,9 +1,9 @@
 package folder
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -41,23 +41,42 @@ func (e *SlowError) Error() string {
 // it is made of, and what becomes of it, as convert_slow_tokenizer of the
 // library transformers has it.
 type slow struct {
-	file     string // vocabText, mergesFile or "" for a SentencePiece model
-	specials map[string]string
-	build    func(c *conversion) error
+	file  string // vocabText, mergesFile or "" for a SentencePiece model
+	class tokenClass
+	build func(c *conversion) error
 }
 
-// bertWords, robertaWords and the others are special tokens by their keys in
-// tokenizer_config.json.
+// Special tokens by their keys, and how those are found that have their own
+// way.
 var (
-	bertWords    = map[string]string{"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
-	robertaWords = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
-	mpnetWords   = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "[UNK]", "pad_token": "<pad>", "mask_token": "<mask>"}
-	gptWords     = map[string]string{"unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
-	qwenWords    = map[string]string{"eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
-	clipWords    = map[string]string{"unk_token": "<|endoftext|>", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
-	t5Words      = map[string]string{"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
-	albertWords  = map[string]string{"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]", "mask_token": "[MASK]"}
+	mask         = map[string]addedToken{"mask_token": {Left: true, Special: true}}
+	exact        = flags(false, "bos_token", "eos_token", "unk_token", "pad_token")
+	normal       = flags(true, "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token")
+	bertWords    = tokenClass{words: map[string]string{"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}}
+	robertaWords = tokenClass{words: map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}, flags: normal}
+	xlmWords     = tokenClass{words: robertaWords.words, flags: mask}
+	mpnetWords   = tokenClass{words: map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "[UNK]", "pad_token": "<pad>", "mask_token": "<mask>"}, flags: flags(false, "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token")}
+	gptWords     = tokenClass{words: map[string]string{"unk_token": "<|endoftext|>", "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}, flags: normal}
+	qwenWords    = tokenClass{words: map[string]string{"eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}, flags: exact}
+	clipWords    = tokenClass{words: map[string]string{"unk_token": "<|endoftext|>", "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}, flags: flags(true, "bos_token", "eos_token", "unk_token")}
+	t5Words      = tokenClass{words: map[string]string{"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}, flags: exact}
+	albertWords  = tokenClass{words: map[string]string{"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]", "mask_token": "[MASK]"}, flags: mask}
+	llamaWords   = tokenClass{words: map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, flags: exact}
+	gemmaWords   = tokenClass{words: map[string]string{"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"}, flags: exact}
+	debertaWords = tokenClass{words: map[string]string{"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"},
+		flags: map[string]addedToken{"unk_token": {Normalized: true, Special: true}}}
+	camembertWords = tokenClass{words: robertaWords.words, more: []string{"<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"}, flags: mask}
 )
+
+// flags says that special tokens are looked for in the normalised text, or not,
+// and the mask token with the white space before it.
+func flags(normalized bool, keys ...string) map[string]addedToken {
+	all := maps.Clone(mask)
+	for _, key := range keys {
+		all[key] = addedToken{Normalized: normalized, Special: true}
+	}
+	return all
+}
 
 // slows has an entry for each class of tokenizers that is converted.
 var slows = map[string]slow{
@@ -70,9 +89,13 @@ var slows = map[string]slow{
 	"GPT2":       {mergesFile, gptWords, (*conversion).gpt2},
 	"Qwen2":      {mergesFile, qwenWords, (*conversion).qwen2},
 	"CLIP":       {mergesFile, clipWords, (*conversion).clip},
-	"XLMRoberta": {"", robertaWords, (*conversion).xlmRoberta},
+	"XLMRoberta": {"", xlmWords, (*conversion).xlmRoberta},
 	"T5":         {"", t5Words, (*conversion).t5},
 	"Albert":     {"", albertWords, (*conversion).albert},
+	"Llama":      {"", llamaWords, (*conversion).llama},
+	"Gemma":      {"", gemmaWords, (*conversion).gemma},
+	"DebertaV2":  {"", debertaWords, (*conversion).debertaV2},
+	"Camembert":  {"", camembertWords, (*conversion).camembert},
 }
 
 // slowTypes are the classes by model_type of config.json, where
@@ -80,6 +103,8 @@ var slows = map[string]slow{
 var slowTypes = map[string]string{
 	"bert": "Bert", "distilbert": "DistilBert", "electra": "Electra", "mpnet": "MPNet", "roberta": "Roberta", "longformer": "Longformer", "gpt2": "GPT2",
 	"qwen2": "Qwen2", "qwen3": "Qwen2", "clip": "CLIP", "clip_text_model": "CLIP", "xlm-roberta": "XLMRoberta", "t5": "T5", "albert": "Albert",
+	"llama": "Llama", "mistral": "Llama", "mixtral": "Llama", "phi3": "Llama", "gemma": "Gemma", "gemma2": "Gemma", "gemma3": "Gemma", "gemma3_text": "Gemma",
+	"deberta-v2": "DebertaV2", "camembert": "Camembert",
 }
 
 // fields of a JSON object that is written.
@@ -87,17 +112,16 @@ type written = map[string]any
 
 // A conversion makes a tokenizer.json.
 type conversion struct {
-	f        *layout
-	dir      string
-	file     string  // that is converted, relative to the folder
-	config   *object // tokenizer_config.json; nil: there is none
-	words    map[string]string
-	out      written
-	ids      map[string]int // of the model's tokens
-	size     int            // of the model
-	specials []string       // keys of words, in the order in which the library adds them
-	left     bool           // the mask token takes the white space before it
-	more     []string       // special tokens without a key
+	f      *layout
+	dir    string
+	file   string  // that is converted, relative to the folder
+	config *object // tokenizer_config.json; nil: there is none
+	words  map[string]string
+	out    written
+	ids    map[string]int // of the model's tokens
+	size   int            // of the model
+	pieces []addedToken   // those of a SentencePiece model that are added tokens
+	*additions
 }
 
 // slowFile returns the file of a tokenizer from before tokenizer.json, "" if
@@ -141,13 +165,10 @@ func (f *layout) slowTokenizer(dir string, config *object) (*object, []byte, err
 	c := &conversion{f: f, dir: dir, file: file, config: config, words: make(map[string]string), ids: make(map[string]int), out: written{
 		"version": "1.0", "truncation": nil, "padding": nil, "normalizer": nil, "pre_tokenizer": nil, "post_processor": nil, "decoder": nil,
 	}}
-	for key, word := range how.specials {
-		c.words[key] = word
-		if own := tokenOf(config, key); own != "" {
-			c.words[key] = own
-		}
+	if c.additions, err = f.additions(dir, config, &how.class, nil); err != nil {
+		return nil, nil, err
 	}
-	c.specials = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
+	maps.Copy(c.words, c.additions.words)
 	if err := how.build(c); err != nil {
 		return nil, nil, err
 	}
@@ -196,63 +217,29 @@ func (c *conversion) id(key string) (int, error) {
 	return id, nil
 }
 
-// An addedToken is an entry of added_tokens.
-type addedToken struct {
-	ID         int    `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	Left       bool   `json:"lstrip"`
-	Right      bool   `json:"rstrip"`
-	Normalized bool   `json:"normalized"`
-	Special    bool   `json:"special"`
-}
-
-// added lists the added tokens: those of tokenizer_config.json, and the special
-// ones.
+// added lists the added tokens: those of the SentencePiece model, and those
+// that the library adds when it loads the tokenizer.
 func (c *conversion) added() error {
-	var all []addedToken
-	seen := make(map[string]bool)
-	if c.config != nil && c.config.has("added_tokens_decoder") {
-		byID := make(map[string]addedToken)
-		if err := json.Unmarshal(c.config.fields["added_tokens_decoder"], &byID); err != nil {
-			return c.config.errorf("added_tokens_decoder", "it is not an object of tokens: %w", err)
-		}
-		for word, t := range byID {
-			var err error
-			if t.ID, err = strconv.Atoi(word); err != nil || t.ID < 0 || t.Content == "" {
-				return c.config.errorf("added_tokens_decoder", "%.40q is not the number of a token", word)
-			}
-			all, seen[t.Content] = append(all, t), true
+	own := newAddedTokens(nil, func() (map[string]int, int, error) { return c.ids, c.size, nil })
+	for _, t := range c.pieces {
+		if err := own.add(t); err != nil {
+			return err
 		}
 	}
-	next := c.size
-	put := func(word string, left bool) {
-		if word == "" || seen[word] {
-			return
-		}
-		id, ok := c.ids[word]
-		if !ok {
-			id = next
-			next++
-		}
-		seen[word] = true
-		all = append(all, addedToken{ID: id, Content: word, Left: left, Special: true})
+	if err := own.load(c.additions); err != nil {
+		return err
 	}
-	for _, key := range c.specials {
-		put(c.words[key], c.left && key == "mask_token")
+	found, err := own.found(c.out["normalizer"] != nil)
+	if err != nil {
+		return c.errorf("%w", err)
 	}
-	for _, word := range c.more {
-		put(word, false)
-	}
-	slices.SortFunc(all, func(a, b addedToken) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), strings.Compare(a.Content, b.Content))
-	})
-	c.out["added_tokens"] = all
+	c.out["added_tokens"] = found
 	return nil
 }
 
 // around is a template of special tokens around a text, in words: "[CLS] $A
-// [SEP]", and around a pair. Types is that of the second text of a pair.
+// [SEP]", and around a pair. Types is that of the second text of a pair, and of
+// what is before it with ":1".
 func (c *conversion) around(single, pair string, types int) error {
 	specials := written{}
 	read := func(words string) ([]written, error) {
@@ -265,6 +252,10 @@ func (c *conversion) around(single, pair string, types int) error {
 				}
 				out = append(out, written{"Sequence": written{"id": letter, "type_id": kind}})
 				continue
+			}
+			word, second := strings.CutSuffix(word, ":1")
+			if second {
+				kind = 1
 			}
 			token := c.words[word]
 			id, err := c.id(word)
@@ -321,7 +312,6 @@ func (c *conversion) wordPiece() error {
 	c.out["decoder"] = written{"type": "WordPiece", "prefix": "##", "cleanup": true}
 	c.out["model"] = written{"type": "WordPiece", "unk_token": c.words["unk_token"], "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": c.ids}
 	if c.words["bos_token"] != "" { // MPNet's, with two tokens between a pair
-		c.left = true
 		return c.around("cls_token $A sep_token", "cls_token $A sep_token sep_token $B sep_token", 1)
 	}
 	return c.around("cls_token $A sep_token", "cls_token $A sep_token $B sep_token", 1)
@@ -379,7 +369,6 @@ func (c *conversion) roberta() error {
 	if err := c.bytePairs(between, "", nil); err != nil {
 		return err
 	}
-	c.left = true
 	c.out["pre_tokenizer"] = byteLevel(space, true)
 	return c.robertaProcessing("cls_token", "sep_token", space)
 }

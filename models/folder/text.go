@@ -62,7 +62,8 @@ func (f *layout) textContract(s *models.Spec, w *wanted) (*models.TextSpec, erro
 		return nil, err
 	}
 	tokenizer, data, err := f.object(path.Join(dir, tokenizerFile), maxTokenizer)
-	if errors.Is(err, fs.ErrNotExist) {
+	slow := errors.Is(err, fs.ErrNotExist)
+	if slow {
 		tokenizer, data, err = f.slowTokenizer(dir, config)
 	}
 	if err != nil {
@@ -75,10 +76,16 @@ func (f *layout) textContract(s *models.Spec, w *wanted) (*models.TextSpec, erro
 	if err != nil {
 		return nil, err
 	}
+	static := f.static(s, w.sum)
+	if !static && !slow {
+		if tokenizer, data, err = f.loaded(s, dir, &textFiles{tokenizer, config, model, w.facts}, data); err != nil {
+			return nil, err
+		}
+	}
 	l := &textFiles{tokenizer, config, model, w.facts}
 	t := &models.TextSpec{Truncation: "right"}
 	s.Contract = t
-	if f.static(s, w.sum) { // the library reads nothing but the file
+	if static { // the library reads nothing but the file
 		if t.Tokenizer, err = bareTokenizer(tokenizer); err == nil {
 			err = staticLength(t, tokenizer)
 		}

@@ -94,7 +94,7 @@ func (f *layout) tokenizerBytes(s *models.Spec, data []byte, l *textFiles) ([]by
 		hold("pre_tokenizer", pre, "add_prefix_space", "add_prefix_space", "false")
 	}
 	if slices.Contains(framing, class) {
-		frame, err := framed(l)
+		frame, err := framed(class, l)
 		if err != nil {
 			return nil, err
 		}
@@ -129,8 +129,8 @@ type frame struct {
 	json   []byte
 }
 
-// framed is what the classes of framing put around texts.
-func framed(l *textFiles) (*frame, error) {
+// framed is what a class of framing puts around texts.
+func framed(class string, l *textFiles) (*frame, error) {
 	type special struct {
 		ID     string   `json:"id"`
 		IDs    []int    `json:"ids"`
@@ -150,6 +150,9 @@ func framed(l *textFiles) (*frame, error) {
 			return nil
 		}
 		word := tokenOf(l.config, field)
+		if word == "" && (l.config == nil || !l.config.given(field)) {
+			word = slows[class].class.words[field]
+		}
 		id, ok := idOf(l.tokenizer, word)
 		if word == "" || !ok {
 			return fmt.Errorf("models: %s: %s %.40q, which is put around texts, is no token of it", l.tokenizer.file, field, word)
