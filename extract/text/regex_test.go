@@ -194,3 +194,31 @@ func FuzzRegex(f *testing.F) {
 		}
 	})
 }
+
+// A script has its long name and its short one, as Oniguruma knows it.
+func TestScriptsHaveShortNames(t *testing.T) {
+	if len(regexScriptShort) != len(regexScriptNames) {
+		t.Fatalf("%d short names of %d scripts", len(regexScriptShort), len(regexScriptNames))
+	}
+	all := map[string]string{"Qaac": "Coptic", "Qaai": "Inherited", "Zzzz": "Unknown", "hani": "Han", "LATN": "Latin", "Grek": "Greek", "^Cyrl": "^Cyrillic"}
+	for i, short := range regexScriptShort {
+		if i > 0 {
+			all[short] = regexScriptNames[i]
+		}
+	}
+	for short, long := range all {
+		one, negated := strings.CutPrefix(short, "^")
+		two, _ := strings.CutPrefix(long, "^")
+		if a, b := propertySet(one, negated), propertySet(two, negated); len(a) == 0 || !slices.Equal(a, b) {
+			t.Errorf("%s has %d ranges, %s %d", short, len(a), long, len(b))
+		}
+	}
+	re, err := newRegex(`\p{Hani}+|\P{Latn}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := re.matches(nil, "ab漢字é1")
+	if err != nil || !slices.Equal(found, []extent{{2, 8}, {10, 11}}) {
+		t.Errorf("%v, %v", found, err)
+	}
+}

@@ -290,14 +290,20 @@ func propertySet(name string, class bool) runeSet {
 		return tableSet(regexExtendedPictographic)
 	case "ideographic":
 		return tableSet(regexIdeographic)
-	case "unknown":
+	case "unknown", "zzzz":
 		return stretchSet(regexScripts, func(v uint8) bool { return v == 0 })
 	}
 	if s := posixSet(name); s != nil {
 		return s
 	}
+	switch name {
+	case "qaac":
+		name = "coptic"
+	case "qaai":
+		name = "inherited"
+	}
 	for i, script := range regexScriptNames {
-		if i > 0 && strings.ToLower(strings.ReplaceAll(script, "_", "")) == name {
+		if i > 0 && (strings.ToLower(strings.ReplaceAll(script, "_", "")) == name || strings.ToLower(regexScriptShort[i]) == name) {
 			return stretchSet(regexScripts, func(v uint8) bool { return int(v) == i })
 		}
 	}

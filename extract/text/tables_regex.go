@@ -970,6 +970,26 @@ var regexScriptNames = []string{
 	"Ugaritic", "Vai", "Vithkuqi", "Wancho", "Warang_Citi", "Yezidi", "Yi", "Zanabazar_Square",
 }
 
+// regexScriptShort: their short names.
+var regexScriptShort = []string{
+	"", "Adlm", "Ahom", "Hluw", "Arab", "Armn", "Avst", "Bali", "Bamu", "Bass", "Batk", "Beng",
+	"Bhks", "Bopo", "Brah", "Brai", "Bugi", "Buhd", "Cans", "Cari", "Aghb", "Cakm", "Cham",
+	"Cher", "Chrs", "Zyyy", "Copt", "Xsux", "Cprt", "Cpmn", "Cyrl", "Dsrt", "Deva", "Diak",
+	"Dogr", "Dupl", "Egyp", "Elba", "Elym", "Ethi", "Gara", "Geor", "Glag", "Goth", "Gran",
+	"Grek", "Gujr", "Gong", "Guru", "Gukh", "Hani", "Hang", "Rohg", "Hano", "Hatr", "Hebr",
+	"Hira", "Armi", "Zinh", "Phli", "Prti", "Java", "Kthi", "Knda", "Kana", "Kawi", "Kali",
+	"Khar", "Kits", "Khmr", "Khoj", "Sind", "Krai", "Laoo", "Latn", "Lepc", "Limb", "Lina",
+	"Linb", "Lisu", "Lyci", "Lydi", "Mahj", "Maka", "Mlym", "Mand", "Mani", "Marc", "Gonm",
+	"Medf", "Mtei", "Mend", "Merc", "Mero", "Plrd", "Modi", "Mong", "Mroo", "Mult", "Mymr",
+	"Nbat", "Nagm", "Nand", "Talu", "Newa", "Nkoo", "Nshu", "Hmnp", "Ogam", "Olck", "Onao",
+	"Hung", "Ital", "Narb", "Perm", "Xpeo", "Sogo", "Sarb", "Orkh", "Ougr", "Orya", "Osge",
+	"Osma", "Hmng", "Palm", "Pauc", "Phag", "Phnx", "Phlp", "Rjng", "Runr", "Samr", "Saur",
+	"Shrd", "Shaw", "Sidd", "Sgnw", "Sinh", "Sogd", "Sora", "Soyo", "Sund", "Sunu", "Sylo",
+	"Syrc", "Tglg", "Tagb", "Tale", "Lana", "Tavt", "Takr", "Taml", "Tnsa", "Tang", "Telu",
+	"Thaa", "Thai", "Tibt", "Tfng", "Tirh", "Todr", "Toto", "Tutg", "Ugar", "Vaii", "Vith",
+	"Wcho", "Wara", "Yezi", "Yiii", "Zanb",
+}
+
 // regexAlpha: what [[:alpha:]] has.
 var regexAlpha = &unicode.RangeTable{
 	R16: []unicode.Range16{

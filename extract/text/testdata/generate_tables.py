@@ -215,6 +215,17 @@ Rejang Runic Samaritan Saurashtra Sharada Shavian Siddham SignWriting Sinhala So
 Sunuwar Syloti_Nagri Syriac Tagalog Tagbanwa Tai_Le Tai_Tham Tai_Viet Takri Tamil Tangsa Tangut Telugu Thaana Thai
 Tibetan Tifinagh Tirhuta Todhri Toto Tulu_Tigalari Ugaritic Vai Vithkuqi Wancho Warang_Citi Yezidi Yi Zanabazar_Square
 """.split()
+# Their short names (ISO 15924), in the same order; those that are the long ones stand as they are.
+SHORT = """
+Adlm Ahom Hluw Arab Armn Avst Bali Bamu Bass Batk Beng Bhks Bopo Brah Brai Bugi Buhd Cans Cari Aghb Cakm Cham Cher
+Chrs Zyyy Copt Xsux Cprt Cpmn Cyrl Dsrt Deva Diak Dogr Dupl Egyp Elba Elym Ethi Gara Geor Glag Goth Gran Grek Gujr
+Gong Guru Gukh Hani Hang Rohg Hano Hatr Hebr Hira Armi Zinh Phli Prti Java Kthi Knda Kana Kawi Kali Khar Kits Khmr
+Khoj Sind Krai Laoo Latn Lepc Limb Lina Linb Lisu Lyci Lydi Mahj Maka Mlym Mand Mani Marc Gonm Medf Mtei Mend Merc
+Mero Plrd Modi Mong Mroo Mult Mymr Nbat Nagm Nand Talu Newa Nkoo Nshu Hmnp Ogam Olck Onao Hung Ital Narb Perm Xpeo
+Sogo Sarb Orkh Ougr Orya Osge Osma Hmng Palm Pauc Phag Phnx Phlp Rjng Runr Samr Saur Shrd Shaw Sidd Sgnw Sinh Sogd
+Sora Soyo Sund Sunu Sylo Syrc Tglg Tagb Tale Lana Tavt Takr Taml Tnsa Tang Telu Thaa Thai Tibt Tfng Tirh Todr Toto
+Tutg Ugar Vaii Vith Wcho Wara Yezi Yiii Zanb
+""".split()
 CLASSES = {  # what cannot be told from categories
     "alpha": "[[:alpha:]]",
     "lower": "[[:lower:]]",
@@ -238,7 +249,11 @@ def regexes():
     for i, name in enumerate(CATEGORIES):
         out["category"].update({c: i for c in matching(r"\p{%s}" % name)})
     for i, name in enumerate(SCRIPTS):
-        out["regex_script"].update({c: i + 1 for c in matching(r"\p{%s}" % name)})
+        script = matching(r"\p{%s}" % name)
+        assert matching(r"\p{%s}" % SHORT[i]) == script, name
+        out["regex_script"].update({c: i + 1 for c in script})
+    for other, name in {"Qaac": "Coptic", "Qaai": "Inherited"}.items():
+        assert matching(r"\p{%s}" % other) == matching(r"\p{%s}" % name), name
     has = {name: matching(p) for name, p in CLASSES.items()}
     for name in CLASSES:
         out["regex_" + name] = {c: c in has[name] for c in POINTS}
@@ -269,6 +284,7 @@ def regexes():
         r"\p{Uppercase}": has["upper"],
         r"\p{White_Space}": space,
         r"\p{Unknown}": {c for c in POINTS if out["regex_script"][c] == 0},
+        r"\p{Zzzz}": {c for c in POINTS if out["regex_script"][c] == 0},
         "[[:alnum:]]": has["alpha"] | of("Nd"),
         "[[:ascii:]]": set(range(128)),
         "[[:blank:]]": of("Zs") | {9},
@@ -514,6 +530,7 @@ import "unicode"
                 str,
             ),
             go_strings("regexScriptNames", "regexScriptNames: the scripts of regexScripts, from 1 on.", [""] + SCRIPTS),
+            go_strings("regexScriptShort", "regexScriptShort: their short names.", [""] + SHORT),
         ]
         + [
             go_set(
