@@ -203,6 +203,7 @@ type parser struct {
 	pattern string
 	pos     int
 	depth   int
+	groups  int  // with a number, so far
 	fold    bool // case is ignored
 	dotAll  bool // . has line feeds
 }
@@ -537,17 +538,47 @@ func (p *parser) escaped(class bool) (s runeSet, one bool, err error) {
 			return nil, false, p.errorf("no code point is \\%s", p.pattern[start:p.pos])
 		}
 		return single(rune(n))
-	case '0':
-		if len(p.rest()) > 0 && '0' <= p.rest()[0] && p.rest()[0] <= '7' {
-			return nil, false, p.errorf("an octal number")
+	case '0', '1', '2', '3', '4', '5', '6', '7':
+		if r != '0' && !class && p.reference(start) {
+			return nil, false, p.errorf(`\%c`, r)
 		}
-		return single(0)
+		for p.pos < min(start+3, len(p.pattern)) && '0' <= p.pattern[p.pos] && p.pattern[p.pos] <= '7' {
+			p.pos++
+		}
+		n, err := strconv.ParseUint(p.pattern[start:p.pos], 8, 32)
+		if err != nil || n >= utf8.RuneSelf {
+			return nil, false, p.errorf("no code point is \\%s", p.pattern[start:p.pos])
+		}
+		return single(rune(n))
+	case 'o':
+		end := strings.IndexByte(p.rest(), '}')
+		if !p.take("{") || end < 0 {
+			return nil, false, p.errorf(`\o without its braces`)
+		}
+		n, err := strconv.ParseUint(p.pattern[p.pos:p.pos+end-1], 8, 32)
+		p.pos += end
+		if err != nil || !utf8.ValidRune(rune(min(n, utf8.MaxRune+1))) {
+			return nil, false, p.errorf("no code point is \\%s", p.pattern[start:p.pos])
+		}
+		return single(rune(n))
 	default:
-		if r < utf8.RuneSelf && ('0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z') {
+		if r < utf8.RuneSelf && ('8' <= r && r <= '9' && !class || 'a' <= r|0x20 && r|0x20 <= 'z') {
 			return nil, false, p.errorf(`\%c`, r)
 		}
 		return single(r)
 	}
+}
+
+// reference tells whether a number is that of a group, as one digit always is
+// and more are if there are so many groups before it; else it is an octal code
+// point.
+func (p *parser) reference(start int) bool {
+	end := start
+	for end < len(p.pattern) && '0' <= p.pattern[end] && p.pattern[end] <= '9' {
+		end++
+	}
+	n, err := strconv.Atoi(p.pattern[start:end])
+	return err != nil || n <= max(9, p.groups)
 }
 
 // group reads what follows a ( and its ).
@@ -585,6 +616,7 @@ func (p *parser) group() (*node, error) {
 				return nil, p.errorf("the name of a group")
 			}
 			p.pos += end + 1
+			p.groups++
 		default:
 			on := true
 		options:
@@ -609,6 +641,8 @@ func (p *parser) group() (*node, error) {
 		}
 	} else if strings.HasPrefix(p.rest(), "*") {
 		return nil, p.errorf("a callout")
+	} else {
+		p.groups++
 	}
 	if rest {
 		// To the end of the group around, alternatives included.

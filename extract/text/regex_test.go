@@ -132,28 +132,33 @@ func TestRegexesTakeLittleMemory(t *testing.T) {
 // Patterns that would be read in another way are refused.
 func TestRegexesThatAreRefused(t *testing.T) {
 	for pattern, want := range map[string]string{
-		`(a)\1`:                `\1`,
-		`\k<a>`:                `\k`,
-		`\X`:                   `\X`,
-		`\Ga`:                  `\G`,
-		`a\K`:                  `\K`,
-		`(?x: a)`:              `a group of a kind`,
-		`(?~a)`:                `a group of a kind`,
-		`(?(1)a|b)`:            `a group of a kind`,
-		`(*FAIL)`:              `a callout`,
-		`[a`:                   `a [ without its ]`,
-		`[]`:                   `an empty class`,
-		`a)`:                   `a ) without its (`,
-		`*a`:                   `nothing is repeated`,
-		`(?=a)*`:               `what has no length is repeated`,
-		`\p{Klingon}`:          `\p{Klingon} is not known`,
-		`[b-a]`:                `a range from`,
-		`a{2000}`:              `repetitions`,
-		`(?i:ß)`:               `where case is ignored`,
-		`(?i:ss)`:              `where case is ignored`,
-		`\xe9`:                 `no code point`,
-		`(?<=a+)b`:             `a look behind of no fixed length`,
-		`((a{100}){100}){100}`: `more than 8192 steps`,
+		`(a)\1`:                             `\1`,
+		`\8`:                                `\8`,
+		`(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)\10`: `\1`,
+		`\377`:                              `no code point is \377`,
+		`[\400]`:                            `no code point is \400`,
+		`\o{4199999}`:                       `no code point is \o{4199999}`,
+		`\k<a>`:                             `\k`,
+		`\X`:                                `\X`,
+		`\Ga`:                               `\G`,
+		`a\K`:                               `\K`,
+		`(?x: a)`:                           `a group of a kind`,
+		`(?~a)`:                             `a group of a kind`,
+		`(?(1)a|b)`:                         `a group of a kind`,
+		`(*FAIL)`:                           `a callout`,
+		`[a`:                                `a [ without its ]`,
+		`[]`:                                `an empty class`,
+		`a)`:                                `a ) without its (`,
+		`*a`:                                `nothing is repeated`,
+		`(?=a)*`:                            `what has no length is repeated`,
+		`\p{Klingon}`:                       `\p{Klingon} is not known`,
+		`[b-a]`:                             `a range from`,
+		`a{2000}`:                           `repetitions`,
+		`(?i:ß)`:                            `where case is ignored`,
+		`(?i:ss)`:                           `where case is ignored`,
+		`\xe9`:                              `no code point`,
+		`(?<=a+)b`:                          `a look behind of no fixed length`,
+		`((a{100}){100}){100}`:              `more than 8192 steps`,
 		strings.Repeat("(", 200) + strings.Repeat(")", 200): `more than 100 groups`,
 	} {
 		if _, err := newRegex(pattern); err == nil || !strings.Contains(err.Error(), want) {
@@ -193,6 +198,35 @@ func FuzzRegex(f *testing.F) {
 			t.Fatalf("%q in %q: %v, then %v", pattern, text, found, again)
 		}
 	})
+}
+
+// Octal numbers are the code points that they are to Oniguruma: three digits at
+// most, and one digit by itself is a group. What each finds is the reference's
+// answer.
+func TestOctalEscapes(t *testing.T) {
+	const text = "zS4\x0124\x0053\x00\b\n1\x7f\u0080\u0800"
+	for pattern, want := range map[string]string{
+		`\0`: "\x00|\x00", `\00`: "\x00|\x00", `\012`: "\n", `\0123`: "", `\08`: "", `\123`: "S", `\1234`: "S4", `\10`: "\b", `\12`: "\n", `\18`: "", `\177`: "\x7f",
+		`[\0]`: "\x00|\x00", `[\1]`: "\x01", `[\12]`: "\n", `[\1234]`: "S|4|4", `[\8]`: "", `[\061-\064]`: "4|2|4|3|1", `[\0011]`: "\x01|1", `\0124`: "",
+		`\o{123}`: "S", `[\o{123}]`: "S", `\o{0}`: "\x00|\x00", `\o{200}`: "\u0080", `\o{4000}`: "\u0800", `(z)\123`: "zS",
+	} {
+		re, err := newRegex(pattern)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		matches, err := re.matches(nil, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, m := range matches {
+			found = append(found, text[m.start:m.end])
+		}
+		if got := strings.Join(found, "|"); got != want {
+			t.Errorf("%s finds %q, want %q", pattern, got, want)
+		}
+	}
 }
 
 // A script has its long name and its short one, as Oniguruma knows it.
