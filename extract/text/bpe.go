@@ -152,6 +152,11 @@ type symbol struct {
 
 const noMerge = math.MaxInt32
 
+func (m *bpe) fails() bool {
+	_, ok := m.ids[m.unknown]
+	return m.hasUnknown && !ok
+}
+
 func (m *bpe) appendTo(dst *tokens, word []byte) error {
 	if m.ignoreMerges {
 		if id, ok := m.ids[string(word)]; ok {

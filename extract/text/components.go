@@ -43,6 +43,8 @@ type model interface {
 	// empty, to dst. An error means that the word needs an unknown token that
 	// the vocabulary lacks.
 	appendTo(dst *tokens, word []byte) error
+	// fails tells whether there may be such a word.
+	fails() bool
 	// id returns the id of a token.
 	id(token string) (id int32, ok bool)
 	// token returns the token of an id.

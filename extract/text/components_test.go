@@ -136,6 +136,7 @@ func (end) process(list []Encoding, special bool) []Encoding {
 
 func (letters) id(token string) (int32, bool) { return 26, token == "." }
 func (letters) token(int32) (string, bool)    { return "", false }
+func (letters) fails() bool                   { return false }
 func (letters) size() int                     { return 27 }
 func (letters) bound() int32                  { return 27 }
 

@@ -67,10 +67,8 @@ func (t *Tokenizer) encode(texts ...string) (*Encoding, error) {
 	if len(texts) == 2 {
 		layout = &t.pair
 	}
-	room, err := t.cut.room(layout.added)
-	if err != nil {
-		return nil, err
-	}
+	room := t.cut.room(layout.added)
+	var err error
 	list := make([]Encoding, len(texts))
 	n := [2]int{-1, -1}
 	for i, text := range texts {

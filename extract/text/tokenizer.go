@@ -117,8 +117,9 @@ func newTokenizer(f *file, o *Options) (*Tokenizer, error) {
 	if err := t.cut.check(t.single.added); err != nil {
 		return nil, err
 	}
-	// A file may say so, and its texts are as empty as the reference's.
-	if o.Truncation != nil && t.room() == 0 {
+	// A file may say so, and its texts are as empty as the reference's, or as
+	// whole.
+	if o.Truncation != nil && t.cut.MaxLen != 0 && t.cut.MaxLen <= t.single.added {
 		return nil, fmt.Errorf("text: at most %d tokens: %d special ones leave no room for the text's own", t.cut.MaxLen, t.single.added)
 	}
 	if o.Padding != nil {
@@ -243,7 +244,8 @@ func (t *Tokenizer) AppendTypeIDs(dst []int32, n int) []int32 {
 // If the end is cut off, no token behind is looked for, so that the time for a
 // long text is little more than that of its beginning; it is linear in the
 // text. An error, which leaves dst as it was, means that the text needs an
-// unknown token that the vocabulary lacks, or that it may not be truncated.
+// unknown token that the vocabulary lacks, be it in what is cut off, or that it
+// may not be truncated.
 func (t *Tokenizer) AppendIDs(dst []int32, text string) ([]int32, error) {
 	dst, _, err := t.AppendCut(dst, text)
 	return dst, err
@@ -268,10 +270,8 @@ func (t *Tokenizer) AppendCut(dst []int32, text string) (ids []int32, cut bool, 
 	}
 	own := len(dst)
 	r.ids = dst
-	room, err := t.cut.room(t.single.added)
-	if err == nil {
-		cut, err = t.tokenize(r, text, room)
-	}
+	room := t.room()
+	cut, err = t.tokenize(r, text, room)
 	ids, r.ids = r.ids, nil
 	if err != nil {
 		return dst[:n], false, err
@@ -329,10 +329,7 @@ func (t *Tokenizer) fits(bytes int64) bool {
 }
 
 // room is how many tokens a text itself may have.
-func (t *Tokenizer) room() int {
-	room, _ := t.cut.room(t.single.added)
-	return room
-}
+func (t *Tokenizer) room() int { return t.cut.room(t.single.added) }
 
 // ones tells whether each token stands for at least one character of the
 // normalised text, and each of those for one of its canonical decomposition.
@@ -353,13 +350,11 @@ func isASCII(text string) bool {
 // those behind the first of these are left out.
 func (t *Tokenizer) tokenize(r *run, text string, room int) (cut bool, err error) {
 	n := len(r.ids)
-	if room > math.MaxInt-n-1 || t.cut.Left || t.cut.Strategy != LongestFirst {
-		err = t.append(r, text, math.MaxInt)
-	} else if err = t.append(r, text, n+room+1); err != nil {
-		// Perhaps it is the first token beyond, which nobody needs.
-		r.reset(n)
-		return true, t.append(r, text, n+room)
+	limit := math.MaxInt
+	if room < math.MaxInt-n && !t.cut.Left && t.cut.Strategy == LongestFirst && !t.file.model.fails() {
+		limit = n + room + 1
 	}
+	err = t.append(r, text, limit)
 	return len(r.ids)-n > room, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -54,11 +55,14 @@ func TestNoRoom(t *testing.T) {
 	if err != nil || !slices.Equal(e.IDs, []int32{101, 102}) {
 		t.Errorf("%v, %v", e.IDs, err)
 	}
-	if _, err := New(with("1"), nil); err == nil || !strings.Contains(err.Error(), "at most 1 tokens: there are 2 special ones") {
+	// Fewer than the special ones: the reference cuts nothing off.
+	if tok, err := New(with("1"), &Options{NoPadding: true}); err != nil || len(encode(t, tok, "hello big world")) != 5 {
 		t.Errorf("%v", err)
 	}
-	if _, err := tok.With(&Options{Truncation: &Truncation{MaxLen: 2}}); err == nil || !strings.Contains(err.Error(), "leave no room") {
-		t.Errorf("%v", err)
+	for most := 1; most <= 2; most++ {
+		if _, err := tok.With(&Options{Truncation: &Truncation{MaxLen: most}}); err == nil || !strings.Contains(err.Error(), "leave no room") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
@@ -266,6 +270,56 @@ func testGrowth(t *testing.T, one string, times int, texts ...string) {
 		}
 		if _, err := tok.Encode(text); err == nil || !strings.Contains(err.Error(), "make more than 64 bytes of a byte") {
 			t.Errorf("%.100s: %d bytes are encoded: error %v", one, len(text), err)
+		}
+	}
+}
+
+// An unknown token that the vocabulary lacks is an error wherever it stands,
+// and a pair around which there are more special tokens than it may have is
+// kept whole: what the reference says of each.
+func TestEdgesOfTruncation(t *testing.T) {
+	p := parts()
+	p["normalizer"], p["pre_tokenizer"], p["post_processor"], p["decoder"], p["added_tokens"] = `null`, `{"type":"WhitespaceSplit"}`, `null`, `null`, `[]`
+	for model, fails := range map[string]bool{
+		`{"type":"Unigram","unk_id":null,"vocab":[["a",0.0],["b",-1.0],["▁",-2.0]]}`:                                                     true,
+		`{"type":"WordLevel","vocab":{"a":0,"b":1},"unk_token":"[UNK]"}`:                                                                 true,
+		`{"type":"WordPiece","vocab":{"a":0,"b":1},"unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100}`: true,
+		`{"type":"BPE","vocab":{"a":0,"b":1},"merges":[],"unk_token":"x"}`:                                                               true,
+		`{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]}`:                                                                               false,
+		`{"type":"Unigram","unk_id":2,"vocab":[["a",0.0],["b",-1.0],["▁",-2.0]]}`:                                                        false,
+	} {
+		p["model"] = model
+		tok, err := New(join(p), &Options{Truncation: &Truncation{MaxLen: 2}, NoPadding: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := tok.AppendIDs(nil, "a b a z")
+		if (err != nil) != fails || err == nil && !slices.Equal(ids, []int32{0, 1}) {
+			t.Errorf("%s: %v, %v", model, ids, err)
+		}
+	}
+	p["model"] = `{"type":"WordLevel","vocab":{"a":0,"b":1,"[UNK]":2},"unk_token":"[UNK]"}`
+	p["post_processor"] = `{"type":"BertProcessing","sep":["a",0],"cls":["b",1]}`
+	for most, want := range map[int][2][]int32{
+		0: {{1, 0, 1, 0}, {1, 0, 1, 0, 0, 1, 0, 0}}, 1: {{1, 0, 1, 0}, {1, 0, 1, 0, 0, 1, 0, 0}}, 2: {{1, 0}, {1, 0, 1, 0, 0, 1, 0, 0}},
+		3: {{1, 0, 0}, {1, 0, 0}}, 4: {{1, 0, 1, 0}, {1, 0, 0, 0}}, 5: {{1, 0, 1, 0}, {1, 0, 0, 0, 0}},
+	} {
+		p["truncation"] = fmt.Sprintf(`{"direction":"Right","max_length":%d,"strategy":"LongestFirst","stride":0}`, most)
+		tok, err := New(join(p), &Options{NoPadding: true})
+		if err != nil {
+			t.Errorf("at most %d: %v", most, err)
+			continue
+		}
+		one, err := tok.Encode("a b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := tok.EncodePair("a b", "a b a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids := encode(t, tok, "a b"); !slices.Equal(one.IDs, want[0]) || !slices.Equal(ids, want[0]) || !slices.Equal(two.IDs, want[1]) {
+			t.Errorf("at most %d: %v, %v and %v, want %v", most, ids, one.IDs, two.IDs, want)
 		}
 	}
 }

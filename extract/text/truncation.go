@@ -9,7 +9,8 @@ import (
 // A Truncation says how much of a text, or of a pair, is kept.
 type Truncation struct {
 	// MaxLen is the largest number of tokens, special ones included; 0 keeps
-	// all.
+	// all. Below the number of special ones around a pair, it keeps all of the
+	// pair, too.
 	MaxLen int
 	// Left cuts off the beginning, not the end.
 	Left bool
@@ -104,24 +105,18 @@ func readTruncation(top object) (*Truncation, error) {
 	return nil, o.errorf("strategy %q is not known: LongestFirst, OnlyFirst and OnlySecond are", strategy)
 }
 
-// room returns how many tokens texts may have besides added special ones.
-func (t *Truncation) room(added int) (int, error) {
-	if t.MaxLen == 0 {
-		return math.MaxInt, nil
+// room returns how many tokens texts may have besides added special ones. As in
+// the reference, these are not cut at all if the special ones are too many.
+func (t *Truncation) room(added int) int {
+	if most := max(t.MaxLen, 0); t.MaxLen != 0 && most >= added {
+		return most - added
 	}
-	most := max(t.MaxLen, 0)
-	if most < added {
-		return 0, fmt.Errorf("text: at most %d tokens: there are %d special ones", most, added)
-	}
-	return most - added, nil
+	return math.MaxInt
 }
 
 // check checks the numbers, of which some are fit for a text by itself.
 func (t *Truncation) check(added int) error {
-	room, err := t.room(added)
-	if err != nil {
-		return err
-	}
+	room := t.room(added)
 	if t.Stride < 0 || t.MaxLen != 0 && t.Stride >= max(room, 1) {
 		return fmt.Errorf("text: truncation: a stride of %d tokens: windows have %d", t.Stride, room)
 	}

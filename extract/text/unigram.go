@@ -151,6 +151,8 @@ func (m *unigram) paths(dst *tokens, word []byte) ([]path, error) {
 	return paths, nil
 }
 
+func (m *unigram) fails() bool { return m.unkID < 0 }
+
 // unknownTo appends what unknown code points in a row become.
 func (m *unigram) unknownTo(dst *tokens, word []byte, start, end int) {
 	if id, ok := m.ids[string(word[start:end])]; ok {

@@ -37,7 +37,9 @@ func newWordCache(vocabulary int) *wordCache {
 
 // appendTo appends the tokens of a word to dst as m does, which it asks only
 // about words that are not there.
-func (c *wordCache) appendTo(dst *tokens, word []byte, m model) error {
+func (c *wordCache) appendTo(dst *tokens, word []byte, m interface {
+	appendTo(dst *tokens, word []byte) error
+}) error {
 	if len(word) > maxCachedWord {
 		return m.appendTo(dst, word)
 	}

@@ -16,6 +16,11 @@ func readWordLevel(o object) (model, error) {
 	return w, errors.Join(o.read("unk_token", &w.unknown), vocabErr)
 }
 
+func (w *wordLevel) fails() bool {
+	_, ok := w.ids[w.unknown]
+	return !ok
+}
+
 func (w *wordLevel) appendTo(dst *tokens, word []byte) error {
 	id, ok := w.ids[string(word)]
 	if !ok {

@@ -98,6 +98,8 @@ func (w *wordPiece) cut(dst *tokens, word []byte, chars int) error {
 	return nil
 }
 
+func (w *wordPiece) fails() bool { return w.unkID < 0 }
+
 func (w *wordPiece) unknownTo(dst *tokens, word []byte) error {
 	if w.unkID < 0 {
 		return unknownMissing(w.unknown)
