@@ -59,6 +59,7 @@ type trainSummary struct {
 	L2          float64                `json:"l2"`
 	Params      head.Params            `json:"params,omitempty"` // beside λ
 	Fit         fitSummary             `json:"fit"`
+	Families    []experiment.Compared  `json:"families,omitempty"`
 	Selection   []experiment.Candidate `json:"selection"`
 	Metrics     experiment.Tests       `json:"metrics"`
 	Baseline    baselineSummary        `json:"baseline"`
@@ -99,6 +100,7 @@ func trainHeadCommand(e *env) *command {
 		about: "Several feature sets of the same samples are joined by id and put beside each other. " +
 			"The strength of the regularisation is chosen by cross-validation inside the training part; what is reported was measured on samples " +
 			"that neither the fit nor the choice has seen. With fewer than 2,000 samples and no splits of their own that is cross-validation of the whole procedure.\n\n" +
+			"--head auto compares kinds of heads on the same folds, and takes the simplest that is behind the best by at most one standard error of the paired difference.\n\n" +
 			"With --tail, layers of the backbone are retrained too, from the head that was fitted: the last N, half of them, all, or those behind a tensor. " +
 			"The validation part says when to stop, and whether it was of use; --tail auto compares the head alone, more taps, and tails from few layers to all, " +
 			"and takes the simplest that is within one standard error of the best. It reads the samples again and needs the runtime. " +
@@ -115,6 +117,7 @@ func trainHeadCommand(e *env) *command {
 		wants: []string{"the feature set: a file that extract made"},
 		flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout()},
+			&cli.StringFlag{Name: "budget", Category: fit, Value: "10m", Usage: "about what --head auto may take: `TIME`, as in 10m; kinds that would not go into it are left out, by an estimate of their work on one core, so that the same data give the same head anywhere"},
 			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN)"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 (ridge: 1000 to 1e-4) for --l2 auto"},
 			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda and lda+softmax give up for equal variances, over 0 and at most 1; for auto, lda chooses from 1 to 1e-4 and lda+softmax estimates it"},
@@ -205,6 +208,9 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
 			return nil, usagef("--l2 %s: neither auto nor a number above 0", s)
 		}
+	}
+	if o.Budget, err = time.ParseDuration(ctx.String("budget")); err != nil || o.Budget <= 0 {
+		return nil, usagef("--budget %s: it is a time like 90s, 10m or 2h", ctx.String("budget"))
 	}
 	if s := ctx.String("shrinkage"); s != "auto" {
 		if o.Shrinkage, err = strconv.ParseFloat(s, 64); err != nil || !(o.Shrinkage > 0 && o.Shrinkage <= 1) {
@@ -422,7 +428,7 @@ func tested(t *experiment.Tests) *measure.Metrics {
 func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration, e *env) *trainSummary {
 	s := &trainSummary{
 		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
-		Fit: fitSummary{r.Fit, took.Seconds()}, Selection: r.Selection, Metrics: r.Metrics,
+		Fit: fitSummary{r.Fit, took.Seconds()}, Families: r.Families, Selection: r.Selection, Metrics: r.Metrics,
 		Calibration: r.Calibration, Spread: r.Spread, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
 	}
 	for _, w := range r.Warnings {

@@ -12,6 +12,53 @@ import (
 	"github.com/headstart-ml/headstart/head"
 )
 
+// --head auto compares all kinds on the same folds, says how far each is behind
+// the best, and takes the simplest that is not behind by more than chance. A
+// budget leaves out what does not go into it, and says so.
+func TestHeadAuto(t *testing.T) {
+	p := newPlace(t)
+	p.table("emoji.csv", "image,name,label,group", p.samples(0, 60, "symbols", "food-and-drink"))
+	p.do(t, "extract --text name --backbone "+filepath.Join(p.backbones, "distilbert")+" --out names.features emoji.csv")
+	const fast = "train-head --head auto --by none --l2-points 3 --folds 2 --cv 2 names.features"
+	got := p.one(t, fast+" --report auto.html --out a.head.onnx")
+	families := got["families"].([]any)
+	if len(families) != len(head.KindsOf(head.OneOf)) {
+		t.Errorf("%d kinds are compared: %v", len(families), families)
+	}
+	var chosen []any
+	for _, f := range families {
+		f := object(f.(map[string]any))
+		if f["chosen"] == true {
+			chosen = append(chosen, f["head"])
+		}
+		if !(f.number(t, "behind.value") >= 0) || !(f.number(t, "behind.se") >= 0) {
+			t.Errorf("%v", f)
+		}
+	}
+	if len(chosen) != 1 || chosen[0] != got["type"] {
+		t.Errorf("%v are chosen, and the head is %v", chosen, got["type"])
+	}
+	table := p.do(t, fast+" --out b.head.onnx")
+	for _, text := range []string{"compared on the same folds", "behind", "chosen", "lda+softmax"} {
+		if !strings.Contains(table, text) || text != "compared on the same folds" && !strings.Contains(string(p.read("auto.html")), strings.ReplaceAll(text, "+", "&#43;")) {
+			t.Errorf("%q is not in the table, or not on the page:\n%s", text, table)
+		}
+	}
+	if string(p.read("a.head.onnx")) == "" || !strings.Contains(p.do(t, "inspect a.head.onnx"), "compared on the same folds") {
+		t.Error("inspect does not say what was compared")
+	}
+	code, stdout, stderr := p.try(t, fast+" --budget 1ns --json --out c.head.onnx")
+	if code != 0 || !strings.Contains(stdout, `"over-budget"`) || !strings.Contains(stdout, `"type":"ncm"`) {
+		t.Errorf("exit %d: %s %s", code, stdout, stderr)
+	}
+	for _, bad := range []string{"0s", "-1m", "10", "soon"} {
+		p.fails(t, fast+" --budget "+bad, exitUsage, "--budget", bad)
+	}
+	for _, bad := range []string{"0", "1.5", "x", "-1"} {
+		p.fails(t, "train-head --head lda names.features --shrinkage "+bad, exitUsage, "--shrinkage", bad)
+	}
+}
+
 // Every kind of head goes through all commands: it is trained, looked into,
 // measured, asked, drawn, and made one model with its backbone, which is
 // compared with what predict computes.

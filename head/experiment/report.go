@@ -26,6 +26,7 @@ func (t *trainer) report(o *trial) error {
 	for _, c := range o.whole.tried {
 		r.Selection = append(r.Selection, c.record)
 	}
+	r.Families = o.whole.compared
 	for _, f := range o.fits {
 		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Params: f.Params.Beside(), Temperature: f.t, Fit: f.Fit})
 	}

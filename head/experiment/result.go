@@ -31,6 +31,9 @@ type Result struct {
 	// Points of the path that were not fitted are missing (the
 	// note "path-stopped" says so).
 	Selection []Candidate `json:"selection"`
+	// Families holds the best head of each kind that was compared with others,
+	// from the simplest on; nil where there was one kind.
+	Families []Compared `json:"families,omitempty"`
 	// Metrics holds the metrics of rows that were held out.
 	Metrics Tests `json:"metrics"`
 	// Calibration is nil if no temperature was fitted.
@@ -138,6 +141,8 @@ type Spread struct {
 //	leak             rows of equal content are in more than one of the data's splits
 //	conflict         rows of equal content have different labels
 //	edge             the best λ is the first or the last of the path
+//	over-budget      a kind of head is not compared with others, since it would take
+//	                 too long (a note)
 //	path-stopped     the path was left before its end, since scores only got worse
 //	                 (a note)
 //	fewer-folds      there are fewer units than folds by default; a note where

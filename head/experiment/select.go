@@ -34,8 +34,11 @@ type procedure struct {
 	scores   []float64         // the same, len(train)×C; nil where they are not needed
 
 	tried []*candidate // in the order in which they were tried
-	best  *candidate
+	best  *candidate   // so far of the family that is tried, in the end of all
 	left  []*candidate // those after which a path was left before its end
+
+	bests    []*candidate // of each of several families that was tried
+	compared []Compared   // the same in the end
 }
 
 // candidate is what was tried in the folds of a procedure.
@@ -47,6 +50,8 @@ type candidate struct {
 	first  bool       // it is the first one of several
 	scores []float64  // out-of-fold, len(train)×C; nil where they are not needed
 	start  *fit.Start // of the training part: the mean of the folds' solutions
+
+	outcomes []measure.Outcome // out-of-fold, by place in train; nil unless families are compared
 }
 
 // run is what the procedures of one seed share.
@@ -150,9 +155,19 @@ func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 		if err := r.follow(ctx, e, procedures, parts); err != nil {
 			return err
 		}
+		for _, p := range procedures {
+			if len(r.families) > 1 {
+				p.bests, p.best = append(p.bests, p.best), nil
+			}
+		}
 	}
 	for _, p := range procedures {
 		p.scores, p.outcomes = nil, nil
+		if len(p.bests) > 0 {
+			if err := p.compare(r); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -189,6 +204,9 @@ func (r *run) follow(ctx context.Context, e *fit.Entry, procedures []*procedure,
 				p.consider(r, t)
 				if p.best == t {
 					t.keep(p, r.calibrate, path, first)
+					if len(r.families) > 1 {
+						t.outcomes = slices.Clone(p.outcomes)
+					}
 				}
 				if rest := len(candidates) - i - 1; rest > 0 && p.stale(orDefault(r.Metric, "accuracy")) {
 					p.left = append(p.left, t)
@@ -247,12 +265,24 @@ func (r *run) outOfFold(ctx context.Context, path fit.Path, procedures []*proced
 	})
 }
 
+// scaleRows is how many rows, spread evenly, the temperature of a candidate is
+// fitted to at most; that of the head is fitted to all.
+const scaleRows = 4096
+
 // scale gives the outcomes the temperature that scores without a scale of
 // probabilities of their own need.
 func (p *procedure) scale(t *trainer) {
 	c := len(t.classes)
 	labels := t.labelsOf(p.train)
-	temperature := measure.Temperature(p.scores, labels, c)
+	scores, of := p.scores, labels
+	if n := len(labels); n > scaleRows {
+		scores, of = nil, nil
+		for i := range scaleRows {
+			row := int(int64(i) * int64(n) / scaleRows)
+			scores, of = append(scores, p.scores[row*c:(row+1)*c]...), append(of, labels[row])
+		}
+	}
+	temperature := measure.Temperature(scores, of, c)
 	probabilities := make([]float64, c)
 	for i, y := range labels {
 		head.SoftmaxTo(probabilities, p.scores[i*c:(i+1)*c], temperature)
@@ -289,7 +319,7 @@ func (p *procedure) consider(r *run, c *candidate) {
 func (c *candidate) keep(p *procedure, calibrate bool, path fit.Path, first int) {
 	if calibrate {
 		for _, other := range p.tried { // its scores are free
-			if other != c && other.scores != nil {
+			if other != c && other.Kind == c.Kind && other.scores != nil {
 				c.scores, other.scores = other.scores, nil
 			}
 		}
@@ -301,8 +331,8 @@ func (c *candidate) keep(p *procedure, calibrate bool, path fit.Path, first int)
 	}
 	c.start = fit.MeanStart(fitted)
 	for _, other := range p.tried {
-		if other != c {
-			other.start = nil
+		if other != c && other.Kind == c.Kind {
+			other.start, other.outcomes = nil, nil
 		}
 	}
 }

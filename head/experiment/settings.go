@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/fit"
@@ -19,6 +20,12 @@ type Settings struct {
 	// which compares all of them on Metric. The default "" means the first of
 	// head.Kinds.
 	Kind string
+	// Budget is about how long "auto" may take: kinds of heads are left out
+	// that would not go into it, by an estimate from the sizes of the data, of
+	// one core that does 20 billion operations a second. No clock is read, so
+	// that the same data give the same head on any machine; more and faster
+	// cores take less. The default 0 means DefaultBudget.
+	Budget time.Duration
 	// L2 is λ of heads that have one, > 0. The default 0 selects it on a path
 	// of L2Points strengths from 10 to 1e-6 (of ridge: 1000 to 1e-4), evenly
 	// spaced in logarithm, by cross-validation with Folds folds inside the
@@ -128,6 +135,8 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: λ is %v, it must be positive", s.L2)
 	case s.Shrinkage != 0 && !(s.Shrinkage > 0 && s.Shrinkage <= 1):
 		return fmt.Errorf("head: settings: shrinkage %v does not lie over 0 and at most at 1", s.Shrinkage)
+	case s.Budget < 0:
+		return fmt.Errorf("head: settings: a budget of %v", s.Budget)
 	case s.L2Points < 0 || s.L2Points == 1:
 		return fmt.Errorf("head: settings: %d strengths on the path of λ, at least 2 are needed", s.L2Points)
 	case s.Folds < 0 || s.Folds == 1:

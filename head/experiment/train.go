@@ -219,9 +219,7 @@ func (t *trainer) chooseTest(useSplits bool) error {
 // open takes the families that are compared, and reads the features for them.
 func (t *trainer) open(ctx context.Context) error {
 	if t.Kind == "auto" {
-		for i := range fit.Families {
-			t.families = append(t.families, &fit.Families[i])
-		}
+		t.families = t.affordable(fit.Families)
 	} else {
 		t.families = []*fit.Entry{fit.FamilyOf(orDefault(t.Kind, head.Kinds[0].Name))}
 	}

@@ -360,7 +360,9 @@ func TestSelection(t *testing.T) {
 		if r.Selection[0].Kind != fit.Families[0].Kind || math.Abs(r.Selection[1].L2-1000) > 1e-9 || len(r.Selection) < 8 {
 			t.Fatalf("%s: candidates %+v", metric, r.Selection)
 		}
-		best := slices.MaxFunc(r.Selection, func(a, b Candidate) int { // the first of equal ones
+		// Of each kind the best of its path, of these the simplest that is
+		// within one standard error of the paired difference.
+		top := slices.MaxFunc(r.Families, func(a, b Compared) int { // the first of equal ones
 			if better(metric, a.Score, b.Score) {
 				return 1
 			} else if a.Score == b.Score {
@@ -368,8 +370,26 @@ func TestSelection(t *testing.T) {
 			}
 			return -1
 		})
-		if best.Kind != r.Kind || best.L2 != r.L2 {
-			t.Errorf("%s: chose %s with λ = %g, the best was %+v", metric, r.Kind, r.L2, best)
+		if len(r.Families) != len(fit.Families) || top.Behind.Value != 0 {
+			t.Errorf("%s: %+v", metric, r.Families)
+		}
+		chosen := false
+		for i, f := range r.Families {
+			best := f
+			for _, c := range r.Selection {
+				if c.Kind == f.Kind && better(metric, c.Score, best.Score) {
+					best.Score = c.Score
+				}
+			}
+			if f.Kind != fit.Families[i].Kind || best.Score != f.Score || math.Abs(math.Abs(top.Score-f.Score)-f.Behind.Value) > 1e-12 {
+				t.Errorf("%s: %+v is not the best of its kind in %+v, or not its place", metric, f, r.Selection)
+			}
+			if f.Chosen != (!chosen && f.Behind.Value <= f.Behind.SE) {
+				t.Errorf("%s: %+v", metric, r.Families)
+			}
+			if chosen = chosen || f.Chosen; f.Chosen && (f.Kind != r.Kind || f.L2 != r.L2 || !slices.Equal(f.Params, r.Params)) {
+				t.Errorf("%s: chose %s with λ = %g, not %+v", metric, r.Kind, r.L2, f)
+			}
 		}
 		for _, c := range r.Selection {
 			if !(c.SE >= 0 && c.SE < 0.5) {

@@ -85,6 +85,9 @@ type Entry struct {
 	// One returns the family of a single candidate, which is fitted to
 	// Settings.Tolerance.
 	One func(c Candidate) Family
+	// Work estimates how many floating-point operations a path takes, by sizes
+	// alone.
+	Work func(s *Size) float64
 }
 
 // Families are what can be fitted, from the simplest on: of equal scores the
@@ -94,6 +97,7 @@ var Families = []Entry{
 		Kind: "ncm",
 		Path: func(Grid) (Family, []Candidate) { return NCM{}, []Candidate{{Kind: "ncm"}} },
 		One:  func(Candidate) Family { return NCM{} },
+		Work: meansWork,
 	},
 	{
 		Kind: "ridge",
@@ -101,7 +105,8 @@ var Families = []Entry{
 			f := ridgePath(g.span(ridgeFactor))
 			return f, f.candidates
 		},
-		One: func(c Candidate) Family { return ridgePath([]float64{c.Params.Value(head.L2)}) },
+		One:  func(c Candidate) Family { return ridgePath([]float64{c.Params.Value(head.L2)}) },
+		Work: closedWork,
 	},
 	{
 		Kind: "lda",
@@ -109,7 +114,8 @@ var Families = []Entry{
 			f := ldaPath(g.shrinkages())
 			return f, f.candidates
 		},
-		One: func(c Candidate) Family { return ldaPath([]float64{c.Params.Value(head.Shrinkage)}) },
+		One:  func(c Candidate) Family { return ldaPath([]float64{c.Params.Value(head.Shrinkage)}) },
+		Work: closedWork,
 	},
 	{
 		Kind: "lda+softmax",
@@ -120,6 +126,7 @@ var Families = []Entry{
 		One: func(c Candidate) Family {
 			return &discriminants{lambdas: []float64{c.Params.Value(head.L2)}, shrinkage: c.Params.Value(head.Shrinkage), exact: true}
 		},
+		Work: discriminantWork,
 	},
 	{
 		Kind: "softmax", Covariance: true,
@@ -134,6 +141,7 @@ var Families = []Entry{
 		One: func(c Candidate) Family {
 			return softmaxPath{lambdas: []float64{c.Params.Value(head.L2)}, exact: true}
 		},
+		Work: softmaxWork,
 	},
 }
 

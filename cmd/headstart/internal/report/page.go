@@ -59,6 +59,7 @@ type view struct {
 	Selection   *selection
 	Metric      string
 	Folds       []foldLine
+	Families    []familyLine
 	Classes     []classLine
 	Confusion   *confusion
 	Reliability *reliability
@@ -80,6 +81,12 @@ type classLine struct {
 	Precision, Recall, F1             string
 	PrecisionWide, RecallWide, F1Wide string
 	Support                           string
+}
+
+// familyLine is a line of the table of kinds that were compared.
+type familyLine struct {
+	Head, L2, Score, Behind, SE string
+	Chosen                      bool
 }
 
 // foldLine is what the selection inside one fold came to.
@@ -162,6 +169,9 @@ func newView(p *Page) (*view, error) {
 				PrecisionWide: pixels(100 * c.Precision), RecallWide: pixels(100 * c.Recall), F1Wide: pixels(100 * c.F1),
 			})
 		}
+	}
+	for _, f := range r.Families {
+		v.Families = append(v.Families, familyLine{plain(f.Kind), strengths(f.L2, f.Params), decimal(f.Score), decimal(f.Behind.Value), decimal(f.Behind.SE), f.Chosen})
 	}
 	for i, f := range r.Folds {
 		v.Folds = append(v.Folds, foldLine{Count(i + 1), plain(f.Kind), strengths(f.L2, f.Params), decimal(f.Temperature), plain(f.Fit.Status.String())})

@@ -46,6 +46,12 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 		h.featureTable().print(&b, "  ", s)
 	}
 
+	if len(r.Families) > 0 {
+		b.WriteByte('\n')
+		s.title(&b, "compared on the same folds; chosen is the simplest that is behind the best by at most a standard error of the difference")
+		familiesTable(r.Families).print(&b, "  ", s)
+	}
+
 	m, _ := h.tested()
 	if m == nil {
 		b.WriteString("\nNot tested: " + h.howTested() + ".\n")
