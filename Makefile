@@ -49,12 +49,14 @@ test: runtime ## run every test
 	$(GO) vet ./...
 	$(GO) test -timeout 20m ./...
 
-lint: ## gofmt, comments at 80 columns, go vet, staticcheck, go mod tidy
+lint: ## gofmt, comments at 80 columns, go vet, staticcheck, go mod tidy, generated assembly
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "not gofmt-ed:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) test -run '^TestCommentsAreWrapped$$' ./cmd/headstart
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
+	@sum() { cat head/internal/simd/*_amd64.s head/internal/simd/*_amd64.go | cksum; }; was=$$(sum); $(GO) generate ./head/internal/simd; \
+	if [ "$$was" != "$$(sum)" ]; then echo "the assembly of head/internal/simd was not what its generator writes; go generate ./head/internal/simd has written it anew"; exit 1; fi
 
 test-nocgo: ## build and test everything that needs no C compiler
 	CGO_ENABLED=0 $(GO) test $(NOCGO)

@@ -2,7 +2,8 @@ package simd
 
 import "gonum.org/v1/gonum/blas"
 
-// What gonum would panic about is left to gonum, which has the words for it.
+// What gonum would panic about is left to gonum, which has the words for it,
+// and so is what has no elements.
 
 // transposes says that t is one of the three.
 func transposes(t blas.Transpose) bool {
@@ -10,9 +11,9 @@ func transposes(t blas.Transpose) bool {
 }
 
 // holds says that a matrix of rows×cols fits into length elements with rows ld
-// elements apart.
+// elements apart. One without columns takes room for its rows all the same.
 func holds(rows, cols, length, ld int) bool {
-	return ld >= max(1, cols) && (rows == 0 || cols == 0 || length >= (rows-1)*ld+cols)
+	return ld >= max(1, cols) && length >= (rows-1)*ld+cols
 }
 
 // holdsOp says the same of a matrix that is rows×cols once t has been applied.
@@ -23,15 +24,17 @@ func holdsOp(t blas.Transpose, rows, cols, length, ld int) bool {
 	return holds(rows, cols, length, ld)
 }
 
-// multiplies says that a product has the shapes that gemm takes.
+// multiplies says that a product has the shapes that gemm takes and that it has
+// elements.
 func multiplies(tA, tB blas.Transpose, m, n, k, a, lda, b, ldb, c, ldc int) bool {
-	return transposes(tA) && transposes(tB) && min(m, n, k) >= 0 &&
+	return transposes(tA) && transposes(tB) && min(m, n) > 0 && k >= 0 &&
 		holdsOp(tA, m, k, a, lda) && holdsOp(tB, k, n, b, ldb) && holds(m, n, c, ldc)
 }
 
-// squares says that a product has the shapes that syrk takes.
+// squares says that a product has the shapes that syrk takes and that it has
+// elements.
 func squares(ul blas.Uplo, tA blas.Transpose, n, k, a, lda, c, ldc int) bool {
-	return (ul == blas.Upper || ul == blas.Lower) && transposes(tA) && min(n, k) >= 0 &&
+	return (ul == blas.Upper || ul == blas.Lower) && transposes(tA) && n > 0 && k >= 0 &&
 		holdsOp(tA, n, k, a, lda) && holds(n, n, c, ldc)
 }
 
@@ -43,14 +46,15 @@ func triangle(ul blas.Uplo) part {
 	return lower
 }
 
-// solves says that a system has the shapes that trsm takes.
+// solves says that a system has the shapes that trsm takes and that it has
+// elements.
 func solves(side blas.Side, ul blas.Uplo, tA blas.Transpose, d blas.Diag, m, n, a, lda, b, ldb int) bool {
 	order := n
 	if side == blas.Left {
 		order = m
 	}
 	return (side == blas.Left || side == blas.Right) && (ul == blas.Upper || ul == blas.Lower) &&
-		transposes(tA) && (d == blas.NonUnit || d == blas.Unit) && min(m, n) >= 0 &&
+		transposes(tA) && (d == blas.NonUnit || d == blas.Unit) && min(m, n) > 0 &&
 		holds(order, order, a, lda) && holds(m, n, b, ldb)
 }
 
