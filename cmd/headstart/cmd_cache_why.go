@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -316,16 +317,38 @@ func writeNeighbour(b *strings.Builder, n *neighbour, missing int) {
 	if slices.ContainsFunc(ds, func(d difference) bool { return d.Field == "prep.decode" && image.Decodes(d.There) }) {
 		b.WriteString("  That space is an earlier version's: heads and feature sets on it go on with its decoders; extract computes samples for this version's.\n")
 	}
-	policies := (models.Policies{}).List()
+	known := 0
 	for _, d := range ds {
-		name := strings.TrimPrefix(d.Field, "prep.")
-		if slices.ContainsFunc(policies, func(p models.Policy) bool { return p.Name == name }) {
-			flags = append(flags, "--"+name+" "+d.There)
+		flag, ok := flagOf(d)
+		if ok {
+			known++
+		}
+		if flag != "" {
+			flags = append(flags, flag)
 		}
 	}
-	if n.Cached > 0 && len(flags) == len(ds) {
+	if n.Cached > 0 && known == len(ds) && len(flags) > 0 {
 		fmt.Fprintf(b, "  With %s extract finds them there.\n", strings.Join(flags, " "))
 	}
+}
+
+// flagOf is the flag with which a field is as it is there, "" where another
+// field's does it; !ok: none does.
+func flagOf(d difference) (flag string, ok bool) {
+	name := strings.TrimPrefix(d.Field, "prep.")
+	switch {
+	case d.Field == "prep.prefix":
+		return "--prompt " + shellWord(d.There), true
+	case d.Field == "prep.long":
+		return "--long " + cmp.Or(d.There, contract.Truncate), true
+	case d.Field == "prep.overlap":
+		return "", true // goes with prep.long
+	case d.Field == "dim":
+		return "--dim " + d.There, true
+	case slices.ContainsFunc((models.Policies{}).List(), func(p models.Policy) bool { return p.Name == name }):
+		return "--" + name + " " + d.There, true
+	}
+	return "", false
 }
 
 // fieldWords say what the fields of an identity are.

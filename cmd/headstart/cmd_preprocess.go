@@ -51,7 +51,7 @@ func preprocessCommand(e *env) *command {
 		about: "What extract would give the backbone, sample by sample, to compare it with a reference and to see why a sample is misread. ONNX Runtime is not needed, and no embedding is computed. Sources and their flags are those of extract.\n\n" +
 			"Of an image, DIR/ID.npz holds arrays named as the inputs of the graph, such as pixel_values of 1×3×224×224, and DIR/ID.png the pixels before they are normalised. " +
 			"Of numbers there is DIR/ID.npz. " +
-			"Of a text, a JSON object a line goes to standard output, in input order: id, ids, and type_ids and attention_mask where the graph has these inputs, without padding; the summary of --json is on standard error then.\n\n" +
+			"Of a text, a JSON object a line goes to standard output, in input order: id, ids, and type_ids and attention_mask where the graph has these inputs, without padding; with --long chunks:mean, of a text that is read in several windows those of the first, and windows, a list of the same of each; the summary of --json is on standard error then.\n\n" +
 			"An id with slashes is in folders below DIR. Ids that are no names of files everywhere, that lead out of DIR or that are another sample's where case does not matter get other names, which DIR/names.jsonl lists. " +
 			"Each file is written whole, and replaces that of an earlier run; where a file lies that preprocess has not written, the sample is bad.\n\n" +
 			"Bad samples do not stop a run: they are summed up by reason in the end, and DIR/quarantine.jsonl lists them. The same samples are the same bytes each time.",

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"math"
 	"os"
@@ -100,6 +101,48 @@ func TestLong(t *testing.T) {
 		}
 		if math.Abs(square-1) > 1e-4 {
 			t.Errorf("text %d: a vector of length %g", i, math.Sqrt(square))
+		}
+	}
+	// cache why says with which flags a text's embedding is there.
+	for asked, want := range map[string]string{
+		"--prompt 'query: '":                    "With --prompt '' extract finds them there.",
+		"--dim 100":                             "With --dim 384 extract finds them there.",
+		"--long error":                          "With --long truncate extract finds them there.",
+		"--long chunks:mean --prompt 'query: '": "With --prompt '' extract finds them there.",
+	} {
+		if said := p.do(t, "cache why "+asked+" t.csv"); !strings.Contains(said, want) {
+			t.Errorf("%s: %s", asked, said)
+		}
+	}
+	for _, flags := range []string{"--dim 384", "--prompt ''", "--long truncate", "--long chunks:mean"} {
+		if said := p.do(t, "cache why "+flags+" t.csv"); !strings.Contains(said, "holds 4 of 4 samples") {
+			t.Errorf("%s: %s", flags, said)
+		}
+	}
+	type fed struct {
+		ID    string  `json:"id"`
+		IDs   []int32 `json:"ids"`
+		Types []int64 `json:"type_ids"`
+		Mask  []int64 `json:"attention_mask"`
+	}
+	for i, line := range strings.Split(strings.TrimSpace(p.do(t, "preprocess --long chunks:mean t.csv")), "\n") {
+		var seen struct {
+			fed
+			Windows []fed `json:"windows"`
+		}
+		if err := json.Unmarshal([]byte(line), &seen); err != nil {
+			t.Fatal(err)
+		}
+		if short := i < 2; short != (len(seen.Windows) == 0) || !short && (len(seen.Windows) < 2 || !slices.Equal(seen.Windows[0].IDs, seen.IDs)) {
+			t.Errorf("text %d: %d windows", i, len(seen.Windows))
+		}
+		for k, w := range seen.Windows {
+			if len(w.IDs) != 256 || len(w.Types) != 256 || len(w.Mask) != 256 || w.IDs[0] != 101 || w.IDs[255] != 102 {
+				t.Errorf("window %d of text %d: %d ids, %d types, %d of a mask", k, i, len(w.IDs), len(w.Types), len(w.Mask))
+			}
+			if k > 0 && k < len(seen.Windows)-1 && slices.Equal(w.IDs, seen.Windows[k-1].IDs) && i == 2 {
+				t.Errorf("window %d is the one before", k)
+			}
 		}
 	}
 	p.fails(t, "extract --long error --out error.features t.csv", exitBadSamples, "2 of 4 samples are bad")

@@ -24,7 +24,8 @@ type Prepared struct {
 	// Inputs are those of the graph, in its order, for a batch of this sample
 	// alone: nothing is padded. They are valid until the Feeder is used again.
 	Inputs []tensor.View
-	IDs    []int32     // the tokens of a text
+	IDs    []int32     // the tokens of a text, or of its first window
+	More   [][]int32   // those of each window behind it, of a text that is read in several
 	Crop   *embed.Crop // an image before its values are normalised; nil for others
 	Cut    bool        // a text of which the backbone gets only the beginning
 
@@ -89,7 +90,14 @@ func (d *Feeder) Content(content []byte) *Prepared {
 	if job.Bad != "" {
 		return &Prepared{Bad: job.Bad, Kind: job.Kind}
 	}
-	f.IDs, f.Crop, f.Cut = job.IDs, job.Crop, job.Cut
+	f.IDs, f.More, f.Crop, f.Cut = job.IDs, job.More, job.Crop, job.Cut
+	return f
+}
+
+// window prepares a window of a text.
+func (d *Feeder) window(ids []int32) *Prepared {
+	f := &Prepared{IDs: ids}
+	_, f.Inputs, _ = d.batch.Fill([]*embed.Job{{IDs: ids}})
 	return f
 }
 

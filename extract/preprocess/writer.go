@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,11 +50,12 @@ type Result struct {
 //
 // Of an image there are Dir/ID.npz with arrays named as the graph's inputs, and
 // Dir/ID.png, the pixels before they are normalised. Of numbers there is
-// Dir/ID.npz. Of a text there is a line
-// in Lines: id, ids, and type_ids and attention_mask where the graph has these
-// inputs, without padding. Bad samples are listed in Dir/quarantine.jsonl. Each
-// file is written whole or not at all. One that an earlier call has written is
-// replaced; where another one is, the sample is bad.
+// Dir/ID.npz. Of a text there is a line in Lines: id, ids, and type_ids and
+// attention_mask where the graph has these inputs, without padding; of one that
+// is read in several windows those of the first, and windows, a list of what
+// each is fed. Bad samples are listed in Dir/quarantine.jsonl. Each file is
+// written whole or not at all. One that an earlier call has written is replaced;
+// where another one is, the sample is bad.
 //
 // stats is filled as it goes; nil is allowed. When ctx ends, what is written
 // stays, and the error is that of ctx.
@@ -219,15 +221,22 @@ func (w *writer) prepare(d *Feeder, it *item) error {
 	return err
 }
 
-// line returns the JSON object of a text.
-func (d *Feeder) line(id string, f *Prepared) ([]byte, error) {
+// A fed is a sequence of tokens as a line has it.
+type fed struct {
+	IDs   []int32 `json:"ids"`
+	Types []int64 `json:"type_ids,omitempty"`
+	Mask  []int64 `json:"attention_mask,omitempty"`
+}
+
+// fed returns what is fed for a sequence of tokens.
+func (d *Feeder) fed(f *Prepared) fed {
 	values := func(role string) []int64 {
 		v := d.Input(f, role)
 		switch {
 		case v == nil:
 			return nil
 		case v.I64 != nil:
-			return v.I64[:len(f.IDs)]
+			return slices.Clone(v.I64[:len(f.IDs)])
 		}
 		var all []int64
 		for _, n := range v.I32[:len(f.IDs)] {
@@ -235,15 +244,27 @@ func (d *Feeder) line(id string, f *Prepared) ([]byte, error) {
 		}
 		return all
 	}
+	return fed{f.IDs, values("types"), values("mask")}
+}
+
+// line returns the JSON object of a text.
+func (d *Feeder) line(id string, f *Prepared) ([]byte, error) {
+	first := d.fed(f)
+	var windows []fed
+	if len(f.More) > 0 {
+		windows = append(windows, first)
+	}
+	for _, ids := range f.More {
+		windows = append(windows, d.fed(d.window(ids)))
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(struct {
-		ID    string  `json:"id"`
-		IDs   []int32 `json:"ids"`
-		Types []int64 `json:"type_ids,omitempty"`
-		Mask  []int64 `json:"attention_mask,omitempty"`
-	}{id, f.IDs, values("types"), values("mask")})
+		ID string `json:"id"`
+		fed
+		Windows []fed `json:"windows,omitempty"`
+	}{id, first, windows})
 	return b.Bytes(), err
 }
 
