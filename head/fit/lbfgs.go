@@ -15,6 +15,11 @@ const (
 	// gapWindow is the number of steps over which the rate of convergence is
 	// measured, and minSteps the number of steps before it is.
 	gapWindow, minSteps = 10, 3
+	// tailWindow is the number of steps between which values are compared: as
+	// many as class factors are kept for.
+	tailWindow = everySteps
+	// slowest is the largest rate that is believed.
+	slowest = 0.95
 	// maxTrials ends a line search; by rounding, no step may be good enough.
 	maxTrials = 20
 	// pairs is how many steps the search remembers, fewer where they would take
@@ -44,8 +49,7 @@ type pair struct {
 type search struct {
 	o      *objective
 	metric metric
-	// whole says that metric is close to the inverse Hessian in all
-	// directions, so that the Newton decrement tells the gap.
+	// whole says that metric has the curvature of each class.
 	whole bool
 
 	x, g   []float64 // weights and intercepts, and the gradient there
@@ -56,6 +60,7 @@ type search struct {
 	memory []pair
 	gamma  float64 // scale of metric
 
+	values     []float64 // of each step at this λ
 	decrements []float64 // of each step at this λ and in this metric: see gap
 	gap        float64   // 0 before the first step
 	status     head.Status
@@ -108,7 +113,7 @@ func (s *search) move(lambda float64) {
 		}
 	}
 	s.memory = kept
-	s.o.lambda, s.decrements = lambda, s.decrements[:0]
+	s.o.lambda, s.decrements, s.values = lambda, s.decrements[:0], s.values[:0]
 }
 
 // evaluate makes a pass at x.
@@ -137,7 +142,8 @@ func (s *search) minimize(ctx context.Context, tolerance float64, between func(s
 		}
 		slope := s.direction()
 		s.decrements = append(s.decrements, -slope/2)
-		s.gap = min(s.estimate()/s.f, 1) // the optimum is not negative
+		s.values = append(s.values, s.f)
+		s.gap = min(max(s.estimate(), tail(s.values))/s.f, 1) // the optimum is not negative
 		if s.gap <= tolerance || slope == 0 {
 			s.status = head.Converged
 			return nil
@@ -255,27 +261,38 @@ func (s *search) line(ctx context.Context, slope float64) (bool, error) {
 	return false, nil
 }
 
-// estimate says how far the objective may be above its optimum from −gᵀd/2, d
-// being the direction −H⁻¹g: half the squared Newton decrement (Boyd and
-// Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian. With class
-// factors it nearly is: three times the decrement is a margin. Otherwise see
-// gap.
+// estimate says how far the objective may be above its optimum, from −gᵀd/2 of
+// the steps so far: see gap. With class factors the steps fall fast, and
+// unevenly, and the rate of the last three counts as well.
 func (s *search) estimate() float64 {
-	if s.whole {
-		return 3 * s.decrements[len(s.decrements)-1]
-	}
-	if len(s.decrements) <= minSteps && s.decrements[len(s.decrements)-1] > 0 {
+	const (
+		margin = 2.5
+		first  = 10 // times the first one, whose rate is not known
+		window = 3
+	)
+	n := len(s.decrements)
+	now := s.decrements[n-1]
+	switch {
+	case !s.whole && n <= minSteps && now > 0:
 		return math.Inf(1)
+	case !s.whole:
+		return gap(s.decrements)
+	case n == 1 || now == 0:
+		return first * now
 	}
-	return gap(s.decrements)
+	steps := min(window, n-1)
+	q := min(math.Pow(now/s.decrements[n-1-steps], 1/float64(steps)), slowest)
+	return max(margin*max(now, q*s.decrements[n-2])/(1-q), gap(s.decrements)/3)
 }
 
 // gap estimates how far the objective is above its optimum from −gᵀd/2 of each
-// step so far. The H of L-BFGS is too large where it has not looked yet, and
-// −gᵀd/2 is then what the next step gains rather than what all of them will.
-// They fall about geometrically, so that the sum over the steps to come is one
-// of them over 1 − q, where q is the rate of the last steps. Three times that
-// leaves a margin for q.
+// step so far, d being the direction −H⁻¹g: half the squared Newton decrement
+// (Boyd and Vandenberghe, Convex Optimization, 9.5.1), if H were the Hessian.
+// The H of L-BFGS is too large where it has not looked yet, and −gᵀd/2 is then
+// what the next step gains rather than what all of them will. They fall about
+// geometrically, so that the sum over the steps to come is one of them over 1 −
+// q, where q is the rate of the last steps. Three times that leaves a margin
+// for q.
 func gap(decrements []float64) float64 {
 	mean := func(i int) float64 { // of up to three steps before i: single ones scatter
 		v := decrements[max(i-3, 0):i]
@@ -286,8 +303,22 @@ func gap(decrements []float64) float64 {
 	if steps < 1 {
 		return math.Inf(1)
 	}
-	q := min(math.Pow(now/mean(n-steps), 1/float64(steps)), 0.95)
+	q := min(math.Pow(now/mean(n-steps), 1/float64(steps)), slowest)
 	return 3 * now / (1 - q)
+}
+
+// tail estimates what is still to come of a slow descent from the values so
+// far: those of the last tailWindow steps fell by so much, and those before by
+// so much more.
+func tail(values []float64) float64 {
+	n := len(values)
+	if n <= 2*tailWindow {
+		return 0
+	}
+	last := max(values[n-1-tailWindow]-values[n-1], 0)
+	before := max(values[n-1-2*tailWindow]-values[n-1-tailWindow], math.SmallestNonzeroFloat64)
+	q := min(last/before, slowest)
+	return last * q / (1 - q)
 }
 
 // solution copies where the search stands.
