@@ -1,6 +1,7 @@
 package text
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -52,6 +53,49 @@ func TestAddedTokensAreFoundInLinearTime(t *testing.T) {
 		}
 		if token.id != 2 {
 			t.Fatalf("token %d", token.id)
+		}
+	}
+}
+
+// Lists that are written in the usual way are read as any other is.
+func TestTokensAreScanned(t *testing.T) {
+	usual := `{"id":3,"content":"a\u00e9\"\\","single_word":true,"lstrip":false,"rstrip":true,"normalized":false,"special":true}`
+	other := `{ "special" : false , "normalized":true,"rstrip":false,"lstrip":true,"single_word":false, "content":"", "id":0 }`
+	for list, usual := range map[string]bool{
+		`[]`: true, ` [ ` + usual + `,` + other + ` ] `: true,
+		`[` + strings.Replace(usual, `"id":3`, `"id":3,"more":1`, 1) + `]`:          false,
+		`[` + strings.Replace(usual, `"id":3`, `"id":3,"special":false`, 1) + `]`:   false,
+		`[` + strings.Replace(usual, `"id":3`, `"id":4294967295`, 1) + `]`:          false,
+		`[` + strings.Replace(usual, `"id":3`, `"id":-1`, 1) + `]`:                  false,
+		`[` + strings.Replace(usual, `"id":3`, `"id":3.0`, 1) + `]`:                 false,
+		`[` + strings.Replace(usual, `"id":3,`, ``, 1) + `]`:                        false,
+		`[` + strings.Replace(usual, `"lstrip":false`, `"lstrip":null`, 1) + `]`:    false,
+		`[` + strings.Replace(usual, `"lstrip":false`, `"lstrip":"false"`, 1) + `]`: false,
+		`[null]`: false, `{}`: false, `[[]]`: false,
+	} {
+		got, ok := scanTokens(list)
+		if ok != usual {
+			t.Errorf("%s: %v", list, ok)
+		}
+		if !ok {
+			continue
+		}
+		var all []struct {
+			Content    string
+			Single     bool `json:"single_word"`
+			Left       bool `json:"lstrip"`
+			Right      bool `json:"rstrip"`
+			Normalized bool
+			Special    bool
+		}
+		if err := json.Unmarshal([]byte(list), &all); err != nil || len(all) != len(got) {
+			t.Fatalf("%s: %v, %d tokens", list, err, len(got))
+		}
+		for i, w := range all {
+			g := got[i]
+			if g.content != w.Content || g.single != w.Single || g.left != w.Left || g.right != w.Right || g.normalized != w.Normalized || g.special != w.Special {
+				t.Errorf("%+v, want %+v", g, w)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -215,28 +216,14 @@ func (f *file) readAdded(top object) error {
 	if !top.has("added_tokens") {
 		return nil
 	}
-	var list []map[string]json.RawMessage
-	if err := top.read("added_tokens", &list); err != nil {
+	list, err := readTokens(top)
+	if err != nil {
 		return err
 	}
 	at := map[string]int{} // index in f.added by content
 	next := f.model.size()
 	f.special = map[string]bool{}
-	for i, fields := range list {
-		o := object{place: fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields: fields}
-		var t fileToken
-		var id uint32
-		if err := errors.Join(
-			o.read("id", &id),
-			o.read("content", &t.content),
-			o.read("single_word", &t.single),
-			o.read("lstrip", &t.left),
-			o.read("rstrip", &t.right),
-			o.read("normalized", &t.normalized),
-			o.read("special", &t.special),
-		); err != nil {
-			return err
-		}
+	for i, t := range list {
 		if t.content == "" {
 			continue // as the reference does
 		}
@@ -254,7 +241,7 @@ func (f *file) readAdded(top object) error {
 			f.size = max(f.size, next)
 		}
 		if t.id >= maxID {
-			return o.errorf("%q has id %d: ids stay below %d", t.content, t.id, maxID)
+			return top.errorf("added_tokens: token %d: %q has id %d: ids stay below %d", i, t.content, t.id, maxID)
 		}
 		if again { // the last one counts
 			f.added[known] = t
@@ -275,6 +262,85 @@ func (f *file) readAdded(top object) error {
 		f.addedBy[t.content], f.addedByID[t.id] = t, t
 	}
 	return nil
+}
+
+// readTokens reads the list of added tokens as it stands there, without the
+// ids, which do not count.
+func readTokens(top object) ([]fileToken, error) {
+	if list, ok := scanTokens(string(top.fields["added_tokens"])); ok {
+		return list, nil
+	}
+	var all []map[string]json.RawMessage
+	if err := top.read("added_tokens", &all); err != nil {
+		return nil, err
+	}
+	list := make([]fileToken, len(all))
+	for i, fields := range all {
+		o := object{place: fmt.Sprintf("%s: added_tokens: token %d", top.place, i), fields: fields}
+		t := &list[i]
+		var id uint32
+		if err := errors.Join(
+			o.read("id", &id),
+			o.read("content", &t.content),
+			o.read("single_word", &t.single),
+			o.read("lstrip", &t.left),
+			o.read("rstrip", &t.right),
+			o.read("normalized", &t.normalized),
+			o.read("special", &t.special),
+		); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// scanTokens is readTokens for a list of which each token has every field once
+// and no other; !ok: it is not so.
+func scanTokens(data string) (list []fileToken, ok bool) {
+	s := jsonScanner{data}
+	if !s.open('[') {
+		return nil, false
+	}
+	for s.more(']') {
+		var t fileToken
+		seen := 0
+		if !s.open('{') {
+			return nil, false
+		}
+		for s.more('}') {
+			var key string
+			if !s.text(&key) || !s.is(':') {
+				return nil, false
+			}
+			bit, ok := 0, false
+			switch key {
+			case "id":
+				bit, ok = 1, s.id()
+			case "content":
+				bit, ok = 2, s.text(&t.content)
+			case "single_word":
+				bit, ok = 4, s.flag(&t.single)
+			case "lstrip":
+				bit, ok = 8, s.flag(&t.left)
+			case "rstrip":
+				bit, ok = 16, s.flag(&t.right)
+			case "normalized":
+				bit, ok = 32, s.flag(&t.normalized)
+			case "special":
+				bit, ok = 64, s.flag(&t.special)
+			}
+			if !ok || seen&bit != 0 {
+				return nil, false
+			}
+			seen |= bit
+		}
+		if seen != 127 {
+			return nil, false
+		}
+		t.content = strings.Clone(t.content) // data is long
+		list = append(list, t)
+	}
+	return list, true
 }
 
 // checkID converts an id of the file, of which there are size.

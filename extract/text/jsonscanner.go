@@ -56,6 +56,31 @@ func (s *jsonScanner) text(dst *string) bool {
 	return err == nil
 }
 
+// flag takes true or false.
+func (s *jsonScanner) flag(dst *bool) (ok bool) {
+	s.rest = strings.TrimLeft(s.rest, jsonSpace)
+	if s.rest, ok = strings.CutPrefix(s.rest, "false"); ok {
+		*dst = false
+		return true
+	}
+	s.rest, *dst = strings.CutPrefix(s.rest, "true")
+	return *dst
+}
+
+// id takes a number of at most nine digits and nothing else.
+func (s *jsonScanner) id() bool {
+	s.rest = strings.TrimLeft(s.rest, jsonSpace)
+	end := 0
+	for end < len(s.rest) && '0' <= s.rest[end] && s.rest[end] <= '9' {
+		end++
+	}
+	if end < 1 || end > 9 || strings.IndexAny(s.rest[end:min(end+1, len(s.rest))], ".eE") == 0 {
+		return false
+	}
+	s.rest = s.rest[end:]
+	return true
+}
+
 // number takes a number.
 func (s *jsonScanner) number(dst *float64) bool {
 	s.rest = strings.TrimLeft(s.rest, jsonSpace)
