@@ -8,7 +8,7 @@ import (
 )
 
 // small is up to which n a matrix is factorised or inverted element by element.
-const small = 36
+const small = 12
 
 // cholesky makes the triangle of a that part names U, for A = Uᵀ·U, or L, for
 // A = L·Lᵀ. It returns false if A is not positive definite.

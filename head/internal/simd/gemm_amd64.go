@@ -11,10 +11,16 @@ func sgemm1x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb
 func sgemm1x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve1AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm2x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm2x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve2AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm3x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -23,10 +29,16 @@ func sgemm3x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb
 func sgemm3x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve3AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm4x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm4x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve4AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm5x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -35,10 +47,16 @@ func sgemm5x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb
 func sgemm5x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve5AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm6x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm6x2AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve6AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -47,10 +65,16 @@ func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb
 func dgemm1x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve1AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm2x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm2x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve2AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm3x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -59,10 +83,16 @@ func dgemm3x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb
 func dgemm3x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve3AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm4x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm4x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve4AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm5x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -71,10 +101,16 @@ func dgemm5x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb
 func dgemm5x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve5AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm6x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm6x2AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve6AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -83,10 +119,16 @@ func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, l
 func sgemm1x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve1AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm2x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm2x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve2AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm3x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -95,10 +137,16 @@ func sgemm3x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, l
 func sgemm3x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve3AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm4x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm4x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve4AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm5x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -107,10 +155,16 @@ func sgemm5x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, l
 func sgemm5x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve5AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm6x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm6x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve6AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm7x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -119,10 +173,16 @@ func sgemm7x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, l
 func sgemm7x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve7AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm8x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm8x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve8AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm9x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -131,10 +191,16 @@ func sgemm9x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, l
 func sgemm9x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve9AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm10x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm10x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve10AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func sgemm11x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
@@ -143,10 +209,16 @@ func sgemm11x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, 
 func sgemm11x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func ssolve11AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+
+//go:noescape
 func sgemm12x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func sgemm12x2AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func ssolve12AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -155,10 +227,16 @@ func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, l
 func dgemm1x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve1AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm2x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm2x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve2AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm3x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -167,10 +245,16 @@ func dgemm3x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, l
 func dgemm3x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve3AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm4x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm4x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve4AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm5x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -179,10 +263,16 @@ func dgemm5x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, l
 func dgemm5x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve5AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm6x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm6x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve6AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm7x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -191,10 +281,16 @@ func dgemm7x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, l
 func dgemm7x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve7AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm8x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm8x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve8AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm9x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -203,10 +299,16 @@ func dgemm9x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, l
 func dgemm9x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve9AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm10x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm10x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve10AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func dgemm11x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
@@ -215,10 +317,16 @@ func dgemm11x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, 
 func dgemm11x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
+func dsolve11AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+
+//go:noescape
 func dgemm12x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 
 //go:noescape
 func dgemm12x2AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
+
+//go:noescape
+func dsolve12AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
 
 //go:noescape
 func stranspose4AVX2(k uintptr, src *float32, lds uintptr, dst *float32, ldd uintptr)

@@ -180,6 +180,26 @@ setTail:
 	VZEROUPPER
 	RET
 
+// func ssolve1AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX
+TEXT ·ssolve1AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	MOVQ         a+0(FP), CX
+	MOVQ         rs+8(FP), CX
+	MOVQ         cs+16(FP), CX
+	MOVQ         inverse+24(FP), CX
+	MOVQ         step+32(FP), DX
+	VBROADCASTSS (CX), Y2
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VZEROUPPER
+	RET
+
 // func sgemm2x1AVX2(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·sgemm2x1AVX2(SB), NOSPLIT, $0-96
@@ -390,6 +410,38 @@ setTail:
 	VMASKMOVPS Y2, Y5, (AX)
 	VMULPS     Y4, Y3, Y3
 	VMASKMOVPS Y3, Y6, 32(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve2AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·ssolve2AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VMOVUPS      (AX)(CX*1), Y2
+	VMOVUPS      32(AX)(CX*1), Y3
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSS (DI), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	ADDQ         R8, DI
+	VBROADCASTSS (DX)(BX*1), Y4
+	VFNMADD231PS Y0, Y4, Y2
+	VFNMADD231PS Y1, Y4, Y3
+	ADDQ         SI, DX
+	VBROADCASTSS (DI), Y4
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -650,6 +702,53 @@ setTail:
 	VMASKMOVPS Y4, Y7, (AX)
 	VMULPS     Y6, Y5, Y5
 	VMASKMOVPS Y5, Y8, 32(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve3AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·ssolve3AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VMOVUPS      (AX)(CX*1), Y2
+	VMOVUPS      32(AX)(CX*1), Y3
+	VMOVUPS      (AX)(CX*2), Y4
+	VMOVUPS      32(AX)(CX*2), Y5
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSS (DI), Y6
+	VMULPS       Y6, Y0, Y0
+	VMULPS       Y6, Y1, Y1
+	ADDQ         R8, DI
+	VBROADCASTSS (DX)(BX*1), Y6
+	VFNMADD231PS Y0, Y6, Y2
+	VFNMADD231PS Y1, Y6, Y3
+	VBROADCASTSS (DX)(BX*2), Y6
+	VFNMADD231PS Y0, Y6, Y4
+	VFNMADD231PS Y1, Y6, Y5
+	ADDQ         SI, DX
+	VBROADCASTSS (DI), Y6
+	VMULPS       Y6, Y2, Y2
+	VMULPS       Y6, Y3, Y3
+	ADDQ         R8, DI
+	VBROADCASTSS (DX)(BX*2), Y6
+	VFNMADD231PS Y2, Y6, Y4
+	VFNMADD231PS Y3, Y6, Y5
+	ADDQ         SI, DX
+	VBROADCASTSS (DI), Y6
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
+	VMOVUPS      Y4, (AX)(CX*2)
+	VMOVUPS      Y5, 32(AX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -963,6 +1062,78 @@ setTail:
 	VMASKMOVPS Y6, Y9, (AX)
 	VMULPS     Y8, Y7, Y7
 	VMASKMOVPS Y7, Y10, 32(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve4AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·ssolve4AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VMOVUPS      (AX)(CX*1), Y2
+	VMOVUPS      32(AX)(CX*1), Y3
+	VMOVUPS      (AX)(CX*2), Y4
+	VMOVUPS      32(AX)(CX*2), Y5
+	VMOVUPS      (DX), Y6
+	VMOVUPS      32(DX), Y7
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSS (R9), Y8
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*1), Y8
+	VFNMADD231PS Y0, Y8, Y2
+	VFNMADD231PS Y1, Y8, Y3
+	VBROADCASTSS (BX)(SI*2), Y8
+	VFNMADD231PS Y0, Y8, Y4
+	VFNMADD231PS Y1, Y8, Y5
+	VBROADCASTSS (DI), Y8
+	VFNMADD231PS Y0, Y8, Y6
+	VFNMADD231PS Y1, Y8, Y7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y8
+	VMULPS       Y8, Y2, Y2
+	VMULPS       Y8, Y3, Y3
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*2), Y8
+	VFNMADD231PS Y2, Y8, Y4
+	VFNMADD231PS Y3, Y8, Y5
+	VBROADCASTSS (DI), Y8
+	VFNMADD231PS Y2, Y8, Y6
+	VFNMADD231PS Y3, Y8, Y7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y8
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y8, Y5, Y5
+	ADDQ         R10, R9
+	VBROADCASTSS (DI), Y8
+	VFNMADD231PS Y4, Y8, Y6
+	VFNMADD231PS Y5, Y8, Y7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y8
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
+	VMOVUPS      Y4, (AX)(CX*2)
+	VMOVUPS      Y5, 32(AX)(CX*2)
+	VMOVUPS      Y6, (DX)
+	VMOVUPS      Y7, 32(DX)
 	VZEROUPPER
 	RET
 
@@ -1323,6 +1494,100 @@ setTail:
 	VMASKMOVPS Y8, Y11, (AX)
 	VMULPS     Y10, Y9, Y9
 	VMASKMOVPS Y9, Y12, 32(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve5AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·ssolve5AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VMOVUPS      (AX)(CX*1), Y2
+	VMOVUPS      32(AX)(CX*1), Y3
+	VMOVUPS      (AX)(CX*2), Y4
+	VMOVUPS      32(AX)(CX*2), Y5
+	VMOVUPS      (DX), Y6
+	VMOVUPS      32(DX), Y7
+	VMOVUPS      (DX)(CX*1), Y8
+	VMOVUPS      32(DX)(CX*1), Y9
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y10, Y0, Y0
+	VMULPS       Y10, Y1, Y1
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFNMADD231PS Y0, Y10, Y2
+	VFNMADD231PS Y1, Y10, Y3
+	VBROADCASTSS (BX)(SI*2), Y10
+	VFNMADD231PS Y0, Y10, Y4
+	VFNMADD231PS Y1, Y10, Y5
+	VBROADCASTSS (DI), Y10
+	VFNMADD231PS Y0, Y10, Y6
+	VFNMADD231PS Y1, Y10, Y7
+	VBROADCASTSS (DI)(SI*1), Y10
+	VFNMADD231PS Y0, Y10, Y8
+	VFNMADD231PS Y1, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y10, Y2, Y2
+	VMULPS       Y10, Y3, Y3
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*2), Y10
+	VFNMADD231PS Y2, Y10, Y4
+	VFNMADD231PS Y3, Y10, Y5
+	VBROADCASTSS (DI), Y10
+	VFNMADD231PS Y2, Y10, Y6
+	VFNMADD231PS Y3, Y10, Y7
+	VBROADCASTSS (DI)(SI*1), Y10
+	VFNMADD231PS Y2, Y10, Y8
+	VFNMADD231PS Y3, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y10, Y4, Y4
+	VMULPS       Y10, Y5, Y5
+	ADDQ         R10, R9
+	VBROADCASTSS (DI), Y10
+	VFNMADD231PS Y4, Y10, Y6
+	VFNMADD231PS Y5, Y10, Y7
+	VBROADCASTSS (DI)(SI*1), Y10
+	VFNMADD231PS Y4, Y10, Y8
+	VFNMADD231PS Y5, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y10, Y7, Y7
+	ADDQ         R10, R9
+	VBROADCASTSS (DI)(SI*1), Y10
+	VFNMADD231PS Y6, Y10, Y8
+	VFNMADD231PS Y7, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y10, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
+	VMOVUPS      Y4, (AX)(CX*2)
+	VMOVUPS      Y5, 32(AX)(CX*2)
+	VMOVUPS      Y6, (DX)
+	VMOVUPS      Y7, 32(DX)
+	VMOVUPS      Y8, (DX)(CX*1)
+	VMOVUPS      Y9, 32(DX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -1733,6 +1998,125 @@ setTail:
 	VZEROUPPER
 	RET
 
+// func ssolve6AVX2(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·ssolve6AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPS      (AX), Y0
+	VMOVUPS      32(AX), Y1
+	VMOVUPS      (AX)(CX*1), Y2
+	VMOVUPS      32(AX)(CX*1), Y3
+	VMOVUPS      (AX)(CX*2), Y4
+	VMOVUPS      32(AX)(CX*2), Y5
+	VMOVUPS      (DX), Y6
+	VMOVUPS      32(DX), Y7
+	VMOVUPS      (DX)(CX*1), Y8
+	VMOVUPS      32(DX)(CX*1), Y9
+	VMOVUPS      (DX)(CX*2), Y10
+	VMOVUPS      32(DX)(CX*2), Y11
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSS (R9), Y12
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*1), Y12
+	VFNMADD231PS Y0, Y12, Y2
+	VFNMADD231PS Y1, Y12, Y3
+	VBROADCASTSS (BX)(SI*2), Y12
+	VFNMADD231PS Y0, Y12, Y4
+	VFNMADD231PS Y1, Y12, Y5
+	VBROADCASTSS (DI), Y12
+	VFNMADD231PS Y0, Y12, Y6
+	VFNMADD231PS Y1, Y12, Y7
+	VBROADCASTSS (DI)(SI*1), Y12
+	VFNMADD231PS Y0, Y12, Y8
+	VFNMADD231PS Y1, Y12, Y9
+	VBROADCASTSS (DI)(SI*2), Y12
+	VFNMADD231PS Y0, Y12, Y10
+	VFNMADD231PS Y1, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y12
+	VMULPS       Y12, Y2, Y2
+	VMULPS       Y12, Y3, Y3
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*2), Y12
+	VFNMADD231PS Y2, Y12, Y4
+	VFNMADD231PS Y3, Y12, Y5
+	VBROADCASTSS (DI), Y12
+	VFNMADD231PS Y2, Y12, Y6
+	VFNMADD231PS Y3, Y12, Y7
+	VBROADCASTSS (DI)(SI*1), Y12
+	VFNMADD231PS Y2, Y12, Y8
+	VFNMADD231PS Y3, Y12, Y9
+	VBROADCASTSS (DI)(SI*2), Y12
+	VFNMADD231PS Y2, Y12, Y10
+	VFNMADD231PS Y3, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y12
+	VMULPS       Y12, Y4, Y4
+	VMULPS       Y12, Y5, Y5
+	ADDQ         R10, R9
+	VBROADCASTSS (DI), Y12
+	VFNMADD231PS Y4, Y12, Y6
+	VFNMADD231PS Y5, Y12, Y7
+	VBROADCASTSS (DI)(SI*1), Y12
+	VFNMADD231PS Y4, Y12, Y8
+	VFNMADD231PS Y5, Y12, Y9
+	VBROADCASTSS (DI)(SI*2), Y12
+	VFNMADD231PS Y4, Y12, Y10
+	VFNMADD231PS Y5, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y12
+	VMULPS       Y12, Y6, Y6
+	VMULPS       Y12, Y7, Y7
+	ADDQ         R10, R9
+	VBROADCASTSS (DI)(SI*1), Y12
+	VFNMADD231PS Y6, Y12, Y8
+	VFNMADD231PS Y7, Y12, Y9
+	VBROADCASTSS (DI)(SI*2), Y12
+	VFNMADD231PS Y6, Y12, Y10
+	VFNMADD231PS Y7, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y12
+	VMULPS       Y12, Y8, Y8
+	VMULPS       Y12, Y9, Y9
+	ADDQ         R10, R9
+	VBROADCASTSS (DI)(SI*2), Y12
+	VFNMADD231PS Y8, Y12, Y10
+	VFNMADD231PS Y9, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Y12
+	VMULPS       Y12, Y10, Y10
+	VMULPS       Y12, Y11, Y11
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
+	VMOVUPS      Y4, (AX)(CX*2)
+	VMOVUPS      Y5, 32(AX)(CX*2)
+	VMOVUPS      Y6, (DX)
+	VMOVUPS      Y7, 32(DX)
+	VMOVUPS      Y8, (DX)(CX*1)
+	VMOVUPS      Y9, 32(DX)(CX*1)
+	VMOVUPS      Y10, (DX)(CX*2)
+	VMOVUPS      Y11, 32(DX)(CX*2)
+	VZEROUPPER
+	RET
+
 // func dgemm1x1AVX2(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·dgemm1x1AVX2(SB), NOSPLIT, $0-96
@@ -1896,6 +2280,26 @@ setTail:
 	VMASKMOVPD Y0, Y3, (AX)
 	VMULPD     Y2, Y1, Y1
 	VMASKMOVPD Y1, Y4, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve1AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX
+TEXT ·dsolve1AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPD      (AX), Y0
+	VMOVUPD      32(AX), Y1
+	MOVQ         a+0(FP), CX
+	MOVQ         rs+8(FP), CX
+	MOVQ         cs+16(FP), CX
+	MOVQ         inverse+24(FP), CX
+	MOVQ         step+32(FP), DX
+	VBROADCASTSD (CX), Y2
+	VMULPD       Y2, Y0, Y0
+	VMULPD       Y2, Y1, Y1
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -2109,6 +2513,38 @@ setTail:
 	VMASKMOVPD Y2, Y5, (AX)
 	VMULPD     Y4, Y3, Y3
 	VMASKMOVPD Y3, Y6, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve2AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·dsolve2AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPD      (AX), Y0
+	VMOVUPD      32(AX), Y1
+	VMOVUPD      (AX)(CX*1), Y2
+	VMOVUPD      32(AX)(CX*1), Y3
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSD (DI), Y4
+	VMULPD       Y4, Y0, Y0
+	VMULPD       Y4, Y1, Y1
+	ADDQ         R8, DI
+	VBROADCASTSD (DX)(BX*1), Y4
+	VFNMADD231PD Y0, Y4, Y2
+	VFNMADD231PD Y1, Y4, Y3
+	ADDQ         SI, DX
+	VBROADCASTSD (DI), Y4
+	VMULPD       Y4, Y2, Y2
+	VMULPD       Y4, Y3, Y3
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -2369,6 +2805,53 @@ setTail:
 	VMASKMOVPD Y4, Y7, (AX)
 	VMULPD     Y6, Y5, Y5
 	VMASKMOVPD Y5, Y8, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve3AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·dsolve3AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPD      (AX), Y0
+	VMOVUPD      32(AX), Y1
+	VMOVUPD      (AX)(CX*1), Y2
+	VMOVUPD      32(AX)(CX*1), Y3
+	VMOVUPD      (AX)(CX*2), Y4
+	VMOVUPD      32(AX)(CX*2), Y5
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSD (DI), Y6
+	VMULPD       Y6, Y0, Y0
+	VMULPD       Y6, Y1, Y1
+	ADDQ         R8, DI
+	VBROADCASTSD (DX)(BX*1), Y6
+	VFNMADD231PD Y0, Y6, Y2
+	VFNMADD231PD Y1, Y6, Y3
+	VBROADCASTSD (DX)(BX*2), Y6
+	VFNMADD231PD Y0, Y6, Y4
+	VFNMADD231PD Y1, Y6, Y5
+	ADDQ         SI, DX
+	VBROADCASTSD (DI), Y6
+	VMULPD       Y6, Y2, Y2
+	VMULPD       Y6, Y3, Y3
+	ADDQ         R8, DI
+	VBROADCASTSD (DX)(BX*2), Y6
+	VFNMADD231PD Y2, Y6, Y4
+	VFNMADD231PD Y3, Y6, Y5
+	ADDQ         SI, DX
+	VBROADCASTSD (DI), Y6
+	VMULPD       Y6, Y4, Y4
+	VMULPD       Y6, Y5, Y5
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
+	VMOVUPD      Y4, (AX)(CX*2)
+	VMOVUPD      Y5, 32(AX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -2682,6 +3165,78 @@ setTail:
 	VMASKMOVPD Y6, Y9, (AX)
 	VMULPD     Y8, Y7, Y7
 	VMASKMOVPD Y7, Y10, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve4AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·dsolve4AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPD      (AX), Y0
+	VMOVUPD      32(AX), Y1
+	VMOVUPD      (AX)(CX*1), Y2
+	VMOVUPD      32(AX)(CX*1), Y3
+	VMOVUPD      (AX)(CX*2), Y4
+	VMOVUPD      32(AX)(CX*2), Y5
+	VMOVUPD      (DX), Y6
+	VMOVUPD      32(DX), Y7
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSD (R9), Y8
+	VMULPD       Y8, Y0, Y0
+	VMULPD       Y8, Y1, Y1
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*1), Y8
+	VFNMADD231PD Y0, Y8, Y2
+	VFNMADD231PD Y1, Y8, Y3
+	VBROADCASTSD (BX)(SI*2), Y8
+	VFNMADD231PD Y0, Y8, Y4
+	VFNMADD231PD Y1, Y8, Y5
+	VBROADCASTSD (DI), Y8
+	VFNMADD231PD Y0, Y8, Y6
+	VFNMADD231PD Y1, Y8, Y7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y8
+	VMULPD       Y8, Y2, Y2
+	VMULPD       Y8, Y3, Y3
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*2), Y8
+	VFNMADD231PD Y2, Y8, Y4
+	VFNMADD231PD Y3, Y8, Y5
+	VBROADCASTSD (DI), Y8
+	VFNMADD231PD Y2, Y8, Y6
+	VFNMADD231PD Y3, Y8, Y7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y8
+	VMULPD       Y8, Y4, Y4
+	VMULPD       Y8, Y5, Y5
+	ADDQ         R10, R9
+	VBROADCASTSD (DI), Y8
+	VFNMADD231PD Y4, Y8, Y6
+	VFNMADD231PD Y5, Y8, Y7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y8
+	VMULPD       Y8, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
+	VMOVUPD      Y4, (AX)(CX*2)
+	VMOVUPD      Y5, 32(AX)(CX*2)
+	VMOVUPD      Y6, (DX)
+	VMOVUPD      Y7, 32(DX)
 	VZEROUPPER
 	RET
 
@@ -3042,6 +3597,100 @@ setTail:
 	VMASKMOVPD Y8, Y11, (AX)
 	VMULPD     Y10, Y9, Y9
 	VMASKMOVPD Y9, Y12, 32(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve5AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·dsolve5AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPD      (AX), Y0
+	VMOVUPD      32(AX), Y1
+	VMOVUPD      (AX)(CX*1), Y2
+	VMOVUPD      32(AX)(CX*1), Y3
+	VMOVUPD      (AX)(CX*2), Y4
+	VMOVUPD      32(AX)(CX*2), Y5
+	VMOVUPD      (DX), Y6
+	VMOVUPD      32(DX), Y7
+	VMOVUPD      (DX)(CX*1), Y8
+	VMOVUPD      32(DX)(CX*1), Y9
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y10, Y0, Y0
+	VMULPD       Y10, Y1, Y1
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*1), Y10
+	VFNMADD231PD Y0, Y10, Y2
+	VFNMADD231PD Y1, Y10, Y3
+	VBROADCASTSD (BX)(SI*2), Y10
+	VFNMADD231PD Y0, Y10, Y4
+	VFNMADD231PD Y1, Y10, Y5
+	VBROADCASTSD (DI), Y10
+	VFNMADD231PD Y0, Y10, Y6
+	VFNMADD231PD Y1, Y10, Y7
+	VBROADCASTSD (DI)(SI*1), Y10
+	VFNMADD231PD Y0, Y10, Y8
+	VFNMADD231PD Y1, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y10, Y2, Y2
+	VMULPD       Y10, Y3, Y3
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*2), Y10
+	VFNMADD231PD Y2, Y10, Y4
+	VFNMADD231PD Y3, Y10, Y5
+	VBROADCASTSD (DI), Y10
+	VFNMADD231PD Y2, Y10, Y6
+	VFNMADD231PD Y3, Y10, Y7
+	VBROADCASTSD (DI)(SI*1), Y10
+	VFNMADD231PD Y2, Y10, Y8
+	VFNMADD231PD Y3, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y10, Y4, Y4
+	VMULPD       Y10, Y5, Y5
+	ADDQ         R10, R9
+	VBROADCASTSD (DI), Y10
+	VFNMADD231PD Y4, Y10, Y6
+	VFNMADD231PD Y5, Y10, Y7
+	VBROADCASTSD (DI)(SI*1), Y10
+	VFNMADD231PD Y4, Y10, Y8
+	VFNMADD231PD Y5, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y10, Y7, Y7
+	ADDQ         R10, R9
+	VBROADCASTSD (DI)(SI*1), Y10
+	VFNMADD231PD Y6, Y10, Y8
+	VFNMADD231PD Y7, Y10, Y9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y10, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
+	VMOVUPD      Y4, (AX)(CX*2)
+	VMOVUPD      Y5, 32(AX)(CX*2)
+	VMOVUPD      Y6, (DX)
+	VMOVUPD      Y7, 32(DX)
+	VMOVUPD      Y8, (DX)(CX*1)
+	VMOVUPD      Y9, 32(DX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -3452,6 +4101,125 @@ setTail:
 	VZEROUPPER
 	RET
 
+// func dsolve6AVX2(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, FMA3
+TEXT ·dsolve6AVX2(SB), NOSPLIT, $0-64
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPD      (AX), Y0
+	VMOVUPD      32(AX), Y1
+	VMOVUPD      (AX)(CX*1), Y2
+	VMOVUPD      32(AX)(CX*1), Y3
+	VMOVUPD      (AX)(CX*2), Y4
+	VMOVUPD      32(AX)(CX*2), Y5
+	VMOVUPD      (DX), Y6
+	VMOVUPD      32(DX), Y7
+	VMOVUPD      (DX)(CX*1), Y8
+	VMOVUPD      32(DX)(CX*1), Y9
+	VMOVUPD      (DX)(CX*2), Y10
+	VMOVUPD      32(DX)(CX*2), Y11
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSD (R9), Y12
+	VMULPD       Y12, Y0, Y0
+	VMULPD       Y12, Y1, Y1
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*1), Y12
+	VFNMADD231PD Y0, Y12, Y2
+	VFNMADD231PD Y1, Y12, Y3
+	VBROADCASTSD (BX)(SI*2), Y12
+	VFNMADD231PD Y0, Y12, Y4
+	VFNMADD231PD Y1, Y12, Y5
+	VBROADCASTSD (DI), Y12
+	VFNMADD231PD Y0, Y12, Y6
+	VFNMADD231PD Y1, Y12, Y7
+	VBROADCASTSD (DI)(SI*1), Y12
+	VFNMADD231PD Y0, Y12, Y8
+	VFNMADD231PD Y1, Y12, Y9
+	VBROADCASTSD (DI)(SI*2), Y12
+	VFNMADD231PD Y0, Y12, Y10
+	VFNMADD231PD Y1, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y12
+	VMULPD       Y12, Y2, Y2
+	VMULPD       Y12, Y3, Y3
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*2), Y12
+	VFNMADD231PD Y2, Y12, Y4
+	VFNMADD231PD Y3, Y12, Y5
+	VBROADCASTSD (DI), Y12
+	VFNMADD231PD Y2, Y12, Y6
+	VFNMADD231PD Y3, Y12, Y7
+	VBROADCASTSD (DI)(SI*1), Y12
+	VFNMADD231PD Y2, Y12, Y8
+	VFNMADD231PD Y3, Y12, Y9
+	VBROADCASTSD (DI)(SI*2), Y12
+	VFNMADD231PD Y2, Y12, Y10
+	VFNMADD231PD Y3, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y12
+	VMULPD       Y12, Y4, Y4
+	VMULPD       Y12, Y5, Y5
+	ADDQ         R10, R9
+	VBROADCASTSD (DI), Y12
+	VFNMADD231PD Y4, Y12, Y6
+	VFNMADD231PD Y5, Y12, Y7
+	VBROADCASTSD (DI)(SI*1), Y12
+	VFNMADD231PD Y4, Y12, Y8
+	VFNMADD231PD Y5, Y12, Y9
+	VBROADCASTSD (DI)(SI*2), Y12
+	VFNMADD231PD Y4, Y12, Y10
+	VFNMADD231PD Y5, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y12
+	VMULPD       Y12, Y6, Y6
+	VMULPD       Y12, Y7, Y7
+	ADDQ         R10, R9
+	VBROADCASTSD (DI)(SI*1), Y12
+	VFNMADD231PD Y6, Y12, Y8
+	VFNMADD231PD Y7, Y12, Y9
+	VBROADCASTSD (DI)(SI*2), Y12
+	VFNMADD231PD Y6, Y12, Y10
+	VFNMADD231PD Y7, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y12
+	VMULPD       Y12, Y8, Y8
+	VMULPD       Y12, Y9, Y9
+	ADDQ         R10, R9
+	VBROADCASTSD (DI)(SI*2), Y12
+	VFNMADD231PD Y8, Y12, Y10
+	VFNMADD231PD Y9, Y12, Y11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Y12
+	VMULPD       Y12, Y10, Y10
+	VMULPD       Y12, Y11, Y11
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
+	VMOVUPD      Y4, (AX)(CX*2)
+	VMOVUPD      Y5, 32(AX)(CX*2)
+	VMOVUPD      Y6, (DX)
+	VMOVUPD      Y7, 32(DX)
+	VMOVUPD      Y8, (DX)(CX*1)
+	VMOVUPD      Y9, 32(DX)(CX*1)
+	VMOVUPD      Y10, (DX)(CX*2)
+	VMOVUPD      Y11, 32(DX)(CX*2)
+	VZEROUPPER
+	RET
+
 // func sgemm1x1AVX512(k uintptr, a *float32, rs uintptr, cs uintptr, b *float32, ldb uintptr, c *float32, ldc uintptr, alpha float32, w uintptr, add uintptr, ahead uintptr)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·sgemm1x1AVX512(SB), NOSPLIT, $0-96
@@ -3558,6 +4326,32 @@ setTail:
 	VMOVUPS Z0, K1, (AX)
 	VMULPS  Z2, Z1, Z1
 	VMOVUPS Z1, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve1AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve1AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	MOVQ         a+0(FP), CX
+	MOVQ         rs+8(FP), CX
+	MOVQ         cs+16(FP), CX
+	MOVQ         inverse+24(FP), CX
+	MOVQ         step+32(FP), DX
+	VBROADCASTSS (CX), Z2
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z2, Z1, Z1
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -3696,6 +4490,44 @@ setTail:
 	VMOVUPS Z2, K1, (AX)
 	VMULPS  Z4, Z3, Z3
 	VMOVUPS Z3, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve2AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve2AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSS (DI), Z4
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z4, Z1, Z1
+	ADDQ         R8, DI
+	VBROADCASTSS (DX)(BX*1), Z4
+	VFNMADD231PS Z0, Z4, Z2
+	VFNMADD231PS Z1, Z4, Z3
+	ADDQ         SI, DX
+	VBROADCASTSS (DI), Z4
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z4, Z3, Z3
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -3863,6 +4695,59 @@ setTail:
 	VMOVUPS Z4, K1, (AX)
 	VMULPS  Z6, Z5, Z5
 	VMOVUPS Z5, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve3AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve3AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSS (DI), Z6
+	VMULPS       Z6, Z0, Z0
+	VMULPS       Z6, Z1, Z1
+	ADDQ         R8, DI
+	VBROADCASTSS (DX)(BX*1), Z6
+	VFNMADD231PS Z0, Z6, Z2
+	VFNMADD231PS Z1, Z6, Z3
+	VBROADCASTSS (DX)(BX*2), Z6
+	VFNMADD231PS Z0, Z6, Z4
+	VFNMADD231PS Z1, Z6, Z5
+	ADDQ         SI, DX
+	VBROADCASTSS (DI), Z6
+	VMULPS       Z6, Z2, Z2
+	VMULPS       Z6, Z3, Z3
+	ADDQ         R8, DI
+	VBROADCASTSS (DX)(BX*2), Z6
+	VFNMADD231PS Z2, Z6, Z4
+	VFNMADD231PS Z3, Z6, Z5
+	ADDQ         SI, DX
+	VBROADCASTSS (DI), Z6
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z6, Z5, Z5
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -4065,6 +4950,84 @@ setTail:
 	VMOVUPS Z6, K1, (AX)
 	VMULPS  Z8, Z7, Z7
 	VMOVUPS Z7, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve4AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve4AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSS (R9), Z8
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*1), Z8
+	VFNMADD231PS Z0, Z8, Z2
+	VFNMADD231PS Z1, Z8, Z3
+	VBROADCASTSS (BX)(SI*2), Z8
+	VFNMADD231PS Z0, Z8, Z4
+	VFNMADD231PS Z1, Z8, Z5
+	VBROADCASTSS (DI), Z8
+	VFNMADD231PS Z0, Z8, Z6
+	VFNMADD231PS Z1, Z8, Z7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z8
+	VMULPS       Z8, Z2, Z2
+	VMULPS       Z8, Z3, Z3
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*2), Z8
+	VFNMADD231PS Z2, Z8, Z4
+	VFNMADD231PS Z3, Z8, Z5
+	VBROADCASTSS (DI), Z8
+	VFNMADD231PS Z2, Z8, Z6
+	VFNMADD231PS Z3, Z8, Z7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z8
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	ADDQ         R10, R9
+	VBROADCASTSS (DI), Z8
+	VFNMADD231PS Z4, Z8, Z6
+	VFNMADD231PS Z5, Z8, Z7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z8
+	VMULPS       Z8, Z6, Z6
+	VMULPS       Z8, Z7, Z7
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
 	VZEROUPPER
 	RET
 
@@ -4296,6 +5259,106 @@ setTail:
 	VMOVUPS Z8, K1, (AX)
 	VMULPS  Z10, Z9, Z9
 	VMOVUPS Z9, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve5AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve5AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSS (R9), Z10
+	VMULPS       Z10, Z0, Z0
+	VMULPS       Z10, Z1, Z1
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*1), Z10
+	VFNMADD231PS Z0, Z10, Z2
+	VFNMADD231PS Z1, Z10, Z3
+	VBROADCASTSS (BX)(SI*2), Z10
+	VFNMADD231PS Z0, Z10, Z4
+	VFNMADD231PS Z1, Z10, Z5
+	VBROADCASTSS (DI), Z10
+	VFNMADD231PS Z0, Z10, Z6
+	VFNMADD231PS Z1, Z10, Z7
+	VBROADCASTSS (DI)(SI*1), Z10
+	VFNMADD231PS Z0, Z10, Z8
+	VFNMADD231PS Z1, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z10
+	VMULPS       Z10, Z2, Z2
+	VMULPS       Z10, Z3, Z3
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*2), Z10
+	VFNMADD231PS Z2, Z10, Z4
+	VFNMADD231PS Z3, Z10, Z5
+	VBROADCASTSS (DI), Z10
+	VFNMADD231PS Z2, Z10, Z6
+	VFNMADD231PS Z3, Z10, Z7
+	VBROADCASTSS (DI)(SI*1), Z10
+	VFNMADD231PS Z2, Z10, Z8
+	VFNMADD231PS Z3, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z10
+	VMULPS       Z10, Z4, Z4
+	VMULPS       Z10, Z5, Z5
+	ADDQ         R10, R9
+	VBROADCASTSS (DI), Z10
+	VFNMADD231PS Z4, Z10, Z6
+	VFNMADD231PS Z5, Z10, Z7
+	VBROADCASTSS (DI)(SI*1), Z10
+	VFNMADD231PS Z4, Z10, Z8
+	VFNMADD231PS Z5, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z10
+	VMULPS       Z10, Z6, Z6
+	VMULPS       Z10, Z7, Z7
+	ADDQ         R10, R9
+	VBROADCASTSS (DI)(SI*1), Z10
+	VFNMADD231PS Z6, Z10, Z8
+	VFNMADD231PS Z7, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z10
+	VMULPS       Z10, Z8, Z8
+	VMULPS       Z10, Z9, Z9
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -4556,6 +5619,131 @@ setTail:
 	VMOVUPS Z10, K1, (AX)
 	VMULPS  Z12, Z11, Z11
 	VMOVUPS Z11, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve6AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve6AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSS (R9), Z12
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*1), Z12
+	VFNMADD231PS Z0, Z12, Z2
+	VFNMADD231PS Z1, Z12, Z3
+	VBROADCASTSS (BX)(SI*2), Z12
+	VFNMADD231PS Z0, Z12, Z4
+	VFNMADD231PS Z1, Z12, Z5
+	VBROADCASTSS (DI), Z12
+	VFNMADD231PS Z0, Z12, Z6
+	VFNMADD231PS Z1, Z12, Z7
+	VBROADCASTSS (DI)(SI*1), Z12
+	VFNMADD231PS Z0, Z12, Z8
+	VFNMADD231PS Z1, Z12, Z9
+	VBROADCASTSS (DI)(SI*2), Z12
+	VFNMADD231PS Z0, Z12, Z10
+	VFNMADD231PS Z1, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z12
+	VMULPS       Z12, Z2, Z2
+	VMULPS       Z12, Z3, Z3
+	ADDQ         R10, R9
+	VBROADCASTSS (BX)(SI*2), Z12
+	VFNMADD231PS Z2, Z12, Z4
+	VFNMADD231PS Z3, Z12, Z5
+	VBROADCASTSS (DI), Z12
+	VFNMADD231PS Z2, Z12, Z6
+	VFNMADD231PS Z3, Z12, Z7
+	VBROADCASTSS (DI)(SI*1), Z12
+	VFNMADD231PS Z2, Z12, Z8
+	VFNMADD231PS Z3, Z12, Z9
+	VBROADCASTSS (DI)(SI*2), Z12
+	VFNMADD231PS Z2, Z12, Z10
+	VFNMADD231PS Z3, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z12
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	ADDQ         R10, R9
+	VBROADCASTSS (DI), Z12
+	VFNMADD231PS Z4, Z12, Z6
+	VFNMADD231PS Z5, Z12, Z7
+	VBROADCASTSS (DI)(SI*1), Z12
+	VFNMADD231PS Z4, Z12, Z8
+	VFNMADD231PS Z5, Z12, Z9
+	VBROADCASTSS (DI)(SI*2), Z12
+	VFNMADD231PS Z4, Z12, Z10
+	VFNMADD231PS Z5, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z12
+	VMULPS       Z12, Z6, Z6
+	VMULPS       Z12, Z7, Z7
+	ADDQ         R10, R9
+	VBROADCASTSS (DI)(SI*1), Z12
+	VFNMADD231PS Z6, Z12, Z8
+	VFNMADD231PS Z7, Z12, Z9
+	VBROADCASTSS (DI)(SI*2), Z12
+	VFNMADD231PS Z6, Z12, Z10
+	VFNMADD231PS Z7, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z12
+	VMULPS       Z12, Z8, Z8
+	VMULPS       Z12, Z9, Z9
+	ADDQ         R10, R9
+	VBROADCASTSS (DI)(SI*2), Z12
+	VFNMADD231PS Z8, Z12, Z10
+	VFNMADD231PS Z9, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSS (R9), Z12
+	VMULPS       Z12, Z10, Z10
+	VMULPS       Z12, Z11, Z11
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -4851,6 +6039,169 @@ setTail:
 	VMOVUPS Z12, K1, (AX)
 	VMULPS  Z14, Z13, Z13
 	VMOVUPS Z13, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve7AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve7AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	MOVQ         a+0(FP), SI
+	MOVQ         rs+8(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	ADDQ         DI, R8
+	LEAQ         (R8)(DI*2), R9
+	ADDQ         DI, R9
+	MOVQ         cs+16(FP), R10
+	MOVQ         inverse+24(FP), R11
+	MOVQ         step+32(FP), R12
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z0, Z0
+	VMULPS       Z14, Z1, Z1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI)(DI*1), Z14
+	VFNMADD231PS Z0, Z14, Z2
+	VFNMADD231PS Z1, Z14, Z3
+	VBROADCASTSS (SI)(DI*2), Z14
+	VFNMADD231PS Z0, Z14, Z4
+	VFNMADD231PS Z1, Z14, Z5
+	VBROADCASTSS (R8), Z14
+	VFNMADD231PS Z0, Z14, Z6
+	VFNMADD231PS Z1, Z14, Z7
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFNMADD231PS Z0, Z14, Z8
+	VFNMADD231PS Z1, Z14, Z9
+	VBROADCASTSS (R8)(DI*2), Z14
+	VFNMADD231PS Z0, Z14, Z10
+	VFNMADD231PS Z1, Z14, Z11
+	VBROADCASTSS (R9), Z14
+	VFNMADD231PS Z0, Z14, Z12
+	VFNMADD231PS Z1, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z2, Z2
+	VMULPS       Z14, Z3, Z3
+	ADDQ         R12, R11
+	VBROADCASTSS (SI)(DI*2), Z14
+	VFNMADD231PS Z2, Z14, Z4
+	VFNMADD231PS Z3, Z14, Z5
+	VBROADCASTSS (R8), Z14
+	VFNMADD231PS Z2, Z14, Z6
+	VFNMADD231PS Z3, Z14, Z7
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFNMADD231PS Z2, Z14, Z8
+	VFNMADD231PS Z3, Z14, Z9
+	VBROADCASTSS (R8)(DI*2), Z14
+	VFNMADD231PS Z2, Z14, Z10
+	VFNMADD231PS Z3, Z14, Z11
+	VBROADCASTSS (R9), Z14
+	VFNMADD231PS Z2, Z14, Z12
+	VFNMADD231PS Z3, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z4, Z4
+	VMULPS       Z14, Z5, Z5
+	ADDQ         R12, R11
+	VBROADCASTSS (R8), Z14
+	VFNMADD231PS Z4, Z14, Z6
+	VFNMADD231PS Z5, Z14, Z7
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFNMADD231PS Z4, Z14, Z8
+	VFNMADD231PS Z5, Z14, Z9
+	VBROADCASTSS (R8)(DI*2), Z14
+	VFNMADD231PS Z4, Z14, Z10
+	VFNMADD231PS Z5, Z14, Z11
+	VBROADCASTSS (R9), Z14
+	VFNMADD231PS Z4, Z14, Z12
+	VFNMADD231PS Z5, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z6, Z6
+	VMULPS       Z14, Z7, Z7
+	ADDQ         R12, R11
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFNMADD231PS Z6, Z14, Z8
+	VFNMADD231PS Z7, Z14, Z9
+	VBROADCASTSS (R8)(DI*2), Z14
+	VFNMADD231PS Z6, Z14, Z10
+	VFNMADD231PS Z7, Z14, Z11
+	VBROADCASTSS (R9), Z14
+	VFNMADD231PS Z6, Z14, Z12
+	VFNMADD231PS Z7, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z8, Z8
+	VMULPS       Z14, Z9, Z9
+	ADDQ         R12, R11
+	VBROADCASTSS (R8)(DI*2), Z14
+	VFNMADD231PS Z8, Z14, Z10
+	VFNMADD231PS Z9, Z14, Z11
+	VBROADCASTSS (R9), Z14
+	VFNMADD231PS Z8, Z14, Z12
+	VFNMADD231PS Z9, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z10, Z10
+	VMULPS       Z14, Z11, Z11
+	ADDQ         R12, R11
+	VBROADCASTSS (R9), Z14
+	VFNMADD231PS Z10, Z14, Z12
+	VFNMADD231PS Z11, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z14
+	VMULPS       Z14, Z12, Z12
+	VMULPS       Z14, Z13, Z13
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
+	VMOVUPS      Z12, K1, (BX)
+	VMOVUPS      Z13, K2, 64(BX)
 	VZEROUPPER
 	RET
 
@@ -5175,6 +6526,201 @@ setTail:
 	VMOVUPS Z14, K1, (AX)
 	VMULPS  Z16, Z15, Z15
 	VMOVUPS Z15, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve8AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve8AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VMOVUPS.Z    (BX)(CX*1), K1, Z14
+	VMOVUPS.Z    64(BX)(CX*1), K2, Z15
+	MOVQ         a+0(FP), SI
+	MOVQ         rs+8(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	ADDQ         DI, R8
+	LEAQ         (R8)(DI*2), R9
+	ADDQ         DI, R9
+	MOVQ         cs+16(FP), R10
+	MOVQ         inverse+24(FP), R11
+	MOVQ         step+32(FP), R12
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z0, Z0
+	VMULPS       Z16, Z1, Z1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI)(DI*1), Z16
+	VFNMADD231PS Z0, Z16, Z2
+	VFNMADD231PS Z1, Z16, Z3
+	VBROADCASTSS (SI)(DI*2), Z16
+	VFNMADD231PS Z0, Z16, Z4
+	VFNMADD231PS Z1, Z16, Z5
+	VBROADCASTSS (R8), Z16
+	VFNMADD231PS Z0, Z16, Z6
+	VFNMADD231PS Z1, Z16, Z7
+	VBROADCASTSS (R8)(DI*1), Z16
+	VFNMADD231PS Z0, Z16, Z8
+	VFNMADD231PS Z1, Z16, Z9
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFNMADD231PS Z0, Z16, Z10
+	VFNMADD231PS Z1, Z16, Z11
+	VBROADCASTSS (R9), Z16
+	VFNMADD231PS Z0, Z16, Z12
+	VFNMADD231PS Z1, Z16, Z13
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z0, Z16, Z14
+	VFNMADD231PS Z1, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z2, Z2
+	VMULPS       Z16, Z3, Z3
+	ADDQ         R12, R11
+	VBROADCASTSS (SI)(DI*2), Z16
+	VFNMADD231PS Z2, Z16, Z4
+	VFNMADD231PS Z3, Z16, Z5
+	VBROADCASTSS (R8), Z16
+	VFNMADD231PS Z2, Z16, Z6
+	VFNMADD231PS Z3, Z16, Z7
+	VBROADCASTSS (R8)(DI*1), Z16
+	VFNMADD231PS Z2, Z16, Z8
+	VFNMADD231PS Z3, Z16, Z9
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFNMADD231PS Z2, Z16, Z10
+	VFNMADD231PS Z3, Z16, Z11
+	VBROADCASTSS (R9), Z16
+	VFNMADD231PS Z2, Z16, Z12
+	VFNMADD231PS Z3, Z16, Z13
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z2, Z16, Z14
+	VFNMADD231PS Z3, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z4, Z4
+	VMULPS       Z16, Z5, Z5
+	ADDQ         R12, R11
+	VBROADCASTSS (R8), Z16
+	VFNMADD231PS Z4, Z16, Z6
+	VFNMADD231PS Z5, Z16, Z7
+	VBROADCASTSS (R8)(DI*1), Z16
+	VFNMADD231PS Z4, Z16, Z8
+	VFNMADD231PS Z5, Z16, Z9
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFNMADD231PS Z4, Z16, Z10
+	VFNMADD231PS Z5, Z16, Z11
+	VBROADCASTSS (R9), Z16
+	VFNMADD231PS Z4, Z16, Z12
+	VFNMADD231PS Z5, Z16, Z13
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z4, Z16, Z14
+	VFNMADD231PS Z5, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z6, Z6
+	VMULPS       Z16, Z7, Z7
+	ADDQ         R12, R11
+	VBROADCASTSS (R8)(DI*1), Z16
+	VFNMADD231PS Z6, Z16, Z8
+	VFNMADD231PS Z7, Z16, Z9
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFNMADD231PS Z6, Z16, Z10
+	VFNMADD231PS Z7, Z16, Z11
+	VBROADCASTSS (R9), Z16
+	VFNMADD231PS Z6, Z16, Z12
+	VFNMADD231PS Z7, Z16, Z13
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z6, Z16, Z14
+	VFNMADD231PS Z7, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z8, Z8
+	VMULPS       Z16, Z9, Z9
+	ADDQ         R12, R11
+	VBROADCASTSS (R8)(DI*2), Z16
+	VFNMADD231PS Z8, Z16, Z10
+	VFNMADD231PS Z9, Z16, Z11
+	VBROADCASTSS (R9), Z16
+	VFNMADD231PS Z8, Z16, Z12
+	VFNMADD231PS Z9, Z16, Z13
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z8, Z16, Z14
+	VFNMADD231PS Z9, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z10, Z10
+	VMULPS       Z16, Z11, Z11
+	ADDQ         R12, R11
+	VBROADCASTSS (R9), Z16
+	VFNMADD231PS Z10, Z16, Z12
+	VFNMADD231PS Z11, Z16, Z13
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z10, Z16, Z14
+	VFNMADD231PS Z11, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z12, Z12
+	VMULPS       Z16, Z13, Z13
+	ADDQ         R12, R11
+	VBROADCASTSS (R9)(DI*1), Z16
+	VFNMADD231PS Z12, Z16, Z14
+	VFNMADD231PS Z13, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z16
+	VMULPS       Z16, Z14, Z14
+	VMULPS       Z16, Z15, Z15
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
+	VMOVUPS      Z12, K1, (BX)
+	VMOVUPS      Z13, K2, 64(BX)
+	VMOVUPS      Z14, K1, (BX)(CX*1)
+	VMOVUPS      Z15, K2, 64(BX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -5528,6 +7074,236 @@ setTail:
 	VMOVUPS Z16, K1, (AX)
 	VMULPS  Z18, Z17, Z17
 	VMOVUPS Z17, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve9AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve9AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VMOVUPS.Z    (BX)(CX*1), K1, Z14
+	VMOVUPS.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPS.Z    (BX)(CX*2), K1, Z16
+	VMOVUPS.Z    64(BX)(CX*2), K2, Z17
+	MOVQ         a+0(FP), SI
+	MOVQ         rs+8(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	ADDQ         DI, R8
+	LEAQ         (R8)(DI*2), R9
+	ADDQ         DI, R9
+	MOVQ         cs+16(FP), R10
+	MOVQ         inverse+24(FP), R11
+	MOVQ         step+32(FP), R12
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z0, Z0
+	VMULPS       Z18, Z1, Z1
+	ADDQ         R12, R11
+	VBROADCASTSS (SI)(DI*1), Z18
+	VFNMADD231PS Z0, Z18, Z2
+	VFNMADD231PS Z1, Z18, Z3
+	VBROADCASTSS (SI)(DI*2), Z18
+	VFNMADD231PS Z0, Z18, Z4
+	VFNMADD231PS Z1, Z18, Z5
+	VBROADCASTSS (R8), Z18
+	VFNMADD231PS Z0, Z18, Z6
+	VFNMADD231PS Z1, Z18, Z7
+	VBROADCASTSS (R8)(DI*1), Z18
+	VFNMADD231PS Z0, Z18, Z8
+	VFNMADD231PS Z1, Z18, Z9
+	VBROADCASTSS (R8)(DI*2), Z18
+	VFNMADD231PS Z0, Z18, Z10
+	VFNMADD231PS Z1, Z18, Z11
+	VBROADCASTSS (R9), Z18
+	VFNMADD231PS Z0, Z18, Z12
+	VFNMADD231PS Z1, Z18, Z13
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z0, Z18, Z14
+	VFNMADD231PS Z1, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z0, Z18, Z16
+	VFNMADD231PS Z1, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z2, Z2
+	VMULPS       Z18, Z3, Z3
+	ADDQ         R12, R11
+	VBROADCASTSS (SI)(DI*2), Z18
+	VFNMADD231PS Z2, Z18, Z4
+	VFNMADD231PS Z3, Z18, Z5
+	VBROADCASTSS (R8), Z18
+	VFNMADD231PS Z2, Z18, Z6
+	VFNMADD231PS Z3, Z18, Z7
+	VBROADCASTSS (R8)(DI*1), Z18
+	VFNMADD231PS Z2, Z18, Z8
+	VFNMADD231PS Z3, Z18, Z9
+	VBROADCASTSS (R8)(DI*2), Z18
+	VFNMADD231PS Z2, Z18, Z10
+	VFNMADD231PS Z3, Z18, Z11
+	VBROADCASTSS (R9), Z18
+	VFNMADD231PS Z2, Z18, Z12
+	VFNMADD231PS Z3, Z18, Z13
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z2, Z18, Z14
+	VFNMADD231PS Z3, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z2, Z18, Z16
+	VFNMADD231PS Z3, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z4, Z4
+	VMULPS       Z18, Z5, Z5
+	ADDQ         R12, R11
+	VBROADCASTSS (R8), Z18
+	VFNMADD231PS Z4, Z18, Z6
+	VFNMADD231PS Z5, Z18, Z7
+	VBROADCASTSS (R8)(DI*1), Z18
+	VFNMADD231PS Z4, Z18, Z8
+	VFNMADD231PS Z5, Z18, Z9
+	VBROADCASTSS (R8)(DI*2), Z18
+	VFNMADD231PS Z4, Z18, Z10
+	VFNMADD231PS Z5, Z18, Z11
+	VBROADCASTSS (R9), Z18
+	VFNMADD231PS Z4, Z18, Z12
+	VFNMADD231PS Z5, Z18, Z13
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z4, Z18, Z14
+	VFNMADD231PS Z5, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z4, Z18, Z16
+	VFNMADD231PS Z5, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z6, Z6
+	VMULPS       Z18, Z7, Z7
+	ADDQ         R12, R11
+	VBROADCASTSS (R8)(DI*1), Z18
+	VFNMADD231PS Z6, Z18, Z8
+	VFNMADD231PS Z7, Z18, Z9
+	VBROADCASTSS (R8)(DI*2), Z18
+	VFNMADD231PS Z6, Z18, Z10
+	VFNMADD231PS Z7, Z18, Z11
+	VBROADCASTSS (R9), Z18
+	VFNMADD231PS Z6, Z18, Z12
+	VFNMADD231PS Z7, Z18, Z13
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z6, Z18, Z14
+	VFNMADD231PS Z7, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z6, Z18, Z16
+	VFNMADD231PS Z7, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z8, Z8
+	VMULPS       Z18, Z9, Z9
+	ADDQ         R12, R11
+	VBROADCASTSS (R8)(DI*2), Z18
+	VFNMADD231PS Z8, Z18, Z10
+	VFNMADD231PS Z9, Z18, Z11
+	VBROADCASTSS (R9), Z18
+	VFNMADD231PS Z8, Z18, Z12
+	VFNMADD231PS Z9, Z18, Z13
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z8, Z18, Z14
+	VFNMADD231PS Z9, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z8, Z18, Z16
+	VFNMADD231PS Z9, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z10, Z10
+	VMULPS       Z18, Z11, Z11
+	ADDQ         R12, R11
+	VBROADCASTSS (R9), Z18
+	VFNMADD231PS Z10, Z18, Z12
+	VFNMADD231PS Z11, Z18, Z13
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z10, Z18, Z14
+	VFNMADD231PS Z11, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z10, Z18, Z16
+	VFNMADD231PS Z11, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z12, Z12
+	VMULPS       Z18, Z13, Z13
+	ADDQ         R12, R11
+	VBROADCASTSS (R9)(DI*1), Z18
+	VFNMADD231PS Z12, Z18, Z14
+	VFNMADD231PS Z13, Z18, Z15
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z12, Z18, Z16
+	VFNMADD231PS Z13, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z14, Z14
+	VMULPS       Z18, Z15, Z15
+	ADDQ         R12, R11
+	VBROADCASTSS (R9)(DI*2), Z18
+	VFNMADD231PS Z14, Z18, Z16
+	VFNMADD231PS Z15, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSS (R11), Z18
+	VMULPS       Z18, Z16, Z16
+	VMULPS       Z18, Z17, Z17
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
+	VMOVUPS      Z12, K1, (BX)
+	VMOVUPS      Z13, K2, 64(BX)
+	VMOVUPS      Z14, K1, (BX)(CX*1)
+	VMOVUPS      Z15, K2, 64(BX)(CX*1)
+	VMOVUPS      Z16, K1, (BX)(CX*2)
+	VMOVUPS      Z17, K2, 64(BX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -5916,6 +7692,287 @@ setTail:
 	VMOVUPS Z18, K1, (AX)
 	VMULPS  Z20, Z19, Z19
 	VMOVUPS Z19, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve10AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve10AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	LEAQ         (BX)(CX*2), SI
+	ADDQ         CX, SI
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VMOVUPS.Z    (BX)(CX*1), K1, Z14
+	VMOVUPS.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPS.Z    (BX)(CX*2), K1, Z16
+	VMOVUPS.Z    64(BX)(CX*2), K2, Z17
+	VMOVUPS.Z    (SI), K1, Z18
+	VMOVUPS.Z    64(SI), K2, Z19
+	MOVQ         a+0(FP), DI
+	MOVQ         rs+8(FP), R8
+	LEAQ         (DI)(R8*2), R9
+	ADDQ         R8, R9
+	LEAQ         (R9)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
+	MOVQ         cs+16(FP), R12
+	MOVQ         inverse+24(FP), R13
+	MOVQ         step+32(FP), R14
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z0, Z0
+	VMULPS       Z20, Z1, Z1
+	ADDQ         R14, R13
+	VBROADCASTSS (DI)(R8*1), Z20
+	VFNMADD231PS Z0, Z20, Z2
+	VFNMADD231PS Z1, Z20, Z3
+	VBROADCASTSS (DI)(R8*2), Z20
+	VFNMADD231PS Z0, Z20, Z4
+	VFNMADD231PS Z1, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFNMADD231PS Z0, Z20, Z6
+	VFNMADD231PS Z1, Z20, Z7
+	VBROADCASTSS (R9)(R8*1), Z20
+	VFNMADD231PS Z0, Z20, Z8
+	VFNMADD231PS Z1, Z20, Z9
+	VBROADCASTSS (R9)(R8*2), Z20
+	VFNMADD231PS Z0, Z20, Z10
+	VFNMADD231PS Z1, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFNMADD231PS Z0, Z20, Z12
+	VFNMADD231PS Z1, Z20, Z13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z0, Z20, Z14
+	VFNMADD231PS Z1, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z0, Z20, Z16
+	VFNMADD231PS Z1, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z0, Z20, Z18
+	VFNMADD231PS Z1, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z2, Z2
+	VMULPS       Z20, Z3, Z3
+	ADDQ         R14, R13
+	VBROADCASTSS (DI)(R8*2), Z20
+	VFNMADD231PS Z2, Z20, Z4
+	VFNMADD231PS Z3, Z20, Z5
+	VBROADCASTSS (R9), Z20
+	VFNMADD231PS Z2, Z20, Z6
+	VFNMADD231PS Z3, Z20, Z7
+	VBROADCASTSS (R9)(R8*1), Z20
+	VFNMADD231PS Z2, Z20, Z8
+	VFNMADD231PS Z3, Z20, Z9
+	VBROADCASTSS (R9)(R8*2), Z20
+	VFNMADD231PS Z2, Z20, Z10
+	VFNMADD231PS Z3, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFNMADD231PS Z2, Z20, Z12
+	VFNMADD231PS Z3, Z20, Z13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z2, Z20, Z14
+	VFNMADD231PS Z3, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z2, Z20, Z16
+	VFNMADD231PS Z3, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z2, Z20, Z18
+	VFNMADD231PS Z3, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z4, Z4
+	VMULPS       Z20, Z5, Z5
+	ADDQ         R14, R13
+	VBROADCASTSS (R9), Z20
+	VFNMADD231PS Z4, Z20, Z6
+	VFNMADD231PS Z5, Z20, Z7
+	VBROADCASTSS (R9)(R8*1), Z20
+	VFNMADD231PS Z4, Z20, Z8
+	VFNMADD231PS Z5, Z20, Z9
+	VBROADCASTSS (R9)(R8*2), Z20
+	VFNMADD231PS Z4, Z20, Z10
+	VFNMADD231PS Z5, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFNMADD231PS Z4, Z20, Z12
+	VFNMADD231PS Z5, Z20, Z13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z4, Z20, Z14
+	VFNMADD231PS Z5, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z4, Z20, Z16
+	VFNMADD231PS Z5, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z4, Z20, Z18
+	VFNMADD231PS Z5, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z6, Z6
+	VMULPS       Z20, Z7, Z7
+	ADDQ         R14, R13
+	VBROADCASTSS (R9)(R8*1), Z20
+	VFNMADD231PS Z6, Z20, Z8
+	VFNMADD231PS Z7, Z20, Z9
+	VBROADCASTSS (R9)(R8*2), Z20
+	VFNMADD231PS Z6, Z20, Z10
+	VFNMADD231PS Z7, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFNMADD231PS Z6, Z20, Z12
+	VFNMADD231PS Z7, Z20, Z13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z6, Z20, Z14
+	VFNMADD231PS Z7, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z6, Z20, Z16
+	VFNMADD231PS Z7, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z6, Z20, Z18
+	VFNMADD231PS Z7, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z8, Z8
+	VMULPS       Z20, Z9, Z9
+	ADDQ         R14, R13
+	VBROADCASTSS (R9)(R8*2), Z20
+	VFNMADD231PS Z8, Z20, Z10
+	VFNMADD231PS Z9, Z20, Z11
+	VBROADCASTSS (R10), Z20
+	VFNMADD231PS Z8, Z20, Z12
+	VFNMADD231PS Z9, Z20, Z13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z8, Z20, Z14
+	VFNMADD231PS Z9, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z8, Z20, Z16
+	VFNMADD231PS Z9, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z8, Z20, Z18
+	VFNMADD231PS Z9, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z10, Z10
+	VMULPS       Z20, Z11, Z11
+	ADDQ         R14, R13
+	VBROADCASTSS (R10), Z20
+	VFNMADD231PS Z10, Z20, Z12
+	VFNMADD231PS Z11, Z20, Z13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z10, Z20, Z14
+	VFNMADD231PS Z11, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z10, Z20, Z16
+	VFNMADD231PS Z11, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z10, Z20, Z18
+	VFNMADD231PS Z11, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z12, Z12
+	VMULPS       Z20, Z13, Z13
+	ADDQ         R14, R13
+	VBROADCASTSS (R10)(R8*1), Z20
+	VFNMADD231PS Z12, Z20, Z14
+	VFNMADD231PS Z13, Z20, Z15
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z12, Z20, Z16
+	VFNMADD231PS Z13, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z12, Z20, Z18
+	VFNMADD231PS Z13, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z14, Z14
+	VMULPS       Z20, Z15, Z15
+	ADDQ         R14, R13
+	VBROADCASTSS (R10)(R8*2), Z20
+	VFNMADD231PS Z14, Z20, Z16
+	VFNMADD231PS Z15, Z20, Z17
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z14, Z20, Z18
+	VFNMADD231PS Z15, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z16, Z16
+	VMULPS       Z20, Z17, Z17
+	ADDQ         R14, R13
+	VBROADCASTSS (R11), Z20
+	VFNMADD231PS Z16, Z20, Z18
+	VFNMADD231PS Z17, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z20
+	VMULPS       Z20, Z18, Z18
+	VMULPS       Z20, Z19, Z19
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
+	VMOVUPS      Z12, K1, (BX)
+	VMOVUPS      Z13, K2, 64(BX)
+	VMOVUPS      Z14, K1, (BX)(CX*1)
+	VMOVUPS      Z15, K2, 64(BX)(CX*1)
+	VMOVUPS      Z16, K1, (BX)(CX*2)
+	VMOVUPS      Z17, K2, 64(BX)(CX*2)
+	VMOVUPS      Z18, K1, (SI)
+	VMOVUPS      Z19, K2, 64(SI)
 	VZEROUPPER
 	RET
 
@@ -6333,6 +8390,329 @@ setTail:
 	VMOVUPS Z20, K1, (AX)
 	VMULPS  Z22, Z21, Z21
 	VMOVUPS Z21, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func ssolve11AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve11AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	LEAQ         (BX)(CX*2), SI
+	ADDQ         CX, SI
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VMOVUPS.Z    (BX)(CX*1), K1, Z14
+	VMOVUPS.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPS.Z    (BX)(CX*2), K1, Z16
+	VMOVUPS.Z    64(BX)(CX*2), K2, Z17
+	VMOVUPS.Z    (SI), K1, Z18
+	VMOVUPS.Z    64(SI), K2, Z19
+	VMOVUPS.Z    (SI)(CX*1), K1, Z20
+	VMOVUPS.Z    64(SI)(CX*1), K2, Z21
+	MOVQ         a+0(FP), DI
+	MOVQ         rs+8(FP), R8
+	LEAQ         (DI)(R8*2), R9
+	ADDQ         R8, R9
+	LEAQ         (R9)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
+	MOVQ         cs+16(FP), R12
+	MOVQ         inverse+24(FP), R13
+	MOVQ         step+32(FP), R14
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z0, Z0
+	VMULPS       Z22, Z1, Z1
+	ADDQ         R14, R13
+	VBROADCASTSS (DI)(R8*1), Z22
+	VFNMADD231PS Z0, Z22, Z2
+	VFNMADD231PS Z1, Z22, Z3
+	VBROADCASTSS (DI)(R8*2), Z22
+	VFNMADD231PS Z0, Z22, Z4
+	VFNMADD231PS Z1, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFNMADD231PS Z0, Z22, Z6
+	VFNMADD231PS Z1, Z22, Z7
+	VBROADCASTSS (R9)(R8*1), Z22
+	VFNMADD231PS Z0, Z22, Z8
+	VFNMADD231PS Z1, Z22, Z9
+	VBROADCASTSS (R9)(R8*2), Z22
+	VFNMADD231PS Z0, Z22, Z10
+	VFNMADD231PS Z1, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFNMADD231PS Z0, Z22, Z12
+	VFNMADD231PS Z1, Z22, Z13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z0, Z22, Z14
+	VFNMADD231PS Z1, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z0, Z22, Z16
+	VFNMADD231PS Z1, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z0, Z22, Z18
+	VFNMADD231PS Z1, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z0, Z22, Z20
+	VFNMADD231PS Z1, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z2, Z2
+	VMULPS       Z22, Z3, Z3
+	ADDQ         R14, R13
+	VBROADCASTSS (DI)(R8*2), Z22
+	VFNMADD231PS Z2, Z22, Z4
+	VFNMADD231PS Z3, Z22, Z5
+	VBROADCASTSS (R9), Z22
+	VFNMADD231PS Z2, Z22, Z6
+	VFNMADD231PS Z3, Z22, Z7
+	VBROADCASTSS (R9)(R8*1), Z22
+	VFNMADD231PS Z2, Z22, Z8
+	VFNMADD231PS Z3, Z22, Z9
+	VBROADCASTSS (R9)(R8*2), Z22
+	VFNMADD231PS Z2, Z22, Z10
+	VFNMADD231PS Z3, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFNMADD231PS Z2, Z22, Z12
+	VFNMADD231PS Z3, Z22, Z13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z2, Z22, Z14
+	VFNMADD231PS Z3, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z2, Z22, Z16
+	VFNMADD231PS Z3, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z2, Z22, Z18
+	VFNMADD231PS Z3, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z2, Z22, Z20
+	VFNMADD231PS Z3, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z4, Z4
+	VMULPS       Z22, Z5, Z5
+	ADDQ         R14, R13
+	VBROADCASTSS (R9), Z22
+	VFNMADD231PS Z4, Z22, Z6
+	VFNMADD231PS Z5, Z22, Z7
+	VBROADCASTSS (R9)(R8*1), Z22
+	VFNMADD231PS Z4, Z22, Z8
+	VFNMADD231PS Z5, Z22, Z9
+	VBROADCASTSS (R9)(R8*2), Z22
+	VFNMADD231PS Z4, Z22, Z10
+	VFNMADD231PS Z5, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFNMADD231PS Z4, Z22, Z12
+	VFNMADD231PS Z5, Z22, Z13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z4, Z22, Z14
+	VFNMADD231PS Z5, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z4, Z22, Z16
+	VFNMADD231PS Z5, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z4, Z22, Z18
+	VFNMADD231PS Z5, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z4, Z22, Z20
+	VFNMADD231PS Z5, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z6, Z6
+	VMULPS       Z22, Z7, Z7
+	ADDQ         R14, R13
+	VBROADCASTSS (R9)(R8*1), Z22
+	VFNMADD231PS Z6, Z22, Z8
+	VFNMADD231PS Z7, Z22, Z9
+	VBROADCASTSS (R9)(R8*2), Z22
+	VFNMADD231PS Z6, Z22, Z10
+	VFNMADD231PS Z7, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFNMADD231PS Z6, Z22, Z12
+	VFNMADD231PS Z7, Z22, Z13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z6, Z22, Z14
+	VFNMADD231PS Z7, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z6, Z22, Z16
+	VFNMADD231PS Z7, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z6, Z22, Z18
+	VFNMADD231PS Z7, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z6, Z22, Z20
+	VFNMADD231PS Z7, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z8, Z8
+	VMULPS       Z22, Z9, Z9
+	ADDQ         R14, R13
+	VBROADCASTSS (R9)(R8*2), Z22
+	VFNMADD231PS Z8, Z22, Z10
+	VFNMADD231PS Z9, Z22, Z11
+	VBROADCASTSS (R10), Z22
+	VFNMADD231PS Z8, Z22, Z12
+	VFNMADD231PS Z9, Z22, Z13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z8, Z22, Z14
+	VFNMADD231PS Z9, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z8, Z22, Z16
+	VFNMADD231PS Z9, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z8, Z22, Z18
+	VFNMADD231PS Z9, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z8, Z22, Z20
+	VFNMADD231PS Z9, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z10, Z10
+	VMULPS       Z22, Z11, Z11
+	ADDQ         R14, R13
+	VBROADCASTSS (R10), Z22
+	VFNMADD231PS Z10, Z22, Z12
+	VFNMADD231PS Z11, Z22, Z13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z10, Z22, Z14
+	VFNMADD231PS Z11, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z10, Z22, Z16
+	VFNMADD231PS Z11, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z10, Z22, Z18
+	VFNMADD231PS Z11, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z10, Z22, Z20
+	VFNMADD231PS Z11, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z12, Z12
+	VMULPS       Z22, Z13, Z13
+	ADDQ         R14, R13
+	VBROADCASTSS (R10)(R8*1), Z22
+	VFNMADD231PS Z12, Z22, Z14
+	VFNMADD231PS Z13, Z22, Z15
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z12, Z22, Z16
+	VFNMADD231PS Z13, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z12, Z22, Z18
+	VFNMADD231PS Z13, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z12, Z22, Z20
+	VFNMADD231PS Z13, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z14, Z14
+	VMULPS       Z22, Z15, Z15
+	ADDQ         R14, R13
+	VBROADCASTSS (R10)(R8*2), Z22
+	VFNMADD231PS Z14, Z22, Z16
+	VFNMADD231PS Z15, Z22, Z17
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z14, Z22, Z18
+	VFNMADD231PS Z15, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z14, Z22, Z20
+	VFNMADD231PS Z15, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z16, Z16
+	VMULPS       Z22, Z17, Z17
+	ADDQ         R14, R13
+	VBROADCASTSS (R11), Z22
+	VFNMADD231PS Z16, Z22, Z18
+	VFNMADD231PS Z17, Z22, Z19
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z16, Z22, Z20
+	VFNMADD231PS Z17, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z18, Z18
+	VMULPS       Z22, Z19, Z19
+	ADDQ         R14, R13
+	VBROADCASTSS (R11)(R8*1), Z22
+	VFNMADD231PS Z18, Z22, Z20
+	VFNMADD231PS Z19, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z22
+	VMULPS       Z22, Z20, Z20
+	VMULPS       Z22, Z21, Z21
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
+	VMOVUPS      Z12, K1, (BX)
+	VMOVUPS      Z13, K2, 64(BX)
+	VMOVUPS      Z14, K1, (BX)(CX*1)
+	VMOVUPS      Z15, K2, 64(BX)(CX*1)
+	VMOVUPS      Z16, K1, (BX)(CX*2)
+	VMOVUPS      Z17, K2, 64(BX)(CX*2)
+	VMOVUPS      Z18, K1, (SI)
+	VMOVUPS      Z19, K2, 64(SI)
+	VMOVUPS      Z20, K1, (SI)(CX*1)
+	VMOVUPS      Z21, K2, 64(SI)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -6782,6 +9162,374 @@ setTail:
 	VZEROUPPER
 	RET
 
+// func ssolve12AVX512(a *float32, rs uintptr, cs uintptr, inverse *float32, step uintptr, x *float32, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssolve12AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x10, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	LEAQ         (BX)(CX*2), SI
+	ADDQ         CX, SI
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    64(AX), K2, Z1
+	VMOVUPS.Z    (AX)(CX*1), K1, Z2
+	VMOVUPS.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPS.Z    (AX)(CX*2), K1, Z4
+	VMOVUPS.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPS.Z    (DX), K1, Z6
+	VMOVUPS.Z    64(DX), K2, Z7
+	VMOVUPS.Z    (DX)(CX*1), K1, Z8
+	VMOVUPS.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPS.Z    (DX)(CX*2), K1, Z10
+	VMOVUPS.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VMOVUPS.Z    (BX)(CX*1), K1, Z14
+	VMOVUPS.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPS.Z    (BX)(CX*2), K1, Z16
+	VMOVUPS.Z    64(BX)(CX*2), K2, Z17
+	VMOVUPS.Z    (SI), K1, Z18
+	VMOVUPS.Z    64(SI), K2, Z19
+	VMOVUPS.Z    (SI)(CX*1), K1, Z20
+	VMOVUPS.Z    64(SI)(CX*1), K2, Z21
+	VMOVUPS.Z    (SI)(CX*2), K1, Z22
+	VMOVUPS.Z    64(SI)(CX*2), K2, Z23
+	MOVQ         a+0(FP), DI
+	MOVQ         rs+8(FP), R8
+	LEAQ         (DI)(R8*2), R9
+	ADDQ         R8, R9
+	LEAQ         (R9)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
+	MOVQ         cs+16(FP), R12
+	MOVQ         inverse+24(FP), R13
+	MOVQ         step+32(FP), R14
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z0, Z0
+	VMULPS       Z24, Z1, Z1
+	ADDQ         R14, R13
+	VBROADCASTSS (DI)(R8*1), Z24
+	VFNMADD231PS Z0, Z24, Z2
+	VFNMADD231PS Z1, Z24, Z3
+	VBROADCASTSS (DI)(R8*2), Z24
+	VFNMADD231PS Z0, Z24, Z4
+	VFNMADD231PS Z1, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFNMADD231PS Z0, Z24, Z6
+	VFNMADD231PS Z1, Z24, Z7
+	VBROADCASTSS (R9)(R8*1), Z24
+	VFNMADD231PS Z0, Z24, Z8
+	VFNMADD231PS Z1, Z24, Z9
+	VBROADCASTSS (R9)(R8*2), Z24
+	VFNMADD231PS Z0, Z24, Z10
+	VFNMADD231PS Z1, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFNMADD231PS Z0, Z24, Z12
+	VFNMADD231PS Z1, Z24, Z13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z0, Z24, Z14
+	VFNMADD231PS Z1, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z0, Z24, Z16
+	VFNMADD231PS Z1, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z0, Z24, Z18
+	VFNMADD231PS Z1, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z0, Z24, Z20
+	VFNMADD231PS Z1, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z0, Z24, Z22
+	VFNMADD231PS Z1, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z2, Z2
+	VMULPS       Z24, Z3, Z3
+	ADDQ         R14, R13
+	VBROADCASTSS (DI)(R8*2), Z24
+	VFNMADD231PS Z2, Z24, Z4
+	VFNMADD231PS Z3, Z24, Z5
+	VBROADCASTSS (R9), Z24
+	VFNMADD231PS Z2, Z24, Z6
+	VFNMADD231PS Z3, Z24, Z7
+	VBROADCASTSS (R9)(R8*1), Z24
+	VFNMADD231PS Z2, Z24, Z8
+	VFNMADD231PS Z3, Z24, Z9
+	VBROADCASTSS (R9)(R8*2), Z24
+	VFNMADD231PS Z2, Z24, Z10
+	VFNMADD231PS Z3, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFNMADD231PS Z2, Z24, Z12
+	VFNMADD231PS Z3, Z24, Z13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z2, Z24, Z14
+	VFNMADD231PS Z3, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z2, Z24, Z16
+	VFNMADD231PS Z3, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z2, Z24, Z18
+	VFNMADD231PS Z3, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z2, Z24, Z20
+	VFNMADD231PS Z3, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z2, Z24, Z22
+	VFNMADD231PS Z3, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z4, Z4
+	VMULPS       Z24, Z5, Z5
+	ADDQ         R14, R13
+	VBROADCASTSS (R9), Z24
+	VFNMADD231PS Z4, Z24, Z6
+	VFNMADD231PS Z5, Z24, Z7
+	VBROADCASTSS (R9)(R8*1), Z24
+	VFNMADD231PS Z4, Z24, Z8
+	VFNMADD231PS Z5, Z24, Z9
+	VBROADCASTSS (R9)(R8*2), Z24
+	VFNMADD231PS Z4, Z24, Z10
+	VFNMADD231PS Z5, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFNMADD231PS Z4, Z24, Z12
+	VFNMADD231PS Z5, Z24, Z13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z4, Z24, Z14
+	VFNMADD231PS Z5, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z4, Z24, Z16
+	VFNMADD231PS Z5, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z4, Z24, Z18
+	VFNMADD231PS Z5, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z4, Z24, Z20
+	VFNMADD231PS Z5, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z4, Z24, Z22
+	VFNMADD231PS Z5, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z6, Z6
+	VMULPS       Z24, Z7, Z7
+	ADDQ         R14, R13
+	VBROADCASTSS (R9)(R8*1), Z24
+	VFNMADD231PS Z6, Z24, Z8
+	VFNMADD231PS Z7, Z24, Z9
+	VBROADCASTSS (R9)(R8*2), Z24
+	VFNMADD231PS Z6, Z24, Z10
+	VFNMADD231PS Z7, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFNMADD231PS Z6, Z24, Z12
+	VFNMADD231PS Z7, Z24, Z13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z6, Z24, Z14
+	VFNMADD231PS Z7, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z6, Z24, Z16
+	VFNMADD231PS Z7, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z6, Z24, Z18
+	VFNMADD231PS Z7, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z6, Z24, Z20
+	VFNMADD231PS Z7, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z6, Z24, Z22
+	VFNMADD231PS Z7, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z8, Z8
+	VMULPS       Z24, Z9, Z9
+	ADDQ         R14, R13
+	VBROADCASTSS (R9)(R8*2), Z24
+	VFNMADD231PS Z8, Z24, Z10
+	VFNMADD231PS Z9, Z24, Z11
+	VBROADCASTSS (R10), Z24
+	VFNMADD231PS Z8, Z24, Z12
+	VFNMADD231PS Z9, Z24, Z13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z8, Z24, Z14
+	VFNMADD231PS Z9, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z8, Z24, Z16
+	VFNMADD231PS Z9, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z8, Z24, Z18
+	VFNMADD231PS Z9, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z8, Z24, Z20
+	VFNMADD231PS Z9, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z8, Z24, Z22
+	VFNMADD231PS Z9, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z10, Z10
+	VMULPS       Z24, Z11, Z11
+	ADDQ         R14, R13
+	VBROADCASTSS (R10), Z24
+	VFNMADD231PS Z10, Z24, Z12
+	VFNMADD231PS Z11, Z24, Z13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z10, Z24, Z14
+	VFNMADD231PS Z11, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z10, Z24, Z16
+	VFNMADD231PS Z11, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z10, Z24, Z18
+	VFNMADD231PS Z11, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z10, Z24, Z20
+	VFNMADD231PS Z11, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z10, Z24, Z22
+	VFNMADD231PS Z11, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z12, Z12
+	VMULPS       Z24, Z13, Z13
+	ADDQ         R14, R13
+	VBROADCASTSS (R10)(R8*1), Z24
+	VFNMADD231PS Z12, Z24, Z14
+	VFNMADD231PS Z13, Z24, Z15
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z12, Z24, Z16
+	VFNMADD231PS Z13, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z12, Z24, Z18
+	VFNMADD231PS Z13, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z12, Z24, Z20
+	VFNMADD231PS Z13, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z12, Z24, Z22
+	VFNMADD231PS Z13, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z14, Z14
+	VMULPS       Z24, Z15, Z15
+	ADDQ         R14, R13
+	VBROADCASTSS (R10)(R8*2), Z24
+	VFNMADD231PS Z14, Z24, Z16
+	VFNMADD231PS Z15, Z24, Z17
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z14, Z24, Z18
+	VFNMADD231PS Z15, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z14, Z24, Z20
+	VFNMADD231PS Z15, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z14, Z24, Z22
+	VFNMADD231PS Z15, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z16, Z16
+	VMULPS       Z24, Z17, Z17
+	ADDQ         R14, R13
+	VBROADCASTSS (R11), Z24
+	VFNMADD231PS Z16, Z24, Z18
+	VFNMADD231PS Z17, Z24, Z19
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z16, Z24, Z20
+	VFNMADD231PS Z17, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z16, Z24, Z22
+	VFNMADD231PS Z17, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z18, Z18
+	VMULPS       Z24, Z19, Z19
+	ADDQ         R14, R13
+	VBROADCASTSS (R11)(R8*1), Z24
+	VFNMADD231PS Z18, Z24, Z20
+	VFNMADD231PS Z19, Z24, Z21
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z18, Z24, Z22
+	VFNMADD231PS Z19, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z20, Z20
+	VMULPS       Z24, Z21, Z21
+	ADDQ         R14, R13
+	VBROADCASTSS (R11)(R8*2), Z24
+	VFNMADD231PS Z20, Z24, Z22
+	VFNMADD231PS Z21, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSS (R13), Z24
+	VMULPS       Z24, Z22, Z22
+	VMULPS       Z24, Z23, Z23
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K2, 64(AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K2, 64(AX)(CX*1)
+	VMOVUPS      Z4, K1, (AX)(CX*2)
+	VMOVUPS      Z5, K2, 64(AX)(CX*2)
+	VMOVUPS      Z6, K1, (DX)
+	VMOVUPS      Z7, K2, 64(DX)
+	VMOVUPS      Z8, K1, (DX)(CX*1)
+	VMOVUPS      Z9, K2, 64(DX)(CX*1)
+	VMOVUPS      Z10, K1, (DX)(CX*2)
+	VMOVUPS      Z11, K2, 64(DX)(CX*2)
+	VMOVUPS      Z12, K1, (BX)
+	VMOVUPS      Z13, K2, 64(BX)
+	VMOVUPS      Z14, K1, (BX)(CX*1)
+	VMOVUPS      Z15, K2, 64(BX)(CX*1)
+	VMOVUPS      Z16, K1, (BX)(CX*2)
+	VMOVUPS      Z17, K2, 64(BX)(CX*2)
+	VMOVUPS      Z18, K1, (SI)
+	VMOVUPS      Z19, K2, 64(SI)
+	VMOVUPS      Z20, K1, (SI)(CX*1)
+	VMOVUPS      Z21, K2, 64(SI)(CX*1)
+	VMOVUPS      Z22, K1, (SI)(CX*2)
+	VMOVUPS      Z23, K2, 64(SI)(CX*2)
+	VZEROUPPER
+	RET
+
 // func dgemm1x1AVX512(k uintptr, a *float64, rs uintptr, cs uintptr, b *float64, ldb uintptr, c *float64, ldc uintptr, alpha float64, w uintptr, add uintptr, ahead uintptr)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·dgemm1x1AVX512(SB), NOSPLIT, $0-96
@@ -6888,6 +9636,32 @@ setTail:
 	VMOVUPD Z0, K1, (AX)
 	VMULPD  Z2, Z1, Z1
 	VMOVUPD Z1, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve1AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve1AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	MOVQ         a+0(FP), CX
+	MOVQ         rs+8(FP), CX
+	MOVQ         cs+16(FP), CX
+	MOVQ         inverse+24(FP), CX
+	MOVQ         step+32(FP), DX
+	VBROADCASTSD (CX), Z2
+	VMULPD       Z2, Z0, Z0
+	VMULPD       Z2, Z1, Z1
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -7026,6 +9800,44 @@ setTail:
 	VMOVUPD Z2, K1, (AX)
 	VMULPD  Z4, Z3, Z3
 	VMOVUPD Z3, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve2AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve2AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSD (DI), Z4
+	VMULPD       Z4, Z0, Z0
+	VMULPD       Z4, Z1, Z1
+	ADDQ         R8, DI
+	VBROADCASTSD (DX)(BX*1), Z4
+	VFNMADD231PD Z0, Z4, Z2
+	VFNMADD231PD Z1, Z4, Z3
+	ADDQ         SI, DX
+	VBROADCASTSD (DI), Z4
+	VMULPD       Z4, Z2, Z2
+	VMULPD       Z4, Z3, Z3
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -7193,6 +10005,59 @@ setTail:
 	VMOVUPD Z4, K1, (AX)
 	VMULPD  Z6, Z5, Z5
 	VMOVUPD Z5, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve3AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve3AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	MOVQ         a+0(FP), DX
+	MOVQ         rs+8(FP), BX
+	MOVQ         cs+16(FP), SI
+	MOVQ         inverse+24(FP), DI
+	MOVQ         step+32(FP), R8
+	VBROADCASTSD (DI), Z6
+	VMULPD       Z6, Z0, Z0
+	VMULPD       Z6, Z1, Z1
+	ADDQ         R8, DI
+	VBROADCASTSD (DX)(BX*1), Z6
+	VFNMADD231PD Z0, Z6, Z2
+	VFNMADD231PD Z1, Z6, Z3
+	VBROADCASTSD (DX)(BX*2), Z6
+	VFNMADD231PD Z0, Z6, Z4
+	VFNMADD231PD Z1, Z6, Z5
+	ADDQ         SI, DX
+	VBROADCASTSD (DI), Z6
+	VMULPD       Z6, Z2, Z2
+	VMULPD       Z6, Z3, Z3
+	ADDQ         R8, DI
+	VBROADCASTSD (DX)(BX*2), Z6
+	VFNMADD231PD Z2, Z6, Z4
+	VFNMADD231PD Z3, Z6, Z5
+	ADDQ         SI, DX
+	VBROADCASTSD (DI), Z6
+	VMULPD       Z6, Z4, Z4
+	VMULPD       Z6, Z5, Z5
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -7395,6 +10260,84 @@ setTail:
 	VMOVUPD Z6, K1, (AX)
 	VMULPD  Z8, Z7, Z7
 	VMOVUPD Z7, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve4AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve4AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSD (R9), Z8
+	VMULPD       Z8, Z0, Z0
+	VMULPD       Z8, Z1, Z1
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*1), Z8
+	VFNMADD231PD Z0, Z8, Z2
+	VFNMADD231PD Z1, Z8, Z3
+	VBROADCASTSD (BX)(SI*2), Z8
+	VFNMADD231PD Z0, Z8, Z4
+	VFNMADD231PD Z1, Z8, Z5
+	VBROADCASTSD (DI), Z8
+	VFNMADD231PD Z0, Z8, Z6
+	VFNMADD231PD Z1, Z8, Z7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z8
+	VMULPD       Z8, Z2, Z2
+	VMULPD       Z8, Z3, Z3
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*2), Z8
+	VFNMADD231PD Z2, Z8, Z4
+	VFNMADD231PD Z3, Z8, Z5
+	VBROADCASTSD (DI), Z8
+	VFNMADD231PD Z2, Z8, Z6
+	VFNMADD231PD Z3, Z8, Z7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z8
+	VMULPD       Z8, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+	ADDQ         R10, R9
+	VBROADCASTSD (DI), Z8
+	VFNMADD231PD Z4, Z8, Z6
+	VFNMADD231PD Z5, Z8, Z7
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z8
+	VMULPD       Z8, Z6, Z6
+	VMULPD       Z8, Z7, Z7
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
 	VZEROUPPER
 	RET
 
@@ -7626,6 +10569,106 @@ setTail:
 	VMOVUPD Z8, K1, (AX)
 	VMULPD  Z10, Z9, Z9
 	VMOVUPD Z9, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve5AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve5AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSD (R9), Z10
+	VMULPD       Z10, Z0, Z0
+	VMULPD       Z10, Z1, Z1
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*1), Z10
+	VFNMADD231PD Z0, Z10, Z2
+	VFNMADD231PD Z1, Z10, Z3
+	VBROADCASTSD (BX)(SI*2), Z10
+	VFNMADD231PD Z0, Z10, Z4
+	VFNMADD231PD Z1, Z10, Z5
+	VBROADCASTSD (DI), Z10
+	VFNMADD231PD Z0, Z10, Z6
+	VFNMADD231PD Z1, Z10, Z7
+	VBROADCASTSD (DI)(SI*1), Z10
+	VFNMADD231PD Z0, Z10, Z8
+	VFNMADD231PD Z1, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z10
+	VMULPD       Z10, Z2, Z2
+	VMULPD       Z10, Z3, Z3
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*2), Z10
+	VFNMADD231PD Z2, Z10, Z4
+	VFNMADD231PD Z3, Z10, Z5
+	VBROADCASTSD (DI), Z10
+	VFNMADD231PD Z2, Z10, Z6
+	VFNMADD231PD Z3, Z10, Z7
+	VBROADCASTSD (DI)(SI*1), Z10
+	VFNMADD231PD Z2, Z10, Z8
+	VFNMADD231PD Z3, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z10
+	VMULPD       Z10, Z4, Z4
+	VMULPD       Z10, Z5, Z5
+	ADDQ         R10, R9
+	VBROADCASTSD (DI), Z10
+	VFNMADD231PD Z4, Z10, Z6
+	VFNMADD231PD Z5, Z10, Z7
+	VBROADCASTSD (DI)(SI*1), Z10
+	VFNMADD231PD Z4, Z10, Z8
+	VFNMADD231PD Z5, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z10
+	VMULPD       Z10, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	ADDQ         R10, R9
+	VBROADCASTSD (DI)(SI*1), Z10
+	VFNMADD231PD Z6, Z10, Z8
+	VFNMADD231PD Z7, Z10, Z9
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z10
+	VMULPD       Z10, Z8, Z8
+	VMULPD       Z10, Z9, Z9
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -7886,6 +10929,131 @@ setTail:
 	VMOVUPD Z10, K1, (AX)
 	VMULPD  Z12, Z11, Z11
 	VMOVUPD Z11, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve6AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve6AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	MOVQ         a+0(FP), BX
+	MOVQ         rs+8(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	ADDQ         SI, DI
+	MOVQ         cs+16(FP), R8
+	MOVQ         inverse+24(FP), R9
+	MOVQ         step+32(FP), R10
+	VBROADCASTSD (R9), Z12
+	VMULPD       Z12, Z0, Z0
+	VMULPD       Z12, Z1, Z1
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*1), Z12
+	VFNMADD231PD Z0, Z12, Z2
+	VFNMADD231PD Z1, Z12, Z3
+	VBROADCASTSD (BX)(SI*2), Z12
+	VFNMADD231PD Z0, Z12, Z4
+	VFNMADD231PD Z1, Z12, Z5
+	VBROADCASTSD (DI), Z12
+	VFNMADD231PD Z0, Z12, Z6
+	VFNMADD231PD Z1, Z12, Z7
+	VBROADCASTSD (DI)(SI*1), Z12
+	VFNMADD231PD Z0, Z12, Z8
+	VFNMADD231PD Z1, Z12, Z9
+	VBROADCASTSD (DI)(SI*2), Z12
+	VFNMADD231PD Z0, Z12, Z10
+	VFNMADD231PD Z1, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z12
+	VMULPD       Z12, Z2, Z2
+	VMULPD       Z12, Z3, Z3
+	ADDQ         R10, R9
+	VBROADCASTSD (BX)(SI*2), Z12
+	VFNMADD231PD Z2, Z12, Z4
+	VFNMADD231PD Z3, Z12, Z5
+	VBROADCASTSD (DI), Z12
+	VFNMADD231PD Z2, Z12, Z6
+	VFNMADD231PD Z3, Z12, Z7
+	VBROADCASTSD (DI)(SI*1), Z12
+	VFNMADD231PD Z2, Z12, Z8
+	VFNMADD231PD Z3, Z12, Z9
+	VBROADCASTSD (DI)(SI*2), Z12
+	VFNMADD231PD Z2, Z12, Z10
+	VFNMADD231PD Z3, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z12
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z12, Z5, Z5
+	ADDQ         R10, R9
+	VBROADCASTSD (DI), Z12
+	VFNMADD231PD Z4, Z12, Z6
+	VFNMADD231PD Z5, Z12, Z7
+	VBROADCASTSD (DI)(SI*1), Z12
+	VFNMADD231PD Z4, Z12, Z8
+	VFNMADD231PD Z5, Z12, Z9
+	VBROADCASTSD (DI)(SI*2), Z12
+	VFNMADD231PD Z4, Z12, Z10
+	VFNMADD231PD Z5, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z12
+	VMULPD       Z12, Z6, Z6
+	VMULPD       Z12, Z7, Z7
+	ADDQ         R10, R9
+	VBROADCASTSD (DI)(SI*1), Z12
+	VFNMADD231PD Z6, Z12, Z8
+	VFNMADD231PD Z7, Z12, Z9
+	VBROADCASTSD (DI)(SI*2), Z12
+	VFNMADD231PD Z6, Z12, Z10
+	VFNMADD231PD Z7, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z12
+	VMULPD       Z12, Z8, Z8
+	VMULPD       Z12, Z9, Z9
+	ADDQ         R10, R9
+	VBROADCASTSD (DI)(SI*2), Z12
+	VFNMADD231PD Z8, Z12, Z10
+	VFNMADD231PD Z9, Z12, Z11
+	ADDQ         R8, BX
+	ADDQ         R8, DI
+	VBROADCASTSD (R9), Z12
+	VMULPD       Z12, Z10, Z10
+	VMULPD       Z12, Z11, Z11
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -8181,6 +11349,169 @@ setTail:
 	VMOVUPD Z12, K1, (AX)
 	VMULPD  Z14, Z13, Z13
 	VMOVUPD Z13, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve7AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve7AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	MOVQ         a+0(FP), SI
+	MOVQ         rs+8(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	ADDQ         DI, R8
+	LEAQ         (R8)(DI*2), R9
+	ADDQ         DI, R9
+	MOVQ         cs+16(FP), R10
+	MOVQ         inverse+24(FP), R11
+	MOVQ         step+32(FP), R12
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z0, Z0
+	VMULPD       Z14, Z1, Z1
+	ADDQ         R12, R11
+	VBROADCASTSD (SI)(DI*1), Z14
+	VFNMADD231PD Z0, Z14, Z2
+	VFNMADD231PD Z1, Z14, Z3
+	VBROADCASTSD (SI)(DI*2), Z14
+	VFNMADD231PD Z0, Z14, Z4
+	VFNMADD231PD Z1, Z14, Z5
+	VBROADCASTSD (R8), Z14
+	VFNMADD231PD Z0, Z14, Z6
+	VFNMADD231PD Z1, Z14, Z7
+	VBROADCASTSD (R8)(DI*1), Z14
+	VFNMADD231PD Z0, Z14, Z8
+	VFNMADD231PD Z1, Z14, Z9
+	VBROADCASTSD (R8)(DI*2), Z14
+	VFNMADD231PD Z0, Z14, Z10
+	VFNMADD231PD Z1, Z14, Z11
+	VBROADCASTSD (R9), Z14
+	VFNMADD231PD Z0, Z14, Z12
+	VFNMADD231PD Z1, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z2, Z2
+	VMULPD       Z14, Z3, Z3
+	ADDQ         R12, R11
+	VBROADCASTSD (SI)(DI*2), Z14
+	VFNMADD231PD Z2, Z14, Z4
+	VFNMADD231PD Z3, Z14, Z5
+	VBROADCASTSD (R8), Z14
+	VFNMADD231PD Z2, Z14, Z6
+	VFNMADD231PD Z3, Z14, Z7
+	VBROADCASTSD (R8)(DI*1), Z14
+	VFNMADD231PD Z2, Z14, Z8
+	VFNMADD231PD Z3, Z14, Z9
+	VBROADCASTSD (R8)(DI*2), Z14
+	VFNMADD231PD Z2, Z14, Z10
+	VFNMADD231PD Z3, Z14, Z11
+	VBROADCASTSD (R9), Z14
+	VFNMADD231PD Z2, Z14, Z12
+	VFNMADD231PD Z3, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z4, Z4
+	VMULPD       Z14, Z5, Z5
+	ADDQ         R12, R11
+	VBROADCASTSD (R8), Z14
+	VFNMADD231PD Z4, Z14, Z6
+	VFNMADD231PD Z5, Z14, Z7
+	VBROADCASTSD (R8)(DI*1), Z14
+	VFNMADD231PD Z4, Z14, Z8
+	VFNMADD231PD Z5, Z14, Z9
+	VBROADCASTSD (R8)(DI*2), Z14
+	VFNMADD231PD Z4, Z14, Z10
+	VFNMADD231PD Z5, Z14, Z11
+	VBROADCASTSD (R9), Z14
+	VFNMADD231PD Z4, Z14, Z12
+	VFNMADD231PD Z5, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z6, Z6
+	VMULPD       Z14, Z7, Z7
+	ADDQ         R12, R11
+	VBROADCASTSD (R8)(DI*1), Z14
+	VFNMADD231PD Z6, Z14, Z8
+	VFNMADD231PD Z7, Z14, Z9
+	VBROADCASTSD (R8)(DI*2), Z14
+	VFNMADD231PD Z6, Z14, Z10
+	VFNMADD231PD Z7, Z14, Z11
+	VBROADCASTSD (R9), Z14
+	VFNMADD231PD Z6, Z14, Z12
+	VFNMADD231PD Z7, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z8, Z8
+	VMULPD       Z14, Z9, Z9
+	ADDQ         R12, R11
+	VBROADCASTSD (R8)(DI*2), Z14
+	VFNMADD231PD Z8, Z14, Z10
+	VFNMADD231PD Z9, Z14, Z11
+	VBROADCASTSD (R9), Z14
+	VFNMADD231PD Z8, Z14, Z12
+	VFNMADD231PD Z9, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z10, Z10
+	VMULPD       Z14, Z11, Z11
+	ADDQ         R12, R11
+	VBROADCASTSD (R9), Z14
+	VFNMADD231PD Z10, Z14, Z12
+	VFNMADD231PD Z11, Z14, Z13
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z14
+	VMULPD       Z14, Z12, Z12
+	VMULPD       Z14, Z13, Z13
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
+	VMOVUPD      Z12, K1, (BX)
+	VMOVUPD      Z13, K2, 64(BX)
 	VZEROUPPER
 	RET
 
@@ -8505,6 +11836,201 @@ setTail:
 	VMOVUPD Z14, K1, (AX)
 	VMULPD  Z16, Z15, Z15
 	VMOVUPD Z15, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve8AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve8AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VMOVUPD.Z    (BX)(CX*1), K1, Z14
+	VMOVUPD.Z    64(BX)(CX*1), K2, Z15
+	MOVQ         a+0(FP), SI
+	MOVQ         rs+8(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	ADDQ         DI, R8
+	LEAQ         (R8)(DI*2), R9
+	ADDQ         DI, R9
+	MOVQ         cs+16(FP), R10
+	MOVQ         inverse+24(FP), R11
+	MOVQ         step+32(FP), R12
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z0, Z0
+	VMULPD       Z16, Z1, Z1
+	ADDQ         R12, R11
+	VBROADCASTSD (SI)(DI*1), Z16
+	VFNMADD231PD Z0, Z16, Z2
+	VFNMADD231PD Z1, Z16, Z3
+	VBROADCASTSD (SI)(DI*2), Z16
+	VFNMADD231PD Z0, Z16, Z4
+	VFNMADD231PD Z1, Z16, Z5
+	VBROADCASTSD (R8), Z16
+	VFNMADD231PD Z0, Z16, Z6
+	VFNMADD231PD Z1, Z16, Z7
+	VBROADCASTSD (R8)(DI*1), Z16
+	VFNMADD231PD Z0, Z16, Z8
+	VFNMADD231PD Z1, Z16, Z9
+	VBROADCASTSD (R8)(DI*2), Z16
+	VFNMADD231PD Z0, Z16, Z10
+	VFNMADD231PD Z1, Z16, Z11
+	VBROADCASTSD (R9), Z16
+	VFNMADD231PD Z0, Z16, Z12
+	VFNMADD231PD Z1, Z16, Z13
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z0, Z16, Z14
+	VFNMADD231PD Z1, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z2, Z2
+	VMULPD       Z16, Z3, Z3
+	ADDQ         R12, R11
+	VBROADCASTSD (SI)(DI*2), Z16
+	VFNMADD231PD Z2, Z16, Z4
+	VFNMADD231PD Z3, Z16, Z5
+	VBROADCASTSD (R8), Z16
+	VFNMADD231PD Z2, Z16, Z6
+	VFNMADD231PD Z3, Z16, Z7
+	VBROADCASTSD (R8)(DI*1), Z16
+	VFNMADD231PD Z2, Z16, Z8
+	VFNMADD231PD Z3, Z16, Z9
+	VBROADCASTSD (R8)(DI*2), Z16
+	VFNMADD231PD Z2, Z16, Z10
+	VFNMADD231PD Z3, Z16, Z11
+	VBROADCASTSD (R9), Z16
+	VFNMADD231PD Z2, Z16, Z12
+	VFNMADD231PD Z3, Z16, Z13
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z2, Z16, Z14
+	VFNMADD231PD Z3, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z4, Z4
+	VMULPD       Z16, Z5, Z5
+	ADDQ         R12, R11
+	VBROADCASTSD (R8), Z16
+	VFNMADD231PD Z4, Z16, Z6
+	VFNMADD231PD Z5, Z16, Z7
+	VBROADCASTSD (R8)(DI*1), Z16
+	VFNMADD231PD Z4, Z16, Z8
+	VFNMADD231PD Z5, Z16, Z9
+	VBROADCASTSD (R8)(DI*2), Z16
+	VFNMADD231PD Z4, Z16, Z10
+	VFNMADD231PD Z5, Z16, Z11
+	VBROADCASTSD (R9), Z16
+	VFNMADD231PD Z4, Z16, Z12
+	VFNMADD231PD Z5, Z16, Z13
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z4, Z16, Z14
+	VFNMADD231PD Z5, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z6, Z6
+	VMULPD       Z16, Z7, Z7
+	ADDQ         R12, R11
+	VBROADCASTSD (R8)(DI*1), Z16
+	VFNMADD231PD Z6, Z16, Z8
+	VFNMADD231PD Z7, Z16, Z9
+	VBROADCASTSD (R8)(DI*2), Z16
+	VFNMADD231PD Z6, Z16, Z10
+	VFNMADD231PD Z7, Z16, Z11
+	VBROADCASTSD (R9), Z16
+	VFNMADD231PD Z6, Z16, Z12
+	VFNMADD231PD Z7, Z16, Z13
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z6, Z16, Z14
+	VFNMADD231PD Z7, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z8, Z8
+	VMULPD       Z16, Z9, Z9
+	ADDQ         R12, R11
+	VBROADCASTSD (R8)(DI*2), Z16
+	VFNMADD231PD Z8, Z16, Z10
+	VFNMADD231PD Z9, Z16, Z11
+	VBROADCASTSD (R9), Z16
+	VFNMADD231PD Z8, Z16, Z12
+	VFNMADD231PD Z9, Z16, Z13
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z8, Z16, Z14
+	VFNMADD231PD Z9, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z10, Z10
+	VMULPD       Z16, Z11, Z11
+	ADDQ         R12, R11
+	VBROADCASTSD (R9), Z16
+	VFNMADD231PD Z10, Z16, Z12
+	VFNMADD231PD Z11, Z16, Z13
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z10, Z16, Z14
+	VFNMADD231PD Z11, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z12, Z12
+	VMULPD       Z16, Z13, Z13
+	ADDQ         R12, R11
+	VBROADCASTSD (R9)(DI*1), Z16
+	VFNMADD231PD Z12, Z16, Z14
+	VFNMADD231PD Z13, Z16, Z15
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z16
+	VMULPD       Z16, Z14, Z14
+	VMULPD       Z16, Z15, Z15
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
+	VMOVUPD      Z12, K1, (BX)
+	VMOVUPD      Z13, K2, 64(BX)
+	VMOVUPD      Z14, K1, (BX)(CX*1)
+	VMOVUPD      Z15, K2, 64(BX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -8858,6 +12384,236 @@ setTail:
 	VMOVUPD Z16, K1, (AX)
 	VMULPD  Z18, Z17, Z17
 	VMOVUPD Z17, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve9AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve9AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VMOVUPD.Z    (BX)(CX*1), K1, Z14
+	VMOVUPD.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPD.Z    (BX)(CX*2), K1, Z16
+	VMOVUPD.Z    64(BX)(CX*2), K2, Z17
+	MOVQ         a+0(FP), SI
+	MOVQ         rs+8(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	ADDQ         DI, R8
+	LEAQ         (R8)(DI*2), R9
+	ADDQ         DI, R9
+	MOVQ         cs+16(FP), R10
+	MOVQ         inverse+24(FP), R11
+	MOVQ         step+32(FP), R12
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z0, Z0
+	VMULPD       Z18, Z1, Z1
+	ADDQ         R12, R11
+	VBROADCASTSD (SI)(DI*1), Z18
+	VFNMADD231PD Z0, Z18, Z2
+	VFNMADD231PD Z1, Z18, Z3
+	VBROADCASTSD (SI)(DI*2), Z18
+	VFNMADD231PD Z0, Z18, Z4
+	VFNMADD231PD Z1, Z18, Z5
+	VBROADCASTSD (R8), Z18
+	VFNMADD231PD Z0, Z18, Z6
+	VFNMADD231PD Z1, Z18, Z7
+	VBROADCASTSD (R8)(DI*1), Z18
+	VFNMADD231PD Z0, Z18, Z8
+	VFNMADD231PD Z1, Z18, Z9
+	VBROADCASTSD (R8)(DI*2), Z18
+	VFNMADD231PD Z0, Z18, Z10
+	VFNMADD231PD Z1, Z18, Z11
+	VBROADCASTSD (R9), Z18
+	VFNMADD231PD Z0, Z18, Z12
+	VFNMADD231PD Z1, Z18, Z13
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z0, Z18, Z14
+	VFNMADD231PD Z1, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z0, Z18, Z16
+	VFNMADD231PD Z1, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z2, Z2
+	VMULPD       Z18, Z3, Z3
+	ADDQ         R12, R11
+	VBROADCASTSD (SI)(DI*2), Z18
+	VFNMADD231PD Z2, Z18, Z4
+	VFNMADD231PD Z3, Z18, Z5
+	VBROADCASTSD (R8), Z18
+	VFNMADD231PD Z2, Z18, Z6
+	VFNMADD231PD Z3, Z18, Z7
+	VBROADCASTSD (R8)(DI*1), Z18
+	VFNMADD231PD Z2, Z18, Z8
+	VFNMADD231PD Z3, Z18, Z9
+	VBROADCASTSD (R8)(DI*2), Z18
+	VFNMADD231PD Z2, Z18, Z10
+	VFNMADD231PD Z3, Z18, Z11
+	VBROADCASTSD (R9), Z18
+	VFNMADD231PD Z2, Z18, Z12
+	VFNMADD231PD Z3, Z18, Z13
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z2, Z18, Z14
+	VFNMADD231PD Z3, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z2, Z18, Z16
+	VFNMADD231PD Z3, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z4, Z4
+	VMULPD       Z18, Z5, Z5
+	ADDQ         R12, R11
+	VBROADCASTSD (R8), Z18
+	VFNMADD231PD Z4, Z18, Z6
+	VFNMADD231PD Z5, Z18, Z7
+	VBROADCASTSD (R8)(DI*1), Z18
+	VFNMADD231PD Z4, Z18, Z8
+	VFNMADD231PD Z5, Z18, Z9
+	VBROADCASTSD (R8)(DI*2), Z18
+	VFNMADD231PD Z4, Z18, Z10
+	VFNMADD231PD Z5, Z18, Z11
+	VBROADCASTSD (R9), Z18
+	VFNMADD231PD Z4, Z18, Z12
+	VFNMADD231PD Z5, Z18, Z13
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z4, Z18, Z14
+	VFNMADD231PD Z5, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z4, Z18, Z16
+	VFNMADD231PD Z5, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z6, Z6
+	VMULPD       Z18, Z7, Z7
+	ADDQ         R12, R11
+	VBROADCASTSD (R8)(DI*1), Z18
+	VFNMADD231PD Z6, Z18, Z8
+	VFNMADD231PD Z7, Z18, Z9
+	VBROADCASTSD (R8)(DI*2), Z18
+	VFNMADD231PD Z6, Z18, Z10
+	VFNMADD231PD Z7, Z18, Z11
+	VBROADCASTSD (R9), Z18
+	VFNMADD231PD Z6, Z18, Z12
+	VFNMADD231PD Z7, Z18, Z13
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z6, Z18, Z14
+	VFNMADD231PD Z7, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z6, Z18, Z16
+	VFNMADD231PD Z7, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z8, Z8
+	VMULPD       Z18, Z9, Z9
+	ADDQ         R12, R11
+	VBROADCASTSD (R8)(DI*2), Z18
+	VFNMADD231PD Z8, Z18, Z10
+	VFNMADD231PD Z9, Z18, Z11
+	VBROADCASTSD (R9), Z18
+	VFNMADD231PD Z8, Z18, Z12
+	VFNMADD231PD Z9, Z18, Z13
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z8, Z18, Z14
+	VFNMADD231PD Z9, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z8, Z18, Z16
+	VFNMADD231PD Z9, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z10, Z10
+	VMULPD       Z18, Z11, Z11
+	ADDQ         R12, R11
+	VBROADCASTSD (R9), Z18
+	VFNMADD231PD Z10, Z18, Z12
+	VFNMADD231PD Z11, Z18, Z13
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z10, Z18, Z14
+	VFNMADD231PD Z11, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z10, Z18, Z16
+	VFNMADD231PD Z11, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z12, Z12
+	VMULPD       Z18, Z13, Z13
+	ADDQ         R12, R11
+	VBROADCASTSD (R9)(DI*1), Z18
+	VFNMADD231PD Z12, Z18, Z14
+	VFNMADD231PD Z13, Z18, Z15
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z12, Z18, Z16
+	VFNMADD231PD Z13, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z14, Z14
+	VMULPD       Z18, Z15, Z15
+	ADDQ         R12, R11
+	VBROADCASTSD (R9)(DI*2), Z18
+	VFNMADD231PD Z14, Z18, Z16
+	VFNMADD231PD Z15, Z18, Z17
+	ADDQ         R10, SI
+	ADDQ         R10, R8
+	ADDQ         R10, R9
+	VBROADCASTSD (R11), Z18
+	VMULPD       Z18, Z16, Z16
+	VMULPD       Z18, Z17, Z17
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
+	VMOVUPD      Z12, K1, (BX)
+	VMOVUPD      Z13, K2, 64(BX)
+	VMOVUPD      Z14, K1, (BX)(CX*1)
+	VMOVUPD      Z15, K2, 64(BX)(CX*1)
+	VMOVUPD      Z16, K1, (BX)(CX*2)
+	VMOVUPD      Z17, K2, 64(BX)(CX*2)
 	VZEROUPPER
 	RET
 
@@ -9246,6 +13002,287 @@ setTail:
 	VMOVUPD Z18, K1, (AX)
 	VMULPD  Z20, Z19, Z19
 	VMOVUPD Z19, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve10AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve10AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	LEAQ         (BX)(CX*2), SI
+	ADDQ         CX, SI
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VMOVUPD.Z    (BX)(CX*1), K1, Z14
+	VMOVUPD.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPD.Z    (BX)(CX*2), K1, Z16
+	VMOVUPD.Z    64(BX)(CX*2), K2, Z17
+	VMOVUPD.Z    (SI), K1, Z18
+	VMOVUPD.Z    64(SI), K2, Z19
+	MOVQ         a+0(FP), DI
+	MOVQ         rs+8(FP), R8
+	LEAQ         (DI)(R8*2), R9
+	ADDQ         R8, R9
+	LEAQ         (R9)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
+	MOVQ         cs+16(FP), R12
+	MOVQ         inverse+24(FP), R13
+	MOVQ         step+32(FP), R14
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z0, Z0
+	VMULPD       Z20, Z1, Z1
+	ADDQ         R14, R13
+	VBROADCASTSD (DI)(R8*1), Z20
+	VFNMADD231PD Z0, Z20, Z2
+	VFNMADD231PD Z1, Z20, Z3
+	VBROADCASTSD (DI)(R8*2), Z20
+	VFNMADD231PD Z0, Z20, Z4
+	VFNMADD231PD Z1, Z20, Z5
+	VBROADCASTSD (R9), Z20
+	VFNMADD231PD Z0, Z20, Z6
+	VFNMADD231PD Z1, Z20, Z7
+	VBROADCASTSD (R9)(R8*1), Z20
+	VFNMADD231PD Z0, Z20, Z8
+	VFNMADD231PD Z1, Z20, Z9
+	VBROADCASTSD (R9)(R8*2), Z20
+	VFNMADD231PD Z0, Z20, Z10
+	VFNMADD231PD Z1, Z20, Z11
+	VBROADCASTSD (R10), Z20
+	VFNMADD231PD Z0, Z20, Z12
+	VFNMADD231PD Z1, Z20, Z13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z0, Z20, Z14
+	VFNMADD231PD Z1, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z0, Z20, Z16
+	VFNMADD231PD Z1, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z0, Z20, Z18
+	VFNMADD231PD Z1, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z2, Z2
+	VMULPD       Z20, Z3, Z3
+	ADDQ         R14, R13
+	VBROADCASTSD (DI)(R8*2), Z20
+	VFNMADD231PD Z2, Z20, Z4
+	VFNMADD231PD Z3, Z20, Z5
+	VBROADCASTSD (R9), Z20
+	VFNMADD231PD Z2, Z20, Z6
+	VFNMADD231PD Z3, Z20, Z7
+	VBROADCASTSD (R9)(R8*1), Z20
+	VFNMADD231PD Z2, Z20, Z8
+	VFNMADD231PD Z3, Z20, Z9
+	VBROADCASTSD (R9)(R8*2), Z20
+	VFNMADD231PD Z2, Z20, Z10
+	VFNMADD231PD Z3, Z20, Z11
+	VBROADCASTSD (R10), Z20
+	VFNMADD231PD Z2, Z20, Z12
+	VFNMADD231PD Z3, Z20, Z13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z2, Z20, Z14
+	VFNMADD231PD Z3, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z2, Z20, Z16
+	VFNMADD231PD Z3, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z2, Z20, Z18
+	VFNMADD231PD Z3, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z4, Z4
+	VMULPD       Z20, Z5, Z5
+	ADDQ         R14, R13
+	VBROADCASTSD (R9), Z20
+	VFNMADD231PD Z4, Z20, Z6
+	VFNMADD231PD Z5, Z20, Z7
+	VBROADCASTSD (R9)(R8*1), Z20
+	VFNMADD231PD Z4, Z20, Z8
+	VFNMADD231PD Z5, Z20, Z9
+	VBROADCASTSD (R9)(R8*2), Z20
+	VFNMADD231PD Z4, Z20, Z10
+	VFNMADD231PD Z5, Z20, Z11
+	VBROADCASTSD (R10), Z20
+	VFNMADD231PD Z4, Z20, Z12
+	VFNMADD231PD Z5, Z20, Z13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z4, Z20, Z14
+	VFNMADD231PD Z5, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z4, Z20, Z16
+	VFNMADD231PD Z5, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z4, Z20, Z18
+	VFNMADD231PD Z5, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z6, Z6
+	VMULPD       Z20, Z7, Z7
+	ADDQ         R14, R13
+	VBROADCASTSD (R9)(R8*1), Z20
+	VFNMADD231PD Z6, Z20, Z8
+	VFNMADD231PD Z7, Z20, Z9
+	VBROADCASTSD (R9)(R8*2), Z20
+	VFNMADD231PD Z6, Z20, Z10
+	VFNMADD231PD Z7, Z20, Z11
+	VBROADCASTSD (R10), Z20
+	VFNMADD231PD Z6, Z20, Z12
+	VFNMADD231PD Z7, Z20, Z13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z6, Z20, Z14
+	VFNMADD231PD Z7, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z6, Z20, Z16
+	VFNMADD231PD Z7, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z6, Z20, Z18
+	VFNMADD231PD Z7, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z8, Z8
+	VMULPD       Z20, Z9, Z9
+	ADDQ         R14, R13
+	VBROADCASTSD (R9)(R8*2), Z20
+	VFNMADD231PD Z8, Z20, Z10
+	VFNMADD231PD Z9, Z20, Z11
+	VBROADCASTSD (R10), Z20
+	VFNMADD231PD Z8, Z20, Z12
+	VFNMADD231PD Z9, Z20, Z13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z8, Z20, Z14
+	VFNMADD231PD Z9, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z8, Z20, Z16
+	VFNMADD231PD Z9, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z8, Z20, Z18
+	VFNMADD231PD Z9, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z10, Z10
+	VMULPD       Z20, Z11, Z11
+	ADDQ         R14, R13
+	VBROADCASTSD (R10), Z20
+	VFNMADD231PD Z10, Z20, Z12
+	VFNMADD231PD Z11, Z20, Z13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z10, Z20, Z14
+	VFNMADD231PD Z11, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z10, Z20, Z16
+	VFNMADD231PD Z11, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z10, Z20, Z18
+	VFNMADD231PD Z11, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z12, Z12
+	VMULPD       Z20, Z13, Z13
+	ADDQ         R14, R13
+	VBROADCASTSD (R10)(R8*1), Z20
+	VFNMADD231PD Z12, Z20, Z14
+	VFNMADD231PD Z13, Z20, Z15
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z12, Z20, Z16
+	VFNMADD231PD Z13, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z12, Z20, Z18
+	VFNMADD231PD Z13, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z14, Z14
+	VMULPD       Z20, Z15, Z15
+	ADDQ         R14, R13
+	VBROADCASTSD (R10)(R8*2), Z20
+	VFNMADD231PD Z14, Z20, Z16
+	VFNMADD231PD Z15, Z20, Z17
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z14, Z20, Z18
+	VFNMADD231PD Z15, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z16, Z16
+	VMULPD       Z20, Z17, Z17
+	ADDQ         R14, R13
+	VBROADCASTSD (R11), Z20
+	VFNMADD231PD Z16, Z20, Z18
+	VFNMADD231PD Z17, Z20, Z19
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z20
+	VMULPD       Z20, Z18, Z18
+	VMULPD       Z20, Z19, Z19
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
+	VMOVUPD      Z12, K1, (BX)
+	VMOVUPD      Z13, K2, 64(BX)
+	VMOVUPD      Z14, K1, (BX)(CX*1)
+	VMOVUPD      Z15, K2, 64(BX)(CX*1)
+	VMOVUPD      Z16, K1, (BX)(CX*2)
+	VMOVUPD      Z17, K2, 64(BX)(CX*2)
+	VMOVUPD      Z18, K1, (SI)
+	VMOVUPD      Z19, K2, 64(SI)
 	VZEROUPPER
 	RET
 
@@ -9663,6 +13700,329 @@ setTail:
 	VMOVUPD Z20, K1, (AX)
 	VMULPD  Z22, Z21, Z21
 	VMOVUPD Z21, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve11AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve11AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	LEAQ         (BX)(CX*2), SI
+	ADDQ         CX, SI
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VMOVUPD.Z    (BX)(CX*1), K1, Z14
+	VMOVUPD.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPD.Z    (BX)(CX*2), K1, Z16
+	VMOVUPD.Z    64(BX)(CX*2), K2, Z17
+	VMOVUPD.Z    (SI), K1, Z18
+	VMOVUPD.Z    64(SI), K2, Z19
+	VMOVUPD.Z    (SI)(CX*1), K1, Z20
+	VMOVUPD.Z    64(SI)(CX*1), K2, Z21
+	MOVQ         a+0(FP), DI
+	MOVQ         rs+8(FP), R8
+	LEAQ         (DI)(R8*2), R9
+	ADDQ         R8, R9
+	LEAQ         (R9)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
+	MOVQ         cs+16(FP), R12
+	MOVQ         inverse+24(FP), R13
+	MOVQ         step+32(FP), R14
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z0, Z0
+	VMULPD       Z22, Z1, Z1
+	ADDQ         R14, R13
+	VBROADCASTSD (DI)(R8*1), Z22
+	VFNMADD231PD Z0, Z22, Z2
+	VFNMADD231PD Z1, Z22, Z3
+	VBROADCASTSD (DI)(R8*2), Z22
+	VFNMADD231PD Z0, Z22, Z4
+	VFNMADD231PD Z1, Z22, Z5
+	VBROADCASTSD (R9), Z22
+	VFNMADD231PD Z0, Z22, Z6
+	VFNMADD231PD Z1, Z22, Z7
+	VBROADCASTSD (R9)(R8*1), Z22
+	VFNMADD231PD Z0, Z22, Z8
+	VFNMADD231PD Z1, Z22, Z9
+	VBROADCASTSD (R9)(R8*2), Z22
+	VFNMADD231PD Z0, Z22, Z10
+	VFNMADD231PD Z1, Z22, Z11
+	VBROADCASTSD (R10), Z22
+	VFNMADD231PD Z0, Z22, Z12
+	VFNMADD231PD Z1, Z22, Z13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z0, Z22, Z14
+	VFNMADD231PD Z1, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z0, Z22, Z16
+	VFNMADD231PD Z1, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z0, Z22, Z18
+	VFNMADD231PD Z1, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z0, Z22, Z20
+	VFNMADD231PD Z1, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z2, Z2
+	VMULPD       Z22, Z3, Z3
+	ADDQ         R14, R13
+	VBROADCASTSD (DI)(R8*2), Z22
+	VFNMADD231PD Z2, Z22, Z4
+	VFNMADD231PD Z3, Z22, Z5
+	VBROADCASTSD (R9), Z22
+	VFNMADD231PD Z2, Z22, Z6
+	VFNMADD231PD Z3, Z22, Z7
+	VBROADCASTSD (R9)(R8*1), Z22
+	VFNMADD231PD Z2, Z22, Z8
+	VFNMADD231PD Z3, Z22, Z9
+	VBROADCASTSD (R9)(R8*2), Z22
+	VFNMADD231PD Z2, Z22, Z10
+	VFNMADD231PD Z3, Z22, Z11
+	VBROADCASTSD (R10), Z22
+	VFNMADD231PD Z2, Z22, Z12
+	VFNMADD231PD Z3, Z22, Z13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z2, Z22, Z14
+	VFNMADD231PD Z3, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z2, Z22, Z16
+	VFNMADD231PD Z3, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z2, Z22, Z18
+	VFNMADD231PD Z3, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z2, Z22, Z20
+	VFNMADD231PD Z3, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z4, Z4
+	VMULPD       Z22, Z5, Z5
+	ADDQ         R14, R13
+	VBROADCASTSD (R9), Z22
+	VFNMADD231PD Z4, Z22, Z6
+	VFNMADD231PD Z5, Z22, Z7
+	VBROADCASTSD (R9)(R8*1), Z22
+	VFNMADD231PD Z4, Z22, Z8
+	VFNMADD231PD Z5, Z22, Z9
+	VBROADCASTSD (R9)(R8*2), Z22
+	VFNMADD231PD Z4, Z22, Z10
+	VFNMADD231PD Z5, Z22, Z11
+	VBROADCASTSD (R10), Z22
+	VFNMADD231PD Z4, Z22, Z12
+	VFNMADD231PD Z5, Z22, Z13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z4, Z22, Z14
+	VFNMADD231PD Z5, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z4, Z22, Z16
+	VFNMADD231PD Z5, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z4, Z22, Z18
+	VFNMADD231PD Z5, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z4, Z22, Z20
+	VFNMADD231PD Z5, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z6, Z6
+	VMULPD       Z22, Z7, Z7
+	ADDQ         R14, R13
+	VBROADCASTSD (R9)(R8*1), Z22
+	VFNMADD231PD Z6, Z22, Z8
+	VFNMADD231PD Z7, Z22, Z9
+	VBROADCASTSD (R9)(R8*2), Z22
+	VFNMADD231PD Z6, Z22, Z10
+	VFNMADD231PD Z7, Z22, Z11
+	VBROADCASTSD (R10), Z22
+	VFNMADD231PD Z6, Z22, Z12
+	VFNMADD231PD Z7, Z22, Z13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z6, Z22, Z14
+	VFNMADD231PD Z7, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z6, Z22, Z16
+	VFNMADD231PD Z7, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z6, Z22, Z18
+	VFNMADD231PD Z7, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z6, Z22, Z20
+	VFNMADD231PD Z7, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z8, Z8
+	VMULPD       Z22, Z9, Z9
+	ADDQ         R14, R13
+	VBROADCASTSD (R9)(R8*2), Z22
+	VFNMADD231PD Z8, Z22, Z10
+	VFNMADD231PD Z9, Z22, Z11
+	VBROADCASTSD (R10), Z22
+	VFNMADD231PD Z8, Z22, Z12
+	VFNMADD231PD Z9, Z22, Z13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z8, Z22, Z14
+	VFNMADD231PD Z9, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z8, Z22, Z16
+	VFNMADD231PD Z9, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z8, Z22, Z18
+	VFNMADD231PD Z9, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z8, Z22, Z20
+	VFNMADD231PD Z9, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z10, Z10
+	VMULPD       Z22, Z11, Z11
+	ADDQ         R14, R13
+	VBROADCASTSD (R10), Z22
+	VFNMADD231PD Z10, Z22, Z12
+	VFNMADD231PD Z11, Z22, Z13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z10, Z22, Z14
+	VFNMADD231PD Z11, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z10, Z22, Z16
+	VFNMADD231PD Z11, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z10, Z22, Z18
+	VFNMADD231PD Z11, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z10, Z22, Z20
+	VFNMADD231PD Z11, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z12, Z12
+	VMULPD       Z22, Z13, Z13
+	ADDQ         R14, R13
+	VBROADCASTSD (R10)(R8*1), Z22
+	VFNMADD231PD Z12, Z22, Z14
+	VFNMADD231PD Z13, Z22, Z15
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z12, Z22, Z16
+	VFNMADD231PD Z13, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z12, Z22, Z18
+	VFNMADD231PD Z13, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z12, Z22, Z20
+	VFNMADD231PD Z13, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z14, Z14
+	VMULPD       Z22, Z15, Z15
+	ADDQ         R14, R13
+	VBROADCASTSD (R10)(R8*2), Z22
+	VFNMADD231PD Z14, Z22, Z16
+	VFNMADD231PD Z15, Z22, Z17
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z14, Z22, Z18
+	VFNMADD231PD Z15, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z14, Z22, Z20
+	VFNMADD231PD Z15, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z16, Z16
+	VMULPD       Z22, Z17, Z17
+	ADDQ         R14, R13
+	VBROADCASTSD (R11), Z22
+	VFNMADD231PD Z16, Z22, Z18
+	VFNMADD231PD Z17, Z22, Z19
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z16, Z22, Z20
+	VFNMADD231PD Z17, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z18, Z18
+	VMULPD       Z22, Z19, Z19
+	ADDQ         R14, R13
+	VBROADCASTSD (R11)(R8*1), Z22
+	VFNMADD231PD Z18, Z22, Z20
+	VFNMADD231PD Z19, Z22, Z21
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z22
+	VMULPD       Z22, Z20, Z20
+	VMULPD       Z22, Z21, Z21
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
+	VMOVUPD      Z12, K1, (BX)
+	VMOVUPD      Z13, K2, 64(BX)
+	VMOVUPD      Z14, K1, (BX)(CX*1)
+	VMOVUPD      Z15, K2, 64(BX)(CX*1)
+	VMOVUPD      Z16, K1, (BX)(CX*2)
+	VMOVUPD      Z17, K2, 64(BX)(CX*2)
+	VMOVUPD      Z18, K1, (SI)
+	VMOVUPD      Z19, K2, 64(SI)
+	VMOVUPD      Z20, K1, (SI)(CX*1)
+	VMOVUPD      Z21, K2, 64(SI)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -10109,6 +14469,374 @@ setTail:
 	VMOVUPD Z22, K1, (AX)
 	VMULPD  Z24, Z23, Z23
 	VMOVUPD Z23, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func dsolve12AVX512(a *float64, rs uintptr, cs uintptr, inverse *float64, step uintptr, x *float64, ldx uintptr, w uintptr)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dsolve12AVX512(SB), NOSPLIT, $0-64
+	MOVQ         w+56(FP), AX
+	MOVQ         $-1, CX
+	BZHIQ        AX, CX, CX
+	KMOVW        CX, K1
+	SHRQ         $0x08, CX
+	KMOVW        CX, K2
+	MOVQ         x+40(FP), AX
+	MOVQ         ldx+48(FP), CX
+	LEAQ         (AX)(CX*2), DX
+	ADDQ         CX, DX
+	LEAQ         (DX)(CX*2), BX
+	ADDQ         CX, BX
+	LEAQ         (BX)(CX*2), SI
+	ADDQ         CX, SI
+	VMOVUPD.Z    (AX), K1, Z0
+	VMOVUPD.Z    64(AX), K2, Z1
+	VMOVUPD.Z    (AX)(CX*1), K1, Z2
+	VMOVUPD.Z    64(AX)(CX*1), K2, Z3
+	VMOVUPD.Z    (AX)(CX*2), K1, Z4
+	VMOVUPD.Z    64(AX)(CX*2), K2, Z5
+	VMOVUPD.Z    (DX), K1, Z6
+	VMOVUPD.Z    64(DX), K2, Z7
+	VMOVUPD.Z    (DX)(CX*1), K1, Z8
+	VMOVUPD.Z    64(DX)(CX*1), K2, Z9
+	VMOVUPD.Z    (DX)(CX*2), K1, Z10
+	VMOVUPD.Z    64(DX)(CX*2), K2, Z11
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VMOVUPD.Z    (BX)(CX*1), K1, Z14
+	VMOVUPD.Z    64(BX)(CX*1), K2, Z15
+	VMOVUPD.Z    (BX)(CX*2), K1, Z16
+	VMOVUPD.Z    64(BX)(CX*2), K2, Z17
+	VMOVUPD.Z    (SI), K1, Z18
+	VMOVUPD.Z    64(SI), K2, Z19
+	VMOVUPD.Z    (SI)(CX*1), K1, Z20
+	VMOVUPD.Z    64(SI)(CX*1), K2, Z21
+	VMOVUPD.Z    (SI)(CX*2), K1, Z22
+	VMOVUPD.Z    64(SI)(CX*2), K2, Z23
+	MOVQ         a+0(FP), DI
+	MOVQ         rs+8(FP), R8
+	LEAQ         (DI)(R8*2), R9
+	ADDQ         R8, R9
+	LEAQ         (R9)(R8*2), R10
+	ADDQ         R8, R10
+	LEAQ         (R10)(R8*2), R11
+	ADDQ         R8, R11
+	MOVQ         cs+16(FP), R12
+	MOVQ         inverse+24(FP), R13
+	MOVQ         step+32(FP), R14
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z0, Z0
+	VMULPD       Z24, Z1, Z1
+	ADDQ         R14, R13
+	VBROADCASTSD (DI)(R8*1), Z24
+	VFNMADD231PD Z0, Z24, Z2
+	VFNMADD231PD Z1, Z24, Z3
+	VBROADCASTSD (DI)(R8*2), Z24
+	VFNMADD231PD Z0, Z24, Z4
+	VFNMADD231PD Z1, Z24, Z5
+	VBROADCASTSD (R9), Z24
+	VFNMADD231PD Z0, Z24, Z6
+	VFNMADD231PD Z1, Z24, Z7
+	VBROADCASTSD (R9)(R8*1), Z24
+	VFNMADD231PD Z0, Z24, Z8
+	VFNMADD231PD Z1, Z24, Z9
+	VBROADCASTSD (R9)(R8*2), Z24
+	VFNMADD231PD Z0, Z24, Z10
+	VFNMADD231PD Z1, Z24, Z11
+	VBROADCASTSD (R10), Z24
+	VFNMADD231PD Z0, Z24, Z12
+	VFNMADD231PD Z1, Z24, Z13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z0, Z24, Z14
+	VFNMADD231PD Z1, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z0, Z24, Z16
+	VFNMADD231PD Z1, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z0, Z24, Z18
+	VFNMADD231PD Z1, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z0, Z24, Z20
+	VFNMADD231PD Z1, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z0, Z24, Z22
+	VFNMADD231PD Z1, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z2, Z2
+	VMULPD       Z24, Z3, Z3
+	ADDQ         R14, R13
+	VBROADCASTSD (DI)(R8*2), Z24
+	VFNMADD231PD Z2, Z24, Z4
+	VFNMADD231PD Z3, Z24, Z5
+	VBROADCASTSD (R9), Z24
+	VFNMADD231PD Z2, Z24, Z6
+	VFNMADD231PD Z3, Z24, Z7
+	VBROADCASTSD (R9)(R8*1), Z24
+	VFNMADD231PD Z2, Z24, Z8
+	VFNMADD231PD Z3, Z24, Z9
+	VBROADCASTSD (R9)(R8*2), Z24
+	VFNMADD231PD Z2, Z24, Z10
+	VFNMADD231PD Z3, Z24, Z11
+	VBROADCASTSD (R10), Z24
+	VFNMADD231PD Z2, Z24, Z12
+	VFNMADD231PD Z3, Z24, Z13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z2, Z24, Z14
+	VFNMADD231PD Z3, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z2, Z24, Z16
+	VFNMADD231PD Z3, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z2, Z24, Z18
+	VFNMADD231PD Z3, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z2, Z24, Z20
+	VFNMADD231PD Z3, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z2, Z24, Z22
+	VFNMADD231PD Z3, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z4, Z4
+	VMULPD       Z24, Z5, Z5
+	ADDQ         R14, R13
+	VBROADCASTSD (R9), Z24
+	VFNMADD231PD Z4, Z24, Z6
+	VFNMADD231PD Z5, Z24, Z7
+	VBROADCASTSD (R9)(R8*1), Z24
+	VFNMADD231PD Z4, Z24, Z8
+	VFNMADD231PD Z5, Z24, Z9
+	VBROADCASTSD (R9)(R8*2), Z24
+	VFNMADD231PD Z4, Z24, Z10
+	VFNMADD231PD Z5, Z24, Z11
+	VBROADCASTSD (R10), Z24
+	VFNMADD231PD Z4, Z24, Z12
+	VFNMADD231PD Z5, Z24, Z13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z4, Z24, Z14
+	VFNMADD231PD Z5, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z4, Z24, Z16
+	VFNMADD231PD Z5, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z4, Z24, Z18
+	VFNMADD231PD Z5, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z4, Z24, Z20
+	VFNMADD231PD Z5, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z4, Z24, Z22
+	VFNMADD231PD Z5, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z6, Z6
+	VMULPD       Z24, Z7, Z7
+	ADDQ         R14, R13
+	VBROADCASTSD (R9)(R8*1), Z24
+	VFNMADD231PD Z6, Z24, Z8
+	VFNMADD231PD Z7, Z24, Z9
+	VBROADCASTSD (R9)(R8*2), Z24
+	VFNMADD231PD Z6, Z24, Z10
+	VFNMADD231PD Z7, Z24, Z11
+	VBROADCASTSD (R10), Z24
+	VFNMADD231PD Z6, Z24, Z12
+	VFNMADD231PD Z7, Z24, Z13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z6, Z24, Z14
+	VFNMADD231PD Z7, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z6, Z24, Z16
+	VFNMADD231PD Z7, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z6, Z24, Z18
+	VFNMADD231PD Z7, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z6, Z24, Z20
+	VFNMADD231PD Z7, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z6, Z24, Z22
+	VFNMADD231PD Z7, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z8, Z8
+	VMULPD       Z24, Z9, Z9
+	ADDQ         R14, R13
+	VBROADCASTSD (R9)(R8*2), Z24
+	VFNMADD231PD Z8, Z24, Z10
+	VFNMADD231PD Z9, Z24, Z11
+	VBROADCASTSD (R10), Z24
+	VFNMADD231PD Z8, Z24, Z12
+	VFNMADD231PD Z9, Z24, Z13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z8, Z24, Z14
+	VFNMADD231PD Z9, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z8, Z24, Z16
+	VFNMADD231PD Z9, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z8, Z24, Z18
+	VFNMADD231PD Z9, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z8, Z24, Z20
+	VFNMADD231PD Z9, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z8, Z24, Z22
+	VFNMADD231PD Z9, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z10, Z10
+	VMULPD       Z24, Z11, Z11
+	ADDQ         R14, R13
+	VBROADCASTSD (R10), Z24
+	VFNMADD231PD Z10, Z24, Z12
+	VFNMADD231PD Z11, Z24, Z13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z10, Z24, Z14
+	VFNMADD231PD Z11, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z10, Z24, Z16
+	VFNMADD231PD Z11, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z10, Z24, Z18
+	VFNMADD231PD Z11, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z10, Z24, Z20
+	VFNMADD231PD Z11, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z10, Z24, Z22
+	VFNMADD231PD Z11, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z12, Z12
+	VMULPD       Z24, Z13, Z13
+	ADDQ         R14, R13
+	VBROADCASTSD (R10)(R8*1), Z24
+	VFNMADD231PD Z12, Z24, Z14
+	VFNMADD231PD Z13, Z24, Z15
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z12, Z24, Z16
+	VFNMADD231PD Z13, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z12, Z24, Z18
+	VFNMADD231PD Z13, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z12, Z24, Z20
+	VFNMADD231PD Z13, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z12, Z24, Z22
+	VFNMADD231PD Z13, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z14, Z14
+	VMULPD       Z24, Z15, Z15
+	ADDQ         R14, R13
+	VBROADCASTSD (R10)(R8*2), Z24
+	VFNMADD231PD Z14, Z24, Z16
+	VFNMADD231PD Z15, Z24, Z17
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z14, Z24, Z18
+	VFNMADD231PD Z15, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z14, Z24, Z20
+	VFNMADD231PD Z15, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z14, Z24, Z22
+	VFNMADD231PD Z15, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z16, Z16
+	VMULPD       Z24, Z17, Z17
+	ADDQ         R14, R13
+	VBROADCASTSD (R11), Z24
+	VFNMADD231PD Z16, Z24, Z18
+	VFNMADD231PD Z17, Z24, Z19
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z16, Z24, Z20
+	VFNMADD231PD Z17, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z16, Z24, Z22
+	VFNMADD231PD Z17, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z18, Z18
+	VMULPD       Z24, Z19, Z19
+	ADDQ         R14, R13
+	VBROADCASTSD (R11)(R8*1), Z24
+	VFNMADD231PD Z18, Z24, Z20
+	VFNMADD231PD Z19, Z24, Z21
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z18, Z24, Z22
+	VFNMADD231PD Z19, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z20, Z20
+	VMULPD       Z24, Z21, Z21
+	ADDQ         R14, R13
+	VBROADCASTSD (R11)(R8*2), Z24
+	VFNMADD231PD Z20, Z24, Z22
+	VFNMADD231PD Z21, Z24, Z23
+	ADDQ         R12, DI
+	ADDQ         R12, R9
+	ADDQ         R12, R10
+	ADDQ         R12, R11
+	VBROADCASTSD (R13), Z24
+	VMULPD       Z24, Z22, Z22
+	VMULPD       Z24, Z23, Z23
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K2, 64(AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K2, 64(AX)(CX*1)
+	VMOVUPD      Z4, K1, (AX)(CX*2)
+	VMOVUPD      Z5, K2, 64(AX)(CX*2)
+	VMOVUPD      Z6, K1, (DX)
+	VMOVUPD      Z7, K2, 64(DX)
+	VMOVUPD      Z8, K1, (DX)(CX*1)
+	VMOVUPD      Z9, K2, 64(DX)(CX*1)
+	VMOVUPD      Z10, K1, (DX)(CX*2)
+	VMOVUPD      Z11, K2, 64(DX)(CX*2)
+	VMOVUPD      Z12, K1, (BX)
+	VMOVUPD      Z13, K2, 64(BX)
+	VMOVUPD      Z14, K1, (BX)(CX*1)
+	VMOVUPD      Z15, K2, 64(BX)(CX*1)
+	VMOVUPD      Z16, K1, (BX)(CX*2)
+	VMOVUPD      Z17, K2, 64(BX)(CX*2)
+	VMOVUPD      Z18, K1, (SI)
+	VMOVUPD      Z19, K2, 64(SI)
+	VMOVUPD      Z20, K1, (SI)(CX*1)
+	VMOVUPD      Z21, K2, 64(SI)(CX*1)
+	VMOVUPD      Z22, K1, (SI)(CX*2)
+	VMOVUPD      Z23, K2, 64(SI)(CX*2)
 	VZEROUPPER
 	RET
 

@@ -19,11 +19,18 @@ type float interface{ float32 | float64 }
 // by fused multiply-add.
 type tile[T float] func(k uintptr, a *T, rs, cs uintptr, b *T, ldb uintptr, c *T, ldc uintptr, alpha T, w, add, ahead uintptr)
 
+// solver is a routine that solves a·X = x in place, for a lower triangle a and
+// rows of w elements, up to two vectors. Rows of x are ldx bytes apart;
+// elements of a rs bytes from row to row and cs from column to column, inverses
+// of its diagonal step bytes. All these may be negative.
+type solver[T float] func(a *T, rs, cs uintptr, inverse *T, step uintptr, x *T, ldx, w uintptr)
+
 // tiles are the routines of a set of instructions.
 type tiles[T float] struct {
 	rows, lanes int            // of the largest tile; of a vector
-	whole       bool           // whole vectors of b are read
+	whole       bool           // whole vectors of b are read, and two of x
 	by          [13][3]tile[T] // rows and vectors of a tile
+	solve       [13]solver[T]  // rows of a triangle
 	// transpose makes four rows of k elements, which lie lds bytes apart, k
 	// rows of four, which lie ldd bytes apart.
 	transpose func(k uintptr, src *T, lds uintptr, dst *T, ldd uintptr)

@@ -1,6 +1,9 @@
 package simd
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+)
 
 // system is op(A)·X = B for a triangular op(A), n×n, or X·op(A) = B if right is
 // set. B has count columns, or rows if right is set; it becomes X.
@@ -90,7 +93,7 @@ func (s system[T]) subtract(by *tiles[T], known, rest system[T], below, beside m
 
 // solveDirectly solves a system of n ≤ directly: a panel of columns at a time,
 // in which what slabs of rows owe to those before them is taken off by a
-// product, and the rest row by row.
+// product, and what they owe to one another in registers.
 func (s system[T]) solveDirectly(by *tiles[T]) {
 	pool := roomsOf[T]()
 	mem := pool.Get().(*room[T])
@@ -109,7 +112,7 @@ func (s system[T]) solveDirectly(by *tiles[T]) {
 	panel := 2 * by.lanes
 	for j := 0; j < s.count; j += panel {
 		w := min(panel, s.count-j)
-		x, pack := b.from(0, j), s.right || by.whole && w%by.lanes != 0
+		x, pack := b.from(0, j), s.right || by.whole && w < panel
 		if pack {
 			mem.b = grown(mem.b, s.n*panel)
 			clear(mem.b)
@@ -140,25 +143,13 @@ func solvePanel[T float](by *tiles[T], n, w int, lower bool, a, x matrix[T], inv
 		if from < to {
 			by.multiply(r, w, to-from, -1, a.from(i, from), x.from(from, 0), x.from(i, 0), true, 0)
 		}
-		for y := range r {
-			if !lower {
-				y = r - 1 - y
-			}
-			row := x.data[(i+y)*x.rs : (i+y)*x.rs+w]
-			for c := range row {
-				row[c] *= inverse[i+y]
-			}
-			from, to := y+1, r
-			if !lower {
-				from, to = 0, y
-			}
-			for z := from; z < to; z++ {
-				f, other := a.at(i+z, i+y), x.data[(i+z)*x.rs:(i+z)*x.rs+w]
-				for c, v := range row {
-					other[c] -= f * v
-				}
-			}
+		size := int(unsafe.Sizeof(inverse[0]))
+		rs, cs, ldx, at := a.rs*size, a.cs*size, x.rs*size, i
+		if !lower {
+			// The last row is the first.
+			rs, cs, ldx, size, at = -rs, -cs, -ldx, -size, i+r-1
 		}
+		by.solve[r](&a.data[at*(a.rs+a.cs)], uintptr(rs), uintptr(cs), &inverse[at], uintptr(size), &x.data[at*x.rs], uintptr(ldx), uintptr(w))
 	}
 }
 

@@ -19,6 +19,8 @@ type element struct {
 	multiply      func(...Op)
 	// addProduct is acc += x·y, with the operands x, y, acc.
 	addProduct func(...Op)
+	// takeProduct is acc −= x·y, likewise.
+	takeProduct func(...Op)
 	// multiplyAdd is acc = x·acc + y, with the operands y, x, acc.
 	multiplyAdd func(...Op)
 }
@@ -27,12 +29,12 @@ var (
 	float32s = element{
 		letter: "s", name: "float32", bytes: 4,
 		broadcast: VBROADCASTSS, move: VMOVUPS, moveWhere: VMASKMOVPS, moveWhereZero: VMOVUPS_Z,
-		multiply: VMULPS, addProduct: VFMADD231PS, multiplyAdd: VFMADD213PS,
+		multiply: VMULPS, addProduct: VFMADD231PS, takeProduct: VFNMADD231PS, multiplyAdd: VFMADD213PS,
 	}
 	float64s = element{
 		letter: "d", name: "float64", bytes: 8,
 		broadcast: VBROADCASTSD, move: VMOVUPD, moveWhere: VMASKMOVPD, moveWhereZero: VMOVUPD_Z,
-		multiply: VMULPD, addProduct: VFMADD231PD, multiplyAdd: VFMADD213PD,
+		multiply: VMULPD, addProduct: VFMADD231PD, takeProduct: VFNMADD231PD, multiplyAdd: VFMADD213PD,
 	}
 )
 

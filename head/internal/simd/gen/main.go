@@ -14,6 +14,7 @@ func main() {
 				for v := 1; v <= 2; v++ {
 					gemm(m, t, r, v)
 				}
+				solve(m, t, r)
 			}
 		}
 	}
