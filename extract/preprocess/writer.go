@@ -54,8 +54,8 @@ type Result struct {
 // attention_mask where the graph has these inputs, without padding; of one that
 // is read in several windows those of the first, and windows, a list of what
 // each is fed. Bad samples are listed in Dir/quarantine.jsonl. Each file is
-// written whole or not at all. One that an earlier call has written is replaced;
-// where another one is, the sample is bad.
+// written whole or not at all. One that an earlier call has written is
+// replaced; where another one is, the sample is bad.
 //
 // stats is filled as it goes; nil is allowed. When ctx ends, what is written
 // stays, and the error is that of ctx.
