@@ -547,6 +547,20 @@ func checkServed(c *Cache, s *Space, promised, all []Key) error {
 	if err != nil {
 		return fmt.Errorf("space %s: %w", s, err)
 	}
+	err = r.EachStored(refs, func(i int, wide []float32, half []uint16) {
+		if (s.dtype == f16) != (wide == nil) || (s.dtype == f16) == (half == nil) {
+			wrong++
+		}
+		for k := range half {
+			wide = append(wide, fromHalf(half[k]))
+		}
+		if !sameBits(wide, got[i*s.Dim():i*s.Dim()+len(wide)]) {
+			wrong++
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("space %s: %w", s, err)
+	}
 	if wrong > 0 {
 		countWrong.n.Add(int64(wrong))
 		return fmt.Errorf("space %s: %d wrong rows are served", s, wrong)

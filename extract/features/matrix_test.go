@@ -1,9 +1,11 @@
 package features_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -143,6 +145,70 @@ func TestMatrix(t *testing.T) {
 	for _, block := range []struct{ n, lo, hi int }{{5, 0, 1}, {7, 0, 1}, {0, 1, 0}, {6, -1, 0}, {6, n, n + 1}} {
 		fails(t, m.BlockTo(make([]float32, block.n), block.lo, block.hi), fmt.Sprintf("rows %d to %d", block.lo, block.hi))
 	}
+}
+
+// TestMatrixAsStored: rows come as they are stored, float32 and float16 beside
+// each other, in whatever order they are asked for, and their order is that of
+// the first set's keys.
+func TestMatrixAsStored(t *testing.T) {
+	const n = 300
+	dir := filepath.Join(t.TempDir(), "cache")
+	verify(t, dir)
+	ids := numbered(0, n)
+	a, b := plainSet(t, "a", 3, ids...), plainSet(t, "b", 2, ids...)
+	half, err := cache.NewSpace(map[string]any{"model": map[string]any{"sha256": "c"}, "dim": 4, "dtype": "f16"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Meta.Spaces = append(b.Meta.Spaces, half.JSON())
+	a.Keys[7] = a.Keys[9] // two samples of one content
+	fill(t, dir, space(t, "a", 3), a.Keys[:200])
+	fill(t, dir, space(t, "a", 3), a.Keys[200:])
+	fill(t, dir, space(t, "b", 2), b.Keys)
+	fill(t, dir, half, b.Keys)
+	m, err := matrix(t, dir, a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const d = 9
+	want := make([]float32, n*d)
+	if err := m.BlockTo(want, 0, n); err != nil {
+		t.Fatal(err)
+	}
+	order := m.Order()
+	for i, r := range order[1:] {
+		if c := bytes.Compare(a.Keys[order[i]][:], a.Keys[r][:]); c > 0 || c == 0 && order[i] > r {
+			t.Fatalf("row %d comes before %d", order[i], r)
+		}
+	}
+	if sorted := slices.Sorted(slices.Values(order)); len(sorted) != n || sorted[0] != 0 || sorted[n-1] != n-1 || len(slices.Compact(sorted)) != n {
+		t.Fatal("the order is no permutation")
+	}
+	for _, rows := range [][]int{order, order[10:20], {5, 4, 5, 299}, {}} {
+		got := make([]float32, len(rows)*d)
+		err := m.Each(rows, func(i, column, width int, wide []float32, half []uint16) {
+			if (half != nil) != (column == 5) || (wide != nil) == (half != nil) {
+				t.Fatalf("columns from %d: %d float32, %d float16", column, len(wide), len(half))
+			}
+			for k := range max(len(wide), len(half)) {
+				at := (i+k/width)*d + column + k%width
+				if half == nil {
+					got[at] = wide[k]
+				} else if h := half[k]; h>>15 == 0 && h>>10 > 0 { // those of the test are positive
+					got[at] = float32(math.Ldexp(float64(h&0x3ff|0x400), int(h>>10)-25))
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range rows {
+			if !slices.Equal(got[i*d:(i+1)*d], want[r*d:(r+1)*d]) {
+				t.Fatalf("row %d: %v, want %v", r, got[i*d:(i+1)*d], want[r*d:(r+1)*d])
+			}
+		}
+	}
+	fails(t, m.Each([]int{1, n}, nil), "row 300 of 300")
 }
 
 func TestMatrixMissing(t *testing.T) {

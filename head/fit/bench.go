@@ -11,6 +11,7 @@ import (
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/internal/parallel"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 const (
@@ -40,9 +41,10 @@ type Settings struct {
 	// Threads is the number of goroutines that compute. The default 0 means
 	// runtime.GOMAXPROCS(0). It changes no bit of the result.
 	Threads int
-	// Memory is the size, in bytes, up to which the features are held in
-	// memory; larger ones are read again in each pass. The default 0 means 2
-	// GiB.
+	// Memory is the size, in bytes as float32, up to which the features are held
+	// in memory; larger ones are read again in each pass, in the order in which
+	// they lie if they are head.Stored, and take memory of some hundred bytes a
+	// row and blocks of at most 128 rows. The default 0 means 2 GiB.
 	Memory int64
 	// Name names a row in errors. nil: rows are named by their number, from 0.
 	Name func(row int) string
@@ -164,6 +166,9 @@ func NewBench(ctx context.Context, l *Labelled, o *Settings) (*Bench, error) {
 	if b.weights, err = o.Weights.scaled(len(used), classes); err != nil {
 		return nil, err
 	}
+	if err := b.x.arrange(); err != nil {
+		return nil, err
+	}
 	if int64(len(used))*int64(b.x.d)*4 <= b.o.Memory {
 		err = b.x.hold(ctx)
 	}
@@ -190,33 +195,41 @@ func (b *Bench) Deal(ctx context.Context, deals []Deal) error {
 		}
 		b.sums = append(b.sums, sums)
 	}
-	buf, wide := make([]float32, block*d), make([]float64, block*d)
-	for lo := 0; lo < n; lo += block {
+	var tallies []*tally
+	for k := range deals {
+		tallies = append(tallies, newTally(b.sums[k]))
+	}
+	m := simd.BlockRows(d)
+	buf := make([]float32, m*d)
+	for lo := 0; lo < n; lo += m {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		hi := min(lo+block, n)
-		rows, err := b.x.rowsTo(buf, span(lo, hi))
+		hi := min(lo+m, n)
+		these := span(lo, hi)
+		if b.x.order != nil {
+			these = b.x.order[lo:hi]
+		}
+		rows, err := b.x.rowsTo(buf, these)
 		if err != nil {
 			return err
 		}
-		for i, v := range rows {
-			wide[i] = float64(v)
-		}
-		for i := lo; i < hi; i++ {
-			if j := notFinite(rows[(i-lo)*d : (i-lo+1)*d]); j >= 0 {
-				b.bad = append(b.bad, badRow{i, j})
+		if !simd.Finite(rows) {
+			for i, r := range these {
+				if j := notFinite(rows[i*d : (i+1)*d]); j >= 0 {
+					b.bad = append(b.bad, badRow{r, j})
+				}
 			}
 		}
 		parallel.Do(ctx, len(deals), b.threads, func(k int) error {
-			for i := lo; i < hi; i++ {
-				if c := deals[k].Cell[i]; c >= 0 {
-					b.sums[k][c].AddRow(wide[(i-lo)*d:(i-lo+1)*d], b.weights.of(i))
-				}
-			}
+			tallies[k].add(rows, these, deals[k].Cell, b.weights)
 			return nil
 		})
 	}
+	for _, t := range tallies {
+		t.end()
+	}
+	slices.SortFunc(b.bad, func(a, b badRow) int { return a.row - b.row })
 	return ctx.Err()
 }
 

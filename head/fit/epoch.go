@@ -30,6 +30,11 @@ func (s *search) epoch(ctx context.Context) error {
 			order = append(order, i)
 		}
 	}
+	if stored := o.inOrder(); stored != nil { // neighbours are those that lie beside each other
+		for k, i := range order {
+			order[k] = stored[i]
+		}
+	}
 	probs := o.probs
 	o.probs = nil
 	defer func() { o.probs = probs }()

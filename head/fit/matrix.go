@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/blas/blas64"
 
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // block is the number of rows that are multiplied at a time: 64 rows of 1,664
@@ -23,22 +25,76 @@ type matrix struct {
 	d         int
 	normalize bool
 	held      []float32 // all rows, n×d; nil: rows are read from src each time
+
+	// order is the rows in the order in which reading them is fastest, and rank
+	// the place of each in it; nil: as they are numbered, or they are held.
+	order []int
+	rank  []int32
+}
+
+// arrange finds the order in which rows are read.
+func (x *matrix) arrange() error {
+	src, ok := x.src.(head.Stored)
+	if !ok {
+		return nil
+	}
+	n := len(x.used)
+	at := make([]int32, src.N()) // place in used, plus one
+	for i, r := range x.used {
+		at[r] = int32(i + 1)
+	}
+	x.order, x.rank = make([]int, 0, n), make([]int32, n)
+	for _, r := range src.Order() {
+		if r < 0 || r >= len(at) {
+			return fmt.Errorf("head: features: the order of %d rows has a row %d", len(at), r)
+		}
+		if i := at[r] - 1; i >= 0 {
+			x.rank[i] = int32(len(x.order))
+			x.order = append(x.order, int(i))
+			at[r] = 0
+		}
+	}
+	if len(x.order) != n {
+		return fmt.Errorf("head: features: the order of %d rows has %d of %d that take part", len(at), len(x.order), n)
+	}
+	return nil
+}
+
+// inOrder returns the places of rows, in the order in which reading these is
+// fastest; nil: as they are.
+func (x *matrix) inOrder(rows []int) []int {
+	if x.order == nil {
+		return nil
+	}
+	places := span(0, len(rows))
+	slices.SortFunc(places, func(a, b int) int { return int(x.rank[rows[a]] - x.rank[rows[b]]) })
+	return places
 }
 
 // hold reads all rows into memory.
 func (x *matrix) hold(ctx context.Context) error {
 	n, d := len(x.used), x.d
-	held := make([]float32, n*d)
+	held, order := make([]float32, n*d), x.order
+	buf := make([]float32, block*d)
 	for lo := 0; lo < n; lo += block {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		hi := min(lo+block, n)
-		if err := x.readTo(held[lo*d:hi*d], span(lo, hi)); err != nil {
+		if order == nil {
+			if err := x.readTo(held[lo*d:hi*d], span(lo, hi)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := x.readTo(buf[:(hi-lo)*d], order[lo:hi]); err != nil {
 			return err
 		}
+		for i, r := range order[lo:hi] {
+			copy(held[r*d:(r+1)*d], buf[i*d:])
+		}
 	}
-	x.held = held
+	x.held, x.order, x.rank = held, nil, nil
 	return nil
 }
 
@@ -51,9 +107,60 @@ func span(lo, hi int) []int {
 	return rows
 }
 
-// readTo reads rows from src into dst (len(rows)×d), runs of neighbours at a
-// time.
+// readTo reads rows from src into dst (len(rows)×d), as they are stored or runs
+// of neighbours at a time.
 func (x *matrix) readTo(dst []float32, rows []int) error {
+	if src, ok := x.src.(head.Stored); ok {
+		if err := x.storedTo(dst, rows, src); err != nil {
+			return fmt.Errorf("head: features: %w", err)
+		}
+	} else if err := x.blocksTo(dst, rows); err != nil {
+		return err
+	}
+	if x.normalize {
+		row := make([]float64, x.d)
+		for i := range rows {
+			normalizeTo(row, dst[i*x.d:(i+1)*x.d])
+		}
+	}
+	return nil
+}
+
+// storedTo reads rows as they are stored.
+func (x *matrix) storedTo(dst []float32, rows []int, src head.Stored) error {
+	d := x.d
+	numbers := make([]int, len(rows))
+	for i, r := range rows {
+		numbers[i] = x.used[r]
+	}
+	read := 0
+	err := src.Each(numbers, func(i, column, width int, wide []float32, half []uint16) {
+		n := (len(wide) + len(half)) / width
+		read += n * width
+		to := dst[i*d : (i+n)*d]
+		switch {
+		case half == nil && width == d:
+			copy(to, wide)
+		case half == nil:
+			for k := range n {
+				copy(to[k*d+column:k*d+column+width], wide[k*width:])
+			}
+		case width == d:
+			simd.HalvesTo(to, half)
+		default:
+			for k := range n {
+				simd.HalvesTo(to[k*d+column:k*d+column+width], half[k*width:(k+1)*width])
+			}
+		}
+	})
+	if err == nil && read != len(rows)*d {
+		err = fmt.Errorf("%d values of %d rows were read, each has %d", read, len(rows), d)
+	}
+	return err
+}
+
+// blocksTo reads rows by runs of neighbours.
+func (x *matrix) blocksTo(dst []float32, rows []int) error {
 	for i := 0; i < len(rows); {
 		j := i + 1
 		for j < len(rows) && x.used[rows[j]] == x.used[rows[j-1]]+1 {
@@ -64,12 +171,6 @@ func (x *matrix) readTo(dst []float32, rows []int) error {
 			return fmt.Errorf("head: features: rows %d to %d: %w", lo, hi-1, err)
 		}
 		i = j
-	}
-	if x.normalize {
-		row := make([]float64, x.d)
-		for i := range rows {
-			normalizeTo(row, dst[i*x.d:(i+1)*x.d])
-		}
 	}
 	return nil
 }

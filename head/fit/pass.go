@@ -172,30 +172,42 @@ func (f *fused) probsTo(o *objective, at []int, lo, n int) {
 func (o *objective) fusedLogits(ctx context.Context, dst []float64, rows []int, s *solution) error {
 	c, d := o.classes, o.x.d
 	f := &fused{z: make([]float32, c*simd.PassRows)}
-	for m := simd.BlockRows(d); len(rows) > 0; {
+	m := simd.BlockRows(d)
+	at := o.x.inOrder(rows)
+	for lo := 0; lo < len(rows); lo += m {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(m, len(rows))
-		x, err := f.read(o, rows[:n])
+		hi := min(lo+m, len(rows))
+		these := rows[lo:hi]
+		if at != nil {
+			these = make([]int, hi-lo)
+			for i, place := range at[lo:hi] {
+				these[i] = rows[place]
+			}
+		}
+		x, err := f.read(o, these)
 		if err != nil {
 			return err
 		}
 		x.LogitsTo(f.z, o.w32, c)
-		for i := range n {
-			row, wide := dst[i*c:(i+1)*c], false
+		for i, r := range these {
+			place, wide := lo+i, false
+			if at != nil {
+				place = at[place]
+			}
+			row := dst[place*c : (place+1)*c]
 			for k := range row {
 				v := f.z[k*simd.PassRows+i]
 				wide = wide || v-v != 0
 				row[k] = float64(v) + o.b[k]
 			}
 			if wide {
-				if err := o.wideTo(row, rows[i], s); err != nil {
+				if err := o.wideTo(row, r, s); err != nil {
 					return err
 				}
 			}
 		}
-		rows, dst = rows[n:], dst[n*c:]
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package simd
 
+import "math"
+
 //go:generate go run -C gen ./pass -out ../pass_amd64.s -stubs ../pass_amd64.go -pkg simd
 
 // PassRows is the most rows that a block of a pass has. Logits and residuals of
@@ -226,21 +228,77 @@ func (s *Standard) Gradient(g, w []float64, share, db, lambda float64) float64 {
 	return sum
 }
 
-// HalvesTo writes rows of float16 into dst, len(rows)×d: row r is at r·stride
-// of x.
-func HalvesTo(dst []float32, x []uint16, stride, d int, rows []int) {
-	if len(rows) == 0 {
-		return
+// Moments are sums of rows' deviations from a pivot and of their squares, D
+// each.
+type Moments struct{ Pivot, Sum, Square []float64 }
+
+// Add adds the rows, each times its weight. It may be called where Active is
+// Portable as well.
+func (m *Moments) Add(p *Picked, weights []float64) {
+	p.check()
+	d, n, whole := p.D, len(p.Rows), 0
+	pivot, sum, square := m.Pivot[:d], m.Sum[:d], m.Square[:d]
+	weights = weights[:n]
+	if k := passes[Active()]; k != nil && d >= 16 {
+		whole = d &^ 15
+		k.moments(n, whole, &p.X[0], &p.Rows[0], 4*d, &weights[0], &pivot[0], &sum[0], &square[0])
 	}
-	if d < 1 || stride < d || len(dst) < len(rows)*d {
-		panic("simd: rows that do not fit")
-	}
-	for _, r := range rows {
-		if r < 0 || r*stride+d > len(x) {
-			panic("simd: a row out of range")
+	for i, r := range p.Rows {
+		w := weights[i]
+		for j, v := range p.X[r*d+whole : (r+1)*d] {
+			e := float64(v) - pivot[whole+j]
+			sum[whole+j] += w * e
+			square[whole+j] += w * e * e
 		}
 	}
-	passes[Active()].half(len(rows), d, &dst[0], &x[0], &rows[0], 2*stride)
+}
+
+// Finite tells whether all numbers are finite.
+func Finite(x []float32) bool {
+	whole := 0
+	if k := passes[Active()]; k != nil && len(x) >= 16 {
+		whole = len(x) &^ 15
+		var of [16]float32
+		k.finite(whole, &x[0], &of[0])
+		for _, v := range of {
+			if v != 0 {
+				return false
+			}
+		}
+	}
+	for _, v := range x[whole:] {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// HalvesTo writes the numbers that IEEE 754 binary16 x are into dst, of the same
+// length.
+func HalvesTo(dst []float32, x []uint16) {
+	n, whole := len(dst), 0
+	x = x[:n]
+	if k := passes[Active()]; k != nil && n >= 16 {
+		whole = n &^ 15
+		k.half(whole, &dst[0], &x[0])
+	}
+	for i, h := range x[whole:] {
+		dst[whole+i] = fromHalf(h)
+	}
+}
+
+// fromHalf returns the number that IEEE 754 binary16 bits are: a sign, 5 bits of
+// exponent with bias 15 and 10 bits of fraction.
+func fromHalf(h uint16) float32 {
+	sign, rest := uint32(h&0x8000)<<16, uint32(h&0x7fff)
+	switch {
+	case rest >= 0x7c00: // infinity or NaN
+		return math.Float32frombits(sign | 0x7f800000 | rest&0x3ff<<13)
+	case rest >= 0x400:
+		return math.Float32frombits(sign | rest<<13 + (127-15)<<23)
+	}
+	return math.Float32frombits(sign | math.Float32bits(float32(rest)*0x1p-24))
 }
 
 // BlockRows returns how many rows of d features a block should have: they stay
@@ -263,8 +321,10 @@ type kernels struct {
 	sum     func(c, vectors int, r *float32, sums *float64)
 	flush   func(n int, sums *float64, from *float32)
 	shift   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32)
-	half    func(n, d int, dst *float32, x *uint16, rows *int, ldx int)
+	half    func(n int, dst *float32, x *uint16)
 
 	narrow   func(n int, w, inverse, mean *float64, to *float32, sum *float64)
 	gradient func(n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64)
+	moments  func(n, d int, x *float32, rows *int, ldx int, w, pivot, sum, square *float64)
+	finite   func(n int, x, of *float32)
 }

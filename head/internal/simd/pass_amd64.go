@@ -99,10 +99,10 @@ func flushAVX2(n int, sums *float64, from *float32)
 //go:noescape
 func shiftAVX2(n int, d int, dst *float32, x *float32, rows *int, ldx int, factor *float32, center *float32)
 
-// halfAVX2 writes n rows of float16 into dst, n×d; ldx is in bytes.
+// halfAVX2 writes n float16, a multiple of 16, as float32.
 //
 //go:noescape
-func halfAVX2(n int, d int, dst *float32, x *uint16, rows *int, ldx int)
+func halfAVX2(n int, dst *float32, x *uint16)
 
 // narrowAVX2 writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.
 //
@@ -113,6 +113,16 @@ func narrowAVX2(n int, w *float64, inverse *float64, mean *float64, to *float32,
 //
 //go:noescape
 func gradientAVX2(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+
+// momentsAVX2 adds Σ w·(x−pivot) and Σ w·(x−pivot)² of n rows, d a multiple of 16; ldx is in bytes.
+//
+//go:noescape
+func momentsAVX2(n int, d int, x *float32, rows *int, ldx int, w *float64, pivot *float64, sum *float64, square *float64)
+
+// finiteAVX2 writes Σ (x−x) of n numbers, a multiple of 16, in 16 lanes: each is 0, or NaN if a number of it is not finite.
+//
+//go:noescape
+func finiteAVX2(n int, x *float32, of *float32)
 
 // dot1x4AVX512 writes the products of 1 classes' weights and of groups of 4 rows, or adds them; ldx and ldw are in bytes.
 //
@@ -284,10 +294,10 @@ func flushAVX512(n int, sums *float64, from *float32)
 //go:noescape
 func shiftAVX512(n int, d int, dst *float32, x *float32, rows *int, ldx int, factor *float32, center *float32)
 
-// halfAVX512 writes n rows of float16 into dst, n×d; ldx is in bytes.
+// halfAVX512 writes n float16, a multiple of 16, as float32.
 //
 //go:noescape
-func halfAVX512(n int, d int, dst *float32, x *uint16, rows *int, ldx int)
+func halfAVX512(n int, dst *float32, x *uint16)
 
 // narrowAVX512 writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.
 //
@@ -298,3 +308,13 @@ func narrowAVX512(n int, w *float64, inverse *float64, mean *float64, to *float3
 //
 //go:noescape
 func gradientAVX512(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+
+// momentsAVX512 adds Σ w·(x−pivot) and Σ w·(x−pivot)² of n rows, d a multiple of 16; ldx is in bytes.
+//
+//go:noescape
+func momentsAVX512(n int, d int, x *float32, rows *int, ldx int, w *float64, pivot *float64, sum *float64, square *float64)
+
+// finiteAVX512 writes Σ (x−x) of n numbers, a multiple of 16, in 16 lanes: each is 0, or NaN if a number of it is not finite.
+//
+//go:noescape
+func finiteAVX512(n int, x *float32, of *float32)

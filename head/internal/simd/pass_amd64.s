@@ -1819,46 +1819,22 @@ next:
 	VZEROUPPER
 	RET
 
-// func halfAVX2(n int, d int, dst *float32, x *uint16, rows *int, ldx int)
+// func halfAVX2(n int, dst *float32, x *uint16)
 // Requires: AVX, F16C
-TEXT ·halfAVX2(SB), NOSPLIT, $0-48
+TEXT ·halfAVX2(SB), NOSPLIT, $0-24
 	MOVQ n+0(FP), AX
-	MOVQ dst+16(FP), CX
-	MOVQ rows+32(FP), DX
-	MOVQ d+8(FP), BX
-	MOVQ BX, R8
-	ANDQ $-8, R8
-
-row:
-	MOVQ  (DX), SI
-	IMULQ ldx+40(FP), SI
-	ADDQ  x+24(FP), SI
-	XORQ  DI, DI
-	CMPQ  DI, R8
-	JE    tail
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
 
 loop:
-	VCVTPH2PS (SI)(DI*2), Y0
-	VMOVUPS   Y0, (CX)(DI*4)
-	ADDQ      $+8, DI
-	CMPQ      DI, R8
-	JNE       loop
-
-tail:
-	CMPQ      DI, BX
-	JE        next
-	MOVWLZX   (SI)(DI*2), R9
-	VMOVD     R9, X0
-	VCVTPH2PS X0, X0
-	VMOVSS    X0, (CX)(DI*4)
-	INCQ      DI
-	JMP       tail
-
-next:
-	LEAQ (CX)(BX*4), CX
-	ADDQ $+8, DX
-	DECQ AX
-	JNZ  row
+	VCVTPH2PS (DX), Y0
+	VMOVUPS   Y0, (CX)
+	VCVTPH2PS 16(DX), Y0
+	VMOVUPS   Y0, 32(CX)
+	ADDQ      $+32, DX
+	ADDQ      $+64, CX
+	SUBQ      $+16, AX
+	JNZ       loop
 	VZEROUPPER
 	RET
 
@@ -1944,6 +1920,101 @@ loop:
 	VHADDPD      X0, X0, X0
 	VADDSD       (AX), X0, X0
 	VMOVSD       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func momentsAVX2(n int, d int, x *float32, rows *int, ldx int, w *float64, pivot *float64, sum *float64, square *float64)
+// Requires: AVX, FMA3
+TEXT ·momentsAVX2(SB), NOSPLIT, $0-72
+	MOVQ n+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ rows+24(FP), DX
+	MOVQ ldx+32(FP), BX
+	MOVQ w+40(FP), SI
+	MOVQ pivot+48(FP), DI
+	MOVQ sum+56(FP), R8
+	MOVQ square+64(FP), R9
+
+features:
+	VMOVUPD (DI), Y0
+	VMOVUPD (R8), Y4
+	VMOVUPD (R9), Y8
+	VMOVUPD 32(DI), Y1
+	VMOVUPD 32(R8), Y5
+	VMOVUPD 32(R9), Y9
+	VMOVUPD 64(DI), Y2
+	VMOVUPD 64(R8), Y6
+	VMOVUPD 64(R9), Y10
+	VMOVUPD 96(DI), Y3
+	VMOVUPD 96(R8), Y7
+	VMOVUPD 96(R9), Y11
+	XORQ    R10, R10
+
+row:
+	MOVQ         (DX)(R10*8), R11
+	IMULQ        BX, R11
+	VBROADCASTSD (SI)(R10*8), Y12
+	VCVTPS2PD    (CX)(R11*1), Y13
+	VSUBPD       Y0, Y13, Y13
+	VMULPD       Y13, Y12, Y14
+	VADDPD       Y14, Y4, Y4
+	VFMADD231PD  Y14, Y13, Y8
+	VCVTPS2PD    16(CX)(R11*1), Y13
+	VSUBPD       Y1, Y13, Y13
+	VMULPD       Y13, Y12, Y14
+	VADDPD       Y14, Y5, Y5
+	VFMADD231PD  Y14, Y13, Y9
+	VCVTPS2PD    32(CX)(R11*1), Y13
+	VSUBPD       Y2, Y13, Y13
+	VMULPD       Y13, Y12, Y14
+	VADDPD       Y14, Y6, Y6
+	VFMADD231PD  Y14, Y13, Y10
+	VCVTPS2PD    48(CX)(R11*1), Y13
+	VSUBPD       Y3, Y13, Y13
+	VMULPD       Y13, Y12, Y12
+	VADDPD       Y12, Y7, Y7
+	VFMADD231PD  Y12, Y13, Y11
+	INCQ         R10
+	CMPQ         R10, AX
+	JNE          row
+	VMOVUPD      Y4, (R8)
+	VMOVUPD      Y8, (R9)
+	VMOVUPD      Y5, 32(R8)
+	VMOVUPD      Y9, 32(R9)
+	VMOVUPD      Y6, 64(R8)
+	VMOVUPD      Y10, 64(R9)
+	VMOVUPD      Y7, 96(R8)
+	VMOVUPD      Y11, 96(R9)
+	ADDQ         $+128, DI
+	ADDQ         $+128, R8
+	ADDQ         $+128, R9
+	ADDQ         $+64, CX
+	SUBQ         $+16, d+8(FP)
+	JNZ          features
+	VZEROUPPER
+	RET
+
+// func finiteAVX2(n int, x *float32, of *float32)
+// Requires: AVX
+TEXT ·finiteAVX2(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   of+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+
+loop:
+	VMOVUPS (CX), Y2
+	VSUBPS  Y2, Y2, Y2
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(CX), Y2
+	VSUBPS  Y2, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $+64, CX
+	SUBQ    $+16, AX
+	JNZ     loop
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
 	VZEROUPPER
 	RET
 
@@ -6117,46 +6188,20 @@ next:
 	VZEROUPPER
 	RET
 
-// func halfAVX512(n int, d int, dst *float32, x *uint16, rows *int, ldx int)
-// Requires: AVX, AVX512F, F16C
-TEXT ·halfAVX512(SB), NOSPLIT, $0-48
+// func halfAVX512(n int, dst *float32, x *uint16)
+// Requires: AVX, AVX512F
+TEXT ·halfAVX512(SB), NOSPLIT, $0-24
 	MOVQ n+0(FP), AX
-	MOVQ dst+16(FP), CX
-	MOVQ rows+32(FP), DX
-	MOVQ d+8(FP), BX
-	MOVQ BX, R8
-	ANDQ $-16, R8
-
-row:
-	MOVQ  (DX), SI
-	IMULQ ldx+40(FP), SI
-	ADDQ  x+24(FP), SI
-	XORQ  DI, DI
-	CMPQ  DI, R8
-	JE    tail
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
 
 loop:
-	VCVTPH2PS (SI)(DI*2), Z0
-	VMOVUPS   Z0, (CX)(DI*4)
-	ADDQ      $+16, DI
-	CMPQ      DI, R8
-	JNE       loop
-
-tail:
-	CMPQ      DI, BX
-	JE        next
-	MOVWLZX   (SI)(DI*2), R9
-	VMOVD     R9, X0
-	VCVTPH2PS X0, X0
-	VMOVSS    X0, (CX)(DI*4)
-	INCQ      DI
-	JMP       tail
-
-next:
-	LEAQ (CX)(BX*4), CX
-	ADDQ $+8, DX
-	DECQ AX
-	JNZ  row
+	VCVTPH2PS (DX), Z0
+	VMOVUPS   Z0, (CX)
+	ADDQ      $+32, DX
+	ADDQ      $+64, CX
+	SUBQ      $+16, AX
+	JNZ       loop
 	VZEROUPPER
 	RET
 
@@ -6230,5 +6275,75 @@ loop:
 	VHADDPD       X0, X0, X0
 	VADDSD        (AX), X0, X0
 	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func momentsAVX512(n int, d int, x *float32, rows *int, ldx int, w *float64, pivot *float64, sum *float64, square *float64)
+// Requires: AVX, AVX512F
+TEXT ·momentsAVX512(SB), NOSPLIT, $0-72
+	MOVQ n+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ rows+24(FP), DX
+	MOVQ ldx+32(FP), BX
+	MOVQ w+40(FP), SI
+	MOVQ pivot+48(FP), DI
+	MOVQ sum+56(FP), R8
+	MOVQ square+64(FP), R9
+
+features:
+	VMOVUPD (DI), Z0
+	VMOVUPD (R8), Z2
+	VMOVUPD (R9), Z4
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 64(R8), Z3
+	VMOVUPD 64(R9), Z5
+	XORQ    R10, R10
+
+row:
+	MOVQ         (DX)(R10*8), R11
+	IMULQ        BX, R11
+	VBROADCASTSD (SI)(R10*8), Z6
+	VCVTPS2PD    (CX)(R11*1), Z7
+	VSUBPD       Z0, Z7, Z7
+	VMULPD       Z7, Z6, Z8
+	VADDPD       Z8, Z2, Z2
+	VFMADD231PD  Z8, Z7, Z4
+	VCVTPS2PD    32(CX)(R11*1), Z7
+	VSUBPD       Z1, Z7, Z7
+	VMULPD       Z7, Z6, Z6
+	VADDPD       Z6, Z3, Z3
+	VFMADD231PD  Z6, Z7, Z5
+	INCQ         R10
+	CMPQ         R10, AX
+	JNE          row
+	VMOVUPD      Z2, (R8)
+	VMOVUPD      Z4, (R9)
+	VMOVUPD      Z3, 64(R8)
+	VMOVUPD      Z5, 64(R9)
+	ADDQ         $+128, DI
+	ADDQ         $+128, R8
+	ADDQ         $+128, R9
+	ADDQ         $+64, CX
+	SUBQ         $+16, d+8(FP)
+	JNZ          features
+	VZEROUPPER
+	RET
+
+// func finiteAVX512(n int, x *float32, of *float32)
+// Requires: AVX, AVX512F
+TEXT ·finiteAVX512(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   of+16(FP), DX
+	VPXORD Z0, Z0, Z0
+
+loop:
+	VMOVUPS (CX), Z1
+	VSUBPS  Z1, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $+64, CX
+	SUBQ    $+16, AX
+	JNZ     loop
+	VMOVUPS Z0, (DX)
 	VZEROUPPER
 	RET

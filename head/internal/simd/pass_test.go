@@ -244,26 +244,68 @@ func testPass(t *testing.T, n, d, c int) {
 			}
 		}
 	}
-	stride := d + 3
-	halves := make([]uint16, (n+7)*stride)
+	testMoments(t, p, rng)
+	halves := make([]uint16, n*d)
 	for i := range halves {
 		halves[i] = uint16(rng.Uint32())
 	}
-	HalvesTo(dst, halves, stride, d, p.Rows)
+	HalvesTo(dst, halves)
 	standD(t)
-	for i, r := range p.Rows {
-		for j := range d {
-			h := halves[r*stride+j]
-			want := math.Ldexp(float64(h&0x3ff|0x400), int(h>>10&31)-25)
-			if h>>10&31 == 0 {
-				want = math.Ldexp(float64(h&0x3ff), -24)
-			}
-			if h>>15 == 1 {
-				want = -want
-			}
-			if got := float64(dst[i*d+j]); h>>10&31 == 31 && got-got == 0 || h>>10&31 != 31 && got != want {
-				t.Fatalf("half %#x: %v, want %v", h, got, want)
-			}
+	for i, h := range halves {
+		want := math.Ldexp(float64(h&0x3ff|0x400), int(h>>10&31)-25)
+		if h>>10&31 == 0 {
+			want = math.Ldexp(float64(h&0x3ff), -24)
 		}
+		if h>>15 == 1 {
+			want = -want
+		}
+		if got := float64(dst[i]); h>>10&31 == 31 && got-got == 0 || h>>10&31 != 31 && got != want {
+			t.Fatalf("half %#x: %v, want %v", h, got, want)
+		}
+		if got := fromHalf(h); math.Float32bits(got)&^(1<<22) != math.Float32bits(dst[i])&^(1<<22) { // the bit that makes a NaN quiet
+			t.Fatalf("half %#x: %v, portable %v", h, dst[i], got)
+		}
+	}
+}
+
+// testMoments compares sums of deviations and squares with their definition.
+func testMoments(t *testing.T, p *Picked, rng *rand.Rand) {
+	d := p.D
+	sum, standS := fenced(d, 1e300)
+	square, standQ := fenced(d, 1e300)
+	m := Moments{make([]float64, d), sum, square}
+	w := make([]float64, len(p.Rows))
+	for i := range w {
+		w[i] = rng.Float64()
+	}
+	wantSum, wantSquare := make([]float64, d), make([]float64, d)
+	for j := range d {
+		m.Pivot[j], sum[j], square[j] = rng.NormFloat64(), float64(j), float64(-j)
+		wantSum[j], wantSquare[j] = sum[j], square[j]
+		for i, r := range p.Rows {
+			e := float64(p.X[r*d+j]) - m.Pivot[j]
+			wantSum[j] += w[i] * e
+			wantSquare[j] += w[i] * e * e
+		}
+	}
+	m.Add(p, w)
+	standS(t)
+	standQ(t)
+	for j := range d {
+		within(t, "sum of deviations", sum[j], wantSum[j], 1e-12, 100)
+		within(t, "sum of squares", square[j], wantSquare[j], 1e-12, 100)
+	}
+	x := make([]float32, len(p.Rows)*d)
+	if !Finite(x) {
+		t.Fatal("zeros are not finite")
+	}
+	at := rng.IntN(len(x))
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if x[at] = float32(v); Finite(x) {
+			t.Fatalf("%v at %d of %d is finite", v, at, len(x))
+		}
+	}
+	if x[at] = math.MaxFloat32; !Finite(x) {
+		t.Fatal("the largest number is not finite")
 	}
 }

@@ -116,6 +116,8 @@ func main() {
 		m.halfKernel()
 		m.narrowKernel()
 		m.gradientKernel()
+		m.momentsKernel()
+		m.finiteKernel()
 	}
 	Generate()
 }
@@ -691,45 +693,22 @@ func (m *machine) shiftKernel() {
 	end()
 }
 
-// halfKernel gathers rows of float16.
+// halfKernel widens float16.
 func (m *machine) halfKernel() {
-	m.begin("half", "writes n rows of float16 into dst, n×d; ldx is in bytes.", "n, d int, dst *float32, x *uint16, rows *int, ldx int")
+	m.begin("half", "writes n float16, a multiple of 16, as float32.", "n int, dst *float32, x *uint16")
 	n := Load(Param("n"), GP64())
 	dst := Load(Param("dst"), GP64())
-	rows := Load(Param("rows"), GP64())
-	d := Load(Param("d"), GP64())
-	x, k, whole := GP64(), GP64(), GP64()
-	MOVQ(d, whole)
-	ANDQ(I32(-m.lanes), whole)
-	Label("row")
-	MOVQ(Mem{Base: rows}, x)
-	IMULQ(param("ldx"), x)
-	ADDQ(param("x"), x)
-	XORQ(k, k)
-	CMPQ(k, whole)
-	JE(LabelRef("tail"))
+	x := Load(Param("x"), GP64())
 	Label("loop")
-	v := m.make()
-	VCVTPH2PS(Mem{Base: x, Index: k, Scale: 2}, v)
-	VMOVUPS(v, Mem{Base: dst, Index: k, Scale: 4})
-	ADDQ(I32(m.lanes), k)
-	CMPQ(k, whole)
-	JNE(LabelRef("loop"))
-	Label("tail")
-	CMPQ(k, d)
-	JE(LabelRef("next"))
-	word, s := GP64(), XMM()
-	MOVWLZX(Mem{Base: x, Index: k, Scale: 2}, word.As32())
-	VMOVD(word.As32(), s)
-	VCVTPH2PS(s, s)
-	VMOVSS(s, Mem{Base: dst, Index: k, Scale: 4})
-	INCQ(k)
-	JMP(LabelRef("tail"))
-	Label("next")
-	LEAQ(Mem{Base: dst, Index: d, Scale: 4}, dst)
-	ADDQ(I32(8), rows)
-	DECQ(n)
-	JNZ(LabelRef("row"))
+	for i := range 16 / m.lanes {
+		v := m.make()
+		VCVTPH2PS(Mem{Base: x, Disp: i * m.bytes() / 2}, v)
+		VMOVUPS(v, Mem{Base: dst, Disp: i * m.bytes()})
+	}
+	ADDQ(I32(32), x)
+	ADDQ(I32(64), dst)
+	SUBQ(I32(16), n)
+	JNZ(LabelRef("loop"))
 	end()
 }
 
@@ -830,5 +809,83 @@ func (m *machine) gradientKernel() {
 	JNE(LabelRef("loop"))
 	VADDPD(sums[1], sums[0], sums[0])
 	m.total(sums[0], Load(Param("sum"), GP64()))
+	end()
+}
+
+// momentsKernel sums up rows' deviations and their squares, 16 features at a
+// time.
+func (m *machine) momentsKernel() {
+	m.begin("moments", "adds Σ w·(x−pivot) and Σ w·(x−pivot)² of n rows, d a multiple of 16; ldx is in bytes.", "n, d int, x *float32, rows *int, ldx int, w, pivot, sum, square *float64")
+	n := Load(Param("n"), GP64())
+	x := Load(Param("x"), GP64())
+	rows := Load(Param("rows"), GP64())
+	ldx := Load(Param("ldx"), GP64())
+	w := Load(Param("w"), GP64())
+	pivot := Load(Param("pivot"), GP64())
+	sum := Load(Param("sum"), GP64())
+	square := Load(Param("square"), GP64())
+	count := 32 / m.lanes // vectors of float64
+	Label("features")
+	p, s, q := m.some(count), m.some(count), m.some(count)
+	for v := range count {
+		VMOVUPD(Mem{Base: pivot, Disp: v * m.bytes()}, p[v])
+		VMOVUPD(Mem{Base: sum, Disp: v * m.bytes()}, s[v])
+		VMOVUPD(Mem{Base: square, Disp: v * m.bytes()}, q[v])
+	}
+	i := GP64()
+	XORQ(i, i)
+	Label("row")
+	at := GP64()
+	MOVQ(Mem{Base: rows, Index: i, Scale: 8}, at)
+	IMULQ(ldx, at)
+	weight := m.make()
+	VBROADCASTSD(Mem{Base: w, Index: i, Scale: 8}, weight)
+	for v := range count {
+		e, we := m.make(), m.make()
+		VCVTPS2PD(Mem{Base: x, Index: at, Scale: 1, Disp: v * m.bytes() / 2}, e)
+		VSUBPD(p[v], e, e)
+		VMULPD(e, weight, we)
+		VADDPD(we, s[v], s[v])
+		VFMADD231PD(we, e, q[v])
+	}
+	INCQ(i)
+	CMPQ(i, n)
+	JNE(LabelRef("row"))
+	for v := range count {
+		VMOVUPD(s[v], Mem{Base: sum, Disp: v * m.bytes()})
+		VMOVUPD(q[v], Mem{Base: square, Disp: v * m.bytes()})
+	}
+	for _, pointer := range []Register{pivot, sum, square} {
+		ADDQ(I32(128), pointer)
+	}
+	ADDQ(I32(64), x)
+	SUBQ(I32(16), param("d"))
+	JNZ(LabelRef("features"))
+	end()
+}
+
+// finiteKernel finds out whether there is a NaN or an infinity.
+func (m *machine) finiteKernel() {
+	m.begin("finite", "writes Σ (x−x) of n numbers, a multiple of 16, in 16 lanes: each is 0, or NaN if a number of it is not finite.", "n int, x, of *float32")
+	n := Load(Param("n"), GP64())
+	x := Load(Param("x"), GP64())
+	of := Load(Param("of"), GP64())
+	sums := m.some(16 / m.lanes)
+	for i := range sums {
+		sums[i] = m.zeros()
+	}
+	Label("loop")
+	for i := range sums {
+		v := m.make()
+		VMOVUPS(Mem{Base: x, Disp: i * m.bytes()}, v)
+		VSUBPS(v, v, v)
+		VADDPS(v, sums[i], sums[i])
+	}
+	ADDQ(I32(64), x)
+	SUBQ(I32(16), n)
+	JNZ(LabelRef("loop"))
+	for i := range sums {
+		VMOVUPS(sums[i], Mem{Base: of, Disp: i * m.bytes()})
+	}
 	end()
 }
