@@ -305,10 +305,10 @@ func (r *Reader) Each(refs []Ref, f func(i int, rows []float32)) error {
 	})
 }
 
-// EachStored is Each without decoding: rows of a space of f32 are in wide, those
-// of one of f16, as IEEE 754 binary16, in half; the other one is nil. Both are
-// the cache's own memory: f must not write to them, and nobody may use them
-// after f has returned.
+// EachStored is Each without decoding: rows of a space of f32 are in wide,
+// those of one of f16, as IEEE 754 binary16, in half; the other one is nil.
+// Both are the cache's own memory: f must not write to them, and nobody may use
+// them after f has returned.
 func (r *Reader) EachStored(refs []Ref, f func(i int, wide []float32, half []uint16)) error {
 	return r.each(refs, func(i, _ int, rows []byte) {
 		if r.space.dtype == f16 {

@@ -20,10 +20,10 @@ type Stored interface {
 	// is fastest. It depends on nothing but what the rows are, since sums are
 	// made in that order.
 	Order() []int
-	// Each calls f for the rows of these numbers, in any order, again and again:
-	// with the place i in rows of the first of some neighbours there, and their
-	// values in width columns from column on, row after row, either float32 or
-	// IEEE 754 binary16; the other one is nil. f must not write to them, nor
-	// keep them.
+	// Each calls f for the rows of these numbers, in any order, again and
+	// again: with the place i in rows of the first of some neighbours there,
+	// and their values in width columns from column on, row after row, either
+	// float32 or IEEE 754 binary16; the other one is nil. f must not write to
+	// them, nor keep them.
 	Each(rows []int, f func(i, column, width int, wide []float32, half []uint16)) error
 }

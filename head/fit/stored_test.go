@@ -61,7 +61,8 @@ func (x *stored) BlockTo([]float32, int, int) error {
 	return errors.New("stored rows are read by Each")
 }
 
-// store makes stored rows of x, which it rounds to float16 from column split on.
+// store makes stored rows of x, which it rounds to float16 from column split
+// on.
 func store(x *dense, split int) *stored {
 	s := &stored{dense: x, order: rand.New(rand.NewPCG(3, 4)).Perm(x.N()), split: split}
 	for i := range x.N() {

@@ -274,8 +274,8 @@ func Finite(x []float32) bool {
 	return true
 }
 
-// HalvesTo writes the numbers that IEEE 754 binary16 x are into dst, of the same
-// length.
+// HalvesTo writes the numbers that IEEE 754 binary16 x are into dst, of the
+// same length.
 func HalvesTo(dst []float32, x []uint16) {
 	n, whole := len(dst), 0
 	x = x[:n]
@@ -288,8 +288,8 @@ func HalvesTo(dst []float32, x []uint16) {
 	}
 }
 
-// fromHalf returns the number that IEEE 754 binary16 bits are: a sign, 5 bits of
-// exponent with bias 15 and 10 bits of fraction.
+// fromHalf returns the number that IEEE 754 binary16 bits are: a sign, 5 bits
+// of exponent with bias 15 and 10 bits of fraction.
 func fromHalf(h uint16) float32 {
 	sign, rest := uint32(h&0x8000)<<16, uint32(h&0x7fff)
 	switch {
