@@ -21,6 +21,12 @@ type Head struct {
 	// Temperature divides the scores: what comes of it are the logits. 1: not
 	// calibrated. Numbers have none: it is 1.
 	Temperature float64
+	// Reject is the probability under which the head is unsure of the class
+	// that it answers, Thresholds the same by class; 0 and nil: it is never. Of
+	// both the greater one counts. One above 1 is never reached. They are for
+	// heads of one of several classes.
+	Reject     float64
+	Thresholds []float64
 	// Params is what was asked of the fit, Fit how it went.
 	Params Params
 	Fit    Fit
@@ -51,6 +57,9 @@ func (h *Head) Check() error {
 		return fmt.Errorf("head: temperature %v is not a positive number", h.Temperature)
 	case h.Task == Number && h.Temperature != 1:
 		return fmt.Errorf("head: temperature %v of numbers, which have none", h.Temperature)
+	}
+	if err := h.checkThresholds(); err != nil {
+		return err
 	}
 	if err := h.Model.Check(); err != nil {
 		return err

@@ -42,6 +42,7 @@ type evaluation struct {
 	Unmatched int              `json:"unmatched"`
 	Metrics   *measure.Metrics `json:"metrics,omitempty"`
 	Seen      *measure.Metrics `json:"fitted_metrics,omitempty"` // with --all
+	Answers   *measure.Answers `json:"answers,omitempty"`        // of the samples that it was not fitted on, of a head that may be unsure
 	Against   *against         `json:"against,omitempty"`
 	Mistakes  string           `json:"mistakes,omitempty"`
 	Bad       int64            `json:"bad,omitempty"` // samples of a source
@@ -65,7 +66,7 @@ func evaluateCommand(e *env) *command {
 			"headstart evaluate photos.head.onnx later-photos/",
 			"headstart evaluate names.head.onnx --text name --label label later.csv",
 			"headstart evaluate names.head.onnx later.features --mistakes mistakes.csv",
-			"headstart evaluate new.head.onnx later.features --against old.head.onnx",
+			"headstart evaluate names.head.onnx later.features --against old.head.onnx",
 			"headstart evaluate names.head.onnx names.features --all    # the fitted samples too, apart",
 		},
 		exits:   []int{exitBadSamples, exitCorrupt},
@@ -124,6 +125,7 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 		}
 	}
 	out.N, out.Fitted, out.Unlabeled, out.Metrics, out.Seen, out.Bad = got.N, got.Fitted, got.Unlabeled, got.Fresh, got.Seen, stats.Bad.Load()
+	out.Answers = got.Answers
 	for _, n := range got.Unknown {
 		out.Ignored += n
 	}
@@ -287,6 +289,12 @@ func (v *evaluation) print(c *common, e *env) error {
 	if v.Metrics != nil {
 		heading := fmt.Sprintf("%s: %s that it was not fitted on", v.Head, counted(v.N, "sample"))
 		if err := report.MetricsTo(e.stdout, heading, v.Metrics, e.style(c)); err != nil {
+			return err
+		}
+	}
+	if v.Answers != nil {
+		fmt.Fprintln(e.stdout)
+		if err := report.AnswersTo(e.stdout, v.Answers, e.style(c)); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,8 @@ func predictCommand(e *env) *command {
 			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error. " +
 			"A few texts or pictures are answered at once, in words at a terminal.\n\n" +
 			"--with carries columns of a table along, and text, label, split, group and weight of samples that are in no table; of feature sets label, split, group, weight and key. A column that is called as one of the result, such as label, is input:label there. " +
-			"In a Parquet file probabilities are doubles and all else is strings.\n\n" +
+			"A head of train-head --reject or --thresholds has a column more, unsure: true where the label is its best guess and no answer. " +
+			"In a Parquet file probabilities are doubles, unsure is a boolean and all else is strings.\n\n" +
 			"A head of several feature sets takes feature sets, as many and in its order; one of several taps of one backbone takes samples too.",
 		examples: []string{
 			"headstart predict photos.head.onnx new-photos/",
@@ -154,7 +155,7 @@ func newPredictOptions(ctx *cli.Context, e *env) (*predictOptions, error) {
 // result begins the table of the predictions of samples that may be bad, or of
 // features. few says that a person at a terminal is answered in words, unless
 // something else is asked for.
-func (o *predictOptions) result(classes []string, bad, few bool, e *env) (*predictions, error) {
+func (o *predictOptions) result(h *head.Head, bad, few bool, e *env) (*predictions, error) {
 	f := o.format
 	switch {
 	case f != nil:
@@ -163,7 +164,11 @@ func (o *predictOptions) result(classes []string, bad, few bool, e *env) (*predi
 	default:
 		f = formatOf("csv", "")
 	}
-	return newPredictions(f, &layout{classes: classes, top: o.top, all: o.probabilities, bad: bad, with: o.with}, o.out, e.stdout)
+	l := &layout{classes: h.Classes, top: o.top, all: o.probabilities, bad: bad, with: o.with}
+	if h.MayBeUnsure() {
+		l.unsure = h.Unsure
+	}
+	return newPredictions(f, l, o.out, e.stdout)
 }
 
 func runPredict(ctx context.Context, o *predictOptions, e *env) error {
@@ -282,7 +287,7 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 	if err != nil {
 		return nil, err
 	}
-	table, err := o.result(model.Classes, false, false, e)
+	table, err := o.result(model, false, false, e)
 	if err != nil {
 		return nil, err
 	}
@@ -355,7 +360,7 @@ func predictSamples(ctx context.Context, o *predictOptions, f *file.File, e *env
 	stats := new(extract.Stats)
 	a := &asking{command: "predict", head: o.head, file: f, common: &shown, sampling: &o.sampling, env: e}
 	err = a.run(ctx, src, stats, func(model *head.Head) (extract.Sink, error) {
-		if table, err = o.result(model.Classes, true, few, e); err != nil {
+		if table, err = o.result(model, true, few, e); err != nil {
 			return nil, err
 		}
 		if !o.inWords {

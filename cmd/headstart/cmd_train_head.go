@@ -32,6 +32,7 @@ type trainOptions struct {
 	mistakes    string
 	root        string
 	classWeight string
+	prior       string
 	features    []string
 
 	tail        string // "" : the head alone
@@ -65,6 +66,8 @@ type trainSummary struct {
 	Baseline    baselineSummary        `json:"baseline"`
 	PerClass    []measure.ClassMetrics `json:"per_class"`
 	Calibration *measure.Calibration   `json:"calibration,omitempty"`
+	Prior       *experiment.Prior      `json:"prior,omitempty"`
+	Answers     *experiment.Answers    `json:"answers,omitempty"`
 	Spread      *experiment.Spread     `json:"spread,omitempty"`
 	Notes       []remark               `json:"notes"`
 	Warnings    []trainWarning         `json:"warnings"`
@@ -109,6 +112,7 @@ func trainHeadCommand(e *env) *command {
 			"headstart train-head names.features",
 			"headstart train-head --by group --l2-points 8 --folds 3 images.features names.features",
 			"headstart train-head --split train=0.8,test=0.2 --metric macro-f1 names.features",
+			"headstart train-head --reject 0.95 names.features    # answers of which 95 % are right, else unsure",
 			"headstart train-head --report page.html --mistakes mistakes.csv --root photos/ photos.features",
 			"headstart train-head --tail last:1 --epochs 2 --by none names.features    # retrain the last layer too",
 		},
@@ -125,9 +129,12 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: choices(metricWords...) + "by which the strength is chosen"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
 			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "`none|balanced|FILE`: how classes are weighed; the file is a JSON object of weights by class"},
+			&cli.StringFlag{Name: "prior", Category: fit, Value: "keep", Usage: "`keep|data|uniform|FILE`: for which frequencies of the classes probabilities are: those of the fit, weights included, those of the data, all alike, or those of a JSON object by class"},
 			&cli.StringFlag{Name: "standardize", Category: fit, Value: "true", Usage: choices(boolWords...) + "mean 0 and deviation 1 for each feature"},
 			&cli.BoolFlag{Name: "l2-normalize", Category: fit, Usage: "divide each sample's features by their length first"},
-			&cli.StringFlag{Name: "calibrate", Category: fit, Value: "temperature", Usage: choices(calibrateWords...) + "whether probabilities are calibrated by a temperature"},
+			&cli.StringFlag{Name: "calibrate", Category: fit, Value: "temperature", Usage: choices(calibrateWords...) + "how probabilities are calibrated: by a temperature, by a scale and a shift of each class too, or by what is better"},
+			&cli.Float64Flag{Name: "reject", Category: fit, Usage: "answer \"unsure\" below the probability from which on a `SHARE` of the answers is right", DefaultText: "never"},
+			&cli.StringFlag{Name: "thresholds", Category: fit, Usage: "`SHARES`: the same by class, for a precision or a recall of each, as in precision=0.95 or recall=0.9", DefaultText: "none"},
 			&cli.StringFlag{Name: "refit", Category: fit, Value: "true", Usage: choices(boolWords...) + "fit on training and validation part in the end"},
 			&cli.Uint64Flag{Name: "seed", Category: fit, Usage: "`N`: the seed of every random choice"},
 
@@ -233,9 +240,12 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		o.ClassWeight = o.classWeight
 	default:
 		o.ClassWeight = "map"
-		if o.ClassWeights, err = readWeights(o.classWeight); err != nil {
+		if o.ClassWeights, err = readWeights("--class-weight", "none, balanced", o.classWeight); err != nil {
 			return nil, err
 		}
+	}
+	if err := o.readAnswers(ctx); err != nil {
+		return nil, err
 	}
 	if err := o.readTail(ctx); err != nil {
 		return nil, err
@@ -263,7 +273,7 @@ func kindsAbout() string {
 // What flags of train-head can be.
 var (
 	metricWords    = []string{"accuracy", "macro-f1", "log-loss"}
-	calibrateWords = []string{"temperature", "none"}
+	calibrateWords = []string{"temperature", "vector", "auto", "none"}
 	boolWords      = []string{"true", "false"}
 )
 
@@ -287,12 +297,13 @@ func parseSplit(s string) (*experiment.Split, error) {
 	return out, nil
 }
 
-// readWeights reads a JSON object of weights by class. A class that stands in
-// it twice is an error: neither weight is the one that was meant.
-func readWeights(path string) (map[string]float64, error) {
+// readWeights reads a JSON object of weights by class, for a flag that may be
+// one of some words, too. A class that stands in it twice is an error: neither
+// weight is the one that was meant.
+func readWeights(flag, words, path string) (map[string]float64, error) {
 	content, err := draft.ReadRegular(path)
 	if err != nil {
-		return nil, usagef("--class-weight %s: it is none, balanced or a file: %v", path, err)
+		return nil, usagef("%s %s: it is %s or a file: %v", flag, path, words, err)
 	}
 	var weights map[string]float64
 	if err := json.Unmarshal(content, &weights); err != nil {
@@ -429,7 +440,7 @@ func newTrainSummary(out, report string, j *features.Joined, r *experiment.Resul
 	s := &trainSummary{
 		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Families: r.Families, Selection: r.Selection, Metrics: r.Metrics,
-		Calibration: r.Calibration, Spread: r.Spread, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
+		Calibration: r.Calibration, Prior: r.Prior, Answers: r.Answers, Spread: r.Spread, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
 	}
 	for _, w := range r.Warnings {
 		s.Warnings = append(s.Warnings, trainWarning{w, w.Message})

@@ -71,7 +71,9 @@ type headSummary struct {
 	Classes  []string          `json:"classes"`
 	Dim      int               `json:"dim"`
 	L2       float64           `json:"l2"`
-	Params   head.Params       `json:"params,omitempty"` // beside λ
+	Params   head.Params       `json:"params,omitempty"`     // beside λ
+	Reject   float64           `json:"reject,omitempty"`     // the probability under which it is unsure; above 1: always
+	Limits   []float64         `json:"thresholds,omitempty"` // the same by class
 	Spaces   []headSpace       `json:"spaces"`
 	Fitted   int               `json:"fitted"`
 	Data     string            `json:"data"`
@@ -100,6 +102,7 @@ type headSpace struct {
 func newHeadSummary(name string, f *file.File) *headSummary {
 	s := &headSummary{
 		Head: name, Type: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside(),
+		Reject: f.Head.Reject, Limits: f.Head.Thresholds,
 		Data: f.Data, Settings: f.Settings, Result: f.Metrics, Versions: f.Versions, Created: f.Created,
 	}
 	for _, space := range f.Spaces {

@@ -52,10 +52,11 @@ func formatOf(name, path string) *resultFormat {
 // layout says what a row of predictions has.
 type layout struct {
 	classes []string
-	top     int      // classes, from the most probable on
-	all     bool     // the probability of every class as well
-	bad     bool     // samples may have errors
-	with    []string // columns of the input, by their names in the result
+	top     int                                       // classes, from the most probable on
+	all     bool                                      // the probability of every class as well
+	bad     bool                                      // samples may have errors
+	unsure  func(class int, probability float64) bool // nil: every sample is answered
+	with    []string                                  // columns of the input, by their names in the result
 }
 
 // prediction is a row of a result.
@@ -63,6 +64,7 @@ type prediction struct {
 	id            string
 	probabilities []float64 // of the classes; nil: there is no prediction
 	order         []int     // of the classes, the most probable first, at least top of them
+	unsure        bool      // of the most probable one
 	reason        string    // why there is no prediction
 	with          []string  // values of layout.with; nil: none of them is known
 }
@@ -124,6 +126,9 @@ func (p *predictions) add(ids []string, probabilities []float64, with [][]string
 			p.next.with = with[i]
 		}
 		p.rank()
+		if best := p.next.order[0]; p.unsure != nil {
+			p.next.unsure = p.unsure(best, p.next.probabilities[best])
+		}
 		if err := p.rows.row(&p.next); err != nil {
 			return err
 		}

@@ -36,10 +36,16 @@ func (p *answerRows) row(r *prediction) error {
 	switch {
 	case r.probabilities == nil:
 		fmt.Fprintf(&b, "%s: no answer: %s\n", name, r.reason)
+	case p.top == 1 && r.unsure:
+		fmt.Fprintf(&b, "%s: unsure; %s at best (%.3f)\n", name, p.classes[r.order[0]], r.probabilities[r.order[0]])
 	case p.top == 1:
 		fmt.Fprintf(&b, "%s: %s (%.3f)\n", name, p.classes[r.order[0]], r.probabilities[r.order[0]])
 	default:
-		fmt.Fprintf(&b, "%s:\n", name)
+		fmt.Fprintf(&b, "%s:", name)
+		if r.unsure {
+			b.WriteString(" unsure")
+		}
+		b.WriteByte('\n')
 		for _, c := range r.order[:p.top] {
 			fmt.Fprintf(&b, "  %.3f  %s\n", r.probabilities[c], p.classes[c])
 		}

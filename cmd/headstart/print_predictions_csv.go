@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// csvRows writes predictions as CSV: id, label, probability, label_2,
+// csvRows writes predictions as CSV: id, label, probability, unsure, label_2,
 // probability_2, …, p:CLASS, …, error, the columns of the input.
 type csvRows struct {
 	*layout
@@ -25,6 +25,9 @@ func newCSVRows(w io.Writer, l *layout) (rowWriter, error) {
 		p.quoted = append(p.quoted, string(appendCell(nil, c)))
 	}
 	p.line = append(p.line, "id,label,probability"...)
+	if l.unsure != nil {
+		p.line = append(p.line, ",unsure"...)
+	}
 	for k := 2; k <= l.top; k++ {
 		p.line = fmt.Appendf(p.line, ",label_%d,probability_%d", k, k)
 	}
@@ -54,6 +57,9 @@ func (p *csvRows) row(r *prediction) error {
 	p.line = appendCell(p.line, r.id)
 	if r.probabilities == nil {
 		empty := 2 * p.top
+		if p.unsure != nil {
+			empty++
+		}
 		if p.all {
 			empty += len(p.classes)
 		}
@@ -61,9 +67,12 @@ func (p *csvRows) row(r *prediction) error {
 			p.line = append(p.line, ',')
 		}
 	} else {
-		for _, c := range r.order[:p.top] {
+		for k, c := range r.order[:p.top] {
 			p.line = append(append(p.line, ','), p.quoted[c]...)
 			p.line = appendDecimal(append(p.line, ','), r.probabilities[c])
+			if k == 0 && p.unsure != nil {
+				p.line = strconv.AppendBool(append(p.line, ','), r.unsure)
+			}
 		}
 		if p.all {
 			for _, v := range r.probabilities {

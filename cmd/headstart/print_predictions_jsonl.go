@@ -54,6 +54,9 @@ func (p *jsonRows) row(r *prediction) error {
 // predicted appends what is predicted.
 func (p *jsonRows) predicted(r *prediction) {
 	p.pair(r.order[0], r.probabilities)
+	if p.unsure != nil {
+		p.line = strconv.AppendBool(append(p.line, `,"unsure":`...), r.unsure)
+	}
 	if p.top > 1 {
 		p.line = append(p.line, `,"top":[{`...)
 		for k, c := range r.order[:p.top] {

@@ -9,9 +9,9 @@ import (
 )
 
 // parquetRows writes predictions as a Parquet file with the columns that CSV
-// has: probabilities are doubles, all else is strings, and what there is none
-// of is null. A byte that is not UTF-8 becomes U+FFFD, since Parquet has no
-// other strings.
+// has: probabilities are doubles, unsure is a boolean, all else is strings, and
+// what there is none of is null. A byte that is not UTF-8 becomes U+FFFD, since
+// Parquet has no other strings.
 type parquetRows struct {
 	*layout
 	parquet *parquet.GenericWriter[any]
@@ -63,6 +63,9 @@ func newParquetRows(w io.Writer, l *layout) (rowWriter, error) {
 		}
 		columns.add("label"+suffix, parquet.Optional(class))
 		columns.add("probability"+suffix, parquet.Optional(number))
+		if k == 1 && l.unsure != nil {
+			columns.add("unsure", parquet.Optional(parquet.Leaf(parquet.BooleanType)))
+		}
 	}
 	if l.all {
 		for _, c := range l.classes {
@@ -113,11 +116,17 @@ func (p *parquetRows) row(r *prediction) error {
 		if r.probabilities == nil {
 			p.put(parquet.Value{}, true)
 			p.put(parquet.Value{}, true)
+			if k == 0 && p.unsure != nil {
+				p.put(parquet.Value{}, true)
+			}
 			continue
 		}
 		c := r.order[k]
 		p.put(parquet.ByteArrayValue([]byte(p.classes[c])), true)
 		p.put(parquet.DoubleValue(r.probabilities[c]), true)
+		if k == 0 && p.unsure != nil {
+			p.put(parquet.BooleanValue(r.unsure), true)
+		}
 	}
 	if p.all {
 		for c := range p.classes {

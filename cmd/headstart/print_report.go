@@ -235,9 +235,9 @@ func (o *trainOptions) facts() []report.Fact {
 		{Name: "--head", Value: o.Settings.Kind}, {Name: "--l2", Value: l2}, {Name: "--l2-points", Value: fmt.Sprint(o.L2Points)}, {Name: "--shrinkage", Value: shrinkage},
 		{Name: "--budget", Value: o.Budget.String()},
 		{Name: "--folds", Value: fmt.Sprint(o.Folds)}, {Name: "--cv", Value: cv}, {Name: "--split", Value: split}, {Name: "--by", Value: o.By},
-		{Name: "--metric", Value: o.Metric}, {Name: "--tolerance", Value: fmt.Sprint(o.Tolerance)}, {Name: "--class-weight", Value: o.classWeight},
+		{Name: "--metric", Value: o.Metric}, {Name: "--tolerance", Value: fmt.Sprint(o.Tolerance)}, {Name: "--class-weight", Value: o.classWeight}, {Name: "--prior", Value: o.prior},
 		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},
-		{Name: "--calibrate", Value: o.Calibrate}, {Name: "--refit", Value: fmt.Sprint(!o.NoRefit)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)},
+		{Name: "--calibrate", Value: o.Calibrate}, {Name: "--reject", Value: o.rejectWords()}, {Name: "--thresholds", Value: o.thresholdWords()}, {Name: "--refit", Value: fmt.Sprint(!o.NoRefit)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)},
 		{Name: "--seed", Value: fmt.Sprint(o.Seed)}, {Name: "--shots", Value: fmt.Sprint(o.Shots)},
 	}
 	return append(facts, o.tailFacts()...)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // Other is another model than Train fits, by what it gives for parts of the
@@ -30,7 +28,8 @@ type Other struct {
 // for a head with Settings.NoRefit: the temperature is fitted on the validation
 // part, metrics are of rows that the model has not seen, and those of the
 // training part stand beside them. All else of the rows is taken from d, whose
-// Rows may be nil. Of s, By, Calibrate, Seed and Threads count.
+// Rows may be nil. Of s, By, Calibrate, Prior, Priors, Reject, Thresholds, the
+// weights of classes, Seed and Threads count.
 //
 // In the result, Head is nil and Fitted is the training part. Errors: parts
 // that overlap, are not ascending, or hold rows that the data do not have, that
@@ -76,19 +75,22 @@ func Measure(d *Data, s *Settings, m *Other) (*Result, error) {
 			return nil
 		}
 		s := &scored{rows: rows}
-		s.add(z, t.labelsOf(rows), c, o.t)
+		s.add(z, t.labelsOf(rows), c, &o.mapping)
 		return s
 	}
 	if m.Validation == nil || len(o.parts.Validation) == 0 {
-		own.Calibrate = "none" // there is nothing to fit a temperature on
-	} else if t.Calibrate != "none" {
-		o.t = measure.Temperature(m.Validation, t.labelsOf(o.parts.Validation), c)
+		own.Calibrate, own.Reject, own.Thresholds = "none", 0, nil // there is nothing to fit them on
 	}
+	if _, o.mapping, err = t.calibrate(m.Validation, o.parts.Train, o.parts.Validation[:len(m.Validation)/c]); err != nil {
+		return nil, err
+	}
+	r.Scaling = o.scaling
 	o.validated, o.tested, o.trained = scored(o.parts.Validation, m.Validation), scored(o.parts.Test, m.Test), scored(o.parts.Train, m.Train)
 	if err := t.measure(o, o.parts.Train); err != nil {
 		return nil, err
 	}
 	t.placeWarnings(o)
+	t.answerWarnings(o)
 	return r, nil
 }
 
@@ -139,7 +141,7 @@ func (t *trainer) place(m *Other) (*trial, error) {
 			}
 		}
 	}
-	o := &trial{t: 1, whole: &procedure{}}
+	o := &trial{mapping: plain(), whole: &procedure{}}
 	for r, p := range in {
 		switch label := d.Labels[r]; {
 		case p == none && label == "":

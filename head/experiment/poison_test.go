@@ -39,13 +39,13 @@ func poisoned(d *Data, rows []int, poison func(i, j int) float32) *Data {
 
 // learnt is all that one seed brings, metrics of the test rows apart.
 type learnt struct {
-	model       head.Model
-	temperature float64
-	kind        string
-	params      head.Params
-	fit         head.Fit
-	tried       []Candidate
-	validated   *scored
+	model     head.Model
+	mapping   mapping
+	kind      string
+	params    head.Params
+	fit       head.Fit
+	tried     []Candidate
+	validated *scored
 }
 
 // learn runs one seed on d, whose rows need not be finite where they are not
@@ -60,7 +60,7 @@ func learn(t *testing.T, d *Data, s *Settings) *learnt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &learnt{model: o.final.Model(), temperature: o.t, kind: o.final.Kind, params: o.final.Params, fit: o.final.Fit, validated: o.validated}
+	l := &learnt{model: o.final.Model(), mapping: o.mapping, kind: o.final.Kind, params: o.final.Params, fit: o.final.Fit, validated: o.validated}
 	for _, c := range o.whole.tried {
 		l.tried = append(l.tried, c.record)
 	}
@@ -77,6 +77,8 @@ func TestPoisonedTestRows(t *testing.T) {
 			"out of fold":      {Split: &Split{0.7, 0, 0.3}, L2Points: 4, Folds: 3},
 			"without a refit":  {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, NoRefit: true},
 			"balanced classes": {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, ClassWeight: "balanced", Metric: "log-loss"},
+			"prior, vector":    {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, ClassWeight: "balanced", Prior: "data", Calibrate: "vector", Reject: 0.9},
+			"thresholds":       {Split: &Split{0.7, 0, 0.3}, L2Points: 4, Folds: 3, Prior: "uniform", Calibrate: "auto", Thresholds: &Thresholds{Precision: 0.9}},
 		} {
 			s.Kind = kind
 			d := blobs(200, 5, 3, 3, 6)
@@ -109,7 +111,7 @@ func TestPoisonReachesWhatIsLearntFrom(t *testing.T) {
 	s := &Settings{Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3}
 	d := blobs(200, 5, 3, 3, 6)
 	parts, want := train(t, d, s).Parts, learn(t, d, s)
-	if have := learn(t, poisoned(d, parts.Validation[:9], poisons[2].value), s); have.temperature == want.temperature || reflect.DeepEqual(have.model, want.model) {
+	if have := learn(t, poisoned(d, parts.Validation[:9], poisons[2].value), s); have.mapping.scaling.Temperature == want.mapping.scaling.Temperature || reflect.DeepEqual(have.model, want.model) {
 		t.Error("validation rows reach neither the temperature nor the head that is fitted again")
 	}
 	if have := learn(t, poisoned(d, parts.Train[:9], poisons[2].value), s); reflect.DeepEqual(have.tried, want.tried) {

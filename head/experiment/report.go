@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/headstart-ml/headstart/head"
@@ -11,11 +12,13 @@ import (
 func (t *trainer) report(o *trial) error {
 	r := t.result
 	r.Kind, r.L2, r.Params, r.Fit = o.final.Kind, o.final.Params.Value(head.L2), o.final.Params.Beside(), o.final.Fit
-	r.Head = &head.Head{
-		Kind: r.Kind, Task: head.KindOf(r.Kind).Task, Model: o.final.Model(), Temperature: o.t, Params: o.final.Params, Fit: r.Fit,
+	r.Scaling = o.scaling
+	var err error
+	if r.Head, err = t.head(o); err != nil {
+		return err
 	}
-	for _, k := range o.final.Classes {
-		r.Head.Classes = append(r.Head.Classes, t.classes[k])
+	if r.Prior, err = t.prior(o.whole.train); err != nil {
+		return err
 	}
 	fitted := o.parts.Train
 	if !t.NoRefit {
@@ -28,7 +31,7 @@ func (t *trainer) report(o *trial) error {
 	}
 	r.Families = o.whole.compared
 	for _, f := range o.fits {
-		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Params: f.Params.Beside(), Temperature: f.t, Fit: f.Fit})
+		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Params: f.Params.Beside(), Temperature: f.scaling.Temperature, Fit: f.Fit})
 	}
 	if err := t.measure(o, fitted); err != nil {
 		return err
@@ -36,12 +39,57 @@ func (t *trainer) report(o *trial) error {
 	if r.Calibration != nil && r.Calibration.Measured == "out-of-fold" {
 		c := len(t.classes)
 		s := new(scored)
-		s.add(o.whole.best.scores, t.labelsOf(o.whole.train), c, o.t)
+		s.add(o.whole.best.scores, t.labelsOf(o.whole.train), c, &o.mapping)
 		r.Calibration.Before, r.Calibration.After = measure.CalibrationErrorOf(s.raw, c), measure.CalibrationErrorOf(s.calibrated, c)
 	}
+	if o.limits != nil && r.Answers == nil {
+		s := &scored{rows: o.whole.train}
+		s.add(o.whole.best.scores, t.labelsOf(o.whole.train), len(t.classes), &o.mapping)
+		if err := t.answers(o, s, "out-of-fold", "out-of-fold"); err != nil {
+			return err
+		}
+	}
+	t.answerWarnings(o)
 	t.placeWarnings(o)
 	t.choiceWarnings(o)
 	return nil
+}
+
+// head returns the head that was fitted in the end, with all that makes answers
+// of its scores.
+func (t *trainer) head(o *trial) (*head.Head, error) {
+	h := &head.Head{
+		Kind: o.final.Kind, Task: head.KindOf(o.final.Kind).Task, Model: o.final.Model(), Temperature: o.scaling.Temperature, Params: o.final.Params, Fit: o.final.Fit,
+	}
+	known := func(v []float64) []float64 { // of the classes that the head knows
+		if v == nil {
+			return nil
+		}
+		var out []float64
+		for _, k := range o.final.Classes {
+			out = append(out, v[k])
+		}
+		return out
+	}
+	for _, k := range o.final.Classes {
+		h.Classes = append(h.Classes, t.classes[k])
+	}
+	if o.limits != nil {
+		h.Reject, h.Thresholds = o.limits.reject, known(o.limits.classes)
+	}
+	if o.scaling.Plain() {
+		return h, nil
+	}
+	m, ok := h.Model.(head.Rescaler)
+	if !ok {
+		return nil, fmt.Errorf("head: settings: a head of kind %s takes neither a prior nor vector scaling", h.Kind)
+	}
+	shift := known(o.scaling.Shift)
+	for k := range shift {
+		shift[k] *= h.Temperature // by which the scores are divided
+	}
+	h.Model = m.Rescaled(known(o.scaling.Scale), shift)
+	return h, nil
 }
 
 // measure fills in what is known from predictions: counts, metrics,
@@ -60,11 +108,14 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 			return err
 		}
 	}
-	k := &measure.Calibration{Temperature: o.t, Fitted: "out-of-fold", Measured: "out-of-fold"}
+	k := &measure.Calibration{Temperature: o.scaling.Temperature, Method: "temperature", Fitted: "out-of-fold", Measured: "out-of-fold"}
+	if o.scaling.Scale != nil {
+		k.Method, k.Scale, k.Shift = "vector", o.scaling.Scale, o.scaling.Shift
+	}
 	note := func(part string, s *scored) {
 		c := len(t.classes)
 		k.Measured, k.Before, k.After = part, measure.CalibrationErrorOf(s.raw, c), measure.CalibrationErrorOf(s.calibrated, c)
-		r.Predictions = &Predictions{Part: part, Rows: t.numbers(s.rows), Outcomes: s.calibrated}
+		r.Predictions = &Predictions{Part: part, Rows: t.numbers(s.rows), Outcomes: s.calibrated, Unsure: s.unsure}
 	}
 	if o.validated != nil {
 		if r.Metrics.Validation, err = t.evaluate(o.validated); err != nil {
@@ -89,11 +140,20 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 	if t.Calibrate != "none" {
 		r.Calibration = k
 	}
-	return nil
+	measured := o.tested
+	if measured == nil {
+		measured = o.validated
+	}
+	return t.answers(o, measured, k.Fitted, k.Measured)
 }
 
 // evaluate measures predictions.
 func (t *trainer) evaluate(s *scored) (*measure.Metrics, error) {
+	return measure.Evaluate(s.calibrated, t.classes, t.intervals(s))
+}
+
+// intervals says how those of predictions are made.
+func (t *trainer) intervals(s *scored) *measure.Settings {
 	settings := &measure.Settings{Folds: t.cv, Seed: t.Seed, Threads: t.Threads}
 	if t.grouped {
 		place := make([]string, len(t.used)) // of each row: what it is drawn with
@@ -106,7 +166,7 @@ func (t *trainer) evaluate(s *scored) (*measure.Metrics, error) {
 			settings.Units = append(settings.Units, place[row])
 		}
 	}
-	return measure.Evaluate(s.calibrated, t.classes, settings)
+	return settings
 }
 
 // add notes the metrics of one seed's tested rows.

@@ -38,6 +38,13 @@ type Result struct {
 	Metrics Tests `json:"metrics"`
 	// Calibration is nil if no temperature was fitted.
 	Calibration *measure.Calibration `json:"calibration,omitempty"`
+	// Prior is nil if probabilities are for the frequencies of the fit.
+	Prior *Prior `json:"prior,omitempty"`
+	// Answers is nil if every row is answered.
+	Answers *Answers `json:"answers,omitempty"`
+	// Scaling makes the logits of the head of the scores of its fit, by the
+	// index of Classes.
+	Scaling *measure.Scaling `json:"-"`
 	// Predictions holds what is behind Metrics.CV, else Metrics.Test, else
 	// Metrics.Validation; nil if there is none of them.
 	Predictions *Predictions `json:"-"`
@@ -115,6 +122,8 @@ type Predictions struct {
 	// Outcomes holds the outcome of each row; its classes are indices of
 	// Result.Classes.
 	Outcomes []measure.Outcome
+	// Unsure says of each row whether the head is; nil: it is of none.
+	Unsure []bool
 }
 
 // Spread tells how the metrics of the tested rows vary over seeds.
@@ -147,6 +156,8 @@ type Spread struct {
 //	                 (a note)
 //	fewer-folds      there are fewer units than folds by default; a note where
 //	                 these are the folds that chose λ
+//	never-sure       no probability is high enough for the precision that is
+//	                 wanted, of the classes in Names or of all
 //	no-test          no row is left to test on
 //	constant-features  features are constant, or vary by less than float32 can tell,
 //	                 among the rows that the head was fitted on (a note)

@@ -57,7 +57,7 @@ type candidate struct {
 // run is what the procedures of one seed share.
 type run struct {
 	*trainer
-	calibrate bool // on out-of-fold scores
+	calibrate bool // out-of-fold scores are needed in the end
 }
 
 // grid is what families go through.
@@ -337,11 +337,6 @@ func (c *candidate) keep(p *procedure, calibrate bool, path fit.Path, first int)
 	}
 }
 
-// temperature calibrates on the out-of-fold scores of what was selected.
-func (p *procedure) temperature(t *trainer) float64 {
-	return measure.Temperature(p.best.scores, t.labelsOf(p.train), len(t.classes))
-}
-
 // better tells whether a is a better score than b.
 func better(metric string, a, b float64) bool {
 	if metric == "log-loss" {
@@ -396,7 +391,7 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 			return nil, err
 		}
 		for k, j := range these {
-			out[j] = &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(k), t: 1}
+			out[j] = &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(k), mapping: plain()}
 		}
 	}
 	return out, nil
@@ -416,7 +411,7 @@ func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, e
 	if err != nil {
 		return nil, err
 	}
-	return &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(0), t: 1}, nil
+	return &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(0), mapping: plain()}, nil
 }
 
 // begin fits one candidate to parts.

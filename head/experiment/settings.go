@@ -86,9 +86,29 @@ type Settings struct {
 	// default fits it again, with what was selected, on training and validation
 	// part together.
 	NoRefit bool
-	// Calibrate is "temperature" (default "") or "none". The temperature is
-	// fitted on the validation part, or without one on out-of-fold logits.
+	// Calibrate is "temperature" (default ""), "vector", which gives each class
+	// a scale and a shift of its own beside it, "auto", which takes that where
+	// it is better by more than chance, cross-fitted over the rows that it is
+	// fitted on, or "none". They are fitted on the validation part, or without
+	// one on out-of-fold logits.
 	Calibrate string
+	// Prior says for which frequencies of the classes probabilities are:
+	// "keep" (default ""), those that the fit has learnt, class weights
+	// included; "data", those of the training rows, whatever their classes
+	// weigh; "uniform", all alike; "map", those in Priors. Selection does not
+	// depend on it.
+	Prior string
+	// Priors holds the frequency of each class, positive, for Prior "map". They
+	// need not add up to 1.
+	Priors map[string]float64
+	// Reject is the share of right answers that is wanted, between 0 and 1: the
+	// head is unsure where its probability is under the one from which on so
+	// many were right. It is taken from the rows that calibrate. The default 0
+	// answers every row.
+	Reject float64
+	// Thresholds is the same by class; nil: there are none. It does not go with
+	// Reject.
+	Thresholds *Thresholds
 	// Seed drives every random choice. The default is 0.
 	Seed uint64
 	// Repeat runs everything with this many seeds, from Seed on, and reports
@@ -124,7 +144,8 @@ func (s *Settings) check() error {
 		oneOf("metric", s.Metric, measure.ScoreNames...),
 		oneOf("by", s.By, "auto", "group", "none"),
 		oneOf("class weight", s.ClassWeight, "none", "balanced", "map"),
-		oneOf("calibrate", s.Calibrate, "temperature", "none"),
+		oneOf("calibrate", s.Calibrate, "temperature", "vector", "auto", "none"),
+		oneOf("prior", s.Prior, "keep", "data", "uniform", "map"),
 	} {
 		if err != nil {
 			return err
@@ -151,10 +172,19 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: both a cross-validation and a split say how to test")
 	case s.Tolerance != 0 && !(s.Tolerance > 0 && s.Tolerance < 1):
 		return fmt.Errorf("head: settings: tolerance %v is not between 0 and 1", s.Tolerance)
+	case s.Reject != 0 && !(s.Reject > 0 && s.Reject < 1):
+		return fmt.Errorf("head: settings: reject: a share of right answers of %v, which is not between 0 and 1", s.Reject)
+	case s.Reject != 0 && s.Thresholds != nil:
+		return fmt.Errorf("head: settings: both a common threshold and thresholds by class say when a head is unsure")
+	case s.Thresholds != nil && !s.Thresholds.good():
+		return fmt.Errorf("head: settings: thresholds for precision %v and recall %v: one of them lies between 0 and 1", s.Thresholds.Precision, s.Thresholds.Recall)
 	case s.Repeat < 0 || s.Threads < 0 || s.Memory < 0:
 		return fmt.Errorf("head: settings: repeat %d, threads %d and memory %d must not be negative", s.Repeat, s.Threads, s.Memory)
 	case (s.ClassWeight == "map") != (s.ClassWeights != nil):
 		return fmt.Errorf("head: settings: class weight %q with weights for %d classes; weights go with \"map\"", s.ClassWeight, len(s.ClassWeights))
+	}
+	if err := s.checkPrior(); err != nil {
+		return err
 	}
 	if _, err := s.classWeights(slices.Sorted(maps.Keys(s.ClassWeights))); err != nil {
 		return err
@@ -187,4 +217,9 @@ func (s *Settings) classWeights(classes []string) ([]float64, error) {
 		return nil, e
 	}
 	return scaled, err
+}
+
+// good reports whether one share is wanted.
+func (t *Thresholds) good() bool {
+	return (t.Precision == 0) != (t.Recall == 0) && t.Precision+t.Recall > 0 && t.Precision+t.Recall < 1
 }

@@ -151,6 +151,9 @@ func (t *trainer) prepare(ctx context.Context) error {
 			}
 		}
 	}
+	if err := t.checkPriors(); err != nil {
+		return err
+	}
 	if err := t.unite(); err != nil {
 		return err
 	}
@@ -275,7 +278,7 @@ type trial struct {
 	fits  []*choice    // of each fold
 	whole *procedure   // on all training rows
 	final *choice
-	t     float64 // temperature of final
+	mapping
 
 	trained   *scored // training rows, by the head that was fitted on them alone; nil: not known
 	validated *scored // validation rows, by the head of the training part
@@ -286,27 +289,37 @@ type trial struct {
 type choice struct {
 	fit.Candidate
 	*fit.Fitted
-	t float64 // temperature
+	mapping
 }
+
+// mapping is what makes answers of the scores of a fit.
+type mapping struct {
+	scaling *measure.Scaling
+	limits  *limits // nil: every row is answered
+}
+
+// plain makes logits of scores as they are.
+func plain() mapping { return mapping{scaling: &measure.Scaling{Temperature: 1}} }
 
 // scored is rows with the outcomes of their predictions.
 type scored struct {
 	rows       []int
 	raw        []measure.Outcome // at temperature 1
 	calibrated []measure.Outcome
+	unsure     []bool // nil: none is
 }
 
 // once runs everything with one seed.
 func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 	units := seedUnits(t.units, seed)
-	o := &trial{t: 1}
+	o := &trial{mapping: plain()}
 	procedures, err := t.divide(o, units)
 	if err != nil {
 		return nil, err
 	}
 	refit := len(o.parts.Validation) > 0 && !t.NoRefit
 	calibrate := t.Calibrate != "none"
-	r := &run{trainer: t, calibrate: calibrate && len(o.parts.Validation) == 0}
+	r := &run{trainer: t, calibrate: (calibrate || t.mayBeUnsure()) && len(o.parts.Validation) == 0}
 	if len(t.families) > 1 || r.candidates() > 1 || r.calibrate {
 		for _, p := range procedures {
 			if err := t.dealInner(p, units); err != nil {
@@ -328,14 +341,14 @@ func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 	o.final = fits[len(fits)-1]
 	if t.cv > 0 {
 		o.fits = fits[:t.cv]
-		return o, t.testFolds(ctx, o, calibrate)
+		return o, t.testFolds(ctx, o)
 	}
 	if len(o.parts.Validation) > 0 {
-		if o.validated, o.t, err = t.validate(ctx, o.final, o.parts.Validation, calibrate); err != nil {
+		if o.validated, o.mapping, err = t.validate(ctx, o.final, o.whole.train, o.parts.Validation); err != nil {
 			return nil, err
 		}
-	} else if calibrate {
-		o.t = o.whole.temperature(t)
+	} else if o.mapping, err = t.outOfFold(o.whole); err != nil {
+		return nil, err
 	}
 	if refit {
 		if o.final, err = r.refit(ctx, o.whole, o.final); err != nil {
@@ -343,12 +356,12 @@ func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 		}
 	}
 	if len(o.parts.Test) > 0 {
-		if o.tested, err = t.score(ctx, o.final.Fitted, o.parts.Test, o.t); err != nil {
+		if o.tested, err = t.score(ctx, o.final.Fitted, o.parts.Test, &o.mapping); err != nil {
 			return nil, err
 		}
 	}
 	if t.NoRefit && (o.validated != nil || o.tested != nil) {
-		if o.trained, err = t.score(ctx, o.final.Fitted, o.parts.Train, o.t); err != nil {
+		if o.trained, err = t.score(ctx, o.final.Fitted, o.parts.Train, &o.mapping); err != nil {
 			return nil, err
 		}
 	}
@@ -399,32 +412,37 @@ func (t *trainer) expect(r *run, procedures []*procedure, refit bool) {
 }
 
 // testFolds predicts the rows that each fold holds out.
-func (t *trainer) testFolds(ctx context.Context, o *trial, calibrate bool) error {
+func (t *trainer) testFolds(ctx context.Context, o *trial) error {
 	n := len(t.used)
 	o.tested = &scored{rows: o.parts.Train, raw: make([]measure.Outcome, n), calibrated: make([]measure.Outcome, n)}
+	if t.mayBeUnsure() {
+		o.tested.unsure = make([]bool, n)
+	}
+	var err error
 	for f, held := range o.folds {
-		if calibrate {
-			o.fits[f].t = o.tests[f].temperature(t)
+		if o.fits[f].mapping, err = t.outOfFold(o.tests[f]); err != nil {
+			return err
 		}
-		s, err := t.score(ctx, o.fits[f].Fitted, held, o.fits[f].t)
+		s, err := t.score(ctx, o.fits[f].Fitted, held, &o.fits[f].mapping)
 		if err != nil {
 			return err
 		}
 		for i, row := range held { // the tested rows are all rows: a position is a place
 			o.tested.raw[row], o.tested.calibrated[row] = s.raw[i], s.calibrated[i]
+			if s.unsure != nil {
+				o.tested.unsure[row] = s.unsure[i]
+			}
 		}
 	}
-	if calibrate {
-		o.t = o.whole.temperature(t)
-	}
-	return nil
+	o.mapping, err = t.outOfFold(o.whole)
+	return err
 }
 
 // scoreRows is how many rows are scored at a time.
 const scoreRows = 256
 
-// score predicts rows at a temperature.
-func (t *trainer) score(ctx context.Context, f *fit.Fitted, rows []int, temperature float64) (*scored, error) {
+// score predicts rows.
+func (t *trainer) score(ctx context.Context, f *fit.Fitted, rows []int, m *mapping) (*scored, error) {
 	s := &scored{rows: rows}
 	z := make([]float64, scoreRows*len(t.classes))
 	for lo := 0; lo < len(rows); lo += scoreRows {
@@ -433,38 +451,87 @@ func (t *trainer) score(ctx context.Context, f *fit.Fitted, rows []int, temperat
 		if err := f.ScoresTo(ctx, z, block); err != nil {
 			return nil, err
 		}
-		s.add(z, t.labelsOf(block), len(t.classes), temperature)
+		s.add(z, t.labelsOf(block), len(t.classes), m)
 	}
 	return s, nil
 }
 
 // add notes the outcomes of rows of these labels with scores z (n×c).
-func (s *scored) add(z []float64, labels []int, c int, temperature float64) {
+func (s *scored) add(z []float64, labels []int, c int, m *mapping) {
 	p := make([]float64, c)
 	for i, y := range labels {
 		head.SoftmaxTo(p, z[i*c:(i+1)*c], 1)
 		s.raw = append(s.raw, measure.NewOutcome(p, y))
-		head.SoftmaxTo(p, z[i*c:(i+1)*c], temperature)
-		s.calibrated = append(s.calibrated, measure.NewOutcome(p, y))
+		m.scaling.SoftmaxTo(p, z[i*c:(i+1)*c])
+		o := measure.NewOutcome(p, y)
+		s.calibrated = append(s.calibrated, o)
+		if m.limits != nil {
+			s.unsure = append(s.unsure, m.limits.unsure(&o))
+		}
 	}
 }
 
-// validate predicts the validation rows, and fits the temperature to them.
-func (t *trainer) validate(ctx context.Context, f *choice, rows []int, calibrate bool) (*scored, float64, error) {
-	if !calibrate {
-		s, err := t.score(ctx, f.Fitted, rows, 1)
-		return s, 1, err
+// validate predicts the validation rows with what was fitted to training rows,
+// and fits to them what makes answers of scores.
+func (t *trainer) validate(ctx context.Context, f *choice, trained, rows []int) (*scored, mapping, error) {
+	if t.Calibrate == "none" && !t.mayBeUnsure() && t.keepsPrior() {
+		m := plain()
+		s, err := t.score(ctx, f.Fitted, rows, &m)
+		return s, m, err
 	}
-	c := len(t.classes)
-	z := make([]float64, len(rows)*c)
+	z := make([]float64, len(rows)*len(t.classes))
 	if err := f.ScoresTo(ctx, z, rows); err != nil {
-		return nil, 0, err
+		return nil, mapping{}, err
 	}
-	labels := t.labelsOf(rows)
-	temperature := measure.Temperature(z, labels, c)
+	return t.calibrate(z, trained, rows)
+}
+
+// calibrate fits what makes answers of scores to those of rows (n×C), whose
+// model was fitted to trained rows, and returns their outcomes.
+func (t *trainer) calibrate(z []float64, trained, rows []int) (*scored, mapping, error) {
+	m := plain()
+	shifts, err := t.shifts(trained)
+	if err != nil {
+		return nil, m, err
+	}
+	c, labels := len(t.classes), t.labelsOf(rows)
+	scores := &measure.Scores{Logits: z, Labels: labels, Classes: c, Offset: shifts.toData}
+	switch orDefault(t.Calibrate, "temperature") {
+	case "temperature":
+		m.scaling = measure.FitTemperature(scores)
+	case "vector":
+		m.scaling = measure.FitVector(scores)
+	case "auto":
+		scores.Folds = t.calibrationFolds(rows)
+		m.scaling = measure.FitAuto(scores)
+	case "none":
+		m.scaling.Add(shifts.toData)
+	}
+	m.scaling.Add(shifts.toTarget)
 	s := &scored{rows: rows}
-	s.add(z, labels, c, temperature)
-	return s, temperature, nil
+	s.add(z, labels, c, &m)
+	if m.limits = t.limitsOf(s.calibrated); m.limits != nil {
+		for i := range s.calibrated {
+			s.unsure = append(s.unsure, m.limits.unsure(&s.calibrated[i]))
+		}
+	}
+	return s, m, nil
+}
+
+// outOfFold fits what makes answers of scores to the out-of-fold scores of what
+// a procedure selected.
+func (t *trainer) outOfFold(p *procedure) (mapping, error) {
+	if p.best.scores == nil { // there is nothing to calibrate
+		m := plain()
+		shifts, err := t.shifts(p.train)
+		if err == nil {
+			m.scaling.Add(shifts.toData)
+			m.scaling.Add(shifts.toTarget)
+		}
+		return m, err
+	}
+	_, m, err := t.calibrate(p.best.scores, p.train, p.train)
+	return m, err
 }
 
 // innerFolds is the place of warnings about the folds that select and

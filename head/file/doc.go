@@ -90,6 +90,10 @@
 //	                           "mask":…,"space":…,"channels_last":…,
 //	                           "normalize":…,"weights":[names],"renamed":{…}}
 //	headstart.temperature      a number, also in the graph
+//	headstart.reject           the probability under which the head is unsure of
+//	                           the class that it answers; missing: it never is.
+//	                           A number above 1 is never reached
+//	headstart.thresholds       JSON list of the same by class; missing: none
 //	headstart.l2               λ of the fit; 0: it has none
 //	headstart.params           JSON object, what the fit was given beside λ
 //	headstart.l2_normalize     true or false, also in the graph

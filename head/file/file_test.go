@@ -262,6 +262,35 @@ func TestFitted(t *testing.T) {
 	}
 }
 
+// What a head is unsure of is in its file, and in none that is sure of all.
+func TestThresholdsAreKept(t *testing.T) {
+	for _, c := range []struct {
+		reject     float64
+		thresholds []float64
+	}{{0, nil}, {0.75, nil}, {0, []float64{0.1, 2, 0, 1. / 3}}, {0.5, []float64{0, 0, 0, 0}}} {
+		path := filepath.Join(t.TempDir(), "x.head.onnx")
+		f := example("softmax", 4, 12, false)
+		f.Head.Reject, f.Head.Thresholds = c.reject, c.thresholds
+		if err := Write(path, f); err != nil {
+			t.Fatal(err)
+		}
+		g, err := Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g.Head.Reject != c.reject || !reflect.DeepEqual(g.Head.Thresholds, c.thresholds) || g.OfLogits().Reject != c.reject {
+			t.Errorf("%+v: read %v, %v", c, g.Head.Reject, g.Head.Thresholds)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sure := !g.Head.MayBeUnsure(); sure == (bytes.Contains(data, []byte("headstart.reject")) || bytes.Contains(data, []byte("headstart.thresholds"))) {
+			t.Errorf("%+v: metadata of thresholds", c)
+		}
+	}
+}
+
 // A file that cannot be right is not written.
 func TestWriteRefuses(t *testing.T) {
 	for _, test := range []struct {
@@ -292,6 +321,9 @@ func TestWriteRefuses(t *testing.T) {
 		{"data", func(f *File) { f.Data = "xyz" }, "data: "},
 		{"created", func(f *File) { f.Created = "yesterday" }, "created: "},
 		{"versions", func(f *File) { f.Versions["x"] = "\xff" }, "versions: "},
+		{"reject", func(f *File) { f.Head.Reject = 2.5 }, "to be sure from is 2.5"},
+		{"thresholds of too few classes", func(f *File) { f.Head.Thresholds = []float64{0.5} }, "1 thresholds for 4 classes"},
+		{"threshold", func(f *File) { f.Head.Thresholds = []float64{0, 0.5, math.NaN(), 0} }, "threshold NaN"},
 		{"l2", func(f *File) { f.Head.Params[0].Value = math.NaN() }, "l2 is NaN"},
 	} {
 		dir := t.TempDir()
@@ -416,7 +448,13 @@ func change(t testing.TB, edit func(m *pb.ModelProto, meta map[string]*pb.String
 func TestReadRefuses(t *testing.T) {
 	type meta = map[string]*pb.StringStringEntryProto
 	set := func(key, value string) func(*pb.ModelProto, meta) {
-		return func(_ *pb.ModelProto, m meta) { m[key].Value = &value }
+		return func(model *pb.ModelProto, m meta) {
+			if m[key] == nil {
+				m[key] = &pb.StringStringEntryProto{Key: proto.String(props + key)}
+				model.MetadataProps = append(model.MetadataProps, m[key])
+			}
+			m[key].Value = &value
+		}
 	}
 	drop := func(key string) func(*pb.ModelProto, meta) {
 		return func(m *pb.ModelProto, _ meta) {
@@ -456,6 +494,9 @@ func TestReadRefuses(t *testing.T) {
 		{"another mean", set("standardization", `{"mean":[0,0,0,0,0,0,0,0,0,0,0,0],"scale":[0,0,0,0,0,0,0,0,0,0,0,0]}`), other},
 		{"number over float64", set("temperature", "1e999"), "headstart.temperature: "},
 		{"temperature", set("temperature", "2"), other},
+		{"reject", set("reject", "often"), "headstart.reject: "},
+		{"reject too large", set("reject", "3"), "to be sure from is 3"},
+		{"thresholds", set("thresholds", "[0.5,0.5]"), "2 thresholds for 4 classes"},
 		{"negative temperature", set("temperature", "-1.37"), other},
 		{"l2_normalize", set("l2_normalize", "true"), other},
 		{"l2", set("l2", "-1"), "l2 is -1"},

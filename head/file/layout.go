@@ -94,6 +94,14 @@ func build(f *File) (*pb.ModelProto, error) {
 		return nil, err
 	}
 	put("temperature", number(h.Temperature))
+	if h.Reject > 0 {
+		put("reject", number(h.Reject))
+	}
+	if h.Thresholds != nil {
+		if err := putJSON("thresholds", h.Thresholds); err != nil {
+			return nil, err
+		}
+	}
 	put("l2", number(h.Params.Value(head.L2)))
 	if beside := h.Params.Beside(); beside != nil {
 		if err := putJSON("params", beside); err != nil {
@@ -182,6 +190,12 @@ func decode(data []byte) (*File, error) {
 	}
 	var l2 float64
 	r.json("temperature", &h.Temperature)
+	if _, ok := meta["reject"]; ok {
+		r.json("reject", &h.Reject)
+	}
+	if _, ok := meta["thresholds"]; ok {
+		r.json("thresholds", &h.Thresholds)
+	}
 	r.json("l2", &l2)
 	var beside head.Params
 	if _, ok := meta["params"]; ok {

@@ -14,6 +14,15 @@ import "math"
 // uniform distribution is best T is 10⁶; of rows whose logits are all equal it
 // is 1.
 func Temperature(logits []float64, labels []int, c int) float64 {
+	return temperature(&Scores{Logits: logits, Labels: labels, Classes: c})
+}
+
+func temperature(scores *Scores) float64 {
+	logits, labels, c := scores.Logits, scores.Labels, scores.Classes
+	offset := scores.Offset
+	if offset == nil {
+		offset = make([]float64, c)
+	}
 	// The likelihood is concave in s = 1/T: find the zero of its slope, by
 	// Newton steps inside a bracket that bisection keeps shrinking.
 	const least, most = 1e-6, 1e9
@@ -30,15 +39,15 @@ func Temperature(logits []float64, labels []int, c int) float64 {
 			if math.IsInf(z[y], -1) {
 				continue
 			}
-			top := math.Inf(-1)
-			for _, v := range z {
-				top = max(top, v)
+			top, most := math.Inf(-1), math.Inf(-1)
+			for k, v := range z {
+				top, most = max(top, v), max(most, s*v+offset[k])
 			}
-			var sum, first, second float64 // of exp(s(z−top)), and times z−top, (z−top)²
+			var sum, first, second float64 // of e^(s·z + offset), and times z−top, (z−top)²
 			var any, known float64
-			for _, v := range z {
+			for k, v := range z {
 				if u := v - top; !math.IsInf(u, -1) {
-					e := math.Exp(s * u)
+					e := math.Exp(s*v + offset[k] - most)
 					sum += e
 					first += e * u
 					second += e * u * u
@@ -81,6 +90,12 @@ func Temperature(logits []float64, labels []int, c int) float64 {
 // Calibration tells what a temperature did to probabilities.
 type Calibration struct {
 	Temperature float64 `json:"temperature"`
+	// Method is "temperature", or "vector" where each class has a scale and a
+	// shift of its own, too; "" in files of earlier versions means temperature.
+	Method string `json:"method,omitempty"`
+	// Scale and Shift are those of vector scaling, by class; nil without.
+	Scale []float64 `json:"scale,omitempty"`
+	Shift []float64 `json:"shift,omitempty"`
 	// Fitted says which logits the temperature was fitted on: "validation" or
 	// "out-of-fold".
 	Fitted string `json:"fitted"`
@@ -88,7 +103,7 @@ type Calibration struct {
 	// or "test", rows that the temperature has not seen, or else what Fitted
 	// says.
 	Measured string `json:"measured"`
-	// Before is with temperature 1, After with the temperature that was fitted.
+	// Before is with temperature 1, After with what was fitted.
 	Before CalibrationError `json:"before"`
 	After  CalibrationError `json:"after"`
 }

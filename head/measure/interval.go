@@ -42,7 +42,7 @@ func wilson(share, n, z float64) (low, high float64) {
 // on simulated sets (TestCoverage and BenchmarkCoverage of head/experiment):
 // without it an interval of 95 % holds the accuracy to be expected in 88 to
 // 91 % of sets of 100 rows.
-const refitRows = 40
+const refitRows = 50
 
 // spread is by how much the deviations of resamples are stretched, and Wilson's
 // interval is taken for how many rows, at which quantile.

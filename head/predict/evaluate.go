@@ -18,6 +18,7 @@ import (
 type Evaluation struct {
 	Fresh     *measure.Metrics // on rows that it was not fitted on; nil: there are none
 	Seen      *measure.Metrics // on rows that it was fitted on; nil: there are none, or they were not asked for
+	Answers   *measure.Answers // of the fresh rows, of a head that may be unsure; nil of others
 	N         int              // fresh rows
 	Fitted    int              // rows that it was fitted on
 	Unlabeled int              // rows without a label
@@ -218,6 +219,13 @@ func (e *Evaluator) Evaluation() (*Evaluation, error) {
 		var err error
 		if *to, err = measure.Evaluate(e.measured[part].Outcomes, e.head.Classes, s); err != nil {
 			return nil, err
+		}
+		if part == 0 && e.head.MayBeUnsure() {
+			unsure := make([]bool, len(e.measured[part].Outcomes))
+			for i, o := range e.measured[part].Outcomes {
+				unsure[i] = e.head.Unsure(o.Predicted, o.Confidence)
+			}
+			out.Answers = measure.AnswersOf(e.measured[part].Outcomes, unsure, e.head.Classes, s)
 		}
 	}
 	return &out, nil

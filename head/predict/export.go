@@ -2,10 +2,12 @@ package predict
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract/embed"
@@ -112,6 +114,16 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 		if text != "" {
 			h.Provenance[name] = text
 		}
+	}
+	if f.Head.Reject > 0 {
+		h.Provenance["reject"] = strconv.FormatFloat(f.Head.Reject, 'g', -1, 64)
+	}
+	if f.Head.Thresholds != nil {
+		list, err := json.Marshal(f.Head.Thresholds)
+		if err != nil {
+			return nil, err
+		}
+		h.Provenance["thresholds"] = string(list)
 	}
 	if f.Tail != nil {
 		h.Weights, h.Cut = f.Tail.Weights, f.Tail.Cut

@@ -19,6 +19,7 @@ import (
 type Prediction struct {
 	Label         string    // the most probable class; of equal ones the first
 	Probability   float64   // of Label
+	Unsure        bool      // the head has thresholds, and Label does not reach its own
 	Probabilities []float64 // of all classes, in the order of Classes
 	Err           error     // why there is no answer, a *BadSampleError; nil: there is one
 }
@@ -193,7 +194,9 @@ func (p *Predictor) answer(probabilities []float64) Prediction {
 			best = c
 		}
 	}
-	return Prediction{Label: p.head.Classes[best], Probability: probabilities[best], Probabilities: probabilities}
+	return Prediction{
+		Label: p.head.Classes[best], Probability: probabilities[best], Unsure: p.head.Unsure(best, probabilities[best]), Probabilities: probabilities,
+	}
 }
 
 // Close waits for what runs and frees the backbone. Calls after it are

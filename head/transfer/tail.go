@@ -88,8 +88,15 @@ func (a *Attempt) keep(plain *Attempt, network *retrain.Network) {
 	model.Normalize = affine(plain.Head).Normalize || network.Normalize
 	own := *plain.Head
 	own.Model, own.Temperature = model, 1
-	if c := a.Result.Calibration; c != nil {
-		own.Temperature = c.Temperature
+	if s := a.Result.Scaling; s != nil {
+		own.Temperature = s.Temperature
+		if !s.Plain() {
+			own.Model = model.Rescaled(known(s.Scale, plain.Result, 1), known(s.Shift, plain.Result, s.Temperature))
+		}
+	}
+	own.Reject, own.Thresholds = 0, nil
+	if answers := a.Result.Answers; answers != nil {
+		own.Reject, own.Thresholds = answers.Reject, known(answers.ByClass, plain.Result, 1)
 	}
 	a.Head = &own
 	a.Tail = &file.Tail{
@@ -98,6 +105,21 @@ func (a *Attempt) keep(plain *Attempt, network *retrain.Network) {
 		Weights: a.Training.Weights, Backbone: network.Model,
 	}
 	a.Parameters = int64(len(a.Training.Head.Weight)+len(a.Training.Head.Bias)) + a.Tail.Parameters()
+}
+
+// known returns what belongs to the classes of r that its head knows, times a
+// factor.
+func known(v []float64, r *experiment.Result, factor float64) []float64 {
+	if v == nil {
+		return nil
+	}
+	var out []float64
+	for k, name := range r.Classes {
+		if _, ok := slices.BinarySearch(r.Head.Classes, name); ok {
+			out = append(out, v[k]*factor)
+		}
+	}
+	return out
 }
 
 // training is how a tail is trained from a start.

@@ -64,6 +64,7 @@ type view struct {
 	Confusion   *confusion
 	Reliability *reliability
 	Calibration *calibrationView
+	Answers     *answersView
 	Cards       []card
 	Settings    []Fact
 	Adjective   string
@@ -108,8 +109,16 @@ type spreadRow struct {
 
 // calibrationView is what the temperature changed.
 type calibrationView struct {
-	Temperature, Fitted, Measured string
-	Rows                          [][]string
+	How, Measured string
+	Rows          [][]string
+}
+
+// answersView is what a head that may be unsure answers.
+type answersView struct {
+	Words, Measured string
+	Rows            [][]string
+	Columns         []string // of Classes
+	Classes         [][]string
 }
 
 // PageTo writes p to w as one HTML file that needs no other. Metrics whose
@@ -180,10 +189,25 @@ func newView(p *Page) (*view, error) {
 		v.Spread = newSpread(s)
 	}
 	if c := r.Calibration; c != nil {
-		v.Calibration = &calibrationView{Temperature: decimal(c.Temperature), Fitted: plain(c.Fitted), Rows: calibrationTable(c).Rows}
+		v.Calibration = &calibrationView{How: plain(calibrationWords(c)), Rows: calibrationTable(c).Rows}
 		v.Calibration.Measured = "Both are measured on samples that the temperature has not seen."
 		if c.Measured == c.Fitted {
 			v.Calibration.Measured = "Both are measured on the samples that the temperature was fitted on."
+		}
+	}
+	if a := r.Answers; a != nil {
+		v.Answers = &answersView{Words: plain(unsureWords(a) + ": answers " + answerWords(&a.Answers)), Rows: answerTable(&a.Answers).Rows}
+		classes := answerClasses(&a.Answers, a.ByClass, len(a.PerClass))
+		for _, c := range classes.Columns {
+			v.Answers.Columns = append(v.Answers.Columns, c.Name)
+		}
+		for _, row := range classes.Rows {
+			row[0] = Cut(plain(row[0]), labelColumns)
+			v.Answers.Classes = append(v.Answers.Classes, row)
+		}
+		v.Answers.Measured = "Measured on samples that the probabilities were not taken from."
+		if a.Measured == a.Fitted {
+			v.Answers.Measured = "Measured on the samples that the probabilities were taken from."
 		}
 	}
 	return v, nil
@@ -220,7 +244,13 @@ func (p *Page) facts() []Fact {
 		all = append(all, Fact{"Fit", p.fit()})
 	}
 	if c := r.Calibration; c != nil {
-		all = append(all, Fact{"Calibration", fmt.Sprintf("temperature %s, fitted on %s samples", decimal(c.Temperature), c.Fitted)})
+		all = append(all, Fact{"Calibration", calibrationWords(c)})
+	}
+	if words := priorWords(r); words != "" {
+		all = append(all, Fact{"Probabilities for", words})
+	}
+	if words := unsureWords(r.Answers); words != "" {
+		all = append(all, Fact{"Unsure", words})
 	}
 	return all
 }

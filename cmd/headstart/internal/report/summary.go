@@ -36,6 +36,8 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	if r.Fit.Status != "" {
 		fact("fit", h.fit())
 	}
+	fact("probabilities for", priorWords(r))
+	fact("unsure", unsureWords(r.Answers))
 	if took > 0 {
 		fact("time", fmt.Sprintf("%.3g s", took.Seconds()))
 	}
@@ -60,11 +62,14 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	}
 	if c := r.Calibration; c != nil {
 		b.WriteByte('\n')
-		s.title(&b, fmt.Sprintf("calibration: temperature %s, fitted on %s samples", decimal(c.Temperature), c.Fitted))
+		s.title(&b, "calibration: "+calibrationWords(c))
 		calibrationTable(c).print(&b, "  ", s)
 		if c.Measured == c.Fitted {
 			b.WriteString("  measured on the samples that the temperature was fitted on\n")
 		}
+	}
+	if r.Answers != nil {
+		printAnswers(&b, r.Answers, s)
 	}
 	if m != nil {
 		printClasses(&b, m.PerClass, s)
