@@ -16,5 +16,6 @@
 // softmax(scores/T); "lda" is linear discriminant analysis with a shrunken
 // covariance, "lda+softmax" is softmax in the space of linear discriminants. Up
 // to a constant of the row, −½‖x−μ‖² is affine in x, so that all of them are an
-// Affine.
+// Affine. "knn" answers by the rows that are nearest in angle, which it keeps:
+// Neighbours.
 package head

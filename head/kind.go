@@ -25,6 +25,7 @@ var Kinds = []Kind{
 	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
 	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
 	{Name: "lda+softmax", About: "softmax in the space of linear discriminants", Scaled: true},
+	{Name: "knn", About: "votes of the 20 nearest samples; the head keeps all of them", Scaled: true},
 
 	// Of other tasks than OneOf.
 	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true},
@@ -66,6 +67,9 @@ func KindsOf(t Task) []string {
 const (
 	// L2 is λ, the strength of λ/2·‖W‖² beside the mean loss.
 	L2 = "l2"
+	// NeighbourCount is how many rows vote, VoteTemperature is T of their votes
+	// exp(cosine/T).
+	NeighbourCount, VoteTemperature = "neighbours", "vote temperature"
 	// Shrinkage is the share s of (1−s)·Σ + s·tr(Σ)/D·I that a covariance Σ
 	// gives up.
 	Shrinkage = "shrinkage"

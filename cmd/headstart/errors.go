@@ -16,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/folder"
@@ -152,6 +153,7 @@ func advice(err error) string {
 		empty    *experiment.EmptyError
 		classes  *experiment.ClassesError
 		infinite *experiment.FeaturesError
+		nearest  *head.NeighboursError
 		unclear  *source.UnsettledError
 		none     *source.NoSamplesError
 		format   *source.FormatError
@@ -274,6 +276,8 @@ func advice(err error) string {
 		return "use --cv, or another --seed"
 	case errors.As(err, &classes):
 		return "use another --split, or fewer folds with --cv and --folds"
+	case errors.As(err, &nearest):
+		return "--shots N keeps at most N samples of each class; another --head keeps none"
 	case errors.As(err, &infinite):
 		return "take a pooled tap with extract --tap, or fewer feature sets"
 	}

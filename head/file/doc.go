@@ -30,6 +30,17 @@
 //	         probabilities = max(up_to·steps + ends, 0)
 //	         where steps and ends make the difference of neighbours
 //
+// The head of a knn keeps rows, of which the nearest in angle vote:
+//
+//	units         = the rows less center, over scale, divided by their length
+//	votes         = exp((c − the largest c) / vote_temperature), c being the
+//	                cosines units·neighboursᵀ of the neighbour_count nearest,
+//	                times their neighbour_weights, if there are any
+//	logits        = log(0.99·(each class's share of the votes) + 0.01/C) / temperature
+//	probabilities = softmax(logits)
+//
+// of neighbours f32[N,D] of length 1 and their classes neighbour_labels i64[N].
+//
 // # A head with a tail
 //
 // Where layers of the backbone were trained with the head, the file has them

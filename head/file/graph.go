@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -76,6 +77,13 @@ func Head(f *File) (*layer.Head, error) {
 	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("head/file: %w", err)
 	}
+	if _, ok := f.Head.Model.(*head.Neighbours); ok {
+		h, err := neighboursOf(f.Head)
+		if err != nil {
+			return nil, fmt.Errorf("head/file: %w", err)
+		}
+		return h, nil
+	}
 	p, err := parametersOf(f.Head)
 	if err != nil {
 		return nil, fmt.Errorf("head/file: %w", err)
@@ -96,8 +104,11 @@ func (p *parameters) layer() *layer.Head {
 // model returns a head on features as a model without metadata; the package's
 // comment has its graph as a formula.
 func (p *parameters) model() (*pb.ModelProto, error) {
-	d := int64(len(p.center))
-	h := p.layer()
+	return modelOf(p.layer(), int64(len(p.center)))
+}
+
+// modelOf returns a head on d features as a model without metadata.
+func modelOf(h *layer.Head, d int64) (*pb.ModelProto, error) {
 	h.Features = featuresName
 	m, _, err := layer.Append(&pb.ModelProto{
 		IrVersion:   new(int64(irVersion)),
@@ -124,6 +135,9 @@ func (g *graphReader) fits(c, d int) error {
 	}
 	return nil
 }
+
+// errOtherGraph says that a graph is not the one that Write makes.
+var errOtherGraph = errors.New("the graph is not the one of a head with this metadata; another program has changed the file")
 
 // readHead reads the numbers of a head on features into h, whose other fields
 // are set, and refuses a graph that differs from the one that Write makes or,
@@ -159,17 +173,16 @@ func (g *graphReader) readHead(h *head.Head) error {
 	if p.bias, err = tensor("bias", c); err != nil {
 		return err
 	}
-	errOther := fmt.Errorf("the graph is not the one of a head with this metadata; another program has changed the file")
 	want := p.bareGraph()
 	if !g.bare {
 		made, err := p.model()
 		if err != nil {
-			return fmt.Errorf("%w: %w", errOther, err)
+			return fmt.Errorf("%w: %w", errOtherGraph, err)
 		}
 		want = made.Graph
 	}
 	if !onnx.Equal(want, g.Graph) {
-		return errOther
+		return errOtherGraph
 	}
 	m.Weight, m.Bias = doubles(p.weight), make([]float64, c)
 	for k, x := range p.bias {

@@ -42,7 +42,7 @@ func build(f *File) (*pb.ModelProto, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	h, m := f.Head, f.Head.Model.(*head.Affine)
+	h := f.Head
 	var out *pb.ModelProto
 	var tail *tailJSON
 	if f.Tail != nil {
@@ -51,14 +51,15 @@ func build(f *File) (*pb.ModelProto, error) {
 			return nil, err
 		}
 	} else {
-		p, err := parametersOf(h)
+		l, err := Head(f)
 		if err != nil {
 			return nil, err
 		}
-		if out, err = p.model(); err != nil {
+		if out, err = modelOf(l, int64(h.D())); err != nil {
 			return nil, err
 		}
 	}
+	std, normalize := standardizationOf(h.Model)
 	out.ProducerName = new(string(producer))
 	if v := f.Versions[producer]; v != "" {
 		out.ProducerVersion = new(v)
@@ -90,7 +91,7 @@ func build(f *File) (*pb.ModelProto, error) {
 		if err := putJSON("tail", tail); err != nil {
 			return nil, err
 		}
-	} else if err := putJSON("standardization", standardization{m.Mean, m.Scale}); err != nil {
+	} else if err := putJSON("standardization", std); err != nil {
 		return nil, err
 	}
 	put("temperature", number(h.Temperature))
@@ -109,7 +110,7 @@ func build(f *File) (*pb.ModelProto, error) {
 		}
 	}
 	if tail == nil {
-		put("l2_normalize", strconv.FormatBool(m.Normalize))
+		put("l2_normalize", strconv.FormatBool(normalize))
 	}
 	if err := putJSON("fitted", f.Fitted); err != nil {
 		return nil, err
@@ -132,6 +133,17 @@ func build(f *File) (*pb.ModelProto, error) {
 		put("created", f.Created)
 	}
 	return out, nil
+}
+
+// standardizationOf returns what a model does to rows of features first.
+func standardizationOf(m head.Model) (s standardization, normalize bool) {
+	switch m := m.(type) {
+	case *head.Affine:
+		return standardization{m.Mean, m.Scale}, m.Normalize
+	case *head.Neighbours:
+		return standardization{m.Mean, m.Scale}, m.Normalize
+	}
+	return s, false
 }
 
 // version is the version of the layout that f is written in.
@@ -251,6 +263,10 @@ func decode(data []byte) (*File, error) {
 		if f.Tail, err = readTail(tail, g, h, space.Dim); err != nil {
 			return nil, err
 		}
+	} else if g.keepsRows() {
+		if err := g.readNeighbours(h, &std, model.Normalize); err != nil {
+			return nil, err
+		}
 	} else {
 		model.Mean, model.Scale = std.Mean, std.Scale
 		if err := g.readHead(h); err != nil {
@@ -295,7 +311,16 @@ func (f *File) check() error {
 	if err := f.Head.Check(); err != nil {
 		return err
 	}
-	if _, ok := f.Head.Model.(*head.Affine); !ok {
+	switch m := f.Head.Model.(type) {
+	case *head.Affine:
+	case *head.Neighbours:
+		if f.Tail != nil {
+			return fmt.Errorf("a tail with a head that keeps rows")
+		}
+		if k, t := f.Head.Params.Value(head.NeighbourCount), f.Head.Params.Value(head.VoteTemperature); k != float64(m.K) || t != m.T {
+			return fmt.Errorf("%v neighbours at a temperature of %v, by the parameters %v and %v", m.K, m.T, k, t)
+		}
+	default:
 		return fmt.Errorf("a model of type %T has no layout", f.Head.Model)
 	}
 	seen := make(map[string]bool, len(f.Head.Classes))

@@ -5,6 +5,7 @@ package file
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -68,6 +69,46 @@ func TestRuntime(t *testing.T) {
 			if d := largest(soft, p[i*e.classes:(i+1)*e.classes]); !(d <= 1e-5) {
 				t.Fatalf("%v: row %d: the softmax of the logits differs from the probabilities by %g", e, i, d)
 			}
+		}
+	}
+}
+
+// ONNX Runtime finds the same neighbours, and their votes come to the same.
+func TestRuntimeOfNeighbours(t *testing.T) {
+	l, err := runtime.Open(libraryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, e := range keepers {
+		f := keeping(e.n, e.classes, e.features, e.normalize, e.weighted)
+		data, err := encode(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: []string{"logits", "probabilities"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		const n = 200
+		x := make([]float32, n*e.features)
+		m, r := f.Head.Model.(*head.Neighbours), rand.New(rand.NewPCG(4, 4))
+		for i := range x {
+			j := i % e.features
+			x[i] = float32(m.Mean[j] + m.Scale[j]*normal(r))
+		}
+		clear(x[:e.features]) // no direction
+		logits, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
+		shape := []int64{n, int64(e.classes)}
+		if err := s.Run(context.Background(), []tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}}, []tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
+			t.Fatal(err)
+		}
+		// Cosines differ in their last bits, by which exp(cosine/0.07) does.
+		if d := largest(probabilities(t, f.Head, x), p); !(d <= 2e-6) {
+			t.Errorf("%v: probabilities differ by %g", e, d)
+		} else {
+			t.Logf("%v: probabilities differ by at most %.2g", e, d)
 		}
 	}
 }

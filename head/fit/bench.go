@@ -434,31 +434,27 @@ type Fitted struct {
 	// than float32 can tell: they have scale 1.
 	Constant int
 
-	problem  *problem
-	solution *solution
+	problem    *problem
+	solution   *solution
+	neighbours *head.Neighbours // of KNN, in the place of a solution
 }
 
 // ScoresTo writes the scores of rows (ascending, of the bench) into dst,
 // len(rows)×C, −∞ for classes that the part has no row of. It is not safe to be
 // called for one part by several goroutines at a time.
 func (f *Fitted) ScoresTo(ctx context.Context, dst []float64, rows []int) error {
-	p, s := f.problem, f.solution
-	c := p.bench.classes
+	p, c := f.problem, f.problem.bench.classes
 	if len(dst) != len(rows)*c {
 		return fmt.Errorf("head/fit: room for %d scores of %d rows of %d classes", len(dst), len(rows), c)
 	}
-	if p.loaded != s {
-		p.load(s.w, s.b)
-		p.loaded = s
-	}
 	if c == p.classes {
-		return p.logitsTo(ctx, dst, rows, s)
+		return f.knownTo(ctx, dst, rows)
 	}
 	local := make([]float64, block*p.classes)
 	for lo := 0; lo < len(rows); lo += block {
 		hi := min(lo+block, len(rows))
 		local := local[:(hi-lo)*p.classes]
-		if err := p.logitsTo(ctx, local, rows[lo:hi], s); err != nil {
+		if err := f.knownTo(ctx, local, rows[lo:hi]); err != nil {
 			return err
 		}
 		for i := range hi - lo {
@@ -474,8 +470,26 @@ func (f *Fitted) ScoresTo(ctx context.Context, dst []float64, rows []int) error 
 	return nil
 }
 
+// knownTo writes the scores of rows for the classes that the part has.
+func (f *Fitted) knownTo(ctx context.Context, dst []float64, rows []int) error {
+	p, s := f.problem, f.solution
+	if f.neighbours != nil {
+		return p.votesTo(ctx, dst, rows, f.neighbours)
+	}
+	if p.loaded != s {
+		p.load(s.w, s.b)
+		p.loaded = s
+	}
+	return p.logitsTo(ctx, dst, rows, s)
+}
+
 // Model returns the model of what was fitted.
-func (f *Fitted) Model() head.Model { return f.problem.affine(f.solution) }
+func (f *Fitted) Model() head.Model {
+	if f.neighbours != nil {
+		return f.neighbours
+	}
+	return f.problem.affine(f.solution)
+}
 
 // Start is where a fit by iteration begins: a solution for all classes.
 type Start struct{ solution *solution }
@@ -483,7 +497,7 @@ type Start struct{ solution *solution }
 // MeanStart returns the mean of what was fitted to parts, class by class over
 // those that know the class; nil for what is not fitted by iteration.
 func MeanStart(parts []*Fitted) *Start {
-	if len(parts) == 0 || parts[0].solution.fit.Status == head.ClosedForm {
+	if len(parts) == 0 || parts[0].Fit.Status == head.ClosedForm {
 		return nil
 	}
 	b := parts[0].problem.bench

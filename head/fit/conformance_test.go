@@ -132,6 +132,12 @@ func agreement(t *testing.T, e *Entry) {
 func repetition(t *testing.T, e *Entry) {
 	o := &Settings{Tolerance: 1e-9}
 	x := blobs(60, 5, 3, 2, 3)
+	if e.Kind == "knn" { // of rows given several times, the same few would be nearest
+		own := *e
+		all := KNN{K: 1000}
+		own.Path = func(Grid) (Family, []Candidate) { return all, []Candidate{all.candidate()} }
+		e = &own
+	}
 	twice := &data{dense: &dense{d: 5}, classes: 3}
 	for i := range 60 {
 		w := i % 4 // 0 is left out
@@ -376,6 +382,15 @@ var goldens = map[string]func(t *testing.T, x *data, g *golden){
 			compareProbabilities(t, f.Model(), test, want.Probabilities, 2e-4)
 		}
 	},
+	"knn": func(t *testing.T, x *data, _ *golden) {
+		_, _, test := training(t)
+		f := x.golden(t, FamilyOf("knn"), KNN{}.candidate())
+		want := closed(t).KNN
+		for i := range want { // all classes have a hundredth of the votes
+			want[i] = (1-head.Doubt)*want[i] + head.Doubt/float64(len(f.Classes))
+		}
+		compareProbabilities(t, f.Model(), test, want, 1e-5)
+	},
 	"ncm": func(t *testing.T, x *data, g *golden) {
 		f := x.golden(t, FamilyOf("ncm"), Candidate{Kind: "ncm"})
 		if f.Fit.Status != head.ClosedForm {
@@ -448,6 +463,20 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// reading is what a model does to rows first.
+type reading struct {
+	normalize   bool
+	mean, scale []float64
+}
+
+func reads(m head.Model) reading {
+	if n, ok := m.(*head.Neighbours); ok {
+		return reading{n.Normalize, n.Mean, n.Scale}
+	}
+	a := m.(*head.Affine)
+	return reading{a.Normalize, a.Mean, a.Scale}
+}
+
 func normalized(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
 	var want head.Model
@@ -456,7 +485,7 @@ func normalized(t *testing.T, e *Entry) {
 		if want == nil {
 			want = m
 		}
-		if !m.(*head.Affine).Normalize || !reflect.DeepEqual(m, want) {
+		if !reads(m).normalize || !reflect.DeepEqual(m, want) {
 			t.Errorf("memory %d: %+v", memory, m)
 		}
 		for i := range 90 {
@@ -475,10 +504,10 @@ func normalized(t *testing.T, e *Entry) {
 func raw(t *testing.T, e *Entry) {
 	x := blobs(90, 7, 3, 3, 1)
 	f := fitted(t, e, x.bench(t, 60, &Settings{NoStandardize: true}), first)[0]
-	m := f.Model().(*head.Affine)
+	m := f.Model()
 	for j := range 7 {
-		if m.Mean[j] != 0 || m.Scale[j] != 1 {
-			t.Fatalf("mean %v, scale %v", m.Mean, m.Scale)
+		if r := reads(m); r.mean[j] != 0 || r.scale[j] != 1 {
+			t.Fatalf("mean %v, scale %v", r.mean, r.scale)
 		}
 	}
 	z, model := make([]float64, 90*3), x.scores(m)

@@ -143,6 +143,14 @@ var Families = []Entry{
 		},
 		Work: softmaxWork,
 	},
+	{
+		Kind: "knn",
+		Path: func(Grid) (Family, []Candidate) { return KNN{}, []Candidate{KNN{}.candidate()} },
+		One: func(c Candidate) Family {
+			return KNN{K: int(c.Params.Value(head.NeighbourCount)), T: c.Params.Value(head.VoteTemperature)}
+		},
+		Work: neighboursWork,
+	},
 }
 
 // FamilyOf returns the entry of a kind, nil if there is none.

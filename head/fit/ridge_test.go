@@ -25,6 +25,7 @@ type closedGolden struct {
 		Shrinkage     float64
 		Probabilities []float64
 	}
+	KNN          []float64
 	Oracle       float64
 	Discriminant []struct {
 		Shrinkage, L2, Objective float64

@@ -12,6 +12,7 @@ from scipy.linalg import eigh
 from sklearn.covariance import oas
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, RidgeCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -82,6 +83,10 @@ for s in (0.1, golden["oracle"]):
     ce = np.log(np.exp(scores - scores.max(1, keepdims=True)).sum(1)) + scores.max(1) - scores[np.arange(n), codes]
     f = ce.mean() + lam / 2 * (m.coef_**2).sum()
     golden["discriminant"].append({"shrinkage": s, "l2": lam, "objective": f, "probabilities": flat(m.predict_proba(xv @ v))})
+
+# Votes of the 20 nearest by cosine, of exp(cosine/0.07), as KNeighborsClassifier adds them up.
+m = KNeighborsClassifier(n_neighbors=20, metric="cosine", algorithm="brute", weights=lambda d: np.exp((1 - d) / 0.07)).fit(xt, yt)
+golden["knn"] = flat(m.predict_proba(xv))
 
 with open(os.path.join(here, "closed.json"), "w") as f:
     json.dump(golden, f, indent=None, separators=(",", ":"))

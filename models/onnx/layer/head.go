@@ -45,6 +45,9 @@ type Head struct {
 	Weight      []float32 // K×D
 	Bias        []float32 // K
 	Temperature float32
+	// Neighbours make the scores in the place of Weight and Bias; nil: they do
+	// not.
+	Neighbours *Neighbours
 	// Link is what is made of the logits.
 	Link Link
 	// BareLogits says that Logits are what Temperature has not divided yet, as
@@ -52,8 +55,20 @@ type Head struct {
 	BareLogits bool
 }
 
-// d is the number of features.
-func (h *Head) d() int64 { return int64(len(h.Weight) / len(h.Bias)) }
+// d is the number of features, k that of scores.
+func (h *Head) d() int64 {
+	if h.Neighbours != nil {
+		return int64(len(h.Neighbours.Scale))
+	}
+	return int64(len(h.Weight) / len(h.Bias))
+}
+
+func (h *Head) k() int64 {
+	if h.Neighbours != nil {
+		return h.Neighbours.Classes
+	}
+	return int64(len(h.Bias))
+}
 
 // mask is the mask, "" if the pooling does without.
 func (h *Head) mask() string {
@@ -68,10 +83,18 @@ func (h *Head) mask() string {
 func (h *Head) check() error {
 	c := len(h.Bias)
 	pooling, known := Find(h.Pooling)
+	if h.Neighbours != nil {
+		if err := h.Neighbours.check(); err != nil {
+			return err
+		}
+		if c > 0 || len(h.Weight) > 0 || h.BareLogits {
+			return fmt.Errorf("%d weights for %d classes beside neighbours, or logits of another layout", len(h.Weight), c)
+		}
+	}
 	switch {
 	case h.Features == "":
 		return fmt.Errorf("no features are named")
-	case c == 0 || len(h.Weight) == 0 || len(h.Weight)%c != 0:
+	case h.Neighbours == nil && (c == 0 || len(h.Weight) == 0 || len(h.Weight)%c != 0):
 		return fmt.Errorf("%d weights for %d classes", len(h.Weight), c)
 	case h.Center != nil && int64(len(h.Center)) != h.d():
 		return fmt.Errorf("a center of %d values for %d features", len(h.Center), h.d())
@@ -147,6 +170,9 @@ func (h *Head) fits(m *pb.ModelProto) (opset int64, err error) {
 	if _, err := countable(h.rows(), opset); err != nil {
 		return 0, err
 	}
+	if h.Neighbours != nil && opset < leastNeighbours {
+		return 0, fmt.Errorf("neighbours in operator set %d: %d is the first that has what they need", opset, leastNeighbours)
+	}
 	return opset, nil
 }
 
@@ -159,6 +185,9 @@ func Split(m *pb.ModelProto, h *Head) (*pb.ModelProto, *Head, error) {
 	opset, err := h.fits(m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("layer: %w", err)
+	}
+	if h.Neighbours != nil {
+		return nil, nil, fmt.Errorf("layer: neighbours cannot be split off")
 	}
 	errOther := fmt.Errorf("layer: the graph is not the one of a head like this; another program has changed it")
 	g := m.GetGraph()

@@ -435,3 +435,58 @@ func TestSplitRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Neighbours vote in every operator set that has what they need.
+func TestNeighbours(t *testing.T) {
+	l := library(t)
+	h := &layer.Head{Features: "pooled", Temperature: 0.5, Center: []float32{0, 0, 0, 1}, Neighbours: &layer.Neighbours{
+		Scale: []float32{1, 1, 1, 2}, Rows: []float32{1, 0, 0, 0, 0, 1, 0, 0, 0.8, 0.6, 0, 0, 0, 0, 0, 1}, Labels: []int64{0, 1, 1, 2},
+		Classes: 3, Weights: []float32{1, 2, 1, 1}, K: 2, T: 0.5, Doubt: 0.01,
+	}}
+	x := []float32{3, 0, 0, 1, 0, 0, 0, 7, 0, 2, 0, 1} // nearest: 0 and 2, 3 and the first, 1 and 2
+	share := func(a, b, wa, wb float64) (float64, float64) {
+		p, q := wa*math.Exp(a/0.5), wb*math.Exp(b/0.5)
+		return p / (p + q), q / (p + q)
+	}
+	var want [3][3]float64
+	want[0][0], want[0][1] = share(1, 0.8, 1, 1)
+	want[1][2], want[1][0] = share(1, 0, 1, 1)
+	want[2][1] = 1
+	for _, opset := range []int64{11, 12, 13, 17, 18, 21} {
+		m := backbone(opset, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
+		fused, _, err := layer.Append(m, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := run(t, l, fused, map[string]tensor.View{"x": {Shape: []int64{3, d}, F32: x}}, 9)
+		for i, row := range want {
+			sum := 0.0
+			for k, v := range row {
+				row[k] = math.Log(0.99*v+0.01/3) / 0.5
+				sum += math.Exp(row[k])
+			}
+			for k, v := range row {
+				if a, b := math.Abs(v-float64(have[0][3*i+k])), math.Abs(math.Exp(v)/sum-float64(have[1][3*i+k])); !(a < 1e-5 && b < 1e-6) {
+					t.Errorf("operator set %d: row %d, class %d: logit differs by %g, probability by %g", opset, i, k, a, b)
+				}
+			}
+		}
+		if _, _, err := layer.Split(fused, h); err == nil {
+			t.Error("neighbours are split off")
+		}
+	}
+	if _, _, err := layer.Append(backbone(10, 5, onnx.Dim{Size: -1}, onnx.Dim{Size: d}), h); err == nil || !strings.Contains(err.Error(), "11 is the first") {
+		t.Errorf("operator set 10: error %v", err)
+	}
+	for _, change := range []func(n *layer.Neighbours){
+		func(n *layer.Neighbours) { n.K = 5 }, func(n *layer.Neighbours) { n.K = 0 }, func(n *layer.Neighbours) { n.Rows = n.Rows[1:] }, func(n *layer.Neighbours) { n.T = 0 },
+		func(n *layer.Neighbours) { n.Weights = n.Weights[1:] }, func(n *layer.Neighbours) { n.Doubt = 0 },
+	} {
+		bad, own := *h, *h.Neighbours
+		change(&own)
+		bad.Neighbours = &own
+		if _, _, err := layer.Append(backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d}), &bad); err == nil {
+			t.Errorf("%+v is taken", own)
+		}
+	}
+}

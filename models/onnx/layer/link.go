@@ -36,7 +36,7 @@ type Output struct {
 // Outputs returns the outputs of h, in their order: Logits and Probabilities,
 // or Value.
 func (h *Head) Outputs() []Output {
-	k := int64(len(h.Bias))
+	k := h.k()
 	switch h.Link {
 	case Identity:
 		return []Output{{Value, k}}
@@ -48,9 +48,13 @@ func (h *Head) Outputs() []Output {
 
 // scores adds the nodes from rows to the outputs.
 func (h *Head) scores(b *builder, rows string) {
-	k, d := int64(len(h.Bias)), h.d()
+	k, d := h.k(), h.d()
 	const transposed = "transB"
 	gemm := func(output string) {
+		if h.Neighbours != nil {
+			h.Neighbours.scores(b, rows, output)
+			return
+		}
 		b.add(onnx.Node("Gemm", []string{rows, b.floats("weight", h.Weight, k, d), b.floats("bias", h.Bias, k)}, []string{output}, onnx.IntAttribute(transposed, 1)))
 	}
 	if h.Link == Identity {
