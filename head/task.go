@@ -130,6 +130,18 @@ func (t Task) LinkTo(dst, z []float64, temperature float64) {
 	}
 }
 
+// Answered returns the places of the labels that probabilities of AnyOf answer,
+// ascending: of those that are at least 1/2.
+func Answered(probabilities []float64) []int {
+	var places []int
+	for c, p := range probabilities {
+		if p >= 0.5 {
+			places = append(places, c)
+		}
+	}
+	return places
+}
+
 // Sigmoid returns 1/(1 + exp(−z)).
 func Sigmoid(z float64) float64 {
 	if z >= 0 {

@@ -109,6 +109,9 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	if o.against != "" && f.Head.Task != head.OneOf {
+		return usagef("--against: %s answers %s; two heads of one of several classes are compared", o.head, answersWhat(f.Head.Task))
+	}
 	out := &evaluation{Head: o.head}
 	stats := new(extract.Stats)
 	got, list, err := o.evaluate(ctx, sets, f, stats, out, e)
@@ -133,7 +136,7 @@ func runEvaluate(ctx context.Context, o *evaluateOptions, e *env) error {
 	e.leftOut("unknown-class", out.Ignored, "is of a class that the head does not know", "are of classes that the head does not know")
 	e.unmatched(out.Unmatched)
 	if o.mistakes != "" {
-		err := list.write(ctx, e, predicted{"fresh", got.FreshRows.Rows, got.FreshRows.Outcomes}, predicted{"fitted", got.SeenRows.Rows, got.SeenRows.Outcomes})
+		err := list.write(ctx, e, predictedOf("fresh", &got.FreshRows), predictedOf("fitted", &got.SeenRows))
 		if err != nil {
 			return err
 		}
@@ -219,10 +222,10 @@ func evaluateFeatures(ctx context.Context, o *evaluateOptions, f *file.File, out
 	if err := checkSpaces(o.head, f, j); err != nil {
 		return nil, nil, err
 	}
-	if err := j.Table.OneLabel(); err != nil {
+	if err := j.Table.HasLabels(f.Head.Task == head.AnyOf); err != nil {
 		return nil, nil, err
 	}
-	if j.Table.Labels == nil {
+	if j.Table.Labels == nil && j.Table.LabelLists == nil {
 		return nil, nil, fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COL", strings.Join(o.sources, ", "))
 	}
 	if f.Tail != nil {
@@ -234,12 +237,13 @@ func evaluateFeatures(ctx context.Context, o *evaluateOptions, f *file.File, out
 	}
 	out.Unmatched = j.Table.Unmatched
 	got, err := predict.Evaluate(ctx, f, model, j, o.options())
-	return got, mistakesOf(o.mistakes, o.source.Root, model.Classes, o.sources, j), err
+	return got, mistakesOf(o.mistakes, o.source.Root, model, o.sources, j), err
 }
 
 // evaluateSamples measures a head on the samples of a source, which pass
 // through the cache.
 func evaluateSamples(ctx context.Context, o *evaluateOptions, f *file.File, stats *extract.Stats, e *env) (*predict.Evaluation, *mistakeList, error) {
+	o.source.MultiLabel = f.Head.Task == head.AnyOf
 	src, err := openFor("evaluate", o.head, f, o.sources, &o.sampling)
 	if err != nil {
 		return nil, nil, err
@@ -258,13 +262,13 @@ func evaluateSamples(ctx context.Context, o *evaluateOptions, f *file.File, stat
 	if err != nil {
 		return nil, nil, err
 	}
-	return evaluation, o.mistakesOfSamples(f.Head.Classes, evaluation.Wrong), nil
+	return evaluation, o.mistakesOfSamples(f.Head, evaluation.Wrong), nil
 }
 
 // mistakesOfSamples returns the list of mistakes among samples of a source.
-func (o *evaluateOptions) mistakesOfSamples(classes []string, wrong map[int]predict.Named) *mistakeList {
+func (o *evaluateOptions) mistakesOfSamples(h *head.Head, wrong map[int]predict.Named) *mistakeList {
 	return &mistakeList{
-		path: o.mistakes, classes: classes, id: func(row int) string { return wrong[row].ID },
+		path: o.mistakes, task: h.Task, classes: h.Classes, id: func(row int) string { return wrong[row].ID },
 		from: []mistakeSource{{
 			name: strings.Join(o.sources, ", "),
 			open: func() (*source.Source, error) {

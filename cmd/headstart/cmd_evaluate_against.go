@@ -8,6 +8,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/measure"
 	"github.com/headstart-ml/headstart/head/predict"
@@ -27,6 +28,9 @@ func (o *evaluateOptions) compare(ctx context.Context, sets bool, h *predict.Eva
 	f, err := file.Read(o.against)
 	if err != nil {
 		return nil, err
+	}
+	if f.Head.Task != head.OneOf {
+		return nil, usagef("--against: %s answers %s; two heads of one of several classes are compared", o.against, answersWhat(f.Head.Task))
 	}
 	other := *o
 	other.head, other.mistakes = o.against, ""

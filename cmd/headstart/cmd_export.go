@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
 )
@@ -36,7 +37,7 @@ func exportCommand(e *env) *command {
 		does: "writes backbone and head as one ONNX model",
 		about: "DIR, a new folder or an empty one, gets model.onnx, and model.onnx_data beside it where the weights do not fit into one file or the backbone had such a file. " +
 			"Its inputs are those of the backbone: pixels or token ids, prepared as the backbone wants them. " +
-			"Its outputs are logits and probabilities, one column a class; the classes stand in its metadata, headstart.classes.\n\n" +
+			"Its outputs are logits and probabilities, one column a class, or value of a head of numbers; the classes, or what takes their place, stand in its metadata, headstart.classes.\n\n" +
 			"Before it gets its name, the model is run on made-up samples, in batches and, for texts, of unequal length, and compared with the backbone, then the head: " +
 			"if a probability differs by more than 1e-5, nothing is written.\n\n" +
 			"A head of several feature sets takes several backbones or taps, and is no one model.",
@@ -108,10 +109,14 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		}
 		size += info.Size()
 	}
-	fmt.Fprintf(e.stdout, "%s: %s, %s\n", w.Model, counted(len(f.Head.Classes), "class"), bytesOf(uint64(size)))
+	fmt.Fprintf(e.stdout, "%s: %s, %s\n", w.Model, counted(len(f.Head.Classes), f.Head.Task.Noun()), bytesOf(uint64(size)))
 	if w.Data != "" {
 		fmt.Fprintf(e.stdout, "%s: its weights\n", w.Data)
 	}
-	fmt.Fprintf(e.stdout, "run on %s made up for it, it gives the probabilities of backbone and head, to within %.1g\n", counted(w.Samples, "sample"), w.MaxDifference)
+	gives := "probabilities"
+	if f.Head.Task == head.Number {
+		gives = "numbers"
+	}
+	fmt.Fprintf(e.stdout, "run on %s made up for it, it gives the %s of backbone and head, to within %.1g\n", counted(w.Samples, "sample"), gives, w.MaxDifference)
 	return nil
 }

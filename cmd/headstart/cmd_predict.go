@@ -63,6 +63,7 @@ func predictCommand(e *env) *command {
 		does: "classifies samples with a head",
 		about: "Samples are read and preprocessed as for the features that the head was fitted on, and pass through the same cache; one that cannot be written is read, and what it lacks is computed and not kept. " +
 			"Rows come in input order, as soon as they are there. Bad samples are rows with an empty label and an error. " +
+			"A logistic head's labels are one cell, as a;b, or a JSON list where one has a semicolon, and [] for none of them; a linear head's numbers are value, or value_1, value_2 and so on. " +
 			"A few texts or pictures are answered at once, in words at a terminal.\n\n" +
 			"--with carries columns of a table along, and text, label, split, group and weight of samples that are in no table; of feature sets label, split, group, weight and key. A column that is called as one of the result, such as label, is input:label there. " +
 			"A head of train-head --reject or --thresholds has a column more, unsure: true where the label is its best guess and no answer. " +
@@ -164,7 +165,7 @@ func (o *predictOptions) result(h *head.Head, bad, few bool, e *env) (*predictio
 	default:
 		f = formatOf("csv", "")
 	}
-	l := &layout{classes: h.Classes, top: o.top, all: o.probabilities, bad: bad, with: o.with}
+	l := &layout{task: h.Task, classes: h.Classes, top: o.top, all: o.probabilities, bad: bad, with: o.with}
 	if h.MayBeUnsure() {
 		l.unsure = h.Unsure
 	}
@@ -181,6 +182,12 @@ func runPredict(ctx context.Context, o *predictOptions, e *env) error {
 		if sets, err = onlySets(o.sources); err != nil {
 			return err
 		}
+	}
+	switch task := f.Head.Task; {
+	case !task.OneLabel() && o.top > 1:
+		return usagef("--top %d: %s answers %s, of which there is no most probable one; --probabilities gives those of all labels", o.top, o.head, answersWhat(task))
+	case task == head.Number && o.probabilities:
+		return usagef("--probabilities: %s answers numbers, which have none", o.head)
 	}
 	start := time.Now()
 	o.labels = &labelsSeen{file: f}
@@ -299,8 +306,12 @@ func predictFeatures(ctx context.Context, o *predictOptions, f *file.File, e *en
 		return nil, err
 	}
 	e.unmatched(j.Table.Unmatched)
-	for i, label := range j.Table.Labels {
-		o.labels.add(label, j.Table.Keys[i])
+	for i, key := range j.Table.Keys {
+		var labels []string
+		if j.Table.LabelLists != nil {
+			labels = j.Table.LabelLists[i]
+		}
+		o.labels.add(at(j.Table.Labels, i), labels, key)
 	}
 	return &predictSummary{Samples: int64(j.Table.N()), Cached: int64(j.Table.N()), Unmatched: j.Table.Unmatched}, table.close()
 }

@@ -34,6 +34,7 @@ type trainOptions struct {
 	classWeight string
 	prior       string
 	features    []string
+	given       struct{ head, calibrate bool } // on the command line, or by the environment
 
 	tail        string // "" : the head alone
 	dtype       string // of activations in the cache
@@ -54,6 +55,7 @@ type trainOptions struct {
 type trainSummary struct {
 	Head        string                 `json:"head"`
 	Type        string                 `json:"type"`
+	Task        string                 `json:"task,omitempty"` // of another head than for one of several classes
 	Classes     []string               `json:"classes"`
 	N           experiment.Counts      `json:"n"`
 	Dim         int                    `json:"dim"`
@@ -63,7 +65,8 @@ type trainSummary struct {
 	Families    []experiment.Compared  `json:"families,omitempty"`
 	Selection   []experiment.Candidate `json:"selection"`
 	Metrics     experiment.Tests       `json:"metrics"`
-	Baseline    baselineSummary        `json:"baseline"`
+	L2Labels    map[string]float64     `json:"l2_labels,omitempty"`
+	Baseline    any                    `json:"baseline"`
 	PerClass    []measure.ClassMetrics `json:"per_class"`
 	Calibration *measure.Calibration   `json:"calibration,omitempty"`
 	Prior       *experiment.Prior      `json:"prior,omitempty"`
@@ -94,6 +97,11 @@ type baselineSummary struct {
 	Accuracy float64 `json:"accuracy"`
 }
 
+type gradeBaseline struct {
+	Accuracy float64 `json:"accuracy"`
+	MAE      float64 `json:"mae"`
+}
+
 func trainHeadCommand(e *env) *command {
 	const fit, test, deeper, result = "Fitting", "Testing", "Retraining", "Result"
 	return &command{
@@ -104,6 +112,8 @@ func trainHeadCommand(e *env) *command {
 			"The strength of the regularisation is chosen by cross-validation inside the training part; what is reported was measured on samples " +
 			"that neither the fit nor the choice has seen. With fewer than 2,000 samples and no splits of their own that is cross-validation of the whole procedure.\n\n" +
 			"--head auto compares kinds of heads on the same folds, and takes the simplest that is behind the best by at most one standard error of the paired difference.\n\n" +
+			"Labels are classes, also where they are numbers. --head logistic learns several labels a sample (extract --multi-label), each by itself; --head linear learns labels that are numbers, several as 1.5;2; " +
+			"--head ordinal learns grades, which have an order. Each has metrics of its own.\n\n" +
 			"With --tail, layers of the backbone are retrained too, from the head that was fitted: the last N, half of them, all, or those behind a tensor. " +
 			"The validation part says when to stop, and whether it was of use; --tail auto compares the head alone, more taps, and tails from few layers to all, " +
 			"and takes the simplest that is within one standard error of the best. It reads the samples again and needs the runtime. " +
@@ -113,6 +123,7 @@ func trainHeadCommand(e *env) *command {
 			"headstart train-head --by group --l2-points 8 --folds 3 images.features names.features",
 			"headstart train-head --split train=0.8,test=0.2 --metric macro-f1 names.features",
 			"headstart train-head --reject 0.95 names.features    # answers of which 95 % are right, else unsure",
+			"headstart train-head --head linear --metric mae prices.features    # labels that are numbers",
 			"headstart train-head --report page.html --mistakes mistakes.csv --root photos/ photos.features",
 			"headstart train-head --tail last:1 --epochs 2 --by none names.features    # retrain the last layer too",
 		},
@@ -120,13 +131,14 @@ func trainHeadCommand(e *env) *command {
 		minArgs: 1, maxArgs: -1,
 		wants: []string{"the feature set: a file that extract made"},
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout()},
+			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout(), DefaultText: head.Kinds[0].Name + "; of several labels a sample " + head.KindsOf(head.AnyOf)[0]},
 			&cli.StringFlag{Name: "budget", Category: fit, Value: "10m", Usage: "about what --head auto may take: `TIME`, as in 10m; kinds that would not go into it are left out, by an estimate of their work on one core, so that the same data give the same head anywhere"},
-			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN)"},
+			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|labels|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN), Ridge's alpha λN; labels: one of its own for each label of a logistic head"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 (ridge: 1000 to 1e-4) for --l2 auto"},
 			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda and lda+softmax give up for equal variances, over 0 and at most 1; for auto, lda chooses from 1 to 1e-4 and lda+softmax estimates it"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
-			&cli.StringFlag{Name: "metric", Category: fit, Value: "accuracy", Usage: choices(metricWords...) + "by which the strength is chosen"},
+			&cli.StringFlag{Name: "metric", Category: fit, Usage: "the metric `NAME` by which the strength is chosen: " + metricWords(), DefaultText: "the first of them"},
+			&cli.StringFlag{Name: "grades", Category: fit, Usage: "`LOW,…,HIGH`: the grades of an ordinal head in their order", DefaultText: "labels that are numbers, in theirs"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
 			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "`none|balanced|FILE`: how classes are weighed; the file is a JSON object of weights by class"},
 			&cli.StringFlag{Name: "prior", Category: fit, Value: "keep", Usage: "`keep|data|uniform|FILE`: for which frequencies of the classes probabilities are: those of the fit, weights included, those of the data, all alike, or those of a JSON object by class"},
@@ -183,7 +195,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
 		Settings: experiment.Settings{
 			Kind: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
-			Metric: ctx.String("metric"), CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
+			CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
 			NoStandardize: ctx.String("standardize") == "false", L2Normalize: ctx.Bool("l2-normalize"), NoRefit: ctx.String("refit") == "false",
 			Calibrate: ctx.String("calibrate"), Seed: ctx.Uint64("seed"), Repeat: ctx.Int("repeat"), Threads: c.threads,
 		},
@@ -193,7 +205,6 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		choices []string
 	}{
 		{"head", headWords()},
-		{"metric", metricWords},
 		{"by", byWords},
 		{"standardize", boolWords},
 		{"refit", boolWords},
@@ -211,9 +222,11 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if !(o.Tolerance > 0 && o.Tolerance < 1) {
 		return nil, usagef("--tolerance %g: it lies between 0 and 1", o.Tolerance)
 	}
-	if s := ctx.String("l2"); s != "auto" {
+	if s := ctx.String("l2"); s == "labels" {
+		o.L2PerLabel = true
+	} else if s != "auto" {
 		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
-			return nil, usagef("--l2 %s: neither auto nor a number above 0", s)
+			return nil, usagef("--l2 %s: neither auto, labels nor a number above 0", s)
 		}
 	}
 	if o.Budget, err = time.ParseDuration(ctx.String("budget")); err != nil || o.Budget <= 0 {
@@ -250,6 +263,9 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if err := o.readTail(ctx); err != nil {
 		return nil, err
 	}
+	if err := o.readTask(ctx); err != nil {
+		return nil, err
+	}
 	if o.root != "" && o.report == "" && o.mistakes == "" && o.tail == "" {
 		return nil, usagef("--root says where --report, --mistakes and --tail find the samples; there is none of them")
 	}
@@ -257,13 +273,13 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 }
 
 // headWords are what --head can be.
-func headWords() []string { return append([]string{"auto"}, head.KindsOf(head.OneOf)...) }
+func headWords() []string { return append([]string{"auto"}, head.KindNames()...) }
 
 // kindsAbout says what the names of heads stand for.
 func kindsAbout() string {
 	text := ""
 	for _, k := range head.Kinds {
-		if k.About != "" && k.Task == head.OneOf {
+		if k.About != "" {
 			text += "; " + k.Name + ": " + k.About
 		}
 	}
@@ -272,7 +288,6 @@ func kindsAbout() string {
 
 // What flags of train-head can be.
 var (
-	metricWords    = []string{"accuracy", "macro-f1", "log-loss"}
 	calibrateWords = []string{"temperature", "vector", "auto", "none"}
 	boolWords      = []string{"true", "false"}
 )
@@ -349,10 +364,10 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 	defer j.Close()
-	if err := j.Table.OneLabel(); err != nil {
+	if err := o.kindFor(j.Table); err != nil {
 		return err
 	}
-	if j.Table.Labels == nil {
+	if j.Table.Labels == nil && j.Table.LabelLists == nil {
 		return fmt.Errorf("%s: no sample has a label; extract takes them from a folder's names or with --label COL", strings.Join(o.features, ", "))
 	}
 	if err := checkReplace(out, j.Spaces(), sourcesOf(j)); err != nil {
@@ -418,9 +433,9 @@ func (o *trainOptions) writeMistakes(ctx context.Context, j *features.Joined, r 
 	}
 	var tested []predicted
 	if p := r.Predictions; p != nil {
-		tested = append(tested, predicted{p.Part, p.Rows, p.Outcomes})
+		tested = append(tested, predicted{p.Part, p.Rows, p.Outcomes, p.Answers, p.Targets})
 	}
-	list := mistakesOf(o.mistakes, o.root, r.Classes, o.features, j)
+	list := mistakesOf(o.mistakes, o.root, &head.Head{Task: o.task(), Classes: r.Classes}, o.features, j)
 	return list.write(ctx, e, tested...)
 }
 
@@ -438,16 +453,24 @@ func tested(t *experiment.Tests) *measure.Metrics {
 
 func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration, e *env) *trainSummary {
 	s := &trainSummary{
-		Head: out, Type: r.Kind, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
+		Head: out, Type: r.Kind, Task: r.Task, L2Labels: r.L2Labels, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
 		Fit: fitSummary{r.Fit, took.Seconds()}, Families: r.Families, Selection: r.Selection, Metrics: r.Metrics,
-		Calibration: r.Calibration, Prior: r.Prior, Answers: r.Answers, Spread: r.Spread, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
+		Calibration: r.Calibration, Prior: r.Prior, Answers: r.Answers, Spread: r.Spread, Baseline: baselineSummary{}, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
 	}
 	for _, w := range r.Warnings {
 		s.Warnings = append(s.Warnings, trainWarning{w, w.Message})
 	}
 	if m := tested(&r.Metrics); m != nil {
-		s.Baseline.Accuracy = m.Baseline.Value
-		s.PerClass = m.PerClass
+		switch {
+		case m.AnyOf != nil:
+			s.Baseline = m.AnyOf.Baseline
+		case m.Number != nil:
+			s.Baseline = m.Number.Baseline
+		case m.GradeMetrics != nil:
+			s.Baseline, s.PerClass = gradeBaseline{m.Baseline.Value, m.BaselineMAE}, m.PerClass
+		default:
+			s.Baseline, s.PerClass = baselineSummary{m.Baseline.Value}, m.PerClass
+		}
 	}
 	return s
 }

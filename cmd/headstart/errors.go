@@ -159,6 +159,8 @@ func advice(err error) string {
 		format   *source.FormatError
 		drift    *extract.DriftError
 		several  *features.SeveralError
+		single   *features.OneError
+		target   *experiment.TargetError
 		another  *features.OtherError
 		tensor   *models.NoTensorError
 		encoding *source.EncodingError
@@ -214,7 +216,13 @@ func advice(err error) string {
 		if len(several.Sets) == 1 {
 			set = shellWord(several.Sets[0])
 		}
-		return "this version fits and measures heads with one label a sample: extract without --multi-label, from a column of one label each (--label COL); headstart cache export " + set + " --out NAME.npy writes the embeddings and all labels for other programs"
+		return "headstart train-head --head logistic " + set + " learns several; or extract without --multi-label, from a column of one label each (--label COL)"
+	case errors.As(err, &single):
+		return "extract --multi-label reads a;b, and lists, as several labels; headstart train-head --head softmax learns one"
+	case errors.As(err, &target) && target.Task == head.Number:
+		return "a head of numbers learns labels that are numbers alone; without --head linear, labels are classes"
+	case errors.As(err, &target):
+		return "--grades LOW,…,HIGH gives the grades in their order; without --head ordinal, labels are classes"
 	case errors.As(err, &drift):
 		return putBack
 	case errors.As(err, &another):

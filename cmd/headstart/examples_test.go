@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"encoding/csv"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,6 +96,11 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 	place("photo.jpg", photo)
 	place("emoji.csv", []byte(table))
 	place("later.csv", []byte(later.String()))
+	prices := "name,price\n"
+	for i, r := range records[1:31] {
+		prices += fmt.Sprintf("%q,%d.5\n", r[1], i%7)
+	}
+	place("prices.csv", []byte(prices))
 	place("texts.txt", []byte("a red apple\na small dog\n"))
 
 	do := func(line string) (int, string) {
@@ -115,6 +121,7 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 	}
 	for _, line := range []string{
 		"headstart extract --text name --out names.features emoji.csv",
+		"headstart extract --text name --label price --out prices.features prices.csv",
 		"headstart extract --image image --alpha white --out images.features emoji.csv",
 		"headstart extract --text name --out later.features later.csv",
 		"headstart extract --text name --cache worker-1 --out later.features later.csv",

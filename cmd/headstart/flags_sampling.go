@@ -87,7 +87,7 @@ func readingFlags() []cli.Flag {
 
 // multiLabelFlag lets a sample have several labels.
 func multiLabelFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "multi-label", Category: "Samples", Usage: "a sample may have several labels: a;b in a cell, or a list in JSON and Parquet (heads take one label a sample so far)"}
+	return &cli.BoolFlag{Name: "multi-label", Category: "Samples", Usage: "a sample may have several labels: a;b in a cell, or a list in JSON and Parquet"}
 }
 
 // policyUsage is what the help says of each of models.Policies.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/transfer"
 )
@@ -22,7 +23,7 @@ var alphaWords = map[string]string{"drop": "with their hidden colours (--alpha d
 // the head, with both figures, where the cache has what that takes, and adds it
 // to the notes of the result. The comparison is nil if there is none.
 func (o *trainOptions) compareAlpha(ctx context.Context, store *cache.Cache, j *features.Joined, r *experiment.Result, e *env) (*transfer.Alpha, error) {
-	if j.Table.N() > comparedRows {
+	if j.Table.N() > comparedRows || o.task() != head.OneOf {
 		return nil, nil
 	}
 	fits := startStepMeter(e, &o.common, "train-head", "fits for the other --alpha")

@@ -24,7 +24,7 @@ func spacesOf(f *file.File) []json.RawMessage {
 
 // reportOf is what report draws of a head that was read from a file.
 func reportOf(name string, f *file.File) (*report.Head, error) {
-	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Kind: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside()}}
+	h := &report.Head{Name: name, Retrained: retrainedOf(f), Result: &experiment.Result{Kind: f.Head.Kind, Task: taskWord(f.Head.Task), Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside()}}
 	if f.Metrics != nil {
 		if err := json.Unmarshal(f.Metrics, h.Result); err != nil {
 			return nil, fmt.Errorf("%s: metrics: %w", name, err)
@@ -38,6 +38,14 @@ func reportOf(name string, f *file.File) (*report.Head, error) {
 		h.Features, h.Groups, h.Unmatched = t.Features, t.Groups, t.Unmatched
 	}
 	return h, nil
+}
+
+// taskWord is the task of a head, "" of one of several classes.
+func taskWord(t head.Task) string {
+	if t == head.OneOf {
+		return ""
+	}
+	return t.Word()
 }
 
 // retrainedOf says which layers were trained with a head, "" if none were.
@@ -68,6 +76,7 @@ func (e *env) style(c *common) *report.Style {
 type headSummary struct {
 	Head     string            `json:"head"`
 	Type     string            `json:"type"`
+	Task     string            `json:"task,omitempty"` // of another head than for one of several classes
 	Classes  []string          `json:"classes"`
 	Dim      int               `json:"dim"`
 	L2       float64           `json:"l2"`
@@ -101,7 +110,7 @@ type headSpace struct {
 
 func newHeadSummary(name string, f *file.File) *headSummary {
 	s := &headSummary{
-		Head: name, Type: f.Head.Kind, Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside(),
+		Head: name, Type: f.Head.Kind, Task: taskWord(f.Head.Task), Classes: f.Head.Classes, Dim: f.Head.D(), L2: f.Head.Params.Value(head.L2), Params: f.Head.Params.Beside(),
 		Reject: f.Head.Reject, Limits: f.Head.Thresholds,
 		Data: f.Data, Settings: f.Settings, Result: f.Metrics, Versions: f.Versions, Created: f.Created,
 	}

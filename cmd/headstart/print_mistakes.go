@@ -9,13 +9,16 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/source"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/measure"
+	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 )
 
@@ -24,11 +27,19 @@ type predicted struct {
 	part     string // what they are: cv, test, validation, fresh, fitted
 	rows     []int  // of the features
 	outcomes []measure.Outcome
+	// answers and targets are those of labels and numbers.
+	answers, targets []float64
+}
+
+// predictedOf are measured rows.
+func predictedOf(part string, m *predict.Measured) predicted {
+	return predicted{part, m.Rows, m.Outcomes, m.Answers, m.Targets}
 }
 
 // mistakeList is what --mistakes writes.
 type mistakeList struct {
-	path    string   // of the file
+	path    string // of the file
+	task    head.Task
 	classes []string // of the head
 	id      func(row int) string
 	from    []mistakeSource
@@ -45,9 +56,9 @@ type mistakeSource struct {
 
 // mistakesOf returns the list of mistakes among the rows of j, whose feature
 // sets have these names; root is where the samples are now, "" where they were.
-func mistakesOf(path, root string, classes, names []string, j *features.Joined) *mistakeList {
+func mistakesOf(path, root string, h *head.Head, names []string, j *features.Joined) *mistakeList {
 	ids := j.Table.IDs
-	l := &mistakeList{path: path, classes: classes, id: func(row int) string { return ids[row] }}
+	l := &mistakeList{path: path, task: h.Task, classes: h.Classes, id: func(row int) string { return ids[row] }}
 	for k, set := range j.Sets {
 		l.from = append(l.from, mistakeSource{
 			name: names[k], open: func() (*source.Source, error) { return extract.Reread(&set.Meta, root) },
@@ -63,15 +74,79 @@ func mistakesOf(path, root string, classes, names []string, j *features.Joined) 
 	return l
 }
 
-// mistakeColumns are the columns of a list of mistakes.
-var mistakeColumns = []string{"id", "label", "predicted", "probability", "label_probability", "part", "path", "text"}
+// columns are the columns of a list of mistakes.
+func (l *mistakeList) columns() []string {
+	by := []string{"probability", "label_probability"}
+	switch l.task {
+	case head.AnyOf:
+		by = []string{"log_loss"}
+	case head.Number:
+		by = []string{"error"}
+	}
+	return slices.Concat([]string{"id", "label", "predicted"}, by, []string{"part", "path", "text"})
+}
 
 // listedMistake is a mistake of a list.
 type listedMistake struct {
-	row        int
-	part       string
-	outcome    measure.Outcome
-	path, text string
+	row              int
+	part             string
+	label, predicted string
+	by               []float64 // how bad it is: largest first, then smallest of the next
+	path, text       string
+}
+
+// mistakesAmong returns the mistakes of predicted rows, the worst first.
+func mistakesAmong(task head.Task, classes []string, p *predicted) []listedMistake {
+	var wrong []listedMistake
+	for k, o := range p.outcomes {
+		if o.Predicted != o.Label {
+			wrong = append(wrong, listedMistake{row: p.rows[k], part: p.part, label: classes[o.Label], predicted: classes[o.Predicted], by: []float64{o.Confidence, o.LabelProbability}})
+		}
+	}
+	c := len(classes)
+	for k := 0; k < len(p.answers); k += c {
+		answers, targets := p.answers[k:k+c], p.targets[k:k+c]
+		m := listedMistake{row: p.rows[k/c], part: p.part}
+		if task == head.Number {
+			m.label, m.predicted, m.by = numbersInWords(targets), numbersInWords(answers), []float64{head.Off(answers, targets)}
+		} else {
+			have, said := head.Answered(targets), head.Answered(answers)
+			if slices.Equal(have, said) {
+				continue
+			}
+			m.label, m.predicted, m.by = labelsInWords(classes, have), labelsInWords(classes, said), []float64{measure.LabelScore("log-loss", answers, targets, c)}
+		}
+		wrong = append(wrong, m)
+	}
+	slices.SortStableFunc(wrong, worse)
+	return wrong
+}
+
+// worse orders mistakes, the worst first.
+func worse(a, b listedMistake) int {
+	order := cmp.Compare(b.by[0], a.by[0])
+	if len(a.by) > 1 {
+		order = cmp.Or(order, cmp.Compare(a.by[1], b.by[1]))
+	}
+	return cmp.Or(order, a.row-b.row)
+}
+
+// labelsInWords writes the labels at places as a cell.
+func labelsInWords(classes []string, places []int) string {
+	labels := []string{}
+	for _, c := range places {
+		labels = append(labels, classes[c])
+	}
+	return features.JoinLabels(labels)
+}
+
+// numbersInWords writes numbers as a cell.
+func numbersInWords(numbers []float64) string {
+	var all []string
+	for _, v := range numbers {
+		all = append(all, strconv.FormatFloat(v, 'g', numberDigits, 64))
+	}
+	return strings.Join(all, ";")
 }
 
 // write writes the mistakes among rows, those with the most probable wrong
@@ -82,18 +157,12 @@ func (l *mistakeList) write(ctx context.Context, e *env, all ...predicted) error
 	held := 0
 	for _, p := range all {
 		held += len(p.rows)
-		for k, o := range p.outcomes {
-			if o.Predicted != o.Label {
-				wrong = append(wrong, listedMistake{row: p.rows[k], part: p.part, outcome: o})
-			}
-		}
+		wrong = append(wrong, mistakesAmong(l.task, l.classes, &p)...)
 	}
 	if held == 0 {
 		e.noteOf("no-mistakes", 0, "no sample was held out to test on, so that %s lists no mistakes", l.path)
 	}
-	slices.SortStableFunc(wrong, func(a, b listedMistake) int {
-		return cmp.Or(cmp.Compare(b.outcome.Confidence, a.outcome.Confidence), cmp.Compare(a.outcome.LabelProbability, b.outcome.LabelProbability), a.row-b.row)
-	})
+	slices.SortStableFunc(wrong, worse)
 	for _, from := range l.from {
 		if err := l.find(ctx, &from, wrong); err != nil {
 			if ctx.Err() != nil {
@@ -108,14 +177,14 @@ func (l *mistakeList) write(ctx context.Context, e *env, all ...predicted) error
 	}
 	defer f.Discard()
 	w := csv.NewWriter(f)
-	w.Write(mistakeColumns)
+	w.Write(l.columns())
 	for i := range wrong {
 		m := &wrong[i]
-		probability := func(p float64) string { return strconv.FormatFloat(p, 'g', 6, 64) }
-		w.Write([]string{
-			l.id(m.row), l.classes[m.outcome.Label], l.classes[m.outcome.Predicted],
-			probability(m.outcome.Confidence), probability(m.outcome.LabelProbability), m.part, m.path, m.text,
-		})
+		cells := []string{l.id(m.row), m.label, m.predicted}
+		for _, v := range m.by {
+			cells = append(cells, strconv.FormatFloat(v, 'g', 6, 64))
+		}
+		w.Write(append(cells, m.part, m.path, m.text))
 	}
 	w.Flush()
 	if err := w.Error(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/extract"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 )
 
@@ -81,9 +82,7 @@ func free(path string) string {
 func (e *env) afterExtract(out string, record *extract.Record) []string {
 	why := "no sample has a label, and a head needs two classes: folders that are called as them, or --label COL"
 	switch labels := record.Labels(); {
-	case record.Several():
-		why = "a head is fitted on one label a sample in this version; with the embeddings, cache export writes all labels for other programs"
-	case labels >= 2:
+	case record.Several() && labels >= 1, labels >= 2:
 		return []string{"train-head", operand(out)}
 	case labels == 1:
 		why = "all labels are the same, and a head needs two classes: folders that are called as them, or --label COL"
@@ -168,19 +167,32 @@ var _ extract.Sink = (*labelsSeen)(nil)
 func (l *labelsSeen) Take(rows []extract.Row) error {
 	for i := range rows {
 		if row := &rows[i]; row.Bad == "" {
-			l.add(row.Sample.Label, row.Key)
+			l.add(row.Sample.Label, row.Sample.Labels, row.Key)
 		}
 	}
 	return l.sink.Take(rows)
 }
 
-// add counts a label.
-func (l *labelsSeen) add(label string, key cache.Key) {
-	switch _, known := slices.BinarySearch(l.file.Head.Classes, label); {
-	case label == "":
-	case !known:
-		l.unknown++
-	case l.file.Fitted == nil || !l.file.Fitted.Seen(key):
+// add counts a label, or the labels of a sample that may have several.
+func (l *labelsSeen) add(label string, labels []string, key cache.Key) {
+	known := label != ""
+	switch l.file.Head.Task {
+	case head.AnyOf:
+		known = labels != nil
+	case head.Number:
+		if numbers, err := head.Numbers(label); err != nil || len(numbers) != len(l.file.Head.Classes) {
+			return
+		}
+	default:
+		_, known = slices.BinarySearch(l.file.Head.Classes, label)
+		if l.file.Head.Task == head.Grade { // in an order of their own
+			known = slices.Contains(l.file.Head.Classes, label)
+		}
+		if label != "" && !known {
+			l.unknown++
+		}
+	}
+	if known && (l.file.Fitted == nil || !l.file.Fitted.Seen(key)) {
 		l.fresh++
 	}
 }

@@ -51,6 +51,7 @@ func formatOf(name, path string) *resultFormat {
 
 // layout says what a row of predictions has.
 type layout struct {
+	task    head.Task
 	classes []string
 	top     int                                       // classes, from the most probable on
 	all     bool                                      // the probability of every class as well
@@ -62,11 +63,46 @@ type layout struct {
 // prediction is a row of a result.
 type prediction struct {
 	id            string
-	probabilities []float64 // of the classes; nil: there is no prediction
+	probabilities []float64 // of the classes, or numbers; nil: there is no prediction
 	order         []int     // of the classes, the most probable first, at least top of them
 	unsure        bool      // of the most probable one
 	reason        string    // why there is no prediction
 	with          []string  // values of layout.with; nil: none of them is known
+}
+
+// labels returns the labels that a row of any of several is answered with.
+func (l *layout) labels(r *prediction) []string {
+	labels := []string{}
+	for _, c := range head.Answered(r.probabilities) {
+		labels = append(labels, l.classes[c])
+	}
+	return labels
+}
+
+// columns lists the columns between id and the error: those of each of the top
+// classes, of labels in one cell, or of numbers.
+func (l *layout) columns() []string {
+	var all []string
+	switch l.task {
+	case head.Number:
+		return append(all, l.classes...)
+	case head.AnyOf:
+		all = append(all, "label")
+	default:
+		all = append(all, "label", "probability")
+		if l.unsure != nil {
+			all = append(all, "unsure")
+		}
+		for k := 2; k <= l.top; k++ {
+			all = append(all, fmt.Sprintf("label_%d", k), fmt.Sprintf("probability_%d", k))
+		}
+	}
+	if l.all {
+		for _, c := range l.classes {
+			all = append(all, "p:"+c)
+		}
+	}
+	return all
 }
 
 // value returns the value of the k-th column of the input.
@@ -239,7 +275,7 @@ func (s *predictSink) Take(rows []extract.Row) error {
 func (s *predictSink) predict() error {
 	n, k := len(s.ids), len(s.model.Classes)
 	s.probabilities = slices.Grow(s.probabilities[:0], n*k)[:n*k]
-	if err := s.model.ProbabilitiesTo(s.probabilities, s.rows, n); err != nil {
+	if err := s.model.AnswersTo(s.probabilities, s.rows, n); err != nil {
 		return fmt.Errorf("samples %s: %w", strings.Join(s.ids, ", "), err)
 	}
 	err := s.table.add(s.ids, s.probabilities, s.with)

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
+	"github.com/headstart-ml/headstart/head"
 )
 
 // answerColumns is how much of a text stands before its answer.
@@ -36,6 +39,23 @@ func (p *answerRows) row(r *prediction) error {
 	switch {
 	case r.probabilities == nil:
 		fmt.Fprintf(&b, "%s: no answer: %s\n", name, r.reason)
+	case p.task == head.Number:
+		var values []string
+		for _, v := range r.probabilities {
+			values = append(values, strconv.FormatFloat(v, 'g', 6, 64))
+		}
+		fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(values, ", "))
+	case p.task == head.AnyOf && p.all:
+		fmt.Fprintf(&b, "%s:\n", name)
+		for c, v := range r.probabilities {
+			fmt.Fprintf(&b, "  %.3f  %s\n", v, p.classes[c])
+		}
+	case p.task == head.AnyOf:
+		var labels []string
+		for _, c := range head.Answered(r.probabilities) {
+			labels = append(labels, fmt.Sprintf("%s (%.3f)", p.classes[c], r.probabilities[c]))
+		}
+		fmt.Fprintf(&b, "%s: %s\n", name, cmp.Or(strings.Join(labels, ", "), "none of the labels"))
 	case p.top == 1 && r.unsure:
 		fmt.Fprintf(&b, "%s: unsure; %s at best (%.3f)\n", name, p.classes[r.order[0]], r.probabilities[r.order[0]])
 	case p.top == 1:

@@ -2,21 +2,25 @@ package main
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
 )
 
 // csvRows writes predictions as CSV: id, label, probability, unsure, label_2,
-// probability_2, …, p:CLASS, …, error, the columns of the input.
+// probability_2, …, p:CLASS, …, error, the columns of the input. Labels are one
+// cell; numbers are value, or value_1, value_2, ….
 type csvRows struct {
 	*layout
-	quoted []string // the classes as cells
-	line   []byte   // used again
-	buf    *bufio.Writer
+	quoted  []string // the classes as cells
+	columns int      // between id and error
+	line    []byte   // used again
+	buf     *bufio.Writer
 }
 
 func newCSVRows(w io.Writer, l *layout) (rowWriter, error) {
@@ -24,17 +28,10 @@ func newCSVRows(w io.Writer, l *layout) (rowWriter, error) {
 	for _, c := range l.classes {
 		p.quoted = append(p.quoted, string(appendCell(nil, c)))
 	}
-	p.line = append(p.line, "id,label,probability"...)
-	if l.unsure != nil {
-		p.line = append(p.line, ",unsure"...)
-	}
-	for k := 2; k <= l.top; k++ {
-		p.line = fmt.Appendf(p.line, ",label_%d,probability_%d", k, k)
-	}
-	if l.all {
-		for _, c := range l.classes {
-			p.line = appendCell(append(p.line, ','), "p:"+c)
-		}
+	p.columns = len(l.columns())
+	p.line = append(p.line, "id"...)
+	for _, name := range l.columns() {
+		p.line = appendCell(append(p.line, ','), name)
 	}
 	if l.bad {
 		p.line = append(p.line, ",error"...)
@@ -55,18 +52,19 @@ func (p *csvRows) write() error {
 
 func (p *csvRows) row(r *prediction) error {
 	p.line = appendCell(p.line, r.id)
-	if r.probabilities == nil {
-		empty := 2 * p.top
-		if p.unsure != nil {
-			empty++
-		}
-		if p.all {
-			empty += len(p.classes)
-		}
-		for range empty {
+	switch {
+	case r.probabilities == nil:
+		for range p.columns {
 			p.line = append(p.line, ',')
 		}
-	} else {
+	case p.task == head.Number:
+		for _, v := range r.probabilities {
+			p.line = strconv.AppendFloat(append(p.line, ','), v, 'g', numberDigits, 64)
+		}
+	case p.task == head.AnyOf:
+		p.line = appendCell(append(p.line, ','), features.JoinLabels(p.labels(r)))
+		p.every(r)
+	default:
 		for k, c := range r.order[:p.top] {
 			p.line = append(append(p.line, ','), p.quoted[c]...)
 			p.line = appendDecimal(append(p.line, ','), r.probabilities[c])
@@ -74,11 +72,7 @@ func (p *csvRows) row(r *prediction) error {
 				p.line = strconv.AppendBool(append(p.line, ','), r.unsure)
 			}
 		}
-		if p.all {
-			for _, v := range r.probabilities {
-				p.line = appendDecimal(append(p.line, ','), v)
-			}
-		}
+		p.every(r)
 	}
 	if p.bad {
 		p.line = appendCell(append(p.line, ','), r.reason)
@@ -87,6 +81,19 @@ func (p *csvRows) row(r *prediction) error {
 		p.line = appendCell(append(p.line, ','), r.value(k))
 	}
 	return p.write()
+}
+
+// numberDigits are the digits of a number that mean something.
+const numberDigits = 9
+
+// every appends the probabilities of all classes, if they are asked for.
+func (p *csvRows) every(r *prediction) {
+	if !p.all {
+		return
+	}
+	for _, v := range r.probabilities {
+		p.line = appendDecimal(append(p.line, ','), v)
+	}
 }
 
 func (p *csvRows) flush() error { return p.buf.Flush() }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/headstart-ml/headstart/head"
 )
 
 // jsonRows writes predictions as JSON lines, byte for byte as encoding/json
@@ -35,7 +37,7 @@ func newJSONRows(w io.Writer, l *layout) (rowWriter, error) {
 func (p *jsonRows) row(r *prediction) error {
 	p.line = appendString(append(p.line, `{"id":`...), r.id)
 	if r.probabilities == nil {
-		p.line = append(p.line, `,"label":""`...)
+		p.line = append(p.line, p.nothing()...)
 		if r.reason != "" {
 			p.line = appendString(append(p.line, `,"error":`...), r.reason)
 		}
@@ -51,8 +53,41 @@ func (p *jsonRows) row(r *prediction) error {
 	return err
 }
 
+// nothing is what stands where nothing is predicted.
+func (p *jsonRows) nothing() string {
+	switch p.task {
+	case head.AnyOf:
+		return `,"label":null`
+	case head.Number:
+		var b strings.Builder
+		for _, name := range p.quoted {
+			b.WriteString("," + name + ":null")
+		}
+		return b.String()
+	}
+	return `,"label":""`
+}
+
 // predicted appends what is predicted.
 func (p *jsonRows) predicted(r *prediction) {
+	switch p.task {
+	case head.Number:
+		for c, v := range r.probabilities {
+			p.line = appendNumber(append(append(append(p.line, ','), p.quoted[c]...), ':'), v)
+		}
+		return
+	case head.AnyOf:
+		p.line = append(p.line, `,"label":[`...)
+		for k, c := range head.Answered(r.probabilities) {
+			if k > 0 {
+				p.line = append(p.line, ',')
+			}
+			p.line = append(p.line, p.quoted[c]...)
+		}
+		p.line = append(p.line, ']')
+		p.every(r)
+		return
+	}
 	p.pair(r.order[0], r.probabilities)
 	if p.unsure != nil {
 		p.line = strconv.AppendBool(append(p.line, `,"unsure":`...), r.unsure)
@@ -67,16 +102,22 @@ func (p *jsonRows) predicted(r *prediction) {
 		}
 		p.line = append(p.line, "}]"...)
 	}
-	if p.all {
-		p.line = append(p.line, `,"probabilities":{`...)
-		for c, v := range r.probabilities { // the classes are sorted, as the keys are to be
-			if c > 0 {
-				p.line = append(p.line, ',')
-			}
-			p.line = appendNumber(append(append(p.line, p.quoted[c]...), ':'), v)
-		}
-		p.line = append(p.line, '}')
+	p.every(r)
+}
+
+// every appends the probabilities of all classes, if they are asked for.
+func (p *jsonRows) every(r *prediction) {
+	if !p.all {
+		return
 	}
+	p.line = append(p.line, `,"probabilities":{`...)
+	for k, v := range r.probabilities { // the classes are sorted, as the keys are to be; grades are in their order
+		if k > 0 {
+			p.line = append(p.line, ',')
+		}
+		p.line = appendNumber(append(append(p.line, p.quoted[k]...), ':'), v)
+	}
+	p.line = append(p.line, '}')
 }
 
 // pair appends class c with its probability to an object.

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head"
 )
 
 // parquetRows writes predictions as a Parquet file with the columns that CSV
@@ -56,21 +58,18 @@ func newParquetRows(w io.Writer, l *layout) (rowWriter, error) {
 	number := parquet.Leaf(parquet.DoubleType)
 	columns := &resultColumns{Group: parquet.Group{}}
 	columns.add("id", text)
-	for k := 1; k <= l.top; k++ {
-		suffix := ""
-		if k > 1 {
-			suffix = fmt.Sprintf("_%d", k)
+	for _, name := range l.columns() {
+		node := number
+		if name == "label" || strings.HasPrefix(name, "label_") {
+			node = class
 		}
-		columns.add("label"+suffix, parquet.Optional(class))
-		columns.add("probability"+suffix, parquet.Optional(number))
-		if k == 1 && l.unsure != nil {
-			columns.add("unsure", parquet.Optional(parquet.Leaf(parquet.BooleanType)))
+		if name == "unsure" {
+			node = parquet.Leaf(parquet.BooleanType)
 		}
-	}
-	if l.all {
-		for _, c := range l.classes {
-			columns.add("p:"+c, parquet.Optional(number))
+		if l.task == head.Number || strings.HasPrefix(name, "p:") {
+			node = number
 		}
+		columns.add(name, parquet.Optional(node))
 	}
 	if l.bad {
 		columns.add("error", parquet.Optional(text))
@@ -112,29 +111,28 @@ func (p *parquetRows) row(r *prediction) error {
 	p.next = p.next[:0]
 	p.held += len(r.id) + 8*p.width
 	p.put(parquet.ByteArrayValue([]byte(strings.ToValidUTF8(r.id, "\ufffd"))), false)
-	for k := range p.top {
-		if r.probabilities == nil {
+	switch {
+	case r.probabilities == nil:
+		for range p.columns() {
 			p.put(parquet.Value{}, true)
-			p.put(parquet.Value{}, true)
+		}
+	case p.task == head.Number:
+		p.every(r)
+	case p.task == head.AnyOf:
+		p.put(parquet.ByteArrayValue([]byte(features.JoinLabels(p.labels(r)))), true)
+		if p.all {
+			p.every(r)
+		}
+	default:
+		for k, c := range r.order[:p.top] {
+			p.put(parquet.ByteArrayValue([]byte(p.classes[c])), true)
+			p.put(parquet.DoubleValue(r.probabilities[c]), true)
 			if k == 0 && p.unsure != nil {
-				p.put(parquet.Value{}, true)
+				p.put(parquet.BooleanValue(r.unsure), true)
 			}
-			continue
 		}
-		c := r.order[k]
-		p.put(parquet.ByteArrayValue([]byte(p.classes[c])), true)
-		p.put(parquet.DoubleValue(r.probabilities[c]), true)
-		if k == 0 && p.unsure != nil {
-			p.put(parquet.BooleanValue(r.unsure), true)
-		}
-	}
-	if p.all {
-		for c := range p.classes {
-			if r.probabilities == nil {
-				p.put(parquet.Value{}, true)
-			} else {
-				p.put(parquet.DoubleValue(r.probabilities[c]), true)
-			}
+		if p.all {
+			p.every(r)
 		}
 	}
 	if p.bad {
@@ -151,6 +149,13 @@ func (p *parquetRows) row(r *prediction) error {
 	}
 	p.held = 0
 	return p.parquet.Flush()
+}
+
+// every adds the probability of each class, or each number.
+func (p *parquetRows) every(r *prediction) {
+	for _, v := range r.probabilities {
+		p.put(parquet.DoubleValue(v), true)
+	}
 }
 
 func (p *parquetRows) flush() error { return nil } // a row group at a time

@@ -29,10 +29,10 @@ func carried(columns []string) ([]string, error) {
 // own tells whether the result may have a column of that name whatever its
 // format and its flags are.
 func own(name string) bool {
-	if slices.Contains([]string{"id", "label", "probability", "top", "probabilities", "unsure", "error"}, name) || strings.HasPrefix(name, "p:") {
+	if slices.Contains([]string{"id", "label", "probability", "value", "top", "probabilities", "unsure", "error"}, name) || strings.HasPrefix(name, "p:") {
 		return true
 	}
-	for _, prefix := range []string{"label_", "probability_"} {
+	for _, prefix := range []string{"label_", "probability_", "value_"} {
 		if digits, ok := strings.CutPrefix(name, prefix); ok && digits != "" && strings.Trim(digits, "0123456789") == "" {
 			return true
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/extract/preprocess"
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
@@ -27,7 +27,7 @@ const shownMistakes = 24
 
 // writeReport draws the page of a trained head.
 func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *features.Joined, r *experiment.Result, e *env) error {
-	mistakes, rows := worstMistakes(j, r.Predictions, r.Classes)
+	mistakes, rows := worstMistakes(j, r, o.task())
 	if err := showSamples(ctx, o, j, mistakes, rows, e); err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -52,28 +52,24 @@ func writeReport(ctx context.Context, o *trainOptions, h *report.Head, j *featur
 	return nil
 }
 
-// worstMistakes returns the samples that were predicted wrongly with the
-// greatest probability, worst first, and their rows in j.
-func worstMistakes(j *features.Joined, p *experiment.Predictions, classes []string) (mistakes []report.Mistake, rows []int) {
+// worstMistakes returns the samples that were predicted wrongly, those with the
+// greatest probability first, or the numbers that are furthest off, and their
+// rows in j.
+func worstMistakes(j *features.Joined, r *experiment.Result, task head.Task) (mistakes []report.Mistake, rows []int) {
+	p := r.Predictions
 	if p == nil {
 		return nil, nil
 	}
-	var wrong []int // places in p
-	for k, o := range p.Outcomes {
-		if o.Predicted != o.Label {
-			wrong = append(wrong, k)
+	wrong := mistakesAmong(task, r.Classes, &predicted{p.Part, p.Rows, p.Outcomes, p.Answers, p.Targets})
+	for _, w := range wrong[:min(len(wrong), shownMistakes)] {
+		rows = append(rows, w.row)
+		m := report.Mistake{ID: j.Table.IDs[w.row], Label: w.label, Predicted: w.predicted}
+		if task.OneLabel() {
+			m.Probability, m.LabelProbability = w.by[0], w.by[1]
+		} else {
+			m.NoProbability = true
 		}
-	}
-	slices.SortStableFunc(wrong, func(a, b int) int {
-		return cmp.Compare(p.Outcomes[b].Confidence, p.Outcomes[a].Confidence)
-	})
-	for _, k := range wrong[:min(len(wrong), shownMistakes)] {
-		row, o := p.Rows[k], p.Outcomes[k]
-		rows = append(rows, row)
-		mistakes = append(mistakes, report.Mistake{
-			ID: j.Table.IDs[row], Label: classes[o.Label], Predicted: classes[o.Predicted],
-			Probability: o.Confidence, LabelProbability: o.LabelProbability,
-		})
+		mistakes = append(mistakes, m)
 	}
 	return mistakes, rows
 }
@@ -216,6 +212,9 @@ func appendSeen(all []report.Seen, s report.Seen) []report.Seen {
 // facts lists the settings of a training.
 func (o *trainOptions) facts() []report.Fact {
 	l2 := "auto"
+	if o.L2PerLabel {
+		l2 = "labels"
+	}
 	if o.L2 > 0 {
 		l2 = fmt.Sprint(o.L2)
 	}
@@ -239,6 +238,9 @@ func (o *trainOptions) facts() []report.Fact {
 		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},
 		{Name: "--calibrate", Value: o.Calibrate}, {Name: "--reject", Value: o.rejectWords()}, {Name: "--thresholds", Value: o.thresholdWords()}, {Name: "--refit", Value: fmt.Sprint(!o.NoRefit)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)},
 		{Name: "--seed", Value: fmt.Sprint(o.Seed)}, {Name: "--shots", Value: fmt.Sprint(o.Shots)},
+	}
+	if o.Grades != nil {
+		facts = append(facts, report.Fact{Name: "--grades", Value: strings.Join(o.Grades, ",")})
 	}
 	return append(facts, o.tailFacts()...)
 }

@@ -43,6 +43,36 @@ func (t *Table) OneLabel() error {
 	return &SeveralError{several}
 }
 
+// OneError says that the samples of feature sets have one label each, where
+// several are learnt.
+type OneError struct{ Sets []string }
+
+func (e *OneError) Error() string {
+	verb := "holds"
+	if len(e.Sets) > 1 {
+		verb = "hold"
+	}
+	return fmt.Sprintf("features: %s %s one label a sample, where lists of labels are needed", strings.Join(e.Sets, ", "), verb)
+}
+
+// HasLabels returns a *SeveralError or a *OneError if the samples of t have not
+// several labels each, or one, as is asked for. Sets without labels have both.
+func (t *Table) HasLabels(several bool) error {
+	if !several {
+		return t.OneLabel()
+	}
+	var one []string
+	for _, p := range t.parts {
+		if !p.meta.MultiLabel && t.LabelLists == nil && t.Labels != nil {
+			one = append(one, p.name)
+		}
+	}
+	if one == nil {
+		return nil
+	}
+	return &OneError{one}
+}
+
 // JoinLabels writes the labels of a sample in one cell, as extract/source
 // reads them: "a;b", or a JSON list where a label has a semicolon, spaces
 // around it or a bracket in front. No labels are "[]", and nil, which says

@@ -76,7 +76,7 @@ func (t *trainer) answers(o *trial, s *scored, fitted, measured string) error {
 	if t.Thresholds != nil {
 		a.Thresholds = *t.Thresholds
 	}
-	a.Answers = *measure.AnswersOf(s.calibrated, s.unsure, t.classes, t.intervals(s))
+	a.Answers = *measure.AnswersOf(s.calibrated, s.unsure, t.classes, t.intervals(s.rows))
 	t.result.Answers = a
 	return nil
 }

@@ -19,6 +19,10 @@ type Data struct {
 	// Labels holds the class of each row, byte for byte; "" is an unlabelled
 	// row, which is skipped and counted.
 	Labels []string
+	// LabelLists holds the labels of each row for the task AnyOf: nil is an
+	// unlabelled row, an empty list one that has none of the labels. Labels is
+	// then nil. nil: rows have one label each.
+	LabelLists [][]string
 	// IDs names rows in messages; nil: rows are named by their number, from 0.
 	IDs []string
 	// Keys holds a digest of each row's content. Rows of equal keys stay in one
@@ -44,7 +48,11 @@ type Data struct {
 // check tells what is wrong with the shapes of the data of n rows, and with the
 // weights.
 func (d *Data) check(n int) error {
-	if len(d.Labels) != n {
+	if d.LabelLists != nil && d.Labels == nil {
+		if len(d.LabelLists) != n {
+			return fmt.Errorf("head: data: %d lists of labels for %d rows", len(d.LabelLists), n)
+		}
+	} else if len(d.Labels) != n {
 		return fmt.Errorf("head: data: %d labels for %d rows", len(d.Labels), n)
 	}
 	for _, f := range []struct {

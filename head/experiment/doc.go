@@ -22,6 +22,11 @@
 // of one size in the order of u, each to the fold that has least of its
 // classes.
 //
+// For other tasks than one of several classes, folds are stratified by label (a
+// row counts for each of its labels, and those without one for a stratum of
+// their own), by tenths of the rows in the order of the number, and by grade.
+// Parts are drawn by hash for all tasks.
+//
 // # How λ is selected
 //
 // The path of λ runs from strong to weak, each fit from where the last one

@@ -149,11 +149,11 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 
 // evaluate measures predictions.
 func (t *trainer) evaluate(s *scored) (*measure.Metrics, error) {
-	return measure.Evaluate(s.calibrated, t.classes, t.intervals(s))
+	return measure.Evaluate(s.calibrated, t.classes, t.intervals(s.rows))
 }
 
-// intervals says how those of predictions are made.
-func (t *trainer) intervals(s *scored) *measure.Settings {
+// intervals says how those of metrics of rows are made.
+func (t *trainer) intervals(rows []int) *measure.Settings {
 	settings := &measure.Settings{Folds: t.cv, Seed: t.Seed, Threads: t.Threads}
 	if t.grouped {
 		place := make([]string, len(t.used)) // of each row: what it is drawn with
@@ -162,7 +162,7 @@ func (t *trainer) intervals(s *scored) *measure.Settings {
 				place[row] = string(u.name)
 			}
 		}
-		for _, row := range s.rows {
+		for _, row := range rows {
 			settings.Units = append(settings.Units, place[row])
 		}
 	}

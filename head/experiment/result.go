@@ -1,6 +1,8 @@
 package experiment
 
 import (
+	"encoding/json"
+
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/measure"
 )
@@ -10,9 +12,12 @@ import (
 type Result struct {
 	// Kind is that of the head that was chosen.
 	Kind string `json:"type"`
+	// Task is head.Task.Word of it; "" of one of several classes.
+	Task string `json:"task,omitempty"`
 	// Head is what was fitted in the end; nil only in what Measure returns.
 	Head *head.Head `json:"-"`
-	// Classes holds all classes of the rows that take part, sorted by bytes.
+	// Classes holds all classes of the rows that take part, sorted by bytes; of
+	// another task what head.Head.Classes says.
 	// Metrics and Predictions go by their index. A class that is in no row that
 	// the model was fitted on is missing in Head.Classes.
 	Classes []string `json:"classes"`
@@ -22,6 +27,9 @@ type Result struct {
 	Dim int `json:"dim"`
 	// L2 is the selected λ; 0 for kinds without one.
 	L2 float64 `json:"l2"`
+	// L2Labels holds λ of each label, with Settings.L2PerLabel; L2 is then the
+	// one that is best for all.
+	L2Labels map[string]float64 `json:"l2_labels,omitempty"`
 	// Params holds what the kind was given beside λ, as it was selected.
 	Params head.Params `json:"params,omitempty"`
 	// Fit tells how the fit of Head went.
@@ -120,10 +128,14 @@ type Predictions struct {
 	// Rows holds the numbers of the rows, ascending.
 	Rows []int
 	// Outcomes holds the outcome of each row; its classes are indices of
-	// Result.Classes.
+	// Result.Classes. nil for AnyOf and Number.
 	Outcomes []measure.Outcome
 	// Unsure says of each row whether the head is; nil: it is of none.
 	Unsure []bool
+	// Answers holds what rows of AnyOf and Number are answered with,
+	// len(Rows)×len(Result.Classes), and Targets what is so: 1 for a label that
+	// a row has, or a number.
+	Answers, Targets []float64
 }
 
 // Spread tells how the metrics of the tested rows vary over seeds.
@@ -135,6 +147,45 @@ type Spread struct {
 	LogLoss  measure.Variation `json:"log_loss"`
 	ECE      measure.Variation `json:"ece"`
 	Brier    measure.Variation `json:"brier"`
+	// Metrics holds those of another task than OneOf, for which the others are
+	// missing in JSON.
+	Metrics []NamedVariation `json:"-"`
+}
+
+// NamedVariation is the variation of a metric, with its name.
+type NamedVariation struct {
+	Name string `json:"name"`
+	measure.Variation
+}
+
+// spreadOfTask is a Spread of another task than OneOf in JSON.
+type spreadOfTask struct {
+	Seeds   []uint64         `json:"seeds"`
+	L2      []float64        `json:"l2"`
+	Metrics []NamedVariation `json:"metrics"`
+}
+
+// MarshalJSON writes the metrics that there are.
+func (s *Spread) MarshalJSON() ([]byte, error) {
+	if s.Metrics != nil {
+		return json.Marshal(&spreadOfTask{s.Seeds, s.L2, s.Metrics})
+	}
+	type plain Spread
+	return json.Marshal((*plain)(s))
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Spread) UnmarshalJSON(data []byte) error {
+	var of spreadOfTask
+	if err := json.Unmarshal(data, &of); err != nil {
+		return err
+	}
+	if of.Metrics != nil {
+		*s = Spread{Seeds: of.Seeds, L2: of.L2, Metrics: of.Metrics}
+		return nil
+	}
+	type plain Spread
+	return json.Unmarshal(data, (*plain)(s))
 }
 
 // Warning is something that a user should know or, among the notes of a Result,
@@ -162,6 +213,9 @@ type Spread struct {
 //	constant-features  features are constant, or vary by less than float32 can tell,
 //	                 among the rows that the head was fitted on (a note)
 //	not-converged    a fit ended before it reached the tolerance
+//	numbers          classes are numbers, very many for as many rows
+//	always           labels of AnyOf are ones that every training row has
+//	constant         one of several numbers is the same in every row
 type Warning struct {
 	Kind string `json:"kind"`
 	// Place is the part or the folds that the warning is about; empty: all

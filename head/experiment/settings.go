@@ -16,9 +16,10 @@ import (
 
 // Settings says how Train works. The zero value, and nil, mean the defaults.
 type Settings struct {
-	// Kind is the name of one of head.Kinds for the task OneOf, or "auto",
-	// which compares all of them on Metric. The default "" means the first of
-	// head.Kinds.
+	// Kind is the name of one of head.Kinds, or "auto", which compares all of
+	// those for the task OneOf on Metric. The default "" means the first of
+	// head.Kinds. For another task than OneOf, probabilities are not
+	// calibrated, all classes weigh the same, and Shots is for Grade alone.
 	Kind string
 	// Budget is about how long "auto" may take: kinds of heads are left out
 	// that would not go into it, by an estimate from the sizes of the data, of
@@ -26,6 +27,13 @@ type Settings struct {
 	// that the same data give the same head on any machine; more and faster
 	// cores take less. The default 0 means DefaultBudget.
 	Budget time.Duration
+	// Grades are the grades of a head for the task Grade, from the lowest to
+	// the highest. The default nil takes labels that are numbers, in their
+	// order.
+	Grades []string
+	// L2PerLabel selects a λ for each label of AnyOf, by the log-loss of its
+	// own out-of-fold predictions, in the place of one for all by Metric.
+	L2PerLabel bool
 	// L2 is λ of heads that have one, > 0. The default 0 selects it on a path
 	// of L2Points strengths from 10 to 1e-6 (of ridge: 1000 to 1e-4), evenly
 	// spaced in logarithm, by cross-validation with Folds folds inside the
@@ -46,8 +54,9 @@ type Settings struct {
 	// selected stops, between 0 and 1; fits along the path stop at 1e-3, or at
 	// Tolerance if that is coarser. The default 0 means 1e-4.
 	Tolerance float64
-	// Metric is what the selection depends on: "accuracy" (default ""),
-	// "macro-f1" or "log-loss". Ties go to the larger λ.
+	// Metric is what the selection depends on, one of measure.ScoreNamesOf; of
+	// the task OneOf "accuracy" (default ""), "macro-f1" or "log-loss". The
+	// default is the first of them. Ties go to the larger λ.
 	Metric string
 	// CV tests by cross-validation of the whole procedure with this many folds,
 	// at least 2, instead of one held-out part; splits of the data's own are
@@ -140,8 +149,8 @@ func (s *Settings) check() error {
 		return fmt.Errorf("head: settings: %s %q is none of %s", name, value, strings.Join(allowed, ", "))
 	}
 	for _, err := range []error{
-		oneOf("head", s.Kind, append(head.KindsOf(head.OneOf), "auto")...),
-		oneOf("metric", s.Metric, measure.ScoreNames...),
+		oneOf("head", s.Kind, append(head.KindNames(), "auto")...),
+		oneOf("metric", s.Metric, measure.ScoreNamesOf(s.task())...),
 		oneOf("by", s.By, "auto", "group", "none"),
 		oneOf("class weight", s.ClassWeight, "none", "balanced", "map"),
 		oneOf("calibrate", s.Calibrate, "temperature", "vector", "auto", "none"),
@@ -150,6 +159,9 @@ func (s *Settings) check() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.checkTask(); err != nil {
+		return err
 	}
 	switch {
 	case s.L2 != 0 && !(s.L2 > 0 && s.L2 <= math.MaxFloat64):
@@ -193,6 +205,36 @@ func (s *Settings) check() error {
 		if !(p.Train > 0 && p.Validation >= 0 && p.Test >= 0 && math.Abs(p.Train+p.Validation+p.Test-1) <= 1e-9) {
 			return fmt.Errorf("head: settings: split train=%v validation=%v test=%v: shares must not be negative, train positive, and their sum 1", p.Train, p.Validation, p.Test)
 		}
+	}
+	return nil
+}
+
+// task is that of Kind.
+func (s *Settings) task() head.Task {
+	if k := head.KindOf(s.Kind); k != nil {
+		return k.Task
+	}
+	return head.OneOf
+}
+
+// checkTask tells which settings are none of the task.
+func (s *Settings) checkTask() error {
+	task := s.task()
+	switch {
+	case task != head.OneOf && s.ClassWeight != "" && s.ClassWeight != "none":
+		return fmt.Errorf("head: settings: class weights of a head for %v; it has none", task)
+	case task != head.OneOf && (s.Reject != 0 || s.Thresholds != nil || s.Prior != "" && s.Prior != "keep"):
+		return fmt.Errorf("head: settings: thresholds, or a prior, of a head for %v; those are for one of several classes", task)
+	case s.Shots > 0 && !task.OneLabel():
+		return fmt.Errorf("head: settings: shots of a head for %v, whose samples have no class", task)
+	case s.Grades != nil && task != head.Grade:
+		return fmt.Errorf("head: settings: grades of a head for %v", task)
+	case s.Grades != nil && len(s.Grades) < 2:
+		return fmt.Errorf("head: settings: %d grades, at least 2 are needed", len(s.Grades))
+	case s.L2PerLabel && task != head.AnyOf:
+		return fmt.Errorf("head: settings: a λ for each label of a head for %v", task)
+	case s.L2PerLabel && s.L2 != 0:
+		return fmt.Errorf("head: settings: a λ for each label, and one for all")
 	}
 	return nil
 }

@@ -26,10 +26,12 @@ var defaultSplit = Split{Train: 0.6, Validation: 0.2, Test: 0.2}
 //
 // Errors: fewer than two classes, no labelled row (a *LabelsError), features
 // that are not finite (head.ErrNotFinite, with the row) or too many (a
-// *FeaturesError), slices of another length than the rows, settings out of
-// range or against each other (among them *GroupsError, *SplitsError,
-// *ClassWeightError), parts and folds that cannot be made (*FoldsError,
-// *EmptyError, *ClassesError); and what Rows.BlockTo or ctx return.
+// *FeaturesError), labels that a head for the task cannot learn (a
+// *TargetError, a *ConstantError), slices of another length than the rows,
+// settings out of range or against each other (among them *GroupsError,
+// *SplitsError, *ClassWeightError), parts and folds that cannot be made
+// (*FoldsError, *EmptyError, *ClassesError); and what Rows.BlockTo or ctx
+// return.
 func Train(ctx context.Context, d *Data, s *Settings) (*Result, error) {
 	if s == nil {
 		s = &Settings{}
@@ -47,6 +49,12 @@ func Train(ctx context.Context, d *Data, s *Settings) (*Result, error) {
 		return nil, fmt.Errorf("head: data: rows of %d features", d.Rows.D())
 	}
 	t := &trainer{Settings: s, data: d, result: &Result{Dim: d.Rows.D()}}
+	if s.task() != head.OneOf {
+		return t.trainTargets(ctx, head.KindOf(s.Kind))
+	}
+	if d.LabelLists != nil {
+		return nil, fmt.Errorf("head: data: samples have several labels each, and a head of kind %s learns one", orDefault(s.Kind, head.Kinds[0].Name))
+	}
 	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -90,6 +98,9 @@ type trainer struct {
 	cv       int          // folds; 0: parts
 	split    *Split       // nil: the data's own splits, or cross-validation
 	given    Parts        // the data's own splits
+	strata   [][]int      // of each row, for other tasks than OneOf; nil: that of its class
+	layers   int          // number of strata
+	numbered []float64    // the number of each row by which strata are made; nil: there is none
 	tolerant bool         // rows that are not finite are an error only where they are fitted on: for tests of what reaches what
 	progress *progress
 }
@@ -161,6 +172,7 @@ func (t *trainer) prepare(ctx context.Context) error {
 		return err
 	}
 	t.dataWarnings(useSplits)
+	t.numberLabels()
 	return t.open(ctx)
 }
 
@@ -375,7 +387,7 @@ func (t *trainer) divide(o *trial, units []*unit) ([]*procedure, error) {
 		for i := range t.used {
 			o.parts.Train = append(o.parts.Train, i)
 		}
-		o.folds = deal(units, t.cv, t.labels, len(t.classes))
+		o.folds = t.deal(units, t.cv)
 		for f, held := range o.folds {
 			o.tests = append(o.tests, &procedure{place: fmt.Sprintf("fold %d of %d", f+1, t.cv), train: without(o.parts.Train, held)})
 		}
@@ -557,8 +569,19 @@ func (t *trainer) dealInner(p *procedure, units []*unit) error {
 			t.detail(Warning{Kind: "fewer-folds", Place: innerFolds, Count: k, Message: fmt.Sprintf("%s: there are only %s: λ is chosen in %d folds instead of %d", p.place, counted(len(inside), t.together()), k, defaultFolds)})
 		}
 	}
-	p.folds = deal(inside, k, t.labels, len(t.classes))
+	p.folds = t.deal(inside, k)
 	return nil
+}
+
+// deal deals units into folds by class, or by what takes the place of classes.
+func (t *trainer) deal(units []*unit, k int) [][]int {
+	if t.numbered != nil {
+		return dealStrata(units, k, tenths(units, t.numbered), numberStrata)
+	}
+	if t.strata != nil {
+		return dealStrata(units, k, t.strata, t.layers)
+	}
+	return deal(units, k, t.labels, len(t.classes))
 }
 
 // labelsOf returns the classes of rows.

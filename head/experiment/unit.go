@@ -133,28 +133,41 @@ func within(units []*unit, keep []bool) []*unit {
 // fold lacks most, so that none stays empty. For units of one row this is
 // stratified dealing.
 func deal(units []*unit, k int, labels []int, classes int) [][]int {
+	strata := make([][]int, len(labels))
+	for r := range labels {
+		strata[r] = labels[r : r+1 : r+1]
+	}
+	return dealStrata(units, k, strata, classes)
+}
+
+// dealStrata is deal for rows that belong to several strata each: labels, of
+// which a row may have any number, stand in the place of its class.
+func dealStrata(units []*unit, k int, strata [][]int, layers int) [][]int {
 	order := slices.Clone(units)
 	slices.SortFunc(order, func(a, b *unit) int {
 		return cmp.Or(cmp.Compare(len(b.rows), len(a.rows)), bytes.Compare(a.hash[:], b.hash[:]), bytes.Compare(a.name, b.name))
 	})
-	total := make([]int, classes)
+	total := make([]int, layers)
 	for _, u := range units {
 		for _, r := range u.rows {
-			total[labels[r]]++
+			for _, c := range strata[r] {
+				total[c]++
+			}
 		}
 	}
 	folds := make([][]int, k)
 	counts := make([][]int, k)
 	for f := range counts {
-		counts[f] = make([]int, classes)
+		counts[f] = make([]int, layers)
 	}
 	for _, u := range order {
 		best, bestLack := 0, math.Inf(1)
 		for f := range folds {
 			lack := 0.0
 			for _, r := range u.rows {
-				c := labels[r]
-				lack += float64(counts[f][c]) / float64(total[c])
+				for _, c := range strata[r] {
+					lack += float64(counts[f][c]) / float64(total[c])
+				}
 			}
 			if lack < bestLack || lack == bestLack && len(folds[f]) < len(folds[best]) {
 				best, bestLack = f, lack
@@ -162,7 +175,9 @@ func deal(units []*unit, k int, labels []int, classes int) [][]int {
 		}
 		folds[best] = append(folds[best], u.rows...)
 		for _, r := range u.rows {
-			counts[best][labels[r]]++
+			for _, c := range strata[r] {
+				counts[best][c]++
+			}
 		}
 	}
 	for _, f := range folds {

@@ -12,8 +12,13 @@ type Estimate struct {
 	High  float64 `json:"high"`
 }
 
-// Metrics tells how good predictions are. Every row counts once.
+// Metrics tells how good predictions are. Every row counts once. Of labels and
+// of numbers it is AnyOf and Number that tell it, with Rows and Interval.
 type Metrics struct {
+	AnyOf  *AnyOfMetrics  `json:"-"` // nil: no labels were predicted
+	Number *NumberMetrics `json:"-"` // nil: no numbers were predicted
+	// GradeMetrics is nil unless grades were predicted.
+	*GradeMetrics
 	// Rows is the number of rows.
 	Rows int `json:"rows"`
 	// Accuracy is the share of rows whose most probable class (the first of

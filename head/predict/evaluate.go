@@ -22,7 +22,7 @@ type Evaluation struct {
 	N         int              // fresh rows
 	Fitted    int              // rows that it was fitted on
 	Unlabeled int              // rows without a label
-	Unknown   map[string]int   // rows of classes that the head does not know
+	Unknown   map[string]int   // rows of classes that the head does not know; of labels, which are left out alone
 	Grouped   bool             // a row has a group
 
 	FreshRows Measured // that Fresh is of
@@ -37,7 +37,10 @@ type Evaluation struct {
 // the numbers, from 0, of the samples that are not bad.
 type Measured struct {
 	Rows     []int
-	Outcomes []measure.Outcome
+	Outcomes []measure.Outcome // nil of labels and numbers
+	// Answers are what rows of head.AnyOf and head.Number are answered with, a
+	// row after the other, and Targets what is so.
+	Answers, Targets []float64
 	// Units names what each row is drawn with; nil: each is drawn by itself.
 	Units []string
 }
@@ -61,9 +64,12 @@ type EvaluateOptions struct {
 // Evaluate predicts the labelled rows of j with h and takes the metrics, apart
 // for rows that the head of f was fitted on. Rows without a label, or of a
 // class that the head does not know, are counted and left out. Rows with
-// several labels each are a *features.SeveralError.
+// several labels each are a *features.SeveralError, and so, of a head for any
+// of several labels, are those with one each: a *features.OneError. A label
+// that is no number is an error of a head of numbers.
 func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joined, o *EvaluateOptions) (*Evaluation, error) {
-	if err := j.Table.OneLabel(); err != nil {
+	several := h.Task == head.AnyOf
+	if err := j.Table.HasLabels(several); err != nil {
 		return nil, err
 	}
 	e := NewEvaluator(f, h, o)
@@ -74,10 +80,15 @@ func Evaluate(ctx context.Context, f *file.File, h *head.Head, j *features.Joine
 			if j.Table.Labels != nil {
 				row.label = j.Table.Labels[i]
 			}
+			if j.Table.LabelLists != nil {
+				row.labels = j.Table.LabelLists[i]
+			}
 			if j.Table.Groups != nil {
 				row.group = j.Table.Groups[i]
 			}
-			e.add(i, &row, p[(i-lo)*k:(i-lo+1)*k])
+			if _, err := e.add(i, &row, p[(i-lo)*k:(i-lo+1)*k]); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -110,6 +121,7 @@ var _ extract.Sink = (*Evaluator)(nil)
 // evaluated is what is known of a row beside its features.
 type evaluated struct {
 	id, label, group string
+	labels           []string // of a head for any of several; nil: they are not known
 	key              cache.Key
 }
 
@@ -124,7 +136,7 @@ func NewEvaluator(f *file.File, h *head.Head, o *EvaluateOptions) *Evaluator {
 }
 
 // Take evaluates embedded samples. Bad ones are left out; one with several
-// labels (source.Options.MultiLabel) is an error.
+// labels (source.Options.MultiLabel) is an error of a head that learnt one.
 func (e *Evaluator) Take(rows []extract.Row) error {
 	for i := range rows {
 		row := &rows[i]
@@ -132,11 +144,15 @@ func (e *Evaluator) Take(rows []extract.Row) error {
 			continue
 		}
 		s := row.Sample
-		if s.Labels != nil {
+		if s.Labels != nil && e.head.Task != head.AnyOf {
 			return fmt.Errorf("predict: %s was read with several labels a sample, where one is needed", s.ID)
 		}
 		e.rows = append(e.rows, row.Embedding...)
-		e.waiting = append(e.waiting, evaluated{s.ID, s.Label, s.Group, row.Key})
+		labels := s.Labels
+		if labels == nil && s.Label != "" {
+			labels = []string{s.Label}
+		}
+		e.waiting = append(e.waiting, evaluated{id: s.ID, label: s.Label, group: s.Group, labels: labels, key: row.Key})
 		if len(e.waiting) == blockRows {
 			if err := e.predict(); err != nil {
 				return err
@@ -150,7 +166,7 @@ func (e *Evaluator) Take(rows []extract.Row) error {
 func (e *Evaluator) predict() error {
 	n, k := len(e.waiting), len(e.head.Classes)
 	e.probabilities = slices.Grow(e.probabilities[:0], n*k)[:n*k]
-	if err := e.head.ProbabilitiesTo(e.probabilities, e.rows, n); err != nil {
+	if err := e.head.AnswersTo(e.probabilities, e.rows, n); err != nil {
 		var ids []string
 		for _, w := range e.waiting {
 			ids = append(ids, w.id)
@@ -158,7 +174,12 @@ func (e *Evaluator) predict() error {
 		return fmt.Errorf("predict: samples %s: %w", strings.Join(ids, ", "), err)
 	}
 	for i := range e.waiting {
-		if w := &e.waiting[i]; e.add(e.taken, w, e.probabilities[i*k:(i+1)*k]) {
+		w := &e.waiting[i]
+		wrong, err := e.add(e.taken, w, e.probabilities[i*k:(i+1)*k])
+		if err != nil {
+			return err
+		}
+		if wrong {
 			if e.e.Wrong == nil {
 				e.e.Wrong = make(map[int]Named)
 			}
@@ -171,28 +192,24 @@ func (e *Evaluator) predict() error {
 }
 
 // add counts row i and, if it is to be measured, remembers what became of it.
-// It says whether it was predicted wrongly.
-func (e *Evaluator) add(i int, row *evaluated, p []float64) (wrong bool) {
+// It says whether it was predicted wrongly, which any number is.
+func (e *Evaluator) add(i int, row *evaluated, p []float64) (wrong bool, err error) {
 	e.e.Grouped = e.e.Grouped || row.group != ""
-	class, known := slices.BinarySearch(e.head.Classes, row.label)
+	t, err := e.targetOf(row)
+	if t == nil || err != nil {
+		return false, err
+	}
 	part := 0
-	switch {
-	case row.label == "":
-		e.e.Unlabeled++
-		return false
-	case !known:
-		e.e.Unknown[row.label]++
-		return false
-	case e.file.Fitted != nil && e.file.Fitted.Seen(row.key):
+	if e.file.Fitted != nil && e.file.Fitted.Seen(row.key) {
 		e.e.Fitted++
 		if part = 1; !e.options.Seen {
-			return false
+			return false, nil
 		}
-	default:
+	} else {
 		e.e.N++
 	}
-	outcome, m := measure.NewOutcome(p, class), &e.measured[part]
-	m.Rows, m.Outcomes = append(m.Rows, i), append(m.Outcomes, outcome)
+	m := &e.measured[part]
+	m.Rows = append(m.Rows, i)
 	if e.options.Together {
 		unit := row.group
 		if unit == "" {
@@ -200,7 +217,13 @@ func (e *Evaluator) add(i int, row *evaluated, p []float64) (wrong bool) {
 		}
 		e.units[part] = append(e.units[part], unit)
 	}
-	return outcome.Predicted != outcome.Label
+	if !e.head.Task.OneLabel() {
+		m.Answers, m.Targets = append(m.Answers, p...), append(m.Targets, t...)
+		return !right(e.head.Task, p, t), nil
+	}
+	outcome := measure.NewOutcome(p, int(t[0]))
+	m.Outcomes = append(m.Outcomes, outcome)
+	return outcome.Predicted != outcome.Label, nil
 }
 
 // Evaluation returns the metrics of what was taken.
@@ -217,7 +240,7 @@ func (e *Evaluator) Evaluation() (*Evaluation, error) {
 			[]*Measured{&out.FreshRows, &out.SeenRows}[part].Units = s.Units
 		}
 		var err error
-		if *to, err = measure.Evaluate(e.measured[part].Outcomes, e.head.Classes, s); err != nil {
+		if *to, err = e.measured[part].metrics(e.head, s); err != nil {
 			return nil, err
 		}
 		if part == 0 && e.head.MayBeUnsure() {

@@ -11,8 +11,8 @@ import (
 // blockRows is how many rows of features are gathered and predicted at once.
 const blockRows = 1024
 
-// Features computes the probabilities of h for all rows of j, in blocks: take
-// is called with each, in order, for the rows lo ≤ i < hi. probabilities is
+// Features computes what h answers for all rows of j, in blocks: take is called
+// with each, in order, for the rows lo ≤ i < hi. probabilities, or numbers, are
 // (hi−lo)×K and take's only until it returns; its error ends the call. A row
 // with a feature that is not finite is an error.
 func Features(ctx context.Context, h *head.Head, j *features.Joined, take func(lo, hi int, probabilities []float64) error) error {
@@ -30,9 +30,9 @@ func Features(ctx context.Context, h *head.Head, j *features.Joined, take func(l
 		if err := j.Matrix.BlockTo(rows, lo, hi); err != nil {
 			return err
 		}
-		if err := h.ProbabilitiesTo(block, rows, hi-lo); err != nil {
+		if err := h.AnswersTo(block, rows, hi-lo); err != nil {
 			for i := range hi - lo { // which one it is
-				if err := h.ProbabilitiesTo(block[:k], rows[i*d:(i+1)*d], 1); err != nil {
+				if err := h.AnswersTo(block[:k], rows[i*d:(i+1)*d], 1); err != nil {
 					return fmt.Errorf("sample %s: %w", j.Table.IDs[lo+i], err)
 				}
 			}

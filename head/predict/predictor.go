@@ -17,10 +17,12 @@ import (
 
 // Prediction is what a head answers for a sample.
 type Prediction struct {
-	Label         string    // the most probable class; of equal ones the first
+	Label         string    // the most probable class or grade; of equal ones the first
 	Probability   float64   // of Label
 	Unsure        bool      // the head has thresholds, and Label does not reach its own
-	Probabilities []float64 // of all classes, in the order of Classes
+	Probabilities []float64 // of all classes, labels or grades, in the order of Classes
+	Labels        []string  // of a head for any of several labels: those with a probability of at least 1/2
+	Values        []float64 // of a head of numbers, in the order of Classes
 	Err           error     // why there is no answer, a *BadSampleError; nil: there is one
 }
 
@@ -92,8 +94,13 @@ func SpacesOf(f *file.File) []json.RawMessage {
 	return all
 }
 
-// Classes are the names of the classes, in the order of
-// Prediction.Probabilities.
+// Task says what the head answers, and so which fields of a Prediction there
+// are: Label, Probability and Probabilities; of head.AnyOf Labels and
+// Probabilities; of head.Number Values.
+func (p *Predictor) Task() head.Task { return p.head.Task }
+
+// Classes are the names of the classes, labels, numbers or grades, in the order
+// of Prediction.Probabilities or Prediction.Values.
 func (p *Predictor) Classes() []string { return slices.Clone(p.head.Classes) }
 
 // Modality says what the samples are.
@@ -145,7 +152,7 @@ func (p *Predictor) PredictFiles(ctx context.Context, paths []string) ([]Predict
 func (p *Predictor) PredictFeatures(x []float32, n int) ([]Prediction, error) {
 	k := len(p.head.Classes)
 	probabilities := make([]float64, max(n, 0)*k)
-	if err := p.head.ProbabilitiesTo(probabilities, x, n); err != nil {
+	if err := p.head.AnswersTo(probabilities, x, n); err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
 	all := make([]Prediction, n)
@@ -177,7 +184,7 @@ func (p *Predictor) score(jobs []*embed.Job) []Prediction {
 			}
 		}
 		own := probabilities[i*k : (i+1)*k : (i+1)*k]
-		if err := p.head.ProbabilitiesTo(own, x, 1); err != nil {
+		if err := p.head.AnswersTo(own, x, 1); err != nil {
 			all[i].Err = &BadSampleError{err.Error()}
 			continue
 		}
@@ -186,16 +193,26 @@ func (p *Predictor) score(jobs []*embed.Job) []Prediction {
 	return all
 }
 
-// answer is the prediction of a row's probabilities.
-func (p *Predictor) answer(probabilities []float64) Prediction {
+// answer is the prediction of what the head answers for a row.
+func (p *Predictor) answer(answers []float64) Prediction {
+	switch p.head.Task {
+	case head.Number:
+		return Prediction{Values: answers}
+	case head.AnyOf:
+		labels := []string{}
+		for _, c := range head.Answered(answers) {
+			labels = append(labels, p.head.Classes[c])
+		}
+		return Prediction{Labels: labels, Probabilities: answers}
+	}
 	best := 0
-	for c, v := range probabilities {
-		if v > probabilities[best] {
+	for c, v := range answers {
+		if v > answers[best] {
 			best = c
 		}
 	}
 	return Prediction{
-		Label: p.head.Classes[best], Probability: probabilities[best], Unsure: p.head.Unsure(best, probabilities[best]), Probabilities: probabilities,
+		Label: p.head.Classes[best], Probability: answers[best], Unsure: p.head.Unsure(best, answers[best]), Probabilities: answers,
 	}
 }
 

@@ -26,15 +26,14 @@ type Data struct {
 }
 
 // DataOf is what an experiment takes, for the rows of j. A weight that is not
-// given is 1. Rows with several labels each, see features.Table.OneLabel, come
-// without labels.
+// given is 1. Rows with several labels each come with lists of them.
 func DataOf(j *features.Joined) *experiment.Data {
 	keys := make([][32]byte, len(j.Table.Keys))
 	for i, k := range j.Table.Keys {
 		keys[i] = k
 	}
 	d := &experiment.Data{
-		Rows: j.Matrix, Labels: j.Table.Labels, IDs: j.Table.IDs, Keys: keys,
+		Rows: j.Matrix, Labels: j.Table.Labels, LabelLists: j.Table.LabelLists, IDs: j.Table.IDs, Keys: keys,
 		Groups: j.Table.Groups, Splits: j.Table.Splits, Weights: slices.Clone(j.Table.Weights),
 	}
 	d.Noun = noun(j)

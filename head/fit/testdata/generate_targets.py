@@ -101,6 +101,25 @@ for lam in (1.0, 0.1, 0.01, 0.001):
     c["metrics"] = {"mae": mean_absolute_error(y, hat), "quadratic_kappa": cohen_kappa_score(y, hat, weights="quadratic"), "accuracy": accuracy_score(y, hat)}
     out["path"].append({"l2": lam, "logistic": a, "linear": b, "ordinal": c})
 out["weighted"] = linear(0.01, weight)[0]
+
+# Metrics of predictions that are no head's, with ties, and a label that all rows have.
+p, y = np.round(rng.uniform(size=(60, 3)), 1), (rng.uniform(size=(60, 3)) < [0.5, 0.1, 2]).astype(int)
+hat, two = (p >= 0.5).astype(int), slice(0, 2)
+q = np.clip(p, 2.0**-52, 1)
+v = np.round(rng.normal(size=(60, 2)), 2) * [1, 100]
+w = v + np.round(rng.normal(size=(60, 2)), 2) * [0.5, 150]
+g = np.minimum(rng.integers(0, 4, size=60), 3)
+ghat = np.clip(g + rng.integers(-1, 3, size=60), 0, 3)
+out["measured"] = {
+    "p": rnd(p), "y": rnd(y), "values": rnd(w), "numbers": rnd(v), "grades": g.tolist(), "predicted": ghat.tolist(),
+    "any_of": {
+        "ap": average_precision_score(y[:, two], p[:, two]), "auc": roc_auc_score(y[:, two], p[:, two]), "macro_f1": f1_score(y, hat, average="macro"),
+        "micro_f1": f1_score(y, hat, average="micro"), "subset_accuracy": accuracy_score(y, hat),
+        "log_loss": float(-(y * np.log(q) + (1 - y) * np.log(np.clip(1 - p, 2.0**-52, 1))).mean()),
+    },
+    "number": {"mae": mean_absolute_error(v, w), "rmse": root_mean_squared_error(v, w), "r2": r2_score(v, w)},
+    "grade": {"mae": mean_absolute_error(g, ghat), "quadratic_kappa": cohen_kappa_score(g, ghat, weights="quadratic")},
+}
 with open(os.path.join(here, "targets.json"), "w") as f:
     json.dump(out, f, separators=(",", ":"))
     f.write("\n")

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+
+	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // ComparisonTo writes one table with a line a head. Where a head was trained
@@ -28,9 +32,13 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 			row[1] += ", retrained"
 		}
 		if m, rows := h.tested(); m != nil {
-			copy(row[2:], []string{
-				decimal(m.Accuracy.Value), interval(m.Accuracy), decimal(m.MacroF1.Value), decimal(m.LogLoss.Value), decimal(m.ECE.Value), decimal(m.Baseline.Value),
-			})
+			if t := m.Task(); t == head.AnyOf || t == head.Number {
+				row[1] += ": " + metricsInWords(m)
+			} else {
+				copy(row[2:], []string{
+					decimal(m.Accuracy.Value), interval(m.Accuracy), decimal(m.MacroF1.Value), decimal(m.LogLoss.Value), decimal(m.ECE.Value), decimal(m.Baseline.Value),
+				})
+			}
 			row[11] = rows
 			if h.Groups {
 				row[11] += ", by group"
@@ -41,10 +49,20 @@ func ComparisonTo(w io.Writer, heads []*Head, s *Style) error {
 	if slices.ContainsFunc(heads, func(h *Head) bool { return h.Result.Spread != nil }) {
 		t.Columns = append(t.Columns, Column{Name: "accuracy over seeds"})
 		for i, h := range heads {
-			if s := h.Result.Spread; s != nil {
+			if s := h.Result.Spread; s != nil && s.Metrics == nil {
 				t.Rows[i] = append(t.Rows[i], fmt.Sprintf("%s ± %s (%d)", decimal(s.Accuracy.Mean), decimal(s.Accuracy.SD), len(s.Seeds)))
 			}
 		}
 	}
 	return TableTo(w, t, s)
+}
+
+// metricsInWords lists metrics of labels and of numbers, which have no columns
+// of their own.
+func metricsInWords(m *measure.Metrics) string {
+	var all []string
+	for _, l := range linesOf(m)[:3] {
+		all = append(all, l.name+" "+l.value())
+	}
+	return strings.Join(all, ", ")
 }

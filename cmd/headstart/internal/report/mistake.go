@@ -13,6 +13,8 @@ type Mistake struct {
 	// Probability is that of the predicted class, LabelProbability that of
 	// Label.
 	Probability, LabelProbability float64
+	// NoProbability says that there are none: of several labels, and numbers.
+	NoProbability bool
 	// Image is a PNG or JPEG file, nil: none. It is embedded as it is up to
 	// 64 KiB, scaled down if it is larger, and left out if it cannot be
 	// decoded.
@@ -55,6 +57,9 @@ func newCards(all []Mistake) []card {
 			Probability: decimal(m.Probability), LabelProbability: decimal(m.LabelProbability),
 			// The whole text may be long; runes have at most 4 bytes.
 			Text: Cut(strings.TrimSpace(plain(m.Text[:min(len(m.Text), 4*textColumns+4)])), textColumns),
+		}
+		if m.NoProbability {
+			c.Probability, c.LabelProbability = "", ""
 		}
 		if m.Image != nil {
 			c.Picture = newThumbnail(m.Image, thumbnailEdge, len(m.Seen) > 0)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
 )
@@ -62,6 +64,7 @@ type view struct {
 	Families    []familyLine
 	Classes     []classLine
 	Confusion   *confusion
+	Each        *eachView // of labels and numbers
 	Reliability *reliability
 	Calibration *calibrationView
 	Answers     *answersView
@@ -151,7 +154,7 @@ func newView(p *Page) (*view, error) {
 	}
 	v := &view{
 		CSS: template.CSS(pageCSS), Title: Cut(plain(cmp.Or(p.Title, p.Name)), 2*labelColumns), Lead: plain(p.lead()), Facts: clean(append(p.facts(), p.Facts...)), Adjective: p.adjective(),
-		Headline: newHeadline(&p.Head), Compared: newCompared(r.Comparison), Selection: newSelection(p), Metric: plain(cmp.Or(p.Metric, "accuracy")), Confusion: newConfusion(m), Reliability: newReliability(p),
+		Headline: newHeadline(&p.Head), Compared: newCompared(r.Comparison), Selection: newSelection(p), Metric: plain(metricName(cmp.Or(p.Metric, "accuracy"))), Each: newEach(m), Confusion: newConfusion(m), Reliability: newReliability(p),
 		Cards: newCards(p.Mistakes), Settings: clean(p.Settings),
 	}
 	for _, f := range p.Features {
@@ -166,10 +169,13 @@ func newView(p *Page) (*view, error) {
 	}
 	if m != nil {
 		v.Interval = intervalWords(m)
-		for _, l := range metricLines(m) {
-			v.Metrics = append(v.Metrics, metricView{l.name, decimal(l.Value), interval(l.Estimate), l.means})
-			if l.name == "accuracy" {
-				v.Metrics = append(v.Metrics, metricView{"majority class", decimal(m.Baseline.Value), interval(m.Baseline), "accuracy of always answering the most frequent class"})
+		constants := constantsOf(m)
+		for _, l := range linesOf(m) {
+			v.Metrics = append(v.Metrics, metricView{l.name, l.value(), l.interval(), l.means})
+			for _, c := range constants {
+				if c.below == l.name {
+					v.Metrics = append(v.Metrics, metricView{strings.TrimPrefix(c.who, "the "), l.written(c.Value), c.intervalOf(), c.what})
+				}
 			}
 		}
 		for _, c := range m.PerClass {
@@ -216,7 +222,11 @@ func newView(p *Page) (*view, error) {
 // lead is the sentence under the title.
 func (p *Page) lead() string {
 	r := p.Result
-	s := fmt.Sprintf("A %s head", r.Kind)
+	article := "A"
+	if r.Kind != "" && strings.Contains("aeio", r.Kind[:1]) {
+		article = "An"
+	}
+	s := fmt.Sprintf("%s %s head", article, r.Kind)
 	if r.Dim > 0 {
 		s += fmt.Sprintf(" on %s features", Count(r.Dim))
 	}
@@ -224,9 +234,24 @@ func (p *Page) lead() string {
 		s += fmt.Sprintf(" of %s samples", Count(n))
 	}
 	if n := len(r.Classes); n > 0 {
-		s += fmt.Sprintf(" in %s classes", Count(n))
+		switch task := p.task(); task {
+		case head.Number:
+			s += " that predicts " + choose(n, "a number", Count(n)+" numbers")
+		case head.AnyOf:
+			s += fmt.Sprintf(" with any of %s labels", Count(n))
+		default:
+			s += fmt.Sprintf(" in %s %s", Count(n), task.Nouns())
+		}
 	}
 	return s + "."
+}
+
+// choose returns the words for one or for several.
+func choose(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
 }
 
 // facts is what was trained on what.
@@ -273,6 +298,8 @@ func intervalWords(m *measure.Metrics) string {
 		return "Intervals are 95 %: Wilson's score interval for the accuracies, the bootstrap for the others, both wider by what the choice of the training samples adds."
 	case "bootstrap-groups":
 		return "Intervals are 95 %, by the bootstrap over groups."
+	case "bootstrap-cv":
+		return "Intervals are 95 %, by the bootstrap over samples, wider by what the choice of the training samples adds."
 	case "bootstrap":
 		return "Intervals are 95 %, by the bootstrap over samples."
 	}
@@ -287,13 +314,15 @@ func newSpread(s *experiment.Spread) *spreadView {
 	for _, l2 := range s.L2 {
 		v.L2 = append(v.L2, strength(l2))
 	}
-	for _, m := range []struct {
-		name string
-		measure.Variation
-	}{{"accuracy", s.Accuracy}, {"macro-F1", s.MacroF1}, {"log-loss", s.LogLoss}, {"ECE", s.ECE}, {"Brier", s.Brier}} {
-		row := spreadRow{Name: m.name, Mean: decimal(m.Mean), SD: decimal(m.SD)}
+	all := s.Metrics
+	if all == nil {
+		all = []experiment.NamedVariation{{Name: "accuracy", Variation: s.Accuracy}, {Name: "macro-f1", Variation: s.MacroF1}, {Name: "log-loss", Variation: s.LogLoss}, {Name: "ece", Variation: s.ECE}, {Name: "brier", Variation: s.Brier}}
+	}
+	for _, m := range all {
+		l := metricLine{name: metricName(m.Name)}
+		row := spreadRow{Name: l.name, Mean: l.written(m.Mean), SD: l.written(m.SD)}
 		for _, x := range m.Values {
-			row.Values = append(row.Values, decimal(x))
+			row.Values = append(row.Values, l.written(x))
 		}
 		v.Rows = append(v.Rows, row)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // selection is the drawing of what was compared to choose a head and its λ.
@@ -47,6 +48,9 @@ func newSelection(p *Page) *selection {
 	}
 	metric := cmp.Or(p.Metric, "accuracy")
 	v := new(selection)
+	lower := measure.LowerIsBetter(metric)
+	metric = metricName(metric)
+	written := (&metricLine{name: metric}).written
 	chosen := func(c experiment.Candidate) bool {
 		return c.Kind == r.Kind && c.L2 == r.L2 && slices.Equal(c.Params, r.Params)
 	}
@@ -55,7 +59,7 @@ func newSelection(p *Page) *selection {
 	var kinds []string // that have a path, in the order in which they were tried
 	var names []string // of what goes along the paths
 	for _, c := range r.Selection {
-		line := selectionLine{Head: plain(c.Kind), L2: strengths(c.L2, c.Params), Score: decimal(c.Score), SE: decimal(c.SE), Chosen: chosen(c)}
+		line := selectionLine{Head: plain(c.Kind), L2: strengths(c.L2, c.Params), Score: written(c.Score), SE: written(c.SE), Chosen: chosen(c)}
 		lo, hi = min(lo, c.Score-c.SE), max(hi, c.Score+c.SE)
 		if p := along(c); p.Value > 0 {
 			weak, strong = min(weak, p.Value), max(strong, p.Value)
@@ -77,7 +81,7 @@ func newSelection(p *Page) *selection {
 		lo, hi = lo-0.05, hi+0.05
 	}
 	better := "higher is better"
-	if metric == "log-loss" {
+	if lower {
 		better = "lower is better"
 	}
 	v.frame = frame{
@@ -105,7 +109,7 @@ func newSelection(p *Page) *selection {
 			line = append(line, at, y.at(s.Score))
 			upper = append(upper, at, y.at(s.Score+s.SE))
 			lower = append(lower, y.at(s.Score-s.SE), at) // turned round below
-			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s: %s ± %s", kindOf(s.Kind, s.L2, s.Params), decimal(s.Score), decimal(s.SE))}
+			pt := point{X: pixels(at), Y: pixels(y.at(s.Score)), Text: fmt.Sprintf("%s: %s ± %s", kindOf(s.Kind, s.L2, s.Params), written(s.Score), written(s.SE))}
 			c.Points = append(c.Points, pt)
 			if chosen(s) {
 				v.Chosen = &pt
@@ -131,7 +135,7 @@ func newSelection(p *Page) *selection {
 		top, bottom := y.at(s.Score+s.SE), y.at(s.Score-s.SE)
 		v.Levels = append(v.Levels, level{
 			Head: plain(s.Kind), Y: pixels(y.at(s.Score)), TextY: pixels(y.at(s.Score) - 5), Low: pixels(top), Height: pixels(bottom - top),
-			Text: fmt.Sprintf("%s: %s ± %s", plain(s.Kind), decimal(s.Score), decimal(s.SE)),
+			Text: fmt.Sprintf("%s: %s ± %s", plain(s.Kind), written(s.Score), written(s.SE)),
 		})
 	}
 	return v

@@ -25,7 +25,7 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	}
 	r := h.Result
 	fact("head", h.kind())
-	fact("classes", Count(len(r.Classes)))
+	fact(h.namesFact())
 	fact("retrained", h.Retrained)
 	if r.Dim > 0 {
 		fact("features", Count(r.Dim))
@@ -72,7 +72,7 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 		printAnswers(&b, r.Answers, s)
 	}
 	if m != nil {
-		printClasses(&b, m.PerClass, s)
+		printEach(&b, m, s)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -97,7 +97,7 @@ func (h *Head) featureTable() *Table {
 func MetricsTo(w io.Writer, heading string, m *measure.Metrics, s *Style) error {
 	var b strings.Builder
 	printMetrics(&b, heading, m, s)
-	printClasses(&b, m.PerClass, s)
+	printEach(&b, m, s)
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
 }
@@ -106,10 +106,13 @@ func printMetrics(b *strings.Builder, heading string, m *measure.Metrics, s *Sty
 	b.WriteByte('\n')
 	s.title(b, heading)
 	t := &Table{Columns: []Column{{}, {Name: "value", Right: true}, {Name: "95 % interval"}}}
-	for _, l := range metricLines(m) {
-		t.Rows = append(t.Rows, []string{l.name, decimal(l.Value), interval(l.Estimate)})
-		if l.name == "accuracy" {
-			t.Rows = append(t.Rows, []string{"  of the majority class", decimal(m.Baseline.Value), interval(m.Baseline)})
+	constants := constantsOf(m)
+	for _, l := range linesOf(m) {
+		t.Rows = append(t.Rows, []string{l.name, l.value(), l.interval()})
+		for _, c := range constants {
+			if c.below == l.name {
+				t.Rows = append(t.Rows, []string{"  of " + c.who, l.written(c.Value), c.intervalOf()})
+			}
 		}
 	}
 	t.print(b, "  ", s)
@@ -121,16 +124,18 @@ type metricLine struct {
 	measure.Estimate
 }
 
-// metricLines lists the metrics of m in the order in which they are shown.
-func metricLines(m *measure.Metrics) []metricLine {
-	return []metricLine{
-		{"accuracy", "share of samples whose most probable class is theirs", m.Accuracy},
-		{"macro-F1", "mean of F1 over the classes, rare ones as important as frequent ones", m.MacroF1},
-		{"log-loss", "mean of −ln p(true class); lower is better", m.LogLoss},
-		{"ECE", "expected calibration error: how far probabilities are from frequencies; lower is better", m.ECE},
-		{"Brier", "mean squared error of the probabilities, 0 to 2; lower is better", m.Brier},
+// written writes a value of the metric: shares with three decimals, what is in
+// units of a number with four figures.
+func (l *metricLine) written(v float64) string {
+	if l.name == "RMSE" || l.name == "MAE" {
+		return figures(v)
 	}
+	return decimal(v)
 }
+
+func (l *metricLine) value() string { return l.written(l.Value) }
+
+func (l *metricLine) interval() string { return l.written(l.Low) + "–" + l.written(l.High) }
 
 // calibrationTable shows what the temperature changed.
 func calibrationTable(c *measure.Calibration) *Table {
