@@ -389,7 +389,7 @@ func TestAgainstGonum(t *testing.T) {
 	each(t, func(t *testing.T) {
 		for name, try := range tries {
 			t.Run(name, func(t *testing.T) {
-				for i := range byte(40) {
+				for i := range byte(25) {
 					try(t, newDrawn([]byte{i}))
 					try(t, newDrawn([]byte{37 * i, 91 * i, 53 * i}))
 				}

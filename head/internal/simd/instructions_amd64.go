@@ -8,7 +8,7 @@ import "golang.org/x/sys/cpu"
 func Most() Instructions {
 	x := &cpu.X86
 	switch avx2 := x.HasAVX2 && x.HasFMA && x.HasF16C; {
-	case avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
+	case avx2 && x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2:
 		return AVX512
 	case avx2:
 		return AVX2

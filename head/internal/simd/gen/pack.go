@@ -37,7 +37,8 @@ func transpose(t element) {
 	next.move(Imm(uint64(avx2.bytes)))
 	if t.bytes == 4 {
 		// Each half becomes four columns.
-		columns := inQuarters([]VecVirtual{a, b, c, d})
+		columns := []VecVirtual{a, b, c, d}
+		inQuarters(columns, fourOf(YMM))
 		for _, y := range columns {
 			VMOVUPS(y.AsX(), Mem{Base: dst})
 			ADDQ(ldd, dst)
@@ -94,32 +95,58 @@ func transpose8() {
 	Pragma("noescape")
 	k := Load(Param("k"), GP64())
 	at, lds := Load(Param("src"), GP64()), Load(Param("lds"), GP64())
-	fifth, ninth := GP64(), GP64()
+	fifth, ninth, last := GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: at, Index: lds, Scale: 4}, fifth)
 	LEAQ(Mem{Base: at, Index: lds, Scale: 8}, ninth)
+	LEAQ(Mem{Base: fifth, Index: lds, Scale: 8}, last)
 	src, high := newRowsOf(4, at, lds), newRowsOf(4, fifth, lds)
-	next := newRowsOf(4, ninth, lds)
+	next, nextHigh := newRowsOf(4, ninth, lds), newRowsOf(4, last, lds)
 	dst, ldd := Load(Param("dst"), GP64()), Load(Param("ldd"), GP64())
+	y, spare := fourOf(YMM), fourOf(YMM)
+	// quarter transposes four columns, disp bytes from where src points.
+	quarter := func(disp int) {
+		for i := range y {
+			low, up := src.row(i), high.row(i)
+			low.Disp, up.Disp = disp, disp
+			VMOVUPS(low, y[i].AsX())
+			VINSERTF128(Imm(1), up, y[i], y[i])
+		}
+		inQuarters(y, spare)
+		for i, c := range y[:3] {
+			to := Mem{Base: dst}
+			if i > 0 {
+				to.Index, to.Scale = ldd, uint8(i)
+			}
+			VMOVUPS(c, to)
+		}
+		LEAQ(Mem{Base: dst, Index: ldd, Scale: 2}, dst)
+		ADDQ(ldd, dst)
+		VMOVUPS(y[3], Mem{Base: dst})
+		ADDQ(ldd, dst)
+	}
+	Label("lines")
+	CMPQ(k, Imm(16))
+	JB(LabelRef("vectors"))
+	for i := range 4 {
+		PREFETCHT0(next.row(i))
+		PREFETCHT0(nextHigh.row(i))
+	}
+	next.move(Imm(64))
+	nextHigh.move(Imm(64))
+	for i := range 4 {
+		quarter(16 * i)
+	}
+	src.move(Imm(64))
+	high.move(Imm(64))
+	SUBQ(Imm(16), k)
+	JMP(LabelRef("lines"))
+
 	Label("vectors")
 	CMPQ(k, Imm(4))
 	JB(LabelRef("rest"))
-	y := make([]VecVirtual, 4)
-	for i := range y {
-		y[i] = YMM()
-		VMOVUPS(src.row(i), y[i].AsX())
-		VINSERTF128(Imm(1), high.row(i), y[i], y[i])
-	}
-	for i := range 4 {
-		PREFETCHT0(next.row(i))
-	}
+	quarter(0)
 	src.move(Imm(16))
 	high.move(Imm(16))
-	next.move(Imm(16))
-	columns := inQuarters(y)
-	for _, c := range columns {
-		VMOVUPS(c, Mem{Base: dst})
-		ADDQ(ldd, dst)
-	}
 	SUBQ(Imm(4), k)
 	JMP(LabelRef("vectors"))
 
@@ -144,19 +171,21 @@ func transpose8() {
 	RET()
 }
 
+// fourOf allocates four vectors.
+func fourOf(make func() VecVirtual) []VecVirtual {
+	return []VecVirtual{make(), make(), make(), make()}
+}
+
 // inQuarters transposes each half of four vectors of float32.
-func inQuarters(y []VecVirtual) []VecVirtual {
-	ab, abHigh, cd, cdHigh := YMM(), YMM(), YMM(), YMM()
-	VUNPCKLPS(y[1], y[0], ab)
-	VUNPCKHPS(y[1], y[0], abHigh)
-	VUNPCKLPS(y[3], y[2], cd)
-	VUNPCKHPS(y[3], y[2], cdHigh)
-	z := []VecVirtual{YMM(), YMM(), YMM(), YMM()}
-	VUNPCKLPD(cd, ab, z[0])
-	VUNPCKHPD(cd, ab, z[1])
-	VUNPCKLPD(cdHigh, abHigh, z[2])
-	VUNPCKHPD(cdHigh, abHigh, z[3])
-	return z
+func inQuarters(y, spare []VecVirtual) {
+	VUNPCKLPS(y[1], y[0], spare[0])
+	VUNPCKHPS(y[1], y[0], spare[1])
+	VUNPCKLPS(y[3], y[2], spare[2])
+	VUNPCKHPS(y[3], y[2], spare[3])
+	VUNPCKLPD(spare[2], spare[0], y[0])
+	VUNPCKHPD(spare[2], spare[0], y[1])
+	VUNPCKLPD(spare[3], spare[1], y[2])
+	VUNPCKHPD(spare[3], spare[1], y[3])
 }
 
 // narrow writes a routine that copies k rows of w elements, no more than a tile
