@@ -22,9 +22,9 @@ type Ref struct {
 // Found tells whether r is the place of a row.
 func (r Ref) Found() bool { return r.segment != 0 }
 
-// compare orders refs by segment and row, the order in which they are read
+// Compare orders refs by segment and row, the order in which they are read
 // fastest: -1, 0 or +1.
-func (r Ref) compare(o Ref) int {
+func (r Ref) Compare(o Ref) int {
 	return cmp.Compare(r.order(), o.order())
 }
 
@@ -346,7 +346,7 @@ func (r *Reader) each(refs []Ref, f func(i, n int, rows []byte)) error {
 		for i := range order {
 			order[i] = i
 		}
-		slices.SortFunc(order, func(a, b int) int { return refs[a].compare(refs[b]) })
+		slices.SortFunc(order, func(a, b int) int { return refs[a].Compare(refs[b]) })
 	}
 	var at int // index into refs
 	err := guard(func() error {

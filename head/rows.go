@@ -17,8 +17,8 @@ type Rows interface {
 type Stored interface {
 	Rows
 	// Order returns the numbers of all rows in the order in which reading them
-	// is fastest. It depends on nothing but what the rows are, since sums are
-	// made in that order.
+	// is fastest. Fits to rows that are not held in memory sum up in that
+	// order, so that last bits depend on it.
 	Order() []int
 	// Each calls f for the rows of these numbers, in any order, again and
 	// again: with the place i in rows of the first of some neighbours there,

@@ -1,9 +1,6 @@
 package features
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +13,6 @@ import (
 // by block. It is safe for concurrent use.
 type Matrix struct {
 	n, d    int
-	keys    []cache.Key // of the first columns
 	columns []columns
 	readers map[string]*cache.Reader // by the space's fingerprint
 }
@@ -37,9 +33,6 @@ func (t *Table) Matrix(c *cache.Cache) (*Matrix, error) {
 // newMatrix finds the n rows of parts in c.
 func newMatrix(c *cache.Cache, n int, parts []part) (*Matrix, error) {
 	m := &Matrix{n: n, readers: make(map[string]*cache.Reader)}
-	if len(parts) > 0 {
-		m.keys = parts[0].keys
-	}
 	var missing []error
 	for _, p := range parts {
 		for _, s := range p.spaces {
@@ -113,23 +106,19 @@ func (c *columns) blockTo(dst []float32, lo, hi, d int) error {
 	})
 }
 
-// Order returns the numbers of the rows in the order of their keys, those of
-// the first set: the segments of a cache are sorted by key, so that each is
-// read from its beginning to its end. Rows of one key stay in their order.
+// Order returns the numbers of the rows in the order in which those of the first
+// space lie in the cache. Rows of one place stay in their order.
 func (m *Matrix) Order() []int {
 	type place struct {
-		prefix uint64
-		row    int
+		ref cache.Ref
+		row int
 	}
 	places := make([]place, m.n)
 	for i := range places {
-		places[i] = place{binary.BigEndian.Uint64(m.keys[i][:]), i}
+		places[i] = place{m.columns[0].refs[i], i}
 	}
 	slices.SortFunc(places, func(a, b place) int {
-		if c := cmp.Compare(a.prefix, b.prefix); c != 0 {
-			return c
-		}
-		if c := bytes.Compare(m.keys[a.row][:], m.keys[b.row][:]); c != 0 {
+		if c := a.ref.Compare(b.ref); c != 0 {
 			return c
 		}
 		return a.row - b.row
@@ -148,12 +137,14 @@ func (m *Matrix) Order() []int {
 // to them, and nobody may use them after f has returned. Errors are those of
 // BlockTo.
 func (m *Matrix) Each(rows []int, f func(i, column, width int, wide []float32, half []uint16)) error {
+	for _, r := range rows {
+		if r < 0 || r >= m.n {
+			return fmt.Errorf("features: row %d of %d", r, m.n)
+		}
+	}
 	refs := make([]cache.Ref, len(rows))
 	for _, c := range m.columns {
 		for i, r := range rows {
-			if r < 0 || r >= m.n {
-				return fmt.Errorf("features: row %d of %d", r, m.n)
-			}
 			refs[i] = c.refs[r]
 		}
 		width := c.to - c.from

@@ -88,5 +88,6 @@
 // are added up in their order, and Settings.Threads only says how many of them
 // run at a time. Between architectures or sets of instructions, the order of
 // sums and fused multiply-adds may change last bits; fits then differ by less
-// than their tolerance.
+// than their tolerance. So may the order in which features lie (head.Stored)
+// that are larger than Settings.Memory, since passes read them in it.
 package fit

@@ -129,9 +129,12 @@ func (x *matrix) readTo(dst []float32, rows []int) error {
 // storedTo reads rows as they are stored.
 func (x *matrix) storedTo(dst []float32, rows []int, src head.Stored) error {
 	d := x.d
-	numbers := make([]int, len(rows))
-	for i, r := range rows {
-		numbers[i] = x.used[r]
+	numbers := rows
+	if len(x.used) != src.N() { // else it is 0, 1, 2 and so on
+		numbers = make([]int, len(rows))
+		for i, r := range rows {
+			numbers[i] = x.used[r]
+		}
 	}
 	read := 0
 	err := src.Each(numbers, func(i, column, width int, wide []float32, half []uint16) {
