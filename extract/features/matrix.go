@@ -106,8 +106,8 @@ func (c *columns) blockTo(dst []float32, lo, hi, d int) error {
 	})
 }
 
-// Order returns the numbers of the rows in the order in which those of the first
-// space lie in the cache. Rows of one place stay in their order.
+// Order returns the numbers of the rows in the order in which those of the
+// first space lie in the cache. Rows of one place stay in their order.
 func (m *Matrix) Order() []int {
 	type place struct {
 		ref cache.Ref
