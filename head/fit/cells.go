@@ -147,6 +147,9 @@ func (p *problem) standardize(s *Sums) {
 	}
 	shrink(s.Mean)
 	for i := range d {
+		if s.Scatter == nil {
+			break
+		}
 		row := s.Scatter[i*d+i : (i+1)*d]
 		blas64.Scal(1/s.Weight, blas64.Vector{N: d - i, Data: row, Inc: 1})
 		for j := range row {

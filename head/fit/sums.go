@@ -71,12 +71,15 @@ func (s *Sums) AddRow(row []float64, w float64) {
 }
 
 // AddRows adds rows x (n×D, which it overwrites) of the classes labels (n) and
-// the weights w (n, ≥ 0; nil: all 1) to sums with a scatter, with so many
+// the weights w (n, ≥ 0; nil: all 1) to sums with classes, with so many
 // goroutines: how many changes no bit.
 func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
 	d := len(s.Mean)
-	own := NewScatter(d, len(s.Classes))
-	own.Scatter = nil // s.Scatter takes the products
+	own := NewSums(d) // s.Scatter takes the products
+	own.Classes = make([]ClassSums, len(s.Classes))
+	for k := range own.Classes {
+		own.Classes[k].Mean = make([]float64, d)
+	}
 	n := 0
 	for i, y := range labels {
 		weight := 1.0
@@ -116,7 +119,9 @@ func (s *Sums) AddRows(x []float64, labels []int, w []float64, threads int) {
 		}
 		at++
 	}
-	productTo(s.Scatter, 1, x[:n*d], n, threads)
+	if s.Scatter != nil {
+		productTo(s.Scatter, 1, x[:n*d], n, threads)
+	}
 	s.Add(own)
 }
 
