@@ -31,6 +31,7 @@ type trainOptions struct {
 	report      string
 	mistakes    string
 	root        string
+	from        string // an earlier head; "": none
 	classWeight string
 	prior       string
 	features    []string
@@ -140,6 +141,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "metric", Category: fit, Usage: "the metric `NAME` by which the strength is chosen: " + metricWords(), DefaultText: "the first of them"},
 			&cli.StringFlag{Name: "grades", Category: fit, Usage: "`LOW,…,HIGH`: the grades of an ordinal head in their order", DefaultText: "labels that are numbers, in theirs"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
+			&cli.StringFlag{Name: "from", Category: fit, Usage: "begin at the weights of an earlier softmax head of the same features, `OLD.head.onnx`, with its λ; classes that are new begin at zero"},
 			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "`none|balanced|FILE`: how classes are weighed; the file is a JSON object of weights by class"},
 			&cli.StringFlag{Name: "prior", Category: fit, Value: "keep", Usage: "`keep|data|uniform|FILE`: for which frequencies of the classes probabilities are: those of the fit, weights included, those of the data, all alike, or those of a JSON object by class"},
 			&cli.StringFlag{Name: "standardize", Category: fit, Value: "true", Usage: choices(boolWords...) + "mean 0 and deviation 1 for each feature"},
@@ -192,7 +194,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	}
 	o := &trainOptions{
 		common: *c, out: ctx.String("out"), report: ctx.String("report"), mistakes: ctx.String("mistakes"), root: ctx.String("root"),
-		classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
+		from: ctx.String("from"), classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
 		Settings: experiment.Settings{
 			Kind: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
 			CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
@@ -265,6 +267,9 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	}
 	if err := o.readTask(ctx); err != nil {
 		return nil, err
+	}
+	if o.from != "" && o.tail != "" {
+		return nil, usagef("--from and --tail do not go together: layers are retrained from the head that is fitted first")
 	}
 	if o.root != "" && o.report == "" && o.mistakes == "" && o.tail == "" {
 		return nil, usagef("--root says where --report, --mistakes and --tail find the samples; there is none of them")
@@ -374,6 +379,9 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 		return err
 	}
 
+	if err := o.begin(j, e); err != nil {
+		return err
+	}
 	if o.tail != "" {
 		return runRetrain(ctx, o, out, store, j, e)
 	}

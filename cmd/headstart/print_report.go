@@ -232,7 +232,7 @@ func (o *trainOptions) facts() []report.Fact {
 	}
 	facts := []report.Fact{
 		{Name: "--head", Value: o.Settings.Kind}, {Name: "--l2", Value: l2}, {Name: "--l2-points", Value: fmt.Sprint(o.L2Points)}, {Name: "--shrinkage", Value: shrinkage},
-		{Name: "--budget", Value: o.Budget.String()},
+		{Name: "--budget", Value: o.Budget.String()}, {Name: "--from", Value: cmp.Or(o.from, "–")},
 		{Name: "--folds", Value: fmt.Sprint(o.Folds)}, {Name: "--cv", Value: cv}, {Name: "--split", Value: split}, {Name: "--by", Value: o.By},
 		{Name: "--metric", Value: o.Metric}, {Name: "--tolerance", Value: fmt.Sprint(o.Tolerance)}, {Name: "--class-weight", Value: o.classWeight}, {Name: "--prior", Value: o.prior},
 		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},

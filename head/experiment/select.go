@@ -29,6 +29,8 @@ type procedure struct {
 	folds [][]int // the rows that each fold holds out; nil: nothing to select, nothing to calibrate on
 	deal  int     // place of its deal: a cell a fold, or one cell
 
+	validated, tested []int // the rows on which the fit to train is measured, and a second one that adds the validation part
+
 	at       [][]int           // of each fold: places of its rows in train
 	outcomes []measure.Outcome // of the candidate that is tried, by place in train
 	scores   []float64         // the same, len(train)×C; nil where they are not needed
@@ -383,7 +385,11 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 		var parts []fit.Part
 		for j := i; j < len(procedures); j++ {
 			if q := procedures[j]; q.best.Kind == p.best.Kind && slices.Equal(q.best.Params, p.best.Params) {
-				these, parts = append(these, j), append(parts, *r.part(q))
+				part := r.part(q)
+				if s := r.from(q); s != nil {
+					part.Start = s
+				}
+				these, parts = append(these, j), append(parts, *part)
 			}
 		}
 		path, err := r.begin(ctx, p.best.Candidate, parts)
@@ -404,6 +410,9 @@ func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, e
 	p.place = "training and validation part"
 	part := r.part(p)
 	part.Cells = append(part.Cells, max(len(p.folds), 1))
+	if r.From != nil && !r.seen(p.tested) {
+		part.Start = fit.HeadStart(r.From, r.classes)
+	}
 	if part.Start == nil {
 		part.Start = fit.MeanStart([]*fit.Fitted{last.Fitted})
 	}
@@ -412,6 +421,21 @@ func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, e
 		return nil, err
 	}
 	return &choice{Candidate: p.best.Candidate, Fitted: path.Fitted(0), mapping: plain()}, nil
+}
+
+// from returns where the fit to the training part of a procedure begins, if
+// that is at the weights of an earlier head: one that has seen no row on which
+// the fit is measured.
+func (r *run) from(p *procedure) *fit.Start {
+	if r.From == nil || r.seen(p.validated) || r.seen(p.tested) {
+		return nil
+	}
+	return fit.HeadStart(r.From, r.classes)
+}
+
+// seen tells whether the earlier head has seen one of rows.
+func (t *trainer) seen(rows []int) bool {
+	return slices.ContainsFunc(rows, func(row int) bool { return t.Seen == nil || t.Seen(t.used[row]) })
 }
 
 // begin fits one candidate to parts.

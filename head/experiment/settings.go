@@ -34,6 +34,14 @@ type Settings struct {
 	// L2PerLabel selects a λ for each label of AnyOf, by the log-loss of its
 	// own out-of-fold predictions, in the place of one for all by Metric.
 	L2PerLabel bool
+	// From is an earlier head of the same features, at whose weights fits by
+	// iteration begin, those of softmax heads: they end where they would have,
+	// within Tolerance, in fewer passes. Fits that are measured afterwards on
+	// rows that From has seen begin at zero, as do those that select.
+	From *head.Head
+	// Seen tells of a row of the data, by its number, whether From was fitted
+	// on it; nil: it was on all.
+	Seen func(row int) bool
 	// L2 is λ of heads that have one, > 0. The default 0 selects it on a path
 	// of L2Points strengths from 10 to 1e-6 (of ridge: 1000 to 1e-4), evenly
 	// spaced in logarithm, by cross-validation with Folds folds inside the

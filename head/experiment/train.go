@@ -238,6 +238,9 @@ func (t *trainer) open(ctx context.Context) error {
 	} else {
 		t.families = []*fit.Entry{fit.FamilyOf(orDefault(t.Kind, head.Kinds[0].Name))}
 	}
+	if t.From != nil && t.From.D() != t.result.Dim {
+		return fmt.Errorf("head: settings: an earlier head of %d features for rows of %d", t.From.D(), t.result.Dim)
+	}
 	if t.covariance() && t.result.Dim > fit.MaxFeatures {
 		return &FeaturesError{D: t.result.Dim}
 	}
@@ -389,7 +392,7 @@ func (t *trainer) divide(o *trial, units []*unit) ([]*procedure, error) {
 		}
 		o.folds = t.deal(units, t.cv)
 		for f, held := range o.folds {
-			o.tests = append(o.tests, &procedure{place: fmt.Sprintf("fold %d of %d", f+1, t.cv), train: without(o.parts.Train, held)})
+			o.tests = append(o.tests, &procedure{place: fmt.Sprintf("fold %d of %d", f+1, t.cv), train: without(o.parts.Train, held), tested: held})
 		}
 		o.whole = &procedure{place: "all rows", train: o.parts.Train}
 		return append(slices.Clone(o.tests), o.whole), nil
@@ -404,7 +407,7 @@ func (t *trainer) divide(o *trial, units []*unit) ([]*procedure, error) {
 	if len(o.parts.Train) == 0 {
 		return nil, &EmptyError{Units: len(units), Together: t.together()}
 	}
-	o.whole = &procedure{place: "training part", train: o.parts.Train}
+	o.whole = &procedure{place: "training part", train: o.parts.Train, validated: o.parts.Validation, tested: o.parts.Test}
 	return []*procedure{o.whole}, nil
 }
 

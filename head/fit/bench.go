@@ -492,7 +492,46 @@ func (f *Fitted) Model() head.Model {
 }
 
 // Start is where a fit by iteration begins: a solution for all classes.
-type Start struct{ solution *solution }
+type Start struct {
+	solution *solution
+	model    *head.Affine // of an earlier head, in the place of a solution
+	columns  []int        // of each class: its column of model, or −1
+}
+
+// HeadStart returns where fits begin that go on from an earlier head of the
+// same features: at its weights, for the classes (names, in the order of the
+// rows' labels) that it knows, and at zero for others. It is nil for a head
+// that was not fitted by iteration.
+func HeadStart(h *head.Head, classes []string) *Start {
+	m, ok := h.Model.(*head.Affine)
+	if !ok || h.Kind != "softmax" {
+		return nil
+	}
+	s := &Start{model: m}
+	for _, name := range classes {
+		s.columns = append(s.columns, slices.Index(h.Classes, name))
+	}
+	return s
+}
+
+// from turns the weights of the model into those for the rows of p,
+// standardised as they are.
+func (s *Start) from(p *problem) *solution {
+	d := p.x.d
+	out := &solution{w: make([]float64, p.classes*d), b: make([]float64, p.classes)}
+	for i, class := range p.present {
+		k := s.columns[class]
+		if k < 0 {
+			continue
+		}
+		out.b[i] = s.model.Bias[k]
+		for j, v := range s.model.Weight[k*d : (k+1)*d] {
+			out.w[i*d+j] = v * p.scale[j]
+			out.b[i] += v * p.mean[j]
+		}
+	}
+	return out
+}
 
 // MeanStart returns the mean of what was fitted to parts, class by class over
 // those that know the class; nil for what is not fitted by iteration.
@@ -518,13 +557,16 @@ func MeanStart(parts []*Fitted) *Start {
 			m.b[k] += f.solution.b[i] / known[k]
 		}
 	}
-	return &Start{m}
+	return &Start{solution: m}
 }
 
 // of cuts a start down to the classes of a part.
 func (s *Start) of(p *problem) *solution {
 	if s == nil {
 		return nil
+	}
+	if s.model != nil {
+		return s.from(p)
 	}
 	d := p.x.d
 	cut := &solution{curvature: s.solution.curvature}

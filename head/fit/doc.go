@@ -53,6 +53,11 @@
 // on each row that is left out, without a fit more. Discriminant projects rows
 // by the same sums, and fits softmax heads to what comes of it.
 //
+// A Ledger keeps such sums by the names of classes: new samples, and new
+// classes, are added to it without the old rows, and heads of NCM, Ridge and
+// LDA are solved from it as if they had been fitted to all. Softmax fits begin
+// at an earlier head (HeadStart).
+//
 // # Sparse rows
 //
 // SparseSoftmax has the same objective for rows with few values that are not 0,

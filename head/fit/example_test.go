@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/fit"
 )
 
@@ -39,6 +40,35 @@ func ExampleSoftmax() {
 	// Output:
 	// [left right] converged
 	// [0.00 1.00]
+}
+
+// New samples, of a new class too, without the old ones: what is kept between
+// the two is of the same size however many samples there were.
+func ExampleLedger() {
+	ctx := context.Background()
+	ledger, err := fit.NewLedger(2, true, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := ledger.Add(ctx, matrix{{1, 0}, {2, 1}, {-1, 0}, {-2, 1}}, []string{"right", "right", "left", "left"}, nil, nil); err != nil {
+		log.Fatal(err)
+	}
+	if err := ledger.Add(ctx, matrix{{0, 7}, {1, 8}, {-1, 9}}, []string{"up", "up", "up"}, nil, nil); err != nil {
+		log.Fatal(err)
+	}
+	h, err := ledger.Solve(fit.Candidate{Kind: "lda", Params: head.Params{{Name: head.Shrinkage, Value: 0.1}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	p := make([]float64, 3)
+	if err := h.ProbabilitiesTo(p, []float32{1, 7}, 1); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(h.Classes)
+	fmt.Printf("%.2f\n", p)
+	// Output:
+	// [left right up]
+	// [0.00 0.00 1.00]
 }
 
 // Two strengths of regularisation, fitted in three folds and to all rows, from

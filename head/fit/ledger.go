@@ -14,8 +14,8 @@ import (
 	"github.com/headstart-ml/headstart/head"
 )
 
-// Ledger is the sums of labelled rows by class: all that heads of NCM, Ridge and
-// LDA are solved from. Rows that come later, of new classes too, are added
+// Ledger is the sums of labelled rows by class: all that heads of NCM, Ridge
+// and LDA are solved from. Rows that come later, of new classes too, are added
 // without those that were there before, which need not be kept; heads are as if
 // they had been fitted to all.
 type Ledger struct {
@@ -27,8 +27,8 @@ type Ledger struct {
 	Normalize, NoStandardize bool
 }
 
-// NewLedger returns the ledger of no rows of d features, for NCM alone unless it
-// has a scatter (D×D float64). Of o, which may be nil, Normalize and
+// NewLedger returns the ledger of no rows of d features, for NCM alone unless
+// it has a scatter (D×D float64). Of o, which may be nil, Normalize and
 // NoStandardize count. More than MaxFeatures features with a scatter are an
 // error (a *FeaturesError).
 func NewLedger(d int, scatter bool, o *Settings) (*Ledger, error) {
