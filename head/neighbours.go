@@ -33,6 +33,9 @@ type Neighbours struct {
 	Classes int
 	// Weights are those of the votes (n), positive; nil: all 1.
 	Weights []float32
+	// ClassScale and ClassShift (C each) are what scores are multiplied with
+	// and what is added, see Rescaled; nil: neither.
+	ClassScale, ClassShift []float64
 	// K is how many rows vote, at least 1; all, if there are fewer. T is
 	// positive.
 	K int
@@ -56,6 +59,8 @@ func (m *Neighbours) Check() error {
 		return &NeighboursError{Rows: n, D: d}
 	case m.Weights != nil && len(m.Weights) != n:
 		return fmt.Errorf("head: neighbours: %d weights for %d rows", len(m.Weights), n)
+	case (m.ClassScale == nil) != (m.ClassShift == nil) || m.ClassScale != nil && (len(m.ClassScale) != m.Classes || len(m.ClassShift) != m.Classes):
+		return fmt.Errorf("head: neighbours: %d scales and %d shifts of %d classes", len(m.ClassScale), len(m.ClassShift), m.Classes)
 	case m.K < 1 || !(m.T > 0 && m.T <= math.MaxFloat32):
 		return fmt.Errorf("head: neighbours: %d of them, at a temperature of %v", m.K, m.T)
 	}
@@ -65,6 +70,11 @@ func (m *Neighbours) Check() error {
 		}
 		if v := float32(m.Scale[j]); !(v > 0) || v-v != 0 {
 			return fmt.Errorf("head: neighbours: scale %d is %v", j, m.Scale[j])
+		}
+	}
+	for k := range m.ClassScale {
+		if v := float32(m.ClassScale[k]) + float32(m.ClassShift[k]); v-v != 0 {
+			return fmt.Errorf("head: neighbours: the scores of class %d are multiplied with %v and %v is added", k, m.ClassScale[k], m.ClassShift[k])
 		}
 	}
 	for i, v := range m.Rows {
@@ -146,6 +156,32 @@ func (m *Neighbours) VotesTo(dst []float64, cosines []float32) {
 	for c, v := range dst {
 		dst[c] = math.Log((1-Doubt)*v/total + Doubt/float64(len(dst)))
 	}
+	for c := range m.ClassScale {
+		dst[c] = dst[c]*m.ClassScale[c] + m.ClassShift[c]
+	}
+}
+
+var _ Rescaler = (*Neighbours)(nil)
+
+// Rescaled returns the model whose scores are those of m times scale plus
+// shift. It shares the rows.
+func (m *Neighbours) Rescaled(scale, shift []float64) Model {
+	out := *m
+	out.ClassScale, out.ClassShift = make([]float64, m.Classes), make([]float64, m.Classes)
+	for c := range m.Classes {
+		out.ClassScale[c] = 1
+		if m.ClassScale != nil {
+			out.ClassScale[c], out.ClassShift[c] = m.ClassScale[c], m.ClassShift[c]
+		}
+		if scale != nil {
+			out.ClassScale[c] *= scale[c]
+			out.ClassShift[c] *= scale[c]
+		}
+		if shift != nil {
+			out.ClassShift[c] += shift[c]
+		}
+	}
+	return &out
 }
 
 // rowsAtATime is how many rows are compared at a time.

@@ -36,7 +36,8 @@
 //	votes         = exp((c − the largest c) / vote_temperature), c being the
 //	                cosines units·neighboursᵀ of the neighbour_count nearest,
 //	                times their neighbour_weights, if there are any
-//	logits        = log(0.99·(each class's share of the votes) + 0.01/C) / temperature
+//	logits        = log(0.99·(each class's share of the votes) + 0.01/C)
+//	                [·class_scale + class_shift] / temperature
 //	probabilities = softmax(logits)
 //
 // of neighbours f32[N,D] of length 1 and their classes neighbour_labels i64[N].

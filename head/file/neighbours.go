@@ -20,6 +20,9 @@ func neighboursOf(h *head.Head) (*layer.Head, error) {
 	for _, y := range m.Labels {
 		n.Labels = append(n.Labels, int64(y))
 	}
+	for k := range m.ClassScale {
+		n.ClassScale, n.ClassShift = append(n.ClassScale, float32(m.ClassScale[k])), append(n.ClassShift, float32(m.ClassShift[k]))
+	}
 	out := &layer.Head{Normalize: m.Normalize, Temperature: float32(h.Temperature), Neighbours: n}
 	for j := range m.Mean {
 		out.Center, n.Scale = append(out.Center, float32(m.Mean[j])), append(n.Scale, float32(m.Scale[j]))
@@ -69,6 +72,15 @@ func (g *graphReader) readNeighbours(h *head.Head, std *standardization, normali
 	if w := g.initializer(layer.NeighbourWeights); w != nil {
 		if m.Weights, err = onnx.Floats(w); err != nil {
 			return err
+		}
+	}
+	for name, to := range map[string]*[]float64{layer.NeighbourScale: &m.ClassScale, layer.NeighbourShift: &m.ClassShift} {
+		if t := g.initializer(name); t != nil {
+			v, err := onnx.Floats(t)
+			if err != nil {
+				return err
+			}
+			*to = doubles(v)
 		}
 	}
 	if err := m.Check(); err != nil {

@@ -37,6 +37,13 @@ func keeping(n, classes, features int, normalize, weighted bool) *File {
 		}
 	}
 	f.Head.Kind, f.Head.Model, f.Head.Temperature = "knn", m, 1.4
+	if weighted { // and of other frequencies
+		scale, shift := make([]float64, classes), make([]float64, classes)
+		for k := range classes {
+			scale[k], shift[k] = float64(float32(0.5+r.Float64())), float64(float32(r.Float64()))
+		}
+		f.Head.Model = m.Rescaled(scale, shift)
+	}
 	f.Head.Params = head.Params{{Name: head.NeighbourCount, Value: float64(m.K)}, {Name: head.VoteTemperature, Value: m.T}}
 	return f
 }

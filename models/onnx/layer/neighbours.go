@@ -21,14 +21,18 @@ type Neighbours struct {
 	K       int64     // how many vote, from 1 to N
 	T       float32   // of the votes exp(cosine/T)
 	Doubt   float32
+	// ClassScale and ClassShift (Classes each) are what scores are multiplied
+	// with and what is added; nil: neither.
+	ClassScale, ClassShift []float32
 }
 
-// NeighbourRows, NeighbourLabels and NeighbourWeights are what the constants of
-// Neighbours are called.
+// What constants of Neighbours are called.
 const (
 	NeighbourRows    = "neighbours"
 	NeighbourLabels  = "neighbour_labels"
 	NeighbourWeights = "neighbour_weights"
+	NeighbourScale   = "class_scale"
+	NeighbourShift   = "class_shift"
 )
 
 // check tells what is wrong with n, in an operator set.
@@ -39,6 +43,8 @@ func (n *Neighbours) check() error {
 		return fmt.Errorf("%d values of %d neighbours with %d features", len(n.Rows), many, len(n.Scale))
 	case n.Weights != nil && int64(len(n.Weights)) != many:
 		return fmt.Errorf("%d weights of %d neighbours", len(n.Weights), many)
+	case int64(len(n.ClassScale)) != int64(len(n.ClassShift)) || n.ClassScale != nil && int64(len(n.ClassScale)) != n.Classes:
+		return fmt.Errorf("%d scales and %d shifts of %d classes", len(n.ClassScale), len(n.ClassShift), n.Classes)
 	case n.K < 1 || n.K > many || n.Classes < 1 || !(n.T > 0) || !(n.Doubt > 0 && n.Doubt < 1):
 		return fmt.Errorf("%d of %d neighbours of %d classes, at a temperature of %v and a doubt of %v", n.K, many, n.Classes, n.T, n.Doubt)
 	}
@@ -70,5 +76,11 @@ func (n *Neighbours) scores(b *builder, rows, output string) {
 	each := b.node("Reshape", "vote_rows", shares, b.ints("vote_shape", -1, 1, n.K))
 	sum := b.node("Reshape", "class_shares", b.node("MatMul", "class_rows", each, hot), b.ints("class_shape", -1, n.Classes))
 	sure := b.node("Mul", "sure_shares", sum, b.floats("sure", []float32{1 - n.Doubt}))
-	b.node("Log", output, b.node("Add", "doubted_shares", sure, b.floats("doubt", []float32{n.Doubt / float32(n.Classes)})))
+	doubted := b.node("Add", "doubted_shares", sure, b.floats("doubt", []float32{n.Doubt / float32(n.Classes)}))
+	if n.ClassScale == nil {
+		b.node("Log", output, doubted)
+		return
+	}
+	scaled := b.node("Mul", "scaled_scores", b.node("Log", "plain_scores", doubted), b.floats(NeighbourScale, n.ClassScale, n.Classes))
+	b.node("Add", output, scaled, b.floats(NeighbourShift, n.ClassShift, n.Classes))
 }
