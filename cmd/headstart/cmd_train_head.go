@@ -89,9 +89,11 @@ type trainWarning struct {
 	Text string `json:"text"`
 }
 
+// fitSummary is the last fit, with what the whole command took.
 type fitSummary struct {
-	head.Fit
-	Seconds float64 `json:"seconds"`
+	head.Fit          // Passes are those of the head's own fit
+	AllPasses int     `json:"all_passes"` // of all fits: folds, each λ, seeds
+	Seconds   float64 `json:"seconds"`    // wall time of the command, from the features to the head file
 }
 
 type baselineSummary struct {
@@ -462,7 +464,7 @@ func tested(t *experiment.Tests) *measure.Metrics {
 func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration, e *env) *trainSummary {
 	s := &trainSummary{
 		Head: out, Type: r.Kind, Task: r.Task, L2Labels: r.L2Labels, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
-		Fit: fitSummary{r.Fit, took.Seconds()}, Families: r.Families, Selection: r.Selection, Metrics: r.Metrics,
+		Fit: fitSummary{r.Fit, r.Passes, took.Seconds()}, Families: r.Families, Selection: r.Selection, Metrics: r.Metrics,
 		Calibration: r.Calibration, Prior: r.Prior, Answers: r.Answers, Spread: r.Spread, Baseline: baselineSummary{}, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
 	}
 	for _, w := range r.Warnings {

@@ -32,8 +32,11 @@ type Result struct {
 	L2Labels map[string]float64 `json:"l2_labels,omitempty"`
 	// Params holds what the kind was given beside λ, as it was selected.
 	Params head.Params `json:"params,omitempty"`
-	// Fit tells how the fit of Head went.
+	// Fit tells how the fit of Head went: the last one alone.
 	Fit head.Fit `json:"fit"`
+	// Passes counts the passes over the rows of a part that all softmax fits
+	// took: those of the folds, of each λ, and with each seed.
+	Passes int `json:"all_passes"`
 	// Selection holds what was compared to choose the head and its λ, in the
 	// order of the path; empty where there was nothing to choose or calibrate.
 	// Points of the path that were not fitted are missing (the

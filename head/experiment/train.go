@@ -75,6 +75,7 @@ func Train(ctx context.Context, d *Data, s *Settings) (*Result, error) {
 	if err := t.report(first); err != nil {
 		return nil, err
 	}
+	t.result.Passes = t.bench.Passes()
 	if len(spread.Seeds) > 1 {
 		t.result.Spread = &spread
 	}

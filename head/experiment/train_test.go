@@ -260,6 +260,20 @@ func TestConstantFeatures(t *testing.T) {
 	}
 }
 
+// TestPasses: the passes of a fit are its own, those of an experiment are of
+// all its fits.
+func TestPasses(t *testing.T) {
+	d := blobs(300, 6, 3, 1, 6)
+	one := train(t, d, &Settings{L2: 0.1, Split: &Split{Train: 1}, Calibrate: "none"})
+	if one.Passes != one.Fit.Passes || one.Passes == 0 {
+		t.Errorf("one fit: %d passes, %d in all", one.Fit.Passes, one.Passes)
+	}
+	path := train(t, d, &Settings{L2Points: 6, Folds: 3, Split: &Split{Train: 1}})
+	if least := path.Fit.Passes + 3*len(path.Selection)/2; path.Passes < least {
+		t.Errorf("%d λ in 3 folds: %d passes in all, the last fit took %d", len(path.Selection), path.Passes, path.Fit.Passes)
+	}
+}
+
 // TestNothingToLearn: features that say nothing leave the shares of the
 // classes.
 func TestNothingToLearn(t *testing.T) {

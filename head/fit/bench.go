@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/internal/parallel"
@@ -70,7 +71,13 @@ type Bench struct {
 	bad   []badRow  // ascending
 	cells *cells    // that closed forms have measured since the last deal
 	mu    sync.Mutex
+
+	passes atomic.Int64 // of all fits by iteration
 }
+
+// Passes is the number of evaluations of objective and gradient over a part
+// that all softmax fits to the bench have taken so far.
+func (b *Bench) Passes() int { return int(b.passes.Load()) }
 
 // badRow is a row with a feature that is no finite number.
 type badRow struct{ row, feature int }

@@ -87,12 +87,14 @@ func (g *group) fit(ctx context.Context, at, threads int) error {
 		if p.exact && last {
 			tolerance = p.bench.tolerance
 		}
+		before := s.passes
 		var err error
 		if single {
 			err = g.single(ctx, s, tolerance)
 		} else {
 			err = s.minimize(ctx, tolerance, nil)
 		}
+		p.bench.passes.Add(int64(s.passes - before))
 		s.o.lanes = nil
 		s.rest(last)
 		p.bench.fitted(1)
