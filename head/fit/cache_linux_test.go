@@ -226,8 +226,7 @@ func TestOutOfCore(t *testing.T) {
 	}
 	grown := float64(peak-before) / (1 << 30)
 	t.Logf("%d×%d float32, %.2f GiB: %d passes in %.1f s of CPU time; memory grew by %.3f GiB", n, d, gib, h.Fit.Passes, processor(t)-start, grown)
-	// 96 MiB for what is learnt about D features, and 200 bytes a row.
-	if most := (96<<20 + 200*float64(n)) / (1 << 30); grown > most {
+	if most := min(1, 0.75*gib); grown > most {
 		t.Errorf("memory grew by %.3f GiB, more than %.3f", grown, most)
 	}
 	runtime.KeepAlive(x)
