@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
@@ -207,13 +206,7 @@ func (f *convexFit) measure(ctx context.Context) error {
 				row[j] = float32((float64(v) - f.moments.mean[j]) / f.moments.scale[j])
 			}
 		}
-		for j := 0; j < d; j += panel { // the upper triangle, a strip at a time
-			jw := min(panel, d-j)
-			blas32.Gemm(blas.Trans, blas.NoTrans, 1,
-				blas32.General{Rows: len(rows), Cols: jw, Stride: d, Data: x[j:]},
-				blas32.General{Rows: len(rows), Cols: d - j, Stride: d, Data: x[j:]}, 1,
-				blas32.General{Rows: jw, Cols: d - j, Stride: d, Data: sum[j*d+j:]})
-		}
+		f32.Ssyrk(blas.Upper, blas.Trans, d, len(rows), 1, x, d, 1, sum, d)
 	}
 	f.covariance = mat.NewSymDense(d, nil)
 	for i := range d {
@@ -505,13 +498,7 @@ func (f *convexFit) sum(ctx context.Context, l *convexLane, active []*column, w3
 			return err
 		}
 		f.shift.to(l.x, read, n)
-		for a := 0; a < k; a += classPanel { // Z = X·Wᵀ
-			aw := min(classPanel, k-a)
-			blas32.Gemm(blas.NoTrans, blas.Trans, 1,
-				blas32.General{Rows: n, Cols: d, Stride: d, Data: l.x},
-				blas32.General{Rows: aw, Cols: d, Stride: d, Data: w32[a*d:]}, 0,
-				blas32.General{Rows: n, Cols: aw, Stride: k, Data: l.z[a:]})
-		}
+		f32.Sgemm(blas.NoTrans, blas.Trans, n, k, d, 1, l.x, d, w32, d, 0, l.z, k) // Z = X·Wᵀ
 		for r := lo; r < top; r++ {
 			weight := 1.0
 			if f.weight != nil {
@@ -526,16 +513,7 @@ func (f *convexFit) sum(ctx context.Context, l *convexLane, active []*column, w3
 				z[i] = float32(weight * slope)
 			}
 		}
-		for a := 0; a < k; a += classPanel { // G += RᵀX
-			aw := min(classPanel, k-a)
-			for j := 0; j < d; j += panel {
-				jw := min(panel, d-j)
-				blas32.Gemm(blas.Trans, blas.NoTrans, 1,
-					blas32.General{Rows: n, Cols: aw, Stride: k, Data: l.z[a:]},
-					blas32.General{Rows: n, Cols: jw, Stride: d, Data: l.x[j:]}, 1,
-					blas32.General{Rows: aw, Cols: jw, Stride: d, Data: l.g32[a*d+j:]})
-			}
-		}
+		f32.Sgemm(blas.Trans, blas.NoTrans, k, d, n, 1, l.z, k, l.x, d, 1, l.g32, d) // G += RᵀX
 		if flush += n; flush >= flushRows || top == hi {
 			for i, v := range l.g32 {
 				l.g[i] += float64(v)

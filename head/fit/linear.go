@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
-	"gonum.org/v1/gonum/mat"
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/internal/parallel"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // Linear fits heads of numbers: ridge regression, in closed form. On
@@ -109,8 +109,13 @@ func (s *products) measure(ctx context.Context) error {
 	d, k := b.x.d, b.targets.K
 	s.xx, s.xy = make([]float64, d*d), make([]float64, d*k)
 	buf := make([]float32, productRows*d)
-	x, wx, y := make([]float64, productRows*d), make([]float64, productRows*d), make([]float64, productRows*k)
+	x, y := make([]float64, productRows*d), make([]float64, productRows*k)
+	wx, rx := x, x // of weighted rows: w·x and √w·x
+	if b.weights.Rows != nil {
+		wx, rx = make([]float64, productRows*d), make([]float64, productRows*d)
+	}
 	weighted := b.weights.Rows != nil
+	var by simd.Float64
 	for lo := 0; lo < len(s.rows); lo += productRows {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -128,24 +133,17 @@ func (s *products) measure(ctx context.Context) error {
 			floats.SubTo(y[i*k:(i+1)*k], b.targets.row(r), s.y)
 			if weighted {
 				floats.ScaleTo(wx[i*d:(i+1)*d], b.weights.of(r), row)
+				floats.ScaleTo(rx[i*d:(i+1)*d], math.Sqrt(b.weights.of(r)), row)
 			}
 		}
-		left := x
+		left, rooted := x, x
 		if weighted {
-			left = wx
+			left, rooted = wx, rx
 		}
 		n := len(rows)
-		for j := 0; j < d; j += panel { // the upper triangle, a strip at a time
-			jw := min(panel, d-j)
-			blas64.Gemm(blas.Trans, blas.NoTrans, 1,
-				blas64.General{Rows: n, Cols: jw, Stride: d, Data: left[j:]},
-				blas64.General{Rows: n, Cols: d - j, Stride: d, Data: x[j:]}, 1,
-				blas64.General{Rows: jw, Cols: d - j, Stride: d, Data: s.xx[j*d+j:]})
-		}
-		blas64.Gemm(blas.Trans, blas.NoTrans, 1,
-			blas64.General{Rows: n, Cols: d, Stride: d, Data: left},
-			blas64.General{Rows: n, Cols: k, Stride: k, Data: y}, 1,
-			blas64.General{Rows: d, Cols: k, Stride: k, Data: s.xy})
+		// √w·x times itself is w·x·x.
+		by.Dsyrk(blas.Upper, blas.Trans, d, n, 1, rooted, d, 1, s.xx, d)
+		by.Dgemm(blas.Trans, blas.NoTrans, d, k, n, 1, left, d, y, k, 1, s.xy, k)
 	}
 	return nil
 }
@@ -215,7 +213,6 @@ func (f *linearFit) solve(cells map[int]*products, lambda float64) error {
 	for _, c := range f.cells {
 		s.add(cells[c])
 	}
-	right := mat.NewDense(d, k, s.xy)
 	for i := range d {
 		row := s.xx[i*d : (i+1)*d]
 		for j := i; j < d; j++ {
@@ -226,18 +223,16 @@ func (f *linearFit) solve(cells map[int]*products, lambda float64) error {
 			s.xy[i*k+j] /= f.scale[i] * s.weight
 		}
 	}
-	factor, solution := new(mat.Cholesky), new(mat.Dense)
-	if !factor.Factorize(mat.NewSymDense(d, s.xx)) {
+	var by simd.Float64
+	if !by.Dpotrf(blas.Upper, d, s.xx, d) {
 		return fmt.Errorf("%s: λ = %g is too small for features that depend on each other; take a larger one", f.name, lambda)
 	}
-	var condition mat.Condition
-	if err := factor.SolveTo(solution, right); err != nil && !errors.As(err, &condition) {
-		return fmt.Errorf("head/fit: linear: %w", err)
-	}
+	by.Dtrsm(blas.Left, blas.Upper, blas.Trans, blas.NonUnit, d, k, 1, s.xx, d, s.xy, k)
+	by.Dtrsm(blas.Left, blas.Upper, blas.NoTrans, blas.NonUnit, d, k, 1, s.xx, d, s.xy, k)
 	w := make([]float64, k*d)
 	for i := range d {
 		for j := range k {
-			w[j*d+i] = solution.At(i, j)
+			w[j*d+i] = s.xy[i*k+j]
 		}
 	}
 	// For standardised rows, whose mean is 0, the intercept is the mean;

@@ -6,10 +6,10 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/internal/parallel"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // Targets are what rows are fitted to for the tasks in which a row has no
@@ -237,10 +237,7 @@ func (b *Bench) ScoresTo(ctx context.Context, m *head.Affine, dst []float64, row
 			for r := range hi - lo {
 				copy(z[r*k:(r+1)*k], m.Bias)
 			}
-			blas64.Gemm(blas.NoTrans, blas.Trans, 1,
-				blas64.General{Rows: hi - lo, Cols: d, Stride: d, Data: wide},
-				blas64.General{Rows: k, Cols: d, Stride: d, Data: m.Weight}, 1,
-				blas64.General{Rows: hi - lo, Cols: k, Stride: k, Data: z})
+			simd.Float64{}.Dgemm(blas.NoTrans, blas.Trans, hi-lo, k, d, 1, wide, d, m.Weight, d, 1, z, k)
 		}
 		return nil
 	})
