@@ -5,7 +5,9 @@ make peers runs it; python3 bench/gemm.py [WORD ...] measures the rows that have
 WORD in them. One thread each. The sides alternate; figures are GFLOP/s of the least
 CPU time of all turns, since whatever else runs on the machine only adds. Ratios are
 ours by the peer's, so that more than 1 is faster. The shapes are those of heads: D
-features, C classes, a batch of rows; X·Wᵀ are logits, RᵀX is a gradient.
+features, C classes, a batch of rows; X·Wᵀ are logits, RᵀX is a gradient, XᵀX a
+triangle of a covariance, for which numpy calls syrk and fills the other triangle; for a
+Cholesky factor both copy the matrix first.
 """
 import os
 
@@ -22,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-ROW = "| %-5s | %-18s | %8s | %8s | %8s | %8s | %7s | %7s | %7s |"
+ROW = "| %-8s | %-18s | %8s | %8s | %8s | %8s | %7s | %7s | %7s |"
 TURNS = int(os.environ.get("TURNS", "15"))
 
 
@@ -49,6 +51,10 @@ def shapes():
                 yield "RᵀX", c, d, batch
     yield "A·B", 1024, 1024, 1024
     yield "A·B, float64", 1024, 1024, 1024
+    for d in (384, 1280):
+        yield "XᵀX", d, d, 4096
+        yield "XᵀX, float64", d, d, 4096
+        yield "Cholesky, float64", d, d, d
 
 
 class Numpy:
@@ -60,12 +66,22 @@ class Numpy:
             b = np.ascontiguousarray(b.T).T
         elif name == "RᵀX":
             a = np.ascontiguousarray(a.T).T
+        elif name.startswith("XᵀX"):
+            a = np.ascontiguousarray(a.T).T
+            b = a.T  # the same memory, which numpy gives to syrk
+        elif name.startswith("Cholesky"):
+            a = np.full((n, n), 1 / n, t)
+            np.fill_diagonal(a, 2)
+            self.multiply = lambda: np.linalg.cholesky(a, upper=True)
         self.a, self.b, self.c = a, b, np.empty((m, n), t)
+
+    def multiply(self):
+        np.matmul(self.a, self.b, out=self.c)
 
     def measured(self, times):
         before = time.process_time()
         for _ in range(times):
-            np.matmul(self.a, self.b, out=self.c)
+            self.multiply()
         return (time.process_time() - before) / times
 
 
@@ -94,11 +110,11 @@ def main():
         print("numpy %s, %s; GFLOP/s, the least CPU time of %d turns, one thread" % (np.__version__, openblas(), TURNS))
         print()
         print(ROW % ("", "m×n×k", "OpenBLAS", "gonum", "AVX2", "AVX-512", "2 by OB", "512 by", "by gon."))
-        print(ROW % tuple("-" * n for n in (5, 18, 8, 8, 8, 8, 7, 7, 7)))
+        print(ROW % tuple("-" * n for n in (8, 18, 8, 8, 8, 8, 7, 7, 7)))
         for name, m, n, k in shapes():
             if words and not any(w in "%s %d×%d×%d" % (name, m, n, k) for w in words):
                 continue
-            flop = 2e-9 * m * n * k
+            flop = 2e-9 * m * n * k * {"XᵀX": 1 / 2, "Cholesky": 1 / 6}.get(name.split(",")[0], 1)
             peer = Numpy(name, m, n, k)
             times = max(1, int(1 / flop))
             least = {}

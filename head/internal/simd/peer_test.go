@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/blas"
+	lapack "gonum.org/v1/gonum/lapack/gonum"
 )
 
 // TestPeer is our side of bench/gemm.py, which starts it: each line that it
@@ -59,6 +60,7 @@ type chore struct {
 	key        string
 	a, b, c    []float32
 	ad, bd, cd []float64
+	def        []float64 // n×n, positive definite
 }
 
 // task returns what multiplies or factorises, an m×n destination with sums of
@@ -69,6 +71,13 @@ func (c *chore) task(name string, m, n, k int) func() {
 		c.a, c.ad = random(m * k)
 		c.b, c.bd = random(max(n*k, n*n))
 		c.c, c.cd = random(m * n)
+		c.def = make([]float64, n*n)
+		for i := range c.def {
+			c.def[i] = 1 / float64(n)
+			if i%(n+1) == 0 {
+				c.def[i] = 2
+			}
+		}
 	}
 	switch name {
 	case "X·Wᵀ":
@@ -81,6 +90,19 @@ func (c *chore) task(name string, m, n, k int) func() {
 		return func() { Float32{}.Sgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, c.a, k, c.b, n, 0, c.c, n) }
 	case "A·B,_float64":
 		return func() { Float64{}.Dgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, c.ad, k, c.bd, n, 0, c.cd, n) }
+	case "XᵀX":
+		return func() { Float32{}.Ssyrk(blas.Upper, blas.Trans, n, k, 1, c.a, n, 0, c.c, n) }
+	case "XᵀX,_float64":
+		return func() { Float64{}.Dsyrk(blas.Upper, blas.Trans, n, k, 1, c.ad, n, 0, c.cd, n) }
+	case "Cholesky,_float64":
+		return func() {
+			copy(c.cd, c.def)
+			if Active() == Portable {
+				lapack.Implementation{}.Dpotrf(blas.Upper, n, c.cd, n)
+			} else {
+				Float64{}.Dpotrf(blas.Upper, n, c.cd, n)
+			}
+		}
 	}
 	return nil
 }
