@@ -34,6 +34,7 @@ type trainOptions struct {
 	from        string // an earlier head; "": none
 	classWeight string
 	prior       string
+	noBaseline  bool // nothing simpler is fitted to compare with
 	features    []string
 	given       struct{ head, calibrate bool } // on the command line, or by the environment
 
@@ -98,6 +99,7 @@ type fitSummary struct {
 
 type baselineSummary struct {
 	Accuracy float64 `json:"accuracy"`
+	*experiment.Baselines
 }
 
 type gradeBaseline struct {
@@ -117,6 +119,8 @@ func trainHeadCommand(e *env) *command {
 			"--head auto compares kinds of heads on the same folds, and takes the simplest that is behind the best by at most one standard error of the paired difference.\n\n" +
 			"Labels are classes, also where they are numbers. --head logistic learns several labels a sample (extract --multi-label), each by itself; --head linear learns labels that are numbers, several as 1.5;2; " +
 			"--head ordinal learns grades, which have an order. Each has metrics of its own.\n\n" +
+			"Beside the result stands what is simpler, on the same samples: the majority class, and for texts a head on TF-IDF of their words and pairs of words, " +
+			"which are read again from where extract found them, alone and beside the embedding; for other samples the nearest class mean.\n\n" +
 			"With --tail, layers of the backbone are retrained too, from the head that was fitted: the last N, half of them, all, or those behind a tensor. " +
 			"The validation part says when to stop, and whether it was of use; --tail auto compares the head alone, more taps, and tails from few layers to all, " +
 			"and takes the simplest that is within one standard error of the best. It reads the samples again and needs the runtime. " +
@@ -158,6 +162,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "split", Category: test, Usage: "`SHARES` of the parts, as in train=0.6,validation=0.2,test=0.2, drawn by a stable hash"},
 			&cli.IntFlag{Name: "shots", Category: test, Usage: "fit on at most `N` samples of each class of the training part", DefaultText: "all"},
 			&cli.StringFlag{Name: "by", Category: test, Value: "auto", Usage: choices(byWords...) + "what stays together in splits and folds; auto: the group where there is one"},
+			&cli.StringFlag{Name: "baseline", Category: test, Value: "true", Usage: choices(boolWords...) + "compare with what is simpler: for texts a bag of words, alone and beside the embedding, else the nearest class mean"},
 			&cli.IntFlag{Name: "repeat", Category: test, Value: 1, Usage: "do it all with `K` seeds and report the spread"},
 
 			&cli.StringFlag{Name: "tail", Category: deeper, Usage: "`last:N|half|all|auto|TENSOR`: retrain layers of the backbone: the last N, half, all, those behind a tensor, or as many as are worth it", DefaultText: "none"},
@@ -177,7 +182,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the head's `FILE`", DefaultText: "A.head.onnx or A+B.head.onnx"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "draw a page: `FILE.html`"},
 			&cli.StringFlag{Name: "mistakes", Category: result, Usage: "list the tested samples that were predicted wrongly, the worst first: `FILE.csv`"},
-			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where --report, --mistakes and --tail find the samples", DefaultText: "where extract found them"},
+			&cli.StringFlag{Name: "root", Category: result, Usage: "the `DIR` where --report, --mistakes, --tail and --baseline find the samples", DefaultText: "where extract found them"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 		action: func(ctx *cli.Context) error {
 			o, err := newTrainOptions(ctx, e)
@@ -196,7 +201,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	}
 	o := &trainOptions{
 		common: *c, out: ctx.String("out"), report: ctx.String("report"), mistakes: ctx.String("mistakes"), root: ctx.String("root"),
-		from: ctx.String("from"), classWeight: ctx.String("class-weight"), features: ctx.Args().Slice(),
+		from: ctx.String("from"), classWeight: ctx.String("class-weight"), noBaseline: ctx.String("baseline") == "false", features: ctx.Args().Slice(),
 		Settings: experiment.Settings{
 			Kind: ctx.String("head"), L2Points: ctx.Int("l2-points"), Folds: ctx.Int("folds"), Tolerance: ctx.Float64("tolerance"),
 			CV: ctx.Int("cv"), By: ctx.String("by"), Shots: ctx.Int("shots"),
@@ -213,6 +218,7 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		{"standardize", boolWords},
 		{"refit", boolWords},
 		{"calibrate", calibrateWords},
+		{"baseline", boolWords},
 	} {
 		if err := oneOf(f.name, ctx.String(f.name), f.choices...); err != nil {
 			return nil, err
@@ -273,8 +279,8 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if o.from != "" && o.tail != "" {
 		return nil, usagef("--from and --tail do not go together: layers are retrained from the head that is fitted first")
 	}
-	if o.root != "" && o.report == "" && o.mistakes == "" && o.tail == "" {
-		return nil, usagef("--root says where --report, --mistakes and --tail find the samples; there is none of them")
+	if o.root != "" && o.report == "" && o.mistakes == "" && o.tail == "" && o.noBaseline {
+		return nil, usagef("--root says where --report, --mistakes, --tail and --baseline find the samples; there is none of them")
 	}
 	return o, nil
 }
@@ -395,6 +401,9 @@ func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	if err := o.compareBaselines(ctx, j, result, e); err != nil {
+		return err
+	}
 	took := time.Since(start)
 	f, err := transfer.NewFile(j, result)
 	if err != nil {
@@ -479,7 +488,7 @@ func newTrainSummary(out, report string, j *features.Joined, r *experiment.Resul
 		case m.GradeMetrics != nil:
 			s.Baseline, s.PerClass = gradeBaseline{m.Baseline.Value, m.BaselineMAE}, m.PerClass
 		default:
-			s.Baseline, s.PerClass = baselineSummary{m.Baseline.Value}, m.PerClass
+			s.Baseline, s.PerClass = baselineSummary{m.Baseline.Value, r.Baselines}, m.PerClass
 		}
 	}
 	return s

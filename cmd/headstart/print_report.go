@@ -239,6 +239,7 @@ func (o *trainOptions) facts() []report.Fact {
 		{Name: "--standardize", Value: fmt.Sprint(!o.NoStandardize)}, {Name: "--l2-normalize", Value: fmt.Sprint(o.L2Normalize)},
 		{Name: "--calibrate", Value: o.Calibrate}, {Name: "--reject", Value: o.rejectWords()}, {Name: "--thresholds", Value: o.thresholdWords()}, {Name: "--refit", Value: fmt.Sprint(!o.NoRefit)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)},
 		{Name: "--seed", Value: fmt.Sprint(o.Seed)}, {Name: "--shots", Value: fmt.Sprint(o.Shots)},
+		{Name: "--baseline", Value: fmt.Sprint(!o.noBaseline)},
 	}
 	if o.Grades != nil {
 		facts = append(facts, report.Fact{Name: "--grades", Value: strings.Join(o.Grades, ",")})

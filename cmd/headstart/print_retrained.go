@@ -25,6 +25,11 @@ func (r *retraining) finish(ctx context.Context, t *transfer.Result, took time.D
 	best := t.Chosen()
 	result, j := best.Result, best.Features
 	r.Split, r.NoRefit = t.Settings.Split, t.Settings.NoRefit
+	if !t.Stopped {
+		if err := r.compareBaselines(ctx, j, result, r.env); err != nil {
+			return err
+		}
+	}
 	f, err := best.File()
 	if err != nil {
 		return err

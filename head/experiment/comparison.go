@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/headstart-ml/headstart/head/fit"
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
@@ -106,28 +105,12 @@ func (r *Result) Widen(logits []float64) []float64 {
 // Rows outside of the part have weight 0. Weights that cannot be scaled are an
 // error.
 func Weigh(d *Data, s *Settings, r *Result) ([]float64, error) {
-	rows := r.Parts.Train
-	own, err := d.rowWeights(rows)
+	part, err := WeightsOf(d, s, r.Classes, r.Parts.Train)
 	if err != nil {
 		return nil, err
 	}
-	classes, err := s.classWeights(r.Classes)
-	if err != nil {
-		return nil, err
-	}
-	labels := make([]int, len(rows))
-	for i, row := range rows {
-		labels[i], _ = slices.BinarySearch(r.Classes, d.Labels[row])
-	}
-	places := make([]int, len(rows))
-	for i := range places {
-		places[i] = i
-	}
-	part := make([]float64, len(rows))
-	w := fit.Weights{Rows: own, Classes: classes, Balanced: s.ClassWeight == "balanced"}
-	w.To(part, places, labels, len(r.Classes))
 	weights := make([]float64, len(d.Labels))
-	for i, row := range rows {
+	for i, row := range r.Parts.Train {
 		weights[row] = part[i]
 	}
 	return weights, nil

@@ -33,6 +33,9 @@ func (t *trainer) report(o *trial) error {
 	for _, f := range o.fits {
 		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Params: f.Params.Beside(), Temperature: f.scaling.Temperature, Fit: f.Fit})
 	}
+	for _, held := range o.folds {
+		r.Held = append(r.Held, t.numbers(held))
+	}
 	if err := t.measure(o, fitted); err != nil {
 		return err
 	}

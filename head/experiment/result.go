@@ -66,6 +66,11 @@ type Result struct {
 	Parts Parts `json:"-"`
 	// Folds holds what was chosen in each fold of CV; nil without.
 	Folds []Choice `json:"folds,omitempty"`
+	// Held holds the rows that each fold of CV holds out, ascending, of the
+	// first seed; nil without.
+	Held [][]int `json:"-"`
+	// Baselines tells what simpler features do; nil: they were not compared.
+	Baselines *Baselines `json:"baselines,omitempty"`
 	// Spread tells how the test metrics vary over Settings.Repeat seeds; nil
 	// for one seed.
 	Spread *Spread `json:"spread,omitempty"`

@@ -74,6 +74,16 @@ func (x *Sparse) Behind(d int, values []float32) (*Sparse, error) {
 	return &out, nil
 }
 
+// Times returns x with its values times f, those in front left as they are.
+func (x *Sparse) Times(f float64) *Sparse {
+	out := *x
+	out.values = make([]float32, len(x.values))
+	for i, v := range x.values {
+		out.values[i] = float32(float64(v) * f)
+	}
+	return &out
+}
+
 // frontOf returns the values of a row in the columns in front.
 func (x *Sparse) frontOf(i int) []float32 {
 	return x.front[i*x.frontWidth : (i+1)*x.frontWidth]

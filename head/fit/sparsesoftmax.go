@@ -70,8 +70,6 @@ const (
 	sparsePasses = 300
 	// sparseSolve is how often the problem of a row is linearised at most.
 	sparseSolve = 12
-	// sparseFar is the κ from which that is done in another way.
-	sparseFar = 30
 )
 
 // Fit fits a model. Errors: λ or the tolerance out of range, lengths that do
@@ -162,19 +160,22 @@ type sparseFit struct {
 	present []int
 	c       int // len(present)
 
-	dual   []float64 // p, n×C
-	front  []float64 // U in front, C×D
-	u      []float64 // U, D×C
-	s      []float64 // Σ a_i
-	v      []float64 // U·μ
-	b      []float64
-	mean   []float64 // μ, of the columns in front first
-	at     []float64 // μ·x_i
-	norm   []float64 // ‖x_i − μ‖²
-	length []float64 // ‖x_i‖²
-	mm     float64   // ‖μ‖²
-	order  []int32
-	draw   *rand.Rand
+	dual    []float64 // p, n×C
+	entropy []float64 // Σ p·ln p of each row
+	front   []float64 // U in front, C×D
+	u       []float64 // U, D×C
+	s       []float64 // Σ a_i
+	v       []float64 // U·μ
+	b       []float64
+	mean    []float64 // μ, of the columns in front first
+	at      []float64 // μ·x_i
+	norm    []float64 // ‖x_i − μ‖²
+	length  []float64 // ‖x_i‖²
+	mm      float64   // ‖μ‖²
+	least   float64   // the tolerance, which says what is too little to be worth a step
+	spared  float64   // the share of a row in the gap up to which it is not solved
+	order   []int32
+	draw    *rand.Rand
 
 	wide                   []float64 // a row's values in front
 	z, q, l, t, p, d, grad []float64
@@ -205,7 +206,8 @@ func newSparseFit(s *SparseSoftmax, r *SparseRows) *sparseFit {
 	}
 	n, c, front := len(f.rows), len(f.present), r.X.frontWidth
 	f.c = c
-	f.dual = make([]float64, n*c)
+	f.dual, f.entropy = make([]float64, n*c), make([]float64, n)
+	f.least = cmp.Or(s.Tolerance, defaultTolerance)
 	f.front, f.u, f.wide = make([]float64, c*front), make([]float64, c*r.X.d), make([]float64, front)
 	f.s, f.v, f.b = make([]float64, c), make([]float64, c), make([]float64, c)
 	f.z, f.q, f.l, f.t, f.p, f.d = make([]float64, c), make([]float64, c), make([]float64, c), make([]float64, c), make([]float64, c), make([]float64, c)
@@ -289,6 +291,11 @@ func (f *sparseFit) begin(start *SparseModel) {
 	copy(f.dual, start.dual)
 	copy(f.b, start.offset)
 	for i, r := range f.rows {
+		for _, p := range f.dual[i*f.c : (i+1)*f.c] {
+			if p > 0 {
+				f.entropy[i] += p * math.Log(p)
+			}
+		}
 		k := f.weight(i) / (f.l2 * n)
 		for j, p := range f.dual[i*f.c : (i+1)*f.c] {
 			f.d[j] = -k * p
@@ -371,36 +378,46 @@ func (f *sparseFit) pass(step bool) passed {
 			continue
 		}
 		f.scores(i, r)
-		lse := floats.LogSumExp(f.z)
-		dual := f.dual[i*c : (i+1)*c]
+		top, sum := floats.Max(f.z), 0.0
 		for k, z := range f.z {
-			q := math.Exp(z - lse)
+			f.q[k] = math.Exp(z - top)
+			sum += f.q[k]
+		}
+		lse := top + math.Log(sum)
+		dual := f.dual[i*c : (i+1)*c]
+		own := f.entropy[i] + lse
+		for k, z := range f.z {
+			q := f.q[k] / sum
 			f.q[k] = q
 			f.grad[k] += w * q
 			f.hess[k] += w * q * (1 - q)
-			if p := dual[k]; p > 0 {
-				gap += w * p * (math.Log(p) - z + lse)
-			}
+			own -= dual[k] * z
 		}
 		y := f.labels[i]
 		f.grad[y] -= w
 		loss += w * (lse - f.z[y])
-		if !step {
+		gap += w * own
+		if !step || own < f.spared {
 			continue
 		}
 		scale := w / (f.l2 * float64(n))
 		f.solve(dual, lse, scale*f.norm[i])
-		moved := false
+		entropy := 0.0
 		for k, p := range f.p {
+			if p > 0 {
+				entropy += p * f.l[k]
+			}
 			f.d[k] = scale * (dual[k] - p)
 			dual[k] = p
-			moved = moved || f.d[k] != 0
 		}
-		if moved {
-			f.add(i, r)
-		}
+		f.entropy[i] = entropy
+		f.add(i, r)
 	}
 	out := passed{objective: loss/float64(n) + f.l2/2*f.square(), gap: max(gap, 0) / float64(n)}
+	f.spared = out.gap / 10
+	if !step {
+		f.spared = f.least * out.objective / 10
+	}
 	for k, g := range f.grad {
 		if f.hess[k] > 0 {
 			out.gap += g * g / f.hess[k] / float64(n)
@@ -427,21 +444,24 @@ func (f *sparseFit) shift(passed) {
 }
 
 // solve finds the probabilities f.p of a row for which ln p + κ·p = z + κ·dual
-// − τ, with τ such that they add up to 1. κ is ‖x−μ‖²·w/(λn). Where it is small
-// Newton's method in ln p leads there from the probabilities f.q of the model;
-// else p is ω(ln κ + z + κ·dual − τ)/κ with Wright's ω, which solves ω + ln ω =
-// y, and Newton's method in τ cannot overshoot.
+// − τ, with τ such that they add up to 1, and their logarithms f.l. κ is
+// ‖x−μ‖²·w/(λn). Where it is small or the solution near, Newton's method in ln
+// p leads there from the probabilities f.q of the model; else p is ω(ln κ + z +
+// κ·dual − τ)/κ with Wright's ω, which solves ω + ln ω = y, and Newton's method
+// in τ cannot overshoot.
 func (f *sparseFit) solve(dual []float64, lse, kappa float64) {
 	for k, z := range f.z {
 		f.t[k] = z + kappa*dual[k]
 	}
-	if kappa > sparseFar || !f.near(dual, lse, kappa) {
+	if !f.near(dual, lse, kappa) {
 		f.far(kappa)
 	}
-	floats.Scale(1/floats.Sum(f.p), f.p)
+	sum := floats.Sum(f.p)
+	floats.Scale(1/sum, f.p)
+	floats.AddConst(-math.Log(sum), f.l)
 }
 
-// near solves where κ is small, and tells whether it did.
+// near solves from f.q, and tells whether it did.
 func (f *sparseFit) near(dual []float64, lse, kappa float64) bool {
 	for k, z := range f.z {
 		f.l[k], f.p[k] = z-lse, f.q[k]
@@ -455,9 +475,15 @@ func (f *sparseFit) near(dual []float64, lse, kappa float64) bool {
 		}
 		tau, change, moved := num/den, 0.0, 0.0
 		for k, p := range f.p {
-			l := min(f.l[k]+(f.t[k]-f.l[k]-kappa*p-tau)/(1+kappa*p), 0)
-			f.l[k] = l
-			next := math.Exp(l)
+			step := (f.t[k] - f.l[k] - kappa*p - tau) / (1 + kappa*p)
+			next := 0.0
+			if math.Abs(step) < 0.01 {
+				f.l[k] += step
+				next = p * (1 + step*(1+step/2*(1+step/3))) // to 4e-10
+			} else {
+				f.l[k] = min(f.l[k]+step, 0)
+				next = math.Exp(f.l[k])
+			}
 			f.p[k] = next
 			change += math.Abs(next - p)
 			moved += math.Abs(next - dual[k])
@@ -469,14 +495,14 @@ func (f *sparseFit) near(dual []float64, lse, kappa float64) bool {
 	return false
 }
 
-// far solves where κ is large: from a τ that is too small, with a p of 1.
+// far solves from a τ that is too small, with a p of 1.
 func (f *sparseFit) far(kappa float64) {
 	tau, ln := floats.Max(f.t)-kappa, math.Log(kappa)
 	for range sparseSolve {
 		sum, slope := 0.0, 0.0
 		for k, t := range f.t {
 			w := wright(ln + t - tau)
-			f.p[k] = w / kappa
+			f.p[k], f.l[k] = w/kappa, t-tau-w
 			sum += f.p[k]
 			slope += f.p[k] / (1 + w)
 		}

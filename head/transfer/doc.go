@@ -22,6 +22,13 @@
 // samples for what is fed behind the cuts. Both are shared by all ways and
 // seeds.
 //
+// # Beside a result
+//
+// [CompareBaselines] says what simpler heads do on the rows that a head was
+// tested on: one on the words of the texts, alone and beside the embedding, or
+// the nearest class mean. [CompareAlpha] says what another way to read
+// transparent images does.
+//
 // # Stopping
 //
 // When the context of Try ends, what was tried so far is the result, which says

@@ -54,6 +54,7 @@ type view struct {
 	Headline    *headline
 	Metrics     []metricView
 	Interval    string // how intervals were made
+	Worth       string // of the features beside simpler ones
 	Spread      *spreadView
 	Warnings    []experiment.Warning
 	Notes       []string
@@ -168,13 +169,13 @@ func newView(p *Page) (*view, error) {
 		v.Notes = append(v.Notes, plain(n.Message))
 	}
 	if m != nil {
-		v.Interval = intervalWords(m)
-		constants := constantsOf(m)
+		v.Interval, v.Worth = intervalWords(m), worth(&p.Head)
+		constants := append(constantsOf(m), simplerOf(r.Baselines)...)
 		for _, l := range linesOf(m) {
 			v.Metrics = append(v.Metrics, metricView{l.name, l.value(), l.interval(), l.means})
 			for _, c := range constants {
 				if c.below == l.name {
-					v.Metrics = append(v.Metrics, metricView{strings.TrimPrefix(c.who, "the "), l.written(c.Value), c.intervalOf(), c.what})
+					v.Metrics = append(v.Metrics, metricView{strings.TrimPrefix(strings.TrimPrefix(c.who, "the "), "a "), l.written(c.Value), c.intervalOf(), c.what})
 				}
 			}
 		}

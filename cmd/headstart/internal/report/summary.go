@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/measure"
 )
 
@@ -58,7 +59,12 @@ func SummaryTo(w io.Writer, h *Head, took time.Duration, s *Style) error {
 	if m == nil {
 		b.WriteString("\nNot tested: " + h.howTested() + ".\n")
 	} else {
-		printMetrics(&b, "test: "+h.howTested(), m, s)
+		printMetrics(&b, "test: "+h.howTested(), m, r.Baselines, s)
+		if said := worth(h); said != "" {
+			for _, line := range Wrap(said, s.width()-len(gap)) {
+				b.WriteString(gap + line + "\n")
+			}
+		}
 	}
 	if c := r.Calibration; c != nil {
 		b.WriteByte('\n')
@@ -96,17 +102,17 @@ func (h *Head) featureTable() *Table {
 // MetricsTo writes metrics under a heading, with a line a class.
 func MetricsTo(w io.Writer, heading string, m *measure.Metrics, s *Style) error {
 	var b strings.Builder
-	printMetrics(&b, heading, m, s)
+	printMetrics(&b, heading, m, nil, s)
 	printEach(&b, m, s)
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
 }
 
-func printMetrics(b *strings.Builder, heading string, m *measure.Metrics, s *Style) {
+func printMetrics(b *strings.Builder, heading string, m *measure.Metrics, beside *experiment.Baselines, s *Style) {
 	b.WriteByte('\n')
 	s.title(b, heading)
 	t := &Table{Columns: []Column{{}, {Name: "value", Right: true}, {Name: "95 % interval"}}}
-	constants := constantsOf(m)
+	constants := append(constantsOf(m), simplerOf(beside)...)
 	for _, l := range linesOf(m) {
 		t.Rows = append(t.Rows, []string{l.name, l.value(), l.interval()})
 		for _, c := range constants {
