@@ -15,6 +15,9 @@ type Kind struct {
 	// Scaled says that the scores of a fit are logits of probabilities by
 	// themselves. Else they need a temperature before they are.
 	Scaled bool
+	// Fixed says that the scores of a class cannot be given a scale and a shift
+	// of their own: the model is no Rescaler.
+	Fixed bool
 }
 
 // Kinds are the kinds of heads that there are; package fit has a family that
@@ -25,7 +28,7 @@ var Kinds = []Kind{
 	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
 	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
 	{Name: "lda+softmax", About: "softmax in the space of linear discriminants", Scaled: true},
-	{Name: "knn", About: "votes of the 20 nearest samples; the head keeps all of them", Scaled: true},
+	{Name: "knn", About: "votes of the 20 nearest samples; the head keeps all of them", Scaled: true, Fixed: true},
 
 	// Of other tasks than OneOf.
 	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true},

@@ -192,3 +192,23 @@ func TestPriorFlag(t *testing.T) {
 	p.put("bad.json", []byte(`[1]`))
 	p.fails(t, "train-head --by none --prior bad.json names.features", exitFailed, "bad.json")
 }
+
+// --l2 average makes one head of the strengths that are nearly as likely as the
+// best, which predicts as any other.
+func TestAverageFlag(t *testing.T) {
+	p := newPlace(t)
+	p.noisy(t)
+	s := p.one(t, "train-head --by none --l2 average --l2-points 12 --report page.html --out a.head.onnx names.features")
+	list, _ := seen(s, "average").([]any)
+	if len(list) < 2 || s.number(t, "l2") <= 0 {
+		t.Fatalf("average %v", s["average"])
+	}
+	if out := p.do(t, "inspect a.head.onnx"); !strings.Contains(out, "the average of") {
+		t.Errorf("%s", out)
+	}
+	if out := p.do(t, "predict a.head.onnx names.features"); strings.Count(out, "\n") != 96 {
+		t.Errorf("%.300s", out)
+	}
+	p.fails(t, "train-head --by none --l2 mean names.features", exitUsage, "neither auto, average, labels nor a number")
+	p.fails(t, "train-head --by none --l2 average --head ncm names.features", exitFailed, "averaged")
+}

@@ -63,6 +63,7 @@ type trainSummary struct {
 	Dim         int                    `json:"dim"`
 	L2          float64                `json:"l2"`
 	Params      head.Params            `json:"params,omitempty"` // beside λ
+	Average     []experiment.Averaged  `json:"average,omitempty"`
 	Fit         fitSummary             `json:"fit"`
 	Families    []experiment.Compared  `json:"families,omitempty"`
 	Selection   []experiment.Candidate `json:"selection"`
@@ -140,7 +141,7 @@ func trainHeadCommand(e *env) *command {
 		flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "head", Category: fit, Value: head.Kinds[0].Name, Usage: choices(headWords()...) + "the head's type" + kindsAbout(), DefaultText: head.Kinds[0].Name + "; of several labels a sample " + head.KindsOf(head.AnyOf)[0]},
 			&cli.StringFlag{Name: "budget", Category: fit, Value: "10m", Usage: "about what --head auto may take: `TIME`, as in 10m; kinds that would not go into it are left out, by an estimate of their work on one core, so that the same data give the same head anywhere"},
-			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|labels|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN), Ridge's alpha λN; labels: one of its own for each label of a logistic head"},
+			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|average|labels|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN), Ridge's alpha λN. auto chooses one of a path; average averages the heads of all, by how likely they make samples that they have not seen; labels: one of its own for each label of a logistic head"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 (ridge: 1000 to 1e-4) for --l2 auto"},
 			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda and lda+softmax give up for equal variances, over 0 and at most 1; for auto, lda chooses from 1 to 1e-4 and lda+softmax estimates it"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
@@ -232,11 +233,15 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if !(o.Tolerance > 0 && o.Tolerance < 1) {
 		return nil, usagef("--tolerance %g: it lies between 0 and 1", o.Tolerance)
 	}
-	if s := ctx.String("l2"); s == "labels" {
+	switch s := ctx.String("l2"); s {
+	case "auto":
+	case "average":
+		o.L2Average = true
+	case "labels":
 		o.L2PerLabel = true
-	} else if s != "auto" {
+	default:
 		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
-			return nil, usagef("--l2 %s: neither auto, labels nor a number above 0", s)
+			return nil, usagef("--l2 %s: neither auto, average, labels nor a number above 0", s)
 		}
 	}
 	if o.Budget, err = time.ParseDuration(ctx.String("budget")); err != nil || o.Budget <= 0 {
@@ -472,7 +477,7 @@ func tested(t *experiment.Tests) *measure.Metrics {
 
 func newTrainSummary(out, report string, j *features.Joined, r *experiment.Result, took time.Duration, e *env) *trainSummary {
 	s := &trainSummary{
-		Head: out, Type: r.Kind, Task: r.Task, L2Labels: r.L2Labels, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params,
+		Head: out, Type: r.Kind, Task: r.Task, L2Labels: r.L2Labels, Classes: r.Classes, N: r.N, Dim: r.Dim, L2: r.L2, Params: r.Params, Average: r.Average,
 		Fit: fitSummary{r.Fit, r.Passes, took.Seconds()}, Families: r.Families, Selection: r.Selection, Metrics: r.Metrics,
 		Calibration: r.Calibration, Prior: r.Prior, Answers: r.Answers, Spread: r.Spread, Baseline: baselineSummary{}, Notes: e.remarked().Notes, Warnings: []trainWarning{}, Unmatched: j.Table.Unmatched, Report: report,
 	}

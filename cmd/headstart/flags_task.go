@@ -101,6 +101,7 @@ func (o *trainOptions) checkTask() error {
 		{task != head.AnyOf && o.L2PerLabel, "l2 labels", "a λ for each label is of --head logistic"},
 		{task != head.OneOf && o.given.calibrate && o.Calibrate != "none", "calibrate " + o.Calibrate, "probabilities are calibrated for heads of one of several classes"},
 		{task != head.OneOf && o.Reject != 0, "reject", "it is for heads of one of several classes"},
+		{task != head.OneOf && o.L2Average, "l2 average", "it is for heads of one of several classes"},
 		{task != head.OneOf && o.Thresholds != nil, "thresholds", "they are for heads of one of several classes"},
 		{task != head.OneOf && o.prior != "keep", "prior " + o.prior, "frequencies of classes are those of one of several"},
 		{task != head.OneOf && o.classWeight != "none", "class-weight " + o.classWeight, "classes are weighed for heads of one of several classes; a column of weights weighs samples (extract --weight COL)"},

@@ -213,8 +213,11 @@ func appendSeen(all []report.Seen, s report.Seen) []report.Seen {
 // facts lists the settings of a training.
 func (o *trainOptions) facts() []report.Fact {
 	l2 := "auto"
-	if o.L2PerLabel {
+	switch {
+	case o.L2PerLabel:
 		l2 = "labels"
+	case o.L2Average:
+		l2 = "average"
 	}
 	if o.L2 > 0 {
 		l2 = fmt.Sprint(o.L2)

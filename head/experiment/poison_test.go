@@ -78,9 +78,16 @@ func TestPoisonedTestRows(t *testing.T) {
 			"without a refit":  {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, NoRefit: true},
 			"balanced classes": {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, ClassWeight: "balanced", Metric: "log-loss"},
 			"prior, vector":    {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, ClassWeight: "balanced", Prior: "data", Calibrate: "vector", Reject: 0.9},
+			"average":          {Split: &Split{0.5, 0.2, 0.3}, L2Points: 4, Folds: 3, L2Average: kind == "softmax" || kind == "ridge"},
 			"thresholds":       {Split: &Split{0.7, 0, 0.3}, L2Points: 4, Folds: 3, Prior: "uniform", Calibrate: "auto", Thresholds: &Thresholds{Precision: 0.9}},
 		} {
 			s.Kind = kind
+			if k := head.KindOf(kind); k != nil && k.Fixed && s.rescales() {
+				if _, err := Train(context.Background(), blobs(200, 5, 3, 3, 6), s); err == nil {
+					t.Errorf("%s takes a prior", kind)
+				}
+				continue
+			}
 			d := blobs(200, 5, 3, 3, 6)
 			test := train(t, d, s).Parts.Test
 			if len(test) < 30 {

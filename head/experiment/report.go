@@ -12,7 +12,7 @@ import (
 func (t *trainer) report(o *trial) error {
 	r := t.result
 	r.Kind, r.L2, r.Params, r.Fit = o.final.Kind, o.final.Params.Value(head.L2), o.final.Params.Beside(), o.final.Fit
-	r.Scaling = o.scaling
+	r.Scaling, r.Average = o.scaling, o.whole.averaged()
 	var err error
 	if r.Head, err = t.head(o); err != nil {
 		return err

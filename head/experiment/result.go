@@ -32,6 +32,10 @@ type Result struct {
 	L2Labels map[string]float64 `json:"l2_labels,omitempty"`
 	// Params holds what the kind was given beside λ, as it was selected.
 	Params head.Params `json:"params,omitempty"`
+	// Average holds the strengths whose heads were averaged, in the order of
+	// the path; L2 is the one of the greatest weight then. nil: there is no
+	// average.
+	Average []Averaged `json:"average,omitempty"`
 	// Fit tells how the fit of Head went: the last one alone.
 	Fit head.Fit `json:"fit"`
 	// Passes counts the passes over the rows of a part that all softmax fits

@@ -39,6 +39,8 @@ type procedure struct {
 	best  *candidate   // so far of the family that is tried, in the end of all
 	left  []*candidate // those after which a path was left before its end
 
+	members []*member // of the average that is selected; nil: none is
+
 	bests    []*candidate // of each of several families that was tried
 	compared []Compared   // the same in the end
 }
@@ -164,6 +166,9 @@ func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 		}
 	}
 	for _, p := range procedures {
+		if r.L2Average {
+			p.average(r)
+		}
 		p.scores, p.outcomes = nil, nil
 		if len(p.bests) > 0 {
 			if err := p.compare(r); err != nil {
@@ -192,7 +197,7 @@ func (r *run) follow(ctx context.Context, e *fit.Entry, procedures []*procedure,
 		if err != nil {
 			return err
 		}
-		if err := r.outOfFold(ctx, path, procedures, in, !scaled || r.calibrate); err != nil {
+		if err := r.outOfFold(ctx, path, procedures, in, !scaled || r.calibrate || r.L2Average); err != nil {
 			return err
 		}
 		first := 0
@@ -204,6 +209,13 @@ func (r *run) follow(ctx context.Context, e *fit.Entry, procedures []*procedure,
 					p.scale(r.trainer)
 				}
 				p.consider(r, t)
+				if r.L2Average {
+					var fitted []*fit.Fitted
+					for f := range p.folds {
+						fitted = append(fitted, path.Fitted(first+f))
+					}
+					p.remember(r, c, fitted)
+				}
 				if p.best == t {
 					t.keep(p, r.calibrate, path, first)
 					if len(r.families) > 1 {
@@ -381,6 +393,13 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 		if out[i] != nil {
 			continue
 		}
+		if p.members != nil {
+			var err error
+			if out[i], err = r.fitAverage(ctx, p, r.part(p)); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		var these []int
 		var parts []fit.Part
 		for j := i; j < len(procedures); j++ {
@@ -410,6 +429,9 @@ func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, e
 	p.place = "training and validation part"
 	part := r.part(p)
 	part.Cells = append(part.Cells, max(len(p.folds), 1))
+	if p.members != nil {
+		return r.fitAverage(ctx, p, part)
+	}
 	if r.From != nil && !r.seen(p.tested) {
 		part.Start = fit.HeadStart(r.From, r.classes)
 	}

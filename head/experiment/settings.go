@@ -47,6 +47,11 @@ type Settings struct {
 	// spaced in logarithm, by cross-validation with Folds folds inside the
 	// training part.
 	L2 float64
+	// L2Average averages the logits of the heads of all strengths on the path,
+	// weighted by the likelihood of their out-of-fold predictions, instead of
+	// choosing one strength. It costs a fit for each that is nearly as likely
+	// as the best.
+	L2Average bool
 	// L2Points is the number of strengths on the path, at least 2. The default
 	// 0 means 30.
 	L2Points int
@@ -113,7 +118,8 @@ type Settings struct {
 	// "keep" (default ""), those that the fit has learnt, class weights
 	// included; "data", those of the training rows, whatever their classes
 	// weigh; "uniform", all alike; "map", those in Priors. Selection does not
-	// depend on it.
+	// depend on it; with Kind "auto", kinds that take no prior (knn) are left out,
+	// as they are where Calibrate is "vector" or "auto".
 	Prior string
 	// Priors holds the frequency of each class, positive, for Prior "map". They
 	// need not add up to 1.
@@ -172,6 +178,8 @@ func (s *Settings) check() error {
 		return err
 	}
 	switch {
+	case s.L2 != 0 && s.L2Average:
+		return fmt.Errorf("head: settings: λ is %v, and strengths are to be averaged", s.L2)
 	case s.L2 != 0 && !(s.L2 > 0 && s.L2 <= math.MaxFloat64):
 		return fmt.Errorf("head: settings: λ is %v, it must be positive", s.L2)
 	case s.Shrinkage != 0 && !(s.Shrinkage > 0 && s.Shrinkage <= 1):
@@ -233,6 +241,10 @@ func (s *Settings) checkTask() error {
 		return fmt.Errorf("head: settings: class weights of a head for %v; it has none", task)
 	case task != head.OneOf && (s.Reject != 0 || s.Thresholds != nil || s.Prior != "" && s.Prior != "keep"):
 		return fmt.Errorf("head: settings: thresholds, or a prior, of a head for %v; those are for one of several classes", task)
+	case task != head.OneOf && s.L2Average:
+		return fmt.Errorf("head: settings: strengths are to be averaged of a head for %v; that is for one of several classes", task)
+	case task != head.OneOf && (s.Calibrate == "vector" || s.Calibrate == "auto"):
+		return fmt.Errorf("head: settings: calibrate %q of a head for %v; that is for one of several classes", s.Calibrate, task)
 	case s.Shots > 0 && !task.OneLabel():
 		return fmt.Errorf("head: settings: shots of a head for %v, whose samples have no class", task)
 	case s.Grades != nil && task != head.Grade:

@@ -235,9 +235,16 @@ func (t *trainer) chooseTest(useSplits bool) error {
 // open takes the families that are compared, and reads the features for them.
 func (t *trainer) open(ctx context.Context) error {
 	if t.Kind == "auto" {
-		t.families = t.affordable(fit.Families)
+		all := fit.Families
+		if t.rescales() {
+			all = slices.DeleteFunc(slices.Clone(all), func(e fit.Entry) bool { return head.KindOf(e.Kind).Fixed })
+		}
+		t.families = t.affordable(all)
 	} else {
 		t.families = []*fit.Entry{fit.FamilyOf(orDefault(t.Kind, head.Kinds[0].Name))}
+	}
+	if err := t.checkAverage(); err != nil {
+		return err
 	}
 	if t.From != nil && t.From.D() != t.result.Dim {
 		return fmt.Errorf("head: settings: an earlier head of %d features for rows of %d", t.From.D(), t.result.Dim)
@@ -304,7 +311,8 @@ type trial struct {
 // choice is what was selected and fitted on a part.
 type choice struct {
 	fit.Candidate
-	*fit.Fitted
+	*fit.Fitted // of an average, the member of the greatest weight
+	*blend      // nil: there is no average
 	mapping
 }
 
@@ -372,12 +380,12 @@ func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 		}
 	}
 	if len(o.parts.Test) > 0 {
-		if o.tested, err = t.score(ctx, o.final.Fitted, o.parts.Test, &o.mapping); err != nil {
+		if o.tested, err = t.score(ctx, o.final, o.parts.Test, &o.mapping); err != nil {
 			return nil, err
 		}
 	}
 	if t.NoRefit && (o.validated != nil || o.tested != nil) {
-		if o.trained, err = t.score(ctx, o.final.Fitted, o.parts.Train, &o.mapping); err != nil {
+		if o.trained, err = t.score(ctx, o.final, o.parts.Train, &o.mapping); err != nil {
 			return nil, err
 		}
 	}
@@ -421,8 +429,12 @@ func (t *trainer) expect(r *run, procedures []*procedure, refit bool) {
 	for _, p := range procedures {
 		total += len(p.folds) * r.candidates()
 	}
+	fits := len(procedures)
 	if refit {
-		total++
+		fits, total = fits+1, total+1
+	}
+	if t.L2Average {
+		total += fits * (r.candidates() - 1)
 	}
 	t.progress = &progress{report: t.Settings.Progress, total: total * max(t.Repeat, 1)}
 }
@@ -439,7 +451,7 @@ func (t *trainer) testFolds(ctx context.Context, o *trial) error {
 		if o.fits[f].mapping, err = t.outOfFold(o.tests[f]); err != nil {
 			return err
 		}
-		s, err := t.score(ctx, o.fits[f].Fitted, held, &o.fits[f].mapping)
+		s, err := t.score(ctx, o.fits[f], held, &o.fits[f].mapping)
 		if err != nil {
 			return err
 		}
@@ -458,7 +470,7 @@ func (t *trainer) testFolds(ctx context.Context, o *trial) error {
 const scoreRows = 256
 
 // score predicts rows.
-func (t *trainer) score(ctx context.Context, f *fit.Fitted, rows []int, m *mapping) (*scored, error) {
+func (t *trainer) score(ctx context.Context, f *choice, rows []int, m *mapping) (*scored, error) {
 	s := &scored{rows: rows}
 	z := make([]float64, scoreRows*len(t.classes))
 	for lo := 0; lo < len(rows); lo += scoreRows {
@@ -492,7 +504,7 @@ func (s *scored) add(z []float64, labels []int, c int, m *mapping) {
 func (t *trainer) validate(ctx context.Context, f *choice, trained, rows []int) (*scored, mapping, error) {
 	if t.Calibrate == "none" && !t.mayBeUnsure() && t.keepsPrior() {
 		m := plain()
-		s, err := t.score(ctx, f.Fitted, rows, &m)
+		s, err := t.score(ctx, f, rows, &m)
 		return s, m, err
 	}
 	z := make([]float64, len(rows)*len(t.classes))

@@ -129,6 +129,9 @@ func (h *Head) fit() string {
 
 // kind names the head and its strength of regularisation.
 func (h *Head) kind() string {
+	if n := len(h.Result.Average); n > 0 {
+		return fmt.Sprintf("%s, the average of %s of λ, %s most of all", h.Result.Kind, strengthsOf(n), strength(h.Result.L2))
+	}
 	return kindOf(h.Result.Kind, h.Result.L2, h.Result.Params)
 }
 
@@ -155,4 +158,12 @@ func strengths(l2 float64, beside head.Params) string {
 		parts = append(parts, p.Name+" "+strength(p.Value))
 	}
 	return cmp.Or(strings.Join(parts, ", "), "–")
+}
+
+// strengthsOf is "1 strength" or "3 strengths".
+func strengthsOf(n int) string {
+	if n == 1 {
+		return "1 strength"
+	}
+	return Count(n) + " strengths"
 }
