@@ -12,14 +12,14 @@ import (
 // kinds are what a placeholder in the help may call the kind of a value.
 var kinds = []string{
 	"NAME|TEXT", "N", "K", "λ", "N|P%", "DIR", "FILE", "FILE.html", "FILE.md", "FILE.csv", "FILE.onnx", "NAME", "NAME.features", "COL", "CHAR", "TEXT", "R,G,B", "SIZE",
-	"TENSOR", "TENSOR[:POOLING]", "last:N", "SHARE", "SHARES", "RATE", "FACTOR", "LENGTH", "GAP", "URL", "HEX", "LOW,…,HIGH",
+	"TENSOR", "TENSOR[:POOLING]", "last:N", "SHARE", "SHARES", "RATE", "FACTOR", "LENGTH", "GAP", "URL", "HEX", "LOW,…,HIGH", "S", "TIME", "OLD.head.onnx",
 }
 
 // The value of a flag is called by its kind in the help, or by the words that
 // it can be: these are exactly those that the command takes.
 func TestValuesInTheHelp(t *testing.T) {
 	t.Chdir(t.TempDir())
-	word := regexp.MustCompile(`^[a-z0-9][a-z0-9:-]*$`)
+	word := regexp.MustCompile(`^[a-z0-9][a-z0-9:+-]*$`)
 	e, _, _ := testEnv()
 	// What else must stand on the line for the flag to be read.
 	beside := map[string]string{"train-head --dtype": "--tail all", "cache export --format": "--out x"}
