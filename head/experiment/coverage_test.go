@@ -79,10 +79,9 @@ func accuracyOf(h *head.Head, x *dense, y []int) float64 {
 	return float64(right) / float64(len(y))
 }
 
-// worlds are what BenchmarkCoverage draws from. Where sets are so small that a
-// fifth of the rows less costs a standard error of the accuracy, as ten classes
-// in 64 features do whose means are 1.2 apart, the folds' heads are worse than
-// the one that is fitted to all, and intervals hold its accuracy less often.
+// worlds are what BenchmarkCoverage draws from. In the last one the folds'
+// heads, which learn from a fifth of the rows less, are much worse than the one
+// that is fitted to all: intervals hold its accuracy less often there.
 var worlds = []world{{3, 10, 1}, {5, 30, 1}, {2, 50, 1}, {10, 64, 3}}
 
 // TestCoverage: the 95 % interval of a cross-validated accuracy holds the
