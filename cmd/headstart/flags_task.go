@@ -106,6 +106,7 @@ func (o *trainOptions) checkTask() error {
 		{task != head.OneOf && o.prior != "keep", "prior " + o.prior, "frequencies of classes are those of one of several"},
 		{task != head.OneOf && o.classWeight != "none", "class-weight " + o.classWeight, "classes are weighed for heads of one of several classes; a column of weights weighs samples (extract --weight COL)"},
 		{!task.OneLabel() && o.Shots > 0, "shots", "its samples have no class of which to take some"},
+		{task != head.OneOf && o.from != "", "from " + o.from, "fits begin at earlier heads of one of several classes"},
 		{task != head.OneOf && o.tail != "", "tail " + o.tail, "layers are retrained for heads of one of several classes"},
 	} {
 		if c.wrong {

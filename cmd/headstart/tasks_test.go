@@ -279,6 +279,7 @@ func TestFlagsOfOtherTasks(t *testing.T) {
 		"train-head --head linear --tail all price.features":                         {"--tail and --head linear do not go together: retraining starts from a softmax head"},
 		"train-head --tail last:1 any.features":                                      {"--tail last:1: a logistic head answers any of several labels"},
 		"train-head --head ordinal --reject 0.9 grade.features":                      {"--reject: an ordinal head answers one of several grades"},
+		"train-head --head linear --from old.head.onnx price.features":               {"--from old.head.onnx: a linear head answers numbers"},
 		"train-head --thresholds precision=0.9 any.features":                         {"--thresholds: a logistic head"},
 		"train-head --head linear --prior uniform price.features":                    {"--prior uniform: a linear head answers numbers"},
 		"train-head --head linear --shots 3 price.features":                          {"--shots: a linear head answers numbers"},
