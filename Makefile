@@ -113,6 +113,7 @@ peers: build runtime $(PEERS) ## put decoding and extract of images beside Pillo
 	lib/peers/bin/python bench/gemm.py
 	lib/peers/bin/python bench/pass.py
 	lib/peers/bin/python bench/heads.py $(BIN)
+	lib/peers/bin/python bench/words.py $(BIN)
 	lib/peers/bin/python bench/peers.py
 
 $(PEERS): bench/requirements.txt
