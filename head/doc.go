@@ -17,5 +17,6 @@
 // covariance, "lda+softmax" is softmax in the space of linear discriminants. Up
 // to a constant of the row, −½‖x−μ‖² is affine in x, so that all of them are an
 // Affine. "knn" answers by the rows that are nearest in angle, which it keeps:
-// Neighbours.
+// Neighbours. "mlp" is a Perceptron: one or two hidden layers of rectified
+// linear units before the scores.
 package head

@@ -29,6 +29,7 @@ var Kinds = []Kind{
 	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
 	{Name: "lda+softmax", About: "softmax in the space of linear discriminants", Scaled: true},
 	{Name: "knn", About: "votes of the 20 nearest samples; the head keeps all of them", Scaled: true, Fixed: true},
+	{Name: "mlp", About: "multilayer perceptron, with one or two hidden layers", Scaled: true},
 
 	// Of other tasks than OneOf.
 	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true},

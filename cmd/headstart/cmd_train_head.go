@@ -117,7 +117,8 @@ func trainHeadCommand(e *env) *command {
 		about: "Several feature sets of the same samples are joined by id and put beside each other. " +
 			"The strength of the regularisation is chosen by cross-validation inside the training part; what is reported was measured on samples " +
 			"that neither the fit nor the choice has seen. With fewer than 2,000 samples and no splits of their own that is cross-validation of the whole procedure.\n\n" +
-			"--head auto compares kinds of heads on the same folds, and takes the simplest that is behind the best by at most one standard error of the paired difference.\n\n" +
+			"--head auto compares kinds of heads on the same folds, and takes the simplest that is behind the best by at most one standard error of the paired difference. " +
+			"It leaves out mlp, a perceptron, which takes many times as long: --head mlp with --hidden, --epochs and the other flags that name it. One row in ten of each class says when to stop.\n\n" +
 			"Labels are classes, also where they are numbers. --head logistic learns several labels a sample (extract --multi-label), each by itself; --head linear learns labels that are numbers, several as 1.5;2; " +
 			"--head ordinal learns grades, which have an order. Each has metrics of its own.\n\n" +
 			"Beside the result stands what is simpler, on the same samples: the majority class, and for texts a head on TF-IDF of their words and pairs of words, " +
@@ -144,6 +145,9 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "l2", Category: fit, Value: "auto", Usage: "`auto|average|labels|λ`: strength λ of λ/2·‖W‖² beside the mean loss; scikit-learn's C is 1/(λN), Ridge's alpha λN. auto chooses one of a path; average averages the heads of all, by how likely they make samples that they have not seen; labels: one of its own for each label of a logistic head"},
 			&cli.IntFlag{Name: "l2-points", Category: fit, Value: 30, Usage: "`N` strengths from 10 to 1e-6 (ridge: 1000 to 1e-4) for --l2 auto"},
 			&cli.StringFlag{Name: "shrinkage", Category: fit, Value: "auto", Usage: "`auto|S`: share S of the covariance that lda and lda+softmax give up for equal variances, over 0 and at most 1; for auto, lda chooses from 1 to 1e-4 and lda+softmax estimates it"},
+			&cli.StringFlag{Name: "hidden", Category: fit, Value: "256", Usage: "`N[,M]`: sizes of the one or two hidden layers of --head mlp"},
+			&cli.Float64Flag{Name: "dropout", Category: fit, Usage: "`SHARE` of its hidden units that is left out of each row of a step"},
+			&cli.Float64Flag{Name: "mixup", Category: fit, Usage: "`ALPHA`: mix the rows of its batches, and their labels, by a share of the beta distribution of ALPHA; 0: do not"},
 			&cli.IntFlag{Name: "folds", Category: fit, Value: 5, Usage: "`K` folds that choose among them"},
 			&cli.StringFlag{Name: "metric", Category: fit, Usage: "the metric `NAME` by which the strength is chosen: " + metricWords(), DefaultText: "the first of them"},
 			&cli.StringFlag{Name: "grades", Category: fit, Usage: "`LOW,…,HIGH`: the grades of an ordinal head in their order", DefaultText: "labels that are numbers, in theirs"},
@@ -167,15 +171,15 @@ func trainHeadCommand(e *env) *command {
 			&cli.IntFlag{Name: "repeat", Category: test, Value: 1, Usage: "do it all with `K` seeds and report the spread"},
 
 			&cli.StringFlag{Name: "tail", Category: deeper, Usage: "`last:N|half|all|auto|TENSOR`: retrain layers of the backbone: the last N, half, all, those behind a tensor, or as many as are worth it", DefaultText: "none"},
-			&cli.IntFlag{Name: "epochs", Category: deeper, Value: 10, Usage: "at most `N` passes over the training part"},
-			&cli.IntFlag{Name: "patience", Category: deeper, Value: 3, Usage: "stop after `N` epochs without a better validation score"},
-			&cli.IntFlag{Name: "batch-size", Category: deeper, Value: 16, Usage: "`N` samples a step"},
-			&cli.Float64Flag{Name: "lr", Category: deeper, Value: 1e-4, Usage: "learning `RATE` of the head after the warm-up; it falls to 0 along a cosine"},
+			&cli.IntFlag{Name: "epochs", Category: deeper, Value: 10, Usage: "at most `N` passes over the training part (--head mlp: 50)"},
+			&cli.IntFlag{Name: "patience", Category: deeper, Value: 3, Usage: "stop after `N` epochs without a better validation score (--head mlp: 10)"},
+			&cli.IntFlag{Name: "batch-size", Category: deeper, Value: 16, Usage: "`N` samples a step (--head mlp: 16 to 256, by the number of samples)"},
+			&cli.Float64Flag{Name: "lr", Category: deeper, Value: 1e-4, Usage: "learning `RATE` of the head after the warm-up; it falls to 0 along a cosine (--head mlp: 0.001)"},
 			&cli.Float64Flag{Name: "layer-decay", Category: deeper, Value: 0.9, Usage: "`FACTOR` of the rate from each layer to the one before it"},
 			&cli.Float64Flag{Name: "warmup", Category: deeper, Value: 0.05, Usage: "`SHARE` of the steps in which the rate rises"},
-			&cli.Float64Flag{Name: "weight-decay", Category: deeper, Value: 0.01, Usage: "`RATE` at which weights shrink beside the steps (AdamW)"},
+			&cli.Float64Flag{Name: "weight-decay", Category: deeper, Value: 0.01, Usage: "`RATE` at which weights shrink beside the steps (AdamW; --head mlp: 0)"},
 			&cli.Float64Flag{Name: "clip", Category: deeper, Value: 1, Usage: "longest `LENGTH` of the gradient; 0: any"},
-			&cli.Float64Flag{Name: "label-smoothing", Category: deeper, Usage: "`SHARE` of each label that is spread over all classes"},
+			&cli.Float64Flag{Name: "label-smoothing", Category: deeper, Usage: "`SHARE` of each label that is spread over all classes, of --head mlp too"},
 			&cli.IntFlag{Name: "augment", Category: deeper, Usage: "train on `K` random views of each image, too: a part of it, resized, perhaps mirrored", DefaultText: "none"},
 			&cli.StringFlag{Name: "memory", Category: deeper, Value: "2GiB", Usage: "`SIZE` that training may take; larger batches are cut and their gradients added up"},
 			&cli.StringFlag{Name: "dtype", Category: deeper, Value: "f32", Usage: choices(contract.DTypes...) + "how activations at the cut are cached; f16 takes half the room"},
@@ -273,6 +277,9 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 		}
 	}
 	if err := o.readAnswers(ctx); err != nil {
+		return nil, err
+	}
+	if err := o.readMLP(ctx); err != nil {
 		return nil, err
 	}
 	if err := o.readTail(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 )
 
-// tailFlags are those of train-head that do something with --tail alone.
+// tailFlags are those of train-head that do something with --tail alone, or
+// with --head mlp.
 var tailFlags = []string{"epochs", "patience", "batch-size", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "augment", "memory", "dtype", "runtime"}
 
 // maxViews is the most that --augment takes. An epoch sees one view of an
@@ -25,7 +27,10 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 	o.tail = ctx.String("tail")
 	if o.tail == "" {
 		for _, name := range tailFlags {
-			if onCommandLine(ctx, name) {
+			if onCommandLine(ctx, name) && !o.ofMLP(name) {
+				if slices.Contains(mlpFlags, name) {
+					return usagef("--%s says how layers are retrained, or --head mlp is fitted; there is neither --tail nor that head", name)
+				}
 				return usagef("--%s says how layers are retrained; there is no --tail", name)
 			}
 		}

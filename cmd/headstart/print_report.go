@@ -247,5 +247,5 @@ func (o *trainOptions) facts() []report.Fact {
 	if o.Grades != nil {
 		facts = append(facts, report.Fact{Name: "--grades", Value: strings.Join(o.Grades, ",")})
 	}
-	return append(facts, o.tailFacts()...)
+	return slices.Concat(facts, o.mlpFacts(), o.tailFacts())
 }

@@ -19,6 +19,7 @@ const nominalRate = 20e9
 // affordable returns the families that are compared: all whose work, as it is
 // estimated from the sizes, goes into the budget beside that of the families
 // before them. The first is always among them. A note says which are left out.
+// Families that are apart are not compared at all.
 func (t *trainer) affordable(all []fit.Entry) []*fit.Entry {
 	procedures, folds := 1, orDefault(t.Folds, defaultFolds)
 	if t.cv > 0 {
@@ -30,6 +31,9 @@ func (t *trainer) affordable(all []fit.Entry) []*fit.Entry {
 	var out []*fit.Entry
 	for i := range all {
 		e := &all[i]
+		if e.Apart {
+			continue
+		}
 		_, candidates := e.Path((&run{trainer: t}).grid())
 		size.Candidates = len(candidates)
 		seconds := e.Work(&size) / nominalRate * float64(max(t.Repeat, 1))

@@ -16,7 +16,7 @@ func TestBudget(t *testing.T) {
 		return train(t, d, &Settings{Kind: "auto", L2Points: 4, Folds: 2, CV: 2, Budget: budget, Threads: threads})
 	}
 	all := fitted(0, 1)
-	if len(all.Families) != len(fit.Families) || noted(all, "over-budget", "") {
+	if len(all.Families) != len(together) || noted(all, "over-budget", "") {
 		t.Errorf("by default %+v is compared: %+v", all.Families, all.Notes)
 	}
 	if again := fitted(0, 7); !reflect.DeepEqual(again, all) {

@@ -14,10 +14,14 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/fit"
 )
 
 // kinds are all kinds of heads.
 var kinds = head.KindsOf(head.OneOf)
+
+// together are the families that "auto" compares.
+var together = slices.DeleteFunc(slices.Clone(fit.Families), func(e fit.Entry) bool { return e.Apart })
 
 // dense is a matrix in memory, n×d.
 type dense struct {

@@ -61,11 +61,16 @@ type candidate struct {
 // run is what the procedures of one seed share.
 type run struct {
 	*trainer
+	seed      uint64
 	calibrate bool // out-of-fold scores are needed in the end
 }
 
 // grid is what families go through.
-func (r *run) grid() fit.Grid { return fit.Grid{L2: r.L2, Points: r.L2Points, Shrinkage: r.Shrinkage} }
+func (r *run) grid() fit.Grid {
+	m := r.MLP
+	m.Seed = r.seed
+	return fit.Grid{L2: r.L2, Points: r.L2Points, Shrinkage: r.Shrinkage, MLP: &m}
+}
 
 // candidates counts those of all families.
 func (r *run) candidates() int {

@@ -16,10 +16,11 @@ import (
 
 // Settings says how Train works. The zero value, and nil, mean the defaults.
 type Settings struct {
-	// Kind is the name of one of head.Kinds, or "auto", which compares all of
-	// those for the task OneOf on Metric. The default "" means the first of
-	// head.Kinds. For another task than OneOf, probabilities are not
-	// calibrated, all classes weigh the same, and Shots is for Grade alone.
+	// Kind is the name of one of head.Kinds, or "auto", which compares those
+	// for the task OneOf on Metric, all but perceptrons, which take many times
+	// as long (fit.Entry.Apart). The default "" means the first of head.Kinds.
+	// For another task than OneOf, probabilities are not calibrated, all
+	// classes weigh the same, and Shots is for Grade alone.
 	Kind string
 	// Budget is about how long "auto" may take: kinds of heads are left out
 	// that would not go into it, by an estimate from the sizes of the data, of
@@ -59,6 +60,9 @@ type Settings struct {
 	// most 1. The default 0 selects it on a path of at most 13 (L2Points, if
 	// those are fewer) from 1 to 1e-4, as L2 is.
 	Shrinkage float64
+	// MLP says how perceptrons are fitted. Its Seed is 0: Seed drives their
+	// choices, too.
+	MLP fit.MLP
 	// Folds is the number of folds that select and calibrate, at least 2. The
 	// default 0 means 5, or as many as there are units where there are fewer,
 	// which a warning says.
@@ -213,6 +217,12 @@ func (s *Settings) check() error {
 	}
 	if err := s.checkPrior(); err != nil {
 		return err
+	}
+	if err := s.MLP.Check(); err != nil {
+		return fmt.Errorf("head: settings: %w", err)
+	}
+	if s.MLP.Seed != 0 {
+		return fmt.Errorf("head: settings: seed %d of perceptrons; the seed of all is that of the settings", s.MLP.Seed)
 	}
 	if _, err := s.classWeights(slices.Sorted(maps.Keys(s.ClassWeights))); err != nil {
 		return err

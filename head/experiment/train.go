@@ -343,7 +343,7 @@ func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 	}
 	refit := len(o.parts.Validation) > 0 && !t.NoRefit
 	calibrate := t.Calibrate != "none"
-	r := &run{trainer: t, calibrate: (calibrate || t.mayBeUnsure()) && len(o.parts.Validation) == 0}
+	r := &run{trainer: t, seed: seed, calibrate: (calibrate || t.mayBeUnsure()) && len(o.parts.Validation) == 0}
 	if len(t.families) > 1 || r.candidates() > 1 || r.calibrate {
 		for _, p := range procedures {
 			if err := t.dealInner(p, units); err != nil {

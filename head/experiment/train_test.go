@@ -187,6 +187,9 @@ func TestWeights(t *testing.T) {
 		if s.Kind = head; head == "knn" { // of rows given several times, the same few are nearest
 			continue
 		}
+		if head == "mlp" {
+			continue // rows that are given twice are in batches by themselves; see fit.MLP
+		}
 		weighted := *d
 		for i := range d.Labels {
 			weighted.Weights = append(weighted.Weights, 0.5*float64(i%4))
@@ -386,7 +389,7 @@ func TestSelection(t *testing.T) {
 			}
 			return -1
 		})
-		if len(r.Families) != len(fit.Families) || top.Behind.Value != 0 {
+		if len(r.Families) != len(together) || top.Behind.Value != 0 {
 			t.Errorf("%s: %+v", metric, r.Families)
 		}
 		chosen := false
@@ -397,7 +400,7 @@ func TestSelection(t *testing.T) {
 					best.Score = c.Score
 				}
 			}
-			if f.Kind != fit.Families[i].Kind || best.Score != f.Score || math.Abs(math.Abs(top.Score-f.Score)-f.Behind.Value) > 1e-12 {
+			if f.Kind != together[i].Kind || best.Score != f.Score || math.Abs(math.Abs(top.Score-f.Score)-f.Behind.Value) > 1e-12 {
 				t.Errorf("%s: %+v is not the best of its kind in %+v, or not its place", metric, f, r.Selection)
 			}
 			if f.Chosen != (!chosen && f.Behind.Value <= f.Behind.SE) {

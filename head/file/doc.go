@@ -18,6 +18,14 @@
 // subtracted first, as center: features that vary little around a large mean
 // would otherwise cancel in float32.
 //
+// Of a head with hidden layers (headstart.hidden) it is
+//
+//	units         = max((rows − center)·hidden_weight_1ᵀ + hidden_bias_1, 0)
+//	                and of two layers max(units·hidden_weight_2ᵀ + hidden_bias_2, 0)
+//	logits        = (units·weightᵀ + bias) / temperature
+//
+// with the scale folded into the first layer.
+//
 // That is the graph of a head for one of C classes. For the other tasks
 // (headstart.task) it is, behind the logits,
 //
@@ -109,6 +117,8 @@
 //	headstart.l2               λ of the fit; 0: it has none
 //	headstart.params           JSON object, what the fit was given beside λ
 //	headstart.l2_normalize     true or false, also in the graph
+//	headstart.hidden           JSON list of the sizes of hidden layers; missing:
+//	                           there are none
 //	headstart.fitted           JSON {"n":rows,"ids":digest,"keys":base64}; see
 //	                           Fitted
 //	headstart.settings         JSON, how the head was trained

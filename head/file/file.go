@@ -25,7 +25,7 @@ var ErrNotHead = errors.New("not a head file")
 
 // File is a head with what belongs to it.
 type File struct {
-	Head   *head.Head // its model is a *head.Affine
+	Head   *head.Head // its model is a *head.Affine or a *head.Perceptron
 	Spaces []Space    // where the features come from, in the order of the columns; their lengths add up to Head.D()
 	Fitted *Fitted    // the rows that the head was fitted on
 

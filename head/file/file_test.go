@@ -94,15 +94,15 @@ func example(kind string, classes, features int, normalize bool) *File {
 // rows returns n rows of features as they would come for the head, the first
 // two of them zeros and means.
 func rows(h *head.Head, n int) []float32 {
-	m, d := h.Model.(*head.Affine), h.D()
+	m, d := networkOf(h.Model), h.D()
 	r := rand.New(rand.NewPCG(1, 2))
 	x := make([]float32, n*d)
 	for i := range x {
-		x[i] = float32(m.Mean[i%d] + m.Scale[i%d]*normal(r))
+		x[i] = float32(m.mean[i%d] + m.scale[i%d]*normal(r))
 	}
 	clear(x[:d])
 	for j := range d {
-		x[d+j] = float32(m.Mean[j])
+		x[d+j] = float32(m.mean[j])
 	}
 	return x
 }
@@ -484,7 +484,7 @@ func TestReadRefuses(t *testing.T) {
 		{"no backbone", drop("backbone.1"), "metadata headstart.backbone.1 is missing"},
 		{"no temperature", drop("temperature"), "headstart.temperature is missing"},
 		{"no fitted rows", drop("fitted"), "headstart.fitted is missing"},
-		{"kind", set("head", "mlp"), "unknown kind"},
+		{"kind", set("head", "forest"), "unknown kind"},
 		{"classes", set("classes", `["a"]`), "48 values for 1 classes and 12 features"},
 		{"classes not JSON", set("classes", `a,b`), "headstart.classes: "},
 		{"classes out of order", set("classes", `["b","a","c","d"]`), "not in the order"},

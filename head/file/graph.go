@@ -19,7 +19,8 @@ const (
 
 // parameters are the numbers of a graph, as it holds them.
 type parameters struct {
-	weight      []float32 // K×D
+	hidden      []layer.Hidden
+	weight      []float32 // K×D, or K×units of the last hidden layer
 	bias        []float32 // K
 	center      []float32 // D
 	temperature float32
@@ -30,14 +31,46 @@ type parameters struct {
 // links are what is made of the scores of each task.
 var links = map[head.Task]layer.Link{head.OneOf: layer.Softmax, head.AnyOf: layer.Sigmoid, head.Number: layer.Identity, head.Grade: layer.Cumulative}
 
-// parametersOf rounds the numbers of a head, whose model is affine, to float32.
-func parametersOf(h *head.Head) (*parameters, error) {
-	m := h.Model.(*head.Affine)
-	d := len(m.Mean)
-	p := &parameters{
-		weight: make([]float32, len(m.Weight)), bias: make([]float32, len(m.Bias)), center: make([]float32, d),
-		temperature: float32(h.Temperature), normalize: m.Normalize, link: links[h.Task],
+// network is a model that has a layout: its layers, of which the last one is
+// that of the scores, and what was done to rows before them.
+type network struct {
+	layers      []head.Dense
+	mean, scale []float64
+	normalize   bool
+}
+
+// networkOf returns a model as a network, nil if it has no layout.
+func networkOf(m head.Model) *network {
+	switch m := m.(type) {
+	case *head.Affine:
+		return &network{[]head.Dense{{Weight: m.Weight, Bias: m.Bias}}, m.Mean, m.Scale, m.Normalize}
+	case *head.Perceptron:
+		return &network{m.Layers, m.Mean, m.Scale, m.Normalize}
 	}
+	return nil
+}
+
+// model returns a network as a model.
+func (n *network) model() head.Model {
+	if len(n.layers) == 1 {
+		return &head.Affine{Weight: n.layers[0].Weight, Bias: n.layers[0].Bias, Mean: n.mean, Scale: n.scale, Normalize: n.normalize}
+	}
+	return &head.Perceptron{Layers: n.layers, Mean: n.mean, Scale: n.scale, Normalize: n.normalize}
+}
+
+// hidden are the sizes of its hidden layers; nil: there are none.
+func (n *network) hidden() []int {
+	var sizes []int
+	for _, l := range n.layers[:len(n.layers)-1] {
+		sizes = append(sizes, len(l.Bias))
+	}
+	return sizes
+}
+
+// parametersOf rounds the numbers of a head to float32.
+func parametersOf(h *head.Head) (*parameters, error) {
+	m := networkOf(h.Model)
+	p := &parameters{center: make([]float32, len(m.mean)), temperature: float32(h.Temperature), normalize: m.normalize, link: links[h.Task]}
 	var err error
 	round := func(what string, x float64) float32 {
 		y := float32(x)
@@ -46,15 +79,24 @@ func parametersOf(h *head.Head) (*parameters, error) {
 		}
 		return y
 	}
-	for i, x := range m.Weight {
-		p.weight[i] = round("weight", x)
-	}
-	for i, x := range m.Mean {
+	for i, x := range m.mean {
 		p.center[i] = round("mean", x)
 	}
-	for c, x := range m.Bias {
-		p.bias[c] = round("bias", x+moved(m.Weight[c*d:(c+1)*d], p.center))
+	for i, l := range m.layers {
+		to := layer.Hidden{Weight: make([]float32, len(l.Weight)), Bias: make([]float32, len(l.Bias))}
+		for j, x := range l.Weight {
+			to.Weight[j] = round("weight", x)
+		}
+		for c, x := range l.Bias {
+			if i == 0 {
+				x += moved(l.Weight[c*len(m.mean):(c+1)*len(m.mean)], p.center)
+			}
+			to.Bias[c] = round("bias", x)
+		}
+		p.hidden = append(p.hidden, to)
 	}
+	last := len(p.hidden) - 1
+	p.weight, p.bias, p.hidden = p.hidden[last].Weight, p.hidden[last].Bias, p.hidden[:last]
 	if round("temperature", h.Temperature); p.temperature <= 0 {
 		return nil, fmt.Errorf("temperature %v is too small for float32", h.Temperature)
 	}
@@ -98,7 +140,7 @@ func Head(f *File) (*layer.Head, error) {
 
 // layer describes the head as what is put behind a tensor.
 func (p *parameters) layer() *layer.Head {
-	return &layer.Head{Normalize: p.normalize, Center: p.center, Weight: p.weight, Bias: p.bias, Temperature: p.temperature, Link: p.link}
+	return &layer.Head{Normalize: p.normalize, Center: p.center, Hidden: p.hidden, Weight: p.weight, Bias: p.bias, Temperature: p.temperature, Link: p.link}
 }
 
 // model returns a head on features as a model without metadata; the package's
@@ -139,16 +181,22 @@ func (g *graphReader) fits(c, d int) error {
 // errOtherGraph says that a graph is not the one that Write makes.
 var errOtherGraph = errors.New("the graph is not the one of a head with this metadata; another program has changed the file")
 
-// readHead reads the numbers of a head on features into h, whose other fields
-// are set, and refuses a graph that differs from the one that Write makes or,
-// in an older layout, made.
-func (g *graphReader) readHead(h *head.Head) error {
-	m := h.Model.(*head.Affine)
-	c, d := h.Task.Scores(len(h.Classes)), len(m.Mean)
+// readHead reads the numbers of a head on features, of which n has what is not
+// in the graph, into h, whose other fields are set, and refuses a graph that
+// differs from the one that Write makes or, in an older layout, made.
+func (g *graphReader) readHead(h *head.Head, n *network, hidden []int) error {
+	c, d := h.Task.Scores(len(h.Classes)), len(n.mean)
 	if len(g.GetFunctions()) > 0 || len(g.GetOpsetImport()) != 1 || g.OpsetImport[0].GetDomain() != "" || g.OpsetImport[0].GetVersion() != opset {
 		return fmt.Errorf("the model has functions, or its operator set is not %d alone", opset)
 	}
-	if err := g.fits(c, d); err != nil {
+	in := d
+	for _, units := range hidden {
+		if err := g.fits(units, in); err != nil {
+			return err
+		}
+		in = units
+	}
+	if err := g.fits(c, in); err != nil {
 		return err
 	}
 	tensor := func(name string, n int) ([]float32, error) {
@@ -162,19 +210,34 @@ func (g *graphReader) readHead(h *head.Head) error {
 		}
 		return v, err
 	}
-	p := &parameters{temperature: float32(h.Temperature), normalize: m.Normalize, center: make([]float32, d), link: links[h.Task]}
-	for i, x := range m.Mean {
+	p := &parameters{temperature: float32(h.Temperature), normalize: n.normalize, center: make([]float32, d), link: links[h.Task]}
+	for i, x := range n.mean {
 		p.center[i] = float32(x)
 	}
 	var err error
-	if p.weight, err = tensor("weight", c*d); err != nil {
+	in = d
+	for i, units := range hidden {
+		var l layer.Hidden
+		weight, bias := layer.HiddenNames(i)
+		if l.Weight, err = tensor(weight, units*in); err != nil {
+			return err
+		}
+		if l.Bias, err = tensor(bias, units); err != nil {
+			return err
+		}
+		p.hidden = append(p.hidden, l)
+		in = units
+	}
+	if p.weight, err = tensor("weight", c*in); err != nil {
 		return err
 	}
 	if p.bias, err = tensor("bias", c); err != nil {
 		return err
 	}
-	want := p.bareGraph()
-	if !g.bare {
+	var want *pb.GraphProto
+	if g.bare {
+		want = p.bareGraph()
+	} else {
 		made, err := p.model()
 		if err != nil {
 			return fmt.Errorf("%w: %w", errOtherGraph, err)
@@ -184,10 +247,14 @@ func (g *graphReader) readHead(h *head.Head) error {
 	if !onnx.Equal(want, g.Graph) {
 		return errOtherGraph
 	}
-	m.Weight, m.Bias = doubles(p.weight), make([]float64, c)
-	for k, x := range p.bias {
-		m.Bias[k] = float64(x) - moved(p.weight[k*d:(k+1)*d], p.center)
+	for _, l := range append(p.hidden, layer.Hidden{Weight: p.weight, Bias: p.bias}) {
+		n.layers = append(n.layers, head.Dense{Weight: doubles(l.Weight), Bias: doubles(l.Bias)})
 	}
+	first := &n.layers[0]
+	for k := range first.Bias {
+		first.Bias[k] -= moved(first.Weight[k*d:(k+1)*d], p.center)
+	}
+	h.Model = n.model()
 	return nil
 }
 

@@ -112,6 +112,11 @@ func build(f *File) (*pb.ModelProto, error) {
 	if tail == nil {
 		put("l2_normalize", strconv.FormatBool(normalize))
 	}
+	if n := networkOf(h.Model); n != nil && n.hidden() != nil {
+		if err := putJSON("hidden", n.hidden()); err != nil {
+			return nil, err
+		}
+	}
 	if err := putJSON("fitted", f.Fitted); err != nil {
 		return nil, err
 	}
@@ -139,6 +144,8 @@ func build(f *File) (*pb.ModelProto, error) {
 func standardizationOf(m head.Model) (s standardization, normalize bool) {
 	switch m := m.(type) {
 	case *head.Affine:
+		return standardization{m.Mean, m.Scale}, m.Normalize
+	case *head.Perceptron:
 		return standardization{m.Mean, m.Scale}, m.Normalize
 	case *head.Neighbours:
 		return standardization{m.Mean, m.Scale}, m.Normalize
@@ -187,8 +194,8 @@ func decode(data []byte) (*File, error) {
 	}
 	withTail := version == tailVersion || version == bareTailVersion
 	r := reader{meta: meta}
-	model := new(head.Affine)
-	f := &File{Head: &head.Head{Model: model}, Fitted: new(Fitted), BareLogits: version <= bareTailVersion}
+	var model network
+	f := &File{Head: &head.Head{}, Fitted: new(Fitted), BareLogits: version <= bareTailVersion}
 	h := f.Head
 	var std standardization
 	r.text("head", &h.Kind)
@@ -198,7 +205,7 @@ func decode(data []byte) (*File, error) {
 		r.text("tail", &tail)
 	} else {
 		r.json("standardization", &std)
-		r.json("l2_normalize", &model.Normalize)
+		r.json("l2_normalize", &model.normalize)
 	}
 	var l2 float64
 	r.json("temperature", &h.Temperature)
@@ -212,6 +219,13 @@ func decode(data []byte) (*File, error) {
 	var beside head.Params
 	if _, ok := meta["params"]; ok {
 		r.json("params", &beside)
+	}
+	var hidden []int
+	if _, ok := meta["hidden"]; ok {
+		r.json("hidden", &hidden)
+		if r.err == nil && (withTail || f.BareLogits || len(hidden) < 1 || len(hidden) > head.MaxHidden) {
+			return nil, fmt.Errorf("metadata %shidden: %d hidden layers of a head of this format", props, len(hidden))
+		}
 	}
 	r.json("fitted", f.Fitted)
 	for i := range maxSpaces {
@@ -264,12 +278,12 @@ func decode(data []byte) (*File, error) {
 			return nil, err
 		}
 	} else if g.keepsRows() {
-		if err := g.readNeighbours(h, &std, model.Normalize); err != nil {
+		if err := g.readNeighbours(h, &std, model.normalize); err != nil {
 			return nil, err
 		}
 	} else {
-		model.Mean, model.Scale = std.Mean, std.Scale
-		if err := g.readHead(h); err != nil {
+		model.mean, model.scale = std.Mean, std.Scale
+		if err := g.readHead(h, &model, hidden); err != nil {
 			return nil, err
 		}
 	}
@@ -312,7 +326,7 @@ func (f *File) check() error {
 		return err
 	}
 	switch m := f.Head.Model.(type) {
-	case *head.Affine:
+	case *head.Affine, *head.Perceptron:
 	case *head.Neighbours:
 		if f.Tail != nil {
 			return fmt.Errorf("a tail with a head that keeps rows")

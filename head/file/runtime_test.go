@@ -157,6 +157,45 @@ func TestRuntimeOfTasks(t *testing.T) {
 	}
 }
 
+// ONNX Runtime computes of a perceptron what the head answers.
+func TestRuntimeOfPerceptrons(t *testing.T) {
+	l, err := runtime.Open(libraryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, e := range perceptrons {
+		data, err := encode(exampleMLP(e.hidden, e.classes, e.features, e.normalize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := decode(data) // the numbers as they stand in the file
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: []string{"logits", "probabilities"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		const n = 200
+		x := rows(f.Head, n)
+		z, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
+		shape := []int64{n, int64(e.classes)}
+		if err := s.Run(context.Background(), []tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}}, []tensor.View{{Shape: shape, F32: z}, {Shape: shape, F32: p}}); err != nil {
+			t.Fatal(err)
+		}
+		if d := largest(probabilities(t, f.Head, x), p); !(d <= 1e-6) {
+			t.Errorf("%v: probabilities differ by %g", e, d)
+		}
+		want := make([]float64, n*e.classes)
+		f.Head.LogitsTo(want, x, n)
+		if d := largest(want, z); !(d <= 1e-4) {
+			t.Errorf("%v: logits differ by %g", e, d)
+		}
+	}
+}
+
 // libraryPath returns the library that make runtime fetches, or the one that
 // the machine has.
 func libraryPath(t *testing.T) string {

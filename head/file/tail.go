@@ -69,7 +69,10 @@ func (t *Tail) Parameters() int64 {
 
 // check tells what is wrong with a tail, its backbone apart.
 func (t *Tail) check(h *head.Head) error {
-	m := h.Model.(*head.Affine)
+	m, affine := h.Model.(*head.Affine)
+	if !affine {
+		return fmt.Errorf("tail: a head of kind %s; layers are trained with an affine head alone", h.Kind)
+	}
 	pooling, known := layer.Find(t.Pooling)
 	switch {
 	case t.Features == "":

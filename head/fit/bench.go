@@ -444,6 +444,7 @@ type Fitted struct {
 	problem    *problem
 	solution   *solution
 	neighbours *head.Neighbours // of KNN, in the place of a solution
+	lesson     *lesson          // of a perceptron, likewise
 }
 
 // ScoresTo writes the scores of rows (ascending, of the bench) into dst,
@@ -483,6 +484,9 @@ func (f *Fitted) knownTo(ctx context.Context, dst []float64, rows []int) error {
 	if f.neighbours != nil {
 		return p.votesTo(ctx, dst, rows, f.neighbours)
 	}
+	if f.lesson != nil {
+		return f.lesson.allTo(ctx, dst, rows)
+	}
 	if p.loaded != s {
 		p.load(s.w, s.b)
 		p.loaded = s
@@ -494,6 +498,9 @@ func (f *Fitted) knownTo(ctx context.Context, dst []float64, rows []int) error {
 func (f *Fitted) Model() head.Model {
 	if f.neighbours != nil {
 		return f.neighbours
+	}
+	if f.lesson != nil {
+		return f.lesson.model
 	}
 	return f.problem.affine(f.solution)
 }
@@ -543,7 +550,7 @@ func (s *Start) from(p *problem) *solution {
 // MeanStart returns the mean of what was fitted to parts, class by class over
 // those that know the class; nil for what is not fitted by iteration.
 func MeanStart(parts []*Fitted) *Start {
-	if len(parts) == 0 || parts[0].Fit.Status == head.ClosedForm {
+	if len(parts) == 0 || parts[0].lesson != nil || parts[0].Fit.Status == head.ClosedForm {
 		return nil
 	}
 	b := parts[0].problem.bench

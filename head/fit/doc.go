@@ -58,6 +58,16 @@
 // LDA are solved from it as if they had been fitted to all. Softmax fits begin
 // at an earlier head (HeadStart).
 //
+// # Perceptrons
+//
+// MLP fits one or two hidden layers of rectified linear units by AdamW on small
+// batches. Rows that are set aside, one in ten of each class, say when to stop
+// and which weights are kept. All that is drawn comes from its seed: the same
+// rows, settings and seed give the same bits, whatever the number of threads. A
+// fit takes tens of passes over the rows with many times the weights of a
+// softmax head, so that comparisons of all families leave it out
+// (Entry.Apart).
+//
 // # Sparse rows
 //
 // SparseSoftmax has the same objective for rows with few values that are not 0,

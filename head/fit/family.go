@@ -13,6 +13,8 @@ type Candidate struct {
 	// Columns is λ of each label of AnyOf, where they have one of their own;
 	// nil: all have that of Params.
 	Columns []float64
+	// MLP are the settings of kind "mlp"; nil: those of another kind.
+	MLP *MLP
 }
 
 // Family fits its kind of head to several parts of the rows of a bench side by
@@ -44,6 +46,8 @@ type Grid struct {
 	// Shrinkage is the one shrinkage; 0: a path of 13, or Points if those are
 	// fewer, from 1 to 1e-4, evenly spaced in logarithm.
 	Shrinkage float64
+	// MLP are the settings of the one perceptron; nil: the default ones.
+	MLP *MLP
 }
 
 // lambdas are the strengths of g.
@@ -79,6 +83,9 @@ type Entry struct {
 	// Covariance says that fits need that of the rows, so that there may be at
 	// most MaxFeatures features.
 	Covariance bool
+	// Apart says that fits take so much longer than those of other families
+	// that a comparison of all leaves it out.
+	Apart bool
 	// Path returns the family that goes through the candidates of a grid, and
 	// the candidates.
 	Path func(g Grid) (Family, []Candidate)
@@ -150,6 +157,23 @@ var Families = []Entry{
 			return KNN{K: int(c.Params.Value(head.NeighbourCount)), T: c.Params.Value(head.VoteTemperature)}
 		},
 		Work: neighboursWork,
+	},
+	{
+		Kind: "mlp", Apart: true,
+		Path: func(g Grid) (Family, []Candidate) {
+			m := g.MLP
+			if m == nil {
+				m = &MLP{}
+			}
+			return perceptrons{*m}, []Candidate{m.candidate()}
+		},
+		One: func(c Candidate) Family {
+			if c.MLP == nil {
+				return perceptrons{}
+			}
+			return perceptrons{*c.MLP}
+		},
+		Work: perceptronWork,
 	},
 }
 

@@ -44,3 +44,10 @@ func discriminantWork(s *Size) float64 {
 func softmaxWork(s *Size) float64 {
 	return s.scores() + float64(s.Parts)*s.passes(8+2*float64(s.Candidates), s.Features)
 }
+
+// perceptronWork is that of perceptrons of the default size: products there and
+// twice back.
+func perceptronWork(s *Size) float64 {
+	weights := float64(defaultHidden) * float64(s.Features+s.Classes)
+	return s.scores() + float64(s.Parts)*float64(s.Rows)*6*weights*defaultEpochs
+}

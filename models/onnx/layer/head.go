@@ -2,6 +2,7 @@ package layer
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -40,9 +41,12 @@ type Head struct {
 	Post string
 
 	// Normalize divides rows by their length. A row of zeros stays one.
-	Normalize   bool
-	Center      []float32 // D; nil: 0
-	Weight      []float32 // K×D
+	Normalize bool
+	Center    []float32 // D; nil: 0
+	// Hidden are layers of rectified linear units between the rows and the
+	// scores, each max(x·weightᵀ + bias, 0) of what is before it.
+	Hidden      []Hidden
+	Weight      []float32 // K×D, or K times as many as the last of Hidden has units
 	Bias        []float32 // K
 	Temperature float32
 	// Neighbours make the scores in the place of Weight and Bias; nil: they do
@@ -55,10 +59,19 @@ type Head struct {
 	BareLogits bool
 }
 
+// Hidden is a layer of rectified linear units.
+type Hidden struct {
+	Weight []float32 // units×what is before them
+	Bias   []float32 // units
+}
+
 // d is the number of features, k that of scores.
 func (h *Head) d() int64 {
 	if h.Neighbours != nil {
 		return int64(len(h.Neighbours.Scale))
+	}
+	if len(h.Hidden) > 0 {
+		return int64(len(h.Hidden[0].Weight) / len(h.Hidden[0].Bias))
 	}
 	return int64(len(h.Weight) / len(h.Bias))
 }
@@ -68,6 +81,19 @@ func (h *Head) k() int64 {
 		return h.Neighbours.Classes
 	}
 	return int64(len(h.Bias))
+}
+
+// checkHidden tells what is wrong with the shapes of the layers.
+func (h *Head) checkHidden() error {
+	units := 0 // of the layer before; 0: none
+	for i, l := range append(slices.Clone(h.Hidden), Hidden{h.Weight, h.Bias}) {
+		n := len(l.Bias)
+		if n == 0 || len(l.Weight) == 0 || len(l.Weight)%n != 0 || units > 0 && len(l.Weight) != n*units {
+			return fmt.Errorf("layer %d: %d weights and %d biases behind %d units", i+1, len(l.Weight), n, units)
+		}
+		units = n
+	}
+	return nil
 }
 
 // mask is the mask, "" if the pooling does without.
@@ -96,6 +122,10 @@ func (h *Head) check() error {
 		return fmt.Errorf("no features are named")
 	case h.Neighbours == nil && (c == 0 || len(h.Weight) == 0 || len(h.Weight)%c != 0):
 		return fmt.Errorf("%d weights for %d classes", len(h.Weight), c)
+	case len(h.Hidden) > 0 && h.Neighbours != nil:
+		return fmt.Errorf("hidden layers before neighbours")
+	case len(h.Hidden) > 0 && h.checkHidden() != nil:
+		return h.checkHidden()
 	case h.Center != nil && int64(len(h.Center)) != h.d():
 		return fmt.Errorf("a center of %d values for %d features", len(h.Center), h.d())
 	case h.Temperature <= 0 || h.Temperature-h.Temperature != 0:
@@ -214,7 +244,13 @@ func Split(m *pb.ModelProto, h *Head) (*pb.ModelProto, *Head, error) {
 			}
 		}
 	}
-	for name, dst := range map[string]*[]float32{"center": &out.Center, "weight": &out.Weight, "bias": &out.Bias} {
+	numbers := map[string]*[]float32{"center": &out.Center, "weight": &out.Weight, "bias": &out.Bias}
+	out.Hidden = slices.Clone(h.Hidden)
+	for i := range out.Hidden {
+		weight, bias := HiddenNames(i)
+		numbers[weight], numbers[bias] = &out.Hidden[i].Weight, &out.Hidden[i].Bias
+	}
+	for name, dst := range numbers {
 		if *dst != nil && len(values[name]) != len(*dst) {
 			return nil, nil, errOther
 		}

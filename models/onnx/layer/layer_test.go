@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -366,6 +367,88 @@ func run(t *testing.T, l *runtime.Library, m *pb.ModelProto, in map[string]tenso
 	return out
 }
 
+// Hidden layers compute what they say, in each operator set, and are taken
+// apart again.
+func TestHidden(t *testing.T) {
+	l := library(t)
+	r := rand.New(rand.NewPCG(7, 8))
+	some := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = r.Float32()*2 - 1
+		}
+		return v
+	}
+	for _, opset := range []int64{9, 13, 17, 25} {
+		ir := map[int64]int64{9: 3, 25: 13}[opset]
+		if ir == 0 {
+			ir = 8
+		}
+		for _, sizes := range [][]int{{5}, {6, 3}} {
+			h := &layer.Head{Features: "pooled", Center: some(d), Temperature: 0.7}
+			in := d
+			for _, units := range sizes {
+				h.Hidden = append(h.Hidden, layer.Hidden{Weight: some(units * in), Bias: some(units)})
+				in = units
+			}
+			h.Weight, h.Bias = some(2*in), some(2)
+			m := backbone(opset, ir, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
+			if ir < 4 {
+				m.Graph.Initializer = nil
+			}
+			fused, renamed, err := layer.Append(m, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := some(3 * d)
+			have := run(t, l, fused, map[string]tensor.View{"x": {Shape: []int64{3, d}, F32: x}}, 6)
+			for i := range 3 {
+				row := make([]float64, d)
+				for j := range row {
+					row[j] = float64(x[i*d+j]) - float64(h.Center[j])
+				}
+				for n, of := range append(slices.Clone(h.Hidden), layer.Hidden{Weight: h.Weight, Bias: h.Bias}) {
+					var out []float64
+					for k, b := range of.Bias {
+						z := float64(b)
+						for j, v := range row {
+							z += v * float64(of.Weight[k*len(row)+j])
+						}
+						if n < len(sizes) {
+							z = max(z, 0)
+						}
+						out = append(out, z)
+					}
+					row = out
+				}
+				p := 1 / (1 + math.Exp((row[1]-row[0])/0.7))
+				if a, b := math.Abs(row[1]/0.7-float64(have[0][i*2+1])), math.Abs(p-float64(have[1][i*2])); !(a < 1e-5 && b < 1e-6) {
+					t.Errorf("operator set %d, %v: row %d: logit differs by %g, probability by %g", opset, sizes, i, a, b)
+				}
+			}
+			like := &layer.Head{Features: "pooled", Temperature: 1, Center: make([]float32, d), Weight: make([]float32, len(h.Weight)), Bias: make([]float32, 2)}
+			if other, ok := renamed["pooled"]; ok {
+				like.Features = other
+			}
+			for _, of := range h.Hidden {
+				like.Hidden = append(like.Hidden, layer.Hidden{Weight: make([]float32, len(of.Weight)), Bias: make([]float32, len(of.Bias))})
+			}
+			_, found, err := layer.Split(fused, like)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(found.Hidden, h.Hidden) || !slices.Equal(found.Weight, h.Weight) || slices.Equal(like.Hidden[0].Weight, found.Hidden[0].Weight) {
+				t.Errorf("operator set %d, %v: Split finds %+v", opset, sizes, found)
+			}
+			if like.Hidden = like.Hidden[1:]; len(sizes) == 2 {
+				if _, _, err := layer.Split(fused, like); err == nil {
+					t.Error("Split finds a head with a layer less")
+				}
+			}
+		}
+	}
+}
+
 // A row of zeros is divided by nothing.
 func TestNormalizeZeros(t *testing.T) {
 	m := backbone(17, 8, onnx.Dim{Size: -1}, onnx.Dim{Size: d})
@@ -381,11 +464,17 @@ func TestNormalizeZeros(t *testing.T) {
 
 func TestAppendRefuses(t *testing.T) {
 	for want, edit := range map[string]func(m *pb.ModelProto, h *layer.Head){
-		"no features are named":          func(_ *pb.ModelProto, h *layer.Head) { h.Features = "" },
-		`after "nowhere": no node`:       func(_ *pb.ModelProto, h *layer.Head) { h.Features = "nowhere" },
-		`after "nomask": no node`:        func(_ *pb.ModelProto, h *layer.Head) { h.Mask, h.Pooling = "nomask", "mean" },
-		"7 weights for 2 classes":        func(_ *pb.ModelProto, h *layer.Head) { h.Weight = h.Weight[1:] },
-		"8 weights for 0 classes":        func(_ *pb.ModelProto, h *layer.Head) { h.Bias = nil },
+		"no features are named":    func(_ *pb.ModelProto, h *layer.Head) { h.Features = "" },
+		`after "nowhere": no node`: func(_ *pb.ModelProto, h *layer.Head) { h.Features = "nowhere" },
+		`after "nomask": no node`:  func(_ *pb.ModelProto, h *layer.Head) { h.Mask, h.Pooling = "nomask", "mean" },
+		"7 weights for 2 classes":  func(_ *pb.ModelProto, h *layer.Head) { h.Weight = h.Weight[1:] },
+		"8 weights for 0 classes":  func(_ *pb.ModelProto, h *layer.Head) { h.Bias = nil },
+		"layer 1: 9 weights and 2 bias": func(_ *pb.ModelProto, h *layer.Head) {
+			h.Hidden = []layer.Hidden{{Weight: make([]float32, 9), Bias: make([]float32, 2)}}
+		},
+		"layer 2: 8 weights and 2 bias": func(_ *pb.ModelProto, h *layer.Head) {
+			h.Hidden = []layer.Hidden{{Weight: make([]float32, 3*d), Bias: make([]float32, 3)}}
+		},
 		"a center of 1 values":           func(_ *pb.ModelProto, h *layer.Head) { h.Center = []float32{1} },
 		"temperature 0":                  func(_ *pb.ModelProto, h *layer.Head) { h.Temperature = 0 },
 		"temperature NaN":                func(_ *pb.ModelProto, h *layer.Head) { h.Temperature = float32(math.NaN()) },

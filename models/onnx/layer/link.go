@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/headstart-ml/headstart/models/onnx"
@@ -46,10 +47,24 @@ func (h *Head) Outputs() []Output {
 	return []Output{{Logits, k}, {Probabilities, k}}
 }
 
+// HiddenNames returns what Append calls the numbers of a hidden layer, from 0
+// on, where the model has no tensors of these names.
+func HiddenNames(i int) (weight, bias string) {
+	return fmt.Sprintf("hidden_weight_%d", i+1), fmt.Sprintf("hidden_bias_%d", i+1)
+}
+
 // scores adds the nodes from rows to the outputs.
 func (h *Head) scores(b *builder, rows string) {
 	k, d := h.k(), h.d()
 	const transposed = "transB"
+	for i, l := range h.Hidden {
+		weight, bias := HiddenNames(i)
+		units := int64(len(l.Bias))
+		sums := fmt.Sprintf("sums_%d", i+1)
+		b.add(onnx.Node("Gemm", []string{rows, b.floats(weight, l.Weight, units, d), b.floats(bias, l.Bias, units)}, []string{sums}, onnx.IntAttribute(transposed, 1)))
+		rows = b.node("Relu", fmt.Sprintf("units_%d", i+1), sums)
+		d = units
+	}
 	gemm := func(output string) {
 		if h.Neighbours != nil {
 			h.Neighbours.scores(b, rows, output)

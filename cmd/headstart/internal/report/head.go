@@ -116,6 +116,8 @@ func (h *Head) fit() string {
 		head.Stalled:    "stopped where rounding allows no further progress",
 		head.PassLimit:  "stopped at the limit of passes, before it converged",
 		head.ClosedForm: "closed form",
+		head.Stopped:    "stopped early, at the weights that were best on rows set aside",
+		head.EpochLimit: "all epochs",
 	}
 	s, ok := words[f.Status]
 	if !ok {
