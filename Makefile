@@ -105,7 +105,7 @@ $(STARTUP): bench/startup-requirements.txt
 	  --target "$$(lib/startup/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
 	@touch $@
 
-peers: build runtime $(PEERS) ## put decoding and extract of images beside Pillow's, extract of texts beside sentence-transformers', token ids beside tokenizers', products of matrices, and passes of fits, beside OpenBLAS's products, softmax heads beside scikit-learn's and PyTorch's, and a step of retraining beside PyTorch's (fetches PyTorch once, up to 6 GB, by pip)
+peers: build runtime $(PEERS) ## put decoding and extract of images beside Pillow's, extract of texts beside sentence-transformers', token ids beside tokenizers', products of matrices, and passes of fits, beside OpenBLAS's products, softmax heads beside scikit-learn's and PyTorch's, epochs of perceptrons beside PyTorch's, and a step of retraining beside PyTorch's (fetches PyTorch once, up to 6 GB, by pip)
 	lib/peers/bin/python bench/images.py
 	lib/peers/bin/python bench/photos.py $(BIN)
 	lib/peers/bin/python bench/texts.py $(BIN)
@@ -113,6 +113,7 @@ peers: build runtime $(PEERS) ## put decoding and extract of images beside Pillo
 	lib/peers/bin/python bench/gemm.py
 	lib/peers/bin/python bench/pass.py
 	lib/peers/bin/python bench/heads.py $(BIN)
+	lib/peers/bin/python bench/mlp.py
 	lib/peers/bin/python bench/words.py $(BIN)
 	lib/peers/bin/python bench/peers.py
 

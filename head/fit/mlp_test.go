@@ -76,6 +76,33 @@ func TestNetworkGradient(t *testing.T) {
 	}
 }
 
+// What is computed in another way in float32 has the bits of the plain loops.
+func TestNetworkIn32Bits(t *testing.T) {
+	units, slopes := make([]float32, 67), make([]float32, 67)
+	var wide, wideSlopes []float64
+	rng := rand.New(rand.NewPCG(1, 9))
+	for i := range units {
+		units[i], slopes[i] = float32(max(rng.NormFloat64(), 0)), float32(rng.NormFloat64())
+	}
+	units[0], units[1], units[2] = math.SmallestNonzeroFloat32, math.MaxFloat32, float32(math.Inf(1))
+	for i := range units {
+		wide, wideSlopes = append(wide, float64(units[i])), append(wideSlopes, float64(slopes[i]))
+	}
+	cut(slopes, units)
+	cut(wideSlopes, wide)
+	sums, wideSums := slices.Clone(slopes), slices.Clone(wideSlopes)
+	addTo(sums, units[3:])
+	addTo(wideSums, wide[3:])
+	for i, v := range wideSlopes {
+		if float64(slopes[i]) != v {
+			t.Errorf("slope %d: %v, not %v", i, slopes[i], v)
+		}
+		if sums[i] != float32(wideSums[i]) {
+			t.Errorf("sum %d: %v, not %v", i, sums[i], float32(wideSums[i]))
+		}
+	}
+}
+
 // mlpOf fits a perceptron to all of x.
 func mlpOf(t *testing.T, m *MLP, x *data, o *Settings) *head.Head {
 	t.Helper()

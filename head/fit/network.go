@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
 
 	"github.com/headstart-ml/headstart/head"
 )
@@ -178,25 +179,46 @@ func (b *backprop[T]) step(x, targets []T, n int) float64 {
 		b.gemm(blas.Trans, blas.NoTrans, in, out, n, 1, from, in, d, out, 0, g.w, out)
 		clear(g.b)
 		for r := range n {
-			row := d[r*out : (r+1)*out]
-			sums := g.b[:len(row)]
-			for k, v := range row {
-				sums[k] += v
-			}
+			addTo(g.b, d[r*out:(r+1)*out])
 		}
 		if i == 0 {
 			return loss
 		}
 		before := b.back[i-1][:n*in]
 		b.gemm(blas.NoTrans, blas.Trans, n, in, out, T(1/(1-dropped)), d, out, b.net.layers[i].w, out, 0, before, in)
-		for j, v := range from[:len(before)] {
-			if v == 0 { // cut off, or left out
-				before[j] = 0
-			}
-		}
+		cut(before, from)
 		d = before
 	}
 	return loss
+}
+
+// addTo adds x to sums.
+func addTo[T float](sums, x []T) {
+	if s, ok := any(sums).([]float32); ok {
+		blas32.Axpy(1, blas32.Vector{N: len(x), Data: any(x).([]float32), Inc: 1}, blas32.Vector{N: len(x), Data: s, Inc: 1})
+		return
+	}
+	for i, v := range x {
+		sums[i] += v
+	}
+}
+
+// cut sets slopes to zero where the values (not negative) of units are: they
+// are cut off, or left out. In float32 that is without branches, which half of
+// the time would go another way than the last time.
+func cut[T float](slopes, units []T) {
+	if s, ok := any(slopes).([]float32); ok {
+		for j, v := range any(units).([]float32)[:len(s)] {
+			mask := uint32(-int32(math.Float32bits(v)) >> 31) // all ones, or 0 for 0
+			s[j] = math.Float32frombits(math.Float32bits(s[j]) & mask)
+		}
+		return
+	}
+	for j, v := range units[:len(slopes)] {
+		if v == 0 {
+			slopes[j] = 0
+		}
+	}
 }
 
 // residuals turns scores z (n×C) into the slopes of the loss over n in them,
