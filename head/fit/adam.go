@@ -1,6 +1,10 @@
 package fit
 
-import "math"
+import (
+	"math"
+
+	"github.com/headstart-ml/headstart/head/internal/simd"
+)
 
 // What Adam remembers of the first and the second moments of gradients, and
 // what is added to the root of the latter; the values of its paper.
@@ -34,12 +38,6 @@ func (a *adam) step(net *network[float32], gradient []float32, rate, decay float
 	t := float64(a.steps)
 	root := math.Sqrt(1 - math.Pow(adamSecond, t))
 	size, tiny := float32(rate*root/(1-math.Pow(adamFirst, t))), float32(adamTiny*root)
-	values := net.values
-	gradient, first, second := gradient[:len(values)], a.first[:len(values)], a.second[:len(values)]
-	for i, g := range gradient {
-		m := adamFirst*first[i] + (1-adamFirst)*g
-		v := adamSecond*second[i] + (1-adamSecond)*g*g
-		first[i], second[i] = m, v
-		values[i] -= size * m / (float32(math.Sqrt(float64(v))) + tiny)
-	}
+	(&simd.AdamStep{KeepFirst: adamFirst, AddFirst: 1 - adamFirst, KeepSecond: adamSecond, AddSecond: 1 - adamSecond, Size: size, Tiny: tiny}).
+		Move(net.values, gradient, a.first, a.second)
 }

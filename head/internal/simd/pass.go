@@ -324,6 +324,7 @@ type kernels struct {
 	half    func(n int, dst *float32, x *uint16)
 
 	narrow   func(n int, w, inverse, mean *float64, to *float32, sum *float64)
+	adam     func(n int, values, gradient, first, second, by *float32)
 	gradient func(n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64)
 	moments  func(n, d int, x *float32, rows *int, ldx int, w, pivot, sum, square *float64)
 	finite   func(n int, x, of *float32)

@@ -124,6 +124,11 @@ func momentsAVX2(n int, d int, x *float32, rows *int, ldx int, w *float64, pivot
 //go:noescape
 func finiteAVX2(n int, x *float32, of *float32)
 
+// adamAVX2 moves n values, a multiple of 16; by are the factors of AdamStep.
+//
+//go:noescape
+func adamAVX2(n int, values *float32, gradient *float32, first *float32, second *float32, by *float32)
+
 // dot1x4AVX512 writes the products of 1 classes' weights and of groups of 4 rows, or adds them; ldx and ldw are in bytes.
 //
 //go:noescape
@@ -318,3 +323,8 @@ func momentsAVX512(n int, d int, x *float32, rows *int, ldx int, w *float64, piv
 //
 //go:noescape
 func finiteAVX512(n int, x *float32, of *float32)
+
+// adamAVX512 moves n values, a multiple of 16; by are the factors of AdamStep.
+//
+//go:noescape
+func adamAVX512(n int, values *float32, gradient *float32, first *float32, second *float32, by *float32)

@@ -2018,6 +2018,47 @@ loop:
 	VZEROUPPER
 	RET
 
+// func adamAVX2(n int, values *float32, gradient *float32, first *float32, second *float32, by *float32)
+// Requires: AVX
+TEXT ·adamAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         values+8(FP), CX
+	MOVQ         gradient+16(FP), DX
+	MOVQ         first+24(FP), BX
+	MOVQ         second+32(FP), SI
+	MOVQ         by+40(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VBROADCASTSS 20(DI), Y5
+	XORQ         DI, DI
+
+loop:
+	VMOVUPS (DX)(DI*4), Y6
+	VMULPS  (BX)(DI*4), Y0, Y7
+	VMULPS  Y1, Y6, Y8
+	VADDPS  Y8, Y7, Y7
+	VMOVUPS Y7, (BX)(DI*4)
+	VMULPS  (SI)(DI*4), Y2, Y8
+	VMULPS  Y3, Y6, Y9
+	VMULPS  Y6, Y9, Y9
+	VADDPS  Y9, Y8, Y8
+	VMOVUPS Y8, (SI)(DI*4)
+	VSQRTPS Y8, Y8
+	VADDPS  Y5, Y8, Y8
+	VMULPS  Y4, Y7, Y7
+	VDIVPS  Y8, Y7, Y7
+	VMOVUPS (CX)(DI*4), Y9
+	VSUBPS  Y7, Y9, Y9
+	VMOVUPS Y9, (CX)(DI*4)
+	ADDQ    $+8, DI
+	CMPQ    DI, AX
+	JNE     loop
+	VZEROUPPER
+	RET
+
 // func dot1x4AVX512(groups int, d int, x *float32, rows *int, ldx int, w *float32, ldw int, z *float32, add bool)
 // Requires: AVX, AVX512F, AVX512VL
 TEXT ·dot1x4AVX512(SB), NOSPLIT, $0-65
@@ -6345,5 +6386,46 @@ loop:
 	SUBQ    $+16, AX
 	JNZ     loop
 	VMOVUPS Z0, (DX)
+	VZEROUPPER
+	RET
+
+// func adamAVX512(n int, values *float32, gradient *float32, first *float32, second *float32, by *float32)
+// Requires: AVX, AVX512F
+TEXT ·adamAVX512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         values+8(FP), CX
+	MOVQ         gradient+16(FP), DX
+	MOVQ         first+24(FP), BX
+	MOVQ         second+32(FP), SI
+	MOVQ         by+40(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VBROADCASTSS 20(DI), Z5
+	XORQ         DI, DI
+
+loop:
+	VMOVUPS (DX)(DI*4), Z6
+	VMULPS  (BX)(DI*4), Z0, Z7
+	VMULPS  Z1, Z6, Z8
+	VADDPS  Z8, Z7, Z7
+	VMOVUPS Z7, (BX)(DI*4)
+	VMULPS  (SI)(DI*4), Z2, Z8
+	VMULPS  Z3, Z6, Z9
+	VMULPS  Z6, Z9, Z9
+	VADDPS  Z9, Z8, Z8
+	VMOVUPS Z8, (SI)(DI*4)
+	VSQRTPS Z8, Z8
+	VADDPS  Z5, Z8, Z8
+	VMULPS  Z4, Z7, Z7
+	VDIVPS  Z8, Z7, Z7
+	VMOVUPS (CX)(DI*4), Z9
+	VSUBPS  Z7, Z9, Z9
+	VMOVUPS Z9, (CX)(DI*4)
+	ADDQ    $+16, DI
+	CMPQ    DI, AX
+	JNE     loop
 	VZEROUPPER
 	RET

@@ -118,6 +118,7 @@ func main() {
 		m.gradientKernel()
 		m.momentsKernel()
 		m.finiteKernel()
+		m.adamKernel()
 	}
 	Generate()
 }
@@ -641,6 +642,48 @@ func (m *machine) flushKernel() {
 	ADDQ(I32(128), sums)
 	SUBQ(I32(16), n)
 	JNZ(LabelRef("loop"))
+	end()
+}
+
+// adamKernel is a step of Adam, in the order of operations in which Go would do
+// it, without fused multiply-add.
+func (m *machine) adamKernel() {
+	m.begin("adam", "moves n values, a multiple of 16; by are the factors of AdamStep.", "n int, values, gradient, first, second, by *float32")
+	n := Load(Param("n"), GP64())
+	values := Load(Param("values"), GP64())
+	gradient := Load(Param("gradient"), GP64())
+	first := Load(Param("first"), GP64())
+	second := Load(Param("second"), GP64())
+	by := Load(Param("by"), GP64())
+	factor := m.some(6)
+	for i, f := range factor {
+		VBROADCASTSS(Mem{Base: by, Disp: 4 * i}, f)
+	}
+	k := GP64()
+	XORQ(k, k)
+	Label("loop")
+	g, a, b, c := m.make(), m.make(), m.make(), m.make()
+	at := func(of Register) Mem { return Mem{Base: of, Index: k, Scale: 4} }
+	VMOVUPS(at(gradient), g)
+	VMULPS(at(first), factor[0], a)
+	VMULPS(factor[1], g, b)
+	VADDPS(b, a, a)
+	VMOVUPS(a, at(first))
+	VMULPS(at(second), factor[2], b)
+	VMULPS(factor[3], g, c)
+	VMULPS(g, c, c)
+	VADDPS(c, b, b)
+	VMOVUPS(b, at(second))
+	VSQRTPS(b, b)
+	VADDPS(factor[5], b, b)
+	VMULPS(factor[4], a, a)
+	VDIVPS(b, a, a)
+	VMOVUPS(at(values), c)
+	VSUBPS(a, c, c)
+	VMOVUPS(c, at(values))
+	ADDQ(I32(m.lanes), k)
+	CMPQ(k, n)
+	JNE(LabelRef("loop"))
 	end()
 }
 
