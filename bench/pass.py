@@ -14,7 +14,6 @@ import os
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 
-import ctypes
 import subprocess
 import sys
 import tempfile
@@ -23,24 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gemm import openblas
+
 ROOT = Path(__file__).resolve().parent.parent
 ROW = "| %-18s | %9s | %9s | %9s | %9s | %9s | %8s | %8s | %8s |"
 TURNS = int(os.environ.get("TURNS", "11"))
-
-
-def openblas():
-    """Version and kernel of the OpenBLAS that numpy brought."""
-    for path in (Path(np.__file__).parent.parent / "numpy.libs").glob("libscipy_openblas*"):
-        library = ctypes.CDLL(str(path))
-        for suffix in ("64_", ""):
-            try:
-                core = getattr(library, "scipy_openblas_get_corename" + suffix)
-                config = getattr(library, "scipy_openblas_get_config" + suffix)
-            except AttributeError:
-                continue
-            core.restype = config.restype = ctypes.c_char_p
-            return "%s, kernel %s" % (" ".join(config().decode().split()[:2]), core().decode())
-    return "a BLAS that does not say its name"
 
 
 class Numpy:

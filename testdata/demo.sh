@@ -16,7 +16,7 @@ run() {
 	printf '$ headstart %s\n' "$*"
 	"$headstart" "$@"
 }
-settings="--by group --l2-points 8 --folds 3"
+settings="--by group"
 
 say "1. Embed each picture and each name once (a second run finds everything in the cache)"
 run extract --image image --alpha white --out images.features "$data/emoji.csv"

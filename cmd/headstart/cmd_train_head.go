@@ -126,7 +126,7 @@ func trainHeadCommand(e *env) *command {
 			"With --tail, layers of the backbone are retrained too, from the head that was fitted: the last N, half of them, all, or those behind a tensor. " +
 			"The validation part says when to stop, and whether it was of use; --tail auto compares the head alone, more taps, and tails from few layers to all, " +
 			"and takes the simplest that is within one standard error of the best. It reads the samples again and needs the runtime. " +
-			"After Ctrl-C or a crash the same command goes on from NAME.head.onnx.….checkpoint.",
+			"After Ctrl-C or a crash the same command resumes from NAME.head.onnx.….checkpoint.",
 		examples: []string{
 			"headstart train-head names.features",
 			"headstart train-head --by group --l2-points 8 --folds 3 images.features names.features",

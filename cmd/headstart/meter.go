@@ -333,7 +333,7 @@ func (m *stepMeter) stop() {
 type tailMeter struct {
 	*stepMeter
 	tail string
-	from int             // the step that it began at: not 0 where it goes on from a checkpoint; -1: not known yet
+	from int             // the step that it began at: not 0 where it resumes from a checkpoint; -1: not known yet
 	last *transfer.Epoch // that is over
 	best float64         // score
 }
