@@ -126,8 +126,9 @@ func sentences(b *bytes.Buffer, text string) {
 	}
 }
 
-// argumentOf is roff for one argument of a macro.
-func argumentOf(s string) string { return `\&` + roff(s) }
+// argumentOf is roff for one argument of a macro. A line may end behind a bar:
+// lists of choices are longer than lines.
+func argumentOf(s string) string { return `\&` + strings.ReplaceAll(roff(s), "|", `|\:`) }
 
 // roff escapes text: the backslash, hyphens that are typed, what would be a
 // request at the beginning, and what is no ASCII.

@@ -176,7 +176,7 @@ func TestWhatCannotBeRetrained(t *testing.T) {
 		{train + "all --memory much vit.features", exitUsage, []string{"--memory much", "512MiB"}},
 		{train + "all --split train=0.8,test=0.2 vit.features", exitUsage, []string{"validation"}},
 		{train + "all --lr 0 vit.features", exitUsage, []string{"--lr 0"}},
-		{"train-head --epochs 3 vit.features", exitUsage, []string{"--epochs", "no --tail"}},
+		{"train-head --epochs 3 vit.features", exitUsage, []string{"--epochs", "neither --tail nor"}},
 	} {
 		p.fails(t, c.line, c.code, c.says...)
 	}
