@@ -19,6 +19,10 @@ QEMU      ?= qemu-aarch64-static
 # try the tests.
 NOTARM64  := ^TestTruncatedWhile|^TestUnreadableIsNotQuarantined$$|^TestMutants$$|^TestHostileFiles$$/^sparse_files$$
 
+# What takes more than two seconds as a program of this machine, and says
+# little about another one.
+QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExportInBlocks$$|^TestFamilies$$|^TestGrowthIsBounded$$|^TestHostile$$|^TestComponents$$
+
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
@@ -65,9 +69,9 @@ test-arm64: ## build for arm64 what needs no C compiler, and test it in QEMU (10
 	@command -v $(QEMU) >/dev/null || { echo "there is no $(QEMU); on Debian: apt-get install qemu-user-static" >&2; exit 1; }
 	$(ARM64) -skip '$(NOTARM64)' $(NOCGO)
 
-test-arm64-quick: ## the same without what kills and breaks processes: keys, pixels, tokens, formats, fits (3 to 6 min)
+test-arm64-quick: ## the same without what kills and breaks processes, and without what takes long: keys, pixels, tokens, formats, fits (3 to 6 min)
 	@command -v $(QEMU) >/dev/null || { echo "there is no $(QEMU); on Debian: apt-get install qemu-user-static" >&2; exit 1; }
-	$(ARM64) -skip '$(NOTARM64)' $$(echo $(NOCGO) | tr ' ' '\n' | grep -v -e '/headstart/cache$$' -e '/headstart/extract$$')
+	$(ARM64) -skip '$(NOTARM64)|$(QUICKLY)' $$(echo $(NOCGO) | tr ' ' '\n' | grep -v -e '/headstart/cache$$' -e '/headstart/extract$$' -e '/head/experiment$$')
 	$(ARM64) -run '^Test(KeyOf|Format|DocumentedExample|SpaceOfHalves|NewSpaceRefuses|Float16|Half|StatCacheOfOlder)|^Example' ./cache
 
 test-elsewhere: runtime ## test in a folder with spaces and umlauts, without HOME, in another order, on one CPU
