@@ -93,8 +93,8 @@ func TestLogisticGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// 1e-7 is about what float32 products can tell: by their rounding, which
-		// differs between processors, a fit may be there and not see it.
+		// 1e-7 is about what float32 products can tell: by their rounding,
+		// which differs between processors, a fit may be there and not see it.
 		if err := h.Check(); err != nil || h.Fit.Status != head.Converged && !(h.Fit.Gap < 1e-5) || h.Task != head.AnyOf {
 			t.Fatalf("λ = %g: %+v, %v", want.L2, h.Fit, err)
 		}
