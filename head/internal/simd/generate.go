@@ -1,3 +1,3 @@
 package simd
 
-//go:generate go run -C gen . -out ../gemm_amd64.s -stubs ../gemm_amd64.go -pkg simd
+//go:generate go run -C gen .

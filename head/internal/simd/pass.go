@@ -2,7 +2,7 @@ package simd
 
 import "math"
 
-//go:generate go run -C gen ./pass -out ../pass_amd64.s -stubs ../pass_amd64.go -pkg simd
+//go:generate go run -C gen ./pass
 
 // PassRows is the most rows that a block of a pass has. Logits and residuals of
 // a block are stored class after class, PassRows apart, whatever the number of

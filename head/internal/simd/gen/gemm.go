@@ -53,9 +53,9 @@ type tail struct {
 func newTail(m machine, t element, n int, w Register) tail {
 	p := tail{m: m, t: t}
 	if m.bytes == avx512.bytes {
-		bits, left := GP64(), w
+		bits := GP64()
 		MOVQ(I32(-1), bits)
-		BZHIQ(left, bits, bits)
+		BZHIQ(w, bits, bits)
 		for v := range n {
 			k := K()
 			if v > 0 {
@@ -71,7 +71,7 @@ func newTail(m machine, t element, n int, w Register) tail {
 	LEAQ(NewDataAddr(NewStaticSymbol("tails"), 0), table)
 	MOVQ(w, left)
 	SHLQ(U8(map[int]int{4: 2, 8: 3}[t.bytes]), left)
-	for v := range n {
+	for range n {
 		here, most := GP64(), GP64()
 		MOVQ(U32(m.bytes), most)
 		MOVQ(left, here)
@@ -83,7 +83,6 @@ func newTail(m machine, t element, n int, w Register) tail {
 		SUBQ(here, from)
 		VMOVDQU(Mem{Base: from, Disp: m.bytes}, mask)
 		p.masks = append(p.masks, mask)
-		_ = v
 	}
 	return p
 }

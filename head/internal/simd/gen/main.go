@@ -3,7 +3,11 @@
 // product.
 package main
 
-import . "github.com/mmcloughlin/avo/build"
+import (
+	. "github.com/mmcloughlin/avo/build"
+
+	"github.com/headstart-ml/headstart/head/internal/simd/gen/file"
+)
 
 func main() {
 	ConstraintExpr("amd64,!purego")
@@ -26,5 +30,5 @@ func main() {
 	for _, bytes := range []int{2 * avx2.bytes, 2 * avx512.bytes} {
 		spread(bytes)
 	}
-	Generate()
+	file.Write("gemm")
 }

@@ -9,6 +9,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
+
+	"github.com/headstart-ml/headstart/head/internal/simd/gen/file"
 )
 
 // stride is the distance in bytes of two classes' residuals: PassRows float32.
@@ -44,12 +46,17 @@ func (m *machine) some(n int) []VecVirtual {
 // zeros returns a vector of zeros.
 func (m *machine) zeros() VecVirtual {
 	v := m.make()
+	m.clear(v)
+	return v
+}
+
+// clear makes zeros of a vector.
+func (m *machine) clear(v VecVirtual) {
 	if m.wide() {
 		VPXORD(v, v, v)
 	} else {
 		VXORPS(v, v, v)
 	}
-	return v
 }
 
 // What an exponential needs: e^x = 2^k·e^r, k = round(x/ln 2), r = x − k·ln 2,
@@ -120,7 +127,7 @@ func main() {
 		m.finiteKernel()
 		m.adamKernel()
 	}
-	Generate()
+	file.Write("pass")
 }
 
 // mask is that of the first lanes of a vector.
@@ -180,6 +187,9 @@ func param(name string) Mem {
 	return b.Addr
 }
 
+// arg loads a parameter.
+func arg(name string) Register { return Load(Param(name), GP64()) }
+
 // begin begins a function.
 func (m *machine) begin(name, doc, signature string) {
 	TEXT(name+m.name, NOSPLIT, "func("+signature+")")
@@ -204,9 +214,7 @@ func (m *machine) whole(d Register) {
 func (m *machine) dotKernel(c int) {
 	m.begin(fmt.Sprintf("dot%dx4", c), fmt.Sprintf("writes the products of %d classes' weights and of groups of 4 rows, or adds them; ldx and ldw are in bytes.", c),
 		"groups, d int, x *float32, rows *int, ldx int, w *float32, ldw int, z *float32, add bool")
-	z := Load(Param("z"), GP64())
-	rows := Load(Param("rows"), GP64())
-	groups := Load(Param("groups"), GP64())
+	z, rows, groups := arg("z"), arg("rows"), arg("groups")
 	// Pointers are to the end of the whole vectors; k goes up to 0.
 	k := GP64()
 	m.whole(k)
@@ -317,14 +325,10 @@ func (m *machine) outerKernel(c int, last bool) {
 		doc += ", two vectors of them, and fetches those of the rows that are next (nil: none); ldx and ldg are in bytes."
 	}
 	m.begin(name, doc, what)
-	n := Load(Param("n"), GP64())
-	r := Load(Param("r"), GP64())
-	x := Load(Param("x"), GP64())
-	rows := Load(Param("rows"), GP64())
-	ldx := Load(Param("ldx"), GP64())
+	n, r, x, rows, ldx := arg("n"), arg("r"), arg("x"), arg("rows"), arg("ldx")
 	var masks [2]*mask
 	if last {
-		d, first := Load(Param("d"), GP64()), GP64()
+		d, first := arg("d"), GP64()
 		full := GP64()
 		MOVQ(U32(m.lanes), full)
 		MOVQ(d, first)
@@ -365,7 +369,7 @@ func (m *machine) outerKernel(c int, last bool) {
 	}
 	XORQ(i, i)
 	if !last {
-		next := Load(Param("next"), GP64())
+		next := arg("next")
 		TESTQ(next, next)
 		JZ(LabelRef("alone"))
 		Label("ahead")
@@ -378,8 +382,7 @@ func (m *machine) outerKernel(c int, last bool) {
 	loop(nil)
 	JNE(LabelRef("loop"))
 	Label("sum")
-	g := Load(Param("into"), GP64())
-	ldg := Load(Param("ldg"), GP64())
+	g, ldg := arg("into"), arg("ldg")
 	for k := range c {
 		for v := range 2 {
 			to := Mem{Base: g, Disp: v * m.bytes()}
@@ -411,13 +414,8 @@ func (m *machine) constant(i int) Op {
 
 // softmaxKernel makes residuals of logits, a vector of rows at a time.
 func (m *machine) softmaxKernel() {
-	m.begin("softmax", "turns logits without intercepts into residuals; see Residuals.", "c, vectors int, z, bias *float32, y *int32, w, of, p *float32")
-	z := Load(Param("z"), GP64())
-	bias := Load(Param("bias"), GP64())
-	y := Load(Param("y"), GP64())
-	w := Load(Param("w"), GP64())
-	of := Load(Param("of"), GP64())
-	c := Load(Param("c"), GP64())
+	m.begin("softmax", "turns logits without intercepts into residuals; see ResidualsTo.", "c, vectors int, z, bias *float32, y *int32, w, of, p *float32")
+	z, bias, y, w, of, c := arg("z"), arg("bias"), arg("y"), arg("w"), arg("of"), arg("c")
 	at, left, b := GP64(), GP64(), GP64()
 	var k [integer + 1]Op
 	for i := range k {
@@ -446,13 +444,6 @@ func (m *machine) softmaxKernel() {
 		VPADDD(k[integer], class, class)
 		return k2
 	}
-	clear := func() {
-		if m.wide() {
-			VPXORD(class, class, class)
-		} else {
-			VXORPS(class, class, class)
-		}
-	}
 	// blend puts own into v where own's class it is.
 	blend := func(is Register, own, v Op) {
 		if m.wide() {
@@ -469,7 +460,7 @@ func (m *machine) softmaxKernel() {
 	}
 	// The largest logit, and that of the class.
 	start()
-	clear()
+	m.clear(class)
 	MOVQ(bias, b)
 	top, own := m.make(), m.make()
 	VBROADCASTSS(Mem{Base: b}, top)
@@ -488,7 +479,7 @@ func (m *machine) softmaxKernel() {
 	VMOVUPS(own, Mem{Base: of, Disp: stride})
 	// Exponentials, their sum, and that of the other classes.
 	start()
-	clear()
+	m.clear(class)
 	sum, others := m.zeros(), m.zeros()
 	Label("exp")
 	x, n, e := m.make(), m.make(), m.make()
@@ -539,7 +530,7 @@ func (m *machine) softmaxKernel() {
 	VDIVPS(sum, inverse, inverse)
 	VMULPS(inverse, others, short)
 	VSUBPS(short, minus, minus)
-	p := Load(Param("p"), GP64())
+	p := arg("p")
 	TESTQ(p, p)
 	JZ(LabelRef("residuals"))
 	start()
@@ -554,7 +545,7 @@ func (m *machine) softmaxKernel() {
 	MOVQ(p, param("p"))
 	Label("residuals")
 	start()
-	clear()
+	m.clear(class)
 	weight, curved := m.make(), m.zeros()
 	VMOVUPS(Mem{Base: w}, weight)
 	Label("residual")
@@ -581,9 +572,7 @@ func (m *machine) softmaxKernel() {
 // sumKernel sums up residuals.
 func (m *machine) sumKernel() {
 	m.begin("sum", "adds each class's residuals to its sum.", "c, vectors int, r *float32, sums *float64")
-	c := Load(Param("c"), GP64())
-	r := Load(Param("r"), GP64())
-	sums := Load(Param("sums"), GP64())
+	c, r, sums := arg("c"), arg("r"), arg("sums")
 	at, left := GP64(), GP64()
 	Label("class")
 	MOVQ(r, at)
@@ -594,16 +583,7 @@ func (m *machine) sumKernel() {
 	ADDQ(I32(m.bytes()), at)
 	DECQ(left)
 	JNZ(LabelRef("loop"))
-	half, high := YMM(), XMM()
-	if m.wide() {
-		VEXTRACTF64X4(U8(1), sum, half)
-		VADDPS(sum.AsY(), half, half)
-	} else {
-		VMOVAPS(sum, half)
-	}
-	VEXTRACTF128(U8(1), half, high)
-	x := XMM()
-	VADDPS(half.AsX(), high, x)
+	x := m.folded(sum, VMOVAPS, VADDPS)
 	VHADDPS(x, x, x)
 	VHADDPS(x, x, x)
 	VCVTSS2SD(x, x, x)
@@ -619,19 +599,13 @@ func (m *machine) sumKernel() {
 // flushKernel moves float32 sums to float64 ones.
 func (m *machine) flushKernel() {
 	m.begin("flush", "adds n float32, a multiple of 16, to float64 and clears them.", "n int, sums *float64, from *float32")
-	n := Load(Param("n"), GP64())
-	sums := Load(Param("sums"), GP64())
-	g := Load(Param("from"), GP64())
+	n, sums, g := arg("n"), arg("sums"), arg("from")
 	zero := m.zeros()
 	Label("loop")
 	for i := range 32 / m.lanes {
 		from, to := Mem{Base: g, Disp: i * m.bytes() / 2}, Mem{Base: sums, Disp: i * m.bytes()}
 		v := m.make()
-		if m.wide() {
-			VCVTPS2PD(from, v)
-		} else {
-			VCVTPS2PD(from, v)
-		}
+		VCVTPS2PD(from, v)
 		VADDPD(to, v, v)
 		VMOVUPD(v, to)
 	}
@@ -649,12 +623,7 @@ func (m *machine) flushKernel() {
 // it, without fused multiply-add.
 func (m *machine) adamKernel() {
 	m.begin("adam", "moves n values, a multiple of 16; by are the factors of AdamStep.", "n int, values, gradient, first, second, by *float32")
-	n := Load(Param("n"), GP64())
-	values := Load(Param("values"), GP64())
-	gradient := Load(Param("gradient"), GP64())
-	first := Load(Param("first"), GP64())
-	second := Load(Param("second"), GP64())
-	by := Load(Param("by"), GP64())
+	n, values, gradient, first, second, by := arg("n"), arg("values"), arg("gradient"), arg("first"), arg("second"), arg("by")
 	factor := m.some(6)
 	for i, f := range factor {
 		VBROADCASTSS(Mem{Base: by, Disp: 4 * i}, f)
@@ -690,11 +659,7 @@ func (m *machine) adamKernel() {
 // shiftKernel gathers rows and shifts them.
 func (m *machine) shiftKernel() {
 	m.begin("shift", "writes x·factor − center of n rows into dst, n×d; ldx is in bytes.", "n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32")
-	n := Load(Param("n"), GP64())
-	dst := Load(Param("dst"), GP64())
-	rows := Load(Param("rows"), GP64())
-	factor := Load(Param("factor"), GP64())
-	center := Load(Param("center"), GP64())
+	n, dst, rows, factor, center := arg("n"), arg("dst"), arg("rows"), arg("factor"), arg("center")
 	d := GP64()
 	m.whole(d)
 	x, k := GP64(), GP64()
@@ -739,9 +704,7 @@ func (m *machine) shiftKernel() {
 // halfKernel widens float16.
 func (m *machine) halfKernel() {
 	m.begin("half", "writes n float16, a multiple of 16, as float32.", "n int, dst *float32, x *uint16")
-	n := Load(Param("n"), GP64())
-	dst := Load(Param("dst"), GP64())
-	x := Load(Param("x"), GP64())
+	n, dst, x := arg("n"), arg("dst"), arg("x")
 	Label("loop")
 	for i := range 16 / m.lanes {
 		v := m.make()
@@ -762,40 +725,52 @@ func (m *machine) doubled(name string) VecVirtual {
 	return v
 }
 
-// total adds the sum of a vector of float64 to what is at a pointer.
-func (m *machine) total(sum VecVirtual, to Register) {
+// folded adds up the halves of a vector until one of 128 bits is left.
+func (m *machine) folded(sum VecVirtual, move, add func(...Op)) VecVirtual {
 	half, high := YMM(), XMM()
 	if m.wide() {
 		VEXTRACTF64X4(U8(1), sum, half)
-		VADDPD(sum.AsY(), half, half)
+		add(sum.AsY(), half, half)
 	} else {
-		VMOVAPD(sum, half)
+		move(sum, half)
 	}
 	VEXTRACTF128(U8(1), half, high)
 	x := XMM()
-	VADDPD(half.AsX(), high, x)
-	VHADDPD(x, x, x)
-	VADDSD(Mem{Base: to}, x, x)
-	VMOVSD(x, Mem{Base: to})
+	add(half.AsX(), high, x)
+	return x
 }
 
-// narrowKernel makes weights for rows as they are.
-func (m *machine) narrowKernel() {
-	m.begin("narrow", "writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.", "n int, w, inverse, mean *float64, to *float32, sum *float64")
-	n := Load(Param("n"), GP64())
-	w := Load(Param("w"), GP64())
-	inverse := Load(Param("inverse"), GP64())
-	mean := Load(Param("mean"), GP64())
-	to := Load(Param("to"), GP64())
+// eights goes over n float64, a multiple of 8, and ends a function that adds
+// the sum of what step adds to a vector to the parameter sum. at is the place
+// of the vector's elements, which are size bytes each.
+func (m *machine) eights(n Register, step func(at func(base Register, size int) Mem, sum VecVirtual)) {
 	i := GP64()
 	XORQ(i, i)
 	sums := []VecVirtual{m.zeros(), m.zeros()}
 	Label("loop")
 	for part := range 16 / m.lanes {
-		v := m.make()
-		at := func(base Register, size int) Mem {
+		step(func(base Register, size int) Mem {
 			return Mem{Base: base, Index: i, Scale: uint8(size), Disp: part * size * m.lanes / 2}
-		}
+		}, sums[part])
+	}
+	ADDQ(I32(8), i)
+	CMPQ(i, n)
+	JNE(LabelRef("loop"))
+	VADDPD(sums[1], sums[0], sums[0])
+	to := arg("sum")
+	x := m.folded(sums[0], VMOVAPD, VADDPD)
+	VHADDPD(x, x, x)
+	VADDSD(Mem{Base: to}, x, x)
+	VMOVSD(x, Mem{Base: to})
+	end()
+}
+
+// narrowKernel makes weights for rows as they are.
+func (m *machine) narrowKernel() {
+	m.begin("narrow", "writes w·inverse as float32, n a multiple of 8, and adds Σ of that times mean.", "n int, w, inverse, mean *float64, to *float32, sum *float64")
+	n, w, inverse, mean, to := arg("n"), arg("w"), arg("inverse"), arg("mean"), arg("to")
+	m.eights(n, func(at func(base Register, size int) Mem, sum VecVirtual) {
+		v := m.make()
 		VMOVUPD(at(w, 8), v)
 		VMULPD(at(inverse, 8), v, v)
 		if m.wide() {
@@ -809,64 +784,34 @@ func (m *machine) narrowKernel() {
 			VMOVUPS(narrow, at(to, 4))
 			VCVTPS2PD(narrow, v)
 		}
-		VFMADD231PD(at(mean, 8), v, sums[part])
-	}
-	ADDQ(I32(8), i)
-	CMPQ(i, n)
-	JNE(LabelRef("loop"))
-	VADDPD(sums[1], sums[0], sums[0])
-	m.total(sums[0], Load(Param("sum"), GP64()))
-	end()
+		VFMADD231PD(at(mean, 8), v, sum)
+	})
 }
 
 // gradientKernel makes the gradient for standardised rows of that for rows as
 // they are.
 func (m *machine) gradientKernel() {
 	m.begin("gradient", "replaces g by (g·share − db·mean)·inverse + lambda·w, n a multiple of 8, and adds Σ w².", "n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64")
-	n := Load(Param("n"), GP64())
-	g := Load(Param("of"), GP64())
-	w := Load(Param("w"), GP64())
-	mean := Load(Param("mean"), GP64())
-	inverse := Load(Param("inverse"), GP64())
+	n, g, w, mean, inverse := arg("n"), arg("of"), arg("w"), arg("mean"), arg("inverse")
 	share, db, lambda := m.doubled("share"), m.doubled("db"), m.doubled("lambda")
-	i := GP64()
-	XORQ(i, i)
-	sums := []VecVirtual{m.zeros(), m.zeros()}
-	Label("loop")
-	for part := range 16 / m.lanes {
+	m.eights(n, func(at func(base Register, size int) Mem, sum VecVirtual) {
 		v, wv := m.make(), m.make()
-		at := func(base Register) Mem {
-			return Mem{Base: base, Index: i, Scale: 8, Disp: part * m.bytes()}
-		}
-		VMOVUPD(at(g), v)
+		VMOVUPD(at(g, 8), v)
 		VMULPD(share, v, v)
-		VFNMADD231PD(at(mean), db, v)
-		VMULPD(at(inverse), v, v)
-		VMOVUPD(at(w), wv)
+		VFNMADD231PD(at(mean, 8), db, v)
+		VMULPD(at(inverse, 8), v, v)
+		VMOVUPD(at(w, 8), wv)
 		VFMADD231PD(lambda, wv, v)
-		VFMADD231PD(wv, wv, sums[part])
-		VMOVUPD(v, at(g))
-	}
-	ADDQ(I32(8), i)
-	CMPQ(i, n)
-	JNE(LabelRef("loop"))
-	VADDPD(sums[1], sums[0], sums[0])
-	m.total(sums[0], Load(Param("sum"), GP64()))
-	end()
+		VFMADD231PD(wv, wv, sum)
+		VMOVUPD(v, at(g, 8))
+	})
 }
 
 // momentsKernel sums up rows' deviations and their squares, 16 features at a
 // time.
 func (m *machine) momentsKernel() {
 	m.begin("moments", "adds Σ w·(x−pivot) and Σ w·(x−pivot)² of n rows, d a multiple of 16; ldx is in bytes.", "n, d int, x *float32, rows *int, ldx int, w, pivot, sum, square *float64")
-	n := Load(Param("n"), GP64())
-	x := Load(Param("x"), GP64())
-	rows := Load(Param("rows"), GP64())
-	ldx := Load(Param("ldx"), GP64())
-	w := Load(Param("w"), GP64())
-	pivot := Load(Param("pivot"), GP64())
-	sum := Load(Param("sum"), GP64())
-	square := Load(Param("square"), GP64())
+	n, x, rows, ldx, w, pivot, sum, square := arg("n"), arg("x"), arg("rows"), arg("ldx"), arg("w"), arg("pivot"), arg("sum"), arg("square")
 	count := 32 / m.lanes // vectors of float64
 	Label("features")
 	p, s, q := m.some(count), m.some(count), m.some(count)
@@ -910,9 +855,7 @@ func (m *machine) momentsKernel() {
 // finiteKernel finds out whether there is a NaN or an infinity.
 func (m *machine) finiteKernel() {
 	m.begin("finite", "writes Σ (x−x) of n numbers, a multiple of 16, in 16 lanes: each is 0, or NaN if a number of it is not finite.", "n int, x, of *float32")
-	n := Load(Param("n"), GP64())
-	x := Load(Param("x"), GP64())
-	of := Load(Param("of"), GP64())
+	n, x, of := arg("n"), arg("x"), arg("of")
 	sums := m.some(16 / m.lanes)
 	for i := range sums {
 		sums[i] = m.zeros()
