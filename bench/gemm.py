@@ -15,15 +15,13 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 
 import ctypes
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+from ours import Ours, cpu, least
+
 ROW = "| %-8s | %-18s | %8s | %8s | %8s | %8s | %7s | %7s | %7s |"
 TURNS = int(os.environ.get("TURNS", "15"))
 
@@ -78,35 +76,11 @@ class Numpy:
     def multiply(self):
         np.matmul(self.a, self.b, out=self.c)
 
-    def measured(self, times):
-        before = time.process_time()
-        for _ in range(times):
-            self.multiply()
-        return (time.process_time() - before) / times
-
 
 def main():
     words = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        binary = str(Path(folder) / "peer")
-        subprocess.run(["go", "test", "-c", "-o", binary, "./head/internal/simd"], cwd=ROOT, check=True)
-        side = subprocess.Popen(
-            [binary, "-test.run", "^TestPeer$", "-test.timeout", "0"], text=True, bufsize=1, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=dict(os.environ, HEADSTART_PEER="1", GOMAXPROCS="1"))
-        ready = side.stdout.readline().split()
-        if not ready or ready[0] != "ready":
-            raise SystemExit("gemm: our side did not start: " + side.stdout.read())
-        sets = ["portable", "AVX2", "AVX-512"]
-        sets = sets[:sets.index(ready[1]) + 1]
-
-        def ours(instructions, name, m, n, k, times):
-            print(instructions, name.replace(" ", "_"), m, n, k, times, file=side.stdin, flush=True)
-            line = side.stdout.readline()
-            try:
-                return float(line)
-            except ValueError:
-                raise SystemExit("gemm: our side: " + line + side.stdout.read())
-
+    with Ours("head/internal/simd", GOMAXPROCS="1") as side:
+        sets = side.sets()
         print("numpy %s, %s; GFLOP/s, the least CPU time of %d turns, one thread" % (np.__version__, openblas(), TURNS))
         print()
         print(ROW % ("", "m×n×k", "OpenBLAS", "gonum", "AVX2", "AVX-512", "2 by OB", "512 by", "by gon."))
@@ -117,24 +91,19 @@ def main():
             flop = 2e-9 * m * n * k * {"XᵀX": 1 / 2, "Cholesky": 1 / 6}.get(name.split(",")[0], 1)
             peer = Numpy(name, m, n, k)
             times = max(1, int(1 / flop))
-            least = {}
-            for _ in range(TURNS):
-                def keep(key, value):
-                    least[key] = min(value, least.get(key, value))
-                keep("numpy", peer.measured(times))
-                for s in sets[1:]:
-                    keep(s, ours(s, name, m, n, k, times))
-                if _ < 3:
-                    keep("portable", ours("portable", name, m, n, k, max(1, times // 10)))
-            g = {key: flop / value for key, value in least.items()}
+
+            def ours(instructions, times):
+                return lambda: side.ask(instructions, name.replace(" ", "_"), m, n, k, times)[0]
+            seconds = least(
+                TURNS, {"numpy": lambda: cpu(peer.multiply, times), **{s: ours(s, times) for s in sets[1:]}},
+                {"portable": ours("portable", max(1, times // 10))})
+            g = {key: flop / value for key, value in seconds.items()}
 
             def ratio(x, y):
                 return "%.2f" % (g[x] / g[y]) if x in g else "–"
             print(ROW % (name.split(",")[0], "%d×%d×%d%s" % (m, n, k, " f64" if "64" in name else ""), "%.1f" % g["numpy"],
                          "%.1f" % g["portable"], *("%.1f" % g[s] if s in g else "–" for s in ("AVX2", "AVX-512")),
                          ratio("AVX2", "numpy"), ratio("AVX-512", "numpy"), ratio(sets[-1], "portable")), flush=True)
-        side.stdin.close()
-        side.wait()
 
 
 if __name__ == "__main__":

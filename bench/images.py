@@ -9,17 +9,14 @@ and for crops its bicubic resize of the shorter side to 256, of which 224×224 i
 middle are kept; "resize" is that of images that are decoded. Pixels of both are equal, which tests of extract/image hold.
 """
 import io
-import os
 import resource
-import subprocess
-import tempfile
 import zipfile
-from pathlib import Path
 
 import PIL
 from PIL import Image, features
 
-ROOT = Path(__file__).resolve().parent.parent
+from ours import ROOT, Ours
+
 FILES = ROOT / "extract/image/jpeg/testdata/bench.zip"
 ROW = "| %-7s | %-15s | %8s | %8s | %8s | %6s | %6s |"
 TURNS, TIMES = 25, 4
@@ -57,22 +54,9 @@ def measured(task, content):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
-        binary = str(Path(folder) / "peer")
-        subprocess.run(["go", "test", "-c", "-o", binary, "./extract/image"], cwd=ROOT, check=True)
-        side = subprocess.Popen(
-            [binary, "-test.run", "^TestPeer$", "-test.timeout", "0"], cwd=ROOT / "extract/image", text=True, bufsize=1,
-            env=dict(os.environ, HEADSTART_PEER="1"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if side.stdout.readline().strip() != "ready":
-            raise SystemExit("images: our side did not start: " + side.stdout.read())
-
+    with Ours("extract/image") as side:
         def ours(task, name):
-            print(task, name, TIMES, file=side.stdin, flush=True)
-            line = side.stdout.readline()
-            try:
-                return float(line)
-            except ValueError:
-                raise SystemExit("images: our side: " + line + side.stdout.read())
+            return side.ask(task, name, TIMES)[0]
 
         print("Pillow %s, libjpeg-turbo %s; CPU ms, the least of %d turns of %d" % (PIL.__version__, features.version("libjpeg_turbo"), TURNS, TIMES))
         print()
@@ -86,8 +70,6 @@ def main():
                         (ours(task, name), ours("decode-go", name) if task == "decode" else 0, measured(peer, content)) for _ in range(TURNS)]
                     a, b, c = (1e3 * min(t) for t in zip(*turns))
                     print(ROW % (task, name, "%.2f" % a, "%.2f" % b if b else "", "%.2f" % c, "%.2f" % (a / b) if b else "", "%.2f" % (a / c)), flush=True)
-        side.stdin.close()
-        side.wait()
 
 
 if __name__ == "__main__":

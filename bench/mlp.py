@@ -16,7 +16,6 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import math
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +24,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
+from ours import Ours
+
 EPOCHS = int(os.environ.get("EPOCHS", "10"))
 HIDDEN, BATCH = 256, 256
 ROW = "| %-18s | %8s | %8s | %8s | %6s | %8s | %13s | %9s |"
@@ -66,27 +66,10 @@ def main():
     sets = [(Path(a).stem, np.load(a).astype(np.float32), np.load(b)) for a, b in zip(paths[::2], paths[1::2])]
     if not sets:
         sets = [("random", *blobs(50000, 384, 26)), ("random", *blobs(20000, 1280, 10))]
-    with tempfile.TemporaryDirectory() as folder:
-        binary = str(Path(folder) / "peer")
-        subprocess.run(["go", "test", "-c", "-o", binary, "./head/fit"], cwd=ROOT, check=True)
-        side = subprocess.Popen(
-            [binary, "-test.run", "^TestMLPPeer$", "-test.timeout", "0"], text=True, bufsize=1, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=dict(os.environ, HEADSTART_PEER="1", GOMAXPROCS="1"))
-        ready = side.stdout.readline().split()
-        if not ready or ready[0] != "ready":
-            raise SystemExit("mlp: our side did not start: " + side.stdout.read())
-        names = ["AVX2", "AVX-512"]
-        names = names[:names.index(ready[1]) + 1] if ready[1] in names else []
+    with tempfile.TemporaryDirectory() as folder, Ours("head/fit", "TestMLPPeer", GOMAXPROCS="1") as side:
+        names = side.sets()[1:]
         if not names:
             raise SystemExit("mlp: this machine has neither AVX2 nor AVX-512")
-
-        def ours(name):
-            print(name, file=side.stdin, flush=True)
-            line = side.stdout.readline()
-            try:
-                return [float(v) for v in line.split()]
-            except ValueError:
-                raise SystemExit("mlp: our side: " + line + side.stdout.read())
 
         print("PyTorch %s, %s; CPU seconds of an epoch, the least of %d in turns, one thread" % (torch.__version__, torch.backends.cpu.get_cpu_capability(), EPOCHS))
         print()
@@ -97,21 +80,19 @@ def main():
             n, d, c = len(x), x.shape[1], int(y.max()) + 1
             path = Path(folder) / "rows"
             path.write_bytes(np.ascontiguousarray(x).tobytes() + y.tobytes())
-            print("data", n, d, c, HIDDEN, BATCH, EPOCHS, path, file=side.stdin, flush=True)
+            side.tell("data", n, d, c, HIDDEN, BATCH, EPOCHS, path)
             peer, least, losses = Torch(x, y, c), {}, {}
-            print("again", file=side.stdin, flush=True)
+            side.tell("again")
             for turn in range(EPOCHS):
                 # The instructions change no bit of products, so that one fit is enough.
                 key = names[turn % len(names)]
-                for who, (seconds, loss) in (("PyTorch", peer.epoch()), (key, ours(key))):
+                for who, (seconds, loss) in (("PyTorch", peer.epoch()), (key, side.ask(key))):
                     least[who] = min(seconds, least.get(who, seconds))
                     losses["PyTorch" if who == "PyTorch" else "ours"] = loss
             second = lambda key: "%.3f" % least[key] if key in least else "–"
             ratio = lambda key: "%.2f" % (least["PyTorch"] / least[key]) if key in least else "–"
             print(ROW % ("%s %d × %d, %d" % (name, n, d, c), second("PyTorch"), second("AVX2"), second("AVX-512"), ratio("AVX2"), ratio("AVX-512"),
                          "%.4f" % losses["PyTorch"], "%.4f" % losses["ours"]), flush=True)
-        side.stdin.close()
-        side.wait()
 
 
 if __name__ == "__main__":

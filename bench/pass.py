@@ -14,17 +14,13 @@ import os
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[name] = "1"
 
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
 import numpy as np
 
 from gemm import openblas
+from ours import Ours, cpu, least
 
-ROOT = Path(__file__).resolve().parent.parent
 ROW = "| %-18s | %9s | %9s | %9s | %9s | %9s | %8s | %8s | %8s |"
 TURNS = int(os.environ.get("TURNS", "11"))
 
@@ -52,35 +48,11 @@ class Numpy:
         np.matmul(z.T, self.x, out=self.g)
         return (np.log(s[:, 0]) - own).mean(dtype=np.float64), self.g / len(rows), z.mean(axis=0)
 
-    def measured(self, step, times):
-        before = time.process_time()
-        for _ in range(times):
-            step()
-        return (time.process_time() - before) / times
-
 
 def main():
     words = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        binary = str(Path(folder) / "peer")
-        subprocess.run(["go", "test", "-c", "-o", binary, "./head/fit"], cwd=ROOT, check=True)
-        side = subprocess.Popen(
-            [binary, "-test.run", "^TestPassPeer$", "-test.timeout", "0"], text=True, bufsize=1, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=dict(os.environ, HEADSTART_PEER="1", GOMAXPROCS="1"))
-        ready = side.stdout.readline().split()
-        if not ready or ready[0] != "ready":
-            raise SystemExit("pass: our side did not start: " + side.stdout.read())
-        sets = ["portable", "AVX2", "AVX-512"]
-        sets = sets[:sets.index(ready[1]) + 1]
-
-        def ours(instructions, n, d, c, times):
-            print(instructions, n, d, c, times, file=side.stdin, flush=True)
-            line = side.stdout.readline()
-            try:
-                return float(line)
-            except ValueError:
-                raise SystemExit("pass: our side: " + line + side.stdout.read())
-
+    with Ours("head/fit", "TestPassPeer", GOMAXPROCS="1") as side:
+        sets = side.sets()
         print("numpy %s, %s; milliseconds of CPU time, the least of %d turns, one thread" % (np.__version__, openblas(), TURNS))
         print()
         print(ROW % ("rows × D, C", "products", "numpy", "portable", "AVX2", "AVX-512", "AVX2", "AVX-512", "GFLOP/s"))
@@ -91,26 +63,20 @@ def main():
                 continue
             peer = Numpy(n, d, c)
             times = max(1, int(1e9 / (4 * n * d * c)))
-            least = {}
-            for turn in range(TURNS):
-                def keep(key, value):
-                    least[key] = min(value, least.get(key, value))
-                keep("products", peer.measured(peer.products, times))
-                for s in sets[1:]:
-                    keep(s, ours(s, n, d, c, times))
-                if turn < 3:
-                    keep("numpy", peer.measured(peer.whole, times))
-                    keep("portable", ours("portable", n, d, c, max(1, times // 10)))
+
+            def ours(instructions, times):
+                return lambda: side.ask(instructions, n, d, c, times)[0]
+            seconds = least(
+                TURNS, {"products": lambda: cpu(peer.products, times), **{s: ours(s, times) for s in sets[1:]}},
+                {"numpy": lambda: cpu(peer.whole, times), "portable": ours("portable", max(1, times // 10))})
 
             def ms(key):
-                return "%.3f" % (1e3 * least[key]) if key in least else "–"
+                return "%.3f" % (1e3 * seconds[key]) if key in seconds else "–"
 
             def ratio(key):
-                return "%.2f" % (least["products"] / least[key]) if key in least else "–"
+                return "%.2f" % (seconds["products"] / seconds[key]) if key in seconds else "–"
             print(ROW % (name, ms("products"), ms("numpy"), ms("portable"), ms("AVX2"), ms("AVX-512"), ratio("AVX2"), ratio("AVX-512"),
-                         "%.1f" % (4e-9 * n * d * c / least[sets[-1]])), flush=True)
-        side.stdin.close()
-        side.wait()
+                         "%.1f" % (4e-9 * n * d * c / seconds[sets[-1]])), flush=True)
 
 
 if __name__ == "__main__":
