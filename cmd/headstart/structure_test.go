@@ -340,9 +340,9 @@ var light = map[string][]string{
 	"cache/draft":     {},
 	"models/tensor":   {},
 	"head":            {"gonum.org/v1/gonum"},
-	"head/fit":        {"gonum.org/v1/gonum", "golang.org/x/tools", "golang.org/x/sys"}, // gonum's optimize needs a set of integers
+	"head/fit":        {"gonum.org/v1/gonum", "golang.org/x/sys"},
 	"head/measure":    {"gonum.org/v1/gonum"},
-	"head/experiment": {"gonum.org/v1/gonum", "golang.org/x/tools", "golang.org/x/sys"},
+	"head/experiment": {"gonum.org/v1/gonum", "golang.org/x/sys"},
 	"head/file":       {"gonum.org/v1/gonum", "google.golang.org/protobuf"},
 	"models":          {"google.golang.org/protobuf"},
 	"models/onnx":     {"google.golang.org/protobuf"},
