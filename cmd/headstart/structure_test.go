@@ -294,7 +294,7 @@ func TestOneWayToAPerson(t *testing.T) {
 }
 
 // goFiles parses the Go files of the repository that are no tests, nor
-// programs of testdata or bench.
+// programs of testdata or bench or of a module of their own.
 func goFiles(t *testing.T) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
@@ -305,6 +305,11 @@ func goFiles(t *testing.T) map[string]*ast.File {
 			return err
 		case d.IsDir() && (strings.HasPrefix(name, ".") && name != ".." || name == "bench" || name == "lib" || name == "bin" || name == "demo" || name == "dist" || name == "testdata"):
 			return filepath.SkipDir
+		case d.IsDir() && name != "..":
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
+				return filepath.SkipDir
+			}
+			return nil
 		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
 		}
