@@ -376,13 +376,14 @@ func (f *convexFit) solve(c *column, v []float64) {
 	}
 }
 
-// judge takes the point that was tried, or shortens the step.
+// judge takes the point that was tried, or shortens the step. All columns wait
+// for the pass of a trial: where the value falls, no longer step is sought, as
+// search does for the second Wolfe condition.
 func (c *column) judge(d int) {
 	floats.AddScaled(c.tg[:d], c.lambda, c.trial[:d])
 	before, after := c.objective(c.loss, c.x, d), c.objective(c.tloss, c.trial, d)
-	// Rounding of float32 products hides differences this small.
-	const armijo, rounding = 1e-4, 1e-10
-	if after <= before+armijo*c.step*c.slope+rounding*math.Abs(before) {
+	at := &trial{step: c.step, before: before, after: after, slope: c.slope, slopeAfter: floats.Dot(c.tg, c.dir)}
+	if at.decreases() || at.decreasesBySlope() && !at.tooShort() {
 		s, y := make([]float64, len(c.x)), make([]float64, len(c.x))
 		floats.SubTo(s, c.trial, c.x)
 		floats.SubTo(y, c.tg, c.g)
@@ -397,7 +398,8 @@ func (c *column) judge(d int) {
 		c.loss, c.curvature, c.tries = c.tloss, c.tcurvature, 0
 		return
 	}
-	if c.tries++; c.tries > maxTrials {
+	const least = 1e-10 // of the value: what a step promises at least
+	if c.tries++; c.tries > maxTrials || -c.step*c.slope < least*math.Abs(before) {
 		c.tries = 0
 		if len(c.steps) > 0 { // once more, from the factor alone
 			c.steps, c.ys = nil, nil
@@ -410,11 +412,11 @@ func (c *column) judge(d int) {
 		return
 	}
 	// The parabola through both values and the slope, within bounds.
-	t := -c.slope * c.step / (2 * (after - before - c.slope*c.step))
-	if !(t > 0.1) { // also where it is no number
-		t = 0.1
+	share := -c.slope * c.step / (2 * (after - before - c.slope*c.step))
+	if !(share > 0.1) { // also where it is no number
+		share = 0.1
 	}
-	c.step *= min(t, 0.5)
+	c.step *= min(share, 0.5)
 }
 
 // convexLane sums up losses and gradients over some of the rows.

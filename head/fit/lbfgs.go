@@ -211,17 +211,39 @@ func (s *search) remember() {
 	s.memory = append(s.memory, p)
 }
 
-// line takes a step along s.d that meets the Wolfe conditions or, where
-// rounding hides the decrease, the approximate ones of Hager and Zhang (SIAM J.
-// Optim. 16:170, 2005, with δ = 0.1, σ = 0.9). It closes in on one by
-// interpolation, and reports whether it found one.
-func (s *search) line(ctx context.Context, slope float64) (bool, error) {
+// trial is a step along a direction that is tried: the values and the slopes
+// along the direction before and after it.
+type trial struct{ step, before, after, slope, slopeAfter float64 }
+
+// decreases says whether the value falls as the first of the Wolfe conditions
+// asks.
+func (t *trial) decreases() bool {
+	const armijo = 1e-4
+	return t.after <= t.before+armijo*t.step*t.slope
+}
+
+// decreasesBySlope says whether the value, whose rounding may hide it, falls by
+// the slopes: the first of the approximate Wolfe conditions of Hager and Zhang
+// (SIAM J. Optim. 16:170, 2005) with δ = 0.1.
+func (t *trial) decreasesBySlope() bool {
 	const (
-		armijo    = 1e-4
 		delta     = 0.1
-		sigma     = 0.9
 		allowance = 1e-7 // of the value, for rounding in float32 products
 	)
+	return t.after <= t.before+allowance*math.Abs(t.before) && t.slopeAfter <= (2*delta-1)*t.slope
+}
+
+// tooShort says whether the step leaves too much of the slope: the other Wolfe
+// condition with σ = 0.9.
+func (t *trial) tooShort() bool {
+	const sigma = 0.9
+	return t.slopeAfter < sigma*t.slope
+}
+
+// line takes a step along s.d that meets the Wolfe conditions or, where
+// rounding hides the decrease, the approximate ones. It closes in on one by
+// interpolation, and reports whether it found one.
+func (s *search) line(ctx context.Context, slope float64) (bool, error) {
 	step, low, high := 1.0, 0.0, math.Inf(1)
 	for range maxTrials {
 		floats.AddScaledTo(s.next, s.x, step, s.d)
@@ -230,16 +252,16 @@ func (s *search) line(ctx context.Context, slope float64) (bool, error) {
 			return false, err
 		}
 		g := floats.Dot(s.nextG, s.d)
-		decrease := f <= s.f+armijo*step*slope || f <= s.f+allowance*math.Abs(s.f) && g <= (2*delta-1)*slope
+		at := &trial{step: step, before: s.f, after: f, slope: slope, slopeAfter: g}
 		switch {
-		case !decrease: // or NaN
+		case !at.decreases() && !at.decreasesBySlope(): // or NaN
 			high = step
 			t := -slope * step * step / (2 * (f - s.f - slope*step)) // minimum of the parabola through f, slope and the new f
 			if !(t > low+0.1*(high-low)) {
 				t = low + 0.1*(high-low)
 			}
 			step = min(t, low+0.9*(high-low))
-		case g < sigma*slope:
+		case at.tooShort():
 			low = step
 			if math.IsInf(high, 1) {
 				t := step * slope / (slope - g) // where the slope would be zero
