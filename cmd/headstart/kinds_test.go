@@ -68,10 +68,10 @@ func TestEveryKindOfHead(t *testing.T) {
 	p.table("emoji.csv", "image,name,label,group", p.samples(0, 60, "symbols", "food-and-drink"))
 	p.do(t, "extract --text name --backbone "+filepath.Join(p.backbones, "distilbert")+" --out names.features emoji.csv")
 	for _, k := range head.Kinds {
+		if k.Task != head.OneOf { // its labels are of another task
+			continue
+		}
 		t.Run(k.Name, func(t *testing.T) {
-			if k.Task != head.OneOf {
-				t.Skip("another task than this one's labels")
-			}
 			t.Setenv("HEADSTART_HEAD", k.Name)
 			file := k.Name + ".head.onnx"
 			fast := " --by none --l2-points 3 --folds 2 --cv 2"
