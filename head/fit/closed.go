@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
@@ -107,12 +106,3 @@ func (p *closedPath) standardized(ctx context.Context, i int) (*Sums, error) {
 
 // Fitted returns what was fitted to a part last.
 func (p *closedPath) Fitted(part int) *Fitted { return p.fits[part].fitted(p.solutions[part]) }
-
-// closedCandidates are those of a kind that have one parameter.
-func closedCandidates(kind, param string, values []float64) []Candidate {
-	var all []Candidate
-	for _, v := range values {
-		all = append(all, Candidate{Kind: kind, Params: head.Params{{Name: param, Value: v}}})
-	}
-	return all
-}

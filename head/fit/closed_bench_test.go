@@ -61,7 +61,7 @@ func BenchmarkLeaveOneOut(b *testing.B) {
 				labels = append(labels, string(rune('a'+l)))
 			}
 			for b.Loop() {
-				if _, err := LeaveOneOut(context.Background(), x, labels, lambdas(50), &Settings{Threads: 1}); err != nil {
+				if _, err := LeaveOneOut(context.Background(), x, labels, (&Grid{Points: 50}).lambdas(), &Settings{Threads: 1}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -34,12 +34,9 @@ type Discriminant struct {
 // Fit fits a head to rows x (n×D) of the classes y (n). nil means the default
 // settings. Errors are those of Softmax.Fit, and a shrinkage that is none.
 func (f *Discriminant) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
-	lambda := f.L2
-	if lambda == 0 {
-		lambda = 1 / float64(max(len(y), 1))
-	}
-	if !(lambda > 0 && lambda <= math.MaxFloat64) {
-		return nil, fmt.Errorf("head/fit: lda+softmax: λ is %v, it must be positive", lambda)
+	lambda, err := strengthOr("lda+softmax", f.L2, len(y))
+	if err != nil {
+		return nil, err
 	}
 	if s := f.Shrinkage; s != 0 && !(s > 0 && s <= 1) {
 		return nil, fmt.Errorf("head/fit: lda+softmax: shrinkage is %v, it lies over 0 and at most at 1", s)
@@ -58,7 +55,7 @@ var _ Family = (*discriminants)(nil)
 
 // candidate is the i-th one.
 func (f *discriminants) candidate(i int) Candidate {
-	c := Candidate{Kind: "lda+softmax", Params: head.Params{{Name: head.L2, Value: f.lambdas[i]}}}
+	c := strength("lda+softmax", f.lambdas[i])
 	if f.shrinkage > 0 {
 		c.Params = append(c.Params, head.Param{Name: head.Shrinkage, Value: f.shrinkage})
 	}

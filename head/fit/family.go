@@ -2,6 +2,8 @@ package fit
 
 import (
 	"context"
+	"fmt"
+	"math"
 
 	"github.com/headstart-ml/headstart/head"
 )
@@ -77,6 +79,32 @@ func (g *Grid) shrinkages() []float64 {
 	return logSpan(points, 1, weakestShrinkage)
 }
 
+// strength is the candidate of a kind with one λ.
+func strength(kind string, lambda float64) Candidate {
+	return Candidate{Kind: kind, Params: head.Params{{Name: head.L2, Value: lambda}}}
+}
+
+// along are the candidates of a kind along values of one parameter.
+func along(kind, param string, values []float64) []Candidate {
+	var all []Candidate
+	for _, v := range values {
+		all = append(all, Candidate{Kind: kind, Params: head.Params{{Name: param, Value: v}}})
+	}
+	return all
+}
+
+// strengthOr returns λ, or 1/n where it is 0. One that is not positive is an
+// error.
+func strengthOr(kind string, lambda float64, n int) (float64, error) {
+	if lambda == 0 {
+		lambda = 1 / float64(max(n, 1))
+	}
+	if !(lambda > 0 && lambda <= math.MaxFloat64) {
+		return 0, fmt.Errorf("head/fit: %s: λ is %v, it must be positive", kind, lambda)
+	}
+	return lambda, nil
+}
+
 // Entry is a family in the table.
 type Entry struct {
 	Kind string // of head.Kinds
@@ -139,11 +167,7 @@ var Families = []Entry{
 		Kind: "softmax", Covariance: true,
 		Path: func(g Grid) (Family, []Candidate) {
 			f := softmaxPath{lambdas: g.lambdas()}
-			var all []Candidate
-			for i := range f.lambdas {
-				all = append(all, f.candidate(i))
-			}
-			return f, all
+			return f, along("softmax", head.L2, f.lambdas)
 		},
 		One: func(c Candidate) Family {
 			return softmaxPath{lambdas: []float64{c.Params.Value(head.L2)}, exact: true}

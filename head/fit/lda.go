@@ -45,7 +45,7 @@ func (l *LDA) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*h
 // ldaPath is the family of LDA with one shrinkage after another.
 func ldaPath(shrinkages []float64) *closedForm {
 	return &closedForm{
-		candidates: closedCandidates("lda", head.Shrinkage, shrinkages),
+		candidates: along("lda", head.Shrinkage, shrinkages),
 		prepare:    func(p *problem, s *Sums) { s.within() },
 		solve: func(p *problem, s *Sums, c *Candidate) *solution {
 			return solveLDA(p, s, c.Params.Value(head.Shrinkage))

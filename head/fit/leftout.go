@@ -54,7 +54,7 @@ func LeaveOneOut(ctx context.Context, x head.Rows, y []string, lambdas []float64
 	}
 	out := make([]LeftOut, len(lambdas))
 	err = p.leaveOneOut(ctx, &wholePart, lambdas, func(i, l int, scores []float64) {
-		weight, best := p.weightOf(i)/float64(len(p.rows)), 0
+		weight, best := p.weightAt(i)/float64(len(p.rows)), 0
 		for k, v := range scores {
 			e := v + 1
 			if k == int(p.labels[i]) {
@@ -77,14 +77,6 @@ func LeaveOneOut(ctx context.Context, x head.Rows, y []string, lambdas []float64
 
 // leftOutColumns is about how many scores a row are computed at a time.
 const leftOutColumns = 512
-
-// weightOf is the weight of the i-th row in the fit.
-func (o *objective) weightOf(i int) float64 {
-	if o.weight == nil {
-		return 1
-	}
-	return o.weight[i]
-}
 
 // leaveOneOut calls visit with the scores (C) that each row i of a part gets
 // from the ridge head of the l-th λ that is fitted to all others.
@@ -173,7 +165,7 @@ func (p *problem) leaveOneOut(ctx context.Context, part *Part, lambdas []float64
 			by.Dgemm(blas.NoTrans, blas.NoTrans, m, w, d, 1, z, d, weights[d*first*c:], w, 0, scores, w)
 			for i := range m {
 				for l := first; l < first+these; l++ {
-					own := p.weightOf(lo+i) / n * (1 + shares[i*many+l])
+					own := p.weightAt(lo+i) / n * (1 + shares[i*many+l])
 					row := scores[i*w+(l-first)*c : i*w+(l-first+1)*c]
 					for k := range row {
 						y := -1.0

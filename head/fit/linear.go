@@ -223,12 +223,10 @@ func (f *linearFit) solve(cells map[int]*products, lambda float64) error {
 			s.xy[i*k+j] /= f.scale[i] * s.weight
 		}
 	}
-	var by simd.Float64
-	if !by.Dpotrf(blas.Upper, d, s.xx, d) {
+	if !(simd.Float64{}).Dpotrf(blas.Upper, d, s.xx, d) {
 		return fmt.Errorf("%s: λ = %g is too small for features that depend on each other; take a larger one", f.name, lambda)
 	}
-	by.Dtrsm(blas.Left, blas.Upper, blas.Trans, blas.NonUnit, d, k, 1, s.xx, d, s.xy, k)
-	by.Dtrsm(blas.Left, blas.Upper, blas.NoTrans, blas.NonUnit, d, k, 1, s.xx, d, s.xy, k)
+	(&cholesky{d, s.xx}).solve(s.xy, k)
 	w := make([]float64, k*d)
 	for i := range d {
 		for j := range k {

@@ -2,8 +2,6 @@ package fit
 
 import (
 	"context"
-	"fmt"
-	"math"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -30,12 +28,9 @@ type Ridge struct {
 // Fit fits a head to rows x (n×D) of the classes y (n). nil means the default
 // settings. Errors are those of Softmax.Fit.
 func (r *Ridge) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
-	lambda := r.L2
-	if lambda == 0 {
-		lambda = 1 / float64(max(len(y), 1))
-	}
-	if !(lambda > 0 && lambda <= math.MaxFloat64) {
-		return nil, fmt.Errorf("head/fit: ridge: λ is %v, it must be positive", lambda)
+	lambda, err := strengthOr("ridge", r.L2, len(y))
+	if err != nil {
+		return nil, err
 	}
 	return alone(ctx, "ridge", ridgePath([]float64{lambda}), x, y, o)
 }
@@ -46,7 +41,7 @@ const ridgeFactor = 100
 
 // ridgePath is the family of ridge heads with one λ after another.
 func ridgePath(lambdas []float64) *closedForm {
-	return &closedForm{candidates: closedCandidates("ridge", head.L2, lambdas), solve: solveRidge}
+	return &closedForm{candidates: along("ridge", head.L2, lambdas), solve: solveRidge}
 }
 
 // solveRidge solves (Cov + λI)·w = cov(x, y) for the target y of each class.

@@ -2,9 +2,7 @@ package fit
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 
@@ -37,20 +35,11 @@ type Softmax struct {
 // more than MaxFeatures features (a *FeaturesError), fewer than two classes
 // with rows (a *ClassesError), and an L2 that is not positive.
 func (s *Softmax) Fit(ctx context.Context, x head.Rows, y []string, o *Settings) (*head.Head, error) {
-	lambda := s.L2
-	if lambda == 0 {
-		lambda = 1 / float64(max(len(y), 1))
-	}
-	if !(lambda > 0 && lambda <= math.MaxFloat64) {
-		return nil, fmt.Errorf("head/fit: softmax: λ is %v, it must be positive", lambda)
+	lambda, err := strengthOr("softmax", s.L2, len(y))
+	if err != nil {
+		return nil, err
 	}
 	return alone(ctx, "softmax", softmaxPath{lambdas: []float64{lambda}, exact: true}, x, y, o)
-}
-
-// lambdas returns the path of n strengths, strong to weak, rounded to 12
-// digits.
-func lambdas(n int) []float64 {
-	return logSpan(n, strongest, weakest)
 }
 
 // logSpan returns n numbers evenly spaced in logarithm, rounded to 12 digits.
@@ -69,11 +58,6 @@ type softmaxPath struct {
 }
 
 var _ Family = softmaxPath{}
-
-// candidate is the i-th one.
-func (f softmaxPath) candidate(i int) Candidate {
-	return Candidate{Kind: "softmax", Params: head.Params{{Name: head.L2, Value: f.lambdas[i]}}}
-}
 
 // Begin prepares fits to parts, each from its start.
 func (f softmaxPath) Begin(ctx context.Context, b *Bench, parts []Part) (Path, error) {
@@ -133,7 +117,7 @@ func (p *lambdaPath) Next(ctx context.Context, in []bool) (Candidate, error) {
 		}
 	}
 	threads := p.bench.threads
-	return p.candidate(at), parallel.Do(ctx, len(groups), threads, func(i int) error {
+	return strength("softmax", p.lambdas[at]), parallel.Do(ctx, len(groups), threads, func(i int) error {
 		return groups[i].fit(ctx, at, max(threads/len(groups), 1))
 	})
 }

@@ -89,8 +89,8 @@ var TargetFamilies = []TargetEntry{
 	{
 		Kind: "linear",
 		Path: func(g Grid) (TargetFamily, []Candidate) {
-			path := g.strengths()
-			return linearPath(path), strengthsOf("linear", path)
+			path := g.lambdas()
+			return linearPath(path), along("linear", head.L2, path)
 		},
 		One: func(c Candidate) TargetFamily { return linearPath{c.Params.Value(head.L2)} },
 	},
@@ -102,39 +102,13 @@ func convexEntry(kind string, loss rowLoss) TargetEntry {
 	return TargetEntry{
 		Kind: kind,
 		Path: func(g Grid) (TargetFamily, []Candidate) {
-			path := g.strengths()
-			return convexPath{kind: kind, loss: loss, lambdas: path}, strengthsOf(kind, path)
+			path := g.lambdas()
+			return convexPath{kind: kind, loss: loss, lambdas: path}, along(kind, head.L2, path)
 		},
 		One: func(c Candidate) TargetFamily {
 			return convexPath{kind: kind, loss: loss, lambdas: []float64{c.Params.Value(head.L2)}, columns: c.Columns, exact: true}
 		},
 	}
-}
-
-// strengths are λ along the path of a grid.
-func (g Grid) strengths() []float64 {
-	if g.L2 != 0 {
-		return []float64{g.L2}
-	}
-	points := g.Points
-	if points == 0 {
-		points = defaultPoints
-	}
-	return lambdas(points)
-}
-
-// strengthsOf are the candidates of a kind along a path of λ.
-func strengthsOf(kind string, path []float64) []Candidate {
-	var all []Candidate
-	for _, l := range path {
-		all = append(all, strength(kind, l))
-	}
-	return all
-}
-
-// strength is the candidate of a kind with one λ.
-func strength(kind string, lambda float64) Candidate {
-	return Candidate{Kind: kind, Params: head.Params{{Name: head.L2, Value: lambda}}}
 }
 
 // TargetFamilyOf returns the entry of a kind, nil if there is none.
@@ -261,16 +235,4 @@ func aloneWith(ctx context.Context, c Candidate, names []string, x head.Rows, t 
 	}
 	m, fit := path.Fitted(0)
 	return &head.Head{Kind: c.Kind, Task: t.Task, Classes: names, Model: m, Temperature: 1, Params: c.Params, Fit: fit}, nil
-}
-
-// strengthOr returns λ, or 1/n where it is 0. One that is not positive is an
-// error.
-func strengthOr(kind string, lambda float64, n int) (float64, error) {
-	if lambda == 0 {
-		lambda = 1 / float64(max(n, 1))
-	}
-	if !(lambda > 0 && lambda <= math.MaxFloat64) {
-		return 0, fmt.Errorf("head/fit: %s: λ is %v, it must be positive", kind, lambda)
-	}
-	return lambda, nil
 }
