@@ -272,11 +272,14 @@ func (f *layout) olderTokens(dir string, a *additions, values map[string]stated)
 // addedTokens are the added tokens of a tokenizer, as they are added one after
 // the other.
 type addedTokens struct {
-	list  []addedToken
-	at    map[string]int
-	ways  []ways                                           // by token
-	model func() (ids map[string]int, size int, err error) // of the model
-	next  int                                              // above the numbers of list
+	list []addedToken
+	at   map[string]int
+	ways []ways // by token
+	next int    // above the numbers of list
+
+	model func() (ids map[string]int, size int, err error)
+	ids   map[string]int // of the model's tokens; nil: model is not asked yet
+	size  int            // of the model
 }
 
 // ways are those in which a token is found. The reference keeps those of what a
@@ -311,13 +314,15 @@ func (l *addedTokens) add(t addedToken) error {
 		l.ways[i].add(t)
 		return nil
 	}
-	ids, size, err := l.model()
-	if err != nil {
-		return err
+	if l.ids == nil {
+		var err error
+		if l.ids, l.size, err = l.model(); err != nil {
+			return err
+		}
 	}
-	id, ok := ids[t.Content]
+	id, ok := l.ids[t.Content]
 	if !ok {
-		id = max(size, l.next)
+		id = max(l.size, l.next)
 	}
 	t.ID, l.next = id, max(l.next, id+1)
 	l.at[t.Content] = len(l.list)

@@ -527,3 +527,25 @@ func TestSlowTokenizerIsTheSameEachTime(t *testing.T) {
 		}
 	}
 }
+
+// The vocabulary of a tokenizer.json is read once, however many tokens the
+// files beside it add.
+func TestVocabularyIsReadOnce(t *testing.T) {
+	reads := 0
+	tokens := newAddedTokens([]addedToken{{ID: 1, Content: "a"}}, func() (map[string]int, int, error) {
+		reads++
+		return map[string]int{"a": 1, "b": 2}, 3, nil
+	})
+	for _, word := range []string{"a", "c", "b", "d"} {
+		if err := tokens.add(addedToken{Content: word}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := tokens.found(false)
+	if err != nil || reads != 1 {
+		t.Errorf("%v: the vocabulary is read %d times", err, reads)
+	}
+	if want := []addedToken{{ID: 1, Content: "a"}, {ID: 2, Content: "b"}, {ID: 3, Content: "c"}, {ID: 4, Content: "d"}}; !slices.Equal(found, want) {
+		t.Errorf("%v, want %v", found, want)
+	}
+}
