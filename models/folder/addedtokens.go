@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -95,8 +96,8 @@ func (f *layout) additions(dir string, config *object, class *tokenClass, own []
 		if err := json.Unmarshal(config.fields["added_tokens_decoder"], &byID); err != nil {
 			return nil, config.errorf("added_tokens_decoder", "it is not an object of tokens: %w", err)
 		}
-		for word, raw := range byID {
-			t, plain, err := readToken(raw)
+		for _, word := range slices.Sorted(maps.Keys(byID)) {
+			t, plain, err := readToken(byID[word])
 			if err == nil {
 				t.ID, err = strconv.Atoi(word)
 			}
@@ -187,7 +188,7 @@ func (f *layout) additions(dir string, config *object, class *tokenClass, own []
 	for i, t := range a.listed {
 		a.listed[i].Special = t.Special || special[t.Content]
 	}
-	slices.SortFunc(a.listed, func(a, b addedToken) int {
+	slices.SortStableFunc(a.listed, func(a, b addedToken) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), strings.Compare(a.Content, b.Content))
 	})
 	return a, nil
@@ -259,7 +260,8 @@ func (f *layout) olderTokens(dir string, a *additions, values map[string]stated)
 			special[s.Content] = true
 		}
 	}
-	for word, raw := range o.fields {
+	for _, word := range slices.Sorted(maps.Keys(o.fields)) {
+		raw := o.fields[word]
 		t := addedToken{Content: word, Normalized: !special[word], Special: special[word]}
 		if json.Unmarshal(raw, &t.ID) != nil || t.ID < 0 || word == "" {
 			return o.errorf(word, "%.40s is not the number of a token", raw)

@@ -504,14 +504,17 @@ func TestPrefixSpace(t *testing.T) {
 	}
 }
 
-// A tokenizer that is converted has the same bytes each time, though two of its
-// tokens have one number.
+// A tokenizer that is converted has the same bytes each time, though some of its
+// tokens have one number, or are one token that is found in two ways.
 func TestSlowTokenizerIsTheSameEachTime(t *testing.T) {
 	f := textTree(t)
 	delete(f, "tokenizer.json")
 	f["vocab.txt"] = []byte("[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\na\n")
 	f.set("tokenizer_config.json", "tokenizer_class", "BertTokenizer")
-	f.set("tokenizer_config.json", "added_tokens_decoder", fields{"6": fields{"content": "x"}, "06": fields{"content": "y"}, "006": fields{"content": "z"}})
+	f.set("tokenizer_config.json", "added_tokens_decoder", fields{
+		"6": fields{"content": "x"}, "06": fields{"content": "y"}, "006": fields{"content": "z"},
+		"7": fields{"content": "v"}, "07": fields{"content": "v", "lstrip": true},
+	})
 	dir := t.TempDir()
 	f.write(t, dir)
 	first := ""
