@@ -18,8 +18,12 @@ const (
 // counted, so that no vocabulary is kept, nor read from texts that are there to
 // test: terms may share a column, of a million terms in 2²⁰ columns about 6 in
 // 10 do. The zero value means the defaults.
+//
+// The column of a term is ⌊h·D/2⁶⁴⌋, where h is FNV-1a with 64 bits of the
+// term's UTF-8, with a space between words, mixed by fmix64 of MurmurHash3.
 type Bag struct {
-	// Columns is the number of columns. The default 0, and less, means 2²⁰.
+	// Columns is the number of columns. The default 0, and less, means 2²⁰;
+	// more than 2³⁰ means 2³⁰.
 	Columns int
 	// Run is the number of neighbouring words up to which they are a term: with
 	// 1 only words count. The default 0, and less, means 2.
@@ -28,11 +32,11 @@ type Bag struct {
 
 // Term is how often the terms of a column are in a text.
 type Term struct {
-	Column int32
-	Count  float32
+	Column int32   // from 0 to D()-1
+	Count  float32 // 1 or more
 }
 
-// D returns the number of columns.
+// D returns the number of columns, at least 1.
 func (b Bag) D() int {
 	if b.Columns <= 0 {
 		return BagColumns
