@@ -388,11 +388,7 @@ func (f *layout) loaded(s *models.Spec, dir string, l *textFiles, data []byte) (
 	if l.tokenizer.has("added_tokens") && json.Unmarshal(l.tokenizer.fields["added_tokens"], &own) != nil {
 		return l.tokenizer, data, nil // whoever reads the file says what is wrong
 	}
-	class := statedClass(l.config)
-	if class == "" {
-		class = slowTypes[quietText(l.model, "model_type")]
-	}
-	how := tokenClass{words: slows[class].class.words}
+	how := tokenClass{words: slows[slowClass(l.model, l.config)].class.words}
 	a, err := f.additions(dir, l.config, &how, own)
 	if err != nil {
 		return nil, nil, err

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -107,6 +108,12 @@ var slowTypes = map[string]string{
 	"deberta-v2": "DebertaV2", "camembert": "Camembert",
 }
 
+// slowClass is the class of a tokenizer without Tokenizer and Fast, "" if
+// nothing says it.
+func slowClass(model, config *object) string {
+	return cmp.Or(statedClass(config), slowTypes[quietText(model, "model_type")])
+}
+
 // fields of a JSON object that is written.
 type written = map[string]any
 
@@ -116,7 +123,6 @@ type conversion struct {
 	dir    string
 	file   string  // that is converted, relative to the folder
 	config *object // tokenizer_config.json; nil: there is none
-	words  map[string]string
 	out    written
 	ids    map[string]int // of the model's tokens
 	size   int            // of the model
@@ -149,10 +155,7 @@ func (f *layout) slowTokenizer(dir string, config *object) (*object, []byte, err
 	if err != nil {
 		return nil, nil, err
 	}
-	class := statedClass(config)
-	if class == "" {
-		class = slowTypes[quietText(model, "model_type")]
-	}
+	class := slowClass(model, config)
 	how, ok := slows[class]
 	switch {
 	case class == "":
@@ -162,13 +165,12 @@ func (f *layout) slowTokenizer(dir string, config *object) (*object, []byte, err
 		e.Why = fmt.Sprintf("it is that of a %sTokenizer", class)
 		return nil, nil, e
 	}
-	c := &conversion{f: f, dir: dir, file: file, config: config, words: make(map[string]string), ids: make(map[string]int), out: written{
+	c := &conversion{f: f, dir: dir, file: file, config: config, ids: make(map[string]int), out: written{
 		"version": "1.0", "truncation": nil, "padding": nil, "normalizer": nil, "pre_tokenizer": nil, "post_processor": nil, "decoder": nil,
 	}}
 	if c.additions, err = f.additions(dir, config, &how.class, nil); err != nil {
 		return nil, nil, err
 	}
-	maps.Copy(c.words, c.additions.words)
 	if err := how.build(c); err != nil {
 		return nil, nil, err
 	}

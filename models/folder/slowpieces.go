@@ -243,7 +243,7 @@ func (c *conversion) metaspace(scheme string) {
 	c.out["decoder"] = c.out["pre_tokenizer"]
 }
 
-// charsmap is the normaliser of a SentencePiece model, if it has one.
+// normalizers are the normaliser of a SentencePiece model, if it has one.
 func (p *pieces) normalizers() []written {
 	if len(p.charsmap) == 0 {
 		return nil
