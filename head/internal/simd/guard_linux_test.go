@@ -7,9 +7,10 @@ import (
 )
 
 // guarded returns room for n elements between two pages that must not be
-// touched: they end where one begins, or begin where one ends.
-func guarded[T float](t testing.TB, n int, atEnd bool) []T {
-	size := int(unsafe.Sizeof(T(0)))
+// touched: they end where one begins, or begin where one ends. T has no
+// pointers.
+func guarded[T any](t testing.TB, n int, atEnd bool) []T {
+	size := int(unsafe.Sizeof(*new(T)))
 	page := syscall.Getpagesize()
 	inside := max(1, (n*size+page-1)/page) * page
 	mem, err := syscall.Mmap(-1, 0, inside+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)

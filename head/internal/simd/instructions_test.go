@@ -3,8 +3,18 @@ package simd
 import "testing"
 
 // each runs a test with each set of instructions that this machine has.
-func each(t *testing.T, test func(t *testing.T)) {
-	for i := Portable; i <= Most(); i++ {
+func each(t *testing.T, test func(t *testing.T)) { from(t, Portable, test) }
+
+// vectors runs a test with each set of vector instructions.
+func vectors(t *testing.T, test func(t *testing.T)) {
+	if Most() == Portable {
+		t.Skip("this machine has no vector instructions that are known here")
+	}
+	from(t, AVX2, test)
+}
+
+func from(t *testing.T, least Instructions, test func(t *testing.T)) {
+	for i := least; i <= Most(); i++ {
 		t.Run(i.String(), func(t *testing.T) {
 			defer Limit(i)()
 			test(t)

@@ -1,5 +1,3 @@
-//go:build amd64 && !purego
-
 package simd
 
 import (
@@ -9,36 +7,8 @@ import (
 	"testing"
 )
 
-// vectors runs a test with each set of vector instructions that there is.
-func vectors(t *testing.T, test func(t *testing.T)) {
-	for i := AVX2; i <= Most(); i++ {
-		t.Run(i.String(), func(t *testing.T) {
-			defer Limit(i)()
-			test(t)
-		})
-	}
-}
-
-// fenced returns n elements with sentinels behind them, and what checks that
-// they stand.
-func fenced[E float32 | float64](n int, sentinel E) (x []E, stand func(t *testing.T)) {
-	const fence = 64
-	all := make([]E, n+fence)
-	for i := n; i < len(all); i++ {
-		all[i] = sentinel
-	}
-	return all[:n:n], func(t *testing.T) {
-		t.Helper()
-		for _, v := range all[n:] {
-			if v != sentinel {
-				t.Fatal("written behind the end")
-			}
-		}
-	}
-}
-
 // within fails unless got is within tol of want, relative to scale.
-func within(t *testing.T, what string, got, want, tol, scale float64) {
+func within(t testing.TB, what string, got, want, tol, scale float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tol*max(scale, math.Abs(want))) {
 		t.Fatalf("%s: got %v, want %v", what, got, want)
@@ -48,55 +18,93 @@ func within(t *testing.T, what string, got, want, tol, scale float64) {
 // TestPass compares what passes are made of with sums from the definition,
 // over shapes with and without rests.
 func TestPass(t *testing.T) {
+	vectors(t, func(t *testing.T) { overShapes(t, testPass) })
+}
+
+// TestFeatures compares what is made of features, with vectors and without,
+// with its definition, over the same shapes.
+func TestFeatures(t *testing.T) {
+	each(t, func(t *testing.T) {
+		overShapes(t, func(g guards, n, d, _ int) {
+			testStandard(g, d)
+			testMoments(g, n, d)
+			testFinite(g, n*d)
+			testHalves(g, n*d)
+		})
+	})
+}
+
+// overShapes runs a test with numbers of rows, features and classes, and with
+// pages that must not be touched behind its arrays, and then before them.
+func overShapes(t *testing.T, test func(g guards, n, d, c int)) {
 	type shape struct{ n, d, c int }
 	shapes := []shape{{1, 1, 2}, {3, 15, 2}, {4, 16, 3}, {5, 17, 4}, {128, 384, 10}, {127, 385, 26}, {64, 1280, 7}, {33, 1300, 13}, {16, 768, 12}, {9, 31, 300}, {100, 33, 25}, {31, 8, 6}, {77, 47, 1}, {128, 1552, 5}}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 40 {
 		shapes = append(shapes, shape{1 + rng.IntN(PassRows), 1 + rng.IntN(200), 1 + rng.IntN(40)})
 	}
-	vectors(t, func(t *testing.T) {
-		for _, s := range shapes {
-			t.Run(fmt.Sprintf("%d×%d, C=%d", s.n, s.d, s.c), func(t *testing.T) { testPass(t, s.n, s.d, s.c) })
+	for _, s := range shapes {
+		for _, atEnd := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%d×%d, C=%d, at the end %v", s.n, s.d, s.c, atEnd), func(t *testing.T) {
+				test(guards{t, atEnd, rand.New(rand.NewPCG(uint64(s.n), uint64(s.d*1000+s.c)))}, s.n, s.d, s.c)
+			})
 		}
-	})
+	}
 }
 
-func testPass(t *testing.T, n, d, c int) {
-	rng := rand.New(rand.NewPCG(uint64(n), uint64(d*1000+c)))
-	normal := func(x []float32) {
-		for i := range x {
-			x[i] = float32(rng.NormFloat64())
+// guards makes the arrays of a test, each between pages that must not be
+// touched: it ends where one begins, or begins where one ends.
+type guards struct {
+	*testing.T
+	atEnd bool
+	rng   *rand.Rand
+}
+
+// floats returns n normal numbers.
+func (g guards) floats(n int) []float32 {
+	x := guarded[float32](g, n, g.atEnd)
+	for i := range x {
+		x[i] = float32(g.rng.NormFloat64())
+	}
+	return x
+}
+
+// doubles returns n normal numbers.
+func (g guards) doubles(n int) []float64 {
+	x := guarded[float64](g, n, g.atEnd)
+	for i := range x {
+		x[i] = g.rng.NormFloat64()
+	}
+	return x
+}
+
+// picked returns n of n+7 rows. The others are not numbers, since no row that
+// is not picked is read.
+func (g guards) picked(n, d int) *Picked {
+	p := &Picked{X: g.floats((n + 7) * d), D: d, Rows: guarded[int](g, n, g.atEnd)}
+	order := g.rng.Perm(n + 7)
+	copy(p.Rows, order)
+	for _, r := range order[n:] {
+		for j := range d {
+			p.X[r*d+j] = float32(math.NaN())
 		}
 	}
-	nan := float32(math.NaN())
-	all := make([]float32, (n+7)*d)
-	normal(all)
-	p := &Picked{X: all, D: d, Rows: rng.Perm(n + 7)[:n]}
-	in := make([]bool, n+7)
-	for _, r := range p.Rows {
-		in[r] = true
-	}
-	for r, in := range in { // no row that is not picked is read
-		if !in {
-			for j := range d {
-				all[r*d+j] = nan
-			}
-		}
-	}
-	w := make([]float32, c*d)
-	normal(w)
-	z, standZ := fenced(c*PassRows, float32(1e30))
+	return p
+}
+
+func testPass(t guards, n, d, c int) {
+	rng := t.rng
+	p, w, z := t.picked(n, d), t.floats(c*d), t.floats(c*PassRows)
 	for i := range z {
-		z[i] = nan
+		z[i] = float32(math.NaN())
 	}
 	p.LogitsTo(z, w, c)
-	standZ(t)
 	want := make([]float64, c*PassRows)
 	for k := range c {
 		for i, r := range p.Rows {
 			sum, size := 0.0, 0.0
 			for j := range d {
-				v := float64(all[r*d+j]) * float64(w[k*d+j])
+				v := float64(p.X[r*d+j]) * float64(w[k*d+j])
 				sum += v
 				size += math.Abs(v)
 			}
@@ -111,8 +119,7 @@ func testPass(t *testing.T, n, d, c int) {
 	}
 
 	// Residuals of small and of large logits.
-	s := &Softmax{Bias: make([]float32, c)}
-	normal(s.Bias)
+	s := &Softmax{Bias: t.floats(c), Probabilities: t.floats(c * PassRows)}
 	for i := range n {
 		s.Labels[i] = int32(rng.IntN(c))
 		s.Weights[i] = rng.Float32() * 3
@@ -122,11 +129,7 @@ func testPass(t *testing.T, n, d, c int) {
 		z[i] *= scale
 	}
 	given := append([]float32(nil), z...)
-	prob, standP := fenced(c*PassRows, float32(1e30))
-	s.Probabilities = prob
 	s.ResidualsTo(z, n)
-	standZ(t)
-	standP(t)
 	sums := make([]float64, c)
 	for i := range n {
 		y := s.Labels[i]
@@ -148,7 +151,7 @@ func testPass(t *testing.T, n, d, c int) {
 		within(t, "sum", gotSum, sum, 1e-6, 0)
 		for k := range c {
 			v, rest := e[k]/sum, 1-e[k]/sum
-			within(t, "probability", float64(prob[k*PassRows+i]), v, 1e-6, 1e-37)
+			within(t, "probability", float64(s.Probabilities[k*PassRows+i]), v, 1e-6, 1e-37)
 			if int32(k) == y {
 				rest = others / sum
 				v = -rest
@@ -160,7 +163,8 @@ func testPass(t *testing.T, n, d, c int) {
 		}
 		within(t, "curvature", gotCurved, curved, 1e-6, 1)
 	}
-	got := make([]float64, c)
+	got := t.doubles(c)
+	clear(got)
 	AddSums(got, z, n)
 	AddSums(got, z, n)
 	for k := range c {
@@ -169,48 +173,52 @@ func testPass(t *testing.T, n, d, c int) {
 
 	// Their products with the rows.
 	size := (c*d + 15) &^ 15
-	g, standG := fenced(size, float32(1e30))
-	normal(g)
+	g := t.floats(size)
 	before := append([]float32(nil), g...)
 	next := p.Rows
 	if n%2 == 0 {
 		next = nil
 	}
 	p.AddOuter(g, z, c, next)
-	standG(t)
 	for k := range c {
 		for j := range d {
 			sum, size := float64(before[k*d+j]), math.Abs(float64(before[k*d+j]))
 			for i, r := range p.Rows {
-				v := float64(z[k*PassRows+i]) * float64(all[r*d+j])
+				v := float64(z[k*PassRows+i]) * float64(p.X[r*d+j])
 				sum += v
 				size += math.Abs(v)
 			}
 			within(t, "gradient", float64(g[k*d+j]), sum, 1e-6, size)
 		}
 	}
-	sums64, stand64 := fenced(size, 1e300)
+	sums64 := t.doubles(size)
 	for i := range sums64 {
 		sums64[i] = float64(i)
 	}
 	flushed := append([]float32(nil), g...)
 	Flush(sums64, g)
-	standG(t)
-	stand64(t)
 	for i := range sums64 {
 		if g[i] != 0 || sums64[i] != float64(i)+float64(flushed[i]) {
 			t.Fatalf("flush: %v and %v", g[i], sums64[i])
 		}
 	}
 
-	// To weights for rows as they are, and back.
-	own, wide := Standard{make([]float64, d), make([]float64, d)}, make([]float64, d)
-	for j := range d {
-		own.Mean[j], own.Inverse[j], wide[j] = rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64()
+	// Shifted rows.
+	factor, center, dst := t.floats(d), t.floats(d), t.floats(n*d)
+	p.ShiftTo(dst, factor, center)
+	for i, r := range p.Rows {
+		for j := range d {
+			if v := float32(p.X[r*d+j]*factor[j]) - center[j]; dst[i*d+j] != v {
+				t.Fatalf("shift: %v, want %v", dst[i*d+j], v)
+			}
+		}
 	}
-	narrow, standN := fenced(d, float32(1e30))
+}
+
+// testStandard goes to weights for rows as they are, and back.
+func testStandard(t guards, d int) {
+	own, wide, narrow := Standard{t.doubles(d), t.doubles(d)}, t.doubles(d), t.floats(d)
 	shift, square := own.WeightsTo(narrow, wide), 0.0
-	standN(t)
 	for j, v := range narrow {
 		if v != float32(wide[j]*own.Inverse[j]) {
 			t.Fatalf("weight: %v", v)
@@ -218,39 +226,67 @@ func testPass(t *testing.T, n, d, c int) {
 		shift -= float64(v) * own.Mean[j]
 	}
 	within(t, "shift of the intercept", shift, 0, 1e-10, 1)
-	gradient, standW := fenced(d, 1e300)
+	gradient := t.doubles(d)
 	for j := range gradient {
 		gradient[j] = float64(j)
 	}
 	norm := own.Gradient(gradient, wide, 0.3, 0.7, 0.1)
-	standW(t)
 	for j, v := range gradient {
 		within(t, "gradient", v, (float64(j)*0.3-0.7*own.Mean[j])*own.Inverse[j]+0.1*wide[j], 1e-13, 1)
 		square += wide[j] * wide[j]
 	}
 	within(t, "norm", norm, square, 1e-13, 0)
+}
 
-	// Shifted rows, and rows of float16.
-	factor, center := make([]float32, d), make([]float32, d)
-	normal(factor)
-	normal(center)
-	dst, standD := fenced(n*d, float32(1e30))
-	p.ShiftTo(dst, factor, center)
-	standD(t)
-	for i, r := range p.Rows {
-		for j := range d {
-			if v := float32(all[r*d+j]*factor[j]) - center[j]; dst[i*d+j] != v {
-				t.Fatalf("shift: %v, want %v", dst[i*d+j], v)
-			}
+// testMoments compares sums of deviations and squares with their definition.
+func testMoments(t guards, n, d int) {
+	p, w, sum, square := t.picked(n, d), t.doubles(n), t.doubles(d), t.doubles(d)
+	m := Moments{t.doubles(d), sum, square}
+	for i := range w {
+		w[i] = t.rng.Float64()
+	}
+	wantSum, wantSquare := make([]float64, d), make([]float64, d)
+	for j := range d {
+		sum[j], square[j] = float64(j), float64(-j)
+		wantSum[j], wantSquare[j] = sum[j], square[j]
+		for i, r := range p.Rows {
+			e := float64(p.X[r*d+j]) - m.Pivot[j]
+			wantSum[j] += w[i] * e
+			wantSquare[j] += w[i] * e * e
 		}
 	}
-	testMoments(t, p, rng)
-	halves := make([]uint16, n*d)
+	m.Add(p, w)
+	for j := range d {
+		within(t, "sum of deviations", sum[j], wantSum[j], 1e-12, 100)
+		within(t, "sum of squares", square[j], wantSquare[j], 1e-12, 100)
+	}
+}
+
+// testFinite looks for what is not finite among n numbers.
+func testFinite(t guards, n int) {
+	x := t.floats(n)
+	clear(x)
+	if !Finite(x) {
+		t.Fatal("zeros are not finite")
+	}
+	at := t.rng.IntN(len(x))
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if x[at] = float32(v); Finite(x) {
+			t.Fatalf("%v at %d of %d is finite", v, at, len(x))
+		}
+	}
+	if x[at] = math.MaxFloat32; !Finite(x) {
+		t.Fatal("the largest number is not finite")
+	}
+}
+
+// testHalves compares n float16 with their definition.
+func testHalves(t guards, n int) {
+	dst, halves := t.floats(n), guarded[uint16](t, n, t.atEnd)
 	for i := range halves {
-		halves[i] = uint16(rng.Uint32())
+		halves[i] = uint16(t.rng.Uint32())
 	}
 	HalvesTo(dst, halves)
-	standD(t)
 	for i, h := range halves {
 		want := math.Ldexp(float64(h&0x3ff|0x400), int(h>>10&31)-25)
 		if h>>10&31 == 0 {
@@ -265,47 +301,5 @@ func testPass(t *testing.T, n, d, c int) {
 		if got := fromHalf(h); math.Float32bits(got)&^(1<<22) != math.Float32bits(dst[i])&^(1<<22) { // the bit that makes a NaN quiet
 			t.Fatalf("half %#x: %v, portable %v", h, dst[i], got)
 		}
-	}
-}
-
-// testMoments compares sums of deviations and squares with their definition.
-func testMoments(t *testing.T, p *Picked, rng *rand.Rand) {
-	d := p.D
-	sum, standS := fenced(d, 1e300)
-	square, standQ := fenced(d, 1e300)
-	m := Moments{make([]float64, d), sum, square}
-	w := make([]float64, len(p.Rows))
-	for i := range w {
-		w[i] = rng.Float64()
-	}
-	wantSum, wantSquare := make([]float64, d), make([]float64, d)
-	for j := range d {
-		m.Pivot[j], sum[j], square[j] = rng.NormFloat64(), float64(j), float64(-j)
-		wantSum[j], wantSquare[j] = sum[j], square[j]
-		for i, r := range p.Rows {
-			e := float64(p.X[r*d+j]) - m.Pivot[j]
-			wantSum[j] += w[i] * e
-			wantSquare[j] += w[i] * e * e
-		}
-	}
-	m.Add(p, w)
-	standS(t)
-	standQ(t)
-	for j := range d {
-		within(t, "sum of deviations", sum[j], wantSum[j], 1e-12, 100)
-		within(t, "sum of squares", square[j], wantSquare[j], 1e-12, 100)
-	}
-	x := make([]float32, len(p.Rows)*d)
-	if !Finite(x) {
-		t.Fatal("zeros are not finite")
-	}
-	at := rng.IntN(len(x))
-	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		if x[at] = float32(v); Finite(x) {
-			t.Fatalf("%v at %d of %d is finite", v, at, len(x))
-		}
-	}
-	if x[at] = math.MaxFloat32; !Finite(x) {
-		t.Fatal("the largest number is not finite")
 	}
 }
