@@ -15,26 +15,25 @@ type Kind struct {
 	// Scaled says that the scores of a fit are logits of probabilities by
 	// themselves. Else they need a temperature before they are.
 	Scaled bool
-	// Fixed says that the scores of a class cannot be given a scale and a shift
-	// of their own: the model is no Rescaler.
-	Fixed bool
+	// Params names what fits can be told: L2, Shrinkage.
+	Params []string
 }
 
 // Kinds are the kinds of heads that there are; package fit has a family that
 // fits each. The first one of a task is its default.
 var Kinds = []Kind{
-	{Name: "softmax", Scaled: true},
+	{Name: "softmax", Scaled: true, Params: []string{L2}},
 	{Name: "ncm", About: "nearest class mean"},
-	{Name: "ridge", About: "linear regression with targets of ±1, in closed form"},
-	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form"},
-	{Name: "lda+softmax", About: "softmax in the space of linear discriminants", Scaled: true},
-	{Name: "knn", About: "votes of the 20 nearest samples; the head keeps all of them", Scaled: true, Fixed: true},
+	{Name: "ridge", About: "linear regression with targets of ±1, in closed form", Params: []string{L2}},
+	{Name: "lda", About: "linear discriminant analysis with shrinkage, in closed form", Params: []string{Shrinkage}},
+	{Name: "lda+softmax", About: "softmax in the space of linear discriminants", Scaled: true, Params: []string{L2, Shrinkage}},
+	{Name: "knn", About: "votes of the 20 nearest samples; the head keeps all of them", Scaled: true},
 	{Name: "mlp", About: "multilayer perceptron, with one or two hidden layers", Scaled: true},
 
 	// Of other tasks than OneOf.
-	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true},
-	{Name: "linear", About: "numbers", Task: Number},
-	{Name: "ordinal", About: "grades, which have an order", Task: Grade, Scaled: true},
+	{Name: "logistic", About: "any of several labels", Task: AnyOf, Scaled: true, Params: []string{L2}},
+	{Name: "linear", About: "numbers", Task: Number, Params: []string{L2}},
+	{Name: "ordinal", About: "grades, which have an order", Task: Grade, Scaled: true, Params: []string{L2}},
 }
 
 // KindOf returns the kind of that name, nil if there is none.

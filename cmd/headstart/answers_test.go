@@ -210,5 +210,5 @@ func TestAverageFlag(t *testing.T) {
 		t.Errorf("%.300s", out)
 	}
 	p.fails(t, "train-head --by none --l2 mean names.features", exitUsage, "neither auto, average, labels nor a number")
-	p.fails(t, "train-head --by none --l2 average --head ncm names.features", exitFailed, "averaged")
+	p.fails(t, "train-head --by none --l2 average --head ncm names.features", exitUsage, "--l2 average", "ncm")
 }

@@ -36,7 +36,7 @@ type trainOptions struct {
 	prior       string
 	noBaseline  bool // nothing simpler is fitted to compare with
 	features    []string
-	given       struct{ head, calibrate bool } // on the command line, or by the environment
+	given       struct{ head, calibrate, l2 bool } // on the command line, or by the environment
 
 	tail        string // "" : the head alone
 	dtype       string // of activations in the cache
@@ -152,7 +152,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.StringFlag{Name: "metric", Category: fit, Usage: "the metric `NAME` by which the strength is chosen: " + metricWords(), DefaultText: "the first of them"},
 			&cli.StringFlag{Name: "grades", Category: fit, Usage: "`LOW,…,HIGH`: the grades of an ordinal head in their order", DefaultText: "labels that are numbers, in theirs"},
 			&cli.Float64Flag{Name: "tolerance", Category: fit, Value: 1e-4, Usage: "relative `GAP` to the optimum at which a fit stops"},
-			&cli.StringFlag{Name: "from", Category: fit, Usage: "begin at the weights of an earlier softmax head of the same features, `OLD.head.onnx`, with its λ; classes that are new begin at zero"},
+			&cli.StringFlag{Name: "from", Category: fit, Usage: "begin at the weights of an earlier softmax head of the same features, `OLD.head.onnx`, with its λ unless --l2 is given; new classes begin at zero"},
 			&cli.StringFlag{Name: "class-weight", Category: fit, Value: "none", Usage: "`none|balanced|FILE`: how classes are weighed; the file is a JSON object of weights by class"},
 			&cli.StringFlag{Name: "prior", Category: fit, Value: "keep", Usage: "`keep|data|uniform|FILE`: for which frequencies of the classes probabilities are: those of the fit, weights included, those of the data, all alike, or those of a JSON object by class"},
 			&cli.StringFlag{Name: "standardize", Category: fit, Value: "true", Usage: choices(boolWords...) + "mean 0 and deviation 1 for each feature"},
@@ -237,24 +237,8 @@ func newTrainOptions(ctx *cli.Context, e *env) (*trainOptions, error) {
 	if !(o.Tolerance > 0 && o.Tolerance < 1) {
 		return nil, usagef("--tolerance %g: it lies between 0 and 1", o.Tolerance)
 	}
-	switch s := ctx.String("l2"); s {
-	case "auto":
-	case "average":
-		o.L2Average = true
-	case "labels":
-		o.L2PerLabel = true
-	default:
-		if o.L2, err = strconv.ParseFloat(s, 64); err != nil || !(o.L2 > 0) {
-			return nil, usagef("--l2 %s: neither auto, average, labels nor a number above 0", s)
-		}
-	}
-	if o.Budget, err = time.ParseDuration(ctx.String("budget")); err != nil || o.Budget <= 0 {
-		return nil, usagef("--budget %s: it is a time like 90s, 10m or 2h", ctx.String("budget"))
-	}
-	if s := ctx.String("shrinkage"); s != "auto" {
-		if o.Shrinkage, err = strconv.ParseFloat(s, 64); err != nil || !(o.Shrinkage > 0 && o.Shrinkage <= 1) {
-			return nil, usagef("--shrinkage %s: neither auto nor a number over 0 and at most 1", s)
-		}
+	if err := o.readStrength(ctx); err != nil {
+		return nil, err
 	}
 	if ctx.IsSet("shots") && ctx.IsSet("cv") {
 		return nil, usagef("--shots takes samples of a training part; --cv has none")

@@ -7,7 +7,8 @@ import (
 )
 
 // begin reads the head of --from, of which the features are those of j: fits
-// begin at its weights, and its λ is taken unless another one was asked for.
+// begin at its weights, and its λ is taken unless --l2 asks for another one or
+// for a choice.
 func (o *trainOptions) begin(j *features.Joined, e *env) error {
 	if o.from == "" {
 		return nil
@@ -30,7 +31,7 @@ func (o *trainOptions) begin(j *features.Joined, e *env) error {
 	}
 	o.From = f.Head
 	o.Seen = func(row int) bool { return f.Fitted.Seen(j.Table.Keys[row]) }
-	if l2 := f.Head.Params.Value(head.L2); o.L2 == 0 && l2 > 0 {
+	if l2 := f.Head.Params.Value(head.L2); !o.given.l2 && l2 > 0 {
 		o.L2 = l2
 		e.note("λ = %.3g is that of %s; --l2 sets another one", l2, o.from)
 	}

@@ -76,7 +76,7 @@ func TestExport(t *testing.T) {
 	const fast = " --by none --l2 0.1 --cv 2"
 	for _, c := range []struct{ name, extract, train string }{
 		{"names", names + "names.features", fast},
-		{"normalized", small + "normalized.features", " --l2-normalize --head ncm" + fast},
+		{"normalized", small + "normalized.features", " --l2-normalize --head ncm --by none --cv 2"},
 		{"images", images + "images.features", " --head ncm --by none"},
 		{"half", maps + "half.features --dtype f16 --tap /encoder/stages.1/layers.1/activation/Relu_output_0:gem", fast},
 		{"last", small + "last.features --tap layer_norm_2:last", fast},

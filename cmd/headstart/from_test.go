@@ -40,6 +40,11 @@ func TestTrainHeadFrom(t *testing.T) {
 	if other := p.one(t, "train-head all.features --l2 0.5 --from few.head.onnx --out other.head.onnx"+fast); other.number(t, "l2") != 0.5 {
 		t.Errorf("λ = %v", other.number(t, "l2"))
 	}
+	for _, l2 := range []string{"auto", "average"} { // chosen anew, as asked for
+		if other := p.one(t, "train-head all.features --l2 "+l2+" --l2-points 3 --from few.head.onnx --out other.head.onnx"+fast); other.number(t, "l2") == 0.03 {
+			t.Errorf("--l2 %s is not heard", l2)
+		}
+	}
 
 	p.do(t, "train-head few.features --head ncm --out ncm.head.onnx"+fast)
 	p.do(t, "extract --text group"+backbone+" --tap layer_norm_2:max --out tap.features all.csv")

@@ -60,6 +60,31 @@ func TestHeadAuto(t *testing.T) {
 	}
 }
 
+// A flag that says how some kinds of heads are fitted is refused for others,
+// with what it is for. In the environment it may be meant for another command.
+func TestFlagsOfOtherKinds(t *testing.T) {
+	p := newPlace(t)
+	for _, c := range []struct {
+		flags string
+		says  []string
+	}{
+		{"--budget 5m", []string{"--budget", "--head auto"}},
+		{"--head ncm --budget 5m", []string{"--budget", "--head auto"}},
+		{"--shrinkage 0.1", []string{"--shrinkage 0.1", "lda or lda+softmax", "softmax"}},
+		{"--head ridge --shrinkage 0.1", []string{"--shrinkage 0.1", "lda or lda+softmax", "ridge"}},
+		{"--head ordinal --shrinkage 0.1", []string{"--shrinkage 0.1", "lda or lda+softmax", "ordinal"}},
+		{"--head lda --l2 0.1", []string{"--l2 0.1", "softmax, ridge", "the head is lda"}},
+		{"--head knn --l2 0.1", []string{"--l2 0.1", "softmax, ridge", "the head is knn"}},
+		{"--head mlp --l2 0.1", []string{"--l2 0.1", "softmax, ridge", "the head is mlp"}},
+		{"--head lda --l2 average", []string{"--l2 average", "the head is lda"}},
+		{"--head auto --l2 average", []string{"--l2 average", "--head auto"}},
+	} {
+		p.fails(t, "train-head names.features "+c.flags, exitUsage, c.says...)
+	}
+	t.Setenv("HEADSTART_BUDGET", "5m")
+	p.fails(t, "train-head names.features", exitFailed, "names.features")
+}
+
 // Every kind of head goes through all commands: it is trained, looked into,
 // measured, asked, drawn, and made one model with its backbone, which is
 // compared with what predict computes.

@@ -82,12 +82,6 @@ func TestPoisonedTestRows(t *testing.T) {
 			"thresholds":       {Split: &Split{0.7, 0, 0.3}, L2Points: 4, Folds: 3, Prior: "uniform", Calibrate: "auto", Thresholds: &Thresholds{Precision: 0.9}},
 		} {
 			s.Kind = kind
-			if k := head.KindOf(kind); k != nil && k.Fixed && s.rescales() {
-				if _, err := Train(context.Background(), blobs(200, 5, 3, 3, 6), s); err == nil {
-					t.Errorf("%s takes a prior", kind)
-				}
-				continue
-			}
 			d := blobs(200, 5, 3, 3, 6)
 			test := train(t, d, s).Parts.Test
 			if len(test) < 30 {

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/fit"
 )
 
@@ -25,18 +24,10 @@ type Prior struct {
 // keepsPrior reports whether probabilities stay as the fit has them.
 func (s *Settings) keepsPrior() bool { return s.Prior == "" || s.Prior == "keep" }
 
-// rescales reports whether scores of a class are given a scale or a shift.
-func (s *Settings) rescales() bool {
-	return !s.keepsPrior() || s.Calibrate == "vector" || s.Calibrate == "auto"
-}
-
 // checkPrior tells what is wrong with the settings of the prior.
 func (s *Settings) checkPrior() error {
 	if (s.Prior == "map") != (s.Priors != nil) {
 		return fmt.Errorf("head: settings: prior %q with frequencies of %d classes; frequencies go with \"map\"", s.Prior, len(s.Priors))
-	}
-	if k := head.KindOf(s.Kind); k != nil && k.Fixed && s.rescales() {
-		return fmt.Errorf("head: settings: a head of kind %s takes neither a prior nor vector scaling", s.Kind)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Priors)) {
 		if v := s.Priors[name]; !(v > 0 && v <= math.MaxFloat64/float64(len(s.Priors))) {

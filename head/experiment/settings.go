@@ -122,8 +122,7 @@ type Settings struct {
 	// "keep" (default ""), those that the fit has learnt, class weights
 	// included; "data", those of the training rows, whatever their classes
 	// weigh; "uniform", all alike; "map", those in Priors. Selection does not
-	// depend on it; with Kind "auto", kinds that take no prior are left out, as
-	// they are where Calibrate is "vector" or "auto".
+	// depend on it.
 	Prior string
 	// Priors holds the frequency of each class, positive, for Prior "map". They
 	// need not add up to 1.

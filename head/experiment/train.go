@@ -235,11 +235,7 @@ func (t *trainer) chooseTest(useSplits bool) error {
 // open takes the families that are compared, and reads the features for them.
 func (t *trainer) open(ctx context.Context) error {
 	if t.Kind == "auto" {
-		all := fit.Families
-		if t.rescales() {
-			all = slices.DeleteFunc(slices.Clone(all), func(e fit.Entry) bool { return head.KindOf(e.Kind).Fixed })
-		}
-		t.families = t.affordable(all)
+		t.families = t.affordable(fit.Families)
 	} else {
 		t.families = []*fit.Entry{fit.FamilyOf(orDefault(t.Kind, head.Kinds[0].Name))}
 	}

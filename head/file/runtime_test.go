@@ -4,10 +4,12 @@ package file
 
 import (
 	"context"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/headstart-ml/headstart/head"
@@ -17,38 +19,17 @@ import (
 
 // ONNX Runtime computes from the file what the head computes.
 func TestRuntime(t *testing.T) {
-	l, err := runtime.Open(libraryPath(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	l := library(t)
 	for _, e := range examples {
 		f := example(e.kind, e.classes, e.features, e.normalize)
 		data, err := encode(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: []string{"logits", "probabilities"}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		const n = 200
 		x := rows(f.Head, n)
 		logits, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
-		shape := []int64{n, int64(e.classes)}
-		err = s.Run(context.Background(),
-			[]tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}},
-			[]tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
+		run(t, l, data, x, n, map[string][]float32{"logits": logits, "probabilities": p})
 		if d := largest(probabilities(t, f.Head, x), p); !(d <= 1e-5) {
 			t.Errorf("%v: probabilities differ by %g", e, d)
 		} else {
@@ -75,22 +56,13 @@ func TestRuntime(t *testing.T) {
 
 // ONNX Runtime finds the same neighbours, and their votes come to the same.
 func TestRuntimeOfNeighbours(t *testing.T) {
-	l, err := runtime.Open(libraryPath(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := library(t)
 	for _, e := range keepers {
 		f := keeping(e.n, e.classes, e.features, e.normalize, e.weighted)
 		data, err := encode(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: []string{"logits", "probabilities"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
 		const n = 200
 		x := make([]float32, n*e.features)
 		m, r := f.Head.Model.(*head.Neighbours), rand.New(rand.NewPCG(4, 4))
@@ -99,11 +71,8 @@ func TestRuntimeOfNeighbours(t *testing.T) {
 			x[i] = float32(m.Mean[j] + m.Scale[j]*normal(r))
 		}
 		clear(x[:e.features]) // no direction
-		logits, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
-		shape := []int64{n, int64(e.classes)}
-		if err := s.Run(context.Background(), []tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}}, []tensor.View{{Shape: shape, F32: logits}, {Shape: shape, F32: p}}); err != nil {
-			t.Fatal(err)
-		}
+		p := make([]float32, n*e.classes)
+		run(t, l, data, x, n, map[string][]float32{"probabilities": p})
 		// Cosines differ in their last bits, by which exp(cosine/0.07) does.
 		if d := largest(probabilities(t, f.Head, x), p); !(d <= 2e-6) {
 			t.Errorf("%v: probabilities differ by %g", e, d)
@@ -115,36 +84,24 @@ func TestRuntimeOfNeighbours(t *testing.T) {
 
 // ONNX Runtime computes of a head of each task what the head answers.
 func TestRuntimeOfTasks(t *testing.T) {
-	l, err := runtime.Open(libraryPath(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := library(t)
 	for _, e := range taskExamples {
 		f := exampleOf(e.kind, e.names, e.features, e.normalize)
 		data, err := encode(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: e.outputs})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
 		const n = 200
 		x := rows(f.Head, n)
 		want, p := make([]float64, n*e.names), make([]float32, n*e.names)
 		if err := f.Head.AnswersTo(want, x, n); err != nil {
 			t.Fatal(err)
 		}
-		views := []tensor.View{{Shape: []int64{n, int64(e.names)}, F32: p}}
+		out := map[string][]float32{e.outputs[len(e.outputs)-1]: p}
 		if len(e.outputs) == 2 {
-			k := f.Head.Task.Scores(e.names)
-			views = append([]tensor.View{{Shape: []int64{n, int64(k)}, F32: make([]float32, n*k)}}, views...)
+			out[e.outputs[0]] = make([]float32, n*f.Head.Task.Scores(e.names))
 		}
-		if err := s.Run(context.Background(), []tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}}, views); err != nil {
-			t.Fatal(err)
-		}
+		run(t, l, data, x, n, out)
 		size := 1.0 // of numbers
 		for _, v := range want {
 			size = max(size, math.Abs(v))
@@ -159,11 +116,7 @@ func TestRuntimeOfTasks(t *testing.T) {
 
 // ONNX Runtime computes of a perceptron what the head answers.
 func TestRuntimeOfPerceptrons(t *testing.T) {
-	l, err := runtime.Open(libraryPath(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := library(t)
 	for _, e := range perceptrons {
 		data, err := encode(exampleMLP(e.hidden, e.classes, e.features, e.normalize))
 		if err != nil {
@@ -173,18 +126,10 @@ func TestRuntimeOfPerceptrons(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: []string{"logits", "probabilities"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
 		const n = 200
 		x := rows(f.Head, n)
 		z, p := make([]float32, n*e.classes), make([]float32, n*e.classes)
-		shape := []int64{n, int64(e.classes)}
-		if err := s.Run(context.Background(), []tensor.View{{Shape: []int64{n, int64(e.features)}, F32: x}}, []tensor.View{{Shape: shape, F32: z}, {Shape: shape, F32: p}}); err != nil {
-			t.Fatal(err)
-		}
+		run(t, l, data, x, n, map[string][]float32{"logits": z, "probabilities": p})
 		if d := largest(probabilities(t, f.Head, x), p); !(d <= 1e-6) {
 			t.Errorf("%v: probabilities differ by %g", e, d)
 		}
@@ -193,6 +138,45 @@ func TestRuntimeOfPerceptrons(t *testing.T) {
 		if d := largest(want, z); !(d <= 1e-4) {
 			t.Errorf("%v: logits differ by %g", e, d)
 		}
+	}
+}
+
+// library opens the library until the test ends.
+func library(t *testing.T) *runtime.Library {
+	t.Helper()
+	l, err := runtime.Open(libraryPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// run gives n rows x to the graph of a head file, and fills its outputs in by
+// their names.
+func run(t *testing.T, l *runtime.Library, data []byte, x []float32, n int, outputs map[string][]float32) {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(outputs))
+	s, err := l.NewSession(data, &runtime.Options{Inputs: []string{"features"}, Outputs: names})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := func(v []float32) tensor.View {
+		return tensor.View{Shape: []int64{int64(n), int64(len(v) / n)}, F32: v}
+	}
+	var out []tensor.View
+	for _, name := range names {
+		out = append(out, view(outputs[name]))
+	}
+	if err := s.Run(context.Background(), []tensor.View{view(x)}, out); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

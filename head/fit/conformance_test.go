@@ -468,6 +468,19 @@ func TestFamilies(t *testing.T) {
 	for _, k := range head.Kinds {
 		if FamilyOf(k.Name) == nil && TargetFamilyOf(k.Name) == nil {
 			t.Errorf("no family fits %s", k.Name)
+			continue
+		}
+		var all []Candidate
+		grid := Grid{L2: 0.25, Shrinkage: 0.5}
+		if e := TargetFamilyOf(k.Name); e != nil {
+			_, all = e.Path(grid)
+		} else {
+			_, all = FamilyOf(k.Name).Path(grid)
+		}
+		for name, value := range map[string]float64{head.L2: grid.L2, head.Shrinkage: grid.Shrinkage} {
+			if told := all[0].Params.Value(name) == value; told != slices.Contains(k.Params, name) {
+				t.Errorf("%s: candidates of %+v have %v, and its Params are %v", k.Name, grid, all[0].Params, k.Params)
+			}
 		}
 	}
 }
