@@ -1,8 +1,10 @@
 package experiment
 
 import (
+	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -150,5 +152,64 @@ func TestPrior(t *testing.T) {
 		if !errors.As(err, &got) || *got != c.want || got.Error() == "" {
 			t.Errorf("%v: %v", c.priors, err)
 		}
+	}
+}
+
+// TestCalibrationFolds: with Calibrate "auto" classes are spread over the folds
+// that compare both ways, whatever the order of the rows; equal contents are in
+// one fold. Classes that come in turn are not each a fold of their own, which
+// would tell vector scaling apart by classes that it has never seen.
+func TestCalibrationFolds(t *testing.T) {
+	d := blobs(200, 3, 5, 3, 1)
+	for i := range d.Labels { // some have the content of the row of their class before them
+		d.Keys = append(d.Keys, [32]byte{byte(i % 5), byte(i / 5)})
+		if i/5%4 == 1 {
+			d.Keys[i] = d.Keys[i-5]
+		}
+	}
+	tr := &trainer{Settings: &Settings{Calibrate: "auto", Split: &defaultSplit}, data: d, result: &Result{Dim: 3}}
+	if err := tr.prepare(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var rows []int
+	for i := range 200 {
+		if i%3 > 0 {
+			rows = append(rows, i)
+		}
+	}
+	count := map[[2]int]int{} // rows of a fold and class
+	of := map[[32]byte]int{}
+	for i, f := range tr.calibrationFolds(rows) {
+		r := rows[i]
+		count[[2]int{f, r % 5}]++
+		if other, ok := of[d.Keys[r]]; ok && other != f {
+			t.Errorf("row %d is in fold %d, its content in fold %d", r, f, other)
+		}
+		of[d.Keys[r]] = f
+	}
+	for f := range defaultFolds {
+		for k := range 5 {
+			if n := count[[2]int{f, k}]; n < 4 || n > 7 {
+				t.Errorf("fold %d has %d of 27 rows of class %d", f, n, k)
+			}
+		}
+	}
+	// Scores of a class that are too high by 3 need a shift of that class.
+	random := rand.New(rand.NewPCG(1, 2))
+	var z []float64
+	for _, r := range rows {
+		for k := range 5 {
+			v := random.NormFloat64()
+			if k == r%5 {
+				v += 2
+			}
+			if k == 0 {
+				v += 3
+			}
+			z = append(z, v)
+		}
+	}
+	if _, m, err := tr.calibrate(z, rows, rows); err != nil || m.scaling.Plain() {
+		t.Errorf("%+v, %v: a temperature alone", m.scaling, err)
 	}
 }

@@ -159,18 +159,3 @@ func logRatios(a, b []float64) []float64 {
 	}
 	return out
 }
-
-// calibrationFolds deals rows round into folds, units together.
-func (t *trainer) calibrationFolds(rows []int) []int {
-	fold := make([]int, len(t.used))
-	for u, unit := range t.units {
-		for _, r := range unit.rows {
-			fold[r] = u % defaultFolds
-		}
-	}
-	out := make([]int, len(rows))
-	for i, r := range rows {
-		out[i] = fold[r]
-	}
-	return out
-}

@@ -542,6 +542,23 @@ func (t *trainer) calibrate(z []float64, trained, rows []int) (*scored, mapping,
 	return s, m, nil
 }
 
+// calibrationFolds deals rows into folds by class, units together, and returns
+// the fold of each.
+func (t *trainer) calibrationFolds(rows []int) []int {
+	inside := t.inside(seedUnits(t.units, t.Seed), rows)
+	fold := make([]int, len(t.used))
+	for f, held := range t.deal(inside, min(defaultFolds, len(inside))) {
+		for _, r := range held {
+			fold[r] = f
+		}
+	}
+	out := make([]int, len(rows))
+	for i, r := range rows {
+		out[i] = fold[r]
+	}
+	return out
+}
+
 // outOfFold fits what makes answers of scores to the out-of-fold scores of what
 // a procedure selected.
 func (t *trainer) outOfFold(p *procedure) (mapping, error) {
@@ -565,11 +582,7 @@ const innerFolds = "folds that chose λ"
 // dealInner deals the units of a training part into the folds that select and
 // calibrate.
 func (t *trainer) dealInner(p *procedure, units []*unit) error {
-	keep := make([]bool, len(t.used))
-	for _, r := range p.train {
-		keep[r] = true
-	}
-	inside := within(units, keep)
+	inside := t.inside(units, p.train)
 	k := t.Folds
 	switch {
 	case len(inside) < 2 || k > len(inside):
@@ -583,6 +596,15 @@ func (t *trainer) dealInner(p *procedure, units []*unit) error {
 	}
 	p.folds = t.deal(inside, k)
 	return nil
+}
+
+// inside returns the units cut down to rows.
+func (t *trainer) inside(units []*unit, rows []int) []*unit {
+	keep := make([]bool, len(t.used))
+	for _, r := range rows {
+		keep[r] = true
+	}
+	return within(units, keep)
 }
 
 // deal deals units into folds by class, or by what takes the place of classes.
