@@ -48,18 +48,12 @@ type Data struct {
 // check tells what is wrong with the shapes of the data of n rows, and with the
 // weights.
 func (d *Data) check(n int) error {
-	if d.LabelLists != nil && d.Labels == nil {
-		if len(d.LabelLists) != n {
-			return fmt.Errorf("head: data: %d lists of labels for %d rows", len(d.LabelLists), n)
-		}
-	} else if len(d.Labels) != n {
-		return fmt.Errorf("head: data: %d labels for %d rows", len(d.Labels), n)
-	}
 	for _, f := range []struct {
 		name string
 		n    int
 		none bool
 	}{
+		{"labels", len(d.Labels), d.Labels == nil && d.LabelLists != nil}, {"lists of labels", len(d.LabelLists), d.LabelLists == nil},
 		{"ids", len(d.IDs), d.IDs == nil}, {"keys", len(d.Keys), d.Keys == nil}, {"groups", len(d.Groups), d.Groups == nil},
 		{"splits", len(d.Splits), d.Splits == nil}, {"weights", len(d.Weights), d.Weights == nil},
 	} {

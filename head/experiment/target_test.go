@@ -344,6 +344,7 @@ func TestTargetsThatAreNone(t *testing.T) {
 		{&Data{LabelLists: lists()}, &Settings{Kind: "logistic"}, "all 8 labelled samples have the label (none)"},
 		{&Data{LabelLists: lists("a", "b")}, &Settings{Kind: "logistic"}, "all 8 labelled samples have the label a, b"},
 		{&Data{LabelLists: make([][]string, 8)}, &Settings{Kind: "logistic"}, "none of 8 samples has a label"},
+		{&Data{Labels: numbers, LabelLists: lists("a")[:7]}, &Settings{Kind: "logistic"}, "7 lists of labels for 8 rows"},
 		{&Data{LabelLists: lists("a")}, &Settings{}, "several labels each, and a head of kind softmax learns one"},
 		{&Data{Labels: numbers}, &Settings{Kind: "linear", Metric: "accuracy"}, `metric "accuracy" is none of r2, rmse, mae`},
 		{&Data{Labels: numbers}, &Settings{Metric: "r2"}, `metric "r2" is none of accuracy`},
