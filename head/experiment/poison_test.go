@@ -126,9 +126,10 @@ func TestPoisonedTestRows(t *testing.T) {
 	}
 }
 
-// TestPoisonedFolds: with rows of an outer fold that are huge, every bit of what
-// is learnt without that fold is the same: head, standardisation, selection and
-// calibration. All other folds learn from those rows, and learn something else.
+// TestPoisonedFolds: with rows of an outer fold that are huge, every bit of
+// what is learnt without that fold is the same: head, standardisation,
+// selection and calibration. All other folds learn from those rows, and learn
+// something else.
 func TestPoisonedFolds(t *testing.T) {
 	for _, kind := range append(slices.Clone(kinds), "auto") {
 		for name, s := range map[string]*Settings{

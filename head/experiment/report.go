@@ -20,23 +20,12 @@ func (t *trainer) report(o *trial) error {
 	if r.Prior, err = t.prior(o.whole.train); err != nil {
 		return err
 	}
-	fitted := o.parts.Train
-	if !t.NoRefit {
-		fitted = slices.Concat(o.parts.Train, o.parts.Validation)
-		slices.Sort(fitted)
-	}
-	r.Selection = []Candidate{}
-	for _, c := range o.whole.tried {
-		r.Selection = append(r.Selection, c.record)
-	}
+	t.selection(o)
 	r.Families = o.whole.compared
 	for _, f := range o.fits {
 		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Params: f.Params.Beside(), Temperature: f.scaling.Temperature, Fit: f.Fit})
 	}
-	for _, held := range o.folds {
-		r.Held = append(r.Held, t.numbers(held))
-	}
-	if err := t.measure(o, fitted); err != nil {
+	if err := t.measure(o, t.fitted(o)); err != nil {
 		return err
 	}
 	if r.Calibration != nil && r.Calibration.Measured == "out-of-fold" {
@@ -56,6 +45,39 @@ func (t *trainer) report(o *trial) error {
 	t.placeWarnings(o)
 	t.choiceWarnings(o)
 	return nil
+}
+
+// selection fills in what was compared, and in which folds.
+func (t *trainer) selection(o *trial) {
+	r := t.result
+	r.Selection = []Candidate{}
+	for _, c := range o.whole.tried {
+		r.Selection = append(r.Selection, c.record)
+	}
+	for _, held := range o.folds {
+		r.Held = append(r.Held, t.numbers(held))
+	}
+}
+
+// fitted returns the rows that the head was fitted on in the end.
+func (t *trainer) fitted(o *trial) []int {
+	if t.NoRefit {
+		return o.parts.Train
+	}
+	rows := slices.Concat(o.parts.Train, o.parts.Validation)
+	slices.Sort(rows)
+	return rows
+}
+
+// count fills in which rows were in which part, and which the head was fitted
+// on.
+func (t *trainer) count(o *trial, fitted []int) {
+	r := t.result
+	r.N.Train, r.N.Validation, r.N.Test = len(o.parts.Train), len(o.parts.Validation), len(o.parts.Test)
+	r.Fitted = t.numbers(fitted)
+	if t.cv == 0 {
+		r.Parts = Parts{t.numbers(o.parts.Train), t.numbers(o.parts.Validation), t.numbers(o.parts.Test)}
+	}
 }
 
 // head returns the head that was fitted in the end, with all that makes answers
@@ -99,12 +121,8 @@ func (t *trainer) head(o *trial) (*head.Head, error) {
 // calibration. fitted are the rows that the head of the test part was fitted
 // on.
 func (t *trainer) measure(o *trial, fitted []int) error {
+	t.count(o, fitted)
 	r := t.result
-	r.N.Train, r.N.Validation, r.N.Test = len(o.parts.Train), len(o.parts.Validation), len(o.parts.Test)
-	r.Fitted = t.numbers(fitted)
-	if t.cv == 0 {
-		r.Parts = Parts{t.numbers(o.parts.Train), t.numbers(o.parts.Validation), t.numbers(o.parts.Test)}
-	}
 	var err error
 	if o.trained != nil {
 		if r.Metrics.Train, err = t.evaluate(o.trained); err != nil {

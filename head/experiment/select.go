@@ -49,7 +49,7 @@ type procedure struct {
 type candidate struct {
 	fit.Candidate
 	record Candidate
-	loss   float64    // log-loss of the out-of-fold predictions
+	loss   float64    // of the out-of-fold predictions: their log-loss, or that of another task
 	last   bool       // it is the last one of a path
 	first  bool       // it is the first one of several
 	scores []float64  // out-of-fold, len(train)×C; nil where they are not needed
@@ -116,7 +116,7 @@ func (r *run) deal(ctx context.Context, procedures []*procedure, validation []in
 }
 
 // part is the training rows of a procedure.
-func (r *run) part(p *procedure) *fit.Part {
+func (p *procedure) part() *fit.Part {
 	part := &fit.Part{Name: "head: " + p.place, Deal: p.deal}
 	for c := range max(len(p.folds), 1) {
 		part.Cells = append(part.Cells, c)
@@ -125,6 +125,21 @@ func (r *run) part(p *procedure) *fit.Part {
 		part.Start = p.best.start
 	}
 	return part
+}
+
+// inner are the training parts of the folds of a procedure.
+func (p *procedure) inner() []fit.Part {
+	var parts []fit.Part
+	for f := range p.folds {
+		part := fit.Part{Name: fmt.Sprintf("head: %s: inner fold %d of %d", p.place, f+1, len(p.folds)), Deal: p.deal}
+		for c := range p.folds {
+			if c != f {
+				part.Cells = append(part.Cells, c)
+			}
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 // without returns the rows that are not in held; both are ascending.
@@ -143,15 +158,7 @@ func without(rows, held []int) []int {
 func (r *run) choose(ctx context.Context, procedures []*procedure) error {
 	var parts []fit.Part
 	for _, p := range procedures {
-		for f := range p.folds {
-			part := fit.Part{Name: fmt.Sprintf("head: %s: inner fold %d of %d", p.place, f+1, len(p.folds)), Deal: p.deal}
-			for c := range p.folds {
-				if c != f {
-					part.Cells = append(part.Cells, c)
-				}
-			}
-			parts = append(parts, part)
-		}
+		parts = append(parts, p.inner()...)
 	}
 	if len(parts) == 0 { // there is one candidate, and all procedures take it
 		_, all := r.families[0].Path(r.grid())
@@ -323,8 +330,14 @@ func (p *procedure) consider(r *run, c *candidate) {
 	}
 	all := measure.ValuesOf(p.outcomes, k)
 	c.loss = all.LogLoss
+	p.note(c, metric, all.Of(metric), scores)
+}
+
+// note notes a candidate that was tried with its score and those of the folds,
+// and makes it the best one if it is.
+func (p *procedure) note(c *candidate, metric string, score float64, folds []float64) {
 	c.record = Candidate{
-		Kind: c.Kind, L2: c.Params.Value(head.L2), Params: c.Params.Beside(), Score: all.Of(metric), SE: stat.StdErr(stat.StdDev(scores, nil), float64(len(scores))),
+		Kind: c.Kind, L2: c.Params.Value(head.L2), Params: c.Params.Beside(), Score: score, SE: stat.StdErr(stat.StdDev(folds, nil), float64(len(folds))),
 	}
 	p.tried = append(p.tried, c)
 	if p.best == nil || better(metric, c.record.Score, p.best.record.Score) {
@@ -358,14 +371,14 @@ func (c *candidate) keep(p *procedure, calibrate bool, path fit.Path, first int)
 
 // better tells whether a is a better score than b.
 func better(metric string, a, b float64) bool {
-	if metric == "log-loss" {
+	if measure.LowerIsBetter(metric) {
 		return a < b
 	}
 	return a > b
 }
 
 // stale tells whether the path of the last candidate has brought neither a
-// better log-loss nor a score that is better by more than its standard error
+// better loss nor a score that is better by more than its standard error
 // over the last pathFactor of its first parameter. Smaller gains of the score
 // are chance, and would lead the path far into weak strengths, whose fits take
 // longest.
@@ -400,7 +413,7 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 		}
 		if p.members != nil {
 			var err error
-			if out[i], err = r.fitAverage(ctx, p, r.part(p)); err != nil {
+			if out[i], err = r.fitAverage(ctx, p, p.part()); err != nil {
 				return nil, err
 			}
 			continue
@@ -409,7 +422,7 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 		var parts []fit.Part
 		for j := i; j < len(procedures); j++ {
 			if q := procedures[j]; q.best.Kind == p.best.Kind && slices.Equal(q.best.Params, p.best.Params) {
-				part := r.part(q)
+				part := q.part()
 				if s := r.from(q); s != nil {
 					part.Start = s
 				}
@@ -432,7 +445,7 @@ func (r *run) fit(ctx context.Context, procedures []*procedure) ([]*choice, erro
 // begin.
 func (r *run) refit(ctx context.Context, p *procedure, last *choice) (*choice, error) {
 	p.place = "training and validation part"
-	part := r.part(p)
+	part := p.part()
 	part.Cells = append(part.Cells, max(len(p.folds), 1))
 	if p.members != nil {
 		return r.fitAverage(ctx, p, part)

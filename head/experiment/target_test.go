@@ -132,7 +132,7 @@ func TestTargetsAreSelected(t *testing.T) {
 		}
 		best := want.Selection[0]
 		for _, c := range want.Selection {
-			if betterTarget(measure.ScoreNamesOf(want.Head.Task)[0], c.Score, best.Score) {
+			if better(measure.ScoreNamesOf(want.Head.Task)[0], c.Score, best.Score) {
 				best = c
 			}
 		}
@@ -196,8 +196,9 @@ func TestTargetsByParts(t *testing.T) {
 	}
 }
 
-// No value of a test row reaches the head, its standardisation or its selection,
-// whatever it is; nor does one of an outer fold what is learnt without the fold.
+// No value of a test row reaches the head, its standardisation or its
+// selection, whatever it is; nor does one of an outer fold reach what is learnt
+// without the fold.
 func TestTargetsPoison(t *testing.T) {
 	for _, kind := range []string{"logistic", "linear", "ordinal"} {
 		d, _, _ := targetData(t, kind)

@@ -8,8 +8,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/fit"
 	"github.com/headstart-ml/headstart/head/measure"
@@ -65,36 +63,16 @@ func (t *trainer) trainTargets(ctx context.Context, kind *head.Kind) (*Result, e
 // prepare decides how to test, and reads the targets and the features.
 func (g *targetTrainer) prepare(ctx context.Context, task head.Task) error {
 	t, d := g.trainer, g.data
-	ownSplits := d.ownSplits()
-	useSplits := ownSplits && t.CV == 0
-	switch {
-	case ownSplits && t.Split != nil:
-		return &SplitsError{}
-	case ownSplits && !useSplits:
-		t.warn(Warning{Kind: "splits-unused", Message: "the splits that the data bring along are not used, since cross-validation was asked for"})
+	useSplits, err := t.usesSplits()
+	if err != nil {
+		return err
 	}
-	n := d.Rows.N()
-	for i := range n {
-		if task == head.AnyOf && (d.LabelLists == nil || d.LabelLists[i] == nil) || task != head.AnyOf && (d.Labels == nil || d.Labels[i] == "") {
-			t.result.N.Unlabelled++
-			continue
-		}
-		if useSplits {
-			if d.Splits[i] == "" {
-				t.result.N.Unassigned++
-				continue
-			}
-			part, err := partOf(d.Splits[i])
-			if err != nil {
-				return fmt.Errorf("head: data: sample %s: %w", d.id(i), err)
-			}
-			to := t.given.of(part)
-			*to = append(*to, len(t.used))
-		}
-		t.used = append(t.used, i)
+	labelled := func(i int) bool { return d.Labels != nil && d.Labels[i] != "" }
+	if task == head.AnyOf {
+		labelled = func(i int) bool { return d.LabelLists != nil && d.LabelLists[i] != nil }
 	}
-	if len(t.used) == 0 {
-		return &LabelsError{n}
+	if err := t.take(useSplits, d.Rows.N(), labelled); err != nil {
+		return err
 	}
 	if n := t.result.N.Unlabelled; n > 0 && task == head.AnyOf {
 		t.warn(Warning{Kind: "unlabelled", Count: n, Message: t.samples(n, "has an empty cell in place of labels and is left out", "have an empty cell in place of labels and are left out") + "; one that has none of the labels is written []"})
@@ -104,10 +82,6 @@ func (g *targetTrainer) prepare(ctx context.Context, task head.Task) error {
 	} else {
 		t.countWarnings()
 	}
-	if useSplits && len(t.given.Train) == 0 {
-		return fmt.Errorf("head: data: splits: no labelled sample is in the split train")
-	}
-	var err error
 	if g.goal, err = t.goalOf(task, d, t.used); err != nil {
 		return err
 	}
@@ -131,11 +105,8 @@ func (g *targetTrainer) prepare(ctx context.Context, task head.Task) error {
 		return err
 	}
 	t.dataWarnings(useSplits)
-	o := &fit.Settings{
-		NoStandardize: t.NoStandardize, Normalize: t.L2Normalize, Tolerance: t.Tolerance, Threads: t.Threads, Memory: t.Memory, Name: d.id,
-		Fitted: func(n int) { t.progress.add(n) },
-	}
-	if o.Weights.Rows, err = d.rowWeights(t.used); err != nil {
+	o, err := t.fitSettings()
+	if err != nil {
 		return err
 	}
 	if task == head.Number && t.result.Dim > fit.MaxFeatures {
@@ -148,7 +119,6 @@ func (g *targetTrainer) prepare(ctx context.Context, task head.Task) error {
 // targetTrial is what was found with one seed.
 type targetTrial struct {
 	*trial
-	whole *targetProcedure
 	fits  []*targetChoice // of each fold
 	final *targetChoice
 
@@ -168,16 +138,6 @@ type answered struct {
 	answers []float64
 }
 
-// targetProcedure selects on the rows of a training part, by the scores of
-// out-of-fold predictions.
-type targetProcedure struct {
-	*procedure
-	best  fit.Candidate
-	first bool // it is the first one of several
-	last  bool // it is the last one
-	left  float64
-}
-
 // once runs everything with one seed.
 func (g *targetTrainer) once(ctx context.Context, seed uint64) (*targetTrial, error) {
 	t := g.trainer
@@ -189,37 +149,29 @@ func (g *targetTrainer) once(ctx context.Context, seed uint64) (*targetTrial, er
 	}
 	_, candidates := g.entry.Path(g.grid())
 	refit := len(o.parts.Validation) > 0 && !t.NoRefit
-	total := len(procedures)
-	for _, p := range procedures {
-		if len(candidates) > 1 {
+	if len(candidates) > 1 {
+		for _, p := range procedures {
 			if err := t.dealInner(p, units); err != nil {
 				return nil, err
 			}
-			total += len(p.folds) * len(candidates)
 		}
 	}
-	if refit {
-		total++
-	}
-	if t.progress == nil {
-		t.progress = &progress{report: t.Settings.Progress, total: total * max(t.Repeat, 1)}
-	}
+	t.expect(procedures, len(candidates), refit)
 	c := len(g.names)
 	if t.cv > 0 {
 		o.tested = &answered{rows: o.parts.Train, answers: make([]float64, len(t.used)*c)}
 	}
 	for i, p := range procedures {
-		q := &targetProcedure{procedure: p}
-		if err := g.choose(ctx, q, o.parts.Validation); err != nil {
+		if err := g.choose(ctx, p, o.parts.Validation); err != nil {
 			return nil, err
 		}
-		f, err := g.fit(ctx, q, false)
+		f, err := g.fit(ctx, p, false)
 		if err != nil {
 			return nil, err
 		}
 		if t.cv > 0 && i < t.cv {
 			o.fits = append(o.fits, f)
-			s, err := g.answer(ctx, f, o.folds[i])
+			s, err := g.answer(ctx, f.model, o.folds[i])
 			if err != nil {
 				return nil, err
 			}
@@ -228,13 +180,13 @@ func (g *targetTrainer) once(ctx context.Context, seed uint64) (*targetTrial, er
 			}
 			continue
 		}
-		o.whole, o.final = q, f
+		o.final = f
 	}
 	if t.cv > 0 {
 		return o, nil
 	}
 	if len(o.parts.Validation) > 0 {
-		if o.validated, err = g.answer(ctx, o.final, o.parts.Validation); err != nil {
+		if o.validated, err = g.answer(ctx, o.final.model, o.parts.Validation); err != nil {
 			return nil, err
 		}
 	}
@@ -244,12 +196,12 @@ func (g *targetTrainer) once(ctx context.Context, seed uint64) (*targetTrial, er
 		}
 	}
 	if len(o.parts.Test) > 0 {
-		if o.tested, err = g.answer(ctx, o.final, o.parts.Test); err != nil {
+		if o.tested, err = g.answer(ctx, o.final.model, o.parts.Test); err != nil {
 			return nil, err
 		}
 	}
 	if t.NoRefit && (o.validated != nil || o.tested != nil) {
-		o.trained, err = g.answer(ctx, o.final, o.parts.Train)
+		o.trained, err = g.answer(ctx, o.final.model, o.parts.Train)
 	}
 	return o, err
 }
@@ -258,27 +210,17 @@ func (g *targetTrainer) once(ctx context.Context, seed uint64) (*targetTrial, er
 func (g *targetTrainer) grid() fit.Grid { return fit.Grid{L2: g.L2, Points: g.L2Points} }
 
 // choose fills in what a procedure tried and selected.
-func (g *targetTrainer) choose(ctx context.Context, p *targetProcedure, validation []int) error {
+func (g *targetTrainer) choose(ctx context.Context, p *procedure, validation []int) error {
 	t := g.trainer
-	if err := (&run{trainer: t}).deal(ctx, []*procedure{p.procedure}, validation); err != nil {
+	if err := (&run{trainer: t}).deal(ctx, []*procedure{p}, validation); err != nil {
 		return err
 	}
 	family, candidates := g.entry.Path(g.grid())
 	if p.folds == nil {
-		p.best = candidates[0]
+		p.best = &candidate{Candidate: candidates[0]}
 		return nil
 	}
-	var parts []fit.Part
-	for f := range p.folds {
-		part := fit.Part{Name: fmt.Sprintf("head: %s: inner fold %d of %d", p.place, f+1, len(p.folds)), Deal: p.deal}
-		for c := range p.folds {
-			if c != f {
-				part.Cells = append(part.Cells, c)
-			}
-		}
-		parts = append(parts, part)
-	}
-	path, err := family.Begin(ctx, t.bench, parts)
+	path, err := family.Begin(ctx, t.bench, p.inner())
 	if err != nil {
 		return err
 	}
@@ -287,7 +229,7 @@ func (g *targetTrainer) choose(ctx context.Context, p *targetProcedure, validati
 	leastLoss := slices.Repeat([]float64{math.Inf(1)}, g.K) // of each label
 	bestOf := make([]float64, g.K)                          // λ
 	for i := 0; ; i++ {
-		candidate, err := path.Next(ctx)
+		next, err := path.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -297,7 +239,7 @@ func (g *targetTrainer) choose(ctx context.Context, p *targetProcedure, validati
 		scores := make([]float64, len(p.folds))
 		for f, held := range p.folds {
 			model, _ := path.Fitted(f)
-			s, err := g.answer(ctx, &targetChoice{model: model}, held)
+			s, err := g.answer(ctx, model, held)
 			if err != nil {
 				return err
 			}
@@ -306,20 +248,17 @@ func (g *targetTrainer) choose(ctx context.Context, p *targetProcedure, validati
 			}
 			scores[f] = g.score(g.metric, held, s.answers)
 		}
-		record := Candidate{Kind: candidate.Kind, L2: candidate.Params.Value(head.L2), Score: g.score(g.metric, p.train, answers), SE: stat.StdErr(stat.StdDev(scores, nil), float64(len(scores)))}
-		tried := &fitCandidate{candidate, record, g.score(g.lossName(), p.train, answers)}
-		if p.take(tried, g.metric) {
-			p.best, p.first, p.last = candidate, i == 0 && len(candidates) > 1, i == len(candidates)-1 && len(candidates) > 1
-		}
+		tried := &candidate{Candidate: next, loss: g.score(g.lossName(), p.train, answers), first: i == 0 && len(candidates) > 1, last: i == len(candidates)-1 && len(candidates) > 1}
+		p.note(tried, g.metric, g.score(g.metric, p.train, answers), scores)
 		if t.L2PerLabel {
 			for k, loss := range g.labelLosses(p.train, answers, &own) {
 				if loss < leastLoss[k] {
-					leastLoss[k], bestOf[k] = loss, record.L2
+					leastLoss[k], bestOf[k] = loss, tried.record.L2
 				}
 			}
 		}
-		if rest := len(candidates) - i - 1; rest > 0 && !t.L2PerLabel && p.staleTarget(g.metric) {
-			p.left = record.L2
+		if rest := len(candidates) - i - 1; rest > 0 && !t.L2PerLabel && p.stale(g.metric) {
+			p.left = append(p.left, tried)
 			t.progress.add(rest * len(p.folds))
 			break
 		}
@@ -328,50 +267,6 @@ func (g *targetTrainer) choose(ctx context.Context, p *targetProcedure, validati
 		p.best.Columns = bestOf
 	}
 	return nil
-}
-
-// fitCandidate is a candidate that was tried, and its loss.
-type fitCandidate struct {
-	fit.Candidate
-	record Candidate
-	loss   float64
-}
-
-// take notes a candidate and says whether it is the best one so far.
-func (p *targetProcedure) take(c *fitCandidate, metric string) bool {
-	better := p.procedure.best == nil || betterTarget(metric, c.record.Score, p.procedure.best.record.Score)
-	noted := &candidate{Candidate: c.Candidate, record: c.record, loss: c.loss}
-	p.tried = append(p.tried, noted)
-	if better {
-		p.procedure.best = noted
-	}
-	return better
-}
-
-// betterTarget tells whether a is a better score than b.
-func betterTarget(metric string, a, b float64) bool {
-	if measure.LowerIsBetter(metric) {
-		return a < b
-	}
-	return a > b
-}
-
-// staleTarget tells whether the path has brought neither a better loss nor a
-// score that is better by more than its standard error over the last
-// pathFactor of λ.
-func (p *targetProcedure) staleTarget(metric string) bool {
-	score, loss := 0, 0
-	for i, c := range p.tried {
-		gain := math.Abs(c.record.Score - p.tried[score].record.Score)
-		if betterTarget(metric, c.record.Score, p.tried[score].record.Score) && gain > c.record.SE {
-			score = i
-		}
-		if c.loss < p.tried[loss].loss {
-			loss = i
-		}
-	}
-	since, last := p.tried[max(score, loss)], p.tried[len(p.tried)-1]
-	return since.record.L2 >= last.record.L2*pathFactor*(1-1e-9)
 }
 
 // lossName is the metric that says when a path only gets worse.
@@ -418,32 +313,29 @@ func (g *targetTrainer) valuesOf(rows []int) []float64 {
 
 // fit fits what was selected to the training rows of a procedure and, with
 // validation, to the validation rows too.
-func (g *targetTrainer) fit(ctx context.Context, p *targetProcedure, validation bool) (*targetChoice, error) {
-	part := fit.Part{Name: "head: " + p.place, Deal: p.deal}
-	for c := range max(len(p.folds), 1) {
-		part.Cells = append(part.Cells, c)
-	}
+func (g *targetTrainer) fit(ctx context.Context, p *procedure, validation bool) (*targetChoice, error) {
+	part := p.part()
 	if validation {
 		part.Name = "head: training and validation part"
 		part.Cells = append(part.Cells, max(len(p.folds), 1))
 	}
-	path, err := g.entry.One(p.best).Begin(ctx, g.bench, []fit.Part{part})
+	path, err := g.entry.One(p.best.Candidate).Begin(ctx, g.bench, []fit.Part{*part})
 	if err != nil {
 		return nil, err
 	}
 	if _, err := path.Next(ctx); err != nil {
 		return nil, err
 	}
-	f := &targetChoice{Candidate: p.best}
+	f := &targetChoice{Candidate: p.best.Candidate}
 	f.model, f.how = path.Fitted(0)
 	return f, nil
 }
 
 // answer answers rows.
-func (g *targetTrainer) answer(ctx context.Context, f *targetChoice, rows []int) (*answered, error) {
+func (g *targetTrainer) answer(ctx context.Context, model *head.Affine, rows []int) (*answered, error) {
 	c, k := len(g.names), g.Task.Scores(len(g.names))
 	z := make([]float64, len(rows)*k)
-	if err := g.bench.ScoresTo(ctx, f.model, z, rows); err != nil {
+	if err := g.bench.ScoresTo(ctx, model, z, rows); err != nil {
 		return nil, err
 	}
 	s := &answered{rows: rows, answers: make([]float64, len(rows)*c)}
@@ -478,23 +370,11 @@ func (g *targetTrainer) report(o *targetTrial) error {
 			r.L2Labels[name] = o.final.Columns[k]
 		}
 	}
-	fitted := o.parts.Train
-	if !t.NoRefit {
-		fitted = slices.Concat(o.parts.Train, o.parts.Validation)
-		slices.Sort(fitted)
-	}
-	r.Selection = []Candidate{}
-	for _, c := range o.whole.tried {
-		r.Selection = append(r.Selection, c.record)
-	}
+	t.selection(o.trial)
 	for _, f := range o.fits {
 		r.Folds = append(r.Folds, Choice{Kind: f.Kind, L2: f.Params.Value(head.L2), Temperature: 1, Fit: f.how})
 	}
-	r.N.Train, r.N.Validation, r.N.Test = len(o.parts.Train), len(o.parts.Validation), len(o.parts.Test)
-	r.Fitted = t.numbers(fitted)
-	if t.cv == 0 {
-		r.Parts = Parts{t.numbers(o.parts.Train), t.numbers(o.parts.Validation), t.numbers(o.parts.Test)}
-	}
+	t.count(o.trial, t.fitted(o.trial))
 	var test **measure.Metrics
 	part := "test"
 	if test = &r.Metrics.Test; t.cv > 0 {

@@ -29,29 +29,14 @@ func (g *targetTrainer) targetWarnings(o *targetTrial) {
 	if missing := g.without(); len(missing) > 0 {
 		t.warn(Warning{Kind: "absent", Count: len(missing), Names: missing, Message: gradesThat(missing)})
 	}
-	switch {
-	case o.final.Columns != nil:
-	case o.whole.first:
-		t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen %s is the strongest that was tried; a stronger one may be better", o.final.Params[0])})
-	case o.whole.last:
-		t.warn(Warning{Kind: "edge", Message: fmt.Sprintf("the chosen %s is the weakest that was tried; a weaker one may be better", o.final.Params[0])})
+	if o.final.Columns == nil {
+		t.pathWarnings(o.whole, "loss")
 	}
-	if o.whole.left > 0 {
-		t.detail(Warning{Kind: "path-stopped", Message: fmt.Sprintf("no λ weaker than %.3g was tried: over the last factor of %d neither the loss became better, nor the score by more than its standard error", o.whole.left, pathFactor)})
+	var folds []head.Fit
+	for _, f := range o.fits {
+		folds = append(folds, f.how)
 	}
-	var bad []string
-	note := func(what string, f head.Fit) {
-		if f.Status == head.Stalled || f.Status == head.PassLimit {
-			bad = append(bad, fmt.Sprintf("%s (%s, the loss perhaps %.1g of itself above the least)", what, f.Status, f.Gap))
-		}
-	}
-	note("the head", o.final.how)
-	for i, f := range o.fits {
-		note(fmt.Sprintf("fold %d", i+1), f.how)
-	}
-	if bad != nil {
-		t.warn(Warning{Kind: "not-converged", Count: len(bad), Names: bad, Message: choose(len(bad), counted(len(bad), "fit"), "is", "are") + " less exact than asked for: " + list(bad)})
-	}
+	t.fitWarnings(o.final.how, folds)
 }
 
 // without lists grades of the order that was given that no sample has.

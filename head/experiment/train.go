@@ -125,27 +125,22 @@ func (p *progress) add(n int) {
 // prepare decides how to test, and reads the features.
 func (t *trainer) prepare(ctx context.Context) error {
 	d := t.data
-	ownSplits := d.ownSplits()
-	useSplits := ownSplits && t.CV == 0
-	switch {
-	case ownSplits && t.Split != nil:
-		return &SplitsError{}
-	case ownSplits && !useSplits:
-		t.warn(Warning{Kind: "splits-unused", Message: "the splits that the data bring along are not used, since cross-validation was asked for"})
-	}
-	seen, err := t.take(useSplits)
+	useSplits, err := t.usesSplits()
 	if err != nil {
 		return err
 	}
+	if err := t.take(useSplits, len(d.Labels), func(i int) bool { return d.Labels[i] != "" }); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, i := range t.used {
+		seen[d.Labels[i]] = true
+	}
+	t.classes = slices.Sorted(maps.Keys(seen))
 	t.countWarnings()
 	t.result.Classes = t.classes
-	switch {
-	case len(t.used) == 0:
-		return &LabelsError{len(d.Labels)}
-	case len(t.classes) < 2:
+	if len(t.classes) < 2 {
 		return fmt.Errorf("head: data: all %d labelled samples are of class %q; a head needs at least two classes", len(t.used), t.classes[0])
-	case useSplits && len(t.given.Train) == 0:
-		return fmt.Errorf("head: data: splits: no labelled sample is in the split train")
 	}
 	for _, i := range t.used {
 		c, _ := slices.BinarySearch(t.classes, d.Labels[i])
@@ -153,7 +148,7 @@ func (t *trainer) prepare(ctx context.Context) error {
 	}
 	if t.ClassWeights != nil {
 		for _, name := range slices.Sorted(maps.Keys(t.ClassWeights)) {
-			if seen[name] == 0 {
+			if !seen[name] {
 				return fmt.Errorf("head: settings: class weight of %q: there is no such class", name)
 			}
 		}
@@ -177,13 +172,23 @@ func (t *trainer) prepare(ctx context.Context) error {
 	return t.open(ctx)
 }
 
-// take fills in which rows take part and, with useSplits, in which part. It
-// counts the rows of each class.
-func (t *trainer) take(useSplits bool) (seen map[string]int, err error) {
+// usesSplits reports whether the data's own splits are the parts.
+func (t *trainer) usesSplits() (bool, error) {
+	own := t.data.ownSplits()
+	switch {
+	case own && t.Split != nil:
+		return false, &SplitsError{}
+	case own && t.CV > 0:
+		t.warn(Warning{Kind: "splits-unused", Message: "the splits that the data bring along are not used, since cross-validation was asked for"})
+	}
+	return own && t.CV == 0, nil
+}
+
+// take fills in which of n rows take part and, with useSplits, in which part.
+func (t *trainer) take(useSplits bool, n int, labelled func(i int) bool) error {
 	d := t.data
-	seen = map[string]int{}
-	for i, label := range d.Labels {
-		if label == "" {
+	for i := range n {
+		if !labelled(i) {
 			t.result.N.Unlabelled++
 			continue
 		}
@@ -194,16 +199,17 @@ func (t *trainer) take(useSplits bool) (seen map[string]int, err error) {
 			}
 			part, err := partOf(d.Splits[i])
 			if err != nil {
-				return nil, fmt.Errorf("head: data: sample %s: %w", d.id(i), err)
+				return fmt.Errorf("head: data: sample %s: %w", d.id(i), err)
 			}
 			to := t.given.of(part)
 			*to = append(*to, len(t.used))
 		}
 		t.used = append(t.used, i)
-		seen[label]++
 	}
-	t.classes = slices.Sorted(maps.Keys(seen))
-	return seen, nil
+	if len(t.used) == 0 {
+		return &LabelsError{n}
+	}
+	return nil
 }
 
 // chooseTest decides how to test: by the data's splits, by a split, or by
@@ -213,6 +219,8 @@ func (t *trainer) chooseTest(useSplits bool) error {
 		return fmt.Errorf("head: data: there is only %s; at least two are needed to test", counted(len(t.units), t.together()))
 	}
 	switch {
+	case useSplits && len(t.given.Train) == 0:
+		return fmt.Errorf("head: data: splits: no labelled sample is in the split train")
 	case useSplits:
 	case t.CV > 0:
 		if t.cv = t.CV; t.cv > len(t.units) {
@@ -248,20 +256,26 @@ func (t *trainer) open(ctx context.Context) error {
 	if t.covariance() && t.result.Dim > fit.MaxFeatures {
 		return &FeaturesError{D: t.result.Dim}
 	}
-	o := &fit.Settings{
-		NoStandardize: t.NoStandardize, Normalize: t.L2Normalize, Tolerance: t.Tolerance, Threads: t.Threads, Memory: t.Memory, Name: t.data.id,
-		Fitted: func(n int) { t.progress.add(n) },
-	}
-	o.Weights.Balanced = t.ClassWeight == "balanced"
-	var err error
-	if o.Weights.Rows, err = t.data.rowWeights(t.used); err != nil {
+	o, err := t.fitSettings()
+	if err != nil {
 		return err
 	}
+	o.Weights.Balanced = t.ClassWeight == "balanced"
 	if o.Weights.Classes, err = t.classWeights(t.classes); err != nil {
 		return err
 	}
 	t.bench, err = fit.NewBench(ctx, &fit.Labelled{Rows: t.data.Rows, Used: t.used, Labels: t.labels, Classes: len(t.classes)}, o)
 	return err
+}
+
+// fitSettings are those of all fits, without the weights of classes.
+func (t *trainer) fitSettings() (*fit.Settings, error) {
+	own, err := t.data.rowWeights(t.used)
+	return &fit.Settings{
+		NoStandardize: t.NoStandardize, Normalize: t.L2Normalize, Tolerance: t.Tolerance, Threads: t.Threads, Memory: t.Memory, Name: t.data.id,
+		Fitted:  func(n int) { t.progress.add(n) },
+		Weights: fit.Weights{Rows: own},
+	}, err
 }
 
 // covariance reports whether a family needs that of the rows.
@@ -347,7 +361,7 @@ func (t *trainer) once(ctx context.Context, seed uint64) (*trial, error) {
 			}
 		}
 	}
-	t.expect(r, procedures, refit)
+	t.expect(procedures, r.candidates(), refit)
 	if err := r.deal(ctx, procedures, o.parts.Validation); err != nil {
 		return nil, err
 	}
@@ -417,20 +431,20 @@ func (t *trainer) divide(o *trial, units []*unit) ([]*procedure, error) {
 }
 
 // expect counts the fits that are to come, once.
-func (t *trainer) expect(r *run, procedures []*procedure, refit bool) {
+func (t *trainer) expect(procedures []*procedure, candidates int, refit bool) {
 	if t.progress != nil {
 		return
 	}
 	total := len(procedures)
 	for _, p := range procedures {
-		total += len(p.folds) * r.candidates()
+		total += len(p.folds) * candidates
 	}
 	fits := len(procedures)
 	if refit {
 		fits, total = fits+1, total+1
 	}
 	if t.L2Average {
-		total += fits * (r.candidates() - 1)
+		total += fits * (candidates - 1)
 	}
 	t.progress = &progress{report: t.Settings.Progress, total: total * max(t.Repeat, 1)}
 }

@@ -233,7 +233,18 @@ func (t *trainer) choiceWarnings(o *trial) {
 			"varies by nothing, or by less than numbers of 32 bits can tell, and counts as constant",
 			"vary by nothing, or by less than numbers of 32 bits can tell, and count as constant")})
 	}
-	best := o.whole.best
+	t.pathWarnings(o.whole, "log-loss")
+	var folds []head.Fit
+	for _, f := range o.fits {
+		folds = append(folds, f.Fit)
+	}
+	t.fitWarnings(o.final.Fit, folds)
+}
+
+// pathWarnings tells where the choice of a procedure is the end of what was
+// tried, and which paths were left by the loss of that name and by the score.
+func (t *trainer) pathWarnings(p *procedure, loss string) {
+	best := p.best
 	for _, end := range []struct {
 		at        bool
 		most, way string
@@ -243,25 +254,27 @@ func (t *trainer) choiceWarnings(o *trial) {
 			break
 		}
 	}
-	for _, c := range o.whole.left {
+	for _, c := range p.left {
 		name := "λ"
 		if c.Params[0].Name != head.L2 {
 			name = c.Params[0].Name
 		}
-		t.detail(Warning{Kind: "path-stopped", Message: fmt.Sprintf("no "+name+" weaker than %.3g was tried: over the last factor of %d neither the log-loss became better, nor the score by more than its standard error", c.Params[0].Value, pathFactor)})
+		t.detail(Warning{Kind: "path-stopped", Message: fmt.Sprintf("no %s weaker than %.3g was tried: over the last factor of %d neither the %s became better, nor the score by more than its standard error", name, c.Params[0].Value, pathFactor, loss)})
 	}
-	unfinished := func(f head.Fit) bool { return f.Status == head.Stalled || f.Status == head.PassLimit }
+}
+
+// fitWarnings tells which fits ended before they were as exact as asked for:
+// that of the head, and those of folds.
+func (t *trainer) fitWarnings(final head.Fit, folds []head.Fit) {
 	var bad []string
-	how := func(what string, f head.Fit) string {
-		return fmt.Sprintf("%s (%s, the loss perhaps %.1g of itself above the least)", what, f.Status, f.Gap)
-	}
-	if f := o.final.Fit; unfinished(f) {
-		bad = append(bad, how("the head", f))
-	}
-	for i, f := range o.fits {
-		if unfinished(f.Fit) {
-			bad = append(bad, how(fmt.Sprintf("fold %d", i+1), f.Fit))
+	note := func(what string, f head.Fit) {
+		if f.Status == head.Stalled || f.Status == head.PassLimit {
+			bad = append(bad, fmt.Sprintf("%s (%s, the loss perhaps %.1g of itself above the least)", what, f.Status, f.Gap))
 		}
+	}
+	note("the head", final)
+	for i, f := range folds {
+		note(fmt.Sprintf("fold %d", i+1), f)
 	}
 	if bad != nil {
 		t.warn(Warning{Kind: "not-converged", Count: len(bad), Names: bad, Message: choose(len(bad), counted(len(bad), "fit"), "is", "are") + " less exact than asked for: " + list(bad)})
