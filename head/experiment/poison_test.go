@@ -138,9 +138,6 @@ func TestPoisonedFolds(t *testing.T) {
 			"average":       {CV: 3, L2Points: 4, Folds: 3, L2Average: kind == "softmax" || kind == "ridge"},
 		} {
 			s.Kind = kind
-			if k := head.KindOf(kind); k != nil && k.Fixed && s.rescales() {
-				continue // an error: see TestPoisonedTestRows
-			}
 			d := blobs(200, 5, 3, 3, 6)
 			want := once(t, d, s)
 			for f, held := range want.folds {

@@ -504,8 +504,8 @@ func TestPrefixSpace(t *testing.T) {
 	}
 }
 
-// A tokenizer that is converted has the same bytes each time, though some of its
-// tokens have one number, or are one token that is found in two ways.
+// A tokenizer that is converted has the same bytes each time, though some of
+// its tokens have one number, or are one token that is found in two ways.
 func TestSlowTokenizerIsTheSameEachTime(t *testing.T) {
 	f := textTree(t)
 	delete(f, "tokenizer.json")

@@ -11,8 +11,8 @@ import (
 )
 
 // A NaN of one matrix reaches what a zero of the other is multiplied with, in
-// all four cases, where gonum leaves some out; with an alpha of zero neither is read, and with a beta of
-// zero the destination is not.
+// all four cases, where gonum leaves some out; with an alpha of zero neither is
+// read, and with a beta of zero the destination is not.
 func TestNotANumber(t *testing.T) {
 	const n = 40
 	nan := float32(math.NaN())
