@@ -125,7 +125,7 @@ func trainHeadCommand(e *env) *command {
 			"which are read again from where extract found them, alone and beside the embedding; for other samples the nearest class mean.\n\n" +
 			"With --tail, layers of the backbone are retrained too, from the head that was fitted: the last N, half of them, all, or those behind a tensor. " +
 			"The validation part says when to stop, and whether it was of use; --tail auto compares the head alone, more taps, and tails from few layers to all, " +
-			"and takes the simplest that is within one standard error of the best. It reads the samples again and needs the runtime. " +
+			"and takes the simplest that is behind the best by at most one standard error of the paired difference. It reads the samples again and needs the runtime. " +
 			"After Ctrl-C or a crash the same command resumes from NAME.head.onnx.….checkpoint.",
 		examples: []string{
 			"headstart train-head names.features",

@@ -22,39 +22,30 @@ type Compared struct {
 }
 
 // compare selects among the best candidates of several families, from the
-// simplest on, by the one-standard-error rule: the first that is behind the
-// best of all by at most one standard error of the difference. That is paired,
-// since all were measured on the same rows (Hastie, Tibshirani and Friedman,
-// The Elements of Statistical Learning, 2nd ed., §7.10, has the rule).
+// simplest on, by the one-standard-error rule; see simplest.
 func (p *procedure) compare(r *run) error {
 	metric := orDefault(r.Metric, "accuracy")
-	best := p.bests[0]
-	for _, c := range p.bests {
-		if better(metric, c.record.Score, best.record.Score) {
-			best = c
+	best := 0
+	var outcomes [][]measure.Outcome
+	for i, c := range p.bests {
+		if better(metric, c.record.Score, p.bests[best].record.Score) {
+			best = i
 		}
+		outcomes = append(outcomes, c.outcomes)
 	}
-	units := r.unitsOfRows(p.train)
-	p.best = nil
-	for _, c := range p.bests {
-		gain, err := measure.GainOf(metric, c.outcomes, best.outcomes, len(r.classes), units)
-		if err != nil {
-			return err
-		}
-		chosen := p.best == nil && gain.Value <= gain.SE
-		if chosen {
-			p.best = c
-		}
+	chosen, behind, err := simplest(metric, outcomes, best, len(r.classes), r.unitsOfRows(p.train))
+	if err != nil {
+		return err
+	}
+	for i, c := range p.bests {
 		p.compared = append(p.compared, Compared{
-			Kind: c.Kind, L2: c.record.L2, Params: c.record.Params, Score: c.record.Score, Behind: gain, Chosen: chosen,
+			Kind: c.Kind, L2: c.record.L2, Params: c.record.Params, Score: c.record.Score, Behind: behind[i], Chosen: i == chosen,
 		})
-	}
-	for _, c := range p.bests {
-		if c.outcomes = nil; c != p.best {
+		if c.outcomes = nil; i != chosen {
 			c.scores, c.start = nil, nil
 		}
 	}
-	p.bests = nil
+	p.best, p.bests = p.bests[chosen], nil
 	return nil
 }
 

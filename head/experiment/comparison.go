@@ -13,8 +13,11 @@ type Comparison struct {
 	// Metric is what Score and the variations are of: "accuracy", "macro-f1" or
 	// "log-loss" (negative, so that higher is always better).
 	Metric string `json:"metric"`
-	// Rule is "one-standard-error", the simplest way within one standard error
-	// of the best score, or "better", the tail if it beat the head.
+	// Rule is "one-standard-error", the simplest way that is behind the best by
+	// at most one standard error of the difference, or "better", the tail if it
+	// beat the head. Where ways have no Difference, as in files that were
+	// written before there was one, the standard error is that of the best
+	// score.
 	Rule string `json:"rule"`
 	// Chosen is the name of the way that was chosen with the first seed.
 	Chosen string   `json:"chosen"`
@@ -39,6 +42,10 @@ type Way struct {
 	// standard error.
 	Score float64 `json:"score"`
 	SE    float64 `json:"se"`
+	// Difference is by how much the best way is better on the validation part
+	// with the first seed, and the standard error of this paired difference, by
+	// group where groups stay together. nil: it is not known.
+	Difference *measure.Gain `json:"difference,omitempty"`
 	// Train, Validation and Test hold the metric on each part for each seed.
 	// Test is empty where no test part was measured.
 	Train      measure.Variation `json:"train"`

@@ -136,7 +136,7 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 	note := func(part string, s *scored) {
 		c := len(t.classes)
 		k.Measured, k.Before, k.After = part, measure.CalibrationErrorOf(s.raw, c), measure.CalibrationErrorOf(s.calibrated, c)
-		r.Predictions = &Predictions{Part: part, Rows: t.numbers(s.rows), Outcomes: s.calibrated, Unsure: s.unsure}
+		r.Predictions = &Predictions{Part: part, Rows: t.numbers(s.rows), Outcomes: s.calibrated, Unsure: s.unsure, Units: t.unitsOfRows(s.rows)}
 	}
 	if o.validated != nil {
 		if r.Metrics.Validation, err = t.evaluate(o.validated); err != nil {
@@ -144,6 +144,7 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 		}
 		k.Fitted = "validation"
 		note("validation", o.validated)
+		r.Validated = r.Predictions
 	}
 	if o.tested != nil {
 		m, err := t.evaluate(o.tested)

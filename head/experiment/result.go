@@ -63,6 +63,9 @@ type Result struct {
 	// Predictions holds what is behind Metrics.CV, else Metrics.Test, else
 	// Metrics.Validation; nil if there is none of them.
 	Predictions *Predictions `json:"-"`
+	// Validated holds what is behind Metrics.Validation, for a task of one of
+	// several classes; nil without such rows.
+	Validated *Predictions `json:"-"`
 	// Fitted holds the numbers of the rows that Head was fitted on, ascending.
 	Fitted []int `json:"-"`
 	// Parts holds the numbers of the rows of the training, the validation and
@@ -144,6 +147,10 @@ type Predictions struct {
 	Outcomes []measure.Outcome
 	// Unsure says of each row whether the head is; nil: it is of none.
 	Unsure []bool
+	// Units is the unit of each row: rows of a group that stays together, and
+	// of equal content, are of one. nil: each row is its own. It is not known
+	// of AnyOf, Number and Grade.
+	Units []int
 	// Answers holds what rows of AnyOf and Number are answered with,
 	// len(Rows)×len(Result.Classes), and Targets what is so: 1 for a label that
 	// a row has, or a number.

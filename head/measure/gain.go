@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Gain is by how much one of two predictions of the same rows is better, and
@@ -18,8 +19,10 @@ type Gain struct {
 // that of the paired difference: of what each row, or where rows belong
 // together each of units (the unit of each row; nil: each is one), adds to it,
 // to first order (the infinitesimal jackknife; Efron, The Jackknife, the
-// Bootstrap and Other Resampling Plans, 1982, chapter 6). No rows, or
-// predictions of other rows, and an unknown metric are errors.
+// Bootstrap and Other Resampling Plans, 1982, chapter 6), times √(u/(u−1)) for
+// u units. One unit says nothing of others: it counts as one row that deviates
+// as its rows do, and the standard error is at least the difference. No rows,
+// or predictions of other rows, and an unknown metric are errors.
 func GainOf(metric string, a, b []Outcome, classes int, units []int) (Gain, error) {
 	switch {
 	case len(a) == 0:
@@ -38,26 +41,33 @@ func GainOf(metric string, a, b []Outcome, classes int, units []int) (Gain, erro
 	}
 	after, to, _ := influences(metric, b, classes)
 	g := Gain{Value: after - before}
-	sums := make([]float64, len(a)) // by unit
+	sums, rows := make([]float64, len(a)), 0.0 // by unit; over all rows
 	if units != nil {
-		most := 0
-		for _, u := range units {
-			most = max(most, u)
-		}
-		sums = make([]float64, most+1)
+		sums = make([]float64, slices.Max(units)+1)
 	}
+	counted, count := make([]bool, len(sums)), 0.0
 	for i := range to {
 		u := i
 		if units != nil {
 			u = units[i]
 		}
-		sums[u] += to[i] - of[i]
+		if !counted[u] {
+			counted[u] = true
+			count++
+		}
+		v := to[i] - of[i]
+		sums[u] += v
+		rows += v * v
 	}
 	square := 0.0
 	for _, v := range sums {
 		square += v * v
 	}
-	g.SE = math.Sqrt(square)
+	if count > 1 {
+		g.SE = math.Sqrt(square * count / (count - 1))
+	} else {
+		g.SE = max(math.Sqrt(rows*float64(len(a))), math.Abs(g.Value))
+	}
 	return g, nil
 }
 

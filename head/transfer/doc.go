@@ -10,9 +10,10 @@
 //	f, err := result.Chosen().File() // which file.Write writes
 //
 // [Learner.Try] fits every way with each seed and chooses by the validation
-// part: with [Auto] the simplest way within one standard error of the best,
-// else the tail if it beat the head. [Learner.Fit] is one way, one seed, and
-// rows that the caller chooses.
+// part: with [Auto] the simplest way that is behind the best by at most one
+// standard error of the difference on the same rows, else the tail if it beat
+// the head. [Learner.Fit] is one way, one seed, and rows that the caller
+// chooses.
 //
 // # What is read and computed
 //

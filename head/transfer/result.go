@@ -7,6 +7,7 @@ import (
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/measure"
 	"github.com/headstart-ml/headstart/models/retrain"
 )
 
@@ -45,6 +46,8 @@ type Outcome struct {
 	Seed   uint64
 	Tried  []*Attempt // from the simplest way on
 	Chosen *Attempt   // one of Tried
+
+	behind []measure.Gain // by how much the best is better than each of Tried
 }
 
 // Result is what Try found out.

@@ -6,11 +6,11 @@ import (
 	"slices"
 
 	"github.com/headstart-ml/headstart/head/experiment"
-	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // Try fits every way with each seed, and chooses one: with Auto the simplest
-// within one standard error of the best validation score, else the tail if it
+// that is behind the best on the validation rows by at most one standard error
+// of the difference, which is paired (experiment.Choose), else the tail if it
 // is better than the head.
 //
 // With Auto, a tail whose graph has no gradient or that does not fit in memory
@@ -70,9 +70,7 @@ func (l *Learner) once(ctx context.Context, seed uint64, r *Result) (*Outcome, e
 	if start == nil {
 		return nil, nil // stopped with a later seed
 	}
-	var err error
-	o.Chosen, err = l.choose(o.Tried)
-	return o, err
+	return o, l.choose(o)
 }
 
 // leftOut tells whether the other ways are tried where one has failed with err,
@@ -92,24 +90,24 @@ func (l *Learner) leftOut(w *Way, err error) bool {
 	return true
 }
 
-// choose picks one of the attempts by their validation scores.
-func (l *Learner) choose(tried []*Attempt) (*Attempt, error) {
+// choose picks one of the attempts of a seed by their validation scores.
+func (l *Learner) choose(o *Outcome) error {
+	var all []*experiment.Result
+	for _, a := range o.Tried {
+		all = append(all, a.Result)
+	}
+	simplest, behind, err := experiment.Choose(l.settings.Head.Metric, all)
+	if err != nil {
+		return err
+	}
+	o.Chosen, o.behind = o.Tried[simplest], behind
 	if l.settings.Tail != Auto {
-		last := tried[len(tried)-1]
-		if last.Training != nil && last.Training.Best == 0 {
-			last = tried[0]
+		o.Chosen = o.Tried[len(o.Tried)-1]
+		if o.Chosen.Training != nil && o.Chosen.Training.Best == 0 {
+			o.Chosen = o.Tried[0]
 		}
-		return last, nil
 	}
-	var all []measure.Score
-	for _, a := range tried {
-		c, err := a.Result.Metrics.Validation.Score(l.settings.Head.Metric)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return tried[max(experiment.Choose(all), 0)], nil
+	return nil
 }
 
 // comparison lists the ways that were tried with the first seed, over all
@@ -120,11 +118,12 @@ func (l *Learner) comparison(seeds []*Outcome) (*experiment.Comparison, error) {
 	if l.settings.Tail == Auto {
 		c.Rule = "one-standard-error"
 	}
-	for _, a := range seeds[0].Tried {
+	for k, a := range seeds[0].Tried {
 		way, err := a.way(metric)
 		if err != nil {
 			return nil, err
 		}
+		way.Difference = &seeds[0].behind[k]
 		for _, s := range seeds {
 			i := slices.IndexFunc(s.Tried, func(x *Attempt) bool { return x.Way == a.Way })
 			if i < 0 {

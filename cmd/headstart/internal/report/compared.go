@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,14 +15,15 @@ import (
 // log-loss, it stands as it is: lower is better.
 type compared struct {
 	Metric, Rule string
+	Paired       bool // lines have a difference
 	Lines        []comparedLine
 }
 
 // comparedLine is a way to train, with the metric of each part as its mean and
 // its standard deviation over seeds.
 type comparedLine struct {
-	Chosen                                                    bool
-	Way, Parameters, Train, Validation, SE, Test, Epochs, Why string
+	Chosen                                                            bool
+	Way, Parameters, Train, Validation, SE, Behind, Test, Epochs, Why string
 }
 
 // newCompared returns nil if there was nothing to compare.
@@ -30,14 +32,21 @@ func newCompared(c *experiment.Comparison) *compared {
 		return nil
 	}
 	v := &compared{Metric: plain(c.Metric), Rule: rules[c.Rule]}
+	v.Paired = slices.ContainsFunc(c.Ways, func(w experiment.Way) bool { return w.Difference != nil })
+	if v.Paired && c.Rule == oneStandardError {
+		v.Rule = "the simplest that is behind the best on validation by at most one standard error of the difference"
+	}
 	sign := 1.0
 	if c.Metric == "log-loss" {
 		sign = -1
 	}
 	for _, way := range c.Ways {
 		l := comparedLine{
-			Chosen: way.Name == c.Chosen, Way: plain(way.Name), Parameters: Count(int(way.Parameters)), SE: decimal(way.SE), Epochs: "–", Why: plain(way.Status),
+			Chosen: way.Name == c.Chosen, Way: plain(way.Name), Parameters: Count(int(way.Parameters)), SE: decimal(way.SE), Behind: "–", Epochs: "–", Why: plain(way.Status),
 			Train: varied(&way.Train, sign), Validation: varied(&way.Validation, sign), Test: varied(&way.Test, sign),
+		}
+		if d := way.Difference; d != nil {
+			l.Behind = fmt.Sprintf("%s ± %s", decimal(d.Value), decimal(d.SE))
 		}
 		if way.Status != "" {
 			l.Epochs = fmt.Sprintf("%d of %d", way.Best, way.Epochs)
@@ -46,17 +55,20 @@ func newCompared(c *experiment.Comparison) *compared {
 	}
 	if w := c.Choice; w != nil {
 		v.Lines = append(v.Lines, comparedLine{
-			Way: "the choice of each seed", Parameters: "–", SE: "–", Epochs: "–",
+			Way: "the choice of each seed", Parameters: "–", SE: "–", Behind: "–", Epochs: "–",
 			Train: varied(&w.Train, sign), Validation: varied(&w.Validation, sign), Test: varied(&w.Test, sign),
 		})
 	}
 	return v
 }
 
-// rules say in words how a way is chosen.
+// oneStandardError is the rule by which several ways are compared.
+const oneStandardError = "one-standard-error"
+
+// rules say in words how a way is chosen where differences are not known.
 var rules = map[string]string{
-	"one-standard-error": "the simplest within one standard error of the best on validation",
-	"better":             "the tail if it beats the head on validation",
+	oneStandardError: "the simplest within one standard error of the best on validation",
+	"better":         "the tail if it beats the head on validation",
 }
 
 // varied is a metric, times sign, with its spread over seeds.
@@ -82,9 +94,12 @@ func ComparedTo(w io.Writer, c *experiment.Comparison, costs []time.Duration, s 
 	b.WriteByte('\n')
 	s.title(&b, "what was compared: "+v.Metric+", "+v.Rule+" (*)")
 	t := &Table{Columns: []Column{
-		{Name: ""}, {Name: "way"}, {Name: "trained", Right: true}, {Name: "training part", Right: true}, {Name: "validation", Right: true}, {Name: "± SE", Right: true}, {Name: "test", Right: true},
-		{Name: "epochs", Right: true},
+		{Name: ""}, {Name: "way"}, {Name: "trained", Right: true}, {Name: "training part", Right: true}, {Name: "validation", Right: true}, {Name: "± SE", Right: true},
 	}}
+	if v.Paired {
+		t.Columns = append(t.Columns, Column{Name: "behind ± SE", Right: true})
+	}
+	t.Columns = append(t.Columns, Column{Name: "test", Right: true}, Column{Name: "epochs", Right: true})
 	if costs != nil {
 		t.Columns = append(t.Columns, Column{Name: "time", Right: true})
 	}
@@ -96,7 +111,11 @@ func ComparedTo(w io.Writer, c *experiment.Comparison, costs []time.Duration, s 
 		if i < len(costs) {
 			cost = fmt.Sprintf("%.3g s", costs[i].Seconds())
 		}
-		row := []string{mark, l.Way, l.Parameters, l.Train, l.Validation, l.SE, l.Test, l.Epochs, cost}
+		row := []string{mark, l.Way, l.Parameters, l.Train, l.Validation, l.SE}
+		if v.Paired {
+			row = append(row, l.Behind)
+		}
+		row = append(row, l.Test, l.Epochs, cost)
 		t.Rows = append(t.Rows, row[:len(t.Columns)])
 	}
 	t.print(&b, "", s)

@@ -61,8 +61,36 @@ what was compared: ` + metric + `, the simplest within one standard error of the
 			t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 		}
 	}
+	// Where differences are known, they stand there, and the rule is theirs.
+	c := sampleComparison("accuracy")
+	c.Ways[0].Difference, c.Ways[1].Difference = &measure.Gain{Value: 0.1, SE: 0.0312}, &measure.Gain{}
+	p.Result.Comparison = c
+	rule := "the simplest that is behind the best on validation by at most one standard error of the difference"
+	html := page(t, p)
+	for _, want := range []string{
+		"Chosen is " + rule + ".", `<th scope="col" class="n">± se</th><th scope="col" class="n">behind ± se</th><th scope="col" class="n">test</th>`,
+		`<td class="n">0.012</td><td class="n">0.100 ± 0.031</td><td class="n">0.420 ± 0.010</td>`, `<td class="n">0.011</td><td class="n">0.000 ± 0.000</td>`,
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	var b strings.Builder
+	if err := ComparedTo(&b, c, nil, &Style{Width: 140}); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+what was compared: accuracy, ` + rule + ` (*)
+   way                        trained  training part     validation   ± SE    behind ± SE           test  epochs
+   head                         2,565  0.700 ± 0.010  0.510 ± 0.010  0.012  0.100 ± 0.031  0.420 ± 0.010       –
+*  last:1                   1,028,165              –          0.600  0.011  0.000 ± 0.000              –  4 of 7
+   the choice of each seed          –              –  0.560 ± 0.010      –              –              –       –
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
 	p.Result.Comparison.Ways[1].Name, p.Retrained = hostileClasses[0], hostileClasses[0]
-	if html := page(t, p); strings.Contains(html, "<script") || strings.Contains(html, "\x1b") {
+	if html = page(t, p); strings.Contains(html, "<script") || strings.Contains(html, "\x1b") {
 		t.Error("a name gets into the page as it is")
 	}
 	if err := ComparedTo(broken{}, nil, nil, &Style{Width: 120}); err != nil {
