@@ -26,7 +26,7 @@ QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExpo
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo pairs test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -48,6 +48,9 @@ $(NUMPY): cache/testdata/requirements.txt
 
 demo: build runtime ## set everything up and run the main job on real data
 	sh testdata/demo.sh $(BIN)
+
+pairs: build runtime ## make feature sets of a dozen sets of real texts and images in lib/pairs (by npm, pip, apt-get; 15 min once)
+	python3 bench/pairs.py $(BIN) lib/pairs
 
 test: runtime ## run every test
 	$(GO) vet ./...
