@@ -1,0 +1,154 @@
+package study
+
+import (
+	"math"
+)
+
+// Forecast is what error is expected at N training samples. Intervals hold what
+// would be measured there, on the same test samples, with the probability in
+// their names.
+type Forecast struct {
+	N                            int
+	Error                        float64
+	Low80, High80, Low95, High95 float64
+}
+
+// Gain is by how much the error is expected to fall, from the largest size of a
+// curve to N training samples; below 0 it rises.
+type Gain struct {
+	N                            int
+	Value                        float64
+	Low80, High80, Low95, High95 float64
+
+	scale float64 // of what is left of gains
+	known quantiles
+}
+
+// AtLeast returns how likely the error falls by points or more, a share such as
+// 0.01. Nothing is more certain than 1 in 200, which is as far as the public
+// curves tell.
+func (g *Gain) AtLeast(points float64) float64 {
+	return 1 - g.known.below((points-g.Value)/g.scale)
+}
+
+// Extrapolation is what a learning curve becomes where there is more data.
+type Extrapolation struct {
+	Sizes     int        // different numbers of training samples
+	Largest   int        // the most training samples that were measured
+	Now       float64    // the error there, of the curves that were fitted
+	Forecasts []Forecast // in the order they were asked for
+	Doubling  Gain       // of twice the largest size
+	Shape     Shape      // how the curve behaves
+
+	curve  curve
+	fitted []fitted
+	traits traits
+}
+
+// Extrapolate continues a learning curve to each of at training samples, more
+// than were measured and up to Farthest times as many. Several families of
+// curves are fitted and averaged by their likelihood, and the intervals are as
+// wide as the errors of that were on public curves that are as noisy, as steep,
+// as badly fitted and as far away (spread.json).
+//
+// Points may be in any order; what was measured again at the same N has another
+// Seed, and more seeds make narrower intervals. The errors are *SizeError,
+// *RangeError, *TwiceError, *FewError, *NarrowError and *FarError.
+func Extrapolate(points []Measured, at []int) (*Extrapolation, error) {
+	e, err := extrapolated(points)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range at {
+		f, err := e.forecast(n)
+		if err != nil {
+			return nil, err
+		}
+		e.Forecasts = append(e.Forecasts, f)
+	}
+	e.Doubling, err = e.Gain(2 * e.Largest)
+	return e, err
+}
+
+// extrapolated fits a curve.
+func extrapolated(points []Measured) (*Extrapolation, error) {
+	c, err := newCurve(points)
+	if err != nil {
+		return nil, err
+	}
+	e := &Extrapolation{Sizes: len(c), Largest: int(c.last().n), curve: c, fitted: c.fit()}
+	e.Now = e.At(e.Largest)
+	e.Shape = c.shape()
+	e.traits = e.traitsOf()
+	return e, nil
+}
+
+// At returns the error at n training samples of the curves that were fitted,
+// within what was measured or beyond it.
+func (e *Extrapolation) At(n int) float64 {
+	sum, last := 0.0, e.curve.last().n
+	for i := range e.fitted {
+		f := &e.fitted[i]
+		sum += float64(f.weight * f.at(float64(n), last))
+	}
+	return min(1, sum)
+}
+
+// Gain returns by how much the error is expected to fall from the largest size
+// to n training samples. The error is a *FarError.
+func (e *Extrapolation) Gain(n int) (Gain, error) {
+	ratio, err := e.ratio(n)
+	if err != nil {
+		return Gain{}, err
+	}
+	at := e.At(n)
+	g := Gain{N: n, Value: e.Now - at, scale: known.Gain.scale(e.traits.at(at, ratio)), known: known.Gain.at(ratio)}
+	q := func(p float64) float64 {
+		return max(-1, min(1, g.Value+float64(g.scale*g.known.quantile(p))))
+	}
+	g.Low95, g.Low80, g.High80, g.High95 = q(0.025), q(0.1), q(0.9), q(0.975)
+	return g, nil
+}
+
+func (e *Extrapolation) forecast(n int) (Forecast, error) {
+	ratio, err := e.ratio(n)
+	if err != nil {
+		return Forecast{}, err
+	}
+	f := Forecast{N: n, Error: e.At(n)}
+	scale, z := known.Error.scale(e.traits.at(f.Error, ratio)), known.Error.at(ratio)
+	q := func(p float64) float64 { return max(0, min(1, f.Error+float64(scale*z.quantile(p)))) }
+	f.Low95, f.Low80, f.High80, f.High95 = q(0.025), q(0.1), q(0.9), q(0.975)
+	return f, nil
+}
+
+// ratio returns how many times the largest size n is.
+func (e *Extrapolation) ratio(n int) (float64, error) {
+	ratio := float64(n) / float64(e.Largest)
+	if ratio <= 1 || ratio > Farthest {
+		return 0, &FarError{N: n, Largest: e.Largest}
+	}
+	return ratio, nil
+}
+
+// traits are what of a curve tells how far off its extrapolation is.
+type traits struct {
+	noise  float64 // standard deviation of the mean at the largest size
+	change float64 // from half of that to it
+	misfit float64 // of the fitted curves, a degree of freedom
+	ill    bool    // the curve is not well-behaved
+}
+
+func (e *Extrapolation) traitsOf() traits {
+	last := e.curve.last()
+	t := traits{
+		noise:  math.Sqrt(last.noise / float64(last.count)),
+		change: math.Abs(e.curve.at(last.n/2) - last.mean),
+		ill:    e.Shape.Ill(),
+	}
+	for _, f := range e.fitted {
+		t.misfit += float64(f.weight * f.misfit)
+	}
+	t.misfit /= float64(max(1, len(e.curve)-2))
+	return t
+}
