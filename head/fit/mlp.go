@@ -242,7 +242,9 @@ func newLesson(m *MLP, p *problem, threads int) *lesson {
 	t.net.draw(t.rng)
 	t.train, t.aside = setAside(p.labels, p.classes, t.rng)
 	t.size = m.batch(len(t.train))
-	t.batches = newBackprop(t.net, max(t.size, block), simd.Float32{Threads: threads}.Sgemm)
+	products := simd.Float32{Threads: threads}
+	t.batches = newBackprop(t.net, max(t.size, block), products.Sgemm)
+	t.batches.outer = products.SparseOuter
 	t.batches.dropout, t.batches.rng = m.Dropout, t.rng
 	t.adam = newAdam(len(t.net.values))
 	rows := max(t.size, block)
@@ -356,9 +358,9 @@ func (t *lesson) targetsTo(dst []float32, places []int) {
 	c := t.classes
 	for i, p := range places {
 		w := t.weightAt(p)
-		row := dst[i*c : (i+1)*c]
+		row, spread := dst[i*c:(i+1)*c], float32(w*t.Smoothing/float64(c))
 		for k := range row {
-			row[k] = float32(w * t.Smoothing / float64(c))
+			row[k] = spread
 		}
 		row[t.labels[p]] += float32(w * (1 - t.Smoothing))
 	}

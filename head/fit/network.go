@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"github.com/headstart-ml/headstart/head"
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // float is a type of numbers that a network is computed in: float32, and
@@ -16,6 +17,10 @@ type float interface{ float32 | float64 }
 
 // multiply is a product as BLAS has it.
 type multiply[T float] func(tA, tB blas.Transpose, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int)
+
+// outer computes c = aᵀ·b, m×n, of a (k×m) and b (k×n), of which many elements
+// are zero.
+type outer[T float] func(m, n, k int, a, b, c []T)
 
 // network is the numbers of a perceptron: features, hidden layers, scores.
 type network[T float] struct {
@@ -92,6 +97,7 @@ func (n *network[T]) model(mean, scale []float64) *head.Perceptron {
 type backprop[T float] struct {
 	net     *network[T]
 	gemm    multiply[T]
+	outer   outer[T]
 	dropout float64    // share of hidden values that is left out
 	rng     *rand.Rand // which they are
 
@@ -130,9 +136,7 @@ func (b *backprop[T]) forward(x []T, n int, dropout float64) []T {
 		}
 		b.gemm(blas.NoTrans, blas.NoTrans, n, out, in, 1, x, in, l.w, out, 1, z, out)
 		if i < last {
-			for j, v := range z {
-				z[j] = max(v, 0)
-			}
+			rectify(z)
 			if dropout > 0 {
 				b.drop(z, dropout)
 			}
@@ -176,7 +180,11 @@ func (b *backprop[T]) step(x, targets []T, n int) float64 {
 		if i > 0 {
 			from = b.out[i-1][:n*in]
 		}
-		b.gemm(blas.Trans, blas.NoTrans, in, out, n, 1, from, in, d, out, 0, g.w, out)
+		if i < last && b.outer != nil { // half of the slopes are cut off
+			b.outer(in, out, n, from, d, g.w)
+		} else {
+			b.gemm(blas.Trans, blas.NoTrans, in, out, n, 1, from, in, d, out, 0, g.w, out)
+		}
 		clear(g.b)
 		for r := range n {
 			addTo(g.b, d[r*out:(r+1)*out])
@@ -203,15 +211,22 @@ func addTo[T float](sums, x []T) {
 	}
 }
 
-// cut sets slopes to zero where the values (not negative) of units are: they
-// are cut off, or left out. In float32 that is without branches, which half of
-// the time would go another way than the last time.
+// rectify cuts values off at zero.
+func rectify[T float](z []T) {
+	if s, ok := any(z).([]float32); ok {
+		simd.Rectify(s)
+		return
+	}
+	for j, v := range z {
+		z[j] = max(v, 0)
+	}
+}
+
+// cut sets slopes to zero where the values of units are: they are cut off, or
+// left out.
 func cut[T float](slopes, units []T) {
 	if s, ok := any(slopes).([]float32); ok {
-		for j, v := range any(units).([]float32)[:len(s)] {
-			mask := uint32(-int32(math.Float32bits(v)) >> 31) // all ones, or 0 for 0
-			s[j] = math.Float32frombits(math.Float32bits(s[j]) & mask)
-		}
+		simd.Cut(s, any(units).([]float32))
 		return
 	}
 	for j, v := range units[:len(slopes)] {

@@ -364,9 +364,12 @@ func softmaxLogTo(z []float64) float64 {
 		top = max(top, v)
 	}
 	sum := 0.0
-	for i, v := range z {
-		z[i] = math.Exp(v - top)
-		sum += z[i]
+	for i := range z {
+		z[i] -= top
+	}
+	simd.Exp(z)
+	for _, v := range z {
+		sum += v
 	}
 	for i := range z {
 		z[i] /= sum

@@ -9,8 +9,8 @@ type Instructions int32
 const (
 	// Portable is Go without vectors of ours.
 	Portable Instructions = iota
-	// AVX2 is 256 bits wide, with fused multiply-add and conversions from and
-	// to float16.
+	// AVX2 is 256 bits wide, with fused multiply-add, conversions from and to
+	// float16, and BMI1.
 	AVX2
 	// AVX512 is 512 bits wide, with masks: F, BW, DQ and VL.
 	AVX512

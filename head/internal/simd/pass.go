@@ -328,4 +328,10 @@ type kernels struct {
 	gradient func(n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64)
 	moments  func(n, d int, x *float32, rows *int, ldx int, w, pivot, sum, square *float64)
 	finite   func(n int, x, of *float32)
+
+	sparse  func(units int, r *float32, ldr int, x, into *float32, ldg int, add bool)
+	panel   func(n int, dst, x *float32, ldx int)
+	rectify func(n int, z *float32)
+	cut     func(n int, slopes, units *float32)
+	exp     func(n int, z *float64)
 }

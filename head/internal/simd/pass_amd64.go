@@ -154,6 +154,35 @@ func finiteAVX2(n int, x *float32, of *float32)
 //go:noescape
 func adamAVX2(n int, values *float32, gradient *float32, first *float32, second *float32, by *float32)
 
+// sparseAVX2 adds Σ r·x over the rows of a panel, those whose r is not 0, to
+// the sums of units, or writes them; ldr and ldg are in bytes.
+//
+//go:noescape
+func sparseAVX2(units int, r *float32, ldr int, x *float32, into *float32, ldg int, add bool)
+
+// panelAVX2 copies eight vectors from each of n rows, which lie ldx bytes
+// apart.
+//
+//go:noescape
+func panelAVX2(n int, dst *float32, x *float32, ldx int)
+
+// rectifyAVX2 makes 0 of those of n values, a multiple of 16, that are not
+// above it; NaN stays.
+//
+//go:noescape
+func rectifyAVX2(n int, z *float32)
+
+// cutAVX2 makes 0 of those of n slopes, a multiple of 16, whose unit is 0.
+//
+//go:noescape
+func cutAVX2(n int, slopes *float32, units *float32)
+
+// expAVX2 replaces n float64, a multiple of 8, that lie between -700 and 700 by
+// their exponentials.
+//
+//go:noescape
+func expAVX2(n int, z *float64)
+
 // dot1x4AVX512 writes the products of 1 classes' weights and of groups of 4
 // rows, or adds them; ldx and ldw are in bytes.
 //
@@ -401,3 +430,32 @@ func finiteAVX512(n int, x *float32, of *float32)
 //
 //go:noescape
 func adamAVX512(n int, values *float32, gradient *float32, first *float32, second *float32, by *float32)
+
+// sparseAVX512 adds Σ r·x over the rows of a panel, those whose r is not 0, to
+// the sums of units, or writes them; ldr and ldg are in bytes.
+//
+//go:noescape
+func sparseAVX512(units int, r *float32, ldr int, x *float32, into *float32, ldg int, add bool)
+
+// panelAVX512 copies eight vectors from each of n rows, which lie ldx bytes
+// apart.
+//
+//go:noescape
+func panelAVX512(n int, dst *float32, x *float32, ldx int)
+
+// rectifyAVX512 makes 0 of those of n values, a multiple of 16, that are not
+// above it; NaN stays.
+//
+//go:noescape
+func rectifyAVX512(n int, z *float32)
+
+// cutAVX512 makes 0 of those of n slopes, a multiple of 16, whose unit is 0.
+//
+//go:noescape
+func cutAVX512(n int, slopes *float32, units *float32)
+
+// expAVX512 replaces n float64, a multiple of 8, that lie between -700 and 700
+// by their exponentials.
+//
+//go:noescape
+func expAVX512(n int, z *float64)

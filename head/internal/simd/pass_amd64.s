@@ -1778,7 +1778,7 @@ loop:
 
 // func shiftAVX2(n int, d int, dst *float32, x *float32, rows *int, ldx int,
 // factor *float32, center *float32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·shiftAVX2(SB), NOSPLIT, $0-64
 	MOVQ n+0(FP), AX
 	MOVQ dst+16(FP), CX
@@ -1790,46 +1790,55 @@ TEXT ·shiftAVX2(SB), NOSPLIT, $0-64
 	SHLQ $0x02, DI
 	MOVQ d+8(FP), R8
 	ANDQ $+7, R8
-	LEAQ passLanes<>+0(SB), R10
+	LEAQ passLanes<>+0(SB), R11
 	NEGQ R8
-	LEAQ 32(R10)(R8*4), R10
+	LEAQ 32(R11)(R8*4), R11
 
 row:
 	MOVQ  (DX), R8
 	IMULQ ldx+40(FP), R8
 	ADDQ  x+24(FP), R8
-	XORQ  R9, R9
-	CMPQ  R9, DI
-	JE    tail
+	MOVQ  R8, R9
+	CMPQ  AX, $0x02
+	JLE   last
+	MOVQ  16(DX), R9
+	IMULQ ldx+40(FP), R9
+	ADDQ  x+24(FP), R9
+
+last:
+	XORQ R10, R10
+	CMPQ R10, DI
+	JE   tail
 
 loop:
-	VMOVUPS (R8)(R9*1), Y0
-	VMOVUPS (BX)(R9*1), Y1
-	VMOVUPS (SI)(R9*1), Y2
-	VMULPS  Y1, Y0, Y0
-	VSUBPS  Y2, Y0, Y0
-	VMOVUPS Y0, (CX)(R9*1)
-	ADDQ    $+32, R9
-	CMPQ    R9, DI
-	JNE     loop
+	PREFETCHT0 (R9)(R10*1)
+	VMOVUPS    (R8)(R10*1), Y0
+	VMOVUPS    (BX)(R10*1), Y1
+	VMOVUPS    (SI)(R10*1), Y2
+	VMULPS     Y1, Y0, Y0
+	VSUBPS     Y2, Y0, Y0
+	VMOVUPS    Y0, (CX)(R10*1)
+	ADDQ       $+32, R10
+	CMPQ       R10, DI
+	JNE        loop
 
 tail:
 	TESTQ      $+7, d+8(FP)
 	JZ         next
-	VMOVUPS    (R10), Y0
-	VMASKMOVPS (R8)(R9*1), Y0, Y0
-	VMOVUPS    (R10), Y1
-	VMASKMOVPS (BX)(R9*1), Y1, Y1
-	VMOVUPS    (R10), Y2
-	VMASKMOVPS (SI)(R9*1), Y2, Y2
+	VMOVUPS    (R11), Y0
+	VMASKMOVPS (R8)(R10*1), Y0, Y0
+	VMOVUPS    (R11), Y1
+	VMASKMOVPS (BX)(R10*1), Y1, Y1
+	VMOVUPS    (R11), Y2
+	VMASKMOVPS (SI)(R10*1), Y2, Y2
 	VMULPS     Y1, Y0, Y0
 	VSUBPS     Y2, Y0, Y0
-	VMOVUPS    (R10), Y1
-	VMASKMOVPS Y0, Y1, (CX)(R9*1)
+	VMOVUPS    (R11), Y1
+	VMASKMOVPS Y0, Y1, (CX)(R10*1)
 
 next:
-	MOVQ d+8(FP), R9
-	LEAQ (CX)(R9*4), CX
+	MOVQ d+8(FP), R10
+	LEAQ (CX)(R10*4), CX
 	ADDQ $+8, DX
 	DECQ AX
 	JNZ  row
@@ -2077,6 +2086,305 @@ loop:
 	ADDQ    $+8, DI
 	CMPQ    DI, AX
 	JNE     loop
+	VZEROUPPER
+	RET
+
+// func sparseAVX2(units int, r *float32, ldr int, x *float32, into *float32,
+// ldg int, add bool)
+// Requires: AVX, BMI, FMA3
+TEXT ·sparseAVX2(SB), NOSPLIT, $0-49
+	MOVQ   units+0(FP), AX
+	MOVQ   r+8(FP), CX
+	MOVQ   ldr+16(FP), DX
+	MOVQ   x+24(FP), BX
+	MOVQ   into+32(FP), SI
+	MOVQ   ldg+40(FP), DI
+	VXORPS Y0, Y0, Y0
+
+unit:
+	VCMPPS    $0x04, (CX), Y0, Y1
+	VMOVMSKPS Y1, R8
+	VCMPPS    $0x04, 32(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x08, R9
+	ORQ       R9, R8
+	VCMPPS    $0x04, 64(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x10, R9
+	ORQ       R9, R8
+	VCMPPS    $0x04, 96(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x18, R9
+	ORQ       R9, R8
+	VCMPPS    $0x04, 128(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x20, R9
+	ORQ       R9, R8
+	VCMPPS    $0x04, 160(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x28, R9
+	ORQ       R9, R8
+	VCMPPS    $0x04, 192(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x30, R9
+	ORQ       R9, R8
+	VCMPPS    $0x04, 224(CX), Y0, Y1
+	VMOVMSKPS Y1, R9
+	SHLQ      $0x38, R9
+	ORQ       R9, R8
+	VXORPS    Y1, Y1, Y1
+	VXORPS    Y2, Y2, Y2
+	VXORPS    Y3, Y3, Y3
+	VXORPS    Y4, Y4, Y4
+	VXORPS    Y5, Y5, Y5
+	VXORPS    Y6, Y6, Y6
+	VXORPS    Y7, Y7, Y7
+	VXORPS    Y8, Y8, Y8
+	CMPB      add+48(FP), $0x00
+	JE        begun
+	VMOVUPS   (SI), Y1
+	VMOVUPS   32(SI), Y2
+	VMOVUPS   64(SI), Y3
+	VMOVUPS   96(SI), Y4
+	VMOVUPS   128(SI), Y5
+	VMOVUPS   160(SI), Y6
+	VMOVUPS   192(SI), Y7
+	VMOVUPS   224(SI), Y8
+
+begun:
+	TESTQ R8, R8
+	JZ    done
+
+row:
+	TZCNTQ       R8, R9
+	VBROADCASTSS (CX)(R9*4), Y9
+	IMUL3Q       $+256, R9, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Y9, Y1
+	VFMADD231PS  32(R9), Y9, Y2
+	VFMADD231PS  64(R9), Y9, Y3
+	VFMADD231PS  96(R9), Y9, Y4
+	VFMADD231PS  128(R9), Y9, Y5
+	VFMADD231PS  160(R9), Y9, Y6
+	VFMADD231PS  192(R9), Y9, Y7
+	VFMADD231PS  224(R9), Y9, Y8
+	BLSRQ        R8, R8
+	JNZ          row
+
+done:
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y2, 32(SI)
+	VMOVUPS Y3, 64(SI)
+	VMOVUPS Y4, 96(SI)
+	VMOVUPS Y5, 128(SI)
+	VMOVUPS Y6, 160(SI)
+	VMOVUPS Y7, 192(SI)
+	VMOVUPS Y8, 224(SI)
+	ADDQ    DX, CX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNZ     unit
+	VZEROUPPER
+	RET
+
+// func panelAVX2(n int, dst *float32, x *float32, ldx int)
+// Requires: AVX
+TEXT ·panelAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 32(DX), Y0
+	VMOVUPS Y0, 32(CX)
+	VMOVUPS 64(DX), Y0
+	VMOVUPS Y0, 64(CX)
+	VMOVUPS 96(DX), Y0
+	VMOVUPS Y0, 96(CX)
+	VMOVUPS 128(DX), Y0
+	VMOVUPS Y0, 128(CX)
+	VMOVUPS 160(DX), Y0
+	VMOVUPS Y0, 160(CX)
+	VMOVUPS 192(DX), Y0
+	VMOVUPS Y0, 192(CX)
+	VMOVUPS 224(DX), Y0
+	VMOVUPS Y0, 224(CX)
+	ADDQ    BX, DX
+	ADDQ    $+256, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func rectifyAVX2(n int, z *float32)
+// Requires: AVX
+TEXT ·rectifyAVX2(SB), NOSPLIT, $0-16
+	MOVQ   n+0(FP), AX
+	MOVQ   z+8(FP), CX
+	VXORPS Y0, Y0, Y0
+
+loop:
+	VMOVUPS (CX), Y1
+	VCMPPS  $0x06, Y0, Y1, Y2
+	VANDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (CX)
+	VMOVUPS 32(CX), Y1
+	VCMPPS  $0x06, Y0, Y1, Y2
+	VANDPS  Y2, Y1, Y1
+	VMOVUPS Y1, 32(CX)
+	ADDQ    $+64, CX
+	SUBQ    $+16, AX
+	JNZ     loop
+	VZEROUPPER
+	RET
+
+// func cutAVX2(n int, slopes *float32, units *float32)
+// Requires: AVX
+TEXT ·cutAVX2(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   slopes+8(FP), CX
+	MOVQ   units+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	XORQ   BX, BX
+
+loop:
+	VMOVUPS (DX)(BX*4), Y1
+	VMOVUPS (CX)(BX*4), Y2
+	VCMPPS  $0x04, Y0, Y1, Y1
+	VANDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (CX)(BX*4)
+	VMOVUPS 32(DX)(BX*4), Y1
+	VMOVUPS 32(CX)(BX*4), Y2
+	VCMPPS  $0x04, Y0, Y1, Y1
+	VANDPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(CX)(BX*4)
+	ADDQ    $+16, BX
+	CMPQ    BX, AX
+	JNE     loop
+	VZEROUPPER
+	RET
+
+DATA passDoublesAVX2<>+0(SB)/8, $0x3ff71547652b82fe
+DATA passDoublesAVX2<>+8(SB)/8, $0x3fe62e42fefa3000
+DATA passDoublesAVX2<>+16(SB)/8, $0x3d53de6af278ece6
+DATA passDoublesAVX2<>+24(SB)/8, $0x3fb0000000000000
+DATA passDoublesAVX2<>+32(SB)/8, $0x3efa01a01a01a01a
+DATA passDoublesAVX2<>+40(SB)/8, $0x3f2a01a01a01a01a
+DATA passDoublesAVX2<>+48(SB)/8, $0x3f56c16c16c16c17
+DATA passDoublesAVX2<>+56(SB)/8, $0x3f81111111111111
+DATA passDoublesAVX2<>+64(SB)/8, $0x3fa5555555555555
+DATA passDoublesAVX2<>+72(SB)/8, $0x3fc5555555555555
+DATA passDoublesAVX2<>+80(SB)/8, $0x3fe0000000000000
+DATA passDoublesAVX2<>+88(SB)/8, $0x3ff0000000000000
+DATA passDoublesAVX2<>+96(SB)/8, $0x4000000000000000
+DATA passDoublesAVX2<>+104(SB)/8, $0x00000000000003ff
+GLOBL passDoublesAVX2<>(SB), RODATA|NOPTR, $112
+
+// func expAVX2(n int, z *float64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2(SB), NOSPLIT, $0-16
+	MOVQ n+0(FP), AX
+	MOVQ z+8(FP), CX
+
+loop:
+	VMOVUPD      (CX), Y0
+	VBROADCASTSD passDoublesAVX2<>+0(SB), Y1
+	VMULPD       Y1, Y0, Y1
+	VCVTPD2DQY   Y1, X2
+	VCVTDQ2PD    X2, Y1
+	VBROADCASTSD passDoublesAVX2<>+8(SB), Y3
+	VFNMADD231PD Y3, Y1, Y0
+	VBROADCASTSD passDoublesAVX2<>+16(SB), Y3
+	VFNMADD231PD Y3, Y1, Y0
+	VBROADCASTSD passDoublesAVX2<>+24(SB), Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+32(SB), Y1
+	VBROADCASTSD passDoublesAVX2<>+40(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+48(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+56(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+64(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+72(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+80(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+88(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+88(SB), Y3
+	VFMADD213PD  Y3, Y1, Y0
+	VPMOVSXDQ    X2, Y1
+	VBROADCASTSD passDoublesAVX2<>+104(SB), Y2
+	VPADDQ       Y2, Y1, Y1
+	VPSLLQ       $0x34, Y1, Y1
+	VMULPD       Y1, Y0, Y0
+	VMOVUPD      Y0, (CX)
+	VMOVUPD      32(CX), Y0
+	VBROADCASTSD passDoublesAVX2<>+0(SB), Y1
+	VMULPD       Y1, Y0, Y1
+	VCVTPD2DQY   Y1, X2
+	VCVTDQ2PD    X2, Y1
+	VBROADCASTSD passDoublesAVX2<>+8(SB), Y3
+	VFNMADD231PD Y3, Y1, Y0
+	VBROADCASTSD passDoublesAVX2<>+16(SB), Y3
+	VFNMADD231PD Y3, Y1, Y0
+	VBROADCASTSD passDoublesAVX2<>+24(SB), Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+32(SB), Y1
+	VBROADCASTSD passDoublesAVX2<>+40(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+48(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+56(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+64(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+72(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+80(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+88(SB), Y3
+	VFMADD213PD  Y3, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VMULPD       Y1, Y0, Y0
+	VBROADCASTSD passDoublesAVX2<>+96(SB), Y1
+	VADDPD       Y1, Y0, Y1
+	VBROADCASTSD passDoublesAVX2<>+88(SB), Y3
+	VFMADD213PD  Y3, Y1, Y0
+	VPMOVSXDQ    X2, Y1
+	VBROADCASTSD passDoublesAVX2<>+104(SB), Y2
+	VPADDQ       Y2, Y1, Y1
+	VPSLLQ       $0x34, Y1, Y1
+	VMULPD       Y1, Y0, Y0
+	VMOVUPD      Y0, 32(CX)
+	ADDQ         $+64, CX
+	SUBQ         $+8, AX
+	JNZ          loop
 	VZEROUPPER
 	RET
 
@@ -6229,7 +6537,7 @@ loop:
 
 // func shiftAVX512(n int, d int, dst *float32, x *float32, rows *int, ldx int,
 // factor *float32, center *float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·shiftAVX512(SB), NOSPLIT, $0-64
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+16(FP), CX
@@ -6248,34 +6556,43 @@ row:
 	MOVQ  (DX), R8
 	IMULQ ldx+40(FP), R8
 	ADDQ  x+24(FP), R8
-	XORQ  R9, R9
-	CMPQ  R9, DI
-	JE    tail
+	MOVQ  R8, R9
+	CMPQ  AX, $0x02
+	JLE   last
+	MOVQ  16(DX), R9
+	IMULQ ldx+40(FP), R9
+	ADDQ  x+24(FP), R9
+
+last:
+	XORQ R10, R10
+	CMPQ R10, DI
+	JE   tail
 
 loop:
-	VMOVUPS (R8)(R9*1), Z0
-	VMOVUPS (BX)(R9*1), Z1
-	VMOVUPS (SI)(R9*1), Z2
-	VMULPS  Z1, Z0, Z0
-	VSUBPS  Z2, Z0, Z0
-	VMOVUPS Z0, (CX)(R9*1)
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JNE     loop
+	PREFETCHT0 (R9)(R10*1)
+	VMOVUPS    (R8)(R10*1), Z0
+	VMOVUPS    (BX)(R10*1), Z1
+	VMOVUPS    (SI)(R10*1), Z2
+	VMULPS     Z1, Z0, Z0
+	VSUBPS     Z2, Z0, Z0
+	VMOVUPS    Z0, (CX)(R10*1)
+	ADDQ       $+64, R10
+	CMPQ       R10, DI
+	JNE        loop
 
 tail:
 	TESTQ     $+15, d+8(FP)
 	JZ        next
-	VMOVUPS.Z (R8)(R9*1), K1, Z0
-	VMOVUPS.Z (BX)(R9*1), K1, Z1
-	VMOVUPS.Z (SI)(R9*1), K1, Z2
+	VMOVUPS.Z (R8)(R10*1), K1, Z0
+	VMOVUPS.Z (BX)(R10*1), K1, Z1
+	VMOVUPS.Z (SI)(R10*1), K1, Z2
 	VMULPS    Z1, Z0, Z0
 	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, K1, (CX)(R9*1)
+	VMOVUPS   Z0, K1, (CX)(R10*1)
 
 next:
-	MOVQ d+8(FP), R9
-	LEAQ (CX)(R9*4), CX
+	MOVQ d+8(FP), R10
+	LEAQ (CX)(R10*4), CX
 	ADDQ $+8, DX
 	DECQ AX
 	JNZ  row
@@ -6484,5 +6801,222 @@ loop:
 	ADDQ    $+16, DI
 	CMPQ    DI, AX
 	JNE     loop
+	VZEROUPPER
+	RET
+
+// func sparseAVX512(units int, r *float32, ldr int, x *float32, into *float32,
+// ldg int, add bool)
+// Requires: AVX, AVX512F, BMI
+TEXT ·sparseAVX512(SB), NOSPLIT, $0-49
+	MOVQ   units+0(FP), AX
+	MOVQ   r+8(FP), CX
+	MOVQ   ldr+16(FP), DX
+	MOVQ   x+24(FP), BX
+	MOVQ   into+32(FP), SI
+	MOVQ   ldg+40(FP), DI
+	VPXORD Z0, Z0, Z0
+
+unit:
+	VCMPPS  $0x04, (CX), Z0, K1
+	KMOVW   K1, R8
+	VCMPPS  $0x04, 64(CX), Z0, K1
+	KMOVW   K1, R9
+	SHLQ    $0x10, R9
+	ORQ     R9, R8
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	CMPB    add+48(FP), $0x00
+	JE      begun
+	VMOVUPS (SI), Z1
+	VMOVUPS 64(SI), Z2
+	VMOVUPS 128(SI), Z3
+	VMOVUPS 192(SI), Z4
+	VMOVUPS 256(SI), Z5
+	VMOVUPS 320(SI), Z6
+	VMOVUPS 384(SI), Z7
+	VMOVUPS 448(SI), Z8
+
+begun:
+	TESTQ R8, R8
+	JZ    done
+
+row:
+	TZCNTQ       R8, R9
+	VBROADCASTSS (CX)(R9*4), Z9
+	IMUL3Q       $+512, R9, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z9, Z1
+	VFMADD231PS  64(R9), Z9, Z2
+	VFMADD231PS  128(R9), Z9, Z3
+	VFMADD231PS  192(R9), Z9, Z4
+	VFMADD231PS  256(R9), Z9, Z5
+	VFMADD231PS  320(R9), Z9, Z6
+	VFMADD231PS  384(R9), Z9, Z7
+	VFMADD231PS  448(R9), Z9, Z8
+	BLSRQ        R8, R8
+	JNZ          row
+
+done:
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z2, 64(SI)
+	VMOVUPS Z3, 128(SI)
+	VMOVUPS Z4, 192(SI)
+	VMOVUPS Z5, 256(SI)
+	VMOVUPS Z6, 320(SI)
+	VMOVUPS Z7, 384(SI)
+	VMOVUPS Z8, 448(SI)
+	ADDQ    DX, CX
+	ADDQ    DI, SI
+	DECQ    AX
+	JNZ     unit
+	VZEROUPPER
+	RET
+
+// func panelAVX512(n int, dst *float32, x *float32, ldx int)
+// Requires: AVX, AVX512F
+TEXT ·panelAVX512(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ ldx+24(FP), BX
+
+row:
+	VMOVUPS (DX), Z0
+	VMOVUPS Z0, (CX)
+	VMOVUPS 64(DX), Z0
+	VMOVUPS Z0, 64(CX)
+	VMOVUPS 128(DX), Z0
+	VMOVUPS Z0, 128(CX)
+	VMOVUPS 192(DX), Z0
+	VMOVUPS Z0, 192(CX)
+	VMOVUPS 256(DX), Z0
+	VMOVUPS Z0, 256(CX)
+	VMOVUPS 320(DX), Z0
+	VMOVUPS Z0, 320(CX)
+	VMOVUPS 384(DX), Z0
+	VMOVUPS Z0, 384(CX)
+	VMOVUPS 448(DX), Z0
+	VMOVUPS Z0, 448(CX)
+	ADDQ    BX, DX
+	ADDQ    $+512, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func rectifyAVX512(n int, z *float32)
+// Requires: AVX, AVX512F
+TEXT ·rectifyAVX512(SB), NOSPLIT, $0-16
+	MOVQ   n+0(FP), AX
+	MOVQ   z+8(FP), CX
+	VPXORD Z0, Z0, Z0
+
+loop:
+	VMOVUPS   (CX), Z1
+	VCMPPS    $0x06, Z0, Z1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   Z1, (CX)
+	ADDQ      $+64, CX
+	SUBQ      $+16, AX
+	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func cutAVX512(n int, slopes *float32, units *float32)
+// Requires: AVX, AVX512F
+TEXT ·cutAVX512(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   slopes+8(FP), CX
+	MOVQ   units+16(FP), DX
+	VPXORD Z0, Z0, Z0
+	XORQ   BX, BX
+
+loop:
+	VMOVUPS   (DX)(BX*4), Z1
+	VMOVUPS   (CX)(BX*4), Z2
+	VCMPPS    $0x04, Z0, Z1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   Z2, (CX)(BX*4)
+	ADDQ      $+16, BX
+	CMPQ      BX, AX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+DATA passDoublesAVX512<>+0(SB)/8, $0x3ff71547652b82fe
+DATA passDoublesAVX512<>+8(SB)/8, $0x3fe62e42fefa3000
+DATA passDoublesAVX512<>+16(SB)/8, $0x3d53de6af278ece6
+DATA passDoublesAVX512<>+24(SB)/8, $0x3fb0000000000000
+DATA passDoublesAVX512<>+32(SB)/8, $0x3efa01a01a01a01a
+DATA passDoublesAVX512<>+40(SB)/8, $0x3f2a01a01a01a01a
+DATA passDoublesAVX512<>+48(SB)/8, $0x3f56c16c16c16c17
+DATA passDoublesAVX512<>+56(SB)/8, $0x3f81111111111111
+DATA passDoublesAVX512<>+64(SB)/8, $0x3fa5555555555555
+DATA passDoublesAVX512<>+72(SB)/8, $0x3fc5555555555555
+DATA passDoublesAVX512<>+80(SB)/8, $0x3fe0000000000000
+DATA passDoublesAVX512<>+88(SB)/8, $0x3ff0000000000000
+DATA passDoublesAVX512<>+96(SB)/8, $0x4000000000000000
+DATA passDoublesAVX512<>+104(SB)/8, $0x00000000000003ff
+GLOBL passDoublesAVX512<>(SB), RODATA|NOPTR, $112
+
+// func expAVX512(n int, z *float64)
+// Requires: AVX, AVX512F
+TEXT ·expAVX512(SB), NOSPLIT, $0-16
+	MOVQ         n+0(FP), AX
+	MOVQ         z+8(FP), CX
+	VBROADCASTSD passDoublesAVX512<>+0(SB), Z0
+	VBROADCASTSD passDoublesAVX512<>+8(SB), Z1
+	VBROADCASTSD passDoublesAVX512<>+16(SB), Z2
+	VBROADCASTSD passDoublesAVX512<>+24(SB), Z3
+	VBROADCASTSD passDoublesAVX512<>+32(SB), Z4
+	VBROADCASTSD passDoublesAVX512<>+40(SB), Z4
+	VBROADCASTSD passDoublesAVX512<>+48(SB), Z5
+	VBROADCASTSD passDoublesAVX512<>+56(SB), Z6
+	VBROADCASTSD passDoublesAVX512<>+64(SB), Z7
+	VBROADCASTSD passDoublesAVX512<>+72(SB), Z8
+	VBROADCASTSD passDoublesAVX512<>+80(SB), Z9
+	VBROADCASTSD passDoublesAVX512<>+88(SB), Z10
+	VBROADCASTSD passDoublesAVX512<>+96(SB), Z11
+	VBROADCASTSD passDoublesAVX512<>+104(SB), Z12
+
+loop:
+	VMOVUPD      (CX), Z13
+	VMULPD       Z0, Z13, Z14
+	VCVTPD2DQ    Z14, Y15
+	VCVTDQ2PD    Y15, Z14
+	VFNMADD231PD Z1, Z14, Z13
+	VFNMADD231PD Z2, Z14, Z13
+	VMULPD       Z3, Z13, Z13
+	VBROADCASTSD passDoublesAVX512<>+32(SB), Z14
+	VFMADD213PD  Z4, Z13, Z14
+	VFMADD213PD  Z5, Z13, Z14
+	VFMADD213PD  Z6, Z13, Z14
+	VFMADD213PD  Z7, Z13, Z14
+	VFMADD213PD  Z8, Z13, Z14
+	VFMADD213PD  Z9, Z13, Z14
+	VFMADD213PD  Z10, Z13, Z14
+	VMULPD       Z14, Z13, Z13
+	VADDPD       Z11, Z13, Z14
+	VMULPD       Z14, Z13, Z13
+	VADDPD       Z11, Z13, Z14
+	VMULPD       Z14, Z13, Z13
+	VADDPD       Z11, Z13, Z14
+	VMULPD       Z14, Z13, Z13
+	VADDPD       Z11, Z13, Z14
+	VFMADD213PD  Z10, Z14, Z13
+	VPMOVSXDQ    Y15, Z14
+	VPADDQ       Z12, Z14, Z14
+	VPSLLQ       $0x34, Z14, Z14
+	VMULPD       Z14, Z13, Z13
+	VMOVUPD      Z13, (CX)
+	ADDQ         $+64, CX
+	SUBQ         $+8, AX
+	JNZ          loop
 	VZEROUPPER
 	RET

@@ -13,6 +13,7 @@ var passes = [...]*kernels{
 		},
 		softmax: softmaxAVX2, sum: sumAVX2, flush: flushAVX2, shift: shiftAVX2, half: halfAVX2,
 		narrow: narrowAVX2, gradient: gradientAVX2, moments: momentsAVX2, finite: finiteAVX2, adam: adamAVX2,
+		sparse: sparseAVX2, panel: panelAVX2, rectify: rectifyAVX2, cut: cutAVX2, exp: expAVX2,
 	},
 	AVX512: {
 		lanes: 16,
@@ -27,5 +28,6 @@ var passes = [...]*kernels{
 		},
 		softmax: softmaxAVX512, sum: sumAVX512, flush: flushAVX512, shift: shiftAVX512, half: halfAVX512,
 		narrow: narrowAVX512, gradient: gradientAVX512, moments: momentsAVX512, finite: finiteAVX512, adam: adamAVX512,
+		sparse: sparseAVX512, panel: panelAVX512, rectify: rectifyAVX512, cut: cutAVX512, exp: expAVX512,
 	},
 }

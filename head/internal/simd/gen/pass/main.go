@@ -126,6 +126,11 @@ func main() {
 		m.momentsKernel()
 		m.finiteKernel()
 		m.adamKernel()
+		m.sparseKernel()
+		m.panelKernel()
+		m.rectifyKernel()
+		m.cutKernel()
+		m.expKernel()
 	}
 	file.Write("pass")
 }
@@ -656,14 +661,20 @@ func (m *machine) adamKernel() {
 	end()
 }
 
+// ahead is how many rows before its turn a row is fetched.
+const ahead = 2
+
 // shiftKernel gathers rows and shifts them.
 func (m *machine) shiftKernel() {
 	m.begin("shift", "writes x·factor − center of n rows into dst, n×d; ldx is in bytes.", "n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32")
 	n, dst, rows, factor, center := arg("n"), arg("dst"), arg("rows"), arg("factor"), arg("center")
 	d := GP64()
 	m.whole(d)
-	x, k := GP64(), GP64()
+	x, next, k := GP64(), GP64(), GP64()
 	step := func(mask *mask) {
+		if mask == nil { // the next row comes from anywhere
+			PREFETCHT0(Mem{Base: next, Index: k, Scale: 1})
+		}
 		v, f, c := m.make(), m.make(), m.make()
 		m.load(Mem{Base: x, Index: k, Scale: 1}, mask, v)
 		m.load(Mem{Base: factor, Index: k, Scale: 1}, mask, f)
@@ -680,6 +691,13 @@ func (m *machine) shiftKernel() {
 	MOVQ(Mem{Base: rows}, x)
 	IMULQ(param("ldx"), x)
 	ADDQ(param("x"), x)
+	MOVQ(x, next)
+	CMPQ(n, U8(ahead))
+	JLE(LabelRef("last"))
+	MOVQ(Mem{Base: rows, Disp: 8 * ahead}, next)
+	IMULQ(param("ldx"), next)
+	ADDQ(param("x"), next)
+	Label("last")
 	XORQ(k, k)
 	CMPQ(k, d)
 	JE(LabelRef("tail"))
