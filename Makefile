@@ -10,6 +10,8 @@ NUMPY     := lib/python/.fetched
 PEERS     := lib/peers/.fetched
 # A Python with onnxruntime, which is what the command's start-up is measured against.
 STARTUP   := lib/startup/.fetched
+# Public learning curves, which those of a study are held to.
+LCDB      := lib/lcdb.csv
 # Everything that does not come to the runtime, which is called through cgo.
 NOCGO     := $$(CGO_ENABLED=0 $(GO) list -e -f '{{.ImportPath}} {{join .Deps " "}}' ./... | grep -v -w headstart/models/runtime | cut -d' ' -f1)
 # What runs arm64 programs; on Debian it is in the package qemu-user-static.
@@ -26,7 +28,7 @@ QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExpo
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo pairs test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo pairs test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -111,6 +113,13 @@ $(STARTUP): bench/startup-requirements.txt
 	python3 -m pip install --quiet --disable-pip-version-check --only-binary=:all: \
 	  --target "$$(lib/startup/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
 	@touch $@
+
+bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets (2 min; fetches the curves once, 68 MB, by pip)
+	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -v -run '^TestPublicCurves$$' ./head/study
+
+$(LCDB): bench/lcdb.py
+	@mkdir -p $(@D)
+	python3 $< $@
 
 peers: build runtime $(PEERS) ## put decoding and extract of images beside Pillow's, extract of texts beside sentence-transformers', token ids beside tokenizers', products of matrices, and passes of fits, beside OpenBLAS's products, softmax heads beside scikit-learn's and PyTorch's, epochs of perceptrons beside PyTorch's, and a step of retraining beside PyTorch's (fetches PyTorch once, up to 6 GB, by pip)
 	lib/peers/bin/python bench/images.py

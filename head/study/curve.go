@@ -45,7 +45,7 @@ func newCurve(points []Measured) (curve, error) {
 	for i, m := range p {
 		switch {
 		case m.N < 1:
-			return nil, &SizeError{Index: i, N: m.N}
+			return nil, &NoSamplesError{Index: i, N: m.N}
 		case math.IsNaN(m.Error) || m.Error < 0 || m.Error > 1:
 			return nil, &RangeError{Index: i, N: m.N, Value: m.Error}
 		}
@@ -73,7 +73,7 @@ func newCurve(points []Measured) (curve, error) {
 		lo = hi
 	}
 	if len(c) < FewestSizes {
-		return nil, &FewError{Sizes: len(c)}
+		return nil, &ShortError{Sizes: len(c)}
 	}
 	if first, last := c[0].n, c[len(c)-1].n; last < LeastSpan*first {
 		return nil, &NarrowError{Smallest: int(first), Largest: int(last)}

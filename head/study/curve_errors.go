@@ -2,10 +2,10 @@ package study
 
 import "fmt"
 
-// SizeError says that a point of a curve has no training samples.
-type SizeError struct{ Index, N int } // Index counts points from 0
+// NoSamplesError says that a point of a curve has no training samples.
+type NoSamplesError struct{ Index, N int } // Index counts points from 0
 
-func (e *SizeError) Error() string {
+func (e *NoSamplesError) Error() string {
 	return fmt.Sprintf("learning curve: point %d was measured with %d training samples, and at least 1 is needed", e.Index+1, e.N)
 }
 
@@ -30,11 +30,11 @@ func (e *TwiceError) Error() string {
 	return fmt.Sprintf("learning curve: there are two points of %d training samples and seed %d; what was measured again has another seed", e.N, e.Seed)
 }
 
-// FewError says that there are fewer than FewestSizes different numbers of
+// ShortError says that there are fewer than FewestSizes different numbers of
 // training samples.
-type FewError struct{ Sizes int }
+type ShortError struct{ Sizes int }
 
-func (e *FewError) Error() string {
+func (e *ShortError) Error() string {
 	return fmt.Sprintf("learning curve: it has %s, and %d are needed to extrapolate it; measure at more numbers of training samples, half and a quarter of the largest for instance", counted(e.Sizes, "size", "sizes"), FewestSizes)
 }
 

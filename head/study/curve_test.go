@@ -118,11 +118,11 @@ func TestCurveErrors(t *testing.T) {
 		at     []int
 		want   any
 	}{
-		{"nothing", nil, nil, new(*FewError)},
-		{"three sizes", few, nil, new(*FewError)},
+		{"nothing", nil, nil, new(*ShortError)},
+		{"three sizes", few, nil, new(*ShortError)},
 		{"close sizes", narrow, nil, new(*NarrowError)},
-		{"no samples", with(Measured{0, 0, 0.5}), nil, new(*SizeError)},
-		{"negative", with(Measured{-5, 0, 0.5}), nil, new(*SizeError)},
+		{"no samples", with(Measured{0, 0, 0.5}), nil, new(*NoSamplesError)},
+		{"negative", with(Measured{-5, 0, 0.5}), nil, new(*NoSamplesError)},
 		{"NaN", with(Measured{500, 0, math.NaN()}), nil, new(*RangeError)},
 		{"infinite", with(Measured{500, 0, math.Inf(1)}), nil, new(*RangeError)},
 		{"points for shares", with(Measured{500, 0, 12.5}), nil, new(*RangeError)},

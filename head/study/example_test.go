@@ -30,6 +30,6 @@ func ExampleExtrapolate() {
 	// Output:
 	// falling
 	// 3200: 12.2%, 80% interval 11.4 to 13.0
-	// 6400: 11.4%, 80% interval 10.2 to 12.5
+	// 6400: 11.4%, 80% interval 10.2 to 12.4
 	// a point less with twice as much: 46% sure
 }

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"math/bits"
 	"os"
 	"slices"
 	"strconv"
@@ -81,8 +84,9 @@ type asked struct {
 // about.
 const fewestAnchors = 6
 
-// ask cuts curves off at each f.
-func ask(t testing.TB, all []*public, fs []float64, thin func(Measured) bool) (out []*asked) {
+// ask cuts curves off at each f, and takes what thin keeps of that; nil: all.
+// What is too short to be extrapolated then is left out.
+func ask(t testing.TB, all []*public, fs []float64, thin func(m Measured, sizes []int) bool) (out []*asked) {
 	for _, p := range all {
 		most := 0
 		for _, m := range p.points {
@@ -95,23 +99,30 @@ func ask(t testing.TB, all []*public, fs []float64, thin func(Measured) bool) (o
 			}
 		}
 		for _, f := range fs {
-			var kept []Measured
 			sizes := map[int]bool{}
 			for _, m := range p.points {
 				if float64(m.N) <= float64(most)/f {
 					sizes[m.N] = true
-					if thin == nil || thin(m) {
-						kept = append(kept, m)
-					}
 				}
 			}
 			if len(sizes) < fewestAnchors {
 				continue
 			}
+			ns := slices.Sorted(maps.Keys(sizes))
+			var kept []Measured
+			for _, m := range p.points {
+				if sizes[m.N] && (thin == nil || thin(m, ns)) {
+					kept = append(kept, m)
+				}
+			}
 			a := &asked{public: p, f: f, n: most, truth: truth / float64(k)}
 			var err error
 			if a.e, err = extrapolated(kept); err != nil {
-				t.Fatalf("%s %s %s: %v", p.set, p.learner, p.split, err)
+				few, narrow := new(ShortError), new(NarrowError)
+				if !errors.As(err, &few) && !errors.As(err, &narrow) {
+					t.Fatalf("%s %s %s: %v", p.set, p.learner, p.split, err)
+				}
+				continue
 			}
 			a.last = a.e.curve.last().mean
 			a.ratio = float64(a.n) / float64(a.e.Largest)
@@ -192,12 +203,18 @@ func round(x float64) float64 { return math.Round(x*1e6) / 1e6 }
 func leftOfError(a *asked) float64 { return a.truth - a.level }
 func leftOfGain(a *asked) float64  { return (a.last - a.truth) - (a.e.Now - a.level) }
 
-func fitSpreads(t testing.TB, cases []*asked) spreads {
+// fitTable fits what is known of curves by their number of seeds.
+func fitTable(t testing.TB, bySeeds map[int][]*asked) (k table) {
 	sets, curves := map[string]bool{}, map[*public]bool{}
-	for _, a := range cases {
-		sets[a.set], curves[a.public] = true, true
+	for _, seeds := range slices.Sorted(maps.Keys(bySeeds)) {
+		cases := bySeeds[seeds]
+		for _, a := range cases {
+			sets[a.set], curves[a.public] = true, true
+		}
+		k.Seeds = append(k.Seeds, spreads{float64(seeds), fitSpread(t, cases, leftOfError), fitSpread(t, cases, leftOfGain)})
 	}
-	return spreads{len(curves), len(sets), fitSpread(t, cases, leftOfError), fitSpread(t, cases, leftOfGain)}
+	k.Curves, k.Sets = len(curves), len(sets)
+	return k
 }
 
 // halfOf returns which half a data set is in, by its number. What was chosen by
@@ -211,12 +228,127 @@ func halfOf(t testing.TB, set string) int {
 }
 
 // steps are how many times more samples the constants are fitted for.
-var steps = []float64{math.Sqrt2, 2, 2 * math.Sqrt2, 4, 4 * math.Sqrt2, 8, 8 * math.Sqrt2, 16}
+var steps = []float64{math.Sqrt2, 2, 4, 8, 16}
+
+// firstSeeds keeps the measurements of so many seeds.
+func firstSeeds(k int) func(Measured, []int) bool {
+	return func(m Measured, _ []int) bool { return m.Seed < uint64(k) }
+}
+
+// seedCounts are the numbers of seeds that the constants are fitted for. LCDB
+// has 5 of most curves.
+var seedCounts = []int{1, 2, 5}
+
+// variants are what else is measured: curves that are measured in other ways
+// than those that the constants are fitted on.
+var variants = []struct {
+	name string
+	keep func(m Measured, sizes []int) bool
+}{
+	{"all sizes, all seeds", nil},
+	{"one seed", firstSeeds(1)},
+	{"two seeds", firstSeeds(2)},
+	{"three seeds", firstSeeds(3)},
+	{"one seed at the largest size", func(m Measured, sizes []int) bool { return m.N < sizes[len(sizes)-1] || m.Seed == 0 }},
+	{"the last four sizes", func(m Measured, sizes []int) bool { return m.N >= sizes[len(sizes)-4] }},
+	{"sizes in steps of 2", func(m Measured, _ []int) bool { return bits.OnesCount(uint(m.N)) == 1 }},
+}
+
+// tally is how well extrapolations are.
+type tally struct {
+	n, error, last, in80, in95 float64
+	widths                     []float64
+}
+
+// add counts one, with constants that were not fitted on its data set.
+func (r *tally) add(a *asked, known *table) {
+	left := known.left(errorOf, &a.e.traits, a.level, a.ratio)
+	at := func(p float64) float64 { return max(0, min(1, a.level+left.quantile(p))) }
+	r.n++
+	r.error += math.Abs(a.truth - a.level)
+	r.last += math.Abs(a.truth - a.last)
+	if a.truth >= at(0.1) && a.truth <= at(0.9) {
+		r.in80++
+	}
+	if a.truth >= at(0.025) && a.truth <= at(0.975) {
+		r.in95++
+	}
+	r.widths = append(r.widths, at(0.9)-at(0.1))
+}
+
+// width is the median width of the 80 % intervals.
+func (r *tally) width() float64 {
+	slices.Sort(r.widths)
+	return stat.Quantile(0.5, stat.Empirical, r.widths, nil)
+}
+
+func (r *tally) String() string {
+	if r.n == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%5.0f curves, mean absolute error %.2f points (last point %.2f), 80%% intervals hold %.1f%% and have a median width of %.2f points, 95%% hold %.1f%%",
+		r.n, 100*r.error/r.n, 100*r.last/r.n, 100*r.in80/r.n, 100*r.width(), 100*r.in95/r.n)
+}
+
+// doubling is how well "does doubling bring a point?" is answered.
+type doubling struct{ n, yes, answered, right float64 }
+
+func (r *doubling) add(a *asked, known *table, sure float64) {
+	g := Improvement{Value: a.e.Now - a.level, left: known.left(gainOf, &a.e.traits, a.level, a.ratio)}
+	p, truth := g.AtLeast(0.01), a.last-a.truth >= 0.01
+	r.n++
+	if truth {
+		r.yes++
+	}
+	if p >= sure || p <= 1-sure {
+		r.answered++
+		if (p >= 0.5) == truth {
+			r.right++
+		}
+	}
+}
+
+// TestSomePublicCurves holds what is built in, families and constants, to a
+// sample of public curves: to limits a little wider than those of all curves.
+// Constants that do not belong to the families that are fitted fail here.
+func TestSomePublicCurves(t *testing.T) {
+	f, err := os.Open("testdata/publiccurves.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	all, err := readPublic(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum tally
+	var d doubling
+	for _, a := range ask(t, all, []float64{2, 4}, nil) {
+		sum.add(a, &known)
+		if a.f == 2 {
+			d.add(a, &known, Sure)
+		}
+	}
+	t.Log(&sum)
+	if in := sum.in80 / sum.n; in < 0.72 || in > 0.88 {
+		t.Errorf("80%% intervals hold %.1f%%", 100*in)
+	}
+	if in := sum.in95 / sum.n; in < 0.88 {
+		t.Errorf("95%% intervals hold %.1f%%", 100*in)
+	}
+	if sum.error > 0.85*sum.last {
+		t.Errorf("the mean absolute error is %.2f points, and that of the last point %.2f", 100*sum.error/sum.n, 100*sum.last/sum.n)
+	}
+	if right := d.right / d.answered; right < 0.8 || d.answered < d.n/2 {
+		t.Errorf("doubling: %.1f%% are right of %.0f answered of %.0f", 100*right, d.answered, d.n)
+	}
+}
 
 // TestPublicCurves prints how well public curves are extrapolated, with
-// constants that were fitted on other data sets, and writes the constants of
-// all to spread.json (make bench-study). HEADSTART_CURVES is what bench/lcdb.py
-// writes.
+// constants that were fitted on other data sets, and holds that to what issue
+// and docs promise (make bench-study). HEADSTART_CURVES is what bench/lcdb.py
+// writes. HEADSTART_WRITE=1 writes the constants of all data sets to
+// spread.json; else they have to be those that are in it.
 func TestPublicCurves(t *testing.T) {
 	path := os.Getenv("HEADSTART_CURVES")
 	if path == "" {
@@ -231,86 +363,85 @@ func TestPublicCurves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases := ask(t, all, steps, nil)
-	var of [2][]*asked
-	for _, a := range cases {
-		h := halfOf(t, a.set)
-		of[h] = append(of[h], a)
+	bySeeds := map[int][]*asked{}
+	of := [2]map[int][]*asked{{}, {}}
+	for _, seeds := range seedCounts {
+		bySeeds[seeds] = ask(t, all, steps, firstSeeds(seeds))
+		for _, a := range bySeeds[seeds] {
+			h := halfOf(t, a.set)
+			of[h][seeds] = append(of[h][seeds], a)
+		}
 	}
-	crossed := [2]spreads{fitSpreads(t, of[1]), fitSpreads(t, of[0])} // constants for each half
-	for _, f := range []float64{2, 4, 8} {
-		var err, naive, in80, in95, wide, n float64
-		var widths []float64
-		for h := range of {
-			for _, a := range of[h] {
+	// The constants of each half are those that were fitted on the other one.
+	crossed := [2]table{fitTable(t, of[1]), fitTable(t, of[0])}
+
+	limits := map[float64]struct{ error, width float64 }{2: {0.018, 0.033}, 4: {0.026, 0.046}, 8: {0.033, 0.061}}
+	shapes := map[Shape]float64{}
+	for i, v := range variants {
+		cases := ask(t, all, []float64{2, 4, 8}, v.keep)
+		fmt.Println(v.name)
+		for _, f := range []float64{2, 4, 8} {
+			var both, unseen, ill tally
+			for _, a := range cases {
 				if a.f != f {
 					continue
 				}
-				s := crossed[h].Error
-				scale, z := s.scale(a.features), s.at(a.ratio)
-				lo, hi := a.level+scale*z.quantile(0.1), a.level+scale*z.quantile(0.9)
-				lo, hi = max(0, lo), min(1, hi)
-				l95, h95 := max(0, a.level+scale*z.quantile(0.025)), min(1, a.level+scale*z.quantile(0.975))
-				n++
-				err += math.Abs(a.truth - a.level)
-				naive += math.Abs(a.truth - a.last)
-				if a.truth >= lo && a.truth <= hi {
-					in80++
+				h := halfOf(t, a.set)
+				both.add(a, &crossed[h])
+				if h == 1 {
+					unseen.add(a, &crossed[h])
 				}
-				if a.truth >= l95 && a.truth <= h95 {
-					in95++
-				}
-				widths = append(widths, hi-lo)
-			}
-		}
-		slices.Sort(widths)
-		wide = stat.Quantile(0.5, stat.Empirical, widths, nil)
-		fmt.Printf("×%g: %.0f curves; mean absolute error %.2f points (last point %.2f); 80%% intervals hold %.1f%%, median width %.2f points; 95%% hold %.1f%%\n",
-			f, n, 100*err/n, 100*naive/n, 100*in80/n, 100*wide, 100*in95/n)
-	}
-	for _, sure := range []float64{0.5, 0.7, 0.75, 0.8} {
-		var right, answered, yes, n float64
-		for h := range of {
-			for _, a := range of[h] {
-				if a.f != 2 {
-					continue
-				}
-				s := crossed[h].Gain
-				g := Gain{Value: a.e.Now - a.level, scale: s.scale(a.features), known: s.at(a.ratio)}
-				p, truth := g.AtLeast(0.01), a.last-a.truth >= 0.01
-				n++
-				if truth {
-					yes++
-				}
-				if p >= sure || p <= 1-sure {
-					answered++
-					if (p >= 0.5) == truth {
-						right++
-					}
+				if a.e.Shape.Ill() {
+					ill.add(a, &crossed[h])
 				}
 			}
+			fmt.Printf("  ×%g %v\n", f, &both)
+			if i > 0 {
+				continue
+			}
+			fmt.Printf("     of the half that chose nothing: %v\n     ill-behaved: %v\n", &unseen, &ill)
+			l := limits[f]
+			if both.error/both.n > l.error || both.width() > l.width || both.in80/both.n < 0.77 || both.in80/both.n > 0.83 {
+				t.Errorf("×%g: not within an error of %v, a width of %v and 77 to 83%%", f, l.error, l.width)
+			}
 		}
-		fmt.Printf("does doubling bring a point, where %.0f%% sure: right in %.1f%% of the answered, can't tell %.1f%% (always no: %.1f%%)\n", 100*sure, 100*right/answered, 100*(1-answered/n), 100*(1-yes/n))
-	}
-	shapes := map[Shape]float64{}
-	n := 0.0
-	for _, a := range cases {
-		if a.f == 2 {
+		if i > 0 {
+			continue
+		}
+		for _, sure := range []float64{0.5, 0.7, Sure, 0.8, 0.9} {
+			var d doubling
+			for _, a := range cases {
+				if a.f == 2 {
+					d.add(a, &crossed[halfOf(t, a.set)], sure)
+				}
+			}
+			fmt.Printf("  does doubling bring a point, by who is %.0f%% sure: right in %.1f%% of the answered, can't tell in %.1f%% (always no is right in %.1f%%)\n", 100*sure, 100*d.right/d.answered, 100*(1-d.answered/d.n), 100*(1-d.yes/d.n))
+			if sure == Sure && (d.right/d.answered < 0.75 || d.answered/d.n < 0.6) {
+				t.Error("doubling: not right in 75%, or not answered in 60%")
+			}
+		}
+		n := 0.0
+		for _, a := range ask(t, all, []float64{1}, nil) {
 			shapes[a.e.Shape]++
 			n++
 		}
+		fmt.Printf("  shapes of %.0f whole curves:", n)
+		for _, s := range []Shape{Falling, Flat, Rising, Dipping, Peaking, Stepping} {
+			fmt.Printf(" %s %.1f%%", s, 100*shapes[s]/n)
+		}
+		fmt.Println()
 	}
-	for _, s := range []Shape{Falling, Flat, Rising, Dipping, Peaking, Stepping} {
-		fmt.Printf("%s: %.1f%%\n", s, 100*shapes[s]/n)
+
+	fitted := fitTable(t, bySeeds)
+	b, err := json.MarshalIndent(fitted, "", " ")
+	if err != nil {
+		t.Fatal(err)
 	}
-	fitted := fitSpreads(t, cases)
-	if os.Getenv("HEADSTART_WRITE") != "" {
-		b, err := json.MarshalIndent(fitted, "", " ")
-		if err != nil {
+	if b = append(b, '\n'); os.Getenv("HEADSTART_WRITE") != "" {
+		if err := os.WriteFile("spread.json", b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile("spread.json", append(b, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	} else if !slices.Equal(b, spreadJSON) {
+		t.Error("the constants are not those of spread.json; HEADSTART_WRITE=1 writes them")
 	}
 }

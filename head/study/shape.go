@@ -18,7 +18,8 @@ const (
 
 // Ill tells whether a curve does not fall ever more slowly, as the families of
 // curves that are fitted do, so that what they say of it is to be doubted.
-// About one public curve in seven is so.
+// Of whole public curves 11 % are so, and their 80 % intervals hold 70 to 78 %
+// (make bench-study).
 func (s Shape) Ill() bool {
 	return s == Rising || s == Dipping || s == Peaking || s == Stepping
 }

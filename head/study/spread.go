@@ -32,23 +32,31 @@ type quantiles []float64
 // levels are the probabilities of the quantiles.
 var levels = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995}
 
-// spreads are those of errors and of gains, and on what they were fitted.
+// spreads are those of errors and of gains, of curves that were measured with
+// as many seeds at a size.
 type spreads struct {
-	Curves int    `json:"curves"`
-	Sets   int    `json:"sets"`
-	Error  spread `json:"error"`
-	Gain   spread `json:"gain"`
+	Seeds float64 `json:"seeds"`
+	Error spread  `json:"error"`
+	Gain  spread  `json:"gain"`
+}
+
+// table is what is known: spreads by the number of seeds, rising, and on how
+// many curves of how many data sets they were fitted.
+type table struct {
+	Curves int       `json:"curves"`
+	Sets   int       `json:"sets"`
+	Seeds  []spreads `json:"spreads"`
 }
 
 //go:embed spread.json
 var spreadJSON []byte
 
 // known is spread.json.
-var known = func() (s spreads) {
-	if err := json.Unmarshal(spreadJSON, &s); err != nil {
+var known = func() (t table) {
+	if err := json.Unmarshal(spreadJSON, &t); err != nil {
 		panic("study: spread.json: " + err.Error())
 	}
-	return s
+	return t
 }()
 
 // leastFar is the least distance, in doublings, that intervals are known for;
@@ -100,6 +108,38 @@ func (s *spread) at(ratio float64) quantiles {
 		q[k] = float64((1-t)*a.Z[k]) + float64(t*b.Z[k])
 	}
 	return q
+}
+
+// errorOf and gainOf choose what is asked of spreads.
+func errorOf(s *spreads) *spread { return &s.Error }
+func gainOf(s *spreads) *spread  { return &s.Gain }
+
+// left returns the quantiles of what is left of an extrapolation to level at
+// ratio times the largest size: on the lines between the numbers of seeds that
+// are known, over the logarithm.
+func (t *table) left(of func(*spreads) *spread, c *traits, level, ratio float64) quantiles {
+	features := c.at(level, ratio)
+	one := func(s *spreads) quantiles {
+		sp := of(s)
+		q, scale := slices.Clone(sp.at(ratio)), sp.scale(features)
+		for i := range q {
+			q[i] *= scale
+		}
+		return q
+	}
+	i := slices.IndexFunc(t.Seeds, func(s spreads) bool { return s.Seeds >= c.seeds })
+	switch {
+	case i == 0:
+		return one(&t.Seeds[0])
+	case i < 0:
+		return one(&t.Seeds[len(t.Seeds)-1])
+	}
+	a, b := one(&t.Seeds[i-1]), one(&t.Seeds[i])
+	w := math.Log(c.seeds/t.Seeds[i-1].Seeds) / math.Log(t.Seeds[i].Seeds/t.Seeds[i-1].Seeds)
+	for k := range a {
+		a[k] = float64((1-w)*a[k]) + float64(w*b[k])
+	}
+	return a
 }
 
 // quantile returns that of probability p, of which the levels are.
