@@ -7,7 +7,8 @@
 //	heads path X.npy y.npy                the default of train-head
 //
 // It prints JSON: CPU seconds from rows in memory to the fitted head, passes,
-// objective, weights (fit, to -weights FILE, float64: C×D and then C).
+// objective, the vector instructions that it used, weights (fit, to -weights
+// FILE, float64: C×D and then C).
 package main
 
 import (
@@ -93,7 +94,7 @@ func main() {
 	for i := range y {
 		y[i] = fmt.Sprintf("%05d", int32(binary.LittleEndian.Uint32(raw[4*i:])))
 	}
-	out := map[string]any{}
+	out := map[string]any{"instructions": fit.Instructions()}
 	ctx, begin, wall := context.Background(), cpu(), time.Now()
 	switch flag.Arg(0) {
 	case "fit":

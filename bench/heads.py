@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts fits of softmax heads beside scikit-learn's and PyTorch's L-BFGS.
 
-    python3 bench/heads.py bin/headstart [FOLDER [TURNS]]      (make peers)
+    python3 bench/heads.py bin/headstart [FOLDER [TURNS [WORD ...]]]      (make peers)
 
 All sides have one thread, the same standardised float32 features and the same objective,
 (1/N) Σ CE + ‖W‖²/(2CN) with a free intercept. They alternate; figures are CPU seconds
@@ -9,9 +9,12 @@ until the objective is within 1e-4, and 1e-6, of the optimum, relative to it: fo
 scikit-learn and PyTorch by a trace of their own evaluations, for headstart by the least
 exact of its tolerances (1e-3 to 1e-7) with which the whole fit ends there, its own stop
 included. The optimum is the objective, in float64, at which headstart ends with 1e-9, or
-a lower one that a peer finds; peers are ended once they are there. Then the default path,
-30 λ × 5 folds, selection, refit and test, beside LogisticRegressionCV on the same number
-of rows, which is given a part of the grid and one fold.
+a lower one that a peer finds; peers are ended once they are there. Where the processor
+has AVX-512, headstart has a row with it and a row without it (GODEBUG=cpu.avx512f=off, to
+which the peers are deaf), each beside the same runs of the peers; a row says what was
+used. Then the default path, 30 λ × 5 folds, selection, refit and test, beside
+LogisticRegressionCV on the same number of rows, which is given a part of the grid and one
+fold. With WORDs only what has one in its name is measured, "default path" among them.
 
 FOLDER holds A.npy, A.labels.npy (float32 N×D, int32 N), and B and F alike. Without it
 they are made once, in lib/peers/heads, by headstart extract: A of 50,000 glosses of
@@ -41,6 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOLERANCES = "1e-3", "1e-4", "1e-5", "1e-6", "1e-7", "1e-9"
 GAPS = 1e-4, 1e-6
 LONGEST = 120  # CPU seconds of a peer's fit
+SETS = {"AVX-512": "", "AVX2": "cpu.avx512f=off"}  # what GODEBUG leaves out
 SIDES = "scikit-learn f64", "scikit-learn f32", "PyTorch f32"
 
 
@@ -175,30 +179,55 @@ def traced_torch(x, y, c, least):
     return trace, (w.detach().numpy(), b.detach().numpy())
 
 
-def ours(heads, files, k, c, tolerance, weights):
-    out = json.loads(subprocess.run([heads, "-weights", weights, "fit", *files, repr(c), tolerance], check=True, capture_output=True, text=True).stdout)
+def without(instructions):
+    """the environment in which a program of ours uses those instructions at most"""
+    return os.environ | {"GODEBUG": ",".join(filter(None, (os.environ.get("GODEBUG"), SETS.get(instructions))))}
+
+
+def available(heads):
+    """the instructions of SETS that a fit can use here, as it says itself; else what it uses"""
+    x, y = synthetic(60, 4, 2)
+    with tempfile.TemporaryDirectory() as work:
+        files = [Path(work) / "x.npy", Path(work) / "y.npy"]
+        np.save(files[0], x)
+        np.save(files[1], y)
+        run = lambda env: json.loads(subprocess.run([heads, "fit", *files, "1", "1e-3"], check=True, capture_output=True, text=True, env=env).stdout)["instructions"]
+        return [s for s in SETS if run(without(s)) == s] or [run(os.environ)]
+
+
+def ours(heads, instructions, files, k, c, tolerance, weights):
+    out = json.loads(subprocess.run([heads, "-weights", weights, "fit", *files, repr(c), tolerance], check=True, capture_output=True, text=True, env=without(instructions)).stdout)
+    if out["instructions"] != instructions:
+        raise SystemExit("heads: a fit that was to use %s used %s" % (instructions, out["instructions"]))
     v = np.fromfile(weights)
     d = (len(v) - k) // k
     return out, (v[: k * d].reshape(k, d), v[k * d :])
+
+
+def asked(name):
+    return len(sys.argv) < 5 or any(w in name for w in sys.argv[4:])
 
 
 def line(cells):
     print("| " + " | ".join("%-20s" % str(c) for c in cells) + " |", flush=True)
 
 
-def fits(heads, name, x, y, c, turns, work):
-    """a row of the table for each gap"""
+def fits(heads, sets, name, x, y, c, turns, work):
+    """a row of the table for each gap and set of instructions"""
+    if not asked(name):
+        return
     files = [work / "x.npy", work / "y.npy"]
     np.save(files[0], x)
     np.save(files[1], y)
     k = int(y.max()) + 1
     runs = []
     for _ in range(turns):
-        turn = {"ours": []}
-        for t in TOLERANCES:
-            out, w = ours(heads, files, k, c, t, work / "w")
-            turn["ours"].append((out["cpu"], objective(x, y, *w, c), out["fit"]["passes"]))
-        lowest = min(o[1] for o in turn["ours"])
+        turn = {s: [] for s in sets}
+        for s in sets:
+            for t in TOLERANCES:
+                out, w = ours(heads, s, files, k, c, t, work / "w")
+                turn[s].append((out["cpu"], objective(x, y, *w, c), out["fit"]["passes"]))
+        lowest = min(o[1] for s in sets for o in turn[s])
         for side, run in (
             (SIDES[0], lambda: traced_sklearn(x.astype(np.float64), y, c, lowest)),
             (SIDES[1], lambda: traced_sklearn(x, y, c, lowest)),
@@ -209,11 +238,11 @@ def fits(heads, name, x, y, c, turns, work):
             if w is not None:
                 turn.setdefault("ends", []).append(objective(x, y, *w, c))
         runs.append(turn)
-    least = min(f for turn in runs for f in [o[1] for o in turn["ours"]] + turn.get("ends", []))
-    for gap in GAPS:
-        cells, own = [name, "%.0e" % gap], []
+    least = min(f for turn in runs for f in [o[1] for s in sets for o in turn[s]] + turn.get("ends", []))
+    for gap, s in [(gap, s) for gap in GAPS for s in sets]:
+        cells, own = [name, "%.0e" % gap, s], []
         for turn in runs:
-            own.append(next(((cpu, passes) for cpu, f, passes in turn["ours"] if f <= least * (1 + gap)), (float("nan"), 0)))
+            own.append(next(((cpu, passes) for cpu, f, passes in turn[s] if f <= least * (1 + gap)), (float("nan"), 0)))
         cells.append("%.2f (%d passes)" % (statistics.median(o[0] for o in own), own[0][1]))
         for side in SIDES:
             at = [next((cpu for cpu, f in turn[side] if f <= least * (1 + gap)), None) for turn in runs]
@@ -239,8 +268,8 @@ def path(heads, x, y, work):
     cv.fit(standardised(x[:n]).astype(np.float64), y[:n])
     theirs = (time.process_time() - begin) * 30 / len(some) * folds
     print(
-        "default path: headstart %.1f s on processors, λ = %.3g, accuracy %.4f, log-loss %.4f, up to %d MB; LogisticRegressionCV (float64) about %.0f s, %.0f×: extrapolated from %d of 30 λ in one of 5 folds of %d rows"
-        % (out["cpu"], out["l2"], out["accuracy"], out["log_loss"], out["rss_mb"], theirs, theirs / out["cpu"], len(some), n),
+        "default path: headstart with %s %.1f s on processors, λ = %.3g, accuracy %.4f, log-loss %.4f, up to %d MB; LogisticRegressionCV (float64) about %.0f s, %.0f×: extrapolated from %d of 30 λ in one of 5 folds of %d rows"
+        % (out["instructions"], out["cpu"], out["l2"], out["accuracy"], out["log_loss"], out["rss_mb"], theirs, theirs / out["cpu"], len(some), n),
         flush=True,
     )
 
@@ -262,18 +291,19 @@ def main():
             go, sklearn.__version__, np.__version__, torch.__version__, ", ".join(blas),
             "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "neither AVX2 nor AVX-512",
             os.environ.get("GODEBUG", "unset"), os.environ.get("OPENBLAS_CORETYPE", "unset")))
-        line(["CPU seconds to", "gap", "headstart", *SIDES])
+        line(["CPU seconds to", "gap", "with", "headstart", *SIDES])
+        fitted = available(work / "heads")
         sets = {n: (standardised(np.load(folder / f"{n}.npy")), np.load(folder / f"{n}.labels.npy")) for n in "ABF" if (folder / f"{n}.npy").exists()}
         for name, (x, y) in sets.items():
             for c in (0.01, 1.0) if name == "A" else (0.01,):
-                fits(work / "heads", "%s′ %d×%d×%d C=%g" % (name, *x.shape, y.max() + 1, c), x, y, c, turns, work)
+                fits(work / "heads", fitted, "%s′ %d×%d×%d C=%g" % (name, *x.shape, y.max() + 1, c), x, y, c, turns, work)
         if "A" in sets:
             x, y = sets["A"]
-            fits(work / "heads", "binary %d×%d C=1" % x.shape, x, (y == np.bincount(y).argmax()).astype(np.int32), 1.0, turns, work)
+            fits(work / "heads", fitted, "binary %d×%d C=1" % x.shape, x, (y == np.bincount(y).argmax()).astype(np.int32), 1.0, turns, work)
         for name, shape in ("A", (50000, 384, 10)), ("B", (20000, 1280, 100)):
             x, y = synthetic(*shape)
-            fits(work / "heads", "synthetic %s %d×%d×%d C=1" % (name, *shape), standardised(x), y, 1.0, turns, work)
-        if "A" in sets:
+            fits(work / "heads", fitted, "synthetic %s %d×%d×%d C=1" % (name, *shape), standardised(x), y, 1.0, turns, work)
+        if "A" in sets and asked("default path"):
             path(work / "heads", np.load(folder / "A.npy"), sets["A"][1], work)
 
 

@@ -13,6 +13,20 @@ const PassRows = 128
 // six classes' weights and four rows of them fit into a first-level cache.
 const dotFeatures = 768
 
+// copiedFrom is the number of classes from which on a block's rows are copied,
+// two vectors wide, before a gradient's tiles go over them: rows that lie
+// kilobytes apart take first-level cache lines from one another. With AVX-512
+// a tile has twice as many products for a line, and copying brings nothing.
+var copiedFrom = [...]int{AVX2: 96, AVX512: math.MaxInt}
+
+// inOrder is 0, 1, 2 and so on: the rows of such a copy.
+var inOrder = func() (rows [PassRows]int) {
+	for i := range rows {
+		rows[i] = i
+	}
+	return
+}()
+
 // Picked is rows of a matrix that a pass goes over, at most PassRows. Where
 // Active is Portable, none of its methods may be called.
 type Picked struct {
@@ -90,12 +104,24 @@ func (p *Picked) AddOuter(g, r []float32, c int, next []int) {
 	k := passes[Active()]
 	kernels, tails, most, width := k.outers, k.tails, len(k.outers)-1, 2*k.lanes
 	tiles := (c + most - 1) / most
+	var columns []float32
+	if c >= copiedFrom[Active()] {
+		mem := rooms32.Get().(*room[float32])
+		defer rooms32.Put(mem)
+		mem.a = grown(mem.a, n*width)
+		columns = mem.a
+	}
 	for j := 0; j < d; j += width {
+		if columns != nil && d-j >= width {
+			k.columns(n, &columns[0], &p.X[j], &p.Rows[0], 4*d, ahead)
+		}
 		for t := range tiles {
 			from, to := c*t/tiles, c*(t+1)/tiles
 			switch {
 			case d-j < width:
 				tails[to-from](n, &r[from*PassRows], &p.X[j], &p.Rows[0], 4*d, &g[from*d+j], 4*d, d-j)
+			case columns != nil:
+				kernels[to-from](n, &r[from*PassRows], &columns[0], &inOrder[0], 4*width, &g[from*d+j], 4*d, nil)
 			case t == tiles-1:
 				kernels[to-from](n, &r[from*PassRows], &p.X[j], &p.Rows[0], 4*d, &g[from*d+j], 4*d, ahead)
 			default:
@@ -317,6 +343,7 @@ type kernels struct {
 	dots    dotKernels   // by the number of classes that they take
 	outers  outerKernels // likewise, for two vectors of features
 	tails   tailKernels  // likewise, for fewer features
+	columns func(n int, dst, x *float32, rows *int, ldx int, next *int)
 	softmax func(c, vectors int, z, bias *float32, y *int32, w, of, p *float32)
 	sum     func(c, vectors int, r *float32, sums *float64)
 	flush   func(n int, sums *float64, from *float32)

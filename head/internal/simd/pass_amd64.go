@@ -100,6 +100,12 @@ func outer6AVX2(n int, r *float32, x *float32, rows *int, ldx int, into *float32
 //go:noescape
 func outer6TailAVX2(n int, r *float32, x *float32, rows *int, ldx int, into *float32, ldg int, d int)
 
+// columnsAVX2 copies two vectors of n rows, and fetches those of the rows that
+// are next (nil: none); ldx is in bytes.
+//
+//go:noescape
+func columnsAVX2(n int, dst *float32, x *float32, rows *int, ldx int, next *int)
+
 // softmaxAVX2 turns logits without intercepts into residuals; see ResidualsTo.
 //
 //go:noescape
@@ -374,6 +380,12 @@ func outer12AVX512(n int, r *float32, x *float32, rows *int, ldx int, into *floa
 //
 //go:noescape
 func outer12TailAVX512(n int, r *float32, x *float32, rows *int, ldx int, into *float32, ldg int, d int)
+
+// columnsAVX512 copies two vectors of n rows, and fetches those of the rows
+// that are next (nil: none); ldx is in bytes.
+//
+//go:noescape
+func columnsAVX512(n int, dst *float32, x *float32, rows *int, ldx int, next *int)
 
 // softmaxAVX512 turns logits without intercepts into residuals; see
 // ResidualsTo.

@@ -1588,6 +1588,40 @@ loop:
 	VZEROUPPER
 	RET
 
+// func columnsAVX2(n int, dst *float32, x *float32, rows *int, ldx int, next
+// *int)
+// Requires: AVX, MMX+
+TEXT ·columnsAVX2(SB), NOSPLIT, $0-48
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	MOVQ  ldx+32(FP), SI
+	MOVQ  next+40(FP), DI
+	TESTQ DI, DI
+	JNZ   row
+	MOVQ  BX, DI
+
+row:
+	XORQ R8, R8
+
+loop:
+	MOVQ       (BX)(R8*8), R9
+	IMULQ      SI, R9
+	MOVQ       (DI)(R8*8), R10
+	IMULQ      SI, R10
+	VMOVUPS    (DX)(R9*1), Y0
+	VMOVUPS    Y0, (CX)
+	VMOVUPS    32(DX)(R9*1), Y0
+	VMOVUPS    Y0, 32(CX)
+	PREFETCHT1 (DX)(R10*1)
+	ADDQ       $+64, CX
+	INCQ       R8
+	CMPQ       R8, AX
+	JNE        loop
+	VZEROUPPER
+	RET
+
 // func softmaxAVX2(c int, vectors int, z *float32, bias *float32, y *int32, w
 // *float32, of *float32, p *float32)
 // Requires: AVX, AVX2, FMA3
@@ -6339,6 +6373,41 @@ loop:
 	VMOVUPS.Z    64(AX), K2, Z0
 	VADDPS       Z0, Z23, Z23
 	VMOVUPS      Z23, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func columnsAVX512(n int, dst *float32, x *float32, rows *int, ldx int, next
+// *int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·columnsAVX512(SB), NOSPLIT, $0-48
+	MOVQ  n+0(FP), AX
+	MOVQ  dst+8(FP), CX
+	MOVQ  x+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	MOVQ  ldx+32(FP), SI
+	MOVQ  next+40(FP), DI
+	TESTQ DI, DI
+	JNZ   row
+	MOVQ  BX, DI
+
+row:
+	XORQ R8, R8
+
+loop:
+	MOVQ       (BX)(R8*8), R9
+	IMULQ      SI, R9
+	MOVQ       (DI)(R8*8), R10
+	IMULQ      SI, R10
+	VMOVUPS    (DX)(R9*1), Z0
+	VMOVUPS    Z0, (CX)
+	VMOVUPS    64(DX)(R9*1), Z0
+	VMOVUPS    Z0, 64(CX)
+	PREFETCHT1 (DX)(R10*1)
+	PREFETCHT1 64(DX)(R10*1)
+	ADDQ       $+128, CX
+	INCQ       R8
+	CMPQ       R8, AX
+	JNE        loop
 	VZEROUPPER
 	RET
 

@@ -38,7 +38,7 @@ func TestFeatures(t *testing.T) {
 // pages that must not be touched behind its arrays, and then before them.
 func overShapes(t *testing.T, test func(g guards, n, d, c int)) {
 	type shape struct{ n, d, c int }
-	shapes := []shape{{1, 1, 2}, {3, 15, 2}, {4, 16, 3}, {5, 17, 4}, {128, 384, 10}, {127, 385, 26}, {64, 1280, 7}, {33, 1300, 13}, {16, 768, 12}, {9, 31, 300}, {100, 33, 25}, {31, 8, 6}, {77, 47, 1}, {128, 1552, 5}}
+	shapes := []shape{{1, 1, 2}, {3, 15, 2}, {4, 16, 3}, {5, 17, 4}, {128, 384, 10}, {127, 385, 26}, {64, 1280, 7}, {33, 1300, 13}, {16, 768, 12}, {9, 31, 300}, {100, 33, 25}, {31, 8, 6}, {77, 47, 1}, {128, 1552, 5}, {128, 48, 130}, {50, 33, 97}}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 40 {
 		shapes = append(shapes, shape{1 + rng.IntN(PassRows), 1 + rng.IntN(200), 1 + rng.IntN(40)})

@@ -116,6 +116,7 @@ func main() {
 			m.outerKernel(c, false)
 			m.outerKernel(c, true)
 		}
+		m.columnsKernel()
 		m.softmaxKernel()
 		m.sumKernel()
 		m.flushKernel()
@@ -404,6 +405,36 @@ func (m *machine) outerKernel(c int, last bool) {
 			ADDQ(ldg, g)
 		}
 	}
+	end()
+}
+
+// columnsKernel copies what the tiles of outerKernel read again and again.
+func (m *machine) columnsKernel() {
+	m.begin("columns", "copies two vectors of n rows, and fetches those of the rows that are next (nil: none); ldx is in bytes.", "n int, dst, x *float32, rows *int, ldx int, next *int")
+	n, dst, x, rows, ldx, next := arg("n"), arg("dst"), arg("x"), arg("rows"), arg("ldx"), arg("next")
+	TESTQ(next, next)
+	JNZ(LabelRef("row"))
+	MOVQ(rows, next)
+	i, at, ahead := GP64(), GP64(), GP64()
+	Label("row")
+	XORQ(i, i)
+	Label("loop")
+	MOVQ(Mem{Base: rows, Index: i, Scale: 8}, at)
+	IMULQ(ldx, at)
+	MOVQ(Mem{Base: next, Index: i, Scale: 8}, ahead)
+	IMULQ(ldx, ahead)
+	for v := range 2 {
+		y := m.make()
+		VMOVUPS(Mem{Base: x, Index: at, Scale: 1, Disp: v * m.bytes()}, y)
+		VMOVUPS(y, Mem{Base: dst, Disp: v * m.bytes()})
+	}
+	for at := 0; at < 2*m.bytes(); at += 64 {
+		PREFETCHT1(Mem{Base: x, Index: ahead, Scale: 1, Disp: at})
+	}
+	ADDQ(I32(2*m.bytes()), dst)
+	INCQ(i)
+	CMPQ(i, n)
+	JNE(LabelRef("loop"))
 	end()
 }
 
