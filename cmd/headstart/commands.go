@@ -7,6 +7,7 @@ func commands(e *env) []*command {
 		trainHeadCommand(e),
 		evaluateCommand(e),
 		predictCommand(e),
+		studyCommand(e),
 		exportCommand(e),
 		preprocessCommand(e),
 		inspectCommand(e),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/fit"
 )
 
@@ -54,4 +55,26 @@ func whole(seconds float64) time.Duration {
 		return d.Round(time.Second)
 	}
 	return d.Round(time.Millisecond)
+}
+
+// Estimate says how long about it takes to select, fit and measure one kind of
+// head, that of s ("auto": all that are compared), on that many rows in one
+// training part, by the sizes alone, on the core that a Budget counts with. No
+// clock is read.
+func Estimate(s *Settings, size fit.Size) time.Duration {
+	if s == nil {
+		s = new(Settings)
+	}
+	size.Parts = max(size.Parts, 1) * orDefault(s.Folds, defaultFolds)
+	total := 0.0
+	for i := range fit.Families {
+		e := &fit.Families[i]
+		if kind := orDefault(s.Kind, head.Kinds[0].Name); kind != e.Kind && (kind != "auto" || e.Apart) {
+			continue
+		}
+		_, candidates := e.Path((&run{trainer: &trainer{Settings: s}}).grid())
+		size.Candidates = len(candidates)
+		total += e.Work(&size)
+	}
+	return time.Duration(min(total/nominalRate, 1e9) * float64(time.Second))
 }

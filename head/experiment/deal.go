@@ -16,6 +16,25 @@ import (
 // Errors: a row that is out of range, not ascending or without a label, and
 // fewer rows that may be apart than folds (a *FoldsError).
 func Deal(d *Data, s *Settings, rows []int, k int) ([][]int, error) {
+	dealt, err := united(d, s, rows)
+	if err != nil {
+		return nil, err
+	}
+	if k < 2 || k > len(dealt.units) {
+		return nil, &FoldsError{Place: "deal", Folds: k, Units: len(dealt.units), Together: dealt.together()}
+	}
+	folds := deal(dealt.units, k, dealt.labels, len(dealt.classes))
+	for _, f := range folds {
+		for i, at := range f {
+			f[i] = rows[at]
+		}
+	}
+	return folds, nil
+}
+
+// united makes the units of some labelled rows of d, ascending, whose labels
+// are then those of the rows by their places.
+func united(d *Data, s *Settings, rows []int) (*trainer, error) {
 	if s == nil {
 		s = new(Settings)
 	}
@@ -28,23 +47,12 @@ func Deal(d *Data, s *Settings, rows []int, k int) ([][]int, error) {
 		seen[d.Labels[r]] = true
 		grouped = grouped || d.Groups != nil && d.Groups[r] != "" && s.By != "none"
 	}
-	classes := slices.Sorted(maps.Keys(seen))
-	labels := make([]int, len(rows))
+	t := &trainer{Settings: s, data: d, classes: slices.Sorted(maps.Keys(seen)), labels: make([]int, len(rows)), grouped: grouped}
 	for i, r := range rows {
-		labels[i], _ = slices.BinarySearch(classes, d.Labels[r])
+		t.labels[i], _ = slices.BinarySearch(t.classes, d.Labels[r])
 	}
-	t := &trainer{grouped: grouped}
-	units := seedUnits(unitsOf(d, rows, grouped), s.Seed)
-	if k < 2 || k > len(units) {
-		return nil, &FoldsError{Place: "deal", Folds: k, Units: len(units), Together: t.together()}
-	}
-	folds := deal(units, k, labels, len(classes))
-	for _, f := range folds {
-		for i, at := range f {
-			f[i] = rows[at]
-		}
-	}
-	return folds, nil
+	t.units = seedUnits(unitsOf(d, rows, grouped), s.Seed)
+	return t, nil
 }
 
 // WeightsOf returns the weights of rows of d in a fit to them, with mean 1:

@@ -38,19 +38,19 @@ func (l *Learner) tap(dtype string, names ...string) (*models.Spec, error) {
 	return &spec, nil
 }
 
-// fill puts into the cache what all ways need of it: the activations at cuts
+// fill puts into the cache what some ways need of it: the activations at cuts
 // and the features of more taps, in one pass over the source. What the cache
 // cannot have is computed when it is needed, or left out. When ctx ends, it can
 // be called once more.
-func (l *Learner) fill(ctx context.Context) error {
-	if l.filled {
+func (l *Learner) fill(ctx context.Context, ways []*Way) error {
+	if !slices.ContainsFunc(ways, func(w *Way) bool { return !l.filled[w] }) {
 		return nil
 	}
-	cuts, err := l.cuts()
+	cuts, err := l.cuts(ways)
 	if err != nil {
 		return err
 	}
-	more, taps, err := l.moreTaps()
+	more, taps, err := l.moreTaps(ways)
 	if err != nil {
 		return err
 	}
@@ -71,14 +71,17 @@ func (l *Learner) fill(ctx context.Context) error {
 			return err
 		}
 	}
-	l.filled = true
+	for _, w := range ways {
+		l.filled[w] = true
+	}
 	return nil
 }
 
-// cuts lists the activations of tails that have a place in the cache.
-func (l *Learner) cuts() ([]*tapped, error) {
+// cuts lists the activations of those of ways that are tails and have a place
+// in the cache.
+func (l *Learner) cuts(ways []*Way) ([]*tapped, error) {
 	var all []*tapped
-	for _, w := range l.ways {
+	for _, w := range ways {
 		if w.Place == nil || !w.Place.Cacheable() {
 			continue
 		}
@@ -96,9 +99,9 @@ func (l *Learner) cuts() ([]*tapped, error) {
 }
 
 // moreTaps returns the backbone with more taps, and what of them is not the
-// features that there are; nil if they are not tried, or cannot be.
-func (l *Learner) moreTaps() (*models.Spec, []*tapped, error) {
-	if !slices.ContainsFunc(l.ways, func(w *Way) bool { return w.Name == wayTaps }) {
+// features that there are; nil if they are none of ways, or cannot be tried.
+func (l *Learner) moreTaps(ways []*Way) (*models.Spec, []*tapped, error) {
+	if !slices.ContainsFunc(ways, func(w *Way) bool { return w.Name == wayTaps }) {
 		return nil, nil, nil
 	}
 	own := l.data.Spec.Taps[0]

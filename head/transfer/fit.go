@@ -40,7 +40,7 @@ func (l *Learner) Fit(ctx context.Context, w *Way, on *Lesson) (*Attempt, error)
 	if w.Name == wayHead && w.Place == nil {
 		return l.fitHead(ctx, w, l.data.Features, on)
 	}
-	if err := l.fill(ctx); err != nil {
+	if err := l.fill(ctx, l.together(w)); err != nil {
 		if _, named := errors.AsType[*TailError](err); w.Place != nil && !named {
 			err = &TailError{w.Name, err}
 		}
@@ -56,6 +56,15 @@ func (l *Learner) Fit(ctx context.Context, w *Way, on *Lesson) (*Attempt, error)
 		return nil, l.tapsErr
 	}
 	return l.fitHead(ctx, w, l.taps, on)
+}
+
+// together lists the ways whose needs are put into the cache with those of w,
+// in one pass: all, unless they are tried one by one.
+func (l *Learner) together(w *Way) []*Way {
+	if l.apart {
+		return []*Way{w}
+	}
+	return l.ways
 }
 
 // fitHead fits a head on features alone.

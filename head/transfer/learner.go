@@ -24,12 +24,13 @@ type Learner struct {
 	again    *extract.Again
 	places   *retrain.Places
 	ways     []*Way // from the simplest on
+	apart    bool   // some may never be tried, so each has the cache filled by itself
 
 	location *runtime.Location
 	library  *runtime.Library
 	reread   func() (*source.Source, error) // opens the source once more
 
-	filled   bool             // the cache has what it can have
+	filled   map[*Way]bool    // of which the cache has what it can have
 	taps     *features.Joined // with more taps beside the features; nil without
 	tapsErr  error            // why there are none
 	cached   map[string]feed.Rows
@@ -45,6 +46,25 @@ type Learner struct {
 // *features.SeveralError, *ViewsError, *PlaceError, and those of runtime.Find
 // and runtime.Library. The caller closes the Learner before the data.
 func New(d *Data, s *Settings) (*Learner, error) {
+	l, err := newLearner(d, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.findWays(); err != nil {
+		return nil, err
+	}
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	if l.settings.Views > 0 {
+		frozen := slices.ContainsFunc(l.ways, func(w *Way) bool { return w.Place != nil && w.Place.Cut != "" })
+		l.settings.Hooks.Views(Views{Frozen: frozen, Held: l.held()})
+	}
+	return l, nil
+}
+
+// newLearner is New without ways, and without the library.
+func newLearner(d *Data, s *Settings) (*Learner, error) {
 	j := d.Features
 	if len(j.Sets) != 1 || len(j.Sets[0].Meta.Spaces) != 1 {
 		return nil, ErrSpaces
@@ -52,7 +72,7 @@ func New(d *Data, s *Settings) (*Learner, error) {
 	if err := j.Table.OneLabel(); err != nil {
 		return nil, err
 	}
-	l := &Learner{data: d, cached: map[string]feed.Rows{}, feeds: map[string]*feed.Feed{}}
+	l := &Learner{data: d, filled: map[*Way]bool{}, cached: map[string]feed.Rows{}, feeds: map[string]*feed.Feed{}}
 	var err error
 	if l.settings, err = s.complete(d); err != nil {
 		return nil, err
@@ -72,21 +92,24 @@ func New(d *Data, s *Settings) (*Learner, error) {
 	if l.places, err = retrain.NewPlaces(d.Spec); err != nil {
 		return nil, err
 	}
-	if err := l.findWays(); err != nil {
-		return nil, err
-	}
-	if l.location, err = runtime.Find(l.settings.Runtime); err != nil {
-		return nil, err
-	}
-	if l.library, err = runtime.Open(l.location.Path); err != nil {
-		return nil, err
-	}
-	l.closers = append(l.closers, l.library.Close)
-	if l.settings.Views > 0 {
-		frozen := slices.ContainsFunc(l.ways, func(w *Way) bool { return w.Place != nil && w.Place.Cut != "" })
-		l.settings.Hooks.Views(Views{Frozen: frozen, Held: l.held()})
-	}
 	return l, nil
+}
+
+// load finds the runtime library and opens it, once.
+func (l *Learner) load() error {
+	if l.library != nil {
+		return nil
+	}
+	location, err := runtime.Find(l.settings.Runtime)
+	if err != nil {
+		return err
+	}
+	if l.library, err = runtime.Open(location.Path); err != nil {
+		return err
+	}
+	l.location = location
+	l.closers = append(l.closers, l.library.Close)
+	return nil
 }
 
 // findWays lists the ways that are tried.
@@ -144,7 +167,11 @@ func (l *Learner) session(spec *models.Spec) *runtime.Lazy {
 	for _, in := range spec.Feeds() {
 		inputs = append(inputs, in.Name)
 	}
-	return runtime.NewLazy(l.location.Path, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
+	library := l.settings.Runtime
+	if l.location != nil {
+		library = l.location.Path
+	}
+	return runtime.NewLazy(library, func() ([]byte, error) { return spec.Model(), nil }, &runtime.Options{
 		Name: spec.Name, Inputs: inputs, Outputs: spec.Outputs(), Folder: spec.Weights.Dir, Threads: 1,
 	})
 }

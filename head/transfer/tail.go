@@ -30,6 +30,9 @@ func (l *Learner) fitTail(ctx context.Context, w *Way, on *Lesson) (*Attempt, er
 		}
 	}
 	began := time.Now()
+	if err := l.load(); err != nil {
+		return nil, err
+	}
 	f, err := l.feed(ctx, w)
 	if err != nil {
 		return nil, &TailError{w.Name, err}

@@ -154,3 +154,15 @@ func layersOf(g *onnx.Graph, cut, features string) (map[string]stage, error) {
 	}
 	return layers, nil
 }
+
+// StepSeconds estimates how long a step of n samples of that many tokens takes
+// on one thread, by the graph alone; see grad.Program.Cost. The errors are
+// those of package grad.
+func (net *Network) StepSeconds(n, tokens, classes int) (float64, error) {
+	const block = 8 // of a processor with AVX2; the estimate is the same everywhere
+	p, _, err := net.build(n, tokens, classes, 0)
+	if err != nil {
+		return 0, err
+	}
+	return p.Cost(block), nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/study"
+	"github.com/headstart-ml/headstart/head/transfer"
+)
+
+type studyOptions struct {
+	common
+	study.Settings
+	depths   []string // nil: those that the data allow
+	root     string
+	points   int // strengths of λ
+	features []string
+}
+
+// studySummary is what `study --json` prints.
+type studySummary struct {
+	*study.Result
+	Features []string `json:"features"`
+	Seconds  float64  `json:"seconds"`
+	remarked
+}
+
+func studyCommand(e *env) *command {
+	const what, result = "What is studied", "Result"
+	return &command{
+		name: "study",
+		args: "NAME.features…",
+		does: "says whether more data, more layers, or nothing would make a model better",
+		about: "A head is trained on subsets of the training samples, each √2 times the size of the one before it, with several seeds, and so are heads on more taps of the backbone and its last layers, " +
+			"as far as --budget goes: what costs least comes first. All of them are measured on the same samples, so that depths are compared in pairs. " +
+			"From the curves follows what twice the samples would bring, and what deeper training brings today. Where the data cannot tell, it says so, and what would settle it.\n\n" +
+			"A set with a split named test is measured on it and learns from the rest; otherwise a fifth is held out in turn. --at counts training samples. " +
+			"Heads need neither the samples nor the runtime; deeper training needs both.",
+		examples: []string{
+			"headstart study names.features",
+			"headstart study --depths head --at 50,200 names.features    # the head alone: needs neither samples nor runtime",
+			"headstart study --budget 1h --depths head,taps,last:1 --by none names.features",
+		},
+		exits:   []int{exitCorrupt},
+		minArgs: 1, maxArgs: -1,
+		wants: []string{"the feature set: a file that extract made"},
+		flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "at", Category: what, Usage: "predict what `N,…` training samples would give", DefaultText: "2, 4 and 8 times as many as there are"},
+			&cli.StringFlag{Name: "budget", Category: what, Value: "10m", Usage: "about what training may take: `TIME`, as in 10m, by an estimate of the work on one core, so that the same data give the same study anywhere"},
+			&cli.IntFlag{Name: "repeat", Category: what, Value: study.DefaultRepeat, Usage: "train on subsets that `K` seeds draw"},
+			&cli.StringFlag{Name: "depths", Category: what, Usage: "how deep to train, as in head,taps,last:2,half,all: a head, one on more taps, the last N layers, half of them, all: `DEPTHS`", DefaultText: "those that the data allow"},
+			&cli.StringFlag{Name: "metric", Category: what, Value: study.Metrics[0], Usage: choices(study.Metrics...) + "what curves are of"},
+			&cli.StringFlag{Name: "by", Category: what, Value: "auto", Usage: choices(byWords...) + "what stays together in subsets and tests; auto: the group where there is one"},
+			&cli.IntFlag{Name: "l2-points", Category: what, Value: studyPoints, Usage: "`N` strengths from 10 to 1e-6 of which each head's is chosen, by folds inside its subset"},
+			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
+			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
+		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
+		action: func(ctx *cli.Context) error {
+			o, err := newStudyOptions(ctx, e)
+			if err != nil {
+				return err
+			}
+			return runStudy(ctx.Context, o, e)
+		},
+	}
+}
+
+// studyPoints is the default of --l2-points, fewer than for one head: what is
+// between them moves an accuracy less than another subset does.
+const studyPoints = 10
+
+func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
+	c, err := e.common(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &studyOptions{
+		common: *c, root: ctx.String("root"), points: ctx.Int("l2-points"), features: ctx.Args().Slice(),
+		Settings: study.Settings{Metric: ctx.String("metric"), Repeat: ctx.Int("repeat"), By: ctx.String("by"), Seed: ctx.Uint64("seed")},
+	}
+	if err := oneOf("metric", o.Metric, study.Metrics...); err != nil {
+		return nil, err
+	}
+	if err := oneOf("by", o.By, byWords...); err != nil {
+		return nil, err
+	}
+	for flag, least := range map[string]int{"l2-points": 2, "repeat": 2} {
+		if n := ctx.Int(flag); n < least {
+			return nil, usagef("--%s %d: at least %d is needed", flag, n, least)
+		}
+	}
+	if o.Budget, err = time.ParseDuration(ctx.String("budget")); err != nil || o.Budget <= 0 {
+		return nil, usagef("--budget %s: it is a time like 90s, 10m or 2h", ctx.String("budget"))
+	}
+	if text := ctx.String("at"); ctx.IsSet("at") {
+		if o.At, err = parseAt(text); err != nil {
+			return nil, err
+		}
+	}
+	if text := ctx.String("depths"); ctx.IsSet("depths") {
+		for name := range strings.SplitSeq(text, ",") {
+			name = strings.TrimSpace(name)
+			if name == "" || slices.Contains(o.depths, name) {
+				return nil, usagef("--depths %s: it is like head,taps,last:2,half,all, each once", text)
+			}
+			o.depths = append(o.depths, name)
+		}
+	}
+	return o, nil
+}
+
+// headAlone tells whether nothing but heads on the features is asked for.
+func (o *studyOptions) headAlone() bool { return slices.Equal(o.depths, []string{"head"}) }
+
+// parseAt reads numbers of training samples.
+func parseAt(text string) ([]int, error) {
+	var all []int
+	for word := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if err != nil || n < 1 || n > 1e9 {
+			return nil, usagef("--at %s: it is like 1000,5000, numbers of training samples", text)
+		}
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+func runStudy(ctx context.Context, o *studyOptions, e *env) error {
+	open := cacheToFill
+	if o.headAlone() {
+		open = openCache
+	}
+	store, err := open(&o.common)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	j, err := features.Open(o.features, store)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	start := time.Now()
+	student, err := o.student(j, store, e)
+	if err != nil {
+		return err
+	}
+	defer student.Close() // readers and sessions: nothing was written through them
+	o.Absent = student.Absent()
+	m := startStepMeter(e, &o.common, "study", "trainings")
+	o.Progress = func(p study.Progress) { m.step(p.Done, p.Total) }
+	r, err := study.Run(ctx, student.Data(), student, &o.Settings)
+	m.stop()
+	if err != nil {
+		return err
+	}
+	e.unmatched(j.Table.Unmatched)
+	for _, n := range r.Notes {
+		e.noteOf(n.Kind, int64(n.Count), "%s", n.Message)
+	}
+	if o.json {
+		return e.printJSON(&studySummary{Result: r, Features: o.features, Seconds: time.Since(start).Seconds(), remarked: e.remarked()})
+	}
+	return printStudy(r, &o.common, e)
+}
+
+// student is what trains.
+func (o *studyOptions) student(j *features.Joined, store *cache.Cache, e *env) (*transfer.Student, error) {
+	d := &transfer.Data{Features: j, Cache: store, Root: o.root}
+	reread := &rereading{"study", o.features[0], o.root, store}
+	s := &transfer.Settings{
+		Head:    experiment.Settings{L2Points: o.points, By: o.By, Metric: o.Metric, Seed: o.Seed},
+		Threads: o.threads, Runtime: o.runtime,
+		Extract: reread.again(j.Sets[0], &o.common, e).Run,
+	}
+	if len(j.Sets) == 1 && len(j.Sets[0].Meta.Spaces) == 1 && !o.headAlone() {
+		space, err := cache.ParseSpace(j.Sets[0].Meta.Spaces[0])
+		if err != nil {
+			return nil, err
+		}
+		if d.Spec, err = specOf(&j.Sets[0].Meta, space); err != nil {
+			if o.depths != nil {
+				return nil, err
+			}
+			e.note("heads alone are studied, since the backbone cannot be opened: %v", err)
+		}
+	}
+	t, err := transfer.NewStudent(d, s, o.depths)
+	if p, ok := errors.AsType[*transfer.PlaceError](err); ok {
+		return nil, ofTail(p)
+	}
+	return t, err
+}

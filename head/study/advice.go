@@ -1,0 +1,342 @@
+package study
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Words of an Advice.
+const (
+	More    = "more"
+	Enough  = "enough"
+	Unclear = "unclear"
+)
+
+// worthwhile is from which gain on more data, or more depth, pay: one point.
+const worthwhile = 0.01
+
+// Advice says what would make the model better, by this rule:
+//
+// Data are "more" if twice as many would bring a point (0.01) or more with a
+// probability of at least MoreSure, "enough" if with one of at most EnoughSure,
+// and "unclear" between these.
+//
+// Of the depths that are better than the simplest one, by a paired difference
+// whose 95 % interval is above 0, at the largest size at which they were
+// trained, the simplest within one standard error of the best is advised. If
+// none is better, the simplest depth is advised, provided that each other one
+// was trained on all samples and gains less than a point, by the upper end of
+// the 90 % interval of its difference; else "unclear" is.
+type Advice struct {
+	Data  string `json:"data"`  // More, Enough or Unclear
+	Depth string `json:"depth"` // of a Curve, or Unclear
+	// Text says so in two sentences, with the evidence.
+	Text string `json:"text"`
+	// Gain is what twice the samples are predicted to bring to the depth that
+	// is advised, or to the simplest one; nil: nothing is predicted.
+	Gain *Doubled `json:"gain,omitempty"`
+	// Crossing says from which size on the best of the other depths is better
+	// than the simplest one; nil: it cannot be told, or is not.
+	Crossing *Crossing `json:"crossing,omitempty"`
+	// Settle is what would settle what is unclear; nil: nothing is.
+	Settle *Settle `json:"settle,omitempty"`
+}
+
+// Doubled is what twice the samples are predicted to bring.
+type Doubled struct {
+	Depth    string  `json:"depth"`
+	From     int     `json:"from"` // training samples
+	To       int     `json:"to"`
+	Value    float64 `json:"value"`
+	Low80    float64 `json:"low80"`
+	High80   float64 `json:"high80"`
+	Probable float64 `json:"probability"` // of a gain of a point or more
+}
+
+// Crossing is the size at which a depth becomes better than the simplest one.
+type Crossing struct {
+	Depth string `json:"depth"`
+	N     int    `json:"n"`
+	// Low and High are the 80 % interval; 0 is an end that it does not have.
+	Low  int `json:"low,omitempty"`
+	High int `json:"high,omitempty"`
+}
+
+// Settle is what would settle what is unclear.
+type Settle struct {
+	// Depth would be trained on all samples with a budget of about Budget
+	// seconds; "" if all were.
+	Depth  string  `json:"depth,omitempty"`
+	Budget float64 `json:"budget,omitempty"`
+	// Samples is about how many more labelled samples would tell whether the
+	// best of the other depths gains a point; 0 if those are no matter.
+	Samples int `json:"samples,omitempty"`
+}
+
+// MoreSure and EnoughSure are the probabilities of a gain of a point from which
+// on, and up to which, there is an answer.
+const (
+	MoreSure   = 0.8
+	EnoughSure = 0.2
+)
+
+// normal95 is the 0.95 quantile of the normal distribution.
+const normal95 = 1.6448536269514722
+
+// advise says what follows of a result whose Advice is not filled in.
+func (r *run) advise(depths []Depth) Advice {
+	a := Advice{Data: Unclear, Depth: Unclear}
+	text := a.depth(r.result)
+	a.Gain = r.gain(depths, a.Depth)
+	a.Text = a.data(r.result) + " " + text
+	return a
+}
+
+// last returns the last point of a curve that was trained together with the
+// simplest depth.
+func (c *Curve) last() *Point {
+	for i := len(c.Points) - 1; i >= 0; i-- {
+		if c.Points[i].Against != nil {
+			return &c.Points[i]
+		}
+	}
+	return nil
+}
+
+// depth fills in what is said of depths, and returns the sentence.
+func (a *Advice) depth(r *Result) string {
+	simplest := r.Curves[0].Depth
+	var best *Curve
+	var top *Difference
+	worst := math.Inf(-1) // the upper end of what another depth may gain
+	var widest *Difference
+	widestDepth := ""
+	for i := range r.Curves[1:] {
+		c := &r.Curves[1+i]
+		p := c.last()
+		if p == nil {
+			continue
+		}
+		if p.Against.Low > 0 && (top == nil || p.Against.Value > top.Value) {
+			best, top = c, p.Against
+		}
+		if p.N == r.N {
+			if high := p.Against.Value + normal95*p.Against.SE; high > worst {
+				worst, widest, widestDepth = high, p.Against, c.Depth
+			}
+		}
+	}
+	if best != nil {
+		for i := range r.Curves[1:] {
+			c := &r.Curves[1+i]
+			if p := c.last(); p != nil && p.Against.Low > 0 && p.Against.Value >= top.Value-top.SE {
+				best, top = c, p.Against
+				break
+			}
+		}
+		a.Depth = best.Depth
+		p := best.last()
+		s := fmt.Sprintf("More depth pays: with %s it is %s points more than with %s at %s training samples (95 %% interval %s)", named(best.Depth), points(top.Value), named(simplest), thousands(p.N), span(top.Low, top.High))
+		if a.Crossing = crossing(best, r); a.Crossing != nil {
+			s += fmt.Sprintf(", from about %s on%s", thousands(a.Crossing.N), a.Crossing.interval())
+		}
+		return s + "."
+	}
+	missing := a.missing(r)
+	switch {
+	case missing != nil:
+		a.Settle = missing
+		s := fmt.Sprintf("Whether more depth pays cannot be told: %s was not trained on all %s samples", named(missing.Depth), thousands(r.N))
+		if missing.Budget > 0 {
+			s += fmt.Sprintf(", which is estimated to take %s of one core", lasting(time.Duration(missing.Budget*float64(time.Second))))
+		}
+		return s + "."
+	case widest == nil:
+		return fmt.Sprintf("Whether more depth pays cannot be told: only %s was trained.", named(simplest))
+	case worst < worthwhile:
+		a.Depth = simplest
+		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s points from %s at %s training samples (95 %% interval %s).", named(widestDepth), signed(widest.Value), named(simplest), thousands(r.N), span(widest.Low, widest.High))
+	}
+	a.Settle = &Settle{Samples: r.samplesFor(widest)}
+	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s points from %s at %s training samples (95 %% interval %s)", named(widestDepth), signed(widest.Value), named(simplest), thousands(r.N), span(widest.Low, widest.High))
+	if a.Settle.Samples > 0 {
+		s += fmt.Sprintf(", and about %s more labelled samples would tell", thousands(a.Settle.Samples))
+	}
+	return s + "."
+}
+
+// missing is the cheapest depth that was not trained on all samples; nil if all
+// were.
+func (a *Advice) missing(r *Result) *Settle {
+	var out *Settle
+	for i := range r.Skipped {
+		s := &r.Skipped[i]
+		if s.Kind != "budget" || len(s.Sizes) > 0 && s.Sizes[len(s.Sizes)-1] < r.N {
+			continue
+		}
+		if out == nil || s.Budget < out.Budget {
+			out = &Settle{Depth: s.Depth, Budget: s.Budget}
+		}
+	}
+	return out
+}
+
+// samplesFor estimates how many more labelled samples it takes to tell a
+// difference from 0 or from a point, whichever it is further from: its error
+// falls with the root of the number of those tested, which are a share of all.
+func (r *Result) samplesFor(d *Difference) int {
+	away := max(math.Abs(d.Value), math.Abs(worthwhile-d.Value))
+	if d.SE == 0 {
+		return 0
+	}
+	factor := normal975 * d.SE / away
+	more := (factor*factor - 1) * float64(r.N+r.Test)
+	if !(more > 0) || more > 1e9 {
+		return 0
+	}
+	return rounded(more)
+}
+
+// rounded is a number with two digits that mean something, not less.
+func rounded(x float64) int {
+	unit := math.Pow(10, max(0, math.Floor(math.Log10(x))-1))
+	return int(math.Ceil(x/unit-1e-9) * unit)
+}
+
+// crossing is where the difference of a depth from the simplest one, as a line
+// over the logarithm of the size, passes 0, with Fieller's interval (Quarterly
+// Journal of Experimental Biology 7:117, 1940); nil if there are fewer than
+// three sizes, or the difference does not grow with the size, or passes 0
+// outside of what was measured.
+func crossing(c *Curve, r *Result) *Crossing {
+	var w, wx, wy, wxx, wxy float64
+	first, last, count := 0, 0, 0
+	for _, p := range c.Points {
+		if p.Against == nil {
+			continue
+		}
+		if count++; count == 1 {
+			first = p.N
+		}
+		last = p.N
+		x, k := math.Log2(float64(p.N)), 1/(p.Against.SE*p.Against.SE)
+		w, wx, wy, wxx, wxy = w+k, wx+k*x, wy+k*p.Against.Value, wxx+float64(k*x*x), wxy+float64(k*x*p.Against.Value)
+	}
+	det := float64(w*wxx) - float64(wx*wx)
+	if count < 3 || !(det > 0) {
+		return nil
+	}
+	slope := (float64(w*wxy) - float64(wx*wy)) / det
+	level := (float64(wxx*wy) - float64(wx*wxy)) / det
+	if !(slope > 0) {
+		return nil
+	}
+	at := math.Exp2(-level / slope)
+	if at < float64(first) || at > float64(last) {
+		return nil
+	}
+	x := &Crossing{Depth: c.Depth, N: int(math.Round(at))}
+	// The sizes at which the line is less than z errors from 0: a quadratic in
+	// x, whose interval is bounded where the slope is clear of 0.
+	const z = 1.2815515655446004 // the 0.9 quantile
+	vs, vl, cov := w/det, wxx/det, -wx/det
+	qa, qb, qc := float64(slope*slope)-float64(z*z*vs), 2*(float64(level*slope)-float64(z*z*cov)), float64(level*level)-float64(z*z*vl)
+	root := math.Sqrt(max(0, float64(qb*qb)-float64(4*qa*qc)))
+	if qa > 0 {
+		x.Low, x.High = x.end((-qb-root)/(2*qa), first, last), x.end((-qb+root)/(2*qa), first, last)
+	}
+	return x
+}
+
+// end is an end of an interval; 0 outside of what was measured.
+func (*Crossing) end(log float64, first, last int) int {
+	if n := math.Exp2(log); n >= float64(first) && n <= float64(last) {
+		return int(math.Round(n))
+	}
+	return 0
+}
+
+// interval writes the interval of a crossing.
+func (x *Crossing) interval() string {
+	switch {
+	case x.Low > 0 && x.High > 0:
+		return fmt.Sprintf(" (80 %% interval %s to %s)", thousands(x.Low), thousands(x.High))
+	case x.High > 0:
+		return fmt.Sprintf(" (80 %%: at most %s)", thousands(x.High))
+	case x.Low > 0:
+		return fmt.Sprintf(" (80 %%: at least %s)", thousands(x.Low))
+	}
+	return ""
+}
+
+// named is a depth in a sentence.
+func named(depth string) string {
+	switch depth {
+	case "head":
+		return "the head alone"
+	case "taps":
+		return "a head on more taps"
+	case "half":
+		return "the last half of the layers retrained"
+	case "all":
+		return "all layers retrained"
+	}
+	var n int
+	if _, err := fmt.Sscanf(depth, "last:%d", &n); err == nil && n == 1 {
+		return "the last layer retrained"
+	} else if err == nil {
+		return fmt.Sprintf("the last %d layers retrained", n)
+	}
+	return depth
+}
+
+// points writes a share of 1 in hundredths.
+func points(v float64) string { return fmt.Sprintf("%.1f", 100*v+0) }
+
+// signed is points with a sign.
+func signed(v float64) string {
+	s := points(math.Abs(v))
+	switch {
+	case s == "0.0":
+		return s
+	case v < 0:
+		return "−" + s
+	}
+	return "+" + s
+}
+
+// span is an interval in points.
+func span(low, high float64) string { return signed(low) + " to " + signed(high) }
+
+// thousands writes a count with commas.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// data fills in what is said of data, and returns the sentence.
+func (a *Advice) data(r *Result) string {
+	g := a.Gain
+	if g == nil {
+		return fmt.Sprintf("Whether more data pay cannot be told: %s.", r.noCurve())
+	}
+	evidence := fmt.Sprintf("doubling to %s training samples (%s more to label) is predicted to bring %s points (80 %% interval %s)", thousands(g.To), thousands(g.To-g.From), signed(g.Value), span(g.Low80, g.High80))
+	switch {
+	case g.Probable >= MoreSure:
+		a.Data = More
+		return "More data pay: " + evidence + "."
+	case g.Probable <= EnoughSure:
+		a.Data = Enough
+		return "More data hardly pay: " + evidence + "."
+	}
+	return "Whether more data pay cannot be told: " + evidence + "."
+}
+
+// noCurve says why nothing is predicted.
+func (r *Result) noCurve() string {
+	return fmt.Sprintf("%s was trained at %s, and a curve needs %d", named(r.Curves[0].Depth), are(len(r.Curves[0].Points), "size", "sizes"), MinSizes)
+}

@@ -1,0 +1,110 @@
+package study
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// item is a size at which a depth is trained with some seeds.
+type item struct {
+	depth int // its place among the depths
+	n     int
+	seeds int
+	cost  time.Duration
+}
+
+// plan lists what is trained, from the cheapest on, and what does not go into
+// the budget.
+func (r *run) plan(depths []Depth) (do, left []item) {
+	var all []item
+	for k := range depths {
+		for i, n := range r.sizes {
+			it := item{depth: k, n: n, seeds: r.Repeat}
+			if depths[k].Layers {
+				it.seeds = min(it.seeds, TailRepeat)
+				if down := len(r.sizes) - 1 - i; down%2 != 0 || down/2 >= TailSizes {
+					continue
+				}
+			}
+			it.cost = time.Duration(it.seeds) * r.learner.Cost(&depths[k], n, len(r.draws[0].test))
+			all = append(all, it)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b item) int {
+		return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.depth, b.depth), cmp.Compare(a.n, b.n))
+	})
+	spent := time.Duration(0)
+	for i, it := range all {
+		if i > 0 && spent+it.cost > r.Budget {
+			return all[:i], all[i:]
+		}
+		spent += it.cost
+	}
+	return all, nil
+}
+
+// Skipped is what was not trained.
+type Skipped struct {
+	Depth string `json:"depth"`
+	// Sizes are those that were left out, ascending; empty: all of the depth.
+	Sizes []int `json:"n,omitempty"`
+	// Kind is "budget", "unable" or "size".
+	Kind   string `json:"kind"`
+	Reason string `json:"reason"`
+	// Budget is what it would take to train it, too, in seconds of the core
+	// that estimates count with; 0 where no budget would do.
+	Budget float64 `json:"budget,omitempty"`
+}
+
+// overBudget says what does not go into the budget.
+func (r *run) overBudget(depths []Depth, do, left []item) []Skipped {
+	spent := time.Duration(0)
+	for _, it := range do {
+		spent += it.cost
+	}
+	var out []Skipped
+	for k := range depths {
+		s := Skipped{Depth: depths[k].Name, Kind: "budget"}
+		for _, it := range left {
+			if it.depth == k {
+				s.Sizes = append(s.Sizes, it.n)
+			}
+		}
+		if s.Sizes == nil {
+			continue
+		}
+		slices.Sort(s.Sizes)
+		needs := needsUntil(left, k, spent)
+		s.Budget = needs.Seconds()
+		s.Reason = fmt.Sprintf("with all that costs less it is estimated to take %s of one core, and %s may be spent", lasting(needs), lasting(r.Budget))
+		out = append(out, s)
+	}
+	return out
+}
+
+// needsUntil is what everything up to the last item of a depth takes.
+func needsUntil(left []item, depth int, spent time.Duration) time.Duration {
+	total, needs := spent, spent
+	for _, it := range left {
+		total += it.cost
+		if it.depth == depth {
+			needs = total
+		}
+	}
+	return needs
+}
+
+// lasting writes a time as people say it.
+func lasting(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
+	}
+	return fmt.Sprintf("%d h", int(d.Round(time.Hour).Hours()))
+}

@@ -1,0 +1,189 @@
+package study
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// normal975 is the 0.975 quantile of the normal distribution.
+const normal975 = 1.959963984540054
+
+// draw makes curves of what was learnt.
+func (r *run) draw(depths []Depth) error {
+	for k := range depths {
+		c := Curve{Depth: depths[k].Name}
+		for i, n := range r.sizes {
+			p := r.point(k, i)
+			if p == nil {
+				continue
+			}
+			p.N, p.PerClass = n, n/len(r.classes)
+			if k > 0 {
+				p.Against = r.difference(k, i)
+			}
+			c.Points = append(c.Points, *p)
+		}
+		if r.costs[k].Trained > 0 {
+			r.result.Costs = append(r.result.Costs, r.costs[k])
+		}
+		if c.Points != nil {
+			r.result.Curves = append(r.result.Curves, c)
+		}
+	}
+	if len(r.result.Curves) == 0 || r.result.Curves[0].Depth != depths[0].Name {
+		return &NothingError{Depth: depths[0].Name, Err: r.why, Skipped: r.result.Skipped}
+	}
+	return nil
+}
+
+// point is a depth at a size; nil where nothing was learnt.
+func (r *run) point(depth, size int) *Point {
+	at := metricAt(r.Metric)
+	p := new(Point)
+	var trains, losses, rows []float64
+	for _, n := range r.notes[depth][size] {
+		if n == nil {
+			continue
+		}
+		p.Values = append(p.Values, n.Test[at][0])
+		trains = append(trains, n.Train[at][0])
+		losses = append(losses, -n.Test[metricAt("log-loss")][0])
+		rows = append(rows, n.Test[at][1]*n.Test[at][1])
+	}
+	if p.Values == nil {
+		return nil
+	}
+	p.Value, p.Train, p.LogLoss = stat.Mean(p.Values, nil), stat.Mean(trains, nil), stat.Mean(losses, nil)
+	half := normal975 * math.Sqrt(r.variance(variance(p.Values), stat.Mean(rows, nil), len(p.Values)))
+	if v := r.bySubsets(depth, size); r.shared && v > 0 {
+		half = normal975 * math.Sqrt(max(r.variance(v, stat.Mean(rows, nil), len(p.Values)), half*half/normal975/normal975))
+	}
+	p.Low, p.High = max(0, p.Value-half), min(1, p.Value+half)
+	return p
+}
+
+// variance is that of a mean over some seeds, by the variance between them and
+// that of one seed's value over test samples. Where seeds test the same
+// samples, what those happen to be does not average out. Where each tests
+// others, it does, and is part of the variance between seeds, which is known
+// from few of them and thus not taken for less.
+func (r *run) variance(between, rows float64, seeds int) float64 {
+	n := float64(seeds)
+	if r.shared {
+		return between/n + rows
+	}
+	return max(between/n, rows/float64(min(seeds, r.folds)))
+}
+
+// bySubsets estimates the variance between subsets of a size, of which seeds
+// that draw from the same samples see only a part: a subset of all is the same
+// with every seed. The variance falls as 1/n, as it does where it is seen,
+// among subsets of at most half of the samples.
+func (r *run) bySubsets(depth, size int) float64 {
+	if 2*r.sizes[size] <= r.all {
+		return 0
+	}
+	at := metricAt(r.Metric)
+	var scaled []float64
+	for i, n := range r.sizes {
+		var values []float64
+		for _, note := range r.notes[depth][i] {
+			if note != nil {
+				values = append(values, note.Test[at][0])
+			}
+		}
+		if 2*n <= r.all && len(values) > 1 {
+			scaled = append(scaled, float64(n)*variance(values))
+		}
+	}
+	if scaled == nil {
+		return 0
+	}
+	return stat.Mean(scaled, nil) / float64(r.sizes[size])
+}
+
+// variance is that of values; 0 of one.
+func variance(values []float64) float64 {
+	if len(values) < 2 {
+		return 0
+	}
+	return stat.Variance(values, nil)
+}
+
+// difference compares a depth with the simplest one, at a size, over the seeds
+// that both were trained with; nil if there are none.
+func (r *run) difference(depth, size int) *Difference {
+	var right, loss [][]float64 // of each seed, of each test sample
+	var units [][]int
+	for seed, b := range r.notes[depth][size] {
+		a := r.notes[0][size][seed]
+		if a == nil || b == nil {
+			continue
+		}
+		x, y := make([]float64, len(b.Loss)), make([]float64, len(b.Loss))
+		for i := range b.Loss {
+			x[i] = float64(b.Right[i/8]>>(i%8)&1) - float64(a.Right[i/8]>>(i%8)&1)
+			y[i] = float64(b.Loss[i]) - float64(a.Loss[i])
+		}
+		right, loss, units = append(right, x), append(loss, y), append(units, r.draws[seed].unit)
+	}
+	if right == nil {
+		return nil
+	}
+	d := new(Difference)
+	var se float64
+	d.Value, d.SE = r.mean(right, units)
+	d.LogLoss, se = r.mean(loss, units)
+	d.Low, d.High = d.Value-normal975*d.SE, d.Value+normal975*d.SE
+	d.LogLossLow, d.LogLossHigh = d.LogLoss-normal975*se, d.LogLoss+normal975*se
+	return d
+}
+
+// mean is that of the values of test samples over seeds, with its standard
+// error. Where as good as nothing differs, the error is that of one sample that
+// might have.
+func (r *run) mean(values [][]float64, units [][]int) (mean, se float64) {
+	var each, rows []float64
+	for s, v := range values {
+		m, e := clustered(v, units[s])
+		each, rows = append(each, m), append(rows, e)
+	}
+	between := variance(each)
+	within := stat.Mean(rows, nil)
+	if r.shared { // the same samples: the mean of each over seeds
+		sum := make([]float64, len(values[0]))
+		for _, v := range values {
+			for i, x := range v {
+				sum[i] += x / float64(len(values))
+			}
+		}
+		_, within = clustered(sum, units[0])
+	}
+	least := 1 / float64(len(values[0])) / float64(len(values[0]))
+	if r.shared {
+		return stat.Mean(each, nil), math.Sqrt(max(between/float64(len(each))+within, least))
+	}
+	return stat.Mean(each, nil), math.Sqrt(max(r.variance(between, within, len(each)), least/float64(len(each))))
+}
+
+// clustered is the mean of values, and its variance where those of a unit
+// belong together (Liang and Zeger, Biometrika 73:13, 1986).
+func clustered(values []float64, unit []int) (mean, v float64) {
+	mean = stat.Mean(values, nil)
+	n := 0
+	for _, u := range unit {
+		n = max(n, u+1)
+	}
+	sums := make([]float64, n)
+	for i, x := range values {
+		sums[unit[i]] += x - mean
+	}
+	for _, s := range sums {
+		v += float64(s * s)
+	}
+	if n < 2 {
+		return mean, 0
+	}
+	return mean, v * float64(n) / float64(n-1) / float64(len(values)) / float64(len(values))
+}

@@ -1,0 +1,189 @@
+package study
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// normal90 is the 0.9 quantile of the normal distribution.
+const normal90 = 1.2815515655446004
+
+// reach lists the numbers of training samples that are predicted for. One that
+// is no more than there are, or too far away, is a *FarError.
+func (r *run) reach() ([]int, error) {
+	if r.At == nil {
+		return []int{2 * r.all, 4 * r.all, 8 * r.all}, nil
+	}
+	for _, n := range r.At {
+		if n <= r.all || n > Farthest*r.all {
+			return nil, &FarError{N: n, Largest: r.all}
+		}
+	}
+	return r.At, nil
+}
+
+// predict extrapolates the curve of each depth that has sizes enough.
+func (r *run) predict(depths []Depth) error {
+	at, err := r.reach()
+	if err != nil {
+		return err
+	}
+	for k := range depths {
+		e, err := Extrapolate(r.measured(k), at)
+		few, narrow := (*ShortError)(nil), (*NarrowError)(nil)
+		switch far := (*FarError)(nil); {
+		case errors.As(err, &few), errors.As(err, &narrow):
+			continue
+		case errors.As(err, &far): // its largest size is not the largest of all
+			if e, err = Extrapolate(r.measured(k), nil); err != nil {
+				return err
+			}
+			for _, n := range at {
+				if n > Farthest*e.Largest {
+					continue
+				}
+				f, err := e.forecast(n)
+				if err != nil {
+					return err
+				}
+				e.Forecasts = append(e.Forecasts, f)
+			}
+		case err != nil:
+			return err
+		}
+		r.extrapolated[k] = e
+		noise := r.testNoise(k)
+		for _, f := range e.Forecasts {
+			p := Prediction{Depth: depths[k].Name, N: f.N, Value: 1 - f.Error}
+			p.Low80, p.High80 = widened(p.Value, 1-f.High80, 1-f.Low80, normal90*noise)
+			p.Low95, p.High95 = widened(p.Value, 1-f.High95, 1-f.Low95, normal975*noise)
+			r.result.Predictions = append(r.result.Predictions, p)
+		}
+		if e.Shape.Ill() {
+			r.behaves(depths[k].Name, e.Shape)
+		}
+	}
+	return nil
+}
+
+// behaves notes that a curve is not one that falls ever more slowly.
+func (r *run) behaves(depth string, shape Shape) {
+	for i := range r.result.Curves {
+		if c := &r.result.Curves[i]; c.Depth == depth {
+			c.Behaviour = string(shape)
+		}
+	}
+	what := map[Shape]string{
+		Rising: "its error rises with more data", Dipping: "its error falls and rises in the end",
+		Peaking: "its error rises on the way, and falls again", Stepping: "more than half of what its error falls by comes in one step",
+	}[shape]
+	r.result.Notes = append(r.result.Notes, Remark{Kind: "unsteady", Names: []string{depth}, Message: fmt.Sprintf("the curve of %s is not one that gets better ever more slowly: %s; its predictions are to be doubted", named(depth), what)})
+}
+
+// widened adds a normal deviation to an interval, to each side by itself.
+func widened(value, low, high, by float64) (float64, float64) {
+	return max(0, value-math.Hypot(value-low, by)), min(1, value+math.Hypot(high-value, by))
+}
+
+// measured are the errors of a depth. What a seed's test samples have of
+// difficulty is common to all sizes and no noise of a curve, so the mean of
+// each seed is that of all. A subset of all samples is the same with every
+// seed, where they test the same ones: it counts once.
+func (r *run) measured(depth int) []Measured {
+	at := metricAt(r.Metric)
+	shift := make([]float64, len(r.draws))
+	var whole []float64 // of each seed, over the sizes that all have
+	for seed := range r.draws {
+		var values []float64
+		for i := range r.sizes {
+			if r.notes[depth][i][seed] != nil && r.complete(depth, i) {
+				values = append(values, r.notes[depth][i][seed].Test[at][0])
+			}
+		}
+		if values != nil {
+			shift[seed] = stat.Mean(values, nil)
+			whole = append(whole, shift[seed])
+		}
+	}
+	mean := 0.0
+	if whole != nil {
+		mean = stat.Mean(whole, nil)
+	}
+	var out []Measured
+	for i, n := range r.sizes {
+		for seed := range r.draws {
+			note := r.notes[depth][i][seed]
+			if note == nil || r.shared && n == r.all && seed > 0 {
+				continue
+			}
+			v := note.Test[at][0]
+			if shift[seed] != 0 {
+				v += mean - shift[seed]
+			}
+			out = append(out, Measured{N: n, Seed: r.draws[seed].seed, Error: max(0, min(1, 1-v))})
+		}
+	}
+	return out
+}
+
+// complete tells whether a depth was trained at a size with all of its seeds,
+// the most of any size.
+func (r *run) complete(depth, size int) bool {
+	count := func(i int) int {
+		n := 0
+		for _, note := range r.notes[depth][i] {
+			if note != nil {
+				n++
+			}
+		}
+		return n
+	}
+	most := 0
+	for i := range r.sizes {
+		most = max(most, count(i))
+	}
+	return count(size) == most
+}
+
+// testNoise is the standard deviation of a value that comes of which samples
+// happen to be tested, at the largest size of a depth.
+func (r *run) testNoise(depth int) float64 {
+	at := metricAt(r.Metric)
+	for i := len(r.sizes) - 1; i >= 0; i-- {
+		var rows []float64
+		for _, n := range r.notes[depth][i] {
+			if n != nil {
+				rows = append(rows, n.Test[at][1]*n.Test[at][1])
+			}
+		}
+		if rows == nil {
+			continue
+		}
+		v := stat.Mean(rows, nil)
+		if !r.shared {
+			v /= float64(min(len(rows), r.folds))
+		}
+		return math.Sqrt(v)
+	}
+	return 0
+}
+
+// gain is what twice as many samples are predicted to bring to a depth, or to
+// the simplest one where that is Unclear; nil if nothing is predicted.
+func (r *run) gain(depths []Depth, depth string) *Doubled {
+	k := 0
+	for i := range depths {
+		if depths[i].Name == depth && r.extrapolated[i] != nil {
+			k = i
+		}
+	}
+	e := r.extrapolated[k]
+	if e == nil {
+		return nil
+	}
+	d := &e.Doubling
+	return &Doubled{Depth: depths[k].Name, From: e.Largest, To: d.N, Value: d.Value, Low80: d.Low80, High80: d.High80, Probable: d.AtLeast(worthwhile)}
+}
