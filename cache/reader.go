@@ -441,6 +441,22 @@ func (r *Reader) release() error {
 	return first
 }
 
+// Release gives back the memory of rows that were read, which counts as the
+// process's own. They are read from their files again where they are wanted.
+func (r *Reader) Release() error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed {
+		return r.fail(errClosed)
+	}
+	for _, g := range r.segments {
+		if err := dropPages(g.data); err != nil {
+			return r.fail(fmt.Errorf("%s: %w", g.path, err))
+		}
+	}
+	return nil
+}
+
 // Close releases the segments. It waits for calls that are under way. A
 // second Close does nothing.
 func (r *Reader) Close() error {

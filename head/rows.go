@@ -27,3 +27,11 @@ type Stored interface {
 	// them, nor keep them.
 	Each(rows []int, f func(i, column, width int, wide []float32, half []uint16)) error
 }
+
+// Releaser is Rows that take memory once they have been read, and can give it
+// back. Fits that hold a copy of the rows call Release when they have it.
+type Releaser interface {
+	Rows
+	// Release gives the memory back. Rows can still be read afterwards.
+	Release() error
+}

@@ -272,7 +272,7 @@ func BenchmarkWarmExtract(b *testing.B) {
 
 // madeUpRows gives every content a row in the space of the default backbone
 // for a modality.
-func madeUpRows(b *testing.B, m models.Modality, dir string, contents [][]byte) {
+func madeUpRows(b testing.TB, m models.Modality, dir string, contents [][]byte) {
 	spec, err := new(sampling).resolve(m)
 	if err != nil {
 		b.Fatal(err)

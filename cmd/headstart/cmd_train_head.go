@@ -351,6 +351,7 @@ func readWeights(flag, words, path string) (map[string]float64, error) {
 }
 
 func runTrainHead(ctx context.Context, o *trainOptions, e *env) error {
+	defer spareMemory()()
 	out := o.out
 	if out == "" {
 		var bases []string

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -150,6 +151,55 @@ func (m *Matrix) Each(rows []int, f func(i, column, width int, wide []float32, h
 		width := c.to - c.from
 		err := c.reader.EachStored(refs, func(i int, wide []float32, half []uint16) { f(i, c.from, width, wide, half) })
 		if err != nil {
+			return fmt.Errorf("features: %w", err)
+		}
+	}
+	return nil
+}
+
+// AllTo stores all rows in dst, N×D row-major, as BlockTo does. It reads them
+// in the order in which they lie in the cache, and gives the memory of what it
+// has read back as it goes.
+func (m *Matrix) AllTo(ctx context.Context, dst []float32) error {
+	if len(dst) != m.n*m.d {
+		return fmt.Errorf("features: %d values do not fit %d×%d", len(dst), m.n, m.d)
+	}
+	const most = 16 << 20 // bytes that are read before memory is given back
+	rows := max(1, most/(4*m.d))
+	refs := make([]cache.Ref, min(rows, m.n))
+	for order := m.Order(); len(order) > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		these := order[:min(rows, len(order))]
+		order = order[len(these):]
+		for _, c := range m.columns {
+			for i, r := range these {
+				refs[i] = c.refs[r]
+			}
+			dim := c.to - c.from
+			err := c.reader.Each(refs[:len(these)], func(i int, values []float32) {
+				for ; len(values) > 0; values, i = values[dim:], i+1 {
+					at := these[i] * m.d
+					copy(dst[at+c.from:at+c.to], values)
+				}
+			})
+			if err != nil {
+				return fmt.Errorf("features: %w", err)
+			}
+		}
+		if err := m.Release(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Release gives back the memory of rows that were read, which are the cache's
+// own; they can still be read.
+func (m *Matrix) Release() error {
+	for _, r := range m.readers {
+		if err := r.Release(); err != nil {
 			return fmt.Errorf("features: %w", err)
 		}
 	}

@@ -213,6 +213,17 @@ func TestMatrixAsStored(t *testing.T) {
 		}
 	}
 	fails(t, m.Each([]int{1, n}, nil), "row 300 of 300")
+
+	all := make([]float32, n*d)
+	if err := m.AllTo(t.Context(), all); err != nil || !slices.Equal(all, want) {
+		t.Fatalf("all rows differ: %v", err)
+	}
+	fails(t, m.AllTo(t.Context(), all[:d]), "9 values do not fit 300×9")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := m.AllTo(ended, all); !errors.Is(err, context.Canceled) {
+		t.Fatalf("AllTo when it is too late: %v", err)
+	}
 }
 
 func TestMatrixMissing(t *testing.T) {

@@ -150,10 +150,14 @@ type curvature struct {
 }
 
 // newCoupled measures the curvature at probabilities p (C×N) on rows·D rows a
-// class.
-func newCoupled(ctx context.Context, o *objective, p []float32, rows int, seed uint64) (*coupled, error) {
+// class. It takes the memory of an earlier one, which is then of no use; nil:
+// there is none.
+func newCoupled(ctx context.Context, o *objective, p []float32, rows int, seed uint64, earlier *coupled) (*coupled, error) {
 	c, d, n := o.classes, o.x.d, len(o.rows)
 	m := &coupled{classes: newClasses(o, p), d: d, blocks: make([]*curvature, c)}
+	if earlier != nil {
+		m.blocks = earlier.blocks
+	}
 	these := c
 	if c == 2 { // p(1−p) is the same for both
 		these = 1
@@ -166,8 +170,13 @@ func newCoupled(ctx context.Context, o *objective, p []float32, rows int, seed u
 		}
 		u := rand.New(rand.NewPCG(seed, uint64(k))).Float64()
 		places, probability := sample(w, rows*d, u)
-		b := &curvature{mean: make([]float64, d), second: room(d * d), inverse: room(d * d)}
-		m.blocks[k] = b
+		b := m.blocks[k]
+		if b == nil {
+			b = &curvature{mean: make([]float64, d), second: room(d * d), inverse: room(d * d)}
+			m.blocks[k] = b
+		}
+		clear(b.mean)
+		clear(b.second)
 		return b.measure(ctx, o, places, func(i int) float64 { return w[places[i]] / probability[i] }, m.b[k*c+k])
 	})
 	if c == 2 {

@@ -178,11 +178,11 @@ func (g *group) whitenAgain(ctx context.Context, s *search, step int) error {
 // build measures the curvature of each class where the first part stands.
 func (g *group) build(ctx context.Context, seed uint64) (err error) {
 	o := g.path.objective(g)
-	g.factors = nil // its memory is used again
 	if g.recipe.mode == sub {
 		g.factors, err = newLeading(ctx, o, g.directions, o.probs, g.recipe.rows, seed)
 	} else {
-		g.factors, err = newCoupled(ctx, o, o.probs, g.recipe.rows, seed)
+		earlier, _ := g.factors.(*coupled)
+		g.factors, err = newCoupled(ctx, o, o.probs, g.recipe.rows, seed, earlier)
 	}
 	return err
 }

@@ -76,11 +76,18 @@ func (x *matrix) hold(ctx context.Context) error {
 	n, d := len(x.used), x.d
 	held, order := make([]float32, n*d), x.order
 	buf := make([]float32, block*d)
+	read := 0
 	for lo := 0; lo < n; lo += block {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		hi := min(lo+block, n)
+		if read += 4 * (hi - lo) * d; read > releaseBytes {
+			if err := x.release(); err != nil {
+				return err
+			}
+			read = 0
+		}
 		if order == nil {
 			if err := x.readTo(held[lo*d:hi*d], span(lo, hi)); err != nil {
 				return err
@@ -95,6 +102,22 @@ func (x *matrix) hold(ctx context.Context) error {
 		}
 	}
 	x.held, x.order, x.rank = held, nil, nil
+	return x.release()
+}
+
+// releaseBytes is after how much that was read, as float32, the memory of rows
+// is given back while they are copied.
+const releaseBytes = 16 << 20
+
+// release gives back the memory that reading rows has taken.
+func (x *matrix) release() error {
+	src, ok := x.src.(head.Releaser)
+	if !ok {
+		return nil
+	}
+	if err := src.Release(); err != nil {
+		return fmt.Errorf("head: features: %w", err)
+	}
 	return nil
 }
 

@@ -155,7 +155,7 @@ func TestSparseStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	warm, err := SparseSoftmax{L2: 1e-4, Tolerance: 1e-6, Start: strong}.Fit(t.Context(), r)
+	warm, err := SparseSoftmax{L2: 1e-4, Tolerance: 1e-6, Start: strong.End()}.Fit(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestSparseRefused(t *testing.T) {
 		"row 3 of 3":                  {SparseSoftmax{L2: 1}, SparseRows{X: x, Used: []int{0, 3}, Labels: []int{0, 1}, Classes: 2}},
 		"weight NaN":                  {SparseSoftmax{L2: 1}, SparseRows{X: x, Labels: fine.Labels, Classes: 2, Weights: []float64{1, 1, math.NaN()}}},
 		"rows of 1 of 2 classes":      {SparseSoftmax{L2: 1}, SparseRows{X: x, Labels: []int{1, 1, 1}, Classes: 2}},
-		"of other rows":               {SparseSoftmax{L2: 1, Start: new(SparseModel)}, fine},
+		"of other rows":               {SparseSoftmax{L2: 1, Start: new(SparseStart)}, fine},
 	} {
 		if _, err := try.s.Fit(t.Context(), &try.r); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("want %q, got %v", says, err)

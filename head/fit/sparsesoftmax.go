@@ -29,10 +29,18 @@ type SparseSoftmax struct {
 	// Passes is the most passes over the rows, at least 1. The default 0 means
 	// 300.
 	Passes int
-	// Start is a fit of the same rows and classes at another λ, from which this
-	// one begins; nil: at zero. It changes nothing but the number of passes and
-	// where the fit stops within the tolerance.
-	Start *SparseModel
+	// Start is where a fit of the same rows and classes at another λ ended
+	// (SparseModel.End), from which this one begins; nil: at zero. It changes
+	// nothing but the number of passes and where the fit stops within the
+	// tolerance.
+	Start *SparseStart
+}
+
+// SparseStart is where a fit ended, without the weights, which follow from it
+// and the rows: 8 bytes for each row and class.
+type SparseStart struct {
+	dual   []float64 // probabilities of the rows that were fitted, n×C
+	offset []float64 // the intercept for centred rows
 }
 
 // SparseRows is sparse rows with their classes.
@@ -62,9 +70,11 @@ type SparseModel struct {
 	bias    []float64
 	d       int
 
-	dual   []float64 // probabilities of the rows that were fitted, n×C
-	offset []float64 // the intercept for centred rows
+	end *SparseStart
 }
+
+// End returns where the fit ended.
+func (m *SparseModel) End() *SparseStart { return m.end }
 
 const (
 	sparsePasses = 300
@@ -276,7 +286,7 @@ func (f *sparseFit) measure() {
 
 // begin puts the fit at zero, with the shares of the classes as intercept, or
 // where another one ended.
-func (f *sparseFit) begin(start *SparseModel) {
+func (f *sparseFit) begin(start *SparseStart) {
 	n := float64(len(f.rows))
 	if start == nil {
 		for i, y := range f.labels {
@@ -538,8 +548,8 @@ func wright(y float64) float64 {
 // model returns what was fitted.
 func (f *sparseFit) model(fit head.Fit) *SparseModel {
 	m := &SparseModel{
-		Fit: fit, classes: f.classes, present: f.present, front: f.front, weight: f.u, d: f.x.d, dual: f.dual, offset: f.b,
-		bias: make([]float64, f.c),
+		Fit: fit, classes: f.classes, present: f.present, front: f.front, weight: f.u, d: f.x.d,
+		bias: make([]float64, f.c), end: &SparseStart{dual: f.dual, offset: f.b},
 	}
 	front := f.x.frontWidth
 	for k := range f.c {

@@ -198,3 +198,39 @@ func TestStoredIsBroken(t *testing.T) {
 		}
 	}
 }
+
+// released is rows that count how often their memory is given back.
+type released struct {
+	*dense
+	times int
+	err   error
+}
+
+func (x *released) Release() error {
+	x.times++
+	return x.err
+}
+
+// The memory of rows is given back while and after they are copied, and kept
+// where they are read again in each pass.
+func TestHeldRowsAreReleased(t *testing.T) {
+	data := blobs(60_000, 80, 2, 2, 6) // 19 MB
+	labels := make([]int, data.N())
+	for i, k := range data.labels {
+		labels[i] = int(k)
+	}
+	x := &released{dense: data.dense}
+	for memory, want := range map[int64]int{0: 2, 1: 0} {
+		x.times = 0
+		if _, err := NewBench(t.Context(), &Labelled{Rows: x, Labels: labels, Classes: 2}, &Settings{Memory: memory}); err != nil {
+			t.Fatal(err)
+		}
+		if x.times != want {
+			t.Errorf("memory of %d bytes: rows are released %d times, want %d", memory, x.times, want)
+		}
+	}
+	x.err = errors.New("no such page")
+	if _, err := NewBench(t.Context(), &Labelled{Rows: x, Labels: labels, Classes: 2}, nil); !errors.Is(err, x.err) {
+		t.Errorf("what Release returns is lost: %v", err)
+	}
+}

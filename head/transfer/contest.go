@@ -59,9 +59,10 @@ type contest struct {
 
 	labels []int // of each row
 	counts *fit.Sparse
-	values []float32 // the features of each row; nil: they are not put beside words
-	width  int       // of a row of them
-	parts  []*bout
+	width  int // features that are put beside words; 0: none are
+	// featuresTo reads the features of all rows into dst.
+	featuresTo func(ctx context.Context, dst []float32) error
+	parts      []*bout
 
 	mu          sync.Mutex
 	done, total int // fits
@@ -71,8 +72,9 @@ type contest struct {
 type bout struct {
 	*contest
 	train, test []int
-	folds       []inner // that select λ
-	l2          float64 // of the head on the features; 0: not known
+	folds       []inner   // that select λ
+	l2          float64   // of the head on the features; 0: not known
+	values      []float32 // the features of all rows, as they were standardised last
 
 	words, beside, features []measure.Outcome // of test
 	wordsL2, besideL2       float64
@@ -95,9 +97,7 @@ func (c *contest) run(ctx context.Context) error {
 	if c.counts, err = countWords(ctx, c.Features, c.Root, slices.Compact(rows), bag); err != nil {
 		return err
 	}
-	if err := c.hold(ctx); err != nil {
-		return err
-	}
+	c.measure()
 	for _, b := range c.parts {
 		if err := b.thin(); err != nil {
 			return err
@@ -108,10 +108,10 @@ func (c *contest) run(ctx context.Context) error {
 			return err
 		}
 		c.total += len(b.folds)*len(wordStrengths) + 1
-		if c.values != nil {
+		if c.width > 0 {
 			c.total += len(b.folds)*len(besideStrengths) + 1
 		}
-		if c.values != nil && c.out.Sample > 0 {
+		if c.width > 0 && c.out.Sample > 0 {
 			c.total++
 		}
 	}
@@ -163,25 +163,14 @@ func (c *contest) divide() {
 // softmaxKind is the kind of head whose λ words beside features start from.
 const softmaxKind = "softmax"
 
-// hold reads the features.
-func (c *contest) hold(ctx context.Context) error {
+// measure tells whether the features are put beside the words.
+func (c *contest) measure() {
 	n, d := len(c.data.Labels), c.Features.Matrix.D()
 	if int64(n)*int64(d)*4 > 1<<28 {
 		c.out.LeftOut = "the features are too large to be put beside the words"
-		return nil
+		return
 	}
-	c.values, c.width = make([]float32, n*d), d
-	const rows = 4096
-	for lo := 0; lo < n; lo += rows {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		hi := min(n, lo+rows)
-		if err := c.Features.Matrix.BlockTo(c.values[lo*d:hi*d], lo, hi); err != nil {
-			return err
-		}
-	}
-	return nil
+	c.width, c.featuresTo = d, c.Features.Matrix.AllTo
 }
 
 // thin draws training rows where there are too many.
@@ -242,7 +231,7 @@ func (b *bout) fit(ctx context.Context) error {
 // fitBeside does the same for words beside the features, of which words is the
 // entrant alone; and fits the features alone where the head saw more rows.
 func (b *bout) fitBeside(ctx context.Context, words entrant) error {
-	if b.values == nil {
+	if b.width == 0 {
 		return nil
 	}
 	front := max(cmp.Or(b.l2, frontL2), float64(b.width)/float64(frontReach*len(b.train)))
@@ -359,25 +348,31 @@ func (b *bout) try(ctx context.Context, in *inner, path []entrant, tolerance flo
 		x = fit.NewTFIDF(b.counts, nil).Apply(b.counts) // no word is known
 	}
 	if path[0].front > 0 {
-		if x, err = x.Behind(b.width, b.standard(train)); err != nil {
+		features, err := b.standard(ctx, train)
+		if err != nil {
+			return nil, err
+		}
+		if x, err = x.Behind(b.width, features); err != nil {
 			return nil, err
 		}
 	}
 	out := make([][]measure.Outcome, len(path))
 	z := make([]float64, len(classes))
-	var last *fit.SparseModel
+	var end *fit.SparseStart
 	for i, e := range path {
 		rows.X = x
 		if e.words > 0 && e.front > 0 { // with one λ for both
 			rows.X = x.Times(math.Sqrt(e.front / e.words))
 		}
-		s := fit.SparseSoftmax{L2: cmp.Or(e.front, e.words), Tolerance: tolerance, Passes: contestPasses, Start: last}
-		if last, err = s.Fit(ctx, rows); err != nil {
+		s := fit.SparseSoftmax{L2: cmp.Or(e.front, e.words), Tolerance: tolerance, Passes: contestPasses, Start: end}
+		m, err := s.Fit(ctx, rows)
+		if err != nil {
 			return nil, err
 		}
+		end = m.End()
 		b.fitted()
 		for _, row := range test {
-			last.ScoresTo(z, rows.X, row)
+			m.ScoresTo(z, rows.X, row)
 			head.SoftmaxTo(z, z, 1)
 			out[i] = append(out[i], measure.NewOutcome(z, b.labels[row]))
 		}
@@ -385,18 +380,26 @@ func (b *bout) try(ctx context.Context, in *inner, path []entrant, tolerance flo
 	return out, nil
 }
 
-// standard returns the features of all rows, standardised by some of them.
-func (b *bout) standard(train []int) []float32 {
+// standard returns the features of all rows, standardised by some of them,
+// which stay until it is called again.
+func (b *bout) standard(ctx context.Context, train []int) ([]float32, error) {
 	d := b.width
+	if b.values == nil {
+		b.values = make([]float32, len(b.data.Labels)*d)
+	}
+	values := b.values
+	if err := b.featuresTo(ctx, values); err != nil {
+		return nil, err
+	}
 	mean, sd := make([]float64, d), make([]float64, d)
 	for _, row := range train {
-		for j, v := range b.values[row*d : (row+1)*d] {
+		for j, v := range values[row*d : (row+1)*d] {
 			mean[j] += float64(v)
 		}
 	}
 	floats.Scale(1/float64(len(train)), mean)
 	for _, row := range train {
-		for j, v := range b.values[row*d : (row+1)*d] {
+		for j, v := range values[row*d : (row+1)*d] {
 			sd[j] += (float64(v) - mean[j]) * (float64(v) - mean[j])
 		}
 	}
@@ -406,14 +409,13 @@ func (b *bout) standard(train []int) []float32 {
 			sd[j] = 1 / v
 		}
 	}
-	out := make([]float32, len(b.values))
-	for at := 0; at < len(out); at += d {
-		to := out[at : at+d]
-		for j, v := range b.values[at : at+d] {
-			to[j] = float32((float64(v) - mean[j]) * sd[j])
+	for at := 0; at < len(values); at += d {
+		row := values[at : at+d]
+		for j, v := range row {
+			row[j] = float32((float64(v) - mean[j]) * sd[j])
 		}
 	}
-	return out
+	return values, nil
 }
 
 // compare fills in what comes of it.
@@ -429,7 +431,7 @@ func (c *contest) compare() error {
 		}
 		return all
 	}
-	if c.out.Sample > 0 && c.values != nil {
+	if c.out.Sample > 0 && c.width > 0 {
 		own = collect(func(b *bout) []measure.Outcome { return b.features })
 	}
 	var err error
@@ -438,7 +440,7 @@ func (c *contest) compare() error {
 	}
 	last := c.parts[len(c.parts)-1]
 	c.out.BagOfWords.L2 = last.wordsL2
-	if c.values == nil {
+	if c.width == 0 {
 		return nil
 	}
 	if c.out.WithEmbedding, err = c.against(own, collect(func(b *bout) []measure.Outcome { return b.beside }), rows); err != nil {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -62,7 +63,11 @@ func (c *contested) fit(t *testing.T, s *experiment.Settings) *bout {
 	all := &contest{
 		BaselineSettings: &BaselineSettings{Train: s, Result: &experiment.Result{Classes: []string{"a", "b", "c"}}},
 		data:             &experiment.Data{Labels: c.labels, Groups: c.groups, Weights: c.weights},
-		out:              new(experiment.Baselines), threads: 1, values: slices.Clone(c.values), width: contestedWidth,
+		out:              new(experiment.Baselines), threads: 1, width: contestedWidth,
+		featuresTo: func(_ context.Context, dst []float32) error {
+			copy(dst, c.values)
+			return nil
+		},
 	}
 	bag := text.Bag{}
 	all.counts = fit.NewSparse(bag.D())
