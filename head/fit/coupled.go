@@ -40,13 +40,17 @@ func newClasses(o *objective, p []float32) *classes {
 	k := &classes{c: c, b: make([]float64, c*c), root: make([]float64, c), mix: room(c * c)}
 	const rows = 512
 	scaled, square, mean := room(c*rows), room(c*c), make([]float64, c)
+	root := make([]float32, rows)
 	for lo := 0; lo < n; lo += rows {
 		hi := min(lo+rows, n)
+		for i := lo; i < hi; i++ {
+			root[i-lo] = float32(math.Sqrt(o.weightAt(i)))
+		}
 		for j := range c {
 			for i, v := range p[j*n+lo : j*n+hi] {
 				w := o.weightAt(lo + i)
 				mean[j] += w * float64(v)
-				scaled[j*rows+i] = float32(math.Sqrt(w)) * v
+				scaled[j*rows+i] = root[i] * v
 			}
 		}
 		for j := 0; j < c; j += classPanel {
@@ -206,12 +210,11 @@ func (b *curvature) measure(ctx context.Context, o *objective, places []int, wei
 		if err := o.standardTo(ctx, x, places[lo:hi], root); err != nil {
 			return err
 		}
-		for i := range hi - lo {
-			for j, v := range x[i*d : (i+1)*d] {
-				b.mean[j] += root[i] / mass * float64(v)
-			}
-		}
 		gramTo(b.second, x, hi-lo, d)
+		for i := range hi - lo {
+			root[i] /= mass
+		}
+		addRows(b.mean, x, root, hi-lo)
 	}
 	b.centre(mass)
 	return nil

@@ -41,11 +41,7 @@ func newCovariance(ctx context.Context, o *objective, rows, threads int) (*covar
 		if err := o.standardTo(ctx, x, places, root[:len(places)]); err != nil {
 			return nil, err
 		}
-		for i := range places {
-			for j, v := range x[i*d : (i+1)*d] {
-				mean[j] += root[i] * float64(v)
-			}
-		}
+		addRows(mean, x, root, len(places))
 		clear(square)
 		simd.Float32{Threads: threads}.Ssyrk(blas.Lower, blas.Trans, d, len(places), 1, x, d, 0, square, d)
 		for i := range d {

@@ -2,42 +2,78 @@ package fit
 
 import (
 	"context"
-	"math"
+
+	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
 // standardTo writes rows, given by their places in o.rows (ascending), into dst
 // (len(places)×D), standardised, each times its factor (nil: 1).
 func (o *objective) standardTo(ctx context.Context, dst []float32, places []int, factor []float64) error {
 	d := o.x.d
-	scale, mean := make([]float32, d), make([]float32, d)
+	s := &simd.Scaling{Factor: o.shift.ones, Center: o.shift.center, Mean: make([]float32, d), Inverse: make([]float32, d)}
 	for j := range d {
-		scale[j], mean[j] = float32(1/o.moments.scale[j]), float32(o.moments.mean[j])
+		s.Inverse[j], s.Mean[j] = float32(1/o.moments.scale[j]), float32(o.moments.mean[j])
 	}
-	buf, rows := make([]float32, block*d), make([]int, 0, block)
+	if s.Factor == nil { // there is nothing to shift
+		s.Factor = make([]float32, d)
+		for j := range s.Factor {
+			s.Factor[j] = 1
+		}
+	}
+	var buf []float32
+	rows, by := make([]int, 0, block), make([]float32, block)
 	for lo := 0; lo < len(places); lo += block {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		rows = rows[:0]
-		for _, p := range places[lo:min(lo+block, len(places))] {
+		for i, p := range places[lo:min(lo+block, len(places))] {
 			rows = append(rows, o.rows[p])
-		}
-		x, err := o.x.rowsTo(buf, rows)
-		if err != nil {
-			return err
-		}
-		o.shift.to(dst[lo*d:], x, len(rows))
-		for i := range rows {
-			row, f := dst[(lo+i)*d:(lo+i+1)*d], float32(1)
+			by[i] = 1
 			if factor != nil {
-				f = float32(factor[lo+i])
-			}
-			for j, v := range row {
-				row[j] = (v - mean[j]) * scale[j] * f
+				by[i] = float32(factor[lo+i])
 			}
 		}
+		x := &simd.Picked{X: o.x.held, D: d, Rows: rows}
+		if o.x.held == nil {
+			if buf == nil {
+				buf = make([]float32, block*d)
+			}
+			if err := o.x.readTo(buf[:len(rows)*d], rows); err != nil {
+				return err
+			}
+			x.X, x.Rows = buf, numbers[:len(rows)]
+		}
+		scaleTo(dst[lo*d:(lo+len(rows))*d], x, s, by)
 	}
 	return nil
+}
+
+// scaleTo is simd's ScaleTo, which needs vector instructions, or the same
+// without them.
+func scaleTo(dst []float32, x *simd.Picked, s *simd.Scaling, by []float32) {
+	if simd.Active() != simd.Portable {
+		x.ScaleTo(dst, s, by)
+		return
+	}
+	d := x.D
+	for i, r := range x.Rows {
+		row := dst[i*d : (i+1)*d]
+		for j, v := range x.X[r*d : (r+1)*d] {
+			v = float32(v*s.Factor[j]) - s.Center[j]
+			row[j] = float32(float32(v-s.Mean[j])*s.Inverse[j]) * by[i]
+		}
+	}
+}
+
+// addRows adds n rows x (n×D), each times its weight, to sums.
+func addRows(sums []float64, x []float32, weights []float64, n int) {
+	d := len(sums)
+	m := &simd.Moments{Pivot: make([]float64, d), Sum: sums, Square: make([]float64, d)}
+	for lo := 0; lo < n; lo += simd.PassRows {
+		hi := min(lo+simd.PassRows, n)
+		m.Add(&simd.Picked{X: x[lo*d : hi*d], D: d, Rows: numbers[:hi-lo]}, weights[lo:hi])
+	}
 }
 
 // weightAt returns the weight of the row at a place.
@@ -73,12 +109,12 @@ func sample(w []float64, m int, u float64) (places []int, probability []float64)
 	for range 3 {
 		sum := 0.0
 		for _, v := range w {
-			sum += math.Min(1, f*v)
+			sum += min(1, f*v)
 		}
 		f *= float64(m) / sum
 	}
 	for i, v := range w {
-		p := math.Min(1, f*v)
+		p := min(1, f*v)
 		if u += p; u >= 1 {
 			u--
 			places, probability = append(places, i), append(probability, p)

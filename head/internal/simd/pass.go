@@ -142,6 +142,21 @@ func (p *Picked) ShiftTo(dst, factor, center []float32) {
 	passes[Active()].shift(n, d, &dst[0], &p.X[0], &p.Rows[0], 4*d, &factor[0], &center[0])
 }
 
+// Scaling is how rows are shifted and then standardised, D numbers each: x
+// becomes (x·Factor − Center − Mean)·Inverse, each step rounded to float32.
+type Scaling struct{ Factor, Center, Mean, Inverse []float32 }
+
+// ScaleTo writes the rows, scaled, each times its number of by (len(Rows)),
+// into dst, len(Rows)×D.
+func (p *Picked) ScaleTo(dst []float32, s *Scaling, by []float32) {
+	n, d := len(p.Rows), p.D
+	p.check()
+	if len(dst) < n*d || len(by) < n || len(s.Factor) < d || len(s.Center) < d || len(s.Mean) < d || len(s.Inverse) < d {
+		panic("simd: rows that do not fit")
+	}
+	passes[Active()].scale(n, d, &dst[0], &p.X[0], &p.Rows[0], 4*d, &s.Factor[0], &s.Center[0], &s.Mean[0], &s.Inverse[0], &by[0])
+}
+
 // Softmax is what makes residuals of a block's logits.
 type Softmax struct {
 	// Bias is the intercept of each class.
@@ -348,6 +363,7 @@ type kernels struct {
 	sum     func(c, vectors int, r *float32, sums *float64)
 	flush   func(n int, sums *float64, from *float32)
 	shift   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32)
+	scale   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center, mean, inverse, by *float32)
 	half    func(n int, dst *float32, x *uint16)
 
 	narrow   func(n int, w, inverse, mean *float64, to *float32, sum *float64)

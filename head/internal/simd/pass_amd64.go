@@ -126,6 +126,12 @@ func flushAVX2(n int, sums *float64, from *float32)
 //go:noescape
 func shiftAVX2(n int, d int, dst *float32, x *float32, rows *int, ldx int, factor *float32, center *float32)
 
+// scaleAVX2 writes (x·factor − center − mean)·inverse·by of n rows into dst,
+// n×d; by is of a row, ldx in bytes.
+//
+//go:noescape
+func scaleAVX2(n int, d int, dst *float32, x *float32, rows *int, ldx int, factor *float32, center *float32, mean *float32, inverse *float32, by *float32)
+
 // halfAVX2 writes n float16, a multiple of 16, as float32.
 //
 //go:noescape
@@ -408,6 +414,12 @@ func flushAVX512(n int, sums *float64, from *float32)
 //
 //go:noescape
 func shiftAVX512(n int, d int, dst *float32, x *float32, rows *int, ldx int, factor *float32, center *float32)
+
+// scaleAVX512 writes (x·factor − center − mean)·inverse·by of n rows into dst,
+// n×d; by is of a row, ldx in bytes.
+//
+//go:noescape
+func scaleAVX512(n int, d int, dst *float32, x *float32, rows *int, ldx int, factor *float32, center *float32, mean *float32, inverse *float32, by *float32)
 
 // halfAVX512 writes n float16, a multiple of 16, as float32.
 //

@@ -1817,64 +1817,151 @@ TEXT ·shiftAVX2(SB), NOSPLIT, $0-64
 	MOVQ n+0(FP), AX
 	MOVQ dst+16(FP), CX
 	MOVQ rows+32(FP), DX
-	MOVQ factor+48(FP), BX
-	MOVQ center+56(FP), SI
-	MOVQ d+8(FP), DI
-	ANDQ $-8, DI
-	SHLQ $0x02, DI
-	MOVQ d+8(FP), R8
-	ANDQ $+7, R8
+	MOVQ d+8(FP), BX
+	ANDQ $-8, BX
+	SHLQ $0x02, BX
+	MOVQ factor+48(FP), R9
+	MOVQ center+56(FP), R10
+	MOVQ d+8(FP), SI
+	ANDQ $+7, SI
 	LEAQ passLanes<>+0(SB), R11
-	NEGQ R8
-	LEAQ 32(R11)(R8*4), R11
+	NEGQ SI
+	LEAQ 32(R11)(SI*4), R11
 
 row:
-	MOVQ  (DX), R8
-	IMULQ ldx+40(FP), R8
-	ADDQ  x+24(FP), R8
-	MOVQ  R8, R9
+	MOVQ  (DX), SI
+	IMULQ ldx+40(FP), SI
+	ADDQ  x+24(FP), SI
+	MOVQ  SI, DI
 	CMPQ  AX, $0x02
 	JLE   last
-	MOVQ  16(DX), R9
-	IMULQ ldx+40(FP), R9
-	ADDQ  x+24(FP), R9
+	MOVQ  16(DX), DI
+	IMULQ ldx+40(FP), DI
+	ADDQ  x+24(FP), DI
 
 last:
-	XORQ R10, R10
-	CMPQ R10, DI
+	XORQ R8, R8
+	CMPQ R8, BX
 	JE   tail
 
 loop:
-	PREFETCHT0 (R9)(R10*1)
-	VMOVUPS    (R8)(R10*1), Y0
-	VMOVUPS    (BX)(R10*1), Y1
-	VMOVUPS    (SI)(R10*1), Y2
+	PREFETCHT0 (DI)(R8*1)
+	VMOVUPS    (SI)(R8*1), Y0
+	VMOVUPS    (R9)(R8*1), Y1
+	VMOVUPS    (R10)(R8*1), Y2
 	VMULPS     Y1, Y0, Y0
 	VSUBPS     Y2, Y0, Y0
-	VMOVUPS    Y0, (CX)(R10*1)
-	ADDQ       $+32, R10
-	CMPQ       R10, DI
+	VMOVUPS    Y0, (CX)(R8*1)
+	ADDQ       $+32, R8
+	CMPQ       R8, BX
 	JNE        loop
 
 tail:
 	TESTQ      $+7, d+8(FP)
 	JZ         next
 	VMOVUPS    (R11), Y0
-	VMASKMOVPS (R8)(R10*1), Y0, Y0
+	VMASKMOVPS (SI)(R8*1), Y0, Y0
 	VMOVUPS    (R11), Y1
-	VMASKMOVPS (BX)(R10*1), Y1, Y1
+	VMASKMOVPS (R9)(R8*1), Y1, Y1
 	VMOVUPS    (R11), Y2
-	VMASKMOVPS (SI)(R10*1), Y2, Y2
+	VMASKMOVPS (R10)(R8*1), Y2, Y2
 	VMULPS     Y1, Y0, Y0
 	VSUBPS     Y2, Y0, Y0
 	VMOVUPS    (R11), Y1
-	VMASKMOVPS Y0, Y1, (CX)(R10*1)
+	VMASKMOVPS Y0, Y1, (CX)(R8*1)
 
 next:
-	MOVQ d+8(FP), R10
-	LEAQ (CX)(R10*4), CX
+	MOVQ d+8(FP), R8
+	LEAQ (CX)(R8*4), CX
 	ADDQ $+8, DX
 	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleAVX2(n int, d int, dst *float32, x *float32, rows *int, ldx int,
+// factor *float32, center *float32, mean *float32, inverse *float32, by
+// *float32)
+// Requires: AVX, MMX+
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-88
+	MOVQ by+80(FP), AX
+	MOVQ n+0(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ rows+32(FP), BX
+	MOVQ d+8(FP), SI
+	ANDQ $-8, SI
+	SHLQ $0x02, SI
+	MOVQ factor+48(FP), R10
+	MOVQ center+56(FP), R11
+	MOVQ mean+64(FP), R12
+	MOVQ inverse+72(FP), R13
+	MOVQ d+8(FP), DI
+	ANDQ $+7, DI
+	LEAQ passLanes<>+0(SB), R14
+	NEGQ DI
+	LEAQ 32(R14)(DI*4), R14
+
+row:
+	MOVQ  (BX), DI
+	IMULQ ldx+40(FP), DI
+	ADDQ  x+24(FP), DI
+	MOVQ  DI, R8
+	CMPQ  CX, $0x02
+	JLE   last
+	MOVQ  16(BX), R8
+	IMULQ ldx+40(FP), R8
+	ADDQ  x+24(FP), R8
+
+last:
+	VBROADCASTSS (AX), Y0
+	ADDQ         $+4, AX
+	XORQ         R9, R9
+	CMPQ         R9, SI
+	JE           tail
+
+loop:
+	PREFETCHT0 (R8)(R9*1)
+	VMOVUPS    (DI)(R9*1), Y1
+	VMOVUPS    (R10)(R9*1), Y2
+	VMOVUPS    (R11)(R9*1), Y3
+	VMULPS     Y2, Y1, Y1
+	VSUBPS     Y3, Y1, Y1
+	VMOVUPS    (R12)(R9*1), Y2
+	VMOVUPS    (R13)(R9*1), Y3
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    Y1, (DX)(R9*1)
+	ADDQ       $+32, R9
+	CMPQ       R9, SI
+	JNE        loop
+
+tail:
+	TESTQ      $+7, d+8(FP)
+	JZ         next
+	VMOVUPS    (R14), Y1
+	VMASKMOVPS (DI)(R9*1), Y1, Y1
+	VMOVUPS    (R14), Y2
+	VMASKMOVPS (R10)(R9*1), Y2, Y2
+	VMOVUPS    (R14), Y3
+	VMASKMOVPS (R11)(R9*1), Y3, Y3
+	VMULPS     Y2, Y1, Y1
+	VSUBPS     Y3, Y1, Y1
+	VMOVUPS    (R14), Y2
+	VMASKMOVPS (R12)(R9*1), Y2, Y2
+	VMOVUPS    (R14), Y3
+	VMASKMOVPS (R13)(R9*1), Y3, Y3
+	VSUBPS     Y2, Y1, Y1
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y0, Y1, Y1
+	VMOVUPS    (R14), Y0
+	VMASKMOVPS Y1, Y0, (DX)(R9*1)
+
+next:
+	MOVQ d+8(FP), R9
+	LEAQ (DX)(R9*4), DX
+	ADDQ $+8, BX
+	DECQ CX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -6611,59 +6698,139 @@ TEXT ·shiftAVX512(SB), NOSPLIT, $0-64
 	MOVQ  n+0(FP), AX
 	MOVQ  dst+16(FP), CX
 	MOVQ  rows+32(FP), DX
-	MOVQ  factor+48(FP), BX
-	MOVQ  center+56(FP), SI
-	MOVQ  d+8(FP), DI
-	ANDQ  $-16, DI
-	SHLQ  $0x02, DI
-	MOVQ  d+8(FP), R8
-	ANDQ  $+15, R8
-	LEAQ  passBits<>+0(SB), R9
-	KMOVW (R9)(R8*2), K1
+	MOVQ  d+8(FP), BX
+	ANDQ  $-16, BX
+	SHLQ  $0x02, BX
+	MOVQ  factor+48(FP), R9
+	MOVQ  center+56(FP), R10
+	MOVQ  d+8(FP), SI
+	ANDQ  $+15, SI
+	LEAQ  passBits<>+0(SB), DI
+	KMOVW (DI)(SI*2), K1
 
 row:
-	MOVQ  (DX), R8
-	IMULQ ldx+40(FP), R8
-	ADDQ  x+24(FP), R8
-	MOVQ  R8, R9
+	MOVQ  (DX), SI
+	IMULQ ldx+40(FP), SI
+	ADDQ  x+24(FP), SI
+	MOVQ  SI, DI
 	CMPQ  AX, $0x02
 	JLE   last
-	MOVQ  16(DX), R9
-	IMULQ ldx+40(FP), R9
-	ADDQ  x+24(FP), R9
+	MOVQ  16(DX), DI
+	IMULQ ldx+40(FP), DI
+	ADDQ  x+24(FP), DI
 
 last:
-	XORQ R10, R10
-	CMPQ R10, DI
+	XORQ R8, R8
+	CMPQ R8, BX
 	JE   tail
 
 loop:
-	PREFETCHT0 (R9)(R10*1)
-	VMOVUPS    (R8)(R10*1), Z0
-	VMOVUPS    (BX)(R10*1), Z1
-	VMOVUPS    (SI)(R10*1), Z2
+	PREFETCHT0 (DI)(R8*1)
+	VMOVUPS    (SI)(R8*1), Z0
+	VMOVUPS    (R9)(R8*1), Z1
+	VMOVUPS    (R10)(R8*1), Z2
 	VMULPS     Z1, Z0, Z0
 	VSUBPS     Z2, Z0, Z0
-	VMOVUPS    Z0, (CX)(R10*1)
-	ADDQ       $+64, R10
-	CMPQ       R10, DI
+	VMOVUPS    Z0, (CX)(R8*1)
+	ADDQ       $+64, R8
+	CMPQ       R8, BX
 	JNE        loop
 
 tail:
 	TESTQ     $+15, d+8(FP)
 	JZ        next
-	VMOVUPS.Z (R8)(R10*1), K1, Z0
-	VMOVUPS.Z (BX)(R10*1), K1, Z1
-	VMOVUPS.Z (SI)(R10*1), K1, Z2
+	VMOVUPS.Z (SI)(R8*1), K1, Z0
+	VMOVUPS.Z (R9)(R8*1), K1, Z1
+	VMOVUPS.Z (R10)(R8*1), K1, Z2
 	VMULPS    Z1, Z0, Z0
 	VSUBPS    Z2, Z0, Z0
-	VMOVUPS   Z0, K1, (CX)(R10*1)
+	VMOVUPS   Z0, K1, (CX)(R8*1)
 
 next:
-	MOVQ d+8(FP), R10
-	LEAQ (CX)(R10*4), CX
+	MOVQ d+8(FP), R8
+	LEAQ (CX)(R8*4), CX
 	ADDQ $+8, DX
 	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func scaleAVX512(n int, d int, dst *float32, x *float32, rows *int, ldx int,
+// factor *float32, center *float32, mean *float32, inverse *float32, by
+// *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scaleAVX512(SB), NOSPLIT, $0-88
+	MOVQ  by+80(FP), AX
+	MOVQ  n+0(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  rows+32(FP), BX
+	MOVQ  d+8(FP), SI
+	ANDQ  $-16, SI
+	SHLQ  $0x02, SI
+	MOVQ  factor+48(FP), R10
+	MOVQ  center+56(FP), R11
+	MOVQ  mean+64(FP), R12
+	MOVQ  inverse+72(FP), R13
+	MOVQ  d+8(FP), DI
+	ANDQ  $+15, DI
+	LEAQ  passBits<>+0(SB), R8
+	KMOVW (R8)(DI*2), K1
+
+row:
+	MOVQ  (BX), DI
+	IMULQ ldx+40(FP), DI
+	ADDQ  x+24(FP), DI
+	MOVQ  DI, R8
+	CMPQ  CX, $0x02
+	JLE   last
+	MOVQ  16(BX), R8
+	IMULQ ldx+40(FP), R8
+	ADDQ  x+24(FP), R8
+
+last:
+	VBROADCASTSS (AX), Z0
+	ADDQ         $+4, AX
+	XORQ         R9, R9
+	CMPQ         R9, SI
+	JE           tail
+
+loop:
+	PREFETCHT0 (R8)(R9*1)
+	VMOVUPS    (DI)(R9*1), Z1
+	VMOVUPS    (R10)(R9*1), Z2
+	VMOVUPS    (R11)(R9*1), Z3
+	VMULPS     Z2, Z1, Z1
+	VSUBPS     Z3, Z1, Z1
+	VMOVUPS    (R12)(R9*1), Z2
+	VMOVUPS    (R13)(R9*1), Z3
+	VSUBPS     Z2, Z1, Z1
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z0, Z1, Z1
+	VMOVUPS    Z1, (DX)(R9*1)
+	ADDQ       $+64, R9
+	CMPQ       R9, SI
+	JNE        loop
+
+tail:
+	TESTQ     $+15, d+8(FP)
+	JZ        next
+	VMOVUPS.Z (DI)(R9*1), K1, Z1
+	VMOVUPS.Z (R10)(R9*1), K1, Z2
+	VMOVUPS.Z (R11)(R9*1), K1, Z3
+	VMULPS    Z2, Z1, Z1
+	VSUBPS    Z3, Z1, Z1
+	VMOVUPS.Z (R12)(R9*1), K1, Z2
+	VMOVUPS.Z (R13)(R9*1), K1, Z3
+	VSUBPS    Z2, Z1, Z1
+	VMULPS    Z3, Z1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (DX)(R9*1)
+
+next:
+	MOVQ d+8(FP), R9
+	LEAQ (DX)(R9*4), DX
+	ADDQ $+8, BX
+	DECQ CX
 	JNZ  row
 	VZEROUPPER
 	RET

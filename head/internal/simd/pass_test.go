@@ -213,6 +213,16 @@ func testPass(t guards, n, d, c int) {
 			}
 		}
 	}
+	mean, inverse, by := t.floats(d), t.floats(d), t.floats(n)
+	p.ScaleTo(dst, &Scaling{factor, center, mean, inverse}, by)
+	for i, r := range p.Rows {
+		for j := range d {
+			v := float32(p.X[r*d+j]*factor[j]) - center[j]
+			if v = float32(float32(v-mean[j])*inverse[j]) * by[i]; dst[i*d+j] != v {
+				t.Fatalf("scale: %v, want %v", dst[i*d+j], v)
+			}
+		}
+	}
 }
 
 // testStandard goes to weights for rows as they are, and back.

@@ -121,6 +121,7 @@ func main() {
 		m.sumKernel()
 		m.flushKernel()
 		m.shiftKernel()
+		m.scaleKernel()
 		m.halfKernel()
 		m.narrowKernel()
 		m.gradientKernel()
@@ -698,20 +699,64 @@ const ahead = 2
 // shiftKernel gathers rows and shifts them.
 func (m *machine) shiftKernel() {
 	m.begin("shift", "writes x·factor − center of n rows into dst, n×d; ldx is in bytes.", "n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32")
-	n, dst, rows, factor, center := arg("n"), arg("dst"), arg("rows"), arg("factor"), arg("center")
+	m.gather(func(at func(name string) Mem, mask *mask, v VecVirtual) {
+		if at != nil {
+			m.shifted(at, mask, v)
+		}
+	})
+}
+
+// scaleKernel gathers rows and standardises them.
+func (m *machine) scaleKernel() {
+	m.begin("scale", "writes (x·factor − center − mean)·inverse·by of n rows into dst, n×d; by is of a row, ldx in bytes.",
+		"n, d int, dst, x *float32, rows *int, ldx int, factor, center, mean, inverse, by *float32")
+	by, share := arg("by"), m.make()
+	m.gather(func(at func(name string) Mem, mask *mask, v VecVirtual) {
+		if at == nil {
+			VBROADCASTSS(Mem{Base: by}, share)
+			ADDQ(I32(4), by)
+			return
+		}
+		m.shifted(at, mask, v)
+		mean, inverse := m.make(), m.make()
+		m.load(at("mean"), mask, mean)
+		m.load(at("inverse"), mask, inverse)
+		VSUBPS(mean, v, v)
+		VMULPS(inverse, v, v)
+		VMULPS(share, v, v)
+	})
+}
+
+// shifted shifts a vector of a row.
+func (m *machine) shifted(at func(name string) Mem, mask *mask, v VecVirtual) {
+	f, c := m.make(), m.make()
+	m.load(at("factor"), mask, f)
+	m.load(at("center"), mask, c)
+	VMULPS(f, v, v)
+	VSUBPS(c, v, v)
+}
+
+// gather writes what step makes of each vector of n rows, and ends a function.
+// at is the place of a parameter's elements beside the vector's; it is nil when
+// a row begins.
+func (m *machine) gather(step func(at func(name string) Mem, mask *mask, v VecVirtual)) {
+	n, dst, rows := arg("n"), arg("dst"), arg("rows")
 	d := GP64()
 	m.whole(d)
 	x, next, k := GP64(), GP64(), GP64()
-	step := func(mask *mask) {
+	held := map[string]Register{}
+	for _, name := range []string{"factor", "center", "mean", "inverse"} {
+		if _, err := Param(name).Resolve(); err == nil {
+			held[name] = arg(name)
+		}
+	}
+	vector := func(mask *mask) {
 		if mask == nil { // the next row comes from anywhere
 			PREFETCHT0(Mem{Base: next, Index: k, Scale: 1})
 		}
-		v, f, c := m.make(), m.make(), m.make()
+		v := m.make()
 		m.load(Mem{Base: x, Index: k, Scale: 1}, mask, v)
-		m.load(Mem{Base: factor, Index: k, Scale: 1}, mask, f)
-		m.load(Mem{Base: center, Index: k, Scale: 1}, mask, c)
-		VMULPS(f, v, v)
-		VSUBPS(c, v, v)
+		step(func(name string) Mem { return Mem{Base: held[name], Index: k, Scale: 1} }, mask, v)
 		m.store(v, mask, Mem{Base: dst, Index: k, Scale: 1})
 	}
 	rest := GP64()
@@ -729,18 +774,19 @@ func (m *machine) shiftKernel() {
 	IMULQ(param("ldx"), next)
 	ADDQ(param("x"), next)
 	Label("last")
+	step(nil, nil, nil)
 	XORQ(k, k)
 	CMPQ(k, d)
 	JE(LabelRef("tail"))
 	Label("loop")
-	step(nil)
+	vector(nil)
 	ADDQ(I32(m.bytes()), k)
 	CMPQ(k, d)
 	JNE(LabelRef("loop"))
 	Label("tail")
 	TESTQ(I32(m.lanes-1), param("d"))
 	JZ(LabelRef("next"))
-	step(mask)
+	vector(mask)
 	Label("next")
 	MOVQ(param("d"), k)
 	LEAQ(Mem{Base: dst, Index: k, Scale: 4}, dst)
