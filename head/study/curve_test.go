@@ -28,7 +28,7 @@ func TestExtrapolate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Sizes != 11 || e.Largest != 512 || e.Shape != Falling || len(e.Forecasts) != 2 {
+	if len(e.Sizes) != 11 || e.Largest != 512 || e.Shape != Falling || len(e.Forecasts) != 2 {
 		t.Fatalf("%+v", e)
 	}
 	for _, f := range e.Forecasts {

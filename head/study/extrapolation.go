@@ -36,9 +36,18 @@ func (g *Improvement) AtLeast(points float64) float64 {
 	return 1 - g.left.below(points-g.Value)
 }
 
+// Size is what was measured with N training samples.
+type Size struct {
+	N     int
+	Count int     // how often
+	Error float64 // the mean
+	// Low and High are the 95 % interval of the mean over more seeds.
+	Low, High float64
+}
+
 // Extrapolation is what a learning curve becomes where there is more data.
 type Extrapolation struct {
-	Sizes     int         // different numbers of training samples
+	Sizes     []Size      // what was measured, by rising N
 	Largest   int         // the most training samples that were measured
 	Now       float64     // the error there, of the curves that were fitted
 	Forecasts []Forecast  // in the order they were asked for
@@ -76,13 +85,20 @@ func Extrapolate(points []Measured, at []int) (*Extrapolation, error) {
 	return e, err
 }
 
+// z975 is the 0.975 quantile of the normal distribution.
+const z975 = 1.959963984540054
+
 // extrapolated fits a curve.
 func extrapolated(points []Measured) (*Extrapolation, error) {
 	c, err := newCurve(points)
 	if err != nil {
 		return nil, err
 	}
-	e := &Extrapolation{Sizes: len(c), Largest: int(c.last().n), curve: c, fitted: c.fit()}
+	e := &Extrapolation{Largest: int(c.last().n), curve: c, fitted: c.fit()}
+	for _, s := range c {
+		half := z975 * math.Sqrt(s.noise/float64(s.count))
+		e.Sizes = append(e.Sizes, Size{int(s.n), s.count, s.mean, max(0, s.mean-half), min(1, s.mean+half)})
+	}
 	e.Now = e.At(e.Largest)
 	e.Shape = c.shape()
 	e.traits = e.traitsOf()
