@@ -36,7 +36,7 @@ type studySummary struct {
 
 func studyCommand(e *env) *command {
 	const what, result = "What is studied", "Result"
-	return &command{
+	c := &command{
 		name: "study",
 		args: "NAME.features…",
 		does: "says whether more data, more layers, or nothing would make a model better",
@@ -44,16 +44,19 @@ func studyCommand(e *env) *command {
 			"as far as --budget goes: what costs least comes first. All of them are measured on the same samples, so that depths are compared in pairs. " +
 			"From the curves follows what twice the samples would bring, and what deeper training brings today. Where the data cannot tell, it says so, and what would settle it.\n\n" +
 			"A set with a split named test is measured on it and learns from the rest; otherwise a fifth is held out in turn. --at counts training samples. " +
-			"Heads need neither the samples nor the runtime; deeper training needs both.",
+			"Heads need neither the samples nor the runtime; deeper training needs both.\n\n" +
+			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay; its figures are errors, in --json accuracies.",
 		examples: []string{
 			"headstart study names.features",
 			"headstart study --depths head --at 50,200 names.features    # the head alone: needs neither samples nor runtime",
 			"headstart study --budget 1h --depths head,taps,last:1 --by none names.features",
+			"headstart study --curve curve.csv --at 2000,4000",
 		},
 		exits:   []int{exitCorrupt},
-		minArgs: 1, maxArgs: -1,
+		minArgs: 0, maxArgs: -1,
 		wants: []string{"the feature set: a file that extract made"},
 		flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "curve", Category: what, Usage: "in place of feature sets, a learning curve to extrapolate: `FILE.csv`, or - for standard input"},
 			&cli.StringFlag{Name: "at", Category: what, Usage: "predict what `N,…` training samples would give", DefaultText: "2, 4 and 8 times as many as there are"},
 			&cli.StringFlag{Name: "budget", Category: what, Value: "10m", Usage: "about what training may take: `TIME`, as in 10m, by an estimate of the work on one core, so that the same data give the same study anywhere"},
 			&cli.IntFlag{Name: "repeat", Category: what, Value: study.DefaultRepeat, Usage: "train on subsets that `K` seeds draw"},
@@ -64,14 +67,21 @@ func studyCommand(e *env) *command {
 			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
-		action: func(ctx *cli.Context) error {
-			o, err := newStudyOptions(ctx, e)
-			if err != nil {
-				return err
-			}
-			return runStudy(ctx.Context, o, e)
-		},
 	}
+	c.action = func(ctx *cli.Context) error {
+		if ctx.IsSet("curve") {
+			return studyCurve(ctx, e)
+		}
+		o, err := newStudyOptions(ctx, e)
+		if err != nil {
+			return err
+		}
+		if len(o.features) == 0 {
+			return tooFew(c, c.name, nil)
+		}
+		return runStudy(ctx.Context, o, e)
+	}
+	return c
 }
 
 // studyPoints is the default of --l2-points, fewer than for one head: what is

@@ -119,6 +119,7 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 		code := run(t.Context(), program(e), words(line)[1:], e)
 		return code, stderr.String()
 	}
+	place("curve.csv", []byte("n,error,seed\n100,0.31,0\n200,0.24,0\n400,0.2,0\n800,0.17,0\n"))
 	for _, line := range []string{
 		"headstart extract --text name --out names.features emoji.csv",
 		"headstart extract --text name --label price --out prices.features prices.csv",

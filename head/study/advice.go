@@ -75,10 +75,11 @@ type Settle struct {
 }
 
 // MoreSure and EnoughSure are the probabilities of a gain of a point from which
-// on, and up to which, there is an answer.
+// on, and up to which, there is an answer. Of public curves 36 % are between
+// them, and of the answers to the others 89 % are right (make bench-study).
 const (
-	MoreSure   = 0.8
-	EnoughSure = 0.2
+	MoreSure   = 0.75
+	EnoughSure = 0.25
 )
 
 // normal95 is the 0.95 quantile of the normal distribution.
@@ -324,6 +325,13 @@ func (a *Advice) data(r *Result) string {
 	if g == nil {
 		return fmt.Sprintf("Whether more data pay cannot be told: %s.", r.noCurve())
 	}
+	return a.pays()
+}
+
+// pays fills in whether more data pay, by what is predicted of twice as much,
+// and returns the sentence.
+func (a *Advice) pays() string {
+	g := a.Gain
 	evidence := fmt.Sprintf("doubling to %s training samples (%s more to label) is predicted to bring %s points (80 %% interval %s)", thousands(g.To), thousands(g.To-g.From), signed(g.Value), span(g.Low80, g.High80))
 	switch {
 	case g.Probable >= MoreSure:

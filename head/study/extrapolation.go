@@ -23,12 +23,6 @@ type Improvement struct {
 	left quantiles // of the measured gain less Value
 }
 
-// Sure is how sure an answer has to be to be given, whether there is a gain of
-// so many points: where AtLeast is between 1 − Sure and Sure, nobody can tell.
-// Whether doubling brings a point cannot be told of 36 % of public curves, and
-// of the answers that are given 89 % are right (make bench-study).
-const Sure = 0.75
-
 // AtLeast returns how likely the error falls by points or more, a share such as
 // 0.01. Nothing is more certain than 1 in 200, which is as far as the public
 // curves tell.

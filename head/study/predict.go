@@ -184,6 +184,22 @@ func (r *run) gain(depths []Depth, depth string) *Doubled {
 	if e == nil {
 		return nil
 	}
+	return e.doubled(depths[k].Name)
+}
+
+// doubled is what twice as many samples are predicted to bring to a depth.
+func (e *Extrapolation) doubled(depth string) *Doubled {
 	d := &e.Doubling
-	return &Doubled{Depth: depths[k].Name, From: e.Largest, To: d.N, Value: d.Value, Low80: d.Low80, High80: d.High80, Probable: d.AtLeast(worthwhile)}
+	return &Doubled{Depth: depth, From: e.Largest, To: d.N, Value: d.Value, Low80: d.Low80, High80: d.High80, Probable: d.AtLeast(worthwhile)}
+}
+
+// Advice says whether more data pay, by the rule of [Advice], in at most two
+// sentences. Of depths a curve alone does not tell. The curve is called depth.
+func (e *Extrapolation) Advice(depth string) Advice {
+	a := Advice{Data: Unclear, Depth: Unclear, Gain: e.doubled(depth)}
+	a.Text = a.pays()
+	if a.Data == Unclear {
+		a.Text += fmt.Sprintf(" More seeds at each size, or one size more, %s training samples, would tell more.", thousands(int(math.Ceil(float64(e.Largest)*math.Sqrt2))))
+	}
+	return a
 }

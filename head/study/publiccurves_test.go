@@ -326,7 +326,7 @@ func TestSomePublicCurves(t *testing.T) {
 	for _, a := range ask(t, all, []float64{2, 4}, nil) {
 		sum.add(a, &known)
 		if a.f == 2 {
-			d.add(a, &known, Sure)
+			d.add(a, &known, MoreSure)
 		}
 	}
 	t.Log(&sum)
@@ -408,7 +408,7 @@ func TestPublicCurves(t *testing.T) {
 		if i > 0 {
 			continue
 		}
-		for _, sure := range []float64{0.5, 0.7, Sure, 0.8, 0.9} {
+		for _, sure := range []float64{0.5, 0.7, MoreSure, 0.8, 0.9} {
 			var d doubling
 			for _, a := range cases {
 				if a.f == 2 {
@@ -416,7 +416,7 @@ func TestPublicCurves(t *testing.T) {
 				}
 			}
 			fmt.Printf("  does doubling bring a point, by who is %.0f%% sure: right in %.1f%% of the answered, can't tell in %.1f%% (always no is right in %.1f%%)\n", 100*sure, 100*d.right/d.answered, 100*(1-d.answered/d.n), 100*(1-d.yes/d.n))
-			if sure == Sure && (d.right/d.answered < 0.75 || d.answered/d.n < 0.6) {
+			if sure == MoreSure && (d.right/d.answered < 0.75 || d.answered/d.n < 0.6) {
 				t.Error("doubling: not right in 75%, or not answered in 60%")
 			}
 		}
