@@ -52,7 +52,7 @@ func (g *group) choose(in []bool) {
 func (g *group) fit(ctx context.Context, at, threads int) error {
 	p := g.path
 	lambda, last := p.lambdas[at], at == len(p.lambdas)-1
-	single := p.exact && len(p.lambdas) == 1
+	single := p.single()
 	first := p.searches[g.parts[0]]
 	first.o.threads = threads
 	var m metric
@@ -80,10 +80,13 @@ func (g *group) fit(ctx context.Context, at, threads int) error {
 		s := p.searches[g.in[k]]
 		s.o.threads = max(threads/len(g.in), 1)
 		s.move(lambda)
-		if s.enter(m, m == g.factors); built {
+		if s.enter(m, m == g.factors); built && !g.recipe.few {
 			s.memory = nil
 		}
 		tolerance := max(p.bench.tolerance, pathTolerance)
+		if g.recipe.few { // the gap is larger than said in weak directions
+			tolerance = max(p.bench.tolerance, pathTolerance/4)
+		}
 		if p.exact && last {
 			tolerance = p.bench.tolerance
 		}

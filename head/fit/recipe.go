@@ -1,5 +1,7 @@
 package fit
 
+import "math"
+
 const (
 	// budget is how many passes over the rows one set of class factors may
 	// cost.
@@ -8,7 +10,10 @@ const (
 	// factor is made of: fewer where more are too dear.
 	mostRows, fewestRows = 4, 2
 	// fewestFactored is how many rows for each feature there are at least where
-	// class factors are made. They never pay for fewer.
+	// class factors are made for a single fit. They never pay for fewer. Along a
+	// path those in leading directions do where the features are many: they are
+	// measured at every fourth stop, and the covariance, all of whose D×D have
+	// to be factorised at each stop, is not needed any more.
 	fewestFactored = 4
 	// epochRows is how many rows for each feature make an epoch of small
 	// batches worth while.
@@ -35,12 +40,14 @@ const (
 type recipe struct {
 	mode mode
 	rows int
+	few  bool // class factors of fewer rows than those of a single fit
 }
 
 // recipeFor selects what factors cost at most budget passes and memory bytes
-// for, for n rows of d features in c classes.
-func recipeFor(n, d, c int, memory int64) recipe {
-	if n < fewestFactored*d {
+// for, for n rows of d features in c classes, along a path or for a single fit.
+func recipeFor(n, d, c int, path bool, memory int64) recipe {
+	few := n < fewestFactored*d
+	if few && !path {
 		return recipe{}
 	}
 	nf, df, cf := float64(n), float64(d), float64(c)
@@ -51,16 +58,20 @@ func recipeFor(n, d, c int, memory int64) recipe {
 	pass := 4 * nf * df * cf
 	mix := nf*cf*cf + cf*cf*cf
 	probabilities := 4 * nf * cf
-	for k := mostRows; k >= fewestRows; k-- {
+	for k := mostRows; k >= fewestRows && !few; k-- {
 		cost := factors*df*df*df*(float64(k)+2./3) + mix
 		if cost <= budget*pass && 8*factors*df*df+probabilities <= float64(memory) {
-			return recipe{full, k}
+			return recipe{mode: full, rows: k}
 		}
 	}
 	r := float64(min(d, leadingDirections))
-	cost := mostRows*df*(2*df*r+cf*r*r) + cf*r*r*r*2/3 + mix
-	if cost <= budget*pass && 8*cf*r*r+probabilities <= float64(memory) {
-		return recipe{sub, mostRows}
+	cost := math.Min(mostRows*df, nf)*(2*df*r+cf*r*r) + cf*r*r*r*2/3 + mix
+	most := budget * pass
+	if few {
+		most = everyStops * df * df * df * 2 / 3
+	}
+	if cost <= most && 8*cf*r*r+probabilities <= float64(memory) {
+		return recipe{mode: sub, rows: mostRows, few: few}
 	}
 	return recipe{}
 }

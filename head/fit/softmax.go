@@ -84,7 +84,7 @@ func (f softmaxPath) Begin(ctx context.Context, b *Bench, parts []Part) (Path, e
 	}
 	for _, g := range p.groups {
 		o := p.objective(g)
-		g.recipe = recipeFor(len(o.rows), o.x.d, o.classes, factorBytes/int64(len(p.groups)))
+		g.recipe = recipeFor(len(o.rows), o.x.d, o.classes, !p.single(), factorBytes/int64(len(p.groups)))
 	}
 	return p, nil
 }
@@ -98,6 +98,9 @@ type lambdaPath struct {
 	groups   []*group
 	next     int // place in lambdas
 }
+
+// single tells whether it is one fit, to the tolerance of the settings.
+func (p *lambdaPath) single() bool { return p.exact && len(p.lambdas) == 1 }
 
 // objective is that of the first part of a group.
 func (p *lambdaPath) objective(g *group) *objective { return &p.fits[g.parts[0]].objective }

@@ -148,24 +148,29 @@ func TestDealsShareNothing(t *testing.T) {
 func TestRecipe(t *testing.T) {
 	for _, c := range []struct {
 		n, d, c int
+		path    bool
 		want    recipe
 	}{
-		{50000, 384, 26, recipe{full, 4}},
-		{40000, 384, 104, recipe{full, 4}},
-		{14000, 384, 26, recipe{full, 2}},
-		{50000, 384, 2, recipe{full, 4}},
-		{20000, 1280, 10, recipe{sub, 4}},
-		{1000, 384, 9, recipe{}},      // few rows
-		{100, 384, 9, recipe{}},       // fewer than features
-		{20000, 384, 10000, recipe{}}, // memory, and coupling
-		{20000, 16384, 10, recipe{}},
-		{33, 8, 2, recipe{full, 4}},
+		{50000, 384, 26, false, recipe{mode: full, rows: 4}},
+		{40000, 384, 104, false, recipe{mode: full, rows: 4}},
+		{14000, 384, 26, false, recipe{mode: full, rows: 2}},
+		{50000, 384, 2, false, recipe{mode: full, rows: 4}},
+		{20000, 1280, 10, false, recipe{mode: sub, rows: 4}},
+		{1000, 384, 9, false, recipe{}},      // few rows
+		{100, 384, 9, false, recipe{}},       // fewer than features
+		{20000, 384, 10000, false, recipe{}}, // memory, and coupling
+		{20000, 16384, 10, false, recipe{}},
+		{33, 8, 2, false, recipe{mode: full, rows: 4}},
+		{50000, 384, 26, true, recipe{mode: full, rows: 4}},
+		{1220, 1280, 9, true, recipe{mode: sub, rows: 4, few: true}}, // few rows, along a path
+		{1220, 384, 9, true, recipe{}},                               // of few features
+		{1220, 1280, 1000, true, recipe{}},                           // of many classes
 	} {
-		if got := recipeFor(c.n, c.d, c.c, factorBytes); got != c.want {
-			t.Errorf("%d×%d, %d classes: %+v, not %+v", c.n, c.d, c.c, got, c.want)
+		if got := recipeFor(c.n, c.d, c.c, c.path, factorBytes); got != c.want {
+			t.Errorf("%d×%d, %d classes, path %v: %+v, not %+v", c.n, c.d, c.c, c.path, got, c.want)
 		}
 	}
-	if got := recipeFor(50000, 384, 26, 20<<20); got.mode != sub {
+	if got := recipeFor(50000, 384, 26, false, 20<<20); got.mode != sub {
 		t.Errorf("with little memory: %+v", got)
 	}
 }
