@@ -9,8 +9,11 @@ import (
 	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
-// f32 computes products in the caller's goroutine.
-var f32 simd.Float32
+// f32 and f64 compute products in the caller's goroutine.
+var (
+	f32 simd.Float32
+	f64 simd.Float64
+)
 
 // jitter is added to the diagonal of a matrix that is factorised in float32,
 // relative to the mean of its diagonal.

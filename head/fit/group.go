@@ -58,6 +58,14 @@ func (g *group) fit(ctx context.Context, at, threads int) error {
 	var m metric
 	built := false
 	switch {
+	case at == 0 && g.recipe.few && g.start == nil:
+		if err := g.begin(ctx, threads); err != nil {
+			return err
+		}
+		if err := g.factors.factorise(ctx, lambda, threads); err != nil {
+			return err
+		}
+		m = g.factors
 	case at == 0 || g.recipe.mode == plain || g.factors == nil && !g.measured(at):
 		w, err := g.whiten(ctx, lambda, threads)
 		if err != nil {
@@ -120,29 +128,51 @@ func due(first [2]int, every, n int) bool {
 	return n == first[0] || n == first[1] || n > first[1] && (n-first[1])%every == 0
 }
 
+// begin takes the class factors that hold at W = 0, where a path begins: all
+// classes are as likely.
+func (g *group) begin(ctx context.Context, threads int) error {
+	if err := g.measure(ctx, threads); err != nil {
+		return err
+	}
+	o := g.path.objective(g)
+	for i := range o.probs {
+		o.probs[i] = 1 / float32(o.classes)
+	}
+	return g.build(ctx, 0)
+}
+
+// measure takes what is the same all along: the covariance, the directions, and
+// room for probabilities.
+func (g *group) measure(ctx context.Context, threads int) error {
+	if g.cov != nil {
+		return nil
+	}
+	o, rows := g.path.objective(g), plainRows
+	if g.recipe.mode == sub {
+		rows = leadingRows
+	}
+	var err error
+	if g.cov, err = newCovariance(ctx, o, rows*o.x.d, threads); err != nil {
+		return err
+	}
+	switch g.recipe.mode {
+	case sub:
+		if g.directions, err = newDirections(ctx, g.cov, leadingDirections); err != nil {
+			return err
+		}
+		fallthrough
+	case full:
+		o.probs = make([]float32, o.classes*len(o.rows))
+	}
+	return nil
+}
+
 // whiten returns the metric of the covariance, with the curvature of the last
 // solutions.
 func (g *group) whiten(ctx context.Context, lambda float64, threads int) (metric, error) {
 	p := g.path
-	o := p.objective(g)
-	if g.cov == nil {
-		rows := plainRows
-		if g.recipe.mode == sub {
-			rows = leadingRows
-		}
-		var err error
-		if g.cov, err = newCovariance(ctx, o, rows*o.x.d, threads); err != nil {
-			return nil, err
-		}
-		switch g.recipe.mode {
-		case sub:
-			if g.directions, err = newDirections(ctx, g.cov, leadingDirections); err != nil {
-				return nil, err
-			}
-			fallthrough
-		case full:
-			o.probs = make([]float32, o.classes*len(o.rows))
-		}
+	if err := g.measure(ctx, threads); err != nil {
+		return nil, err
 	}
 	a := 0.0
 	for _, i := range g.in {

@@ -7,7 +7,6 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
@@ -99,9 +98,8 @@ func orthonormalize(v, y []float32, d, k int) {
 	for i, x := range v {
 		wide[i] = float64(x)
 	}
-	product := make([]float64, k*k)
-	general := blas64.General{Rows: d, Cols: k, Stride: k, Data: wide}
-	blas64.Gemm(blas.Trans, blas.NoTrans, 1, general, general, 0, blas64.General{Rows: k, Cols: k, Stride: k, Data: product})
+	product, factor := make([]float64, k*k), make([]float64, k*k)
+	f64.Dsyrk(blas.Lower, blas.Trans, k, d, 1, wide, k, 0, product, k)
 	trace := 0.0
 	for i := range k {
 		trace += product[i*k+i]
@@ -109,16 +107,16 @@ func orthonormalize(v, y []float32, d, k int) {
 	if trace == 0 {
 		return
 	}
-	var chol mat.Cholesky
 	for add := 1e-12 * trace / float64(k); ; add *= 10 {
 		for i := range k {
 			product[i*k+i] += add
 		}
-		if chol.Factorize(mat.NewSymDense(k, product)) {
+		copy(factor, product)
+		if f64.Dpotrf(blas.Lower, k, factor, k) {
 			break
 		}
 	}
-	blas64.Trsm(blas.Right, blas.NoTrans, 1, chol.RawU().(*mat.TriDense).RawTriangular(), general)
+	f64.Dtrsm(blas.Right, blas.Lower, blas.Trans, blas.NonUnit, d, k, 1, factor, k, wide, k)
 	for i, x := range wide {
 		v[i] = float32(x)
 	}

@@ -10,10 +10,10 @@ const (
 	// factor is made of: fewer where more are too dear.
 	mostRows, fewestRows = 4, 2
 	// fewestFactored is how many rows for each feature there are at least where
-	// class factors are made for a single fit. They never pay for fewer. Along a
-	// path those in leading directions do where the features are many: they are
-	// measured at every fourth stop, and the covariance, all of whose D×D have
-	// to be factorised at each stop, is not needed any more.
+	// class factors are made for a single fit. They never pay for fewer. Along
+	// a path those in leading directions do where the features are many: they
+	// are measured at every fourth stop, and the covariance, all of whose D×D
+	// have to be factorised at each stop, is not needed any more.
 	fewestFactored = 4
 	// epochRows is how many rows for each feature make an epoch of small
 	// batches worth while.
