@@ -111,8 +111,8 @@ func TestStudyCurve(t *testing.T) {
 	}
 }
 
-// What a curve cannot tell, and what is enough, is said; an ill-behaved curve is
-// named.
+// What a curve cannot tell, and what is enough, is said; an ill-behaved curve
+// is named.
 func TestStudyCurveTells(t *testing.T) {
 	for _, c := range []struct {
 		name, text          string
