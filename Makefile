@@ -28,7 +28,7 @@ QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExpo
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo pairs test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo pairs clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -53,6 +53,9 @@ demo: build runtime ## set everything up and run the main job on real data
 
 pairs: build runtime ## make feature sets of a dozen sets of real texts and images in lib/pairs (by npm, pip, apt-get; 15 min once)
 	python3 bench/pairs.py $(BIN) lib/pairs
+
+clients: build runtime ## compare what transformers.js, ONNX Runtime and, where CLIENTS_PYTHON names a Python that has it, optimum say with exported folders to headstart predict (fetches the clients once by npm and pip)
+	sh testdata/clients/run.sh $(BIN)
 
 test: runtime ## run every test
 	$(GO) vet ./...

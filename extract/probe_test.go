@@ -51,7 +51,7 @@ func TestProbes(t *testing.T) {
 		if probes, err = embed.Probes(spec, 3); err != nil || len(probes) != 3 || probes[0].N() != 1 {
 			t.Errorf("%s: %d batches: %v", spec.Name, len(probes), err)
 		}
-		if _, err := probes[0].Embed(t.Context(), spec, &fake{wreck: func(float32) float32 { return float32(math.NaN()) }}); err == nil || !strings.Contains(err.Error(), "made-up sample 0: the backbone gave a value that is not finite") {
+		if _, err := probes[0].Embed(t.Context(), spec, &fake{wreck: func(float32) float32 { return float32(math.NaN()) }}); err == nil || !strings.Contains(err.Error(), "sample 0: the backbone gave a value that is not finite") {
 			t.Errorf("%s: %v", spec.Name, err)
 		}
 		if _, err := embed.Probes(spec, 0); err == nil {

@@ -66,6 +66,10 @@ type Spec struct {
 	Overruled []string // what the folder's files say that another file overrules, one sentence each
 	Notes     []string // what else deserves a word about how the files were read, one sentence each
 	Origins   []Origin // what was read from which file, in the order in which it was read
+
+	// Exported has the metadata of a model that was exported with its head, by
+	// their names without "headstart."; nil: it is none.
+	Exported map[string]string
 }
 
 // Prompt is a text that may be put in front of every text.

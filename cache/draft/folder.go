@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Folder is the draft of a folder. The caller fills it, and brings the files
@@ -59,6 +60,44 @@ func (f *Folder) Place() error {
 	file := f.file
 	f.file = nil
 	return errors.Join(try("close", file.Close), syncFolder(filepath.Dir(f.path)))
+}
+
+// Replace is Place where a folder with files in it may be, whose place it
+// takes. On Linux, where the file system can swap names, one of the two is
+// there at any time; elsewhere the old one is called NAME.old between two
+// renames, and is left so if the process is killed there. What was in the old
+// folder is removed.
+func (f *Folder) Replace() error {
+	if f.file == nil {
+		return os.ErrClosed
+	}
+	entries, err := os.ReadDir(f.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return f.Place()
+	}
+	if err != nil {
+		return cause(err)
+	}
+	if err := try("sync", f.file.Sync); err != nil {
+		return err
+	}
+	name, old := f.file.Name(), f.file.Name() // of the draft, then of what was replaced
+	err = try("exchange", func() error { return exchange(name, f.path) })
+	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		old = f.path + ".old"
+		if err = try("rename", func() error { return os.Rename(f.path, old) }); err != nil {
+			return err
+		}
+		if err = try("rename", func() error { return os.Rename(name, f.path) }); err != nil {
+			return errors.Join(err, cause(os.Rename(old, f.path)))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	file := f.file
+	f.file = nil
+	return errors.Join(try("close", file.Close), syncFolder(filepath.Dir(f.path)), cause(os.RemoveAll(old)))
 }
 
 // Discard gives the draft up and removes all that is in it. After Place it

@@ -108,7 +108,7 @@ func TestUnsure(t *testing.T) {
 
 	// What export makes has them in its metadata.
 	p.do(t, "export t.head.onnx --out fused")
-	data, err := os.ReadFile("fused/model.onnx")
+	data, err := os.ReadFile("fused/onnx/model.onnx")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,18 +1,29 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/export"
+	"github.com/headstart-ml/headstart/models/folder"
 )
 
 type fuseOptions struct {
@@ -20,46 +31,73 @@ type fuseOptions struct {
 	head     string
 	backbone string
 	out      string
+	layout   string
+	replace  bool
+	licence  string
 }
 
 // fuseSummary is what `export --json` prints.
 type fuseSummary struct {
-	Export        string  `json:"export"`
-	Model         string  `json:"model"`
-	Samples       int     `json:"samples"`
-	MaxDifference float64 `json:"max_difference"`
+	Export        string          `json:"export"`
+	Model         string          `json:"model"`
+	Samples       int             `json:"samples"`
+	MaxDifference float64         `json:"max_difference"`
+	Out           string          `json:"out"`
+	Files         []string        `json:"files"` // in out
+	Checked       int             `json:"checked"`
+	MadeUp        int             `json:"made_up"` // of checked
+	Worst         float64         `json:"worst"`
+	Licence       string          `json:"licence"`
+	Clients       []export.Client `json:"clients"`
 }
 
 func exportCommand(e *env) *command {
+	const result, backbone = "Result", "Backbone"
 	return &command{
 		name: "export",
 		args: "HEAD",
-		does: "writes backbone and head as one ONNX model",
-		about: "DIR, a new folder or an empty one, gets model.onnx, and model.onnx_data beside it where the weights do not fit into one file or the backbone had such a file. " +
-			"Its inputs are those of the backbone: pixels or token ids, prepared as the backbone wants them. " +
-			"Its outputs are logits and probabilities, one column a class, or value of a head of numbers; the classes, or what takes their place, stand in its metadata, headstart.classes.\n\n" +
-			"Before it gets its name, the model is run on made-up samples, in batches and, for texts, of unequal length, and compared with the backbone, then the head: " +
+		does: "writes backbone and head as one ONNX model, in a folder that other programs load",
+		about: "DIR gets the model with its labels, its tokenizer or image processor and a model card, as transformers.js, optimum, hugot and the Hugging Face Hub look for them; docs/deploy.md says more. " +
+			"The model lies in onnx/model.onnx, or with --layout flat in model.onnx beside the other files, where hugot finds it, with model.onnx_data beside it where the weights do not fit into one file or the backbone had such a file. " +
+			"Its outputs are logits, temperature included, and probabilities, one column a class; of a linear head logits are the numbers. Classes, input contract, provenance and figures stand in its metadata as headstart.NAME. " +
+			"headstart itself takes DIR as a head (predict DIR SOURCE) and as a backbone (extract --backbone DIR).\n\n" +
+			"Before DIR gets its name, the model in it is run on 32 samples of the feature set that the head was trained on, or on made-up ones where they are not there any more, in batches of 1, 2 and 7, of texts of unequal length, and compared with the backbone, then the head: " +
 			"if a probability differs by more than 1e-5, nothing is written.\n\n" +
-			"A head of several feature sets takes several backbones or taps, and is no one model.",
+			"The model is a derivative of the backbone's weights: their licence, as the backbone's files name it, travels along. Where they name none, --licence says it.\n\n" +
+			"A head of several feature sets of several backbones is no one model.",
 		examples: []string{
 			"headstart export photos.head.onnx --out photos-model",
-			"headstart export names.head.onnx --out names-model --backbone all-minilm-l6-v2",
+			"headstart export names.head.onnx --out names-model --layout flat --replace",
+			"headstart export names.head.onnx --out names-here --backbone all-minilm-l6-v2",
 		},
 		minArgs: 1, maxArgs: 1,
 		wants: []string{"the head: a file that train-head made"},
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "out", Category: "Result", Usage: "the `DIR` of the model, new or empty (required)"},
-			&cli.StringFlag{Name: "backbone", Category: "Backbone",
+			&cli.StringFlag{Name: "out", Category: result, Usage: "the `DIR` of the model, new or empty (required)"},
+			&cli.StringFlag{Name: "layout", Category: result, Value: export.Hub, Usage: choices(export.Layouts...) + "where the model lies in DIR"},
+			&cli.BoolFlag{Name: "replace", Category: result, Usage: "replace what an earlier export has written to DIR"},
+			&cli.StringFlag{Name: "backbone", Category: backbone,
 				Usage: "`NAME|DIR|FILE.onnx`: where the head's backbone is now", DefaultText: "where it was"},
+			&cli.StringFlag{Name: "licence", Category: backbone, Usage: "the licence of the backbone's weights, an SPDX `NAME` such as apache-2.0", DefaultText: "as its files say"},
 		}, commonFlags("runtime", "provider", "quiet", "json")),
 		action: func(ctx *cli.Context) error {
 			c, err := e.common(ctx)
 			if err != nil {
 				return err
 			}
-			o := &fuseOptions{common: *c, head: ctx.Args().First(), backbone: ctx.String("backbone"), out: ctx.String("out")}
-			if o.out == "" {
+			o := &fuseOptions{
+				common: *c, head: ctx.Args().First(), backbone: ctx.String("backbone"), out: ctx.String("out"),
+				layout: ctx.String("layout"), replace: ctx.Bool("replace"), licence: strings.TrimSpace(ctx.String("licence")),
+			}
+			if err := oneOf("layout", o.layout, export.Layouts...); err != nil {
+				return err
+			}
+			switch {
+			case o.out == "":
 				return usagef("--out DIR is missing: the folder that the model is written into")
+			case strings.HasSuffix(o.out, ".onnx"):
+				dir := strings.TrimSuffix(strings.TrimSuffix(o.out, ".onnx"), ".head")
+				return usagef("--out %s: a folder is written, not a file; with --layout flat --out %s the model is %s", o.out, dir, filepath.Join(dir, export.ModelFile))
 			}
 			return runExport(ctx.Context, o, e)
 		},
@@ -71,11 +109,8 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	if len(f.Spaces) > 1 && contract.OneBackbone(spacesOf(f)) {
-		return fmt.Errorf("%s takes %d taps of the backbone, and a model can be made only where the features are one tap; predict takes samples all the same", o.head, len(f.Spaces))
-	}
-	if len(f.Spaces) > 1 {
-		return fmt.Errorf("%s takes %d feature sets; only a head on one is a model with its backbone", o.head, len(f.Spaces))
+	if len(f.Spaces) > 1 && !contract.OneBackbone(spacesOf(f)) {
+		return fmt.Errorf("%s takes %d feature sets of several backbones; only a head on one backbone is a model with it", o.head, len(f.Spaces))
 	}
 	reading := &sampling{backbone: o.backbone}
 	d, err := contract.Describe(f.Spaces[0].JSON)
@@ -89,14 +124,32 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	from := cmp.Or(o.backbone, f.Spaces[0].Backbone)
+	papers, err := folder.PapersOf(from, builtin.FS())
+	if err != nil {
+		return err
+	}
+	t, err := trainingOf(o.head, f)
+	if err != nil {
+		return err
+	}
+	card, err := o.card(f, t, spec)
+	if err != nil {
+		return err
+	}
+	samples, why := cachedSamples(ctx, f, t, d.Modality)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	w, err := predict.Export(ctx, spec, f, &predict.ExportOptions{
-		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Tool: "headstart " + version(),
+		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Replace: o.replace, Layout: o.layout, Tool: "headstart " + version(),
+		Samples: samples, Papers: papers, Card: *card, Licence: o.licence,
 	})
 	if err != nil {
 		return err
 	}
 	if o.json {
-		return e.printJSON(&fuseSummary{o.out, w.Model, w.Samples, w.MaxDifference})
+		return e.printJSON(&fuseSummary{o.out, w.Model, w.Samples, w.MaxDifference, o.out, w.Files, w.Samples, w.MadeUp, w.MaxDifference, w.Licence, w.Clients})
 	}
 	size := int64(0)
 	for _, path := range []string{w.Model, w.Data} {
@@ -109,7 +162,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		}
 		size += info.Size()
 	}
-	fmt.Fprintf(e.stdout, "%s: %s, %s\n", w.Model, counted(len(f.Head.Classes), f.Head.Task.Noun()), bytesOf(uint64(size)))
+	fmt.Fprintf(e.stdout, "%s: %s, %s, licence %s\n", w.Model, counted(len(f.Head.Classes), f.Head.Task.Noun()), bytesOf(uint64(size)), w.Licence)
 	if w.Data != "" {
 		fmt.Fprintf(e.stdout, "%s: its weights\n", w.Data)
 	}
@@ -117,6 +170,93 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if f.Head.Task == head.Number {
 		gives = "numbers"
 	}
-	fmt.Fprintf(e.stdout, "run on %s made up for it, it gives the %s of backbone and head, to within %.1g\n", counted(w.Samples, "sample"), gives, w.MaxDifference)
+	on := counted(w.MadeUp, "sample") + " made up for it"
+	if own := w.Samples - w.MadeUp; own > 0 {
+		on = counted(own, "sample") + " of " + t.Features[0].Name
+		if w.MadeUp > 0 {
+			on += fmt.Sprintf(" and %d made up for it", w.MadeUp)
+		}
+	} else if why != "" {
+		on += " (" + why + ")"
+	}
+	fmt.Fprintf(e.stdout, "run on %s, it gives the %s of backbone and head, to within %.1g\n", on, gives, w.MaxDifference)
+	fmt.Fprintln(e.stdout)
+	for _, c := range w.Clients {
+		line := cmp.Or(c.Load, "–")
+		if c.Note != "" {
+			line += "; " + c.Note
+		}
+		fmt.Fprintf(e.stdout, "%s: %s\n", c.Name, line)
+	}
 	return nil
+}
+
+// trainingOf is what a head file keeps of how its head was trained; it is empty
+// if it keeps nothing.
+func trainingOf(name string, f *file.File) (*training, error) {
+	t := new(training)
+	if f.Settings != nil {
+		if err := json.Unmarshal(f.Settings, t); err != nil {
+			return nil, fmt.Errorf("%s: settings: %w", name, err)
+		}
+	}
+	return t, nil
+}
+
+// card is what the model card says of the head.
+func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*export.Card, error) {
+	c := &export.Card{Title: filepath.Base(filepath.Clean(o.out)), Backbone: filepath.Base(spec.Name), Source: spec.Source, Created: f.Created}
+	c.Command = fmt.Sprintf("headstart export %s --out %s", features.Quoted(o.head), features.Quoted(o.out))
+	if o.layout != export.Hub {
+		c.Command += " --layout " + o.layout
+	}
+	if o.licence != "" {
+		c.Command += " --licence " + features.Quoted(o.licence)
+	}
+	if f.Metrics != nil {
+		h, err := reportOf(o.head, f)
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := report.SummaryTo(&b, h, 0, new(report.Style)); err != nil {
+			return nil, err
+		}
+		c.Figures = b.String()
+	}
+	if len(t.Features) > 0 {
+		c.Training = o.trainCommand(t)
+	}
+	if f.Fitted != nil && f.Fitted.N > 0 {
+		c.Data = counted(f.Fitted.N, "sample")
+		if len(t.Sources) > 0 {
+			c.Data += " of " + sourcesInWords(t.Sources)
+		}
+	}
+	return c, nil
+}
+
+// trainCommand is the command that trained the head: what was not left to its
+// defaults, which metrics have by task.
+func (o *fuseOptions) trainCommand(t *training) string {
+	defaults := map[string]string{}
+	for _, f := range trainHeadCommand(&env{}).flags {
+		if shown, ok := f.(cli.DocGenerationFlag); ok && shown.TakesValue() {
+			defaults["--"+f.Names()[0]] = shown.GetValue()
+		}
+	}
+	words := []string{"headstart train-head", "--out", features.Quoted(o.head)}
+	for _, flag := range t.Flags {
+		if d, known := defaults[flag.Name]; known && d != flag.Value && !strings.HasPrefix(flag.Value, cmp.Or(d, "–")) && !slices.Contains([]string{"", "–", "default", "accuracy", "ap", "r2", "mae"}, flag.Value) {
+			words = append(words, flag.Name, features.Quoted(flag.Value))
+		}
+	}
+	seen := map[string]bool{}
+	for _, set := range t.Features {
+		if !seen[set.Name] {
+			words = append(words, features.Quoted(set.Name))
+		}
+		seen[set.Name] = true
+	}
+	return strings.Join(words, " ")
 }

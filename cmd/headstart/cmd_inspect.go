@@ -18,6 +18,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
+	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/builtin"
 	"github.com/headstart-ml/headstart/models/folder"
@@ -138,10 +139,20 @@ type backboneSummary struct {
 	Prompts        []models.Prompt `json:"prompts,omitempty"`
 	Notes          []string        `json:"notes,omitempty"`
 	Read           []originSummary `json:"read,omitempty"`
+	// Head is what an exported model answers; nil: it is none.
+	Head *exportedHead `json:"head,omitempty"`
 	*layerSummary
 
 	batchDependent []string // operators
 	ask            string   // what has to be said before samples can be embedded, "" if nothing
+}
+
+// exportedHead is the head of an exported model.
+type exportedHead struct {
+	Type    string   `json:"type"`
+	Task    string   `json:"task,omitempty"` // of another head than for one of several classes
+	Classes []string `json:"classes"`
+	noun    string
 }
 
 // originSummary is a value that was read from one of a backbone's files.
@@ -203,6 +214,9 @@ func newBackboneSummary(name string, facts folder.Facts) (*backboneSummary, erro
 		RowIndependent: len(spec.BatchDependent) == 0, Overruled: spec.Overruled,
 		Prompts: spec.Prompts, batchDependent: spec.BatchDependent, Notes: spec.Notes, ask: strings.TrimPrefix(ask, "models: "),
 	}
+	if h, ok := predict.ExportedFrom(spec); ok {
+		b.Head = &exportedHead{h.Kind, taskWord(h.Task), h.Classes, counted(len(h.Classes), h.Task.Noun())}
+	}
 	for _, from := range spec.Origins {
 		b.Read = append(b.Read, originSummary(from))
 	}
@@ -233,6 +247,9 @@ func inspectBackbone(c *inspectOptions, name string, e *env) error {
 		facts = append(facts, report.Fact{Name: what, Value: fmt.Sprintf(format, a...)})
 	}
 	line("backbone", "%s, for %s", b.Name, b.Modality.Plural())
+	if b.Head != nil {
+		line("head", "%s, %s: %s; headstart predict %s SOURCE asks it", b.Head.Type, b.Head.noun, strings.Join(b.Head.Classes, ", "), features.Quoted(name))
+	}
 	line("licence", "%s", orUnknown(b.Licence))
 	line("source", "%s", orUnknown(b.Source))
 	line("model", "%s, %s parameters, opset %d, IR version %d", bytesOf(uint64(b.Bytes)), count(b.Parameters), b.Opset, b.IRVersion)

@@ -25,6 +25,7 @@ import (
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/builtin"
 )
 
 type predictOptions struct {
@@ -173,7 +174,7 @@ func (o *predictOptions) result(h *head.Head, bad, few bool, e *env) (*predictio
 }
 
 func runPredict(ctx context.Context, o *predictOptions, e *env) error {
-	f, err := file.Read(o.head)
+	f, err := predict.Read(o.head, builtin.FS())
 	if err != nil {
 		return err
 	}

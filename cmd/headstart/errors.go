@@ -18,7 +18,9 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/folder"
 	"github.com/headstart-ml/headstart/models/library"
 	"github.com/headstart-ml/headstart/models/runtime"
@@ -183,6 +185,9 @@ func advice(err error) string {
 		pickle   *folder.PickleError
 		older    *folder.SlowError
 		unread   *runtime.ModelError
+		there    *export.ThereError
+		licence  *predict.LicenceError
+		other    *predict.OtherLicenceError
 	)
 	switch {
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
@@ -286,6 +291,12 @@ func advice(err error) string {
 		return "use another --split, or fewer folds with --cv and --folds"
 	case errors.As(err, &nearest):
 		return "--shots N keeps at most N samples of each class; another --head keeps none"
+	case errors.As(err, &there) && there.Exported:
+		return "--replace replaces it"
+	case errors.As(err, &licence):
+		return "--licence NAME says it, an SPDX identifier such as apache-2.0; a README.md beside the backbone that begins with the lines ---, license: NAME, --- says it for good"
+	case errors.As(err, &other):
+		return "leave --licence out"
 	case errors.As(err, &infinite):
 		return "take a pooled tap with extract --tap, or fewer feature sets"
 	}

@@ -100,17 +100,20 @@ func TestExport(t *testing.T) {
 	}{{"names", 3}, {"normalized", 2}, {"images", 1}, {"half", 1}, {"last", 2}, {"most", 2}, {"whole", 1}, {"mean", 2}, {"tail", 2}, {"all", 1}} {
 		name := c.name
 		out := p.one(t, "export "+name+".head.onnx --out "+name+"-model")
-		out.wantKeys(t, "export model samples max_difference")
+		out.wantKeys(t, "export model samples max_difference out files checked made_up worst licence clients")
+		if out["made_up"] != 16. || out["checked"] != 32. || out["worst"] != out["max_difference"] {
+			t.Errorf("%s: %v", name, out)
+		}
 		out.wantNumbers(t, map[string]float64{"samples": 32})
 		if d := out.number(t, "max_difference"); !(d > 0 && d <= 1e-5) {
 			t.Errorf("%s: the largest difference is %g", name, d)
 		} else {
 			t.Logf("%s: the largest difference is %.2g", name, d)
 		}
-		if out["model"] != filepath.Join(name+"-model", "model.onnx") {
+		if out["model"] != filepath.Join(name+"-model", "onnx", "model.onnx") {
 			t.Errorf("%v", out)
 		}
-		m, err := onnx.Decode(p.read(name + "-model/model.onnx"))
+		m, err := onnx.Decode(p.read(name + "-model/onnx/model.onnx"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +128,11 @@ func TestExport(t *testing.T) {
 		for _, v := range s.Outputs {
 			outputs = append(outputs, v.Name)
 		}
-		if len(inputs) != c.inputs || !slices.Equal(outputs, []string{"logits", "probabilities"}) {
+		want := []string{"logits", "probabilities"}
+		if inputs[0] == "pixel_values" { // of images the probabilities come first
+			slices.Reverse(want)
+		}
+		if len(inputs) != c.inputs || !slices.Equal(outputs, want) {
 			t.Errorf("%s: inputs %v, outputs %v", name, inputs, outputs)
 		}
 		meta := map[string]string{}
@@ -144,7 +151,7 @@ func TestExport(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		s, err := l.NewSession(p.read("names-model/model.onnx"), &runtime.Options{Inputs: []string{"input_ids", "attention_mask", "token_type_ids"}, Outputs: []string{"probabilities", "logits"}})
+		s, err := l.NewSession(p.read("names-model/onnx/model.onnx"), &runtime.Options{Inputs: []string{"input_ids", "attention_mask", "token_type_ids"}, Outputs: []string{"probabilities", "logits"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,12 +182,12 @@ func TestExport(t *testing.T) {
 
 	t.Run("words", func(t *testing.T) {
 		text := p.do(t, "export last.head.onnx --out words")
-		for _, part := range []string{"words/model.onnx: 2 classes", "run on 32 samples"} {
+		for _, part := range []string{"words/onnx/model.onnx: 2 classes", "run on 16 samples of last.features and 16 made up for it", "transformers.js: await pipeline(\"text-classification\", \"words\")", "pass WithSoftmax()"} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%q does not say %q", text, part)
 			}
 		}
-		a, b := p.read("words/model.onnx"), p.read("last-model/model.onnx")
+		a, b := p.read("words/onnx/model.onnx"), p.read("last-model/onnx/model.onnx")
 		if string(a) != string(b) {
 			t.Error("the same head makes another model")
 		}
@@ -207,12 +214,12 @@ func TestExport(t *testing.T) {
 
 	t.Run("refused", func(t *testing.T) {
 		p.fails(t, "export names.head.onnx", exitUsage, "--out DIR is missing")
-		p.fails(t, "export last.head.onnx --out last-model", exitFailed, "last-model is there already and not empty")
+		p.fails(t, "export last.head.onnx --out last-model", exitFailed, "last-model is there already and not empty: an earlier export", "--replace replaces it")
 		p.fails(t, "export names.head.onnx --out x --backbone efficientnet-lite0", exitUsage, "takes images")
 		p.fails(t, "export none.head.onnx --out x", exitFailed, "none.head.onnx")
 		p.fails(t, "export "+minilm+" --out x", exitFailed, "not a head file")
 		p.do(t, "train-head --out both.head.onnx --head ncm --by none images.features names.features")
-		p.fails(t, "export both.head.onnx --out x", exitFailed, "takes 2 feature sets")
+		p.fails(t, "export both.head.onnx --out x", exitFailed, "takes 2 feature sets of several backbones")
 		// Another file of the same name.
 		if err := os.CopyFS("copy", os.DirFS(filepath.Join(builtin, "all-minilm-l6-v2"))); err != nil {
 			t.Fatal(err)
@@ -273,7 +280,7 @@ func TestExportExternalData(t *testing.T) {
 	if d := out.number(t, "max_difference"); !(d <= 1e-5) {
 		t.Errorf("the largest difference is %g", d)
 	}
-	model, err := onnx.Decode(p.read("model/model.onnx"))
+	model, err := onnx.Decode(p.read("model/onnx/model.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +288,7 @@ func TestExportExternalData(t *testing.T) {
 	if err != nil || len(s.External) < 15 {
 		t.Errorf("%d tensors are outside: %v", len(s.External), err)
 	}
-	if _, err := onnx.CheckExternal("model", s.External); err != nil {
+	if _, err := onnx.CheckExternal("model/onnx", s.External); err != nil {
 		t.Error(err)
 	}
 
@@ -299,7 +306,7 @@ func TestExportExternalData(t *testing.T) {
 	if d := out.number(t, "max_difference"); !(d <= 1e-5) {
 		t.Errorf("the largest difference is %g", d)
 	}
-	if _, err := os.Stat("tail-model/model.onnx_data"); err != nil {
+	if _, err := os.Stat("tail-model/onnx/model.onnx_data"); err != nil {
 		t.Error(err)
 	}
 	p.fails(t, "export tail.head.onnx --out model", exitFailed, "not empty")

@@ -34,7 +34,7 @@ func TestWrittenFilesHonourTheUmask(t *testing.T) {
 	p.do(t, "export t.head.onnx --out model")
 	for path, want := range map[string]fs.FileMode{
 		"t.features": 0o640, "t.quarantine.jsonl": 0o640, "t.head.onnx": 0o640, "t.html": 0o640, "t.predictions.csv": 0o640,
-		"t.npy": 0o640, "t.labels.csv": 0o640, "model": 0o750, "model/model.onnx": 0o640,
+		"t.npy": 0o640, "t.labels.csv": 0o640, "model": 0o750, "model/onnx/model.onnx": 0o640,
 	} {
 		info, err := os.Stat(path)
 		if err != nil {

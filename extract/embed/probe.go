@@ -34,44 +34,79 @@ func (p *Probe) N() int { return len(p.tokens) }
 // unequal length, numbers about zero. A backbone that is known to compute over
 // its batch gets one sample at a time.
 func Probes(spec *models.Spec, n int) ([]*Probe, error) {
+	contents, err := MadeUp(spec, n)
+	if err != nil {
+		return nil, err
+	}
+	return probes(spec, [][][]byte{contents}, "a made-up sample")
+}
+
+// MadeUp makes the contents of n samples up, as Probes does.
+func MadeUp(spec *models.Spec, n int) ([][]byte, error) {
+	kind, ok := modalities[spec.Modality]
+	if !ok {
+		return nil, fmt.Errorf("backbone %s: modality %q is none that is known", spec.Name, spec.Modality)
+	}
+	contents := make([][]byte, n)
+	for i := range contents {
+		var err error
+		if contents[i], err = kind.madeUp(spec, rand.New(rand.NewPCG(uint64(i), 1))); err != nil {
+			return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
+		}
+	}
+	return contents, nil
+}
+
+// ProbesOf prepares samples in batches of the given sizes, over and over. Texts
+// of a batch have unequal lengths, unless nothing hides from the backbone what
+// fills them up: then a batch has fewer. A sample that cannot be read is an
+// error.
+func ProbesOf(spec *models.Spec, contents [][]byte, sizes ...int) ([]*Probe, error) {
+	var groups [][][]byte
+	for i := 0; len(contents) > 0; i++ {
+		n := min(sizes[i%len(sizes)], len(contents))
+		groups = append(groups, contents[:n])
+		contents = contents[n:]
+	}
+	return probes(spec, groups, "a sample")
+}
+
+// probes prepares groups of samples, each in as few batches as it can be.
+func probes(spec *models.Spec, groups [][][]byte, what string) ([]*Probe, error) {
 	whole := *spec // a model made of the whole backbone may read what no tap needs
 	whole.Weights.Pruned = nil
 	m, err := NewModality(&whole, Batching{Size: probeBatch}, new(Stats))
 	if err != nil {
 		return nil, err
 	}
-	jobs := make([]*Job, n)
-	for i := range jobs {
-		r := rand.New(rand.NewPCG(uint64(i), 1))
-		content, err := modalities[spec.Modality].madeUp(spec, r)
-		if err != nil {
-			return nil, fmt.Errorf("backbone %s: %w", spec.Name, err)
+	var all []*Probe
+	for _, contents := range groups {
+		jobs := make([]*Job, len(contents))
+		for i, content := range contents {
+			jobs[i] = &Job{Content: content}
 		}
-		jobs[i] = &Job{Content: content}
-	}
-	batches := m.Plan(jobs)
-	if len(spec.BatchDependent) > 0 || spec.Single {
-		batches = Singly(batches)
-	}
-	var probes []*Probe
-	made := 0
-	for _, b := range batches {
-		good, inputs, padded := m.NewBatch(new(Stats)).Fill(b) // memory of its own
-		p := &Probe{Inputs: inputs, padded: padded}
-		for _, j := range good {
-			p.tokens = append(p.tokens, len(j.IDs))
+		batches := m.Plan(slices.Clone(jobs))
+		if len(spec.BatchDependent) > 0 || spec.Single {
+			batches = Singly(batches)
 		}
-		if made += len(good); len(good) > 0 {
-			probes = append(probes, p)
+		for _, b := range batches {
+			good, inputs, padded := m.NewBatch(new(Stats)).Fill(b) // memory of its own
+			p := &Probe{Inputs: inputs, padded: padded}
+			for _, j := range good {
+				p.tokens = append(p.tokens, len(j.IDs))
+			}
+			if len(good) > 0 {
+				all = append(all, p)
+			}
+		}
+		if i := slices.IndexFunc(jobs, func(j *Job) bool { return j.Bad != "" }); i >= 0 {
+			return nil, fmt.Errorf("backbone %s: %s: %s", spec.Name, what, jobs[i].Bad)
 		}
 	}
-	if i := slices.IndexFunc(jobs, func(j *Job) bool { return j.Bad != "" }); i >= 0 {
-		return nil, fmt.Errorf("backbone %s: a made-up sample: %s", spec.Name, jobs[i].Bad)
-	}
-	if made == 0 {
+	if len(all) == 0 {
 		return nil, fmt.Errorf("backbone %s: no samples", spec.Name)
 	}
-	return probes, nil
+	return all, nil
 }
 
 // madeText returns up to 40 words of lower-case letters.
@@ -110,8 +145,8 @@ func madeImage(_ *models.Spec, r *rand.Rand) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Embed runs a backbone on the probe and returns the embeddings that the first
-// tap of spec gives, N×Dim, not rounded as a cache may keep them.
+// Embed runs a backbone on the probe and returns the embeddings that the taps
+// of spec give, side by side, not rounded as a cache may keep them.
 func (p *Probe) Embed(ctx context.Context, spec *models.Spec, backbone Backbone) ([]float32, error) {
 	if len(spec.Taps) == 0 {
 		return nil, fmt.Errorf("backbone %s: it has no tap", spec.Name)
@@ -126,13 +161,12 @@ func (p *Probe) Embed(ctx context.Context, spec *models.Spec, backbone Backbone)
 	if err != nil {
 		return nil, err
 	}
-	dim := spec.Taps[0].Dim
-	rows, row := make([]float32, 0, p.N()*dim), make([]float32, e.dim)
+	rows, row := make([]float32, 0, p.N()*e.dim), make([]float32, e.dim)
 	for i, tokens := range p.tokens {
 		if err := e.pool(row, tensors, i, tokens); err != nil {
-			return nil, fmt.Errorf("backbone %s: made-up sample %d: %w", spec.Name, i, err)
+			return nil, fmt.Errorf("backbone %s: sample %d: %w", spec.Name, i, err)
 		}
-		rows = append(rows, row[:dim]...)
+		rows = append(rows, row...)
 	}
 	return rows, nil
 }

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,36 +9,97 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract/embed"
+	"github.com/headstart-ml/headstart/extract/text"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
-	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// exportSamples is how many samples a model is checked on.
+// exportSamples is how many samples a model is checked on, and batchSizes are
+// the sizes of their batches, over and over.
 const exportSamples = 32
+
+var batchSizes = []int{1, 2, 7}
 
 // ExportOptions say what is exported, and where to.
 type ExportOptions struct {
 	Options
 	Head string // names the head in errors
 	Dir  string // the folder, new or empty
-	Tool string // what exports, for the metadata
+	// Replace lets the folder take the place of an earlier export.
+	Replace bool
+	Layout  string // of the folder, one of export.Layouts; "": the first one
+	Tool    string // what exports, for the metadata
+	// Samples are contents of samples that the model is checked on. Where they
+	// are fewer than 32, others are made up.
+	Samples [][]byte
+	Papers  *models.Papers // of the backbone; nil: it has none
+	Card    export.Card    // what the model card says
+	// Licence is that of the backbone's weights, if nothing else says it.
+	Licence string
+}
+
+// Exported says what Export has written.
+type Exported struct {
+	*export.Written
+	Clients []export.Client
+	MadeUp  int    // samples that were made up
+	Licence string // of the backbone's weights
+}
+
+// LicenceError says that nothing tells the licence of a backbone's weights, of
+// which an export is a derivative.
+type LicenceError struct{ Backbone string }
+
+func (e *LicenceError) Error() string {
+	return fmt.Sprintf("predict: nothing says under which licence the weights of %s are, and an exported model is a derivative of them", e.Backbone)
+}
+
+// OtherLicenceError says that a licence was named and that the backbone's files
+// name another one.
+type OtherLicenceError struct{ Backbone, Says, Asked string }
+
+func (e *OtherLicenceError) Error() string {
+	return fmt.Sprintf("predict: the weights of %s are under the licence %s, not %s", e.Backbone, e.Says, e.Asked)
+}
+
+// licence is that of the weights of spec.
+func (o *ExportOptions) licence(spec *models.Spec) (string, error) {
+	says := spec.Licence
+	if says == "" && o.Papers != nil {
+		says = o.Papers.Licence
+	}
+	switch {
+	case says == "" && o.Licence == "":
+		return "", &LicenceError{spec.Name}
+	case says != "" && o.Licence != "" && !strings.EqualFold(says, o.Licence):
+		return "", &OtherLicenceError{spec.Name, says, o.Licence}
+	}
+	return cmp.Or(says, o.Licence), nil
 }
 
 // Export writes the backbone that spec describes, see Recall, with the head of
-// f behind it as one model into the folder o.Dir. Before the model gets its
-// place it is run on samples that are made up, and compared with the backbone,
-// its pooling and the head, each by itself; a model that gives other
+// f behind it as one model in a folder that other programs load. Before the
+// folder gets its place the model in it is run on samples and compared with the
+// backbone, its pooling and the head, each by itself; a model that gives other
 // probabilities is not written, and the error is an *export.DifferentError.
 // spec must not be used afterwards.
-func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptions) (*export.Written, error) {
+func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptions) (*Exported, error) {
+	licence, err := o.licence(spec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := export.Vacant(o.Dir, o.Replace); err != nil {
+		return nil, err
+	}
 	if err := takeTail(spec, f); err != nil {
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
@@ -45,11 +107,11 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if err != nil {
 		return nil, err
 	}
-	h, err := behind(spec, f)
+	h, taps, err := o.fusible(spec, f, &backbone)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
-	h.Provenance["exported_by"] = o.Tool
+	h.Provenance["exported_by"], h.Provenance["backbone_licence"] = o.Tool, licence
 	external := len(spec.Weights.External) > 0
 	fused, err := export.Fuse(backbone, h)
 	if err != nil {
@@ -61,25 +123,167 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, err
 		}
 		defer os.RemoveAll(dir)
-		if err := retrained(spec, backbone, f.Tail, external, dir); err != nil {
+		whole, err := spec.Whole()
+		if err != nil {
+			return nil, err
+		}
+		if err := retrained(spec, whole, f.Tail, external, dir); err != nil {
 			return nil, err
 		}
 	}
-	check := &export.Check{Classes: len(f.Head.Classes), Link: h.Link}
-	for _, in := range fused.GetGraph().GetInput() {
-		if slices.ContainsFunc(spec.Inputs, func(x models.Input) bool { return x.Name == in.GetName() }) {
-			check.Inputs = append(check.Inputs, in.GetName())
+	served, fed, err := export.Serve(fused, h.Link, &export.Fed{Modality: spec.Modality, Contract: spec.Contract, Inputs: spec.Inputs, Single: spec.Single})
+	if err != nil {
+		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
+	}
+	folder := &export.Folder{Layout: o.Layout, Fed: fed, Link: h.Link, Classes: f.Head.Classes, Card: o.Card}
+	folder.Card.Licence, folder.Card.Unsure = licence, f.Head.MayBeUnsure()
+	if o.Papers != nil {
+		folder.Config, folder.Texts = o.Papers.Config, o.Papers.Texts
+	}
+	if t, ok := fed.Contract.(*models.TextSpec); ok {
+		if folder.Pad, err = padToken(t); err != nil {
+			return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 		}
+		t.PadID = &folder.Pad.ID // the folder's tokenizer says nothing of padding
+	}
+	contract, err := json.Marshal(models.NewExported(fed.Contract, taps))
+	if err != nil {
+		return nil, err
+	}
+	export.Note(served, "contract", string(contract))
+	export.Note(served, "head", f.Head.Kind)
+	if f.Metrics != nil {
+		export.Note(served, "metrics", string(f.Metrics))
 	}
 	reference := Session(spec, &o.Options)
 	defer reference.Close()
-	if check.Batches, err = exportBatches(ctx, spec, reference, f.Head, check.Inputs); err != nil {
+	check, made, err := o.check(ctx, spec, reference, f.Head, fed)
+	if err != nil {
 		return nil, err
 	}
+	check.Link = h.Link
 	if check.Library, err = reference.Library(); err != nil {
 		return nil, err
 	}
-	return export.Write(ctx, o.Dir, fused, external, check)
+	written, err := export.Write(ctx, &export.Output{
+		Dir: o.Dir, Replace: o.Replace, Layout: o.Layout, Model: served, External: external, Check: check,
+		Files: func(external bool) (map[string][]byte, error) {
+			folder.External = external
+			return folder.Files()
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Exported{written, folder.Clients(o.Dir), made, licence}, nil
+}
+
+// padToken is what fills up the rows of texts.
+func padToken(t *models.TextSpec) (export.Token, error) {
+	tok, err := text.New(t.Tokenizer, nil)
+	if err != nil {
+		return export.Token{}, err
+	}
+	id := int(tok.PadID())
+	if t.PadID != nil {
+		id = *t.PadID
+	}
+	word, ok := tok.Token(int32(id))
+	if !ok {
+		return export.Token{}, fmt.Errorf("rows of texts are filled up with the token %d, which the tokenizer does not have", id)
+	}
+	return export.Token{Text: word, ID: id}, nil
+}
+
+// fusible describes the head of f behind the taps of spec, as export.Fuse takes
+// it, and returns the taps under the names that the model has for them. What it
+// takes to join several taps it puts into the backbone, in which the names of
+// outputs are free then.
+func (o *ExportOptions) fusible(spec *models.Spec, f *file.File, backbone **pb.ModelProto) (*export.Head, []models.Tap, error) {
+	h, err := behind(spec, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, renamed, err := onnx.Rename(*backbone, layer.Logits, layer.Probabilities, layer.Value, export.Steps)
+	if err != nil {
+		return nil, nil, err
+	}
+	named := func(name string) string { return cmp.Or(renamed[name], name) }
+	taps := slices.Clone(spec.Taps)
+	for i := range taps {
+		taps[i].Output = named(taps[i].Output)
+	}
+	h.Features, h.Cut, h.Mask = named(h.Features), named(h.Cut), named(h.Mask)
+	if h.Weights != nil {
+		weights := make(map[string][]float32)
+		for name, v := range h.Weights {
+			weights[named(name)] = v
+		}
+		h.Weights = weights
+	}
+	if len(taps) > 1 || taps[0].Pooling == "flat" {
+		var all []layer.Rows
+		for i := range taps {
+			r, err := rowsOf(spec, &taps[i])
+			if err != nil {
+				return nil, nil, err
+			}
+			all = append(all, *r)
+		}
+		// The model is a backbone again whose taps are of what there is.
+		joined, features, err := export.Gather(m, all)
+		if err != nil {
+			return nil, nil, err
+		}
+		m = joined
+		h.Features, h.Pooling, h.Post, h.Mask, h.ChannelsFirst, h.Space = features, "none", "", "", false, false
+	}
+	*backbone = m
+	return h, taps, nil
+}
+
+// check is how the model is checked: what it should give of samples, by way of
+// the backbone, its pooling and the head, each by itself, and the inputs that
+// it gets of them. It returns how many samples were made up.
+func (o *ExportOptions) check(ctx context.Context, spec *models.Spec, reference embed.Backbone, m *head.Head, fed *export.Fed) (*export.Check, int, error) {
+	contents := o.Samples[:min(len(o.Samples), exportSamples)]
+	made := exportSamples - len(contents)
+	if made > 0 {
+		more, err := embed.MadeUp(spec, made)
+		if err != nil {
+			return nil, 0, err
+		}
+		contents = slices.Concat(contents, more)
+	}
+	probes, err := embed.ProbesOf(spec, contents, batchSizes...)
+	if err != nil {
+		return nil, 0, err
+	}
+	own := *spec
+	own.Contract, own.Inputs, own.Weights.Pruned = fed.Contract, fed.Inputs, nil
+	given, err := embed.ProbesOf(&own, contents, batchSizes...)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(given) != len(probes) {
+		return nil, 0, fmt.Errorf("predict: %s: %d batches for the model and %d for the backbone", o.Head, len(given), len(probes))
+	}
+	check := &export.Check{Classes: len(m.Classes)}
+	for _, in := range fed.Inputs {
+		check.Inputs = append(check.Inputs, in.Name)
+	}
+	for i, p := range probes {
+		rows, err := p.Embed(ctx, spec, reference)
+		if err != nil {
+			return nil, 0, err
+		}
+		b := export.Batch{Probabilities: make([]float64, p.N()*len(m.Classes)), Inputs: given[i].Inputs}
+		if err := m.AnswersTo(b.Probabilities, rows, p.N()); err != nil {
+			return nil, 0, err
+		}
+		check.Batches = append(check.Batches, b)
+	}
+	return check, made, nil
 }
 
 // behind describes the head of f behind the first tap of spec.
@@ -92,23 +296,21 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 		return nil, fmt.Errorf("its features are means over windows of long texts, and a model takes one window; a head on features of truncated texts can be exported")
 	}
 	h := &export.Head{Head: *layers, Classes: f.Head.Classes}
-	tap := spec.Taps[0]
-	h.Features, h.Pooling, h.Post = tap.Output, tap.Pooling, tap.Post
-	switch {
-	case len(tap.Shape) == 4:
-		h.ChannelsFirst, h.Space = !tap.ChannelsLast, tap.ChannelsLast
-	case spec.Masks(&tap):
-		for _, in := range spec.Inputs {
-			if in.Role == "mask" {
-				h.Mask = in.Name
-			}
+	if len(spec.Taps) == 1 {
+		tap := spec.Taps[0]
+		h.Features, h.Pooling, h.Post = tap.Output, tap.Pooling, tap.Post
+		r, err := rowsOf(spec, &tap)
+		if err != nil {
+			return nil, err
 		}
-		if h.Mask == "" {
-			return nil, fmt.Errorf("the backbone has no input for a mask, so that pooling %q over texts of unequal length cannot be told in a model", tap.Pooling)
-		}
+		h.Mask, h.ChannelsFirst, h.Space = r.Mask, r.ChannelsFirst, r.Space
+	}
+	var names []string
+	for _, tap := range spec.Taps {
+		names = append(names, tap.Tensor()+":"+tap.Pooling)
 	}
 	h.Provenance = map[string]string{
-		"backbone": f.Spaces[0].Backbone, "backbone_sha256": spec.Weights.SHA256, "tap": tap.Tensor() + ":" + tap.Pooling,
+		"backbone": f.Spaces[0].Backbone, "backbone_sha256": spec.Weights.SHA256, "tap": strings.Join(names, " "),
 	}
 	for name, text := range map[string]string{"backbone_licence": spec.Licence, "backbone_source": spec.Source, "data": f.Data, "created": f.Created} {
 		if text != "" {
@@ -170,28 +372,22 @@ func retrained(spec *models.Spec, backbone *pb.ModelProto, t *file.Tail, externa
 	return nil
 }
 
-// exportBatches makes samples up and computes their probabilities by way of the
-// backbone, its pooling and the head, each by itself.
-func exportBatches(ctx context.Context, spec *models.Spec, backbone embed.Backbone, m *head.Head, inputs []string) ([]export.Batch, error) {
-	probes, err := embed.Probes(spec, exportSamples)
-	if err != nil {
-		return nil, err
+// rowsOf says how rows are made of a tap of spec.
+func rowsOf(spec *models.Spec, tap *models.Tap) (*layer.Rows, error) {
+	r := &layer.Rows{Features: tap.Output, Pooling: tap.Pooling, D: int64(tap.Dim), Normalize: tap.Post == "l2"}
+	switch {
+	case tap.Pooling == "flat":
+	case len(tap.Shape) == 4:
+		r.ChannelsFirst, r.Space = !tap.ChannelsLast, tap.ChannelsLast
+	case spec.Masks(tap):
+		for _, in := range spec.Inputs {
+			if in.Role == "mask" {
+				r.Mask = in.Name
+			}
+		}
+		if r.Mask == "" {
+			return nil, fmt.Errorf("the backbone has no input for a mask, so that pooling %q over texts of unequal length cannot be told in a model", tap.Pooling)
+		}
 	}
-	var batches []export.Batch
-	for _, p := range probes {
-		rows, err := p.Embed(ctx, spec, backbone)
-		if err != nil {
-			return nil, err
-		}
-		b := export.Batch{Probabilities: make([]float64, p.N()*len(m.Classes))}
-		if err := m.AnswersTo(b.Probabilities, rows, p.N()); err != nil {
-			return nil, err
-		}
-		for _, name := range inputs {
-			t := p.Inputs[slices.IndexFunc(p.Inputs, func(t tensor.View) bool { return t.Name == name })]
-			b.Inputs = append(b.Inputs, t)
-		}
-		batches = append(batches, b)
-	}
-	return batches, nil
+	return r, nil
 }

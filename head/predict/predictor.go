@@ -36,7 +36,8 @@ type Predictor struct {
 	whole    bool           // they are the row as it is
 }
 
-// Open opens a head file with the backbone that its features came from. If that
+// Open opens a head, a file or what Export has written, see Read, with the
+// backbone that its features came from. If that
 // does not give features of the same spaces any more the error is a
 // *contract.DifferenceError; a head on features of several backbones is a
 // *BackbonesError. The caller closes what is returned.
@@ -248,7 +249,7 @@ func OpenAll(paths []string, o *Options) (*Group, error) {
 func (g *Group) openAll(paths []string, o *Options) error {
 	var shares []*share
 	for _, path := range paths {
-		f, err := file.Read(path)
+		f, err := Read(path, o.Builtin)
 		if err != nil {
 			return err
 		}

@@ -361,7 +361,7 @@ func TestWrite(t *testing.T) {
 	}
 	for name, external := range map[string]bool{"new": false, "empty": true} {
 		dir := filepath.Join(root, name)
-		w, err := export.Write(t.Context(), dir, fused, external, check)
+		w, err := export.Write(t.Context(), &export.Output{Dir: dir, Layout: export.Flat, Model: fused, External: external, Check: check})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +430,7 @@ func TestWrite(t *testing.T) {
 		{"none/x", "no such file", t.Context(), check},
 		{"link", "is a link to nothing", t.Context(), check},
 	} {
-		if _, err := export.Write(c.ctx, filepath.Join(root, c.dir), fused, false, c.check); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := export.Write(c.ctx, &export.Output{Dir: filepath.Join(root, c.dir), Layout: export.Flat, Model: fused, Check: c.check}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.dir, err, c.want)
 		} else if errors.Is(err, export.ErrDifferent) != strings.Contains(c.want, "differs") {
 			t.Errorf("%s: error %v", c.dir, err)

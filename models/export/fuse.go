@@ -111,3 +111,8 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 	}
 	return out, nil
 }
+
+// Note adds metadata, headstart.NAME, to a model that Fuse made.
+func Note(m *pb.ModelProto, name, value string) {
+	m.MetadataProps = append(m.MetadataProps, &pb.StringStringEntryProto{Key: proto.String(props + name), Value: proto.String(value)})
+}

@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
@@ -39,15 +43,17 @@ const (
 // else than it should; DifferentError has the details.
 var ErrDifferent = errors.New("the exported model computes other probabilities")
 
-// DifferentError says how far a model's probabilities are from the ones that
-// they should be.
+// DifferentError says where what a model computes parts from what it should.
 type DifferentError struct {
+	Output     string  // of the model
 	Sample     int     // the worst, in the order of the batches
+	Column     int     // of the output, from 0
+	Have, Want float64 // probabilities, or numbers, that the output stands for
 	Difference float64 // above Tolerance, or not a number
 }
 
 func (e *DifferentError) Error() string {
-	return fmt.Sprintf("export: %v: sample %d differs by %.3g, more than %g; nothing is written", ErrDifferent, e.Sample, e.Difference, Tolerance)
+	return fmt.Sprintf("export: %v: by the output %s sample %d differs by %.3g in column %d, %g for %g, more than %g; nothing is written", ErrDifferent, e.Output, e.Sample, e.Difference, e.Column, e.Have, e.Want, Tolerance)
 }
 
 func (e *DifferentError) Unwrap() error { return ErrDifferent }
@@ -67,30 +73,49 @@ type Check struct {
 	Batches []Batch // at least one
 }
 
+// Output is a folder that is to be written.
+type Output struct {
+	Dir     string
+	Replace bool   // what an earlier call has written there may be replaced
+	Layout  string // "": Hub
+	Model   *pb.ModelProto
+	// External puts the larger weights into a file beside the model, as is done
+	// in any case where they do not fit into one.
+	External bool
+	// Files returns the files beside the model, by their paths in the folder;
+	// external says whether weights are in a file of their own. nil: there are
+	// none.
+	Files func(external bool) (map[string][]byte, error)
+	Check *Check
+}
+
 // Written says what Write has written.
 type Written struct {
-	Model         string // path of the model
-	Data          string // path of its weights, "" if they are in Model
-	Samples       int    // that were compared
+	Model         string   // path of the model
+	Data          string   // path of its weights, "" if they are in Model
+	Files         []string // all paths in the folder, slash-separated, sorted
+	Samples       int      // that were compared
 	MaxDifference float64
 }
 
-// Write puts a model into the folder dir, which must be new or empty. external
-// puts the larger weights into a file beside the model, as is done in any case
-// where they do not fit into one. Everything is written under a temporary name
-// beside dir, run on the batches of c and compared; an error, a DifferentError
-// among them, leaves nothing.
-func Write(ctx context.Context, dir string, m *pb.ModelProto, external bool, c *Check) (w *Written, err error) {
-	if len(c.Batches) == 0 || c.Classes < 1 {
-		return nil, fmt.Errorf("export: %s: there are no samples to check the model on", dir)
+// Write writes the folder o.Dir, which must be new or empty, or hold what an
+// earlier call has written if o.Replace. Everything is written under a
+// temporary name beside it, the model is run on the batches of o.Check and
+// compared; an error, a DifferentError among them, leaves what was there.
+func Write(ctx context.Context, o *Output) (w *Written, err error) {
+	if len(o.Check.Batches) == 0 || o.Check.Classes < 1 {
+		return nil, fmt.Errorf("export: %s: there are no samples to check the model on", o.Dir)
 	}
-	target, err := vacant(dir)
+	if o.Layout != "" && !slices.Contains(Layouts, o.Layout) {
+		return nil, fmt.Errorf("export: layout %.80q is none of %s", o.Layout, strings.Join(Layouts, ", "))
+	}
+	target, err := Vacant(o.Dir, o.Replace)
 	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+		return nil, err
 	}
 	folder, err := draft.CreateFolder(target)
 	if err != nil {
-		return nil, fmt.Errorf("export: %s: %w", dir, err)
+		return nil, fmt.Errorf("export: %s: %w", o.Dir, err)
 	}
 	defer func() {
 		if derr := folder.Discard(); err == nil && derr != nil {
@@ -98,78 +123,176 @@ func Write(ctx context.Context, dir string, m *pb.ModelProto, external bool, c *
 		}
 	}()
 	tmp := folder.Name()
-	data, err := Save(tmp, m, external)
+	named := func(err error) error { // nobody knows the temporary name
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("export: %s: %w", o.Dir, err)
+	}
+	at := (&Folder{Layout: o.Layout}).modelFile()
+	sub := filepath.Join(tmp, filepath.FromSlash(path.Dir(at)))
+	if err := named(os.MkdirAll(sub, 0o777)); err != nil {
+		return nil, err
+	}
+	data, err := save(sub, o.Model, o.External)
 	if err != nil {
-		return nil, err
+		return nil, named(err)
 	}
-	w = &Written{Model: filepath.Join(dir, ModelFile)}
+	w = &Written{Model: filepath.Join(o.Dir, filepath.FromSlash(at)), Files: []string{at}}
 	if data {
-		w.Data = filepath.Join(dir, DataFile)
+		at := path.Join(path.Dir(at), DataFile)
+		w.Data, w.Files = filepath.Join(o.Dir, filepath.FromSlash(at)), append(w.Files, at)
 	}
-	if err := c.run(ctx, tmp, w); err != nil {
+	if err := o.Check.run(ctx, sub, w); err != nil {
 		return nil, err
 	}
-	if err := folder.Place(); err != nil {
-		return nil, fmt.Errorf("export: %s: %w", dir, err)
+	if o.Files != nil {
+		files, err := o.Files(data)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range sorted(files) {
+			if err := draft.Write(filepath.Join(tmp, filepath.FromSlash(name)), files[name]); err != nil {
+				return nil, fmt.Errorf("export: %s: %s: %w", o.Dir, name, err)
+			}
+			w.Files = append(w.Files, name)
+		}
+	}
+	slices.Sort(w.Files)
+	place := folder.Place
+	if o.Replace {
+		place = folder.Replace
+	}
+	if err := place(); err != nil {
+		return nil, fmt.Errorf("export: %s: %w", o.Dir, err)
 	}
 	return w, nil
 }
 
-// vacant returns the path of the folder that dir names, which is new or empty.
-func vacant(dir string) (string, error) {
+// ThereError says that a folder is there already and is not replaced.
+type ThereError struct {
+	Dir string
+	// Exported says that an earlier export has written all that is in it.
+	Exported bool
+	Foreign  string // a file in it that no export writes, "" if there is none
+}
+
+func (e *ThereError) Error() string {
+	switch {
+	case e.Exported:
+		return fmt.Sprintf("export: %s is there already and not empty: an earlier export", e.Dir)
+	case e.Foreign != "":
+		return fmt.Sprintf("export: %s is there already and not empty, and %s in it is no file of an export; name a new folder", e.Dir, e.Foreign)
+	}
+	return fmt.Sprintf("export: %s is there already and not empty, and no export; name a new folder", e.Dir)
+}
+
+// Vacant returns the path of the folder that dir names, if Write may write it:
+// a new or an empty one, or with replace one that Write has written before. The
+// error for another one is a *ThereError.
+func Vacant(dir string, replace bool) (string, error) {
 	if dir == "" {
-		return "", fmt.Errorf("no folder is named")
+		return "", fmt.Errorf("export: no folder is named")
 	}
 	entries, err := draft.ReadDir(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if _, err := os.Lstat(dir); err == nil {
-			return "", fmt.Errorf("%s is a link to nothing; name a new folder", dir)
+			return "", fmt.Errorf("export: %s is a link to nothing; name a new folder", dir)
 		}
 		return filepath.Abs(dir)
 	case err != nil:
-		return "", err
-	case len(entries) > 0:
-		return "", fmt.Errorf("%s is there already and not empty; name a new folder", dir)
+		return "", fmt.Errorf("export: %w", err)
+	}
+	if len(entries) > 0 {
+		e, err := occupied(dir)
+		if err != nil {
+			return "", fmt.Errorf("export: %w", err)
+		}
+		if !e.Exported || !replace {
+			return "", e
+		}
 	}
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("export: %w", err)
 	}
 	return filepath.Abs(real)
+}
+
+// occupied looks at a folder that is not empty.
+func occupied(dir string) (*ThereError, error) {
+	e := &ThereError{Dir: dir}
+	model := ""
+	err := fs.WalkDir(draft.FS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == "." || name == "onnx" && d.IsDir():
+			return nil
+		case slices.Contains([]string{ModelFile, "onnx/" + ModelFile}, name):
+			model = name
+			return nil
+		case d.Type().IsRegular() && written(name):
+			return nil
+		}
+		e.Foreign = name
+		return fs.SkipAll
+	})
+	if err != nil || e.Foreign != "" || model == "" {
+		return e, err
+	}
+	data, err := draft.ReadRegular(filepath.Join(dir, filepath.FromSlash(model)))
+	if err != nil {
+		return nil, err
+	}
+	m, err := onnx.Decode(data)
+	e.Exported = err == nil && slices.ContainsFunc(m.GetMetadataProps(), func(p *pb.StringStringEntryProto) bool { return p.GetKey() == props+"classes" })
+	return e, nil
+}
+
+// written tells whether a file beside the model is one that Write writes.
+func written(name string) bool {
+	return slices.Contains([]string{
+		DataFile, "onnx/" + DataFile, "README.md", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "backbone.json",
+	}, name) || models.Travels(name)
 }
 
 // Save writes a model into a folder that is there, and reports whether its
 // larger weights are in a file of their own: with external, and where they must
 // be. m is not changed.
 func Save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
-	data = external || proto.Size(m) > largest
-	if data {
-		if m, err = onnx.Rewrite(m, nil); err != nil { // a copy, as far as it changes
-			return false, fmt.Errorf("export: %w", err)
-		}
-		err := create(filepath.Join(dir, DataFile), func(w io.Writer) error { return onnx.WriteExternal(m, DataFile, w) })
-		if err != nil {
-			return false, fmt.Errorf("export: %w", err)
-		}
-	}
-	model, err := onnx.Encode(m)
-	if err != nil {
-		return false, fmt.Errorf("export: %w", err)
-	}
-	err = create(filepath.Join(dir, ModelFile), func(w io.Writer) error {
-		_, err := w.Write(model)
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("export: %w", err)
+	if data, err = save(dir, m, external); err != nil {
+		return false, fmt.Errorf("export: %s: %w", dir, err)
 	}
 	return data, nil
 }
 
+func save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
+	data = external || proto.Size(m) > largest
+	if data {
+		if m, err = onnx.Rewrite(m, nil); err != nil { // a copy, as far as it changes
+			return false, err
+		}
+		err := create(dir, DataFile, func(w io.Writer) error { return onnx.WriteExternal(m, DataFile, w) })
+		if err != nil {
+			return false, err
+		}
+	}
+	model, err := onnx.Encode(m)
+	if err != nil {
+		return false, err
+	}
+	err = create(dir, ModelFile, func(w io.Writer) error {
+		_, err := w.Write(model)
+		return err
+	})
+	return data, err
+}
+
 // create makes a file of what fill writes, and brings it to the disk.
-func create(path string, fill func(w io.Writer) error) error {
-	f, err := draft.Create(path)
+func create(dir, name string, fill func(w io.Writer) error) error {
+	f, err := draft.Create(filepath.Join(dir, name))
 	if err == nil {
 		defer f.Discard()
 		if err = fill(f); err == nil {
@@ -177,7 +300,7 @@ func create(path string, fill func(w io.Writer) error) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
@@ -189,10 +312,10 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	outputs := (&layer.Head{Bias: make([]float32, c.scores()), Link: c.Link}).Outputs()
+	stands := c.outputs()
 	o := &runtime.Options{Name: w.Model, Inputs: c.Inputs}
-	for _, out := range outputs {
-		o.Outputs = append(o.Outputs, out.Name)
+	for _, out := range stands {
+		o.Outputs = append(o.Outputs, out.name)
 	}
 	if w.Data != "" {
 		o.Folder = dir
@@ -202,68 +325,101 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	defer s.Close()
-	worst := -1
+	worst := &DifferentError{}
 	for _, b := range c.Batches {
 		n := len(b.Probabilities) / c.Classes
 		if n == 0 || n*c.Classes != len(b.Probabilities) {
 			return fmt.Errorf("export: %d probabilities for %d classes", len(b.Probabilities), c.Classes)
 		}
-		views := make([]tensor.View, len(outputs))
-		for i, out := range outputs {
-			views[i] = tensor.View{Shape: []int64{int64(n), out.Size}, F32: make([]float32, int64(n)*out.Size)}
+		views := make([]tensor.View, len(stands))
+		for i, out := range stands {
+			views[i] = tensor.View{Shape: []int64{int64(n), int64(out.columns)}, F32: make([]float32, n*out.columns)}
 		}
 		if err := s.Run(ctx, b.Inputs, views); err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
-		p, soft, size := views[len(views)-1].F32, []float64(nil), 1.0
-		switch c.Link {
-		case layer.Softmax: // what clients take who do not take the probabilities
-			soft = softmax(views[0].F32, c.Classes)
-		case layer.Identity:
+		size := 1.0
+		if c.Link == layer.Identity {
 			for _, v := range b.Probabilities {
 				size = max(size, math.Abs(v))
 			}
 		}
-		for i, v := range p {
-			d := math.Abs(float64(v)-b.Probabilities[i]) / size
-			if soft != nil {
-				d = max(d, math.Abs(soft[i]-b.Probabilities[i]))
-			}
-			if !(d <= w.MaxDifference) {
-				w.MaxDifference, worst = d, w.Samples+i/c.Classes
-				if math.IsNaN(d) {
-					return &DifferentError{worst, d}
+		for i, out := range stands {
+			have, row := views[i].F32, make([]float64, c.Classes)
+			for k := range n {
+				want := b.Probabilities[k*c.Classes : (k+1)*c.Classes]
+				out.answers(row, have[k*out.columns:(k+1)*out.columns])
+				for j, v := range row {
+					d := math.Abs(v-want[j]) / size
+					if d <= worst.Difference {
+						continue
+					}
+					*worst = DifferentError{out.name, w.Samples + k, j, v, want[j], d}
+					if math.IsNaN(d) {
+						return worst
+					}
 				}
 			}
 		}
 		w.Samples += n
 	}
-	if w.MaxDifference > Tolerance {
-		return &DifferentError{worst, w.MaxDifference}
+	if w.MaxDifference = worst.Difference; !(w.MaxDifference <= Tolerance) {
+		return worst
 	}
 	return nil
 }
 
-// scores is the number of scores of a head with that many answers.
-func (c *Check) scores() int {
-	if c.Link == layer.Cumulative {
-		return c.Classes - 1
-	}
-	return c.Classes
+// stand is an output of a model, and how a row of it stands for answers.
+type stand struct {
+	name    string
+	columns int
+	answers func(dst []float64, row []float32)
 }
 
-// softmax returns that of each row of logits, n×c.
-func softmax(logits []float32, c int) []float64 {
-	p := make([]float64, len(logits))
-	for lo := 0; lo < len(p); lo += c {
-		top, sum := slices.Max(logits[lo:lo+c]), 0.0
-		for i, v := range logits[lo : lo+c] {
-			p[lo+i] = math.Exp(float64(v) - float64(top))
-			sum += p[lo+i]
-		}
-		for i := range c {
-			p[lo+i] /= sum
+// outputs are those of the model.
+func (c *Check) outputs() []stand {
+	as := func(dst []float64, row []float32) {
+		for i, v := range row {
+			dst[i] = float64(v)
 		}
 	}
-	return p
+	switch c.Link {
+	case layer.Sigmoid:
+		return []stand{{layer.Probabilities, c.Classes, as}, {layer.Logits, c.Classes, sigmoid}}
+	case layer.Identity:
+		return []stand{{layer.Logits, c.Classes, as}, {layer.Value, c.Classes, as}}
+	case layer.Cumulative:
+		return []stand{{layer.Probabilities, c.Classes, as}, {layer.Logits, c.Classes, softmax}, {Steps, c.Classes - 1, grades}}
+	}
+	return []stand{{layer.Probabilities, c.Classes, as}, {layer.Logits, c.Classes, softmax}}
+}
+
+// softmax writes that of a row of logits: what clients take who do not take the
+// probabilities.
+func softmax(dst []float64, row []float32) {
+	top, sum := slices.Max(row), 0.0
+	for i, v := range row {
+		dst[i] = math.Exp(float64(v) - float64(top))
+		sum += dst[i]
+	}
+	for i := range dst {
+		dst[i] /= sum
+	}
+}
+
+// sigmoid writes that of each logit.
+func sigmoid(dst []float64, row []float32) {
+	for i, v := range row {
+		dst[i] = 1 / (1 + math.Exp(-float64(v)))
+	}
+}
+
+// grades writes what the logits of cumulative probabilities stand for.
+func grades(dst []float64, row []float32) {
+	before := 0.0
+	for i, v := range row {
+		upTo := 1 / (1 + math.Exp(-float64(v)))
+		dst[i], before = upTo-before, upTo
+	}
+	dst[len(row)] = 1 - before
 }

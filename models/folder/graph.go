@@ -48,6 +48,7 @@ func (f *layout) graph(s *models.Spec, weights, dir string) (*onnx.Summary, erro
 	case err != nil:
 		return nil, fmt.Errorf("models: %s: %w", place, err)
 	}
+	s.Exported = exportedMetadata(model)
 	sum, err := onnx.Walk(model)
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", place, err)

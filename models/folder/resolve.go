@@ -536,10 +536,12 @@ func (f *layout) resolve(name, weights, dir string, o *Options) (*models.Spec, e
 	if err != nil {
 		return nil, err
 	}
-	if s.Modality, err = f.modality(name, sum, o); err != nil {
-		return nil, err
+	var own func() error
+	if s.Exported != nil {
+		own, err = f.exportedSpec(s, sum, weights)
+	} else if s.Modality, err = f.modality(name, sum, o); err == nil {
+		own, err = contracts[s.Modality](f, s, &wanted{sum, f.path(weights), o.Facts})
 	}
-	own, err := contracts[s.Modality](f, s, &wanted{sum, f.path(weights), o.Facts})
 	if err == nil {
 		err = checkLevels(s, f.path(weights))
 	}

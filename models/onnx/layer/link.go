@@ -93,9 +93,13 @@ func (h *Head) scores(b *builder, rows string) {
 			steps[i*(k+1)+i], steps[i*(k+1)+i+1] = 1, -1
 		}
 		ends[k] = 1
+		shares := "shares"
+		if h.Pooling != "" && h.Pooling != "none" {
+			shares = "grade_shares" // those of the positions are called so
+		}
 		upTo := b.node("Sigmoid", "up_to", logits)
-		b.node("Gemm", "shares", upTo, b.floats("steps", steps, k, k+1), b.floats("ends", ends, k+1))
-		b.node("Relu", Probabilities, "shares")
+		b.node("Gemm", shares, upTo, b.floats("steps", steps, k, k+1), b.floats("ends", ends, k+1))
+		b.node("Relu", Probabilities, shares)
 	default:
 		b.add(onnx.Node("Softmax", []string{logits}, []string{Probabilities}, onnx.IntAttribute("axis", 1)))
 	}

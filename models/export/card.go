@@ -1,0 +1,163 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/headstart-ml/headstart/models"
+	"github.com/headstart-ml/headstart/models/onnx/layer"
+)
+
+// Card is what the model card says that the folder does not know.
+type Card struct {
+	Title    string
+	Backbone string // its name
+	Source   string // where its weights come from, "" if it is not known
+	Licence  string // of its weights: an SPDX identifier, or a word
+	Command  string // that made the folder
+	Training string // the command that trained the head, "" if it is not known
+	Data     string // what it was trained on, in words; "" if it is not known
+	Figures  string // how well it does, as text in columns; "" if it is not known
+	Unsure   bool   // the head has thresholds
+	Created  string // date of the head, "" if it is not known
+}
+
+// readme is README.md, the model card, in the form of the Hugging Face Hub.
+func (f *Folder) readme() []byte {
+	var b bytes.Buffer
+	say := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
+	c := &f.Card
+	say("---")
+	say("license: %s", yaml(licenceName(c.Licence)))
+	if task := f.task(); task != "" {
+		say("pipeline_tag: %s", task)
+	}
+	if base, ok := strings.CutPrefix(c.Source, "https://huggingface.co/"); ok {
+		say("base_model: %s", yaml(base))
+	}
+	say("tags:\n- onnx\n- headstart")
+	say("---\n")
+	say("# %s\n", c.Title)
+	say("A frozen backbone, %s, with a head that was trained on its embeddings by [headstart](https://github.com/headstart-ml/headstart), as one ONNX model. It answers %s: %s.\n", c.Backbone, f.answers(), f.names())
+	if c.Figures != "" {
+		say("## How well it does\n")
+		say("```\n%s\n```\n", strings.TrimRight(c.Figures, "\n"))
+	}
+	say("## How to use it\n")
+	say("In a folder that has this one as `%s`:\n", c.Title)
+	say("```sh\nheadstart predict %s %s\n```\n", c.Title, map[models.Modality]string{models.Text: "--sample 'some text'", models.Image: "photo.jpg", models.Numbers: "rows.npy"}[f.Fed.Modality])
+	f.snippets(&b)
+	say("## What clients cannot express\n")
+	for _, client := range f.Clients(c.Title) {
+		if client.Note != "" {
+			say("- **%s**: %s", client.Name, client.Note)
+		}
+	}
+	say("\n## How it was made\n")
+	say("```sh")
+	if c.Training != "" {
+		say("%s", c.Training)
+	}
+	say("%s\n```\n", c.Command)
+	if c.Data != "" {
+		say("The head was trained on %s.", c.Data)
+	}
+	say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g.\n", Tolerance)
+	say("## Limits\n")
+	say("It knows what its training data showed, and answers for anything else too: a sample of none of its classes gets one of them. Figures hold for samples like those that it was measured on.\n")
+	say("## Licence\n")
+	say("The model is a derivative of the weights of %s, whose licence is %s; it travels with them.", c.Backbone, c.Licence)
+	if c.Source != "" {
+		say("They come from %s.", c.Source)
+	}
+	if names := f.licenceFiles(); names != "" {
+		say("See %s.", names)
+	} else {
+		say("Its text did not lie beside them.")
+	}
+	return b.Bytes()
+}
+
+// yaml writes a scalar.
+func yaml(s string) string {
+	if s == "" || strings.ContainsAny(s, ":#{}[]&*!|>'\"%@`,\n") || strings.TrimSpace(s) != s {
+		return fmt.Sprintf("%q", s)
+	}
+	return s
+}
+
+// task is the word of the Hub for what the model does, "" if it has none.
+func (f *Folder) task() string {
+	switch f.Fed.Modality {
+	case models.Text:
+		return "text-classification"
+	case models.Image:
+		return "image-classification"
+	}
+	return ""
+}
+
+// answers says what is answered.
+func (f *Folder) answers() string {
+	switch f.Link {
+	case layer.Sigmoid:
+		return "any of several labels"
+	case layer.Identity:
+		return "with numbers"
+	case layer.Cumulative:
+		return "with one of several grades, from the lowest to the highest"
+	}
+	return "with one of several classes"
+}
+
+// names lists the classes, the first of many.
+func (f *Folder) names() string {
+	const most = 20
+	var all []string
+	for i, name := range f.Classes {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", strings.Join(all, ", "), len(f.Classes)-most)
+		}
+		all = append(all, "`"+strings.ReplaceAll(name, "`", "'")+"`")
+	}
+	return strings.Join(all, ", ")
+}
+
+// licenceFiles links the files that travel along.
+func (f *Folder) licenceFiles() string {
+	var all []string
+	for _, name := range sorted(f.Texts) {
+		all = append(all, fmt.Sprintf("[%s](%s)", name, name))
+	}
+	return strings.Join(all, " and ")
+}
+
+// snippets are programs that load the folder.
+func (f *Folder) snippets(b *bytes.Buffer) {
+	title := f.Card.Title
+	options := "{ top_k: null }"
+	load := ""
+	if f.Layout == Flat {
+		load = ", { subfolder: '' }"
+	}
+	sample, arg := "", ""
+	switch f.Fed.Modality {
+	case models.Text:
+		sample, arg = "'some text'", `"some text"`
+	case models.Image:
+		sample, arg = "'photo.jpg'", `"photo.jpg"`
+	default:
+		fmt.Fprintf(b, "Python, `pip install onnxruntime numpy`:\n\n```python\nimport numpy as np, onnxruntime\nmodel = onnxruntime.InferenceSession(%q)\nrows = np.load(\"rows.npy\").astype(\"float32\")\nprint(model.run(None, {model.get_inputs()[0].name: rows}))\n```\n\n", title+"/"+f.modelFile())
+		return
+	}
+	fmt.Fprintf(b, "JavaScript, `npm install @huggingface/transformers`:\n\n```js\nimport { env, pipeline } from '@huggingface/transformers';\nenv.localModelPath = './';\nenv.allowRemoteModels = false;\nconst classify = await pipeline('%s', '%s'%s);\nconsole.log(await classify(%s, %s));\n```\n\n", f.task(), title, load, sample, options)
+	if f.Fed.Modality == models.Text {
+		fmt.Fprintf(b, "Python, `pip install \"optimum-onnx[onnxruntime]\"`:\n\n```python\nfrom optimum.onnxruntime import ORTModelForSequenceClassification\nfrom transformers import AutoTokenizer, pipeline\nmodel = ORTModelForSequenceClassification.from_pretrained(%q)\nclassify = pipeline(\"text-classification\", model=model, tokenizer=AutoTokenizer.from_pretrained(%q), top_k=None, truncation=True)\nprint(classify(%s))\n```\n\n", title, title, arg)
+		fmt.Fprintf(b, "Python with ONNX Runtime alone, `pip install onnxruntime tokenizers numpy`:\n\n```python\nimport numpy as np, onnxruntime, tokenizers\nmodel = onnxruntime.InferenceSession(%q)\ntokens = tokenizers.Tokenizer.from_file(%q).encode(%s)\nfed = {\"input_ids\": tokens.ids, \"attention_mask\": tokens.attention_mask, \"token_type_ids\": tokens.type_ids}\nfed = {i.name: np.array([fed[i.name]]) for i in model.get_inputs()}\nprint(dict(zip((o.name for o in model.get_outputs()), model.run(None, fed))))\n```\n\n", title+"/"+f.modelFile(), title+"/tokenizer.json", arg)
+		return
+	}
+	if p, _ := processor(f.Fed.Contract.(*models.ImageSpec)); p != nil {
+		fmt.Fprintf(b, "Python, `pip install \"optimum-onnx[onnxruntime]\" pillow`:\n\n```python\nfrom optimum.onnxruntime import ORTModelForImageClassification\nfrom transformers import AutoImageProcessor, pipeline\nmodel = ORTModelForImageClassification.from_pretrained(%q)\nclassify = pipeline(\"image-classification\", model=model, image_processor=AutoImageProcessor.from_pretrained(%q, use_fast=False))\nprint(classify(%s))\n```\n\n", title, title, arg)
+	}
+}
