@@ -395,7 +395,7 @@ func (s *retraining) run(t *testing.T) error {
 	if err != nil {
 		return err
 	}
-	_, err = predict.Export(t.Context(), spec, own, &predict.ExportOptions{Options: *options, Head: path, Dir: filepath.Join(t.TempDir(), "model"), Tool: "a test"})
+	_, err = predict.Export(t.Context(), spec, own, &predict.ExportOptions{Options: *options, Head: path, Dir: filepath.Join(t.TempDir(), "model"), Tool: "a test", Licence: "mit"})
 	return err
 }
 
