@@ -82,6 +82,7 @@ type lane struct {
 	err  error
 
 	fused *fused // nil: no pass was fused
+	stale bool   // a fused pass has left something in g32
 }
 
 func newLane(c, d int) *lane {
@@ -179,11 +180,11 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 	for i := range c {
 		db[i] *= inv
 		g := dw[i*d : (i+1)*d]
-		copy(g, o.lanes[0].g[i*d:])
+		sum := o.lanes[0].g[i*d : (i+1)*d]
 		for _, l := range o.lanes[1:k] {
-			floats.Add(g, l.g[i*d:(i+1)*d])
+			sum = floats.AddTo(g, sum, l.g[i*d:(i+1)*d])
 		}
-		square += o.standard.Gradient(g, w[i*d:(i+1)*d], inv, db[i], o.lambda)
+		square += o.standard.GradientTo(g, sum, w[i*d:(i+1)*d], inv, db[i], o.lambda)
 	}
 	return loss*inv + o.lambda/2*square, nil
 }

@@ -50,11 +50,16 @@ func (o *objective) fuse(ctx context.Context, l *lane, at []int, lo, hi int) err
 		s.Probabilities = f.probs
 	}
 	l.loss, l.pq = 0, 0
-	clear(l.g)
-	clear(l.g32)
+	if l.stale {
+		clear(l.g32)
+	}
+	if lo >= hi {
+		clear(l.g)
+	}
+	l.stale = true
 	clear(l.gb)
 	rows, next := f.pick(o, at, lo, min(lo+m, hi), 0), []int(nil)
-	product, flush := 1.0, 0
+	product, flush, flushed := 1.0, 0, false
 	for block := 1; lo < hi; block++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -108,12 +113,13 @@ func (o *objective) fuse(ctx context.Context, l *lane, at []int, lo, hi int) err
 		x.AddOuter(l.g32, f.z, c, ahead)
 		lo += n
 		if flush += n; flush >= passFlush || lo == hi {
-			simd.Flush(l.g, l.g32)
-			flush = 0
+			simd.Flush(l.g, l.g32, flushed)
+			flush, flushed = 0, true
 		}
 		rows = next
 	}
 	l.loss += math.Log(product)
+	l.stale = false
 	return nil
 }
 

@@ -220,12 +220,13 @@ func AddSums(sums []float64, r []float32, n int) {
 	k.sum(len(sums), (n+k.lanes-1)/k.lanes, &r[0], &sums[0])
 }
 
-// Flush adds g to sums, of the same length, a multiple of 16, and clears it.
-func Flush(sums []float64, g []float32) {
+// Flush adds g to sums, of the same length, a multiple of 16, or writes it, and
+// clears g.
+func Flush(sums []float64, g []float32, add bool) {
 	if len(g) == 0 || len(g)%16 != 0 || len(sums) != len(g) {
 		panic("simd: sums that do not fit")
 	}
-	passes[Active()].flush(len(g), &sums[0], &g[0])
+	passes[Active()].flush(len(g), &sums[0], &g[0], add)
 }
 
 // Standard is how features are standardised: Mean is subtracted, and what is
@@ -250,20 +251,21 @@ func (s *Standard) WeightsTo(dst []float32, w []float64) float64 {
 	return sum
 }
 
-// Gradient turns g, a class's Σ r·x over rows as they are, into the gradient
-// for standardised rows: of the mean loss, share being 1 over the number of
-// rows and db the gradient of the intercept, and of λ/2·‖w‖². It returns ‖w‖².
-func (s *Standard) Gradient(g, w []float64, share, db, lambda float64) float64 {
-	d := len(g)
-	w, mean, inverse := w[:d], s.Mean[:d], s.Inverse[:d]
+// GradientTo writes what g, a class's Σ r·x over rows as they are, is as the
+// gradient for standardised rows into dst, which may be g: of the mean loss,
+// share being 1 over the number of rows and db the gradient of the intercept,
+// and of λ/2·‖w‖². It returns ‖w‖².
+func (s *Standard) GradientTo(dst, g, w []float64, share, db, lambda float64) float64 {
+	d := len(dst)
+	g, w, mean, inverse := g[:d], w[:d], s.Mean[:d], s.Inverse[:d]
 	sum, whole := 0.0, d&^7
 	if k := passes[Active()]; k != nil && whole > 0 {
-		k.gradient(whole, &g[0], &w[0], &mean[0], &inverse[0], share, db, lambda, &sum)
+		k.gradient(whole, &dst[0], &g[0], &w[0], &mean[0], &inverse[0], share, db, lambda, &sum)
 	} else {
 		whole = 0
 	}
 	for j := whole; j < d; j++ {
-		g[j] = (g[j]*share-db*mean[j])*inverse[j] + lambda*w[j]
+		dst[j] = (g[j]*share-db*mean[j])*inverse[j] + lambda*w[j]
 		sum += w[j] * w[j]
 	}
 	return sum
@@ -361,14 +363,14 @@ type kernels struct {
 	columns func(n int, dst, x *float32, rows *int, ldx int, next *int)
 	softmax func(c, vectors int, z, bias *float32, y *int32, w, of, p *float32)
 	sum     func(c, vectors int, r *float32, sums *float64)
-	flush   func(n int, sums *float64, from *float32)
+	flush   func(n int, sums *float64, from *float32, add bool)
 	shift   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center *float32)
 	scale   func(n, d int, dst, x *float32, rows *int, ldx int, factor, center, mean, inverse, by *float32)
 	half    func(n int, dst *float32, x *uint16)
 
 	narrow   func(n int, w, inverse, mean *float64, to *float32, sum *float64)
 	adam     func(n int, values, gradient, first, second, by *float32)
-	gradient func(n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64)
+	gradient func(n int, to, from, w, mean, inverse *float64, share, db, lambda float64, sum *float64)
 	moments  func(n, d int, x *float32, rows *int, ldx int, w, pivot, sum, square *float64)
 	finite   func(n int, x, of *float32)
 

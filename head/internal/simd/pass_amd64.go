@@ -116,10 +116,11 @@ func softmaxAVX2(c int, vectors int, z *float32, bias *float32, y *int32, w *flo
 //go:noescape
 func sumAVX2(c int, vectors int, r *float32, sums *float64)
 
-// flushAVX2 adds n float32, a multiple of 16, to float64 and clears them.
+// flushAVX2 adds n float32, a multiple of 16, to float64, or writes them, and
+// clears them.
 //
 //go:noescape
-func flushAVX2(n int, sums *float64, from *float32)
+func flushAVX2(n int, sums *float64, from *float32, add bool)
 
 // shiftAVX2 writes x·factor − center of n rows into dst, n×d; ldx is in bytes.
 //
@@ -143,11 +144,11 @@ func halfAVX2(n int, dst *float32, x *uint16)
 //go:noescape
 func narrowAVX2(n int, w *float64, inverse *float64, mean *float64, to *float32, sum *float64)
 
-// gradientAVX2 replaces g by (g·share − db·mean)·inverse + lambda·w, n a
-// multiple of 8, and adds Σ w².
+// gradientAVX2 writes (g·share − db·mean)·inverse + lambda·w, n a multiple of
+// 8, and adds Σ w².
 //
 //go:noescape
-func gradientAVX2(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+func gradientAVX2(n int, to *float64, from *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
 
 // momentsAVX2 adds Σ w·(x−pivot) and Σ w·(x−pivot)² of n rows, d a multiple of
 // 16; ldx is in bytes.
@@ -404,10 +405,11 @@ func softmaxAVX512(c int, vectors int, z *float32, bias *float32, y *int32, w *f
 //go:noescape
 func sumAVX512(c int, vectors int, r *float32, sums *float64)
 
-// flushAVX512 adds n float32, a multiple of 16, to float64 and clears them.
+// flushAVX512 adds n float32, a multiple of 16, to float64, or writes them, and
+// clears them.
 //
 //go:noescape
-func flushAVX512(n int, sums *float64, from *float32)
+func flushAVX512(n int, sums *float64, from *float32, add bool)
 
 // shiftAVX512 writes x·factor − center of n rows into dst, n×d; ldx is in
 // bytes.
@@ -432,11 +434,11 @@ func halfAVX512(n int, dst *float32, x *uint16)
 //go:noescape
 func narrowAVX512(n int, w *float64, inverse *float64, mean *float64, to *float32, sum *float64)
 
-// gradientAVX512 replaces g by (g·share − db·mean)·inverse + lambda·w, n a
-// multiple of 8, and adds Σ w².
+// gradientAVX512 writes (g·share − db·mean)·inverse + lambda·w, n a multiple of
+// 8, and adds Σ w².
 //
 //go:noescape
-func gradientAVX512(n int, of *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
+func gradientAVX512(n int, to *float64, from *float64, w *float64, mean *float64, inverse *float64, share float64, db float64, lambda float64, sum *float64)
 
 // momentsAVX512 adds Σ w·(x−pivot) and Σ w·(x−pivot)² of n rows, d a multiple
 // of 16; ldx is in bytes.

@@ -1780,13 +1780,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func flushAVX2(n int, sums *float64, from *float32)
+// func flushAVX2(n int, sums *float64, from *float32, add bool)
 // Requires: AVX
-TEXT ·flushAVX2(SB), NOSPLIT, $0-24
+TEXT ·flushAVX2(SB), NOSPLIT, $0-25
 	MOVQ   n+0(FP), AX
 	MOVQ   sums+8(FP), CX
 	MOVQ   from+16(FP), DX
 	VXORPS Y0, Y0, Y0
+	CMPB   add+24(FP), $0x00
+	JE     write
 
 loop:
 	VCVTPS2PD (DX), Y1
@@ -1807,6 +1809,25 @@ loop:
 	ADDQ      $+128, CX
 	SUBQ      $+16, AX
 	JNZ       loop
+	JMP       done
+
+write:
+	VCVTPS2PD (DX), Y1
+	VMOVUPD   Y1, (CX)
+	VCVTPS2PD 16(DX), Y1
+	VMOVUPD   Y1, 32(CX)
+	VCVTPS2PD 32(DX), Y1
+	VMOVUPD   Y1, 64(CX)
+	VCVTPS2PD 48(DX), Y1
+	VMOVUPD   Y1, 96(CX)
+	VMOVUPS   Y0, (DX)
+	VMOVUPS   Y0, 32(DX)
+	ADDQ      $+64, DX
+	ADDQ      $+128, CX
+	SUBQ      $+16, AX
+	JNZ       write
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2025,44 +2046,46 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gradientAVX2(n int, of *float64, w *float64, mean *float64, inverse
-// *float64, share float64, db float64, lambda float64, sum *float64)
+// func gradientAVX2(n int, to *float64, from *float64, w *float64, mean
+// *float64, inverse *float64, share float64, db float64, lambda float64, sum
+// *float64)
 // Requires: AVX, FMA3
-TEXT ·gradientAVX2(SB), NOSPLIT, $0-72
+TEXT ·gradientAVX2(SB), NOSPLIT, $0-80
 	MOVQ         n+0(FP), AX
-	MOVQ         of+8(FP), CX
-	MOVQ         w+16(FP), DX
-	MOVQ         mean+24(FP), BX
-	MOVQ         inverse+32(FP), SI
-	VBROADCASTSD share+40(FP), Y0
-	VBROADCASTSD db+48(FP), Y1
-	VBROADCASTSD lambda+56(FP), Y2
-	XORQ         DI, DI
+	MOVQ         to+8(FP), CX
+	MOVQ         from+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         inverse+40(FP), DI
+	VBROADCASTSD share+48(FP), Y0
+	VBROADCASTSD db+56(FP), Y1
+	VBROADCASTSD lambda+64(FP), Y2
+	XORQ         R8, R8
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 
 loop:
-	VMOVUPD      (CX)(DI*8), Y5
+	VMOVUPD      (DX)(R8*8), Y5
 	VMULPD       Y0, Y5, Y5
-	VFNMADD231PD (BX)(DI*8), Y1, Y5
-	VMULPD       (SI)(DI*8), Y5, Y5
-	VMOVUPD      (DX)(DI*8), Y6
+	VFNMADD231PD (SI)(R8*8), Y1, Y5
+	VMULPD       (DI)(R8*8), Y5, Y5
+	VMOVUPD      (BX)(R8*8), Y6
 	VFMADD231PD  Y2, Y6, Y5
 	VFMADD231PD  Y6, Y6, Y3
-	VMOVUPD      Y5, (CX)(DI*8)
-	VMOVUPD      32(CX)(DI*8), Y5
+	VMOVUPD      Y5, (CX)(R8*8)
+	VMOVUPD      32(DX)(R8*8), Y5
 	VMULPD       Y0, Y5, Y5
-	VFNMADD231PD 32(BX)(DI*8), Y1, Y5
-	VMULPD       32(SI)(DI*8), Y5, Y5
-	VMOVUPD      32(DX)(DI*8), Y6
+	VFNMADD231PD 32(SI)(R8*8), Y1, Y5
+	VMULPD       32(DI)(R8*8), Y5, Y5
+	VMOVUPD      32(BX)(R8*8), Y6
 	VFMADD231PD  Y2, Y6, Y5
 	VFMADD231PD  Y6, Y6, Y4
-	VMOVUPD      Y5, 32(CX)(DI*8)
-	ADDQ         $+8, DI
-	CMPQ         DI, AX
+	VMOVUPD      Y5, 32(CX)(R8*8)
+	ADDQ         $+8, R8
+	CMPQ         R8, AX
 	JNE          loop
 	VADDPD       Y4, Y3, Y3
-	MOVQ         sum+64(FP), AX
+	MOVQ         sum+72(FP), AX
 	VMOVAPD      Y3, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X0, X1, X0
@@ -6668,13 +6691,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func flushAVX512(n int, sums *float64, from *float32)
+// func flushAVX512(n int, sums *float64, from *float32, add bool)
 // Requires: AVX, AVX512F
-TEXT ·flushAVX512(SB), NOSPLIT, $0-24
+TEXT ·flushAVX512(SB), NOSPLIT, $0-25
 	MOVQ   n+0(FP), AX
 	MOVQ   sums+8(FP), CX
 	MOVQ   from+16(FP), DX
 	VPXORD Z0, Z0, Z0
+	CMPB   add+24(FP), $0x00
+	JE     write
 
 loop:
 	VCVTPS2PD (DX), Z1
@@ -6688,6 +6713,20 @@ loop:
 	ADDQ      $+128, CX
 	SUBQ      $+16, AX
 	JNZ       loop
+	JMP       done
+
+write:
+	VCVTPS2PD (DX), Z1
+	VMOVUPD   Z1, (CX)
+	VCVTPS2PD 32(DX), Z1
+	VMOVUPD   Z1, 64(CX)
+	VMOVUPS   Z0, (DX)
+	ADDQ      $+64, DX
+	ADDQ      $+128, CX
+	SUBQ      $+16, AX
+	JNZ       write
+
+done:
 	VZEROUPPER
 	RET
 
@@ -6887,36 +6926,38 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gradientAVX512(n int, of *float64, w *float64, mean *float64, inverse
-// *float64, share float64, db float64, lambda float64, sum *float64)
+// func gradientAVX512(n int, to *float64, from *float64, w *float64, mean
+// *float64, inverse *float64, share float64, db float64, lambda float64, sum
+// *float64)
 // Requires: AVX, AVX512F
-TEXT ·gradientAVX512(SB), NOSPLIT, $0-72
+TEXT ·gradientAVX512(SB), NOSPLIT, $0-80
 	MOVQ         n+0(FP), AX
-	MOVQ         of+8(FP), CX
-	MOVQ         w+16(FP), DX
-	MOVQ         mean+24(FP), BX
-	MOVQ         inverse+32(FP), SI
-	VBROADCASTSD share+40(FP), Z0
-	VBROADCASTSD db+48(FP), Z1
-	VBROADCASTSD lambda+56(FP), Z2
-	XORQ         DI, DI
+	MOVQ         to+8(FP), CX
+	MOVQ         from+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         mean+32(FP), SI
+	MOVQ         inverse+40(FP), DI
+	VBROADCASTSD share+48(FP), Z0
+	VBROADCASTSD db+56(FP), Z1
+	VBROADCASTSD lambda+64(FP), Z2
+	XORQ         R8, R8
 	VPXORD       Z3, Z3, Z3
 	VPXORD       Z4, Z4, Z4
 
 loop:
-	VMOVUPD       (CX)(DI*8), Z5
+	VMOVUPD       (DX)(R8*8), Z5
 	VMULPD        Z0, Z5, Z5
-	VFNMADD231PD  (BX)(DI*8), Z1, Z5
-	VMULPD        (SI)(DI*8), Z5, Z5
-	VMOVUPD       (DX)(DI*8), Z6
+	VFNMADD231PD  (SI)(R8*8), Z1, Z5
+	VMULPD        (DI)(R8*8), Z5, Z5
+	VMOVUPD       (BX)(R8*8), Z6
 	VFMADD231PD   Z2, Z6, Z5
 	VFMADD231PD   Z6, Z6, Z3
-	VMOVUPD       Z5, (CX)(DI*8)
-	ADDQ          $+8, DI
-	CMPQ          DI, AX
+	VMOVUPD       Z5, (CX)(R8*8)
+	ADDQ          $+8, R8
+	CMPQ          R8, AX
 	JNE           loop
 	VADDPD        Z4, Z3, Z3
-	MOVQ          sum+64(FP), AX
+	MOVQ          sum+72(FP), AX
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPD        Y3, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X1

@@ -47,7 +47,7 @@ func BenchmarkPass(b *testing.B) {
 						AddSums(bias, z, m)
 						p.AddOuter(g, z, s.c, rows[min(lo+m, s.n-m):])
 						if lo/m%4 == 0 {
-							Flush(sums, g)
+							Flush(sums, g, true)
 						}
 					}
 				}

@@ -196,10 +196,17 @@ func testPass(t guards, n, d, c int) {
 		sums64[i] = float64(i)
 	}
 	flushed := append([]float32(nil), g...)
-	Flush(sums64, g)
-	for i := range sums64 {
-		if g[i] != 0 || sums64[i] != float64(i)+float64(flushed[i]) {
-			t.Fatalf("flush: %v and %v", g[i], sums64[i])
+	for _, add := range []bool{true, false} {
+		copy(g, flushed)
+		Flush(sums64, g, add)
+		for i, sum := range sums64 {
+			want := float64(flushed[i])
+			if add {
+				want += float64(i)
+			}
+			if g[i] != 0 || sum != want {
+				t.Fatalf("flush: %v and %v, not %v", g[i], sum, want)
+			}
 		}
 	}
 
@@ -240,8 +247,13 @@ func testStandard(t guards, d int) {
 	for j := range gradient {
 		gradient[j] = float64(j)
 	}
-	norm := own.Gradient(gradient, wide, 0.3, 0.7, 0.1)
+	apart := t.doubles(d)
+	own.GradientTo(apart, gradient, wide, 0.3, 0.7, 0.1)
+	norm := own.GradientTo(gradient, gradient, wide, 0.3, 0.7, 0.1)
 	for j, v := range gradient {
+		if apart[j] != v {
+			t.Fatalf("gradient: %v, %v where it was", apart[j], v)
+		}
 		within(t, "gradient", v, (float64(j)*0.3-0.7*own.Mean[j])*own.Inverse[j]+0.1*wide[j], 1e-13, 1)
 		square += wide[j] * wide[j]
 	}

@@ -635,24 +635,36 @@ func (m *machine) sumKernel() {
 
 // flushKernel moves float32 sums to float64 ones.
 func (m *machine) flushKernel() {
-	m.begin("flush", "adds n float32, a multiple of 16, to float64 and clears them.", "n int, sums *float64, from *float32")
+	m.begin("flush", "adds n float32, a multiple of 16, to float64, or writes them, and clears them.", "n int, sums *float64, from *float32, add bool")
 	n, sums, g := arg("n"), arg("sums"), arg("from")
 	zero := m.zeros()
+	loop := func(add bool) {
+		for i := range 32 / m.lanes {
+			from, to := Mem{Base: g, Disp: i * m.bytes() / 2}, Mem{Base: sums, Disp: i * m.bytes()}
+			v := m.make()
+			VCVTPS2PD(from, v)
+			if add {
+				VADDPD(to, v, v)
+			}
+			VMOVUPD(v, to)
+		}
+		for i := range 16 / m.lanes {
+			VMOVUPS(zero, Mem{Base: g, Disp: i * m.bytes()})
+		}
+		ADDQ(I32(64), g)
+		ADDQ(I32(128), sums)
+		SUBQ(I32(16), n)
+	}
+	CMPB(param("add"), U8(0))
+	JE(LabelRef("write"))
 	Label("loop")
-	for i := range 32 / m.lanes {
-		from, to := Mem{Base: g, Disp: i * m.bytes() / 2}, Mem{Base: sums, Disp: i * m.bytes()}
-		v := m.make()
-		VCVTPS2PD(from, v)
-		VADDPD(to, v, v)
-		VMOVUPD(v, to)
-	}
-	for i := range 16 / m.lanes {
-		VMOVUPS(zero, Mem{Base: g, Disp: i * m.bytes()})
-	}
-	ADDQ(I32(64), g)
-	ADDQ(I32(128), sums)
-	SUBQ(I32(16), n)
+	loop(true)
 	JNZ(LabelRef("loop"))
+	JMP(LabelRef("done"))
+	Label("write")
+	loop(false)
+	JNZ(LabelRef("write"))
+	Label("done")
 	end()
 }
 
@@ -886,19 +898,19 @@ func (m *machine) narrowKernel() {
 // gradientKernel makes the gradient for standardised rows of that for rows as
 // they are.
 func (m *machine) gradientKernel() {
-	m.begin("gradient", "replaces g by (g·share − db·mean)·inverse + lambda·w, n a multiple of 8, and adds Σ w².", "n int, of, w, mean, inverse *float64, share, db, lambda float64, sum *float64")
-	n, g, w, mean, inverse := arg("n"), arg("of"), arg("w"), arg("mean"), arg("inverse")
+	m.begin("gradient", "writes (g·share − db·mean)·inverse + lambda·w, n a multiple of 8, and adds Σ w².", "n int, to, from, w, mean, inverse *float64, share, db, lambda float64, sum *float64")
+	n, to, from, w, mean, inverse := arg("n"), arg("to"), arg("from"), arg("w"), arg("mean"), arg("inverse")
 	share, db, lambda := m.doubled("share"), m.doubled("db"), m.doubled("lambda")
 	m.eights(n, func(at func(base Register, size int) Mem, sum VecVirtual) {
 		v, wv := m.make(), m.make()
-		VMOVUPD(at(g, 8), v)
+		VMOVUPD(at(from, 8), v)
 		VMULPD(share, v, v)
 		VFNMADD231PD(at(mean, 8), db, v)
 		VMULPD(at(inverse, 8), v, v)
 		VMOVUPD(at(w, 8), wv)
 		VFMADD231PD(lambda, wv, v)
 		VFMADD231PD(wv, wv, sum)
-		VMOVUPD(v, at(g, 8))
+		VMOVUPD(v, at(to, 8))
 	})
 }
 
