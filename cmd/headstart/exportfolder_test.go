@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/extract/numpy"
 	"github.com/headstart-ml/headstart/models/onnx"
+	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
 
 // jsonFile reads a JSON file.
@@ -292,4 +295,97 @@ func TestExportOfEveryHead(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Graphs of whole numbers, of half precision and of one sample at a time are
+// exported as they are, and the clients are told what that means for them.
+func TestExportOfVariants(t *testing.T) {
+	folders := t.TempDir()
+	unpackBackbones(t, "../../models/folder/testdata/hub/variants.tar.gz", folders)
+	p := newPlace(t)
+	p.table("emoji.csv", "image,name,label", p.cut(p.samples(0, 12, "symbols", "flags")))
+	read := "--image image --alpha white --root " + p.emoji + " emoji.csv"
+	for _, c := range []struct{ name, flags, note string }{
+		{"vit", " --precision uint8", "computes over its batch"}, {"resnet", " --precision fp16", ""}, {"mobilevit-one", "", "graph is of one"},
+	} {
+		p.do(t, "extract --label label --out "+c.name+".features --backbone "+filepath.Join(folders, c.name)+c.flags+" "+read)
+		p.do(t, "train-head --l2 0.1 --cv 2 --baseline=false "+c.name+".features")
+		out := p.one(t, "export "+c.name+".head.onnx --out "+c.name)
+		if d := out.number(t, "worst"); !(d <= 1e-5) || out.number(t, "checked") < 32 {
+			t.Errorf("%s: %v", c.name, out)
+		}
+		for _, client := range out["clients"].([]any) {
+			client := client.(map[string]any)
+			note := client["note"].(string)
+			if client["name"] != "headstart" && strings.Contains(note, "one sample at a time") != (c.note != "") || client["name"] == "optimum" && !strings.Contains(note, c.note) {
+				t.Errorf("%s: %v", c.name, client)
+			}
+		}
+		p.sameAnswers(t, "--probabilities "+c.name+".head.onnx", "--probabilities "+c.name, read, 1e-5)
+	}
+}
+
+// Names that the head uses do not get in its way, also where the branches of an
+// If read them.
+func TestExportOfTakenNames(t *testing.T) {
+	p := newPlace(t)
+	batch := onnx.Dim{Size: -1, Name: "batch"}
+	rows := func(name string) *pb.ValueInfoProto {
+		return onnx.TensorValue(name, pb.TensorProto_FLOAT, batch, onnx.Dim{Size: 4})
+	}
+	branch := func(name string) *pb.AttributeProto {
+		body := &pb.GraphProto{Name: new(name), Node: []*pb.NodeProto{onnx.Node("Mul", []string{"logits", "weight"}, []string{name + "_out"})}, Output: []*pb.ValueInfoProto{rows(name + "_out")}}
+		return &pb.AttributeProto{Name: new(name), Type: pb.AttributeProto_GRAPH.Enum(), G: body}
+	}
+	m := &pb.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*pb.OperatorSetIdProto{{Version: new(int64(17))}}, Graph: &pb.GraphProto{
+		Name: new("names"), Input: []*pb.ValueInfoProto{rows("value")}, Output: []*pb.ValueInfoProto{rows("probabilities")},
+		Initializer: []*pb.TensorProto{onnx.FloatTensor("weight", []float32{2, 3, 4, 5}, 4), onnx.FloatTensor("bias", []float32{1, 1, 1, 1}, 4), {Name: new("yes"), DataType: new(int32(pb.TensorProto_BOOL)), RawData: []byte{1}}},
+		Node: []*pb.NodeProto{
+			onnx.Node("Add", []string{"value", "bias"}, []string{"logits"}), onnx.Node("If", []string{"yes"}, []string{"scores"}, branch("then_branch"), branch("else_branch")),
+			onnx.Node("Tanh", []string{"scores"}, []string{"probabilities"}),
+		},
+	}}
+	data, err := onnx.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.put("net/model.onnx", data)
+	p.put("net/backbone.json", []byte(`{"modality": "numbers"}`))
+	table := make([]float32, 160)
+	labels := make([]int64, 40)
+	for i := range table {
+		table[i] = float32(math.Sin(float64(i * i)))
+	}
+	for i := range labels {
+		labels[i] = int64(i % 2)
+		table[4*i] += float32(i % 2)
+	}
+	put := func(path, descr string, values any, shape ...int64) {
+		data, err := binary.Append(numpy.Header(descr, shape...), binary.LittleEndian, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.put(path, data)
+	}
+	put("X.npy", "<f4", table, 40, 4)
+	put("y.npy", "<i8", labels, 40)
+	p.do(t, "extract --backbone net --out x.features X.npy")
+	p.do(t, "train-head --l2 0.1 --cv 2 --baseline=false x.features")
+	// An input cannot be called otherwise, and one is called as an output.
+	p.fails(t, "export x.head.onnx --out model", exitFailed, `"value" is an input of the model`)
+	m.Graph.Input[0].Name, m.Graph.Node[0].Input[0] = new("in"), "in"
+	if data, err = onnx.Encode(m); err != nil {
+		t.Fatal(err)
+	}
+	p.put("net/model.onnx", data)
+	p.do(t, "extract --replace --backbone net --out x.features X.npy")
+	if err := os.Remove("x.head.onnx"); err != nil {
+		t.Fatal(err)
+	}
+	p.do(t, "train-head --l2 0.1 --cv 2 --baseline=false x.features")
+	out := p.one(t, "export x.head.onnx --out model")
+	if d := out.number(t, "worst"); !(d <= 1e-5) {
+		t.Errorf("%v", out)
+	}
+	p.sameAnswers(t, "--probabilities x.head.onnx", "--probabilities model", "X.npy", 1e-5)
 }

@@ -131,7 +131,7 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, err
 		}
 	}
-	served, fed, err := export.Serve(fused, h.Link, &export.Fed{Modality: spec.Modality, Contract: spec.Contract, Inputs: spec.Inputs, Single: spec.Single})
+	served, fed, err := export.Serve(fused, h.Link, &export.Fed{Modality: spec.Modality, Contract: spec.Contract, Inputs: spec.Inputs, Single: spec.Single, Dependent: len(spec.BatchDependent) > 0})
 	if err != nil {
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}

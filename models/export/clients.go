@@ -67,6 +67,14 @@ func (f *Folder) Clients(dir string) []Client {
 	case *models.TextSpec:
 		f.textNotes(c, all)
 	}
+	for _, c := range append(all, &runtime) {
+		switch {
+		case f.Fed.Single:
+			c.note("give it one sample at a time, as the graph is of one")
+		case f.Fed.Dependent:
+			c.note("give it one sample at a time, as the graph computes over its batch")
+		}
+	}
 	if f.Card.Unsure {
 		for _, c := range append(all, &runtime) {
 			c.note("answers always: what the head is unsure of is not told (headstart.reject and headstart.thresholds in the metadata of the model)")

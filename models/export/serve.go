@@ -30,6 +30,8 @@ type Fed struct {
 	Contract models.Contract
 	Inputs   []models.Input
 	Single   bool // one sample at a time
+	// Dependent says that a sample's answers depend on the others of its batch.
+	Dependent bool
 }
 
 // Serve returns a model that Fuse made with the inputs and outputs that clients
@@ -51,7 +53,7 @@ func Serve(m *pb.ModelProto, link layer.Link, f *Fed) (*pb.ModelProto, *Fed, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("export: %w", err)
 	}
-	to := &Fed{Modality: f.Modality, Contract: f.Contract, Single: f.Single}
+	to := &Fed{Modality: f.Modality, Contract: f.Contract, Single: f.Single, Dependent: f.Dependent}
 	for _, in := range f.Inputs {
 		if slices.ContainsFunc(out.Graph.GetInput(), func(v *pb.ValueInfoProto) bool { return v.GetName() == in.Name }) {
 			to.Inputs = append(to.Inputs, in)
