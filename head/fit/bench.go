@@ -65,6 +65,7 @@ type Bench struct {
 	o         Settings
 	tolerance float64
 	threads   int
+	crew      *parallel.Crew // of so many threads, which nested fits share
 
 	deals []Deal
 	sums  [][]*Sums // of each deal, of each cell
@@ -163,6 +164,7 @@ func NewBench(ctx context.Context, l *Labelled, o *Settings) (*Bench, error) {
 	if b.threads == 0 {
 		b.threads = runtime.GOMAXPROCS(0)
 	}
+	b.crew = parallel.NewCrew(b.threads)
 	if b.o.Memory == 0 {
 		b.o.Memory = defaultMemory
 	}
@@ -357,7 +359,7 @@ func (b *Bench) problems(ctx context.Context, parts []Part) ([]*problem, error) 
 
 func (b *Bench) problem(part *Part) (*problem, error) {
 	p := &problem{bench: b, name: part.Name}
-	p.x = b.x
+	p.x, p.crew = b.x, b.crew
 	found := make([]bool, b.classes)
 	for _, r := range b.rowsOf(part) {
 		w := b.weights.of(r)

@@ -86,9 +86,8 @@ func (p *convexFits) Next(ctx context.Context) (Candidate, error) {
 		tolerance = p.bench.tolerance
 	}
 	p.next++
-	return c, parallel.Do(ctx, len(p.fits), p.bench.threads, func(i int) error {
+	return c, p.bench.crew.Do(ctx, len(p.fits), func(i int) error {
 		f := p.fits[i]
-		f.threads = max(p.bench.threads/len(p.fits), 1)
 		err := f.minimize(ctx, c.Params.Value(head.L2), p.columns, tolerance)
 		p.bench.fitted(1)
 		return err
@@ -116,7 +115,6 @@ type convexFit struct {
 	all     []*column
 	moments *moments // of shifted rows
 	shift   *shift
-	threads int
 
 	covariance *mat.SymDense // of standardised rows; nil: too many features
 	factor     *mat.Cholesky // of a·covariance + λ·I
@@ -429,7 +427,6 @@ type convexLane struct {
 	loss      []float64 // active
 	curvature []float64
 	free      [][]float64 // of each active column: slopes of its free parameters
-	err       error
 }
 
 // evaluate computes loss and gradient, without the penalty, of columns at their
@@ -449,19 +446,18 @@ func (f *convexFit) evaluate(ctx context.Context, active []*column) error {
 	for len(f.lanes) < lanes {
 		f.lanes = append(f.lanes, &convexLane{buf: make([]float32, block*d), x: make([]float32, block*d)})
 	}
-	parallel.Do(context.Background(), lanes, f.threads, func(l int) error {
-		f.lanes[l].err = f.sum(ctx, f.lanes[l], active, w32, offset, n*l/lanes, n*(l+1)/lanes)
-		return nil
+	err := f.bench.crew.Do(ctx, lanes, func(l int) error {
+		return f.sum(ctx, f.lanes[l], active, w32, offset, n*l/lanes, n*(l+1)/lanes)
 	})
+	if err != nil {
+		return err
+	}
 	inv := 1 / float64(n)
 	for i, c := range active {
 		c.tloss, c.tcurvature = 0, 0
 		clear(c.tg)
 		slopes := 0.0
 		for _, l := range f.lanes {
-			if l.err != nil {
-				return l.err
-			}
 			c.tloss += l.loss[i]
 			c.tcurvature += l.curvature[i]
 			slopes += l.gb[i]

@@ -2,8 +2,6 @@ package fit
 
 import (
 	"context"
-
-	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
 // group is parts of one deal whose rows are of the same classes. They share
@@ -84,7 +82,7 @@ func (g *group) fit(ctx context.Context, at, threads int) error {
 		}
 		m = g.factors
 	}
-	err := parallel.Do(ctx, len(g.in), threads, func(k int) error {
+	err := p.bench.crew.Do(ctx, len(g.in), func(k int) error {
 		s := p.searches[g.in[k]]
 		s.o.threads = max(threads/len(g.in), 1)
 		s.move(lambda)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 	"gonum.org/v1/gonum/floats"
 
+	"github.com/headstart-ml/headstart/head/internal/parallel"
 	"github.com/headstart-ml/headstart/head/internal/simd"
 )
 
@@ -52,7 +52,8 @@ type objective struct {
 	shift   *shift
 	moments *moments
 	lambda  float64
-	threads int // goroutines of one evaluation
+	threads int // goroutines of what is made from the rows
+	crew    *parallel.Crew
 
 	// probs, if it is not nil, is where an evaluation writes the probabilities
 	// of the rows that it goes through: that of class k for the row at i is at
@@ -79,7 +80,6 @@ type lane struct {
 	gb   []float64 // C
 	loss float64
 	pq   float64 // Σ p(1−p)
-	err  error
 
 	fused *fused // nil: no pass was fused
 	stale bool   // a fused pass has left something in g32
@@ -140,31 +140,21 @@ func (o *objective) over(ctx context.Context, at []int, w, b, dw, db []float64) 
 	for len(o.lanes) < k {
 		o.lanes = append(o.lanes, newLane(c, d))
 	}
-	threads := min(max(o.threads, 1), k)
 	sum := o.sum
 	if simd.Active() != simd.Portable {
 		sum = o.fuse
 	}
-	var wg sync.WaitGroup
-	for t := range threads {
-		work := func() {
-			for l := t; l < k; l += threads {
-				o.lanes[l].err = sum(ctx, o.lanes[l], at, n*l/k, n*(l+1)/k)
-			}
-		}
-		if threads == 1 {
-			work()
-			break
-		}
-		wg.Go(work)
+	// Each lane keeps its own sums, which are added up in their order: how many
+	// goroutines there are changes no bit.
+	err := o.crew.Do(ctx, k, func(l int) error {
+		return sum(ctx, o.lanes[l], at, n*l/k, n*(l+1)/k)
+	})
+	if err != nil {
+		return 0, err
 	}
-	wg.Wait()
 	loss, pq := 0.0, 0.0
 	clear(db)
 	for _, l := range o.lanes[:k] {
-		if l.err != nil {
-			return 0, l.err
-		}
 		loss += l.loss
 		pq += l.pq
 		for i, v := range l.gb {

@@ -9,7 +9,6 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/headstart-ml/headstart/head"
-	"github.com/headstart-ml/headstart/head/internal/parallel"
 )
 
 const (
@@ -120,7 +119,7 @@ func (p *lambdaPath) Next(ctx context.Context, in []bool) (Candidate, error) {
 		}
 	}
 	threads := p.bench.threads
-	return strength("softmax", p.lambdas[at]), parallel.Do(ctx, len(groups), threads, func(i int) error {
+	return strength("softmax", p.lambdas[at]), p.bench.crew.Do(ctx, len(groups), func(i int) error {
 		return groups[i].fit(ctx, at, max(threads/len(groups), 1))
 	})
 }
