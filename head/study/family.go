@@ -72,7 +72,8 @@ func (f *fitted) at(n, last float64) float64 { return f.a + float64(f.b*f.g(n/la
 // measured differs from it by about a standard deviation of strayed at the
 // largest size, and by more at smaller ones, with the power strayedMore of how
 // much smaller they are, so that the end of a curve decides where it goes. Both
-// were chosen on one half of the data sets of LCDB.
+// are the best of a few that were tried on LCDB, all data sets in view; errors
+// hardly depend on them (docs/study.md).
 const (
 	strayed     = 0.006
 	strayedMore = 1.3

@@ -217,8 +217,10 @@ func fitTable(t testing.TB, bySeeds map[int][]*asked) (k table) {
 	return k
 }
 
-// halfOf returns which half a data set is in, by its number. What was chosen by
-// trial (strayed, strayedMore, the features of traits.at) was chosen on half 0.
+// halfOf returns which half a data set is in, by its number. Constants that are
+// fitted are those of the other half. What was chosen by trial was kept from
+// neither: strayed, strayedMore, the traits, and that quantiles go by distance
+// and seeds.
 func halfOf(t testing.TB, set string) int {
 	id, err := strconv.ParseUint(set, 10, 32)
 	if err != nil {
@@ -399,7 +401,7 @@ func TestPublicCurves(t *testing.T) {
 			if i > 0 {
 				continue
 			}
-			fmt.Printf("     of the half that chose nothing: %v\n     ill-behaved: %v\n", &unseen, &ill)
+			fmt.Printf("     half 1 alone: %v\n     ill-behaved: %v\n", &unseen, &ill)
 			l := limits[f]
 			if both.error/both.n > l.error || both.width() > l.width || both.in80/both.n < 0.77 || both.in80/both.n > 0.83 {
 				t.Errorf("×%g: not within an error of %v, a width of %v and 77 to 83%%", f, l.error, l.width)
