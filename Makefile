@@ -28,7 +28,7 @@ QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExpo
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo pairs clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo pairs honest clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -56,6 +56,10 @@ pairs: build runtime ## make feature sets of a dozen sets of real texts and imag
 
 clients: build runtime ## compare what transformers.js, ONNX Runtime and, where CLIENTS_PYTHON names a Python that has it, optimum say with exported folders to headstart predict (fetches the clients once by npm and pip)
 	sh testdata/clients/run.sh $(BIN)
+
+honest: pairs ## whether calibration, and averaging over strengths, lower the log-loss of held-out real data (20 min)
+	python3 bench/calibration.py $(BIN) lib/pairs
+	python3 bench/average.py $(BIN) lib/pairs
 
 test: runtime ## run every test
 	$(GO) vet ./...

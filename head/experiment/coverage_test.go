@@ -43,10 +43,10 @@ func (w world) draw(n int, random *rand.Rand) (d *Data, labels []int) {
 // mean accuracy, on fresh rows, of the heads that the procedure fits to sets of
 // n rows; and the mean of both accuracies.
 func (w world) coverage(tb testing.TB, sets, n int, s Settings) (share, said, expected float64) {
-	fresh, y := w.draw(2000, rand.New(rand.NewPCG(5, 5)))
 	intervals := make([][2]float64, sets)
 	for i := range sets {
-		d, _ := w.draw(n, rand.New(rand.NewPCG(9, uint64(i))))
+		d, _ := w.draw(n, rand.New(rand.NewPCG(29, uint64(i))))
+		fresh, y := w.draw(2000, rand.New(rand.NewPCG(31, uint64(i))))
 		s.Seed, s.Threads = uint64(i), 1
 		r, err := Train(context.Background(), d, &s)
 		if err != nil {
@@ -81,18 +81,22 @@ func accuracyOf(h *head.Head, x *dense, y []int) float64 {
 
 // worlds are what BenchmarkCoverage draws from. In the last one the folds'
 // heads, which learn from a fifth of the rows less, are much worse than the one
-// that is fitted to all: intervals hold its accuracy less often there.
+// that is fitted to all.
 var worlds = []world{{3, 10, 1}, {5, 30, 1}, {2, 50, 1}, {10, 64, 3}}
 
 // TestCoverage: the 95 % interval of a cross-validated accuracy holds the
-// accuracy that is to be expected in about 95 % of simulated sets.
-// BenchmarkCoverage does it with thousands.
+// accuracy that is to be expected in about 95 % of simulated sets, also where
+// it is much higher than what the folds' heads reach. BenchmarkCoverage does it
+// with thousands.
 func TestCoverage(t *testing.T) {
-	for _, w := range worlds[:2] {
-		share, said, expected := w.coverage(t, 250, 100, Settings{CV: 5, L2Points: 6, Folds: 3})
-		// One standard deviation is 0.014.
-		if share < 0.925 || share > 0.985 {
-			t.Errorf("%+v: the interval holds %.3f in %.1f %% of the sets; the mean of the cross-validated accuracies is %.3f", w, expected, 100*share, said)
+	for _, c := range []struct {
+		world
+		sets, n     int
+		least, most float64 // a standard deviation is 0.014 of 250 sets, 0.028 of 60
+	}{{worlds[0], 250, 100, 0.925, 0.99}, {worlds[1], 250, 100, 0.925, 0.99}, {worlds[3], 60, 400, 0.88, 1}} {
+		share, said, expected := c.coverage(t, c.sets, c.n, Settings{CV: 5, L2Points: 6, Folds: 3})
+		if share < c.least || share > c.most {
+			t.Errorf("%+v: the interval holds %.3f in %.1f %% of the sets; the mean of the cross-validated accuracies is %.3f", c.world, expected, 100*share, said)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func TestMeasureInPart(t *testing.T) {
 	if r, err = Measure(d, nil, other([]string{"a", "b"}, parts, [3][]float64{z, z, nil})); err != nil {
 		t.Fatal(err)
 	}
-	if r.Metrics.Test != nil || r.Predictions.Part != "validation" || r.Metrics.Train.Rows != 2 || math.Abs(r.Calibration.Temperature-2/math.Log(5)) > 1e-9 || r.Calibration.Measured != "validation" {
+	if r.Metrics.Test != nil || r.Predictions.Part != "validation" || r.Metrics.Train.Rows != 2 || r.Calibration.Temperature != measure.Temperature(z, []int{0, 1}, 2) || r.Calibration.Measured != "validation" {
 		t.Errorf("%+v", r)
 	}
 	if w := warning(t, r, "absent"); w.Place != "test part" || !slices.Equal(w.Names, []string{"a"}) {

@@ -171,7 +171,9 @@ func (t *trainer) measure(o *trial, fitted []int) error {
 
 // evaluate measures predictions.
 func (t *trainer) evaluate(s *scored) (*measure.Metrics, error) {
-	return measure.Evaluate(s.calibrated, t.classes, t.intervals(s.rows))
+	settings := t.intervals(s.rows)
+	settings.Growth = s.growth
+	return measure.Evaluate(s.calibrated, t.classes, settings)
 }
 
 // intervals says how those of metrics of rows are made.

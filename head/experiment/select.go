@@ -56,6 +56,7 @@ type candidate struct {
 	start  *fit.Start // of the training part: the mean of the folds' solutions
 
 	outcomes []measure.Outcome // out-of-fold, by place in train; nil unless families are compared
+	right    []bool            // of these, which are; nil without a cross-validation
 }
 
 // run is what the procedures of one seed share.
@@ -330,6 +331,12 @@ func (p *procedure) consider(r *run, c *candidate) {
 	}
 	all := measure.ValuesOf(p.outcomes, k)
 	c.loss = all.LogLoss
+	if r.cv > 0 {
+		c.right = make([]bool, len(p.outcomes))
+		for i, o := range p.outcomes {
+			c.right[i] = o.Predicted == o.Label
+		}
+	}
 	p.note(c, metric, all.Of(metric), scores)
 }
 

@@ -340,7 +340,8 @@ type scored struct {
 	rows       []int
 	raw        []measure.Outcome // at temperature 1
 	calibrated []measure.Outcome
-	unsure     []bool // nil: none is
+	unsure     []bool          // nil: none is
+	growth     *measure.Growth // nil: not known
 }
 
 // once runs everything with one seed.
@@ -472,6 +473,7 @@ func (t *trainer) testFolds(ctx context.Context, o *trial) error {
 			}
 		}
 	}
+	o.tested.growth = t.growth(o)
 	o.mapping, err = t.outOfFold(o.whole)
 	return err
 }

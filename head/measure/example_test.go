@@ -33,5 +33,5 @@ func ExampleTemperature() {
 	labels := []int{0, 0, 1, 1} // the third one is wrong
 	fmt.Printf("%.1f\n", measure.Temperature(logits, labels, 2))
 	// Output:
-	// 10.7
+	// 12.9
 }

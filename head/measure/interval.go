@@ -51,6 +51,15 @@ type spread struct{ stretch, rows, z float64 }
 // spreadOf returns that of metrics whose accuracy has a variance over
 // resamples of r.
 func (r *resampler) spreadOf(share, variance float64, n int) spread {
+	s := r.alike(share, variance, n)
+	if r.Folds > 0 {
+		s.refit(refitRows)
+	}
+	return s
+}
+
+// alike is spreadOf for given training rows.
+func (r *resampler) alike(share, variance float64, n int) spread {
 	s := spread{stretch: 1, rows: float64(n), z: normal975}
 	if r.of != nil {
 		// The rows of a unit are alike: that many rows by themselves would vary
@@ -66,12 +75,15 @@ func (r *resampler) spreadOf(share, variance float64, n int) spread {
 			s.rows *= (groups - 1) / groups
 		}
 	}
-	if r.Folds > 0 {
-		more := 1 + refitRows/s.rows
-		s.stretch *= math.Sqrt(more)
-		s.rows /= more
-	}
 	return s
+}
+
+// refit adds the variance of the choice of the training rows, of refitRows or
+// growthRows.
+func (s *spread) refit(rows float64) {
+	more := 1 + rows/s.rows
+	s.stretch *= math.Sqrt(more)
+	s.rows /= more
 }
 
 // bootstrap fills in the intervals: percentiles of the metrics of rows, or
@@ -112,8 +124,18 @@ func (t *tally) bootstrap(m *Metrics, outcomes []Outcome, major int, s *Settings
 		}
 		return v
 	}
-	stretch := r.spreadOf(m.Accuracy.Value, stat.Variance(column(0), nil), t.rows)
+	variance := stat.Variance(column(0), nil)
+	stretch := r.spreadOf(m.Accuracy.Value, variance, t.rows)
 	m.Accuracy.Low, m.Accuracy.High = wilson(m.Accuracy.Value, stretch.rows, stretch.z)
+	if s.Growth != nil && s.Folds > 0 {
+		gain, times := s.Growth.step(outcomes, r)
+		m.Expected = min(1, max(0, m.Accuracy.Value+gain))
+		around := r.alike(m.Accuracy.Value, variance, t.rows)
+		around.rows /= times
+		around.refit(growthRows)
+		low, high := wilson(m.Expected, around.rows, around.z)
+		m.Accuracy.Low, m.Accuracy.High = min(low, m.Accuracy.Value), max(high, m.Accuracy.Value)
+	}
 	for i, e := range []*Estimate{&m.MacroF1, &m.LogLoss, &m.ECE, &m.Brier} {
 		low, high := interval(column(i + 1))
 		e.Low = max(0, e.Value-stretch.stretch*(e.Value-low))

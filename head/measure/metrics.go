@@ -24,6 +24,10 @@ type Metrics struct {
 	// Accuracy is the share of rows whose most probable class (the first of
 	// equal ones) is theirs.
 	Accuracy Estimate `json:"accuracy"`
+	// Expected is the accuracy to be expected of a model of all rows, which the
+	// interval of Accuracy is about, where a cross-validation tells what models
+	// learn from more rows (Settings.Growth); else 0.
+	Expected float64 `json:"expected_accuracy,omitempty"`
 	// MacroF1 is the mean of F1 over the classes that occur in the labels or
 	// the predictions.
 	MacroF1 Estimate `json:"macro_f1"`
@@ -86,6 +90,10 @@ type Settings struct {
 	// procedure on that many rows. 0: they come from one model, and intervals
 	// are of that model's accuracy.
 	Folds int
+	// Growth tells, with Folds, what models learn from more rows. The interval
+	// of the accuracy is then of the one to be expected of a model of all rows,
+	// instead of one of the rows that a fold leaves. nil: that is not known.
+	Growth *Growth
 	// Resamples is the number of draws of the bootstrap. The default 0 means
 	// 1000.
 	Resamples int
@@ -107,6 +115,8 @@ func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, erro
 	switch {
 	case n == 0:
 		return nil, fmt.Errorf("head/measure: evaluate: no rows")
+	case s.Growth != nil && len(s.Growth.Right) != n:
+		return nil, fmt.Errorf("head/measure: evaluate: growth of %d rows for %d rows", len(s.Growth.Right), n)
 	case s.Units != nil && len(s.Units) != n:
 		return nil, fmt.Errorf("head/measure: evaluate: %d units for %d rows", len(s.Units), n)
 	}

@@ -292,6 +292,15 @@ func clean(facts []Fact) []Fact {
 
 // intervalWords says how the intervals were made.
 func intervalWords(m *measure.Metrics) string {
+	words := intervalKind(m)
+	if m.Expected != 0 {
+		words += fmt.Sprintf(" That of the accuracy is of the one to be expected of the head that is fitted to all samples, about %s: the heads of the folds learn from fewer.", decimal(m.Expected))
+	}
+	return words
+}
+
+// intervalKind says what kind of intervals there are.
+func intervalKind(m *measure.Metrics) string {
 	switch m.Interval {
 	case "wilson":
 		return "Intervals are 95 %: Wilson's score interval for the accuracies, the bootstrap for the others."

@@ -115,6 +115,9 @@ func printMetrics(b *strings.Builder, heading string, m *measure.Metrics, beside
 	constants := append(constantsOf(m), simplerOf(beside)...)
 	for _, l := range linesOf(m) {
 		t.Rows = append(t.Rows, []string{l.name, l.value(), l.interval()})
+		if l.name == "accuracy" && m.Expected != 0 {
+			t.Rows = append(t.Rows, []string{"  expected of the head of all", l.written(m.Expected), ""})
+		}
 		for _, c := range constants {
 			if c.below == l.name {
 				t.Rows = append(t.Rows, []string{"  of " + c.who, l.written(c.Value), c.intervalOf()})
