@@ -16,9 +16,10 @@ import (
 // metric is an approximate inverse of the Hessian, symmetric and positive
 // definite on gradients.
 type metric interface {
-	// applyTo writes its product with g into dst, both C×D weights, then C
-	// intercepts.
-	applyTo(dst, g []float64)
+	// applyTo writes its product with each of g into dst, all C×D weights, then
+	// C intercepts. Two at once cost little more than one, which is mostly
+	// reading the metric.
+	applyTo(dst, g [][]float64)
 }
 
 // coupling is how much of the coupling between classes is put back into blocks
@@ -102,12 +103,15 @@ func newClasses(o *objective, p []float32) *classes {
 }
 
 // mixTo writes K·u into dst, both C×d.
-func (k *classes) mixTo(dst, u []float32, d int) {
-	for lo := 0; lo < k.c; lo += classPanel {
-		hi := min(lo+classPanel, k.c)
+func (k *classes) mixTo(dst, u []float32, d int) { classProduct(dst, k.mix, u, k.c, d) }
+
+// classProduct writes m·u into dst, for m of C×C, both others C×d.
+func classProduct(dst, m, u []float32, c, d int) {
+	for lo := 0; lo < c; lo += classPanel {
+		hi := min(lo+classPanel, c)
 		gemm(blas.NoTrans, blas.NoTrans, 1,
-			blas32.General{Rows: hi - lo, Cols: k.c, Stride: k.c, Data: k.mix[lo*k.c:]},
-			blas32.General{Rows: k.c, Cols: d, Stride: d, Data: u}, 0,
+			blas32.General{Rows: hi - lo, Cols: c, Stride: c, Data: m[lo*c:]},
+			blas32.General{Rows: c, Cols: d, Stride: d, Data: u}, 0,
 			blas32.General{Rows: hi - lo, Cols: d, Stride: d, Data: dst[lo*d:]})
 	}
 }
@@ -244,26 +248,35 @@ func (m *coupled) factorise(ctx context.Context, lambda float64, threads int) er
 	})
 }
 
-func (m *coupled) applyTo(dst, g []float64) {
-	c, d := m.c, m.d
-	gw, gb, w, b := g[:c*d], g[c*d:], dst[:c*d], dst[c*d:]
-	u, v, x := room(c*d), room(c*d), room(d)
+func (m *coupled) applyTo(dst, g [][]float64) {
+	c, d, n := m.c, m.d, len(g)
+	u, v, x := room(c*n*d), room(c*n*d), room(n*d)
 	for k, block := range m.blocks {
-		for j, v := range gw[k*d : (k+1)*d] {
-			x[j] = float32(v - block.mean[j]*gb[k])
+		for i, g := range g {
+			gb := g[c*d+k]
+			x := x[i*d : (i+1)*d]
+			for j, v := range g[k*d : (k+1)*d] {
+				x[j] = float32(v - block.mean[j]*gb)
+			}
 		}
-		lowerTo(u[k*d:], block.inverse, x, d)
+		lowerTo(u[k*n*d:], block.inverse, x, d)
 	}
-	m.mixTo(v, u, d)
-	m.interceptsTo(b, gb)
+	m.mixTo(v, u, n*d)
+	for i, dst := range dst {
+		m.interceptsTo(dst[c*d:], g[i][c*d:])
+	}
 	for k, block := range m.blocks {
-		upperTo(x, block.inverse, v[k*d:(k+1)*d], d)
-		row := w[k*d : (k+1)*d]
-		for j, v := range x {
-			row[j] = float64(v)
+		upperTo(x, block.inverse, v[k*n*d:(k+1)*n*d], d)
+		for i, dst := range dst {
+			row := dst[k*d : (k+1)*d]
+			for j, v := range x[i*d : (i+1)*d] {
+				row[j] = float64(v)
+			}
+			dst[c*d+k] -= floats.Dot(block.mean, row)
 		}
-		b[k] -= floats.Dot(block.mean, row)
 	}
-	centre(w, c)
-	centre(b, c)
+	for _, dst := range dst {
+		centre(dst[:c*d], c)
+		centre(dst[c*d:], c)
+	}
 }

@@ -44,7 +44,7 @@ func (s *search) epoch(ctx context.Context) error {
 		if _, err := o.evaluateBatch(ctx, these, s.x[:nw], s.x[nw:], s.g[:nw], s.g[nw:]); err != nil {
 			return err
 		}
-		s.metric.applyTo(s.d, s.g)
+		s.metric.applyTo([][]float64{s.d}, [][]float64{s.g})
 		floats.AddScaled(s.x, -rate/(1+rateDecay*float64(step)), s.d)
 	}
 	s.known = false

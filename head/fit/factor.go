@@ -79,21 +79,27 @@ func transpose(dst, a []float32, d int) {
 // factorRows is how many rows of a triangular factor are multiplied at a time.
 const factorRows = 64
 
-// lowerTo writes L·x into dst, for a lower L (D×D).
+// lowerTo writes L·x into dst for each of the vectors x (n×D), for a lower L
+// (D×D).
 func lowerTo(dst, l, x []float32, d int) {
 	for lo := 0; lo < d; lo += factorRows {
 		hi := min(lo+factorRows, d)
-		blas32.Gemv(blas.NoTrans, 1, blas32.General{Rows: hi - lo, Cols: hi, Stride: d, Data: l[lo*d:]},
-			blas32.Vector{N: hi, Data: x, Inc: 1}, 0, blas32.Vector{N: hi - lo, Data: dst[lo:], Inc: 1})
+		a := blas32.General{Rows: hi - lo, Cols: hi, Stride: d, Data: l[lo*d:]}
+		for at := 0; at < len(x); at += d {
+			blas32.Gemv(blas.NoTrans, 1, a, blas32.Vector{N: hi, Data: x[at:], Inc: 1}, 0, blas32.Vector{N: hi - lo, Data: dst[at+lo:], Inc: 1})
+		}
 	}
 }
 
-// upperTo writes Lᵀ·x into dst, for a lower L (D×D).
+// upperTo writes Lᵀ·x into dst for each of the vectors x (n×D), for a lower L
+// (D×D).
 func upperTo(dst, l, x []float32, d int) {
-	clear(dst[:d])
+	clear(dst[:len(x)])
 	for lo := 0; lo < d; lo += factorRows {
 		hi := min(lo+factorRows, d)
-		blas32.Gemv(blas.Trans, 1, blas32.General{Rows: hi - lo, Cols: hi, Stride: d, Data: l[lo*d:]},
-			blas32.Vector{N: hi - lo, Data: x[lo:], Inc: 1}, 1, blas32.Vector{N: hi, Data: dst, Inc: 1})
+		a := blas32.General{Rows: hi - lo, Cols: hi, Stride: d, Data: l[lo*d:]}
+		for at := 0; at < len(x); at += d {
+			blas32.Gemv(blas.Trans, 1, a, blas32.Vector{N: hi - lo, Data: x[at+lo:], Inc: 1}, 1, blas32.Vector{N: hi, Data: dst[at:], Inc: 1})
+		}
 	}
 }

@@ -141,20 +141,27 @@ func whitenCoarsely(cov *covariance, a, lambda float64, threads int) *whitening 
 	return w
 }
 
-func (p *whitening) applyTo(dst, g []float64) {
-	n := len(g) / (p.d + 1) * p.d
-	p.multiplyTo(dst[:n], g[:n], p.k, false)
-	p.multiplyTo(dst[:n], dst[:n], p.kt, true)
-	floats.ScaleTo(dst[n:], 1/p.a, g[n:])
+func (p *whitening) applyTo(dst, g [][]float64) {
+	d, n := p.d, len(g[0])/(p.d+1)*p.d
+	x, y := room(len(g)*n), room(len(g)*n)
+	for i, g := range g {
+		for j, v := range g[:n] {
+			x[i*n+j] = float32(v)
+		}
+	}
+	multiplyTo(y, x, p.k, d, false)
+	multiplyTo(x, y, p.kt, d, true)
+	for i, dst := range dst {
+		for j, v := range x[i*n : (i+1)*n] {
+			dst[j] = float64(v)
+		}
+		floats.ScaleTo(dst[n:], 1/p.a, g[i][n:])
+	}
 }
 
-// multiplyTo writes x·mᵀ into dst, both C×D, for a triangular m (D×D).
-func (p *whitening) multiplyTo(dst, x []float64, m []float32, upper bool) {
-	d, c := p.d, len(x)/p.d
-	x32 := room(len(x))
-	for i, v := range x {
-		x32[i] = float32(v)
-	}
+// multiplyTo writes x·mᵀ into dst, both n×D, for a triangular m (D×D).
+func multiplyTo(dst, x, m []float32, d int, upper bool) {
+	c := len(x) / d
 	out := room(inversePanel * c)
 	for lo := 0; lo < d; lo += inversePanel {
 		rows := min(inversePanel, d-lo)
@@ -166,12 +173,12 @@ func (p *whitening) multiplyTo(dst, x []float64, m []float32, upper bool) {
 			kw := min(panel, c-k)
 			gemm(blas.NoTrans, blas.Trans, 1,
 				blas32.General{Rows: rows, Cols: to - from, Stride: d, Data: m[lo*d+from:]},
-				blas32.General{Rows: kw, Cols: to - from, Stride: d, Data: x32[k*d+from:]}, 0,
+				blas32.General{Rows: kw, Cols: to - from, Stride: d, Data: x[k*d+from:]}, 0,
 				blas32.General{Rows: rows, Cols: kw, Stride: c, Data: out[k:]})
 		}
 		for i := range rows {
 			for k := range c {
-				dst[k*d+lo+i] = float64(out[i*c+k])
+				dst[k*d+lo+i] = out[i*c+k]
 			}
 		}
 	}

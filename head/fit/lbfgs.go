@@ -59,6 +59,7 @@ type search struct {
 
 	memory []pair
 	gamma  float64 // scale of metric
+	fresh  bool    // the last step of memory has not told gamma yet
 
 	values     []float64 // of each step at this λ
 	decrements []float64 // of each step at this λ and in this metric: see gap
@@ -90,7 +91,7 @@ func (s *search) rest(last bool) {
 
 // enter changes the metric.
 func (s *search) enter(m metric, whole bool) {
-	s.metric, s.whole, s.gamma, s.decrements = m, whole, 1, s.decrements[:0]
+	s.metric, s.whole, s.gamma, s.fresh, s.decrements = m, whole, 1, len(s.memory) > 0, s.decrements[:0]
 	if s.d == nil {
 		for _, v := range []*[]float64{&s.next, &s.nextG, &s.d, &s.q} {
 			*v = make([]float64, len(s.x))
@@ -173,8 +174,7 @@ func (s *search) direction() float64 {
 			alpha[i] = p.rho * floats.Dot(p.s, s.q)
 			floats.AddScaled(s.q, -alpha[i], p.y)
 		}
-		s.metric.applyTo(s.d, s.q)
-		floats.Scale(s.gamma, s.d)
+		s.precondition()
 		for i := range s.memory {
 			p := &s.memory[i]
 			floats.AddScaled(s.d, alpha[i]-p.rho*floats.Dot(p.y, s.d), p.s)
@@ -184,8 +184,24 @@ func (s *search) direction() float64 {
 		if slope < 0 || len(s.memory) == 0 {
 			return min(slope, 0)
 		}
-		s.memory, s.gamma = s.memory[:0], 1 // rounding
+		s.memory, s.gamma, s.fresh = s.memory[:0], 1, false // rounding
 	}
+}
+
+// precondition writes the product of the metric and s.q into s.d, scaled as the
+// last step has met the curvature.
+func (s *search) precondition() {
+	if !s.fresh || len(s.memory) == 0 {
+		s.metric.applyTo([][]float64{s.d}, [][]float64{s.q})
+	} else {
+		p, product := &s.memory[len(s.memory)-1], s.nextG
+		s.metric.applyTo([][]float64{s.d, product}, [][]float64{s.q, p.y})
+		if curved := floats.Dot(p.y, product); curved > 0 {
+			s.gamma = 1 / p.rho / curved
+		}
+		s.fresh = false
+	}
+	floats.Scale(s.gamma, s.d)
 }
 
 // remember takes the step from x to next.
@@ -204,11 +220,7 @@ func (s *search) remember() {
 		return
 	}
 	p.rho = 1 / sy
-	s.metric.applyTo(s.q, p.y)
-	if curved := floats.Dot(p.y, s.q); curved > 0 {
-		s.gamma = sy / curved
-	}
-	s.memory = append(s.memory, p)
+	s.memory, s.fresh = append(s.memory, p), true
 }
 
 // trial is a step along a direction that is tried: the values and the slopes

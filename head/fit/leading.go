@@ -128,14 +128,14 @@ type leading struct {
 	*classes
 	*directions
 	blocks []*curvature // r×r
-	outer  []float32    // 1/√(s·rest + λ) of each class
+	outer  []float32    // C×C: K between 1/√(s·rest + λ) of each class
 }
 
 // newLeading measures the curvature at probabilities p (C×N) on one pool of
 // rows·D rows.
 func newLeading(ctx context.Context, o *objective, v *directions, p []float32, rows int, seed uint64) (*leading, error) {
 	c, d, r, n := o.classes, o.x.d, v.r, len(o.rows)
-	m := &leading{classes: newClasses(o, p), directions: v, blocks: make([]*curvature, c), outer: room(c)}
+	m := &leading{classes: newClasses(o, p), directions: v, blocks: make([]*curvature, c), outer: room(c * c)}
 	q := make([]float64, n)
 	for k := range c {
 		for i, v := range p[k*n : (k+1)*n] {
@@ -187,55 +187,72 @@ func newLeading(ctx context.Context, o *objective, v *directions, p []float32, r
 
 // factorise makes the factors for λ.
 func (m *leading) factorise(_ context.Context, lambda float64, _ int) error {
+	root := make([]float64, m.c)
 	for k, b := range m.blocks {
 		inverseFactor(b.inverse, b.second, m.r, 1, lambda)
-		m.outer[k] = float32(1 / math.Sqrt(m.b[k*m.c+k]*m.rest+lambda))
+		root[k] = math.Sqrt(m.b[k*m.c+k]*m.rest + lambda)
+	}
+	for i, v := range m.mix {
+		m.outer[i] = float32(float64(v) / root[i/m.c] / root[i%m.c])
 	}
 	return nil
 }
 
-func (m *leading) applyTo(dst, g []float64) {
-	c, d, r := m.c, m.d, m.r
-	gw, gb, w, b := g[:c*d], g[c*d:], dst[:c*d], dst[c*d:]
+func (m *leading) applyTo(dst, g [][]float64) {
+	c, d, r, n := m.c, m.d, m.r, len(g)
 	v := blas32.General{Rows: d, Cols: r, Stride: r, Data: m.v}
-	wide := func(data []float32) blas32.General { return blas32.General{Rows: c, Cols: d, Stride: d, Data: data} }
-	narrow := func(data []float32) blas32.General {
-		return blas32.General{Rows: c, Cols: r, Stride: r, Data: data}
+	rows := func(cols int, data []float32) blas32.General {
+		return blas32.General{Rows: c * n, Cols: cols, Stride: cols, Data: data}
 	}
-	left, mixed := room(c*d), room(c*d)
-	inner, u := room(c*r), room(c*r)
-	for i, v := range gw {
-		left[i] = float32(v)
-	}
-	gemm(blas.NoTrans, blas.NoTrans, 1, wide(left), v, 0, narrow(inner))
-	gemm(blas.NoTrans, blas.Trans, -1, narrow(inner), v, 1, wide(left)) // what is outside
-	scale := func(x []float32) {
-		for k, s := range m.outer {
-			blas32.Scal(s, blas32.Vector{N: d, Data: x[k*d:], Inc: 1})
+	whole, out := room(c*n*d), room(c*n*d)
+	inner, u, beside := room(c*n*r), room(c*n*r), room(c*n*r)
+	for i, g := range g {
+		for k := range c {
+			row := whole[(k*n+i)*d : (k*n+i+1)*d]
+			for j, v := range g[k*d : (k+1)*d] {
+				row[j] = float32(v)
+			}
 		}
 	}
-	scale(left)
-	m.mixTo(mixed, left, d)
-	scale(mixed)
-	x := room(r)
+	gemm(blas.NoTrans, blas.NoTrans, 1, rows(d, whole), v, 0, rows(r, inner))
+	// As if all were outside, and what is inside taken out again.
+	classProduct(out, m.outer, whole, c, n*d)
+	classProduct(beside, m.outer, inner, c, n*r)
 	for k, block := range m.blocks {
-		for j, v := range inner[k*r : (k+1)*r] {
-			x[j] = v - float32(block.mean[j]*gb[k])
+		for i, g := range g {
+			gb := g[c*d+k]
+			x := inner[(k*n+i)*r : (k*n+i+1)*r]
+			for j := range x {
+				x[j] -= float32(block.mean[j] * gb)
+			}
 		}
-		lowerTo(u[k*r:], block.inverse, x, r)
+		lowerTo(u[k*n*r:], block.inverse, inner[k*n*r:(k+1)*n*r], r)
 	}
-	m.mixTo(inner, u, r)
-	m.interceptsTo(b, gb)
+	m.mixTo(inner, u, n*r)
+	for i, dst := range dst {
+		m.interceptsTo(dst[c*d:], g[i][c*d:])
+	}
 	for k, block := range m.blocks {
-		upperTo(u[k*r:(k+1)*r], block.inverse, inner[k*r:(k+1)*r], r)
-		for j, v := range u[k*r : (k+1)*r] {
-			b[k] -= block.mean[j] * float64(v)
+		u := u[k*n*r : (k+1)*n*r]
+		upperTo(u, block.inverse, inner[k*n*r:(k+1)*n*r], r)
+		for i, dst := range dst {
+			for j, v := range u[i*r : (i+1)*r] {
+				dst[c*d+k] -= block.mean[j] * float64(v)
+			}
 		}
 	}
-	gemm(blas.NoTrans, blas.Trans, 1, narrow(u), v, 1, wide(mixed))
-	for i, v := range mixed {
-		w[i] = float64(v)
+	for i, v := range beside {
+		u[i] -= v
 	}
-	centre(w, c)
-	centre(b, c)
+	gemm(blas.NoTrans, blas.Trans, 1, rows(r, u), v, 1, rows(d, out))
+	for i, dst := range dst {
+		for k := range c {
+			row := dst[k*d : (k+1)*d]
+			for j, v := range out[(k*n+i)*d : (k*n+i+1)*d] {
+				row[j] = float64(v)
+			}
+		}
+		centre(dst[:c*d], c)
+		centre(dst[c*d:], c)
+	}
 }
