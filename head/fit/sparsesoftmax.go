@@ -188,6 +188,7 @@ type sparseFit struct {
 	draw    *rand.Rand
 
 	wide                   []float64 // a row's values in front
+	widened                int       // the row; −1: none
 	z, q, l, t, p, d, grad []float64
 	hess                   []float64
 }
@@ -196,7 +197,7 @@ type sparseFit struct {
 type passed struct{ objective, gap float64 }
 
 func newSparseFit(s *SparseSoftmax, r *SparseRows) *sparseFit {
-	f := &sparseFit{x: r.X, rows: r.Used, w: r.Weights, l2: s.L2, classes: r.Classes, draw: rand.New(rand.NewPCG(1, 2))}
+	f := &sparseFit{x: r.X, rows: r.Used, w: r.Weights, l2: s.L2, classes: r.Classes, widened: -1, draw: rand.New(rand.NewPCG(1, 2))}
 	if f.rows == nil {
 		f.rows = span(0, r.X.N())
 	}
@@ -340,8 +341,12 @@ func (f *sparseFit) add(i, r int) {
 	}
 }
 
-// widen takes a row's values in front.
+// widen takes a row's values in front, unless they are there.
 func (f *sparseFit) widen(r int) {
+	if f.widened == r {
+		return
+	}
+	f.widened = r
 	for j, v := range f.x.frontOf(r) {
 		f.wide[j] = float64(v)
 	}
@@ -588,10 +593,12 @@ func (m *SparseModel) ScoresTo(dst []float64, x *Sparse, row int) {
 		}
 	}
 	if front := x.frontWidth; front > 0 {
+		wide := make([]float64, front)
 		for j, v := range x.frontOf(row) {
-			for k := range z {
-				z[k] += float64(v) * m.front[k*front+j]
-			}
+			wide[j] = float64(v)
+		}
+		for k := range z {
+			z[k] += floats.Dot(wide, m.front[k*front:(k+1)*front])
 		}
 	}
 	for k, y := range m.present {
