@@ -123,6 +123,7 @@ $(STARTUP): bench/startup-requirements.txt
 
 bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets (2 min; fetches the curves once, 68 MB, by pip)
 	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -v -run '^TestPublicCurves$$' ./head/study
+	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -v -timeout 10h -run '^Test(Study|Depth)OnPairs$$' ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
 
 $(LCDB): bench/lcdb.py
 	@mkdir -p $(@D)

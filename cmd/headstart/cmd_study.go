@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/study"
@@ -22,7 +27,9 @@ type studyOptions struct {
 	study.Settings
 	depths   []string // nil: those that the data allow
 	root     string
-	points   int // strengths of λ
+	points   int    // strengths of λ
+	format   string // of the report
+	report   string
 	features []string
 }
 
@@ -30,6 +37,7 @@ type studyOptions struct {
 type studySummary struct {
 	*study.Result
 	Features []string `json:"features"`
+	Report   string   `json:"report"`
 	Seconds  float64  `json:"seconds"`
 	remarked
 }
@@ -43,12 +51,14 @@ func studyCommand(e *env) *command {
 		about: "A head is trained on subsets of the training samples, each √2 times the size of the one before it, with several seeds, and so are heads on more taps of the backbone and its last layers, " +
 			"as far as --budget goes: what costs least comes first. All of them are measured on the same samples, so that depths are compared in pairs. " +
 			"From the curves follows what twice the samples would bring, and what deeper training brings today. Where the data cannot tell, it says so, and what would settle it.\n\n" +
+			"The page NAME.study.html has the curves, what is predicted, the differences in pairs and the costs. A study that was stopped resumes: the same command goes on from NAME.study.html.notes.\n\n" +
 			"A set with a split named test is measured on it and learns from the rest; otherwise a fifth is held out in turn. --at counts training samples. " +
 			"Heads need neither the samples nor the runtime; deeper training needs both.\n\n" +
 			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay; its figures are errors, in --json accuracies.",
 		examples: []string{
 			"headstart study names.features",
 			"headstart study --depths head --at 50,200 names.features    # the head alone: needs neither samples nor runtime",
+			"headstart study --depths head --format svg names.features    # the curves alone, in names.study.svg",
 			"headstart study --budget 1h --depths head,taps,last:1 --by none names.features",
 			"headstart study --curve curve.csv --at 2000,4000",
 		},
@@ -66,6 +76,8 @@ func studyCommand(e *env) *command {
 			&cli.IntFlag{Name: "l2-points", Category: what, Value: studyPoints, Usage: "`N` strengths from 10 to 1e-6 of which each head's is chosen, by folds inside its subset"},
 			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
+			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html"},
+			&cli.StringFlag{Name: "format", Category: result, Value: "html", Usage: choices(studyFormats...) + "a page, or the curves alone"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 	}
 	c.action = func(ctx *cli.Context) error {
@@ -84,6 +96,9 @@ func studyCommand(e *env) *command {
 	return c
 }
 
+// studyFormats are what --format can be.
+var studyFormats = []string{"html", "svg", "png"}
+
 // studyPoints is the default of --l2-points, fewer than for one head: what is
 // between them moves an accuracy less than another subset does.
 const studyPoints = 10
@@ -95,12 +110,16 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 	}
 	o := &studyOptions{
 		common: *c, root: ctx.String("root"), points: ctx.Int("l2-points"), features: ctx.Args().Slice(),
+		report: ctx.String("report"), format: ctx.String("format"),
 		Settings: study.Settings{Metric: ctx.String("metric"), Repeat: ctx.Int("repeat"), By: ctx.String("by"), Seed: ctx.Uint64("seed")},
 	}
 	if err := oneOf("metric", o.Metric, study.Metrics...); err != nil {
 		return nil, err
 	}
 	if err := oneOf("by", o.By, byWords...); err != nil {
+		return nil, err
+	}
+	if err := oneOf("format", o.format, studyFormats...); err != nil {
 		return nil, err
 	}
 	for flag, least := range map[string]int{"l2-points": 2, "repeat": 2} {
@@ -124,6 +143,13 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 			}
 			o.depths = append(o.depths, name)
 		}
+	}
+	if o.report == "" {
+		var bases []string
+		for _, p := range o.features {
+			bases = append(bases, strings.TrimSuffix(filepath.Base(p), ".features"))
+		}
+		o.report = strings.Join(bases, "+") + ".study." + o.format
 	}
 	return o, nil
 }
@@ -167,11 +193,24 @@ func runStudy(ctx context.Context, o *studyOptions, e *env) error {
 	}
 	defer student.Close() // readers and sessions: nothing was written through them
 	o.Absent = student.Absent()
+	book, err := o.notebook(student, e)
+	if err != nil {
+		return err
+	}
 	m := startStepMeter(e, &o.common, "study", "trainings")
 	o.Progress = func(p study.Progress) { m.step(p.Done, p.Total) }
 	r, err := study.Run(ctx, student.Data(), student, &o.Settings)
 	m.stop()
+	if failed := book.Close(); failed != nil && err == nil {
+		err = failed
+	}
 	if err != nil {
+		return err
+	}
+	if err := o.write(r); err != nil {
+		return err
+	}
+	if err := book.Remove(); err != nil {
 		return err
 	}
 	e.unmatched(j.Table.Unmatched)
@@ -179,9 +218,69 @@ func runStudy(ctx context.Context, o *studyOptions, e *env) error {
 		e.noteOf(n.Kind, int64(n.Count), "%s", n.Message)
 	}
 	if o.json {
-		return e.printJSON(&studySummary{Result: r, Features: o.features, Seconds: time.Since(start).Seconds(), remarked: e.remarked()})
+		return e.printJSON(&studySummary{Result: r, Features: o.features, Report: o.report, Seconds: time.Since(start).Seconds(), remarked: e.remarked()})
 	}
-	return printStudy(r, &o.common, e)
+	return printStudy(r, o, e)
+}
+
+// notebook opens what a study that was stopped resumes from.
+func (o *studyOptions) notebook(t *transfer.Student, e *env) (*transfer.Notebook, error) {
+	fingerprint, err := t.Fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	path := o.report + ".notes"
+	book, err := transfer.OpenNotebook(path, fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	if n := book.Resumed(); n > 0 {
+		e.note("%s of an earlier run are taken from %s", counted(n, "training"), path)
+	}
+	o.Notebook = book
+	e.resumes(func() string { return "the same command resumes from " + path })
+	return book, nil
+}
+
+// write writes the page, or the curves alone.
+func (o *studyOptions) write(r *study.Result) error {
+	var b bytes.Buffer
+	var err error
+	switch o.format {
+	case "svg":
+		err = report.StudySVGTo(&b, r)
+	case "png":
+		err = report.StudyPNGTo(&b, r)
+	default:
+		title := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(o.report), ".html"), ".study")
+		err = report.StudyTo(&b, &report.Study{
+			Title: title, Result: r,
+			Facts:    []report.Fact{{Name: "Feature sets", Value: strings.Join(o.features, ", ")}, {Name: "Made by", Value: "headstart " + version()}},
+			Settings: o.facts(),
+		})
+	}
+	if err == nil {
+		err = draft.Write(o.report, b.Bytes())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.report, err)
+	}
+	return nil
+}
+
+// facts lists the settings of a study.
+func (o *studyOptions) facts() []report.Fact {
+	depths, at := "those that the data allow", "2, 4 and 8 times as many as there are"
+	if o.depths != nil {
+		depths = strings.Join(o.depths, ",")
+	}
+	if o.At != nil {
+		at = strings.Trim(strings.ReplaceAll(fmt.Sprint(o.At), " ", ","), "[]")
+	}
+	return []report.Fact{
+		{Name: "--at", Value: at}, {Name: "--budget", Value: o.Budget.String()}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)}, {Name: "--depths", Value: depths},
+		{Name: "--metric", Value: o.Metric}, {Name: "--by", Value: o.By}, {Name: "--l2-points", Value: fmt.Sprint(o.points)}, {Name: "--seed", Value: fmt.Sprint(o.Seed)},
+	}
 }
 
 // student is what trains.

@@ -19,6 +19,7 @@ import (
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
 	"github.com/headstart-ml/headstart/head/predict"
+	"github.com/headstart-ml/headstart/head/study"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/folder"
@@ -188,8 +189,22 @@ func advice(err error) string {
 		there    *export.ThereError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
+		short    *study.TooFewError
+		oneClass *study.ClassesError
+		alone    *study.OneUnitError
+		lists    *study.TaskError
 	)
 	switch {
+	case errors.As(err, &short) && short.Labelled > 0:
+		return fmt.Sprintf("label more: %s labelled samples in all are enough, and headstart train-head needs fewer", count(int64(short.Labelled)))
+	case errors.As(err, &short):
+		return "label more, or move samples out of the split test; headstart train-head needs fewer"
+	case errors.As(err, &oneClass) && oneClass.Class == "":
+		return "extract takes labels from a folder's names or with --label COL"
+	case errors.As(err, &alone) && alone.Group != "":
+		return "--by none tests samples of the group that it is trained on"
+	case errors.As(err, &lists):
+		return "headstart train-head --head logistic learns several labels, and --repeat K says how much they vary"
 	case errors.Is(err, library.ErrNoClient), errors.As(err, &client):
 		return "headstart runtime install --from URL|FILE takes a wheel of onnxruntime " + library.Version + ", an npm package onnxruntime-node " + library.NpmVersion + " or an archive of a release, from wherever you have it"
 	case errors.Is(err, library.ErrNoFolder):

@@ -323,7 +323,7 @@ func thousands(n int) string {
 func (a *Advice) data(r *Result) string {
 	g := a.Gain
 	if g == nil {
-		return fmt.Sprintf("Whether more data pay cannot be told: %s.", r.noCurve())
+		return fmt.Sprintf("Whether more data pays cannot be told: %s.", r.noCurve())
 	}
 	return a.pays()
 }
@@ -336,12 +336,12 @@ func (a *Advice) pays() string {
 	switch {
 	case g.Probable >= MoreSure:
 		a.Data = More
-		return "More data pay: " + evidence + "."
+		return "More data pays: " + evidence + "."
 	case g.Probable <= EnoughSure:
 		a.Data = Enough
-		return "More data hardly pay: " + evidence + "."
+		return "More data hardly pays: " + evidence + "."
 	}
-	return "Whether more data pay cannot be told: " + evidence + "."
+	return "Whether more data pays cannot be told: " + evidence + "."
 }
 
 // noCurve says why nothing is predicted.

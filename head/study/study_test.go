@@ -210,6 +210,22 @@ func TestSubsetsByGroup(t *testing.T) {
 	}
 }
 
+// Where groups are large, small subsets are of one class; the error says how
+// many samples it takes then.
+func TestLargeGroups(t *testing.T) {
+	d := &experiment.Data{}
+	for i := range 80 {
+		d.Labels = append(d.Labels, []string{"a", "b"}[i/40])
+		d.IDs = append(d.IDs, fmt.Sprint("row", i))
+		d.Groups = append(d.Groups, fmt.Sprint("group", i/20))
+	}
+	_, err := Run(t.Context(), d, &toy{depths: []toyDepth{head(0, 1)}}, nil)
+	few, ok := errors.AsType[*TooFewError](err)
+	if !ok || few.Smallest < 20 || few.Needed < few.Train {
+		t.Errorf("%v", err)
+	}
+}
+
 // A set with a test split is measured on it and learns from the rest.
 func TestOwnTest(t *testing.T) {
 	d := toyData(500)

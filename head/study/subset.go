@@ -198,9 +198,13 @@ func (v *division) chooseSizes(d *experiment.Data, s *Settings) error {
 	if smallest == 0 {
 		smallest = max(fewest, fewestPerClass*len(v.classes))
 	}
+	// Where groups are large, a small subset may be of one class.
+	for smallest < v.all && !v.learnable(d, smallest) {
+		smallest++
+	}
 	for k := range mostSizes {
 		n := int(math.Round(float64(v.all) * math.Pow(2, -float64(k)/2)))
-		if n < smallest || len(v.sizes) > 0 && n >= v.sizes[len(v.sizes)-1] || !v.learnable(d, n) {
+		if n < smallest || len(v.sizes) > 0 && n >= v.sizes[len(v.sizes)-1] {
 			break
 		}
 		v.sizes = append(v.sizes, n)
@@ -224,7 +228,7 @@ func (v *division) learnable(d *experiment.Data, n int) bool {
 	for i := range v.draws {
 		counts := map[string]int{}
 		twice := 0
-		for _, r := range v.draws[i].order[:n] {
+		for _, r := range v.draws[i].order[:min(n, v.all)] {
 			if counts[d.Labels[r]]++; counts[d.Labels[r]] == 2 {
 				twice++
 			}

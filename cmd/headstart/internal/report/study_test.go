@@ -1,0 +1,114 @@
+package report
+
+import (
+	"bytes"
+	"image/png"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/headstart-ml/headstart/head/study"
+)
+
+// madeStudy is a study of two depths.
+func madeStudy() *study.Result {
+	r := &study.Result{
+		Metric: "accuracy", N: 800, Test: 200, Classes: 4, Seeds: []uint64{0, 1},
+		Advice:  study.Advice{Data: study.More, Depth: study.Unclear, Text: "More data pays: a lot. More depth: <b>who</b> knows."},
+		Skipped: []study.Skipped{{Depth: "half", Kind: "budget", Reason: "too long"}, {Depth: "all", Sizes: []int{400, 800}, Kind: "budget", Reason: "too long"}},
+		Costs:   []study.Cost{{Depth: "head", Trained: 8, Seconds: 2, Full: 0.5}},
+		Notes:   []study.Remark{{Kind: "unsteady", Message: "a curve <i>dips</i>"}},
+	}
+	for k, depth := range []string{"head", `<script>"&`} {
+		c := study.Curve{Depth: depth}
+		for i, n := range []int{100, 200, 400, 800} {
+			v := 0.6 + 0.05*float64(i+k)
+			p := study.Point{N: n, PerClass: n / 4, Value: v, Low: v - 0.03, High: v + 0.02, Train: v + 0.1, LogLoss: 1 - v}
+			if k > 0 {
+				p.Against = &study.Difference{Value: 0.05, Low: 0.01, High: 0.09, LogLoss: -0.2, LogLossLow: -0.3, LogLossHigh: -0.1}
+			}
+			c.Points = append(c.Points, p)
+		}
+		r.Curves = append(r.Curves, c)
+		r.Predictions = append(r.Predictions, study.Prediction{Depth: depth, N: 1600, Value: 0.85, Low80: 0.82, High80: 0.87, Low95: 0.8, High95: 0.89})
+	}
+	return r
+}
+
+// The page of a study is whole by itself, has the advice before all else, a
+// sentence a paragraph, and everything that was found out; foreign texts are
+// escaped.
+func TestStudyPage(t *testing.T) {
+	write := func() string {
+		var b bytes.Buffer
+		if err := StudyTo(&b, &Study{Title: "names", Result: madeStudy(), Settings: []Fact{{"--budget", "10m"}}}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	html := write()
+	if err := balanced(html); err != nil {
+		t.Error(err)
+	}
+	if html != write() {
+		t.Error("the same study gives another page")
+	}
+	advice, nav := strings.Index(html, "<p>More data pays: a lot.</p>"), strings.Index(html, "<nav")
+	if advice < 0 || nav < advice || strings.Contains(html[:advice], "<svg") {
+		t.Error("the advice does not stand before all else")
+	}
+	if n := strings.Count(html[advice:nav], "<p>"); n != 2 {
+		t.Errorf("the advice has %d sentences", n)
+	}
+	for _, foreign := range []string{"<b>who</b>", "<script>", "<i>dips</i>"} {
+		if strings.Contains(html, foreign) {
+			t.Errorf("%s is not escaped", foreign)
+		}
+	}
+	for _, part := range []string{
+		`class="line d0"`, `class="line d1 ahead"`, `class="band d1"`, "85.0 %", "82.0 % to 87.0 %", "&#43;5.0", "−0.200", "half; all at 400, 800: too long",
+		"predicted for 1,600 training samples", "prefers-color-scheme:dark", `content="width=device-width`, `tabindex="0"`, "@media print", "0.5 s",
+	} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page has no %s", part)
+		}
+	}
+	if outside := regexp.MustCompile(`(?:src|href)="(?:[a-z]+:)?//|url\(`).FindString(html); outside != "" || !strings.Contains(html, "default-src 'none'") {
+		t.Errorf("the page needs %q", outside)
+	}
+}
+
+// The curves alone are a drawing, and a picture in which there is the colour of
+// each depth.
+func TestStudyDrawings(t *testing.T) {
+	var b bytes.Buffer
+	if err := StudySVGTo(&b, madeStudy()); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); !strings.HasPrefix(s, "<svg ") || !strings.Contains(s, `xmlns="http://www.w3.org/2000/svg"`) || strings.Contains(s, "<script>") || strings.Count(s, "<polygon") != 4 {
+		t.Errorf("%.300s", s)
+	}
+	b.Reset()
+	if err := StudyPNGTo(&b, madeStudy()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[[3]uint32]int{}
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			r, g, bl, _ := m.At(x, y).RGBA()
+			seen[[3]uint32{r >> 8, g >> 8, bl >> 8}]++
+		}
+	}
+	for depth := range 2 {
+		if k := ink(depth); seen[[3]uint32{uint32(k.R), uint32(k.G), uint32(k.B)}] < 500 {
+			t.Errorf("the picture lacks the colour of depth %d: %v", depth, k)
+		}
+	}
+	if err := StudyPNGTo(&b, &study.Result{}); err == nil {
+		t.Error("a study without curves is drawn")
+	}
+}

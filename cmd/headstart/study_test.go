@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// studied is a place with names.features of texts of three classes.
+func studied(t *testing.T, each int) *place {
+	t.Helper()
+	p := newPlace(t)
+	t.Setenv("HEADSTART_THREADS", "1")
+	samples := p.samples(0, each, "animals-and-nature", "food-and-drink", "flags")
+	p.table("names.csv", "image,name,label,group", samples)
+	p.do(t, "extract --text name --out names.features names.csv")
+	return p
+}
+
+// study --json has the keys of the contract, and the page its advice; a head
+// needs neither the samples nor the runtime, and the same command gives the
+// same bytes.
+func TestStudy(t *testing.T) {
+	p := studied(t, 40)
+	os.Remove("names.csv")
+	t.Setenv("HEADSTART_RUNTIME", filepath.Join(t.TempDir(), "none.so"))
+	const line = "study --by none --depths head --l2-points 3 --repeat 2 --at 200,400 names.features"
+	var got struct {
+		Curves []struct {
+			Depth  string
+			Points []map[string]any
+		}
+		Predictions []map[string]any
+		Advice      map[string]any
+		Skipped     []any
+		Seconds     *float64
+	}
+	if err := json.Unmarshal([]byte(p.do(t, line+" --json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Curves) != 1 || got.Curves[0].Depth != "head" || len(got.Curves[0].Points) < 4 || len(got.Predictions) != 2 || got.Skipped == nil || got.Seconds == nil {
+		t.Fatalf("%+v", got)
+	}
+	for _, key := range []string{"n", "per_class", "value", "low", "high", "train"} {
+		if _, ok := got.Curves[0].Points[0][key].(float64); !ok {
+			t.Errorf("a point has no %s: %v", key, got.Curves[0].Points[0])
+		}
+	}
+	for _, key := range []string{"n", "value", "low80", "high80", "low95", "high95"} {
+		if _, ok := got.Predictions[0][key].(float64); !ok {
+			t.Errorf("a prediction has no %s: %v", key, got.Predictions[0])
+		}
+	}
+	text, _ := got.Advice["text"].(string)
+	if n := got.Predictions[1]["n"]; n != 400. || got.Advice["data"] == nil || got.Advice["depth"] != "unclear" || strings.Count(text, ". ") != 1 {
+		t.Errorf("%v, %v", n, got.Advice)
+	}
+	page := p.read("names.study.html")
+	if !bytes.Contains(page, []byte("<svg class=\"plot\"")) {
+		t.Error("the page has no curves")
+	}
+	table := p.do(t, line)
+	if !strings.Contains(table, "log-loss") || !strings.Contains(table, "names.study.html") {
+		t.Errorf("printed:\n%s", table)
+	}
+	if !bytes.Equal(p.read("names.study.html"), page) {
+		t.Error("the same study has another page")
+	}
+	if _, err := os.Lstat("names.study.html.notes"); err == nil {
+		t.Error("the notes of a study that is done are left behind")
+	}
+	p.do(t, line+" --format svg --report curves.svg")
+	if !bytes.HasPrefix(p.read("curves.svg"), []byte("<svg ")) {
+		t.Error("curves.svg is no drawing")
+	}
+	p.do(t, line+" --format png")
+	if !bytes.HasPrefix(p.read("names.study.png"), []byte("\x89PNG")) {
+		t.Error("names.study.png is no picture")
+	}
+}
+
+// Samples that are gone leave heads and cached taps, and it is said.
+func TestStudyOfWhatIsGone(t *testing.T) {
+	p := studied(t, 20)
+	os.Remove("names.csv")
+	var got struct {
+		Curves  []struct{ Depth string }
+		Skipped []struct{ Depth, Kind, Reason string }
+	}
+	out := p.do(t, "study --by none --depths head,taps,last:1 --l2-points 2 --repeat 2 --budget 10h --json names.features")
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Curves) != 1 || len(got.Skipped) != 2 || got.Skipped[0].Kind != "unable" || !strings.Contains(got.Skipped[1].Reason, "names.csv") {
+		t.Errorf("%s", out)
+	}
+}
+
+// TestStudyKilledFiveTimes kills a study as a process five times. The page is
+// that of a study that was not disturbed, byte for byte.
+func TestStudyKilledFiveTimes(t *testing.T) {
+	p := studied(t, 60)
+	const line = "study --by none --depths head --l2-points 12 --repeat 8 names.features"
+	p.do(t, line)
+	undisturbed := p.read("names.study.html")
+	os.Remove("names.study.html")
+	const notes = "names.study.html.notes"
+	kept := 0
+	for range 5 {
+		before := kept
+		cmd, _, stderr := child(t, line)
+		for range 4000 {
+			if text, err := os.ReadFile(notes); err == nil {
+				var f struct{ Notes map[string]any }
+				if json.Unmarshal(text, &f) == nil {
+					kept = len(f.Notes)
+				}
+			}
+			if kept > before {
+				break
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+		cmd.Process.Kill()
+		if err := cmd.Wait(); err == nil {
+			t.Skipf("the study was over before it could be killed: %s", stderr)
+		}
+	}
+	if kept == 0 {
+		t.Fatal("nothing was kept")
+	}
+	_, _, said := p.try(t, line)
+	if !bytes.Equal(p.read("names.study.html"), undisturbed) {
+		t.Error("a study that was killed five times has another page")
+	}
+	if want := fmt.Sprintf("%d trainings of an earlier run", kept); !strings.Contains(said, want) {
+		t.Errorf("%q is not said: %s", want, said)
+	}
+}
+
+// What cannot be studied is an error that says what to do.
+func TestStudyOfBadInput(t *testing.T) {
+	p := studied(t, 40)
+	p.table("few.csv", "image,name,label,group", p.samples(0, 6, "animals-and-nature", "food-and-drink"))
+	p.do(t, "extract --text name --out few.features few.csv")
+	p.put("plain.txt", []byte("a nice day\nanother one\n"))
+	p.do(t, "extract --format lines --out plain.features plain.txt")
+	p.fails(t, "study few.features", exitFailed, "too few for a curve", "labelled samples")
+	p.fails(t, "study plain.features", exitFailed, "label")
+	p.fails(t, "study --at 10 --by none --depths head names.features", exitFailed, "ask for more")
+	p.fails(t, "study --at ten names.features", exitUsage, "--at ten")
+	p.fails(t, "study --budget soon names.features", exitUsage, "--budget soon")
+	p.fails(t, "study --repeat 1 names.features", exitUsage, "--repeat 1")
+	p.fails(t, "study --depths head,head names.features", exitUsage, "each once")
+	p.fails(t, "study --depths last:99 names.features", exitUsage, "last:99")
+	p.fails(t, "study --metric log-loss names.features", exitUsage, "accuracy")
+}

@@ -1,0 +1,238 @@
+//go:build cgo && !windows
+
+package transfer
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/headstart-ml/headstart/cache"
+	"github.com/headstart-ml/headstart/extract/contract"
+	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/study"
+	"github.com/headstart-ml/headstart/models/builtin"
+)
+
+// pair is a real data set, embedded by a backbone.
+type pair struct {
+	name    string
+	student *Student
+	data    *experiment.Data
+	rows    []int // that have a label, ascending
+}
+
+// onPairs calls f with each feature set of the folder HEADSTART_PAIRS, which
+// make pairs fills. HEADSTART_PAIRS_ONLY names some of them.
+func onPairs(t *testing.T, depths []string, f func(p *pair)) {
+	dir := os.Getenv("HEADSTART_PAIRS")
+	if dir == "" {
+		t.Skip("HEADSTART_PAIRS names the folder that make pairs fills; make bench-study does it all")
+	}
+	store, err := cache.Create(filepath.Join(dir, "cache"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.features"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s has no feature sets: %v", dir, err)
+	}
+	only := strings.Split(os.Getenv("HEADSTART_PAIRS_ONLY"), ",")
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".features")
+		if only[0] != "" && !slices.Contains(only, name) {
+			continue
+		}
+		func() {
+			j, err := features.Open([]string{path}, store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			d := &Data{Features: j, Cache: store, Root: dir}
+			if len(depths) > 1 {
+				if d.Spec, err = contract.Recall(j.Sets[0].Meta.Backbone, j.Spaces(), builtin.FS()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := &pair{name: name}
+			if p.student, err = NewStudent(d, &Settings{Head: experiment.Settings{L2Points: 10}}, depths); err != nil {
+				t.Fatal(err)
+			}
+			defer p.student.Close()
+			p.data = p.student.Data()
+			for i, label := range p.data.Labels {
+				if label != "" {
+					p.rows = append(p.rows, i)
+				}
+			}
+			f(p)
+		}()
+	}
+}
+
+// part is a share of the rows of a pair, drawn by a seed, as data in which the
+// others have no label.
+func (p *pair) part(t *testing.T, rows []int, n int, seed uint64) *experiment.Data {
+	order, err := experiment.Order(p.data, &experiment.Settings{Seed: 1000 + seed}, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := *p.data
+	d.Splits = nil
+	d.Labels = make([]string, len(p.data.Labels))
+	for _, r := range order[:n] {
+		d.Labels[r] = p.data.Labels[r]
+	}
+	return &d
+}
+
+// accuracy is what a depth reaches on test rows, with training rows.
+func (p *pair) accuracy(t *testing.T, depth string, seed uint64, train, test []int) float64 {
+	l := &study.Lesson{Depth: &study.Depth{Name: depth}, Seed: seed, Train: train, Test: test}
+	learnt, err := p.student.Learn(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return learnt.Test.Accuracy.Value
+}
+
+// TestStudyOnPairs studies 40 % of real data sets, with several seeds, and
+// measures at the full size what was predicted there: the mean over five folds
+// of all rows.
+func TestStudyOnPairs(t *testing.T) {
+	const seeds = 3
+	inside, inside95, all, pairs := 0, 0, 0, 0
+	var errs, widths []float64
+	fmt.Println("| pair | at | from | measured | predicted (of each seed) | in the 80 % interval |")
+	fmt.Println("|---|---|---|---|---|---|")
+	onPairs(t, []string{"head"}, func(p *pair) {
+		folds, err := experiment.Deal(p.data, nil, p.rows, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var truth []float64
+		full := math.MaxInt
+		for _, test := range folds {
+			train := without(p.rows, test)
+			full = min(full, len(train))
+			truth = append(truth, p.accuracy(t, "head", 0, train, test))
+		}
+		measured := stat.Mean(truth, nil)
+		var said []string
+		hits, from := 0, 0
+		for seed := range uint64(seeds) {
+			d := p.part(t, p.rows, len(p.rows)*2/5, seed)
+			r, err := study.Run(t.Context(), d, p.student, &study.Settings{At: []int{full}, Seed: 10 * seed, Budget: time.Hour})
+			if err != nil {
+				t.Fatalf("%s: %v", p.name, err)
+			}
+			from = r.N
+			q := r.Predictions[0]
+			errs = append(errs, math.Abs(q.Value-measured))
+			widths = append(widths, q.High80-q.Low80)
+			all++
+			if q.Low80 <= measured && measured <= q.High80 {
+				inside++
+				hits++
+			}
+			if q.Low95 <= measured && measured <= q.High95 {
+				inside95++
+			}
+			said = append(said, fmt.Sprintf("%.1f (%.1f–%.1f)", 100*q.Value, 100*q.Low80, 100*q.High80))
+		}
+		pairs++
+		fmt.Printf("| %s | %d | %d | %.1f | %s | %d of %d |\n", p.name, full, from, 100*measured, strings.Join(said, ", "), hits, seeds)
+	})
+	slices.Sort(errs)
+	slices.Sort(widths)
+	share, median := float64(inside)/float64(all), errs[len(errs)/2]
+	fmt.Printf("\n%d pairs, %d studies: %.0f %% in the intervals of 80 %%, %.0f %% in those of 95 %%; median error %.2f points, median width %.1f points\n",
+		pairs, all, 100*share, 100*float64(inside95)/float64(all), 100*median, 100*widths[len(widths)/2])
+	if os.Getenv("HEADSTART_PAIRS_ONLY") != "" {
+		return
+	}
+	if pairs < 6 || share < 0.72 || share > 0.88 || median > 0.015 {
+		t.Errorf("of at least 6 pairs 72 to 88 %% are to be inside, and the median error at most 1.5 points")
+	}
+}
+
+// without returns rows less others, both ascending.
+func without(rows, others []int) []int {
+	var out []int
+	for _, r := range rows {
+		if _, in := slices.BinarySearch(others, r); !in {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// TestDepthOnPairs asks at three sizes which depth to take, and compares with
+// what each depth then reaches on rows that the study has not seen.
+func TestDepthOnPairs(t *testing.T) {
+	depths := []string{"head", "taps", "last:2", "half", "all"}
+	if some := os.Getenv("HEADSTART_PAIRS_DEPTHS"); some != "" {
+		depths = strings.Split(some, ",")
+	}
+	right, told, all, worse := 0, 0, 0, 0
+	fmt.Printf("| pair | samples | seed | advised | %s | behind the best |\n|%s\n", strings.Join(depths, " | "), strings.Repeat("---|", 5+len(depths)))
+	onPairs(t, depths, func(p *pair) {
+		for _, n := range []int{80, 160, 320} {
+			for seed := range uint64(3) {
+				d := p.part(t, p.rows, n, seed)
+				r, err := study.Run(t.Context(), d, p.student, &study.Settings{Seed: 10 * seed, Budget: 30 * time.Minute, Repeat: 3})
+				if err != nil {
+					t.Fatalf("%s: %v", p.name, err)
+				}
+				var train, test []int
+				for _, row := range p.rows {
+					if d.Labels[row] != "" {
+						train = append(train, row)
+					} else if len(test) < 500 {
+						test = append(test, row)
+					}
+				}
+				best, got := 0.0, map[string]float64{}
+				line := ""
+				for _, one := range p.student.Depths() {
+					got[one.Name] = p.accuracy(t, one.Name, seed, train, test)
+					best = max(best, got[one.Name])
+				}
+				for _, name := range depths {
+					line += fmt.Sprintf(" %.1f |", 100*got[name])
+				}
+				all++
+				behind := ""
+				if a := r.Advice.Depth; a == study.Unclear {
+					right++
+				} else {
+					told++
+					away := best - got[a]
+					behind = fmt.Sprintf("%.1f", 100*away)
+					if away <= 0.01 {
+						right++
+					}
+					// By more than two standard errors of the difference.
+					if se := math.Sqrt(2 * best * (1 - best) / float64(len(test))); got[a] < got["head"]-2*se {
+						worse++
+					}
+				}
+				fmt.Printf("| %s | %d | %d | %s |%s %s |\n", p.name, n, seed, r.Advice.Depth, line, behind)
+			}
+		}
+	})
+	fmt.Printf("\n%d studies: %d answered; within a point of the best, or not told: %.0f %%; worse than the head by more than the spread: %d\n", all, told, 100*float64(right)/float64(all), worse)
+	if float64(right)/float64(all) < 0.85 || worse > 0 {
+		t.Errorf("at least 85 %% are to be within a point or not told, and none worse than the head")
+	}
+}
