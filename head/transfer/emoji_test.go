@@ -136,7 +136,7 @@ func embedded(t testing.TB, spec *models.Spec, path string) *Data {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backbone := (&Learner{location: location}).session(spec)
+	backbone := (&Learner{settings: &Settings{}, location: location}).session(spec)
 	defer backbone.Close()
 	if err := extract.Run(t.Context(), spec, backbone, c, src, record, nil, nil); err != nil {
 		t.Fatal(err)
