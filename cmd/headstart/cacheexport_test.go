@@ -26,7 +26,7 @@ func TestCacheExport(t *testing.T) {
 	before := p.state(".", store)
 	const n, d = 17, 384
 
-	for format, labels := range map[string]any{"npy": "names.labels.csv", "safetensors": "names.labels.csv", "csv": nil, "parquet": nil} {
+	for format, labels := range map[string]any{"npy": "names.labels.csv", "npz": nil, "safetensors": "names.labels.csv", "csv": nil, "parquet": nil} {
 		out := "names." + format
 		dry := p.one(t, "cache export names.features --dry-run --out "+out)
 		if after := p.state(".", store); !reflect.DeepEqual(after, before) {
@@ -117,7 +117,7 @@ func TestCacheExportFails(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	const choices = ".npy, .safetensors, .csv, .parquet"
+	const choices = ".npy, .npz, .safetensors, .csv, .parquet"
 	for _, test := range []struct {
 		line  string
 		code  int
@@ -126,10 +126,10 @@ func TestCacheExportFails(t *testing.T) {
 		{"names.features", exitUsage, []string{"--out is missing", choices}},
 		{"--out names.npy", exitUsage, []string{"NAME.features is missing"}},
 		{"--out names.npy names.features later.features", exitUsage, []string{"too many"}},
-		{"--out names.npz names.features", exitUsage, []string{"--out names.npz", choices}},
+		{"--out names.hdf5 names.features", exitUsage, []string{"--out names.hdf5", choices}},
 		{"--out names names.features", exitUsage, []string{"--out names:", choices}},
 		{"--out names.npy --format csv names.features", exitUsage, []string{"--format csv contradicts the ending of --out names.npy"}},
-		{"--out names.npy --format hdf5 names.features", exitUsage, []string{"--format hdf5: it is one of npy, safetensors, csv, parquet"}},
+		{"--out names.npy --format hdf5 names.features", exitUsage, []string{"--format hdf5: it is one of npy, npz, safetensors, csv, parquet"}},
 		{"--out names.parquet --format paquet names.features", exitUsage, []string{"did you mean parquet?"}},
 		{"--out later.npy later.features", exitFailed, []string{"lacks 2 of 2 rows", "headstart extract", "later.csv"}},
 		{"--out later.npy --dry-run later.features", exitFailed, []string{"lacks 2 of 2 rows"}},
@@ -151,7 +151,7 @@ func TestCacheExportFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.put(segments[0], segment)
-	for _, format := range []string{"npy", "safetensors", "csv", "parquet"} {
+	for _, format := range []string{"npy", "npz", "safetensors", "csv", "parquet"} {
 		p.fails(t, "cache export names.features --out names."+format, exitCorrupt, "names."+format, filepath.Base(segments[0]), "extract computes again")
 		p.fails(t, "cache export names.features --dry-run --out names."+format, exitCorrupt, filepath.Base(segments[0]))
 	}

@@ -39,7 +39,7 @@ func cacheExportCommand(e *env) *command {
 		args: "NAME.features",
 		does: "writes the embeddings of a feature set for other programs",
 		about: "Rows come in the order of the feature set; several spaces stand beside each other. " +
-			"Beside an .npy or .safetensors file, NAME.labels.csv has the ids and what else the feature set knows of the samples; CSV and Parquet have it in columns. " +
+			"Beside an .npy or .safetensors file, NAME.labels.csv has the ids and what else the feature set knows of the samples; CSV and Parquet have it in columns, and an .npz file has arrays X, ids, y, split, group, weight and view. " +
 			"An exported Parquet file is a feature set as well.\n\n" +
 			"A file appears when it is complete, and replaces one of that name only then. Rows that the cache lacks or that are damaged are an error, and nothing is written.",
 		examples: []string{

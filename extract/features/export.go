@@ -17,7 +17,7 @@ import (
 
 // ExportFormats are the formats that embeddings are exported in, by the usual
 // endings of their files.
-var ExportFormats = []string{"npy", "safetensors", "csv", "parquet"}
+var ExportFormats = []string{"npy", "npz", "safetensors", "csv", "parquet"}
 
 // exportBlock is how many bytes of embeddings are in memory at once.
 const exportBlock = 8 << 20
@@ -199,6 +199,8 @@ func (x *Export) encode(ctx context.Context, format string, main, labels io.Writ
 	switch format {
 	case "npy":
 		enc, err = newNPY(to, x.N(), x.D())
+	case "npz":
+		enc, err = newNPZ(to, x.set, x.D())
 	case "safetensors":
 		enc, err = newSafetensors(to, x.set, x.D())
 	case "csv":

@@ -27,6 +27,7 @@ import (
 
 	"github.com/headstart-ml/headstart/cache"
 	"github.com/headstart-ml/headstart/extract/features"
+	"github.com/headstart-ml/headstart/extract/numpy"
 )
 
 // hard are float32 that a detour through text or arithmetic could change.
@@ -142,6 +143,58 @@ func decodeNPY(t *testing.T, b []byte) (out decoded) {
 	out.n, _ = strconv.Atoi(string(m[1]))
 	out.d, _ = strconv.Atoi(string(m[2]))
 	out.x = values(b[start:])
+	return out
+}
+
+// decodeNPZ reads the arrays with what reads those of others; labels are as a
+// CSV file would have them.
+func decodeNPZ(t *testing.T, b []byte) (out decoded) {
+	t.Helper()
+	arrays, err := numpy.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range arrays {
+		rows, err := a.Rows()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		if a.Name == "X" {
+			out.n, out.d = int(a.Shape[0]), int(a.Shape[1])
+			out.labels = make([][]string, out.n+1)
+		}
+		name := map[string]string{"ids": "id", "y": "label"}[a.Name]
+		if name == "" {
+			name = a.Name
+		}
+		if name != "X" {
+			out.labels[0] = append(out.labels[0], name)
+		}
+		for i := range out.n {
+			row, err := rows.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cell := ""
+			switch name {
+			case "X":
+				out.x = append(out.x, values(row)...)
+				continue
+			case "weight":
+				if w := math.Float64frombits(binary.LittleEndian.Uint64(row)); !math.IsNaN(w) {
+					cell = strconv.FormatFloat(w, 'g', -1, 64)
+				}
+			case "view":
+				cell = strconv.Itoa(int(int32(binary.LittleEndian.Uint32(row))))
+			default:
+				for ; len(row) > 0 && binary.LittleEndian.Uint32(row) > 0; row = row[4:] {
+					cell += string(rune(binary.LittleEndian.Uint32(row)))
+				}
+			}
+			out.labels[i+1] = append(out.labels[i+1], cell)
+		}
+	}
 	return out
 }
 
@@ -279,6 +332,8 @@ func decode(t *testing.T, path, labels string, set *features.Set) (out decoded) 
 	switch filepath.Ext(path) {
 	case ".npy":
 		out = decodeNPY(t, read(path))
+	case ".npz":
+		out = decodeNPZ(t, read(path))
 	case ".safetensors":
 		out = decodeSafetensors(t, read(path), set)
 	case ".csv":
@@ -404,8 +459,8 @@ func TestExport(t *testing.T) {
 				}
 			})
 		}
-		if n := len(listing(t, to)); n != 5 { // four and one of labels
-			t.Errorf("%s: %d files, want 5", name, n)
+		if n := len(listing(t, to)); n != 6 { // five and one of labels
+			t.Errorf("%s: %d files, want 6", name, n)
 		}
 		if !reflect.DeepEqual(listing(t, dir), before) {
 			t.Errorf("%s: the cache has changed", name)
@@ -679,7 +734,7 @@ func TestExportRefuses(t *testing.T) {
 		{"beside.safetensors", "safetensors", []string{"beside.labels.csv is there already and is no file"}},
 		{"nowhere/x.npy", "npy", []string{"nowhere/x.npy", "no such file"}},
 		{"a.csv/x.npy", "npy", []string{"a.csv is no folder"}},
-		{"x.npz", "npz", []string{`format "npz"`, "npy, safetensors, csv, parquet"}},
+		{"x.npz", "hdf5", []string{`format "hdf5"`, "npy, npz, safetensors, csv, parquet"}},
 	} {
 		for _, do := range []func(context.Context, string, string) (*features.Exported, error){x.Plan, x.Write} {
 			_, err := do(t.Context(), test.path, test.format)
