@@ -91,7 +91,7 @@ func TestStudyCurve(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	for _, want := range []string{"More data pay: doubling to 1,600 training samples (800 more to label)", "3,200", "6,400", "measured, 3 seeds", "extrapolated", "27 measurements at 9 sizes"} {
+	for _, want := range []string{"More data pays: doubling to 1,600 training samples (800 more to label)", "3,200", "6,400", "measured, 3 seeds", "extrapolated", "27 measurements at 9 sizes"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("no %q in\n%s", want, words)
 		}
@@ -118,7 +118,7 @@ func TestStudyCurveTells(t *testing.T) {
 		name, text          string
 		data, words, stderr string
 	}{
-		{"enough", "n,error\n100,0.2\n200,0.12\n400,0.101\n800,0.1\n1600,0.1\n3200,0.0999\n", "enough", "More data hardly pay", ""},
+		{"enough", "n,error\n100,0.2\n200,0.12\n400,0.101\n800,0.1\n1600,0.1\n3200,0.0999\n", "enough", "More data hardly pays", ""},
 		{"noise", "n,error\n50,0.4\n100,0.3\n200,0.34\n400,0.25\n800,0.27\n", "unclear", "More seeds at each size", ""},
 		{"dipping", "n,error\n50,0.5\n71,0.45\n100,0.4\n141,0.35\n200,0.3\n283,0.34\n400,0.38\n566,0.42\n800,0.46\n", "", "falls, and rises in the end", "is to be doubted"},
 	} {
