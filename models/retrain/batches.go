@@ -12,8 +12,10 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
-// Samples is what is fed, by rows of the data set, in any order. It is called
-// from one goroutine.
+// Samples is what is fed, by rows of the data set, in any order. Its methods
+// are called one at a time; with several threads the rows of the next batch are
+// asked for from another goroutine while a step runs, and those of a batch
+// after which a training ends may be asked for in vain.
 type Samples interface {
 	// Tokens returns the length of a row before padding, 0 where shapes are
 	// fixed.

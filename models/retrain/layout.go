@@ -52,7 +52,7 @@ func (ps *programs) try(ctx context.Context, d *Data, b batch) (*trial, error) {
 	for _, r := range b.rows {
 		total += d.weight(r)
 	}
-	loss, p, err := ps.step(ctx, d, b, 0, total, false)
+	loss, p, err := ps.step(ctx, d, run{batch: b}, 0, total, false)
 	if err != nil {
 		return nil, err
 	}

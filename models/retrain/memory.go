@@ -80,6 +80,9 @@ func (ps *programs) estimate(b *batches, limit int64) (int64, error) {
 			sum += flat * 4 * int64(ps.size)
 		}
 		sum += p.forwardMemory + p.inputBytes()
+		if ps.threads > 1 { // what is prepared
+			sum += p.inputBytes()
+		}
 		if step[tokens] {
 			sum += p.stepMemory
 		}

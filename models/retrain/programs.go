@@ -30,6 +30,9 @@ type programs struct {
 	// values are the weights, gradients what a step writes, more where it
 	// writes what is then added to the gradients; nil if no batch is divided.
 	values, gradients, more []float32
+
+	ahead  *ahead // nil: no batch is prepared
+	inTurn bool   // none is, ever
 }
 
 // program is the graph for one number of tokens. Its sessions and its memory
@@ -40,6 +43,7 @@ type program struct {
 	names                   []string // inputs of both: samples, target, weights
 	outputs                 []string // of a step: loss, logits, gradients; the first two are those of forward
 	samples                 []tensor.View
+	spare                   []tensor.View // inputs of the batch that is prepared; nil: none was
 	target                  []float32
 	feed                    []tensor.View
 	loss, logits            []float32
@@ -132,19 +136,9 @@ func (ps *programs) memory(p *program) {
 	if p.feed != nil {
 		return
 	}
-	for i := range p.samples {
-		x := &p.samples[i]
-		n := product(x.Shape)
-		switch {
-		case x.F32 != nil:
-			x.F32 = make([]float32, n)
-		case x.I64 != nil:
-			x.I64 = make([]int64, n)
-		default:
-			x.I32 = make([]int32, n)
-		}
-		p.feed = append(p.feed, tensor.View{Shape: x.Shape, F32: x.F32, I64: x.I64, I32: x.I32})
-	}
+	p.samples = emptied(p.samples)
+	p.feed = make([]tensor.View, len(p.samples))
+	p.bind()
 	rows := []int64{int64(ps.n), int64(ps.classes)}
 	p.target, p.loss, p.logits = make([]float32, product(rows)), make([]float32, 1), make([]float32, product(rows))
 	p.feed = append(p.feed, tensor.View{Shape: rows, F32: p.target})
@@ -161,15 +155,48 @@ func (ps *programs) memory(p *program) {
 	}
 }
 
-// fill writes a batch's rows to a program's inputs. Missing ones are the last
-// one again.
+// emptied returns inputs like some, with memory of their own.
+func emptied(like []tensor.View) []tensor.View {
+	all := slices.Clone(like)
+	for i := range all {
+		x := &all[i]
+		n := product(x.Shape)
+		switch {
+		case x.F32 != nil:
+			x.F32 = make([]float32, n)
+		case x.I64 != nil:
+			x.I64 = make([]int64, n)
+		default:
+			x.I32 = make([]int32, n)
+		}
+	}
+	return all
+}
+
+// bind makes p.samples what is fed.
+func (p *program) bind() {
+	for i, x := range p.samples {
+		p.feed[i] = tensor.View{Shape: x.Shape, F32: x.F32, I64: x.I64, I32: x.I32}
+	}
+}
+
+// fill makes a batch's rows the inputs of a program: those that were prepared,
+// or else it writes them.
 func (ps *programs) fill(ctx context.Context, p *program, d *Data, b batch) error {
 	ps.memory(p)
+	if taken, err := ps.taken(p, b); taken {
+		return err
+	}
+	return ps.write(ctx, p.samples, d, b)
+}
+
+// write writes a batch's rows to inputs. Missing ones are the last one again.
+func (ps *programs) write(ctx context.Context, inputs []tensor.View, d *Data, b batch) error {
 	rows, views := full(b.rows, ps.n), b.views
 	if views != nil {
 		views = full(views, ps.n)
 	}
-	if err := d.Samples.FillTo(ctx, p.samples, rows, views); err != nil {
+	if err := d.Samples.FillTo(ctx, inputs, rows, views); err != nil {
 		return fmt.Errorf("retrain: samples: %w", err)
 	}
 	return nil
@@ -183,10 +210,15 @@ func full(v []int, n int) []int {
 	return slices.Concat(v, slices.Repeat(v[len(v)-1:], n-len(v)))
 }
 
+// run is a batch that runs, and the one after it, whose rows are filled in
+// meanwhile; of no rows: none is.
+type run struct{ batch, next batch }
+
 // step runs a batch of at most n rows forwards and backwards. Its rows' targets
 // are divided by total. The gradients go to ps.gradients, or with more to
 // ps.more. The logits stay in the program until it runs again.
-func (ps *programs) step(ctx context.Context, d *Data, b batch, smoothing, total float64, more bool) (float64, *program, error) {
+func (ps *programs) step(ctx context.Context, d *Data, r run, smoothing, total float64, more bool) (float64, *program, error) {
+	b := r.batch
 	p, err := ps.at(b.tokens)
 	if err != nil {
 		return 0, nil, err
@@ -205,6 +237,9 @@ func (ps *programs) step(ctx context.Context, d *Data, b batch, smoothing, total
 	if more {
 		out = p.into[1]
 	}
+	if err := ps.prepare(ctx, d, r.next); err != nil {
+		return 0, nil, err
+	}
 	if err := p.step.Run(ctx, p.feed, out); err != nil {
 		return 0, nil, fmt.Errorf("retrain: %w", err)
 	}
@@ -212,7 +247,8 @@ func (ps *programs) step(ctx context.Context, d *Data, b batch, smoothing, total
 }
 
 // forwardTo writes the logits of a batch of at most n rows to dst.
-func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b batch) error {
+func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, r run) error {
+	b := r.batch
 	p, err := ps.at(b.tokens)
 	if err != nil {
 		return err
@@ -226,6 +262,9 @@ func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b bat
 	if err := ps.fill(ctx, p, d, b); err != nil {
 		return err
 	}
+	if err := ps.prepare(ctx, d, r.next); err != nil {
+		return err
+	}
 	if err := p.forward.Run(ctx, p.feed, p.into[0][:2]); err != nil {
 		return fmt.Errorf("retrain: %w", err)
 	}
@@ -233,8 +272,13 @@ func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, b bat
 	return nil
 }
 
-// Close frees the sessions. They are made again when they are needed.
+// Close frees the sessions, once nothing is prepared any more. They are made
+// again when they are needed.
 func (ps *programs) Close() error {
+	if ps.ahead != nil {
+		<-ps.ahead.done // which nobody asks for
+		ps.ahead = nil
+	}
 	var errs []error
 	for _, p := range ps.made {
 		for _, s := range []**runtime.Session{&p.step, &p.forward} {

@@ -69,6 +69,7 @@ type Settings struct {
 	// For tests:
 	layout string // "plain" or "blocked", whatever it costs
 	eager  bool   // a checkpoint after each step
+	inTurn bool   // a batch is filled in when the step before it is done
 }
 
 // Progress is how far a training is.

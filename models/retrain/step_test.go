@@ -33,7 +33,7 @@ func gradients(t testing.TB, ps *programs, d *Data, b batch) (float64, []float32
 	}
 	var sum []float32
 	for _, part := range b.split(ps.n) {
-		l, _, err := ps.step(t.Context(), d, part, 0.1, total, sum != nil)
+		l, _, err := ps.step(t.Context(), d, run{batch: part}, 0.1, total, sum != nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestBucketsChangeNothing(t *testing.T) {
 	for r := range 64 {
 		one := bound(t, net, 1, 2, len(d.Samples.(*texts).ids[r]), h)
 		logits := make([]float32, 2)
-		if err := one.forwardTo(t.Context(), logits, d, batch{rows: []int{r}, tokens: len(d.Samples.(*texts).ids[r])}); err != nil {
+		if err := one.forwardTo(t.Context(), logits, d, run{batch: batch{rows: []int{r}, tokens: len(d.Samples.(*texts).ids[r])}}); err != nil {
 			t.Fatal(err)
 		}
 		for c := range 2 {

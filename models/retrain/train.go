@@ -130,6 +130,7 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 		return nil, err // no session is open
 	}
 	ps = t.programs
+	ps.inTurn = s.inTurn
 	t.header.Layout, t.header.MicroBatch = ps.layout(), ps.n
 	for _, w := range ps.weights {
 		t.header.Weights = append(t.header.Weights, stored{w.Name, w.Dims})
@@ -216,8 +217,16 @@ func (t *training) step(ctx context.Context) error {
 	for _, r := range b.rows {
 		total += t.data.weight(r)
 	}
-	for i, part := range b.split(ps.n) {
-		part, _, err := ps.step(ctx, t.data, part, t.LabelSmoothing, total, i > 0)
+	parts := b.split(ps.n)
+	for i, part := range parts {
+		var next batch
+		switch {
+		case i+1 < len(parts):
+			next = parts[i+1]
+		case s.step+1 < len(t.order):
+			next = t.order[s.step+1].split(ps.n)[0]
+		}
+		part, _, err := ps.step(ctx, t.data, run{part, next}, t.LabelSmoothing, total, i > 0)
 		if err != nil {
 			return err
 		}
@@ -313,8 +322,12 @@ func (t *training) logits(ctx context.Context, rows []int) ([]float64, error) {
 	C := t.classes
 	logits, part := make([]float64, len(rows)*C), make([]float32, t.programs.n*C)
 	all, places := t.batches.inOrder(rows, t.programs.n)
-	for _, b := range all {
-		if err := t.programs.forwardTo(ctx, part, t.data, b); err != nil {
+	for i, b := range all {
+		var next batch
+		if i+1 < len(all) {
+			next = all[i+1]
+		}
+		if err := t.programs.forwardTo(ctx, part, t.data, run{b, next}); err != nil {
 			return nil, err
 		}
 		for k := range b.rows {

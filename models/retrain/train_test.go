@@ -347,7 +347,7 @@ func needs(t *testing.T, net *Network, d *Data, h *Head, s *Settings) *MemoryErr
 
 func TestMemory(t *testing.T) {
 	d := images(60)
-	e := needs(t, architecture(t, "resnet-17"), d, head(3, 16), new(Settings))
+	e := needs(t, architecture(t, "resnet-17"), d, head(3, 16), &Settings{Threads: 1})
 	whole := train(t, architecture(t, "resnet-17"), d, head(3, 16), &Settings{Epochs: 2, LearningRate: 1e-3, Threads: 1, layout: plain})
 	part := train(t, architecture(t, "resnet-17"), d, head(3, 16), &Settings{Epochs: 2, LearningRate: 1e-3, Threads: 1, layout: plain, Memory: (e.Smallest + e.Estimate) / 2})
 	if whole.BatchSize != 12 || whole.MicroBatch != 12 || part.BatchSize != 12 || part.MicroBatch >= 12 || part.Memory > (e.Smallest+e.Estimate)/2 {
