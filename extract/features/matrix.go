@@ -23,6 +23,7 @@ type columns struct {
 	reader   *cache.Reader
 	refs     []cache.Ref // of each row
 	from, to int
+	set      int // that they are of, by its place
 }
 
 // Matrix finds the rows of t in c. If c lacks some, the error is or joins a
@@ -35,7 +36,7 @@ func (t *Table) Matrix(c *cache.Cache) (*Matrix, error) {
 func newMatrix(c *cache.Cache, n int, parts []part) (*Matrix, error) {
 	m := &Matrix{n: n, readers: make(map[string]*cache.Reader)}
 	var missing []error
-	for _, p := range parts {
+	for i, p := range parts {
 		for _, s := range p.spaces {
 			r, ok := m.readers[s.Fingerprint()]
 			if !ok {
@@ -53,7 +54,7 @@ func newMatrix(c *cache.Cache, n int, parts []part) (*Matrix, error) {
 					Waiting: r.Waiting(), Corrupt: len(r.Corrupt()), Command: p.meta.Command(p.name),
 				})
 			}
-			m.columns = append(m.columns, columns{r, refs, m.d, m.d + s.Dim()})
+			m.columns = append(m.columns, columns{r, refs, m.d, m.d + s.Dim(), i})
 			m.d += s.Dim()
 		}
 	}

@@ -47,6 +47,25 @@ func OpenSets(sets []*Set, names []string, c *cache.Cache) (*Joined, error) {
 	return &Joined{sets, names, table, m}, nil
 }
 
+// Part is the matrix of the columns of some of Sets, by their places, beside
+// each other. It reads through j, and is closed with it.
+func (j *Joined) Part(sets ...int) *Matrix {
+	m := &Matrix{n: j.Matrix.n}
+	for _, set := range sets {
+		for _, c := range j.Matrix.columns {
+			if c.set == set {
+				c.from, c.to = m.d, m.d+c.to-c.from
+				m.columns = append(m.columns, c)
+				m.d = c.to
+			}
+		}
+	}
+	return m
+}
+
+// KeysOf returns the key of each row in one of Sets, by its place.
+func (j *Joined) KeysOf(set int) []cache.Key { return j.Table.parts[set].keys }
+
 // Close lets go of the rows.
 func (j *Joined) Close() error { return j.Matrix.Close() }
 

@@ -102,6 +102,23 @@ func extracted(t testing.TB, name string) *Data {
 // embedded embeds the samples of a table.
 func embedded(t testing.TB, spec *models.Spec, path string) *Data {
 	t.Helper()
+	c, err := cache.Create(filepath.Join(t.TempDir(), "cache"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	j, err := features.Open([]string{recorded(t, c, spec, path)}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return &Data{Features: j, Spec: spec, Cache: c}
+}
+
+// recorded embeds the samples of a table, and returns the file of the feature
+// set.
+func recorded(t testing.TB, c *cache.Cache, spec *models.Spec, path string) string {
+	t.Helper()
 	read := &source.Options{Text: "name"}
 	if spec.Modality == models.Image {
 		read = &source.Options{Image: "image", Root: emojiFolder}
@@ -111,11 +128,6 @@ func embedded(t testing.TB, spec *models.Spec, path string) *Data {
 		t.Fatal(err)
 	}
 	defer src.Close()
-	c, err := cache.Create(filepath.Join(t.TempDir(), "cache"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
 	spaces, err := contract.SpacesOf(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -144,10 +156,5 @@ func embedded(t testing.TB, spec *models.Spec, path string) *Data {
 	if _, err := record.Close(); err != nil {
 		t.Fatal(err)
 	}
-	j, err := features.Open([]string{set}, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { j.Close() })
-	return &Data{Features: j, Spec: spec, Cache: c}
+	return set
 }

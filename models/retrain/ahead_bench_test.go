@@ -66,9 +66,9 @@ func photos(b *testing.B, dir string, n int) (ids []string, keys []cache.Key) {
 
 // BenchmarkAhead trains EfficientNet-Lite0 on photos of two megapixels that are
 // decoded for each epoch, as where there are more than memory holds, and with
-// the frozen half run for each view. Trainings that fill the next batch in while
-// a step runs alternate with ones that do not; "ratio" is the least time of the
-// former by the least of the latter.
+// the frozen layers run for each view. Trainings that fill the next batch in
+// while a step runs alternate with ones that do not; "ratio" is the least time
+// of the former by the least of the latter.
 func BenchmarkAhead(b *testing.B) {
 	const n = 68
 	dir := b.TempDir()

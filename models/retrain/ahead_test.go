@@ -44,9 +44,9 @@ func (s *watched) FillTo(ctx context.Context, inputs []tensor.View, rows, views 
 	return nil
 }
 
-// TestTheNextBatchIsFilledInMeanwhile: when a step is done, the rows of the next
-// one of the epoch have been asked for, or will be without anything that the
-// training still has to do. One thread does one thing at a time.
+// TestTheNextBatchIsFilledInMeanwhile: when a step is done, the rows of the
+// next one of the epoch have been asked for, or will be without anything that
+// the training still has to do. One thread does one thing at a time.
 func TestTheNextBatchIsFilledInMeanwhile(t *testing.T) {
 	for _, threads := range []int{1, 2} {
 		d := toyData(200, toyInputs) // 8 steps an epoch

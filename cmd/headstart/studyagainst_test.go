@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Feature sets of the same samples: names against pictures, and both against
+// each; what says nothing, or cannot be compared, is an error.
+func TestStudyAgainst(t *testing.T) {
+	p := newPlace(t)
+	samples := p.samples(0, 12, "symbols", "food-and-drink")
+	p.table("emoji.csv", "image,name,label,group", samples)
+	p.do(t, "extract --text name --out names.features emoji.csv")
+	p.do(t, "extract --text name --tap last_hidden_state:cls --out first.features emoji.csv")
+	p.do(t, "extract --image image --alpha white --root "+p.emoji+" --out images.features emoji.csv")
+
+	o := p.one(t, "study --by none --repeat 2 --l2-points 3 images.features --against names.features --against first.features")
+	o.wantNumbers(t, map[string]float64{"n": 24, "folds": 5})
+	all := seen(o, "against").([]any)
+	if len(all) != 3 || seen(o, "cheap_by") != "multiply-adds" || seen(o, "pick") == nil || !strings.HasPrefix(fmt.Sprint(seen(o, "advice.text")), "Take ") {
+		t.Fatalf("%v", o)
+	}
+	for k, want := range []string{"images.features", "names.features", "first.features"} {
+		one := all[k].(map[string]any)
+		if one["name"] != want || one["multiply_adds"].(float64) <= 0 || one["accuracy"] == nil || one["behind"] == nil || (one["difference"] == nil) != (k == 0) || (one["verdict"] == nil) != (k == 0) {
+			t.Errorf("%s: %v", want, one)
+		}
+	}
+	both := p.one(t, "study --by none --repeat 1 --l2-points 2 images.features names.features --against names.features")
+	if got := seen(both, "against").([]any); len(got) != 2 || got[0].(map[string]any)["name"] != "images.features + names.features" {
+		t.Errorf("%v", both)
+	}
+	_, out, _ := headstart(t, strings.Fields("study --by none --repeat 2 --l2-points 3 images.features --against names.features")...)
+	for _, want := range []string{"Take names.features", "behind ± SE", "difference", "images.features"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the table lacks %q:\n%s", want, out)
+		}
+	}
+
+	p.table("half.csv", "image,name,label,group", samples[:12])
+	p.do(t, "extract --text name --out half.features half.csv")
+	for line, want := range map[string]string{
+		"images.features --against images.features":            "have the same features",
+		"images.features --against half.features":              "are not in all sets",
+		"images.features --against names.features --at 100":    "--at does nothing with --against",
+		"images.features --against names.features --budget 1m": "--budget does nothing with --against",
+	} {
+		code, _, stderr := headstart(t, strings.Fields("study --by none "+line)...)
+		if code == 0 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %s", line, code, stderr)
+		}
+	}
+}
