@@ -56,17 +56,6 @@ func ScoresOf(m *measure.Metrics) (Scores, error) {
 	return s, nil
 }
 
-// of returns the score of a metric.
-func (s *Scores) of(metric string) measure.Score {
-	switch metric {
-	case "macro-f1":
-		return s.MacroF1
-	case "log-loss":
-		return s.LogLoss
-	}
-	return s.Accuracy
-}
-
 // Learner trains at several depths. Its methods are called from one goroutine.
 type Learner interface {
 	// Depths lists what can be trained, from the simplest on. The first one is

@@ -21,7 +21,6 @@ import (
 // two common to all depths.
 type toy struct {
 	depths []toyDepth
-	labels []string
 	// learnt notes the lessons that were done.
 	learnt []Lesson
 	// stop ends a lesson of this number with an error; 0: none.
