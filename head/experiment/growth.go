@@ -24,8 +24,8 @@ func (t *trainer) growth(o *trial) *measure.Growth {
 	if len(o.tests) < 2 {
 		return nil
 	}
-	g := &measure.Growth{Right: make([]float64, len(t.used))}
-	var rows [3]float64 // that heads learn from: inside folds, in folds, all; sums over folds
+	right := make([]float64, len(t.used)) // the share of heads of fewer rows that are
+	var rows [3]float64                   // that heads learn from: inside folds, in folds, all; sums over folds
 	for f, held := range o.folds {
 		p := o.tests[f]
 		if len(p.folds) < 2 {
@@ -41,7 +41,7 @@ func (t *trainer) growth(o *trial) *measure.Growth {
 			}
 			for _, row := range held {
 				if at, ok := slices.BinarySearch(other.train, row); ok && c.right[at] {
-					g.Right[row] += 1 / float64(len(o.tests)-1)
+					right[row] += 1 / float64(len(o.tests)-1)
 				}
 			}
 		}
@@ -53,7 +53,13 @@ func (t *trainer) growth(o *trial) *measure.Growth {
 	for i, n := range rows {
 		rows[i] = math.Pow(n/float64(len(o.folds)), -slope)
 	}
-	g.Ahead = (rows[1] - rows[2]) / (rows[0] - rows[1])
+	g := &measure.Growth{Gain: make([]float64, len(right)), Ahead: (rows[1] - rows[2]) / (rows[0] - rows[1])}
+	for i, r := range o.tested.raw { // as those of fewer rows are: before frequencies and scalings
+		if r.Predicted == r.Label {
+			g.Gain[i] = 1
+		}
+		g.Gain[i] -= right[i]
+	}
 	return g
 }
 

@@ -5,9 +5,11 @@ import "gonum.org/v1/gonum/stat"
 // Growth tells what models learn from more rows: how they predict the rows of a
 // cross-validation after learning from fewer of them than the folds leave.
 type Growth struct {
-	// Right holds, of each row, the share of models which learnt from fewer
-	// rows, and not from this one, that predict it rightly.
-	Right []float64
+	// Gain holds, of each row, 1 if the model of the fold that holds it out
+	// predicts it rightly, else 0, less the share of models which learnt from
+	// fewer rows, and not from this one, that do: −1 to 1. All predict in the
+	// same way, which that of the outcomes need not be.
+	Gain []float64
 	// Ahead is the gain of accuracy from the rows of a fold's model to all
 	// rows, as a multiple of the gain from the fewer rows to those.
 	Ahead float64
@@ -28,7 +30,7 @@ func (g *Growth) step(outcomes []Outcome, r *resampler) (gain, times float64) {
 		if o.Predicted == o.Label {
 			right[i] = 1
 		}
-		ahead[i] = right[i] + g.Ahead*(right[i]-g.Right[i])
+		ahead[i] = right[i] + g.Ahead*g.Gain[i]
 	}
 	mean, with := stat.Mean(right, nil), stat.Mean(ahead, nil)
 	units := make([][2]float64, r.units) // sums of deviations

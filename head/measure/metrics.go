@@ -115,8 +115,8 @@ func Evaluate(outcomes []Outcome, classes []string, s *Settings) (*Metrics, erro
 	switch {
 	case n == 0:
 		return nil, fmt.Errorf("head/measure: evaluate: no rows")
-	case s.Growth != nil && len(s.Growth.Right) != n:
-		return nil, fmt.Errorf("head/measure: evaluate: growth of %d rows for %d rows", len(s.Growth.Right), n)
+	case s.Growth != nil && len(s.Growth.Gain) != n:
+		return nil, fmt.Errorf("head/measure: evaluate: growth of %d rows for %d rows", len(s.Growth.Gain), n)
 	case s.Units != nil && len(s.Units) != n:
 		return nil, fmt.Errorf("head/measure: evaluate: %d units for %d rows", len(s.Units), n)
 	}
