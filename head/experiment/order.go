@@ -20,17 +20,17 @@ func Order(d *Data, s *Settings, rows []int) ([]int, error) {
 		return nil, err
 	}
 	strata := make([][]*unit, len(dealt.classes))
+	counts := make([]int, len(dealt.classes)) // of a unit
 	for _, u := range dealt.units {
-		counts := make([]int, len(dealt.classes))
 		best := dealt.labels[u.rows[0]]
 		for _, r := range u.rows {
-			if c := dealt.labels[r]; c != best {
-				if counts[c]++; counts[c] > counts[best] {
-					best = c
-				}
-			} else {
-				counts[c]++
+			c := dealt.labels[r]
+			if counts[c]++; counts[c] > counts[best] {
+				best = c
 			}
+		}
+		for _, r := range u.rows {
+			counts[dealt.labels[r]] = 0
 		}
 		strata[best] = append(strata[best], u)
 	}
