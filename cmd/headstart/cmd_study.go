@@ -295,6 +295,17 @@ func (o *studyOptions) write(r *study.Result) error {
 	return nil
 }
 
+// budgetText writes a budget as --budget takes it: 10m, not 10m0s.
+func budgetText(budget time.Duration) string {
+	text := budget.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
 // facts lists the settings of a study.
 func (o *studyOptions) facts() []report.Fact {
 	depths, at := "those that the data allow", "2, 4 and 8 times as many as there are"
@@ -305,7 +316,7 @@ func (o *studyOptions) facts() []report.Fact {
 		at = strings.Trim(strings.ReplaceAll(fmt.Sprint(o.At), " ", ","), "[]")
 	}
 	return []report.Fact{
-		{Name: "--at", Value: at}, {Name: "--budget", Value: o.Budget.String()}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)}, {Name: "--depths", Value: depths},
+		{Name: "--at", Value: at}, {Name: "--budget", Value: budgetText(o.Budget)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)}, {Name: "--depths", Value: depths},
 		{Name: "--metric", Value: o.Metric}, {Name: "--by", Value: o.By}, {Name: "--l2-points", Value: fmt.Sprint(o.points)}, {Name: "--seed", Value: fmt.Sprint(o.Seed)},
 	}
 }

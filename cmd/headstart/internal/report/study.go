@@ -26,7 +26,16 @@ type Study struct {
 //go:embed study.html
 var studyHTML string
 
-var studyTemplate = template.Must(template.New("study").Parse(studyHTML))
+var studyTemplate = template.Must(template.New("study").Funcs(template.FuncMap{
+	"named": func(name string, t *Table) namedTable { return namedTable{name, t} },
+}).Parse(studyHTML))
+
+// namedTable is a table with the name by which a screen reader tells it from
+// others.
+type namedTable struct {
+	Name string
+	*Table
+}
 
 // studyView is what the template reads.
 type studyView struct {
@@ -48,9 +57,10 @@ func StudyTo(w io.Writer, s *Study) error {
 	if curves == nil || gaps == nil {
 		return errNoCurves
 	}
+	metric := metricName(cmp.Or(s.Metric, "accuracy"))
 	v := &studyView{
 		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(s.Title), 2*labelColumns),
-		Metric: plain(metricName(cmp.Or(s.Metric, "accuracy"))),
+		Metric: strings.ToUpper(metric[:1]) + metric[1:],
 		Curves: template.HTML(curves.svg("")), Gaps: template.HTML(gaps.svg("")), // every text in them is escaped
 		Points: StudyPoints(s.Result), Ahead: StudyPredictions(s.Result), Against: StudyDifferences(s.Result), Costs: studyCosts(s.Result),
 		Facts: clean(append(s.facts(), s.Facts...)), Settings: clean(s.Settings),

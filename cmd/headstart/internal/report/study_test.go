@@ -73,6 +73,17 @@ func TestStudyPage(t *testing.T) {
 			t.Errorf("the page has no %s", part)
 		}
 	}
+	// Regions that take the focus have names that differ.
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`role="region" aria-label="([^"]*)"`).FindAllStringSubmatch(html, -1) {
+		if m[1] == "" || seen[m[1]] {
+			t.Errorf("several tables, or none, are named %q", m[1])
+		}
+		seen[m[1]] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d tables have names", len(seen))
+	}
 	if outside := regexp.MustCompile(`(?:src|href)="(?:[a-z]+:)?//|url\(`).FindString(html); outside != "" || !strings.Contains(html, "default-src 'none'") {
 		t.Errorf("the page needs %q", outside)
 	}
@@ -110,5 +121,34 @@ func TestStudyDrawings(t *testing.T) {
 	}
 	if err := StudyPNGTo(&b, &study.Result{}); err == nil {
 		t.Error("a study without curves is drawn")
+	}
+}
+
+// Labels of the axes stay inside of the drawing with letters as wide as on a
+// telephone, wherever the curve ends.
+func TestStudyLabelsStayInside(t *testing.T) {
+	for _, last := range []int{1_000, 20_000, 1_000_000, 10_000_000} {
+		p := newPlot("p", "", "", []series{{name: "head", n: []int{last / 50, last}, value: []float64{-0.105, 0.95}}})
+		labels := 0
+		for _, f := range p.figures {
+			if f.kind != figureText {
+				continue
+			}
+			labels++
+			wide := plotLetter * float64(Width(f.text))
+			from := f.xy[0]
+			switch f.at {
+			case "mid":
+				from -= wide / 2
+			case "end":
+				from -= wide
+			}
+			if from < 0 || from+wide > plotWidth {
+				t.Errorf("up to %d: %q reaches from %.0f to %.0f", last, f.text, from, from+wide)
+			}
+		}
+		if labels < 6 {
+			t.Errorf("up to %d: %d labels", last, labels)
+		}
 	}
 }

@@ -44,8 +44,9 @@ const (
 // times 1.3.
 const (
 	plotWidth, plotHeight = 480, 330
-	plotLeft, plotRight   = 46, 470
+	plotLeft, plotRight   = 60, 470
 	plotTop, plotBottom   = 14, 276
+	plotLetter            = 8.8 // of the text on a telephone, which is the largest
 )
 
 // series is a depth in a plot.
@@ -86,7 +87,11 @@ func newPlot(id, title, desc string, all []series) *plot {
 	}
 	for _, n := range sizesOnAxis(first, last) {
 		p.add(figure{kind: figureGrid, depth: -1, xy: []float64{x.at(float64(n)), plotTop, x.at(float64(n)), plotBottom}})
-		p.add(figure{kind: figureText, depth: -1, xy: []float64{x.at(float64(n)), plotBottom + 17}, text: Count(n), at: "mid"})
+		label := figure{kind: figureText, depth: -1, xy: []float64{x.at(float64(n)), plotBottom + 17}, text: Count(n), at: "mid"}
+		if label.xy[0]+plotLetter/2*float64(Width(label.text)) > plotWidth {
+			label.xy[0], label.at = plotWidth-2, "end" // not cut off
+		}
+		p.add(label)
 	}
 	p.add(figure{kind: figureText, depth: -1, xy: []float64{(plotLeft + plotRight) / 2, plotBottom + 36}, text: "training samples", at: "mid"})
 	for _, s := range all {
@@ -119,7 +124,7 @@ func newPlot(id, title, desc string, all []series) *plot {
 	// What is which stands below, in as many lines as it takes.
 	at, line := float64(plotLeft), float64(plotBottom+53)
 	for _, s := range all {
-		wide := 24 + 7.2*float64(Width(s.name)) + 14
+		wide := 24 + plotLetter*float64(Width(s.name)) + 14
 		if at+wide > plotRight && at > plotLeft {
 			at, line = plotLeft, line+17
 		}
