@@ -59,7 +59,7 @@ func StudyTo(w io.Writer, s *Study) error {
 	}
 	metric := metricName(cmp.Or(s.Metric, "accuracy"))
 	v := &studyView{
-		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(s.Title), 2*labelColumns),
+		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(s.Title), labelColumns),
 		Metric: strings.ToUpper(metric[:1]) + metric[1:],
 		Curves: template.HTML(curves.svg("")), Gaps: template.HTML(gaps.svg("")), // every text in them is escaped
 		Points: StudyPoints(s.Result), Ahead: StudyPredictions(s.Result), Against: StudyDifferences(s.Result), Costs: studyCosts(s.Result),

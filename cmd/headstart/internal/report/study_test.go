@@ -99,6 +99,9 @@ func TestStudyDrawings(t *testing.T) {
 	if s := b.String(); !strings.HasPrefix(s, "<svg ") || !strings.Contains(s, `xmlns="http://www.w3.org/2000/svg"`) || strings.Contains(s, "<script>") || strings.Count(s, "<polygon") != 4 {
 		t.Errorf("%.300s", s)
 	}
+	if !strings.Contains(b.String(), ">accuracy</text>") {
+		t.Error("what goes upwards is not said")
+	}
 	b.Reset()
 	if err := StudyPNGTo(&b, madeStudy()); err != nil {
 		t.Fatal(err)

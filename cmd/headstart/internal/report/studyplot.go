@@ -45,7 +45,7 @@ const (
 const (
 	plotWidth, plotHeight = 480, 330
 	plotLeft, plotRight   = 60, 470
-	plotTop, plotBottom   = 14, 276
+	plotTop, plotBottom   = 28, 276
 	plotLetter            = 8.8 // of the text on a telephone, which is the largest
 )
 
@@ -133,6 +133,14 @@ func newPlot(id, title, desc string, all []series) *plot {
 		at += wide
 	}
 	p.height = max(p.height, int(line)+8)
+	return p
+}
+
+// upwards names the vertical axis of p, which may be nil.
+func upwards(name string, p *plot) *plot {
+	if p != nil {
+		p.add(figure{kind: figureText, depth: -1, xy: []float64{6, 16}, text: name})
+	}
 	return p
 }
 
@@ -285,7 +293,7 @@ func curvesOf(r *study.Result) *plot {
 		all = append(all, s)
 	}
 	metric := metricName(cmp.Or(r.Metric, "accuracy"))
-	return newPlot("curves", "Learning curves", fmt.Sprintf("The %s of each depth against the number of training samples, on a logarithmic axis, with bands of 95 %%; dashed is what is predicted, with bands of 80 %%. The values are in the tables.", metric), all)
+	return upwards(metric, newPlot("curves", "Learning curves", fmt.Sprintf("The %s of each depth against the number of training samples, on a logarithmic axis, with bands of 95 %%; dashed is what is predicted, with bands of 80 %%. The values are in the tables.", metric), all))
 }
 
 // gapsOf are how much better training samples are answered than others.
@@ -299,5 +307,5 @@ func gapsOf(r *study.Result) *plot {
 		all = append(all, s)
 	}
 	metric := metricName(cmp.Or(r.Metric, "accuracy"))
-	return newPlot("gap", "Gap", fmt.Sprintf("By how much the %s on the training samples themselves is above that on the tested ones, against the number of training samples.", metric), all)
+	return upwards(metric+": training less tested", newPlot("gap", "Gap", fmt.Sprintf("By how much the %s on the training samples themselves is above that on the tested ones, against the number of training samples.", metric), all))
 }
