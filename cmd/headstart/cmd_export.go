@@ -203,10 +203,11 @@ func trainingOf(name string, f *file.File) (*training, error) {
 	return t, nil
 }
 
-// card is what the model card says of the head.
+// card is what the model card says of the head. It is published with the model,
+// so that files are called by their names alone, wherever they lie here.
 func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*export.Card, error) {
-	c := &export.Card{Title: filepath.Base(filepath.Clean(o.out)), Backbone: filepath.Base(spec.Name), Source: spec.Source, Created: f.Created}
-	c.Command = fmt.Sprintf("headstart export %s --out %s", features.Quoted(o.head), features.Quoted(o.out))
+	c := &export.Card{Title: filepath.Base(o.out), Backbone: filepath.Base(spec.Name), Source: spec.Source, Created: f.Created}
+	c.Command = fmt.Sprintf("headstart export %s --out %s", features.Quoted(filepath.Base(o.head)), features.Quoted(c.Title))
 	if o.layout != export.Hub {
 		c.Command += " --layout " + o.layout
 	}
@@ -214,9 +215,13 @@ func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*expor
 		c.Command += " --licence " + features.Quoted(o.licence)
 	}
 	if f.Metrics != nil {
-		h, err := reportOf(o.head, f)
+		h, err := reportOf(filepath.Base(o.head), f)
 		if err != nil {
 			return nil, err
+		}
+		for i := range h.Features {
+			set := &h.Features[i]
+			set.Name, set.Backbone = filepath.Base(set.Name), filepath.Base(set.Backbone)
 		}
 		var b bytes.Buffer
 		if err := report.SummaryTo(&b, h, 0, new(report.Style)); err != nil {
@@ -230,10 +235,26 @@ func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*expor
 	if f.Fitted != nil && f.Fitted.N > 0 {
 		c.Data = counted(f.Fitted.N, "sample")
 		if len(t.Sources) > 0 {
-			c.Data += " of " + sourcesInWords(t.Sources)
+			c.Data += " of " + sourcesInWords(named(t.Sources))
 		}
 	}
 	return c, nil
+}
+
+// named are sources, see sourcesOf, without the folders that they lie in.
+func named(sources [][]string) [][]string {
+	var all [][]string
+	for _, one := range sources {
+		var names []string
+		for _, s := range one {
+			if column, _, ok := strings.Cut(s, "="); !ok || !slices.Contains([]string{"image", "text", "numbers"}, column) {
+				s = filepath.Base(s)
+			}
+			names = append(names, s)
+		}
+		all = append(all, names)
+	}
+	return all
 }
 
 // trainCommand is the command that trained the head: what was not left to its
@@ -245,7 +266,7 @@ func (o *fuseOptions) trainCommand(t *training) string {
 			defaults["--"+f.Names()[0]] = shown.GetValue()
 		}
 	}
-	words := []string{"headstart train-head", "--out", features.Quoted(o.head)}
+	words := []string{"headstart train-head", "--out", features.Quoted(filepath.Base(o.head))}
 	for _, flag := range t.Flags {
 		if d, known := defaults[flag.Name]; known && d != flag.Value && !strings.HasPrefix(flag.Value, cmp.Or(d, "–")) && !slices.Contains([]string{"", "–", "default", "accuracy", "ap", "r2", "mae"}, flag.Value) {
 			words = append(words, flag.Name, features.Quoted(flag.Value))
@@ -253,8 +274,8 @@ func (o *fuseOptions) trainCommand(t *training) string {
 	}
 	seen := map[string]bool{}
 	for _, set := range t.Features {
-		if !seen[set.Name] {
-			words = append(words, features.Quoted(set.Name))
+		if !seen[set.Name] { // several taps are of one
+			words = append(words, features.Quoted(filepath.Base(set.Name)))
 		}
 		seen[set.Name] = true
 	}

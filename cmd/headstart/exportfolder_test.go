@@ -162,6 +162,37 @@ func TestExportedFolder(t *testing.T) {
 	p.fails(t, "predict names-model --text name --alpha white emoji.csv", exitUsage, "alpha")
 }
 
+// What is published says what it was made of by name, and not in which folders
+// of this machine that lay.
+func TestExportKeepsPathsAtHome(t *testing.T) {
+	p := newPlace(t)
+	p.table("emoji.csv", "image,name,label,group", p.samples(0, 8, "symbols", "food-and-drink"))
+	p.small("distilbert")
+	home, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) string { return filepath.Join(home, name) }
+	p.do(t, "extract --text name --backbone "+at("distilbert")+" --out "+at("names.features")+" "+at("emoji.csv"))
+	p.do(t, "train-head --by none --l2 0.1 --cv 2 --out "+at("names.head.onnx")+" "+at("names.features"))
+	p.do(t, "export "+at("names.head.onnx")+" --out "+at("names-model"))
+	for path := range p.state("names-model") {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && strings.Contains(string(p.read(path)), home) {
+			t.Errorf("%s has the path of this folder", path)
+		}
+	}
+	wantSays(t, string(p.read("names-model/README.md")), "names.head.onnx\n", "names.features", "--cv 2 --by none names.features\nheadstart export names.head.onnx --out names-model --licence apache-2.0\n", "samples of emoji.csv text=name.")
+	m, err := onnx.Decode(p.read("names-model/onnx/model.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range m.MetadataProps {
+		if e.GetKey() == "headstart.backbone" && e.GetValue() != "distilbert" {
+			t.Errorf("backbone %q", e.GetValue())
+		}
+	}
+}
+
 // An export takes the place of an earlier one alone, and only if that is asked
 // for.
 func TestExportReplaces(t *testing.T) {

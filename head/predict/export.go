@@ -309,8 +309,8 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 	for _, tap := range spec.Taps {
 		names = append(names, tap.Tensor()+":"+tap.Pooling)
 	}
-	h.Provenance = map[string]string{
-		"backbone": f.Spaces[0].Backbone, "backbone_sha256": spec.Weights.SHA256, "tap": strings.Join(names, " "),
+	h.Provenance = map[string]string{ // the model may be published: names, not where files lie here
+		"backbone": filepath.Base(f.Spaces[0].Backbone), "backbone_sha256": spec.Weights.SHA256, "tap": strings.Join(names, " "),
 	}
 	for name, text := range map[string]string{"backbone_licence": spec.Licence, "backbone_source": spec.Source, "data": f.Data, "created": f.Created} {
 		if text != "" {
