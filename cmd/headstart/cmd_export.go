@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -262,15 +263,28 @@ func named(sources [][]string) [][]string {
 func (o *fuseOptions) trainCommand(t *training) string {
 	defaults := map[string]string{}
 	for _, f := range trainHeadCommand(&env{}).flags {
-		if shown, ok := f.(cli.DocGenerationFlag); ok && shown.TakesValue() {
+		shown, ok := f.(cli.DocGenerationFlag)
+		switch {
+		case ok && shown.TakesValue():
 			defaults["--"+f.Names()[0]] = shown.GetValue()
+		case ok:
+			defaults["--"+f.Names()[0]] = "false"
 		}
 	}
 	words := []string{"headstart train-head", "--out", features.Quoted(filepath.Base(o.head))}
 	for _, flag := range t.Flags {
-		if d, known := defaults[flag.Name]; known && d != flag.Value && !strings.HasPrefix(flag.Value, cmp.Or(d, "–")) && !slices.Contains([]string{"", "–", "default", "accuracy", "ap", "r2", "mae"}, flag.Value) {
-			words = append(words, flag.Name, features.Quoted(flag.Value))
+		d, known := defaults[flag.Name]
+		if !known || sameSetting(d, flag.Value) || slices.Contains([]string{"", "–", "default", "accuracy", "ap", "r2", "mae"}, flag.Value) {
+			continue
 		}
+		switch flag.Name {
+		case "--l2-normalize": // a switch
+			words = append(words, flag.Name)
+			continue
+		case "--from", "--class-weight": // files, or words that have no folder
+			flag.Value = filepath.Base(flag.Value)
+		}
+		words = append(words, flag.Name, features.Quoted(flag.Value))
 	}
 	seen := map[string]bool{}
 	for _, set := range t.Features {
@@ -280,4 +294,15 @@ func (o *fuseOptions) trainCommand(t *training) string {
 		seen[set.Name] = true
 	}
 	return strings.Join(words, " ")
+}
+
+// sameSetting tells whether two values of a flag are written in two ways, as
+// 10m and 10m0s.
+func sameSetting(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := time.ParseDuration(a)
+	y, other := time.ParseDuration(b)
+	return err == nil && other == nil && x == y
 }

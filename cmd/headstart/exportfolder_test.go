@@ -62,7 +62,7 @@ func TestExportedFolder(t *testing.T) {
 	p.do(t, "extract --text name --out names.features emoji.csv")
 	p.do(t, "extract --image image --alpha white --root "+p.emoji+" --backbone "+filepath.Join(p.backbones, "resnet")+" --out images.features emoji.csv")
 	p.do(t, "train-head --by none --l2 0.1 --cv 2 names.features")
-	p.do(t, "train-head --by none --l2 0.1 --cv 2 --reject 0.9 images.features")
+	p.do(t, "train-head --by none --l2 0.1 --cv 2 --reject 0.9 --l2-normalize --tolerance 0.00015 images.features")
 
 	out := p.one(t, "export names.head.onnx --out names-model")
 	want := []string{"LICENSE", "NOTICE", "README.md", "config.json", "onnx/model.onnx", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"}
@@ -104,6 +104,8 @@ func TestExportedFolder(t *testing.T) {
 	if out["model"] != filepath.Join("images-model", "model.onnx") {
 		t.Errorf("%v", out)
 	}
+	// Also what begins as the default does, and a switch.
+	wantSays(t, string(p.read("images-model/README.md")), "headstart train-head --out images.head.onnx --l2 0.1 --cv 2 --by none --tolerance 0.00015 --l2-normalize --reject 0.9 images.features\n")
 	pixels := p.jsonFile(t, "images-model/preprocessor_config.json")
 	for path, want := range map[string]any{
 		"image_processor_type": "CLIPImageProcessor", "do_convert_rgb": true, "do_resize": true, "size.shortest_edge": 72., "do_center_crop": true,
