@@ -102,7 +102,7 @@ func (f *Folder) task() string {
 func (f *Folder) answers() string {
 	switch f.Link {
 	case layer.Sigmoid:
-		return "any of several labels"
+		return "with any of several labels"
 	case layer.Identity:
 		return "with numbers"
 	case layer.Cumulative:
@@ -151,7 +151,7 @@ func (f *Folder) snippets(b *bytes.Buffer) {
 		fmt.Fprintf(b, "Python, `pip install onnxruntime numpy`:\n\n```python\nimport numpy as np, onnxruntime\nmodel = onnxruntime.InferenceSession(%q)\nrows = np.load(\"rows.npy\").astype(\"float32\")\nprint(model.run(None, {model.get_inputs()[0].name: rows}))\n```\n\n", title+"/"+f.modelFile())
 		return
 	}
-	fmt.Fprintf(b, "JavaScript, `npm install @huggingface/transformers`:\n\n```js\nimport { env, pipeline } from '@huggingface/transformers';\nenv.localModelPath = './';\nenv.allowRemoteModels = false;\nconst classify = await pipeline('%s', '%s'%s);\nconsole.log(await classify(%s, %s));\n```\n\n", f.task(), title, load, sample, options)
+	fmt.Fprintf(b, "JavaScript, `npm install @huggingface/transformers`:\n\n```js\nimport { env, pipeline } from '@huggingface/transformers';\nenv.localModelPath = './';\nenv.allowRemoteModels = false;\nconst classify = await pipeline('%s', %q%s);\nconsole.log(await classify(%s, %s));\n```\n\n", f.task(), title, load, sample, options)
 	if f.Fed.Modality == models.Text {
 		fmt.Fprintf(b, "Python, `pip install \"optimum-onnx[onnxruntime]\"`:\n\n```python\nfrom optimum.onnxruntime import ORTModelForSequenceClassification\nfrom transformers import AutoTokenizer, pipeline\nmodel = ORTModelForSequenceClassification.from_pretrained(%q)\nclassify = pipeline(\"text-classification\", model=model, tokenizer=AutoTokenizer.from_pretrained(%q), top_k=None, truncation=True)\nprint(classify(%s))\n```\n\n", title, title, arg)
 		fmt.Fprintf(b, "Python with ONNX Runtime alone, `pip install onnxruntime tokenizers numpy`:\n\n```python\nimport numpy as np, onnxruntime, tokenizers\nmodel = onnxruntime.InferenceSession(%q)\ntokens = tokenizers.Tokenizer.from_file(%q).encode(%s)\nfed = {\"input_ids\": tokens.ids, \"attention_mask\": tokens.attention_mask, \"token_type_ids\": tokens.type_ids}\nfed = {i.name: np.array([fed[i.name]]) for i in model.get_inputs()}\nprint(dict(zip((o.name for o in model.get_outputs()), model.run(None, fed))))\n```\n\n", title+"/"+f.modelFile(), title+"/tokenizer.json", arg)
