@@ -143,28 +143,35 @@ func (r *run) difference(depth, size int) *Difference {
 // mean is that of the values of test samples over seeds, with its standard
 // error. Where as good as nothing differs, the error is that of one sample that
 // might have.
+//
+// Where seeds test the same samples, the variance is that over samples, of
+// their means over seeds, and that over seeds. What a sample has of luck with
+// one seed alone is in both of them, so it is taken out of the latter: it is
+// what averaging over seeds takes from the variance over samples.
 func (r *run) mean(values [][]float64, units [][]int) (mean, se float64) {
 	var each, rows []float64
 	for s, v := range values {
 		m, e := clustered(v, units[s])
 		each, rows = append(each, m), append(rows, e)
 	}
-	between := variance(each)
-	within := stat.Mean(rows, nil)
-	if r.shared { // the same samples: the mean of each over seeds
-		sum := make([]float64, len(values[0]))
-		for _, v := range values {
-			for i, x := range v {
-				sum[i] += x / float64(len(values))
-			}
-		}
-		_, within = clustered(sum, units[0])
-	}
+	seeds := float64(len(each))
+	between, within := variance(each), stat.Mean(rows, nil)
 	least := 1 / float64(len(values[0])) / float64(len(values[0]))
-	if r.shared {
-		return stat.Mean(each, nil), math.Sqrt(max(between/float64(len(each))+within, least))
+	if !r.shared {
+		return stat.Mean(each, nil), math.Sqrt(max(r.variance(between, within, len(each)), least/seeds))
 	}
-	return stat.Mean(each, nil), math.Sqrt(max(r.variance(between, within, len(each)), least/float64(len(each))))
+	sum := make([]float64, len(values[0]))
+	for _, v := range values {
+		for i, x := range v {
+			sum[i] += x / seeds
+		}
+	}
+	_, common := clustered(sum, units[0])
+	own := 0.0
+	if seeds > 1 {
+		own = (within - common) / (seeds - 1)
+	}
+	return stat.Mean(each, nil), math.Sqrt(max(common+max(0, between/seeds-own), least))
 }
 
 // clustered is the mean of values, and its variance where those of a unit

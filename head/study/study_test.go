@@ -473,15 +473,14 @@ func (l *noisy) Learn(_ context.Context, on *Lesson) (*Learnt, error) {
 	out := &Learnt{}
 	r := rand.New(rand.NewPCG(l.seed, on.Seed<<32|uint64(len(on.Train))))
 	for range on.Test {
-		u := r.Float64()
+		// Both depths draw as often, so that a row has nothing of another.
+		u, other, own := r.Float64(), r.Float64(), r.Float64() < 0.5
 		p := 0.7
 		if on.Depth.Name == "taps" {
 			p += l.gain
-			if r.Float64() < 0.5 {
-				u = r.Float64()
+			if own {
+				u = other
 			}
-		} else {
-			r.Float64()
 		}
 		sure := []float64{0.9, 0.1}
 		if u > p {
@@ -490,4 +489,30 @@ func (l *noisy) Learn(_ context.Context, on *Lesson) (*Learnt, error) {
 		out.Outcomes = append(out.Outcomes, measure.NewOutcome(sure, 0))
 	}
 	return out, nil
+}
+
+// The standard error of a paired difference is as large as such differences
+// vary, also where all seeds test the same samples: what a sample has of luck
+// with one seed counts once.
+func TestPairedErrorOfOneTest(t *testing.T) {
+	var values []float64
+	claimed := 0.0
+	const studies = 400
+	for i := range studies {
+		d := toyData(320)
+		for k := range d.Labels {
+			d.Splits = append(d.Splits, map[bool]string{true: "test", false: "train"}[k < 160])
+		}
+		r, err := Run(t.Context(), d, &noisy{seed: uint64(i), gain: 0.04}, &Settings{Smallest: 50, Repeat: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		points := r.Curves[1].Points
+		p := points[len(points)-1].Against
+		values = append(values, p.Value)
+		claimed += p.SE * p.SE / studies
+	}
+	if ratio := claimed / variance(values); ratio < 0.9 || ratio > 1.55 {
+		t.Errorf("the variance is said to be %.2f times what it is", ratio)
+	}
 }
