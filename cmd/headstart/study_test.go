@@ -64,12 +64,12 @@ func TestStudy(t *testing.T) {
 	if !bytes.Contains(page, []byte("<svg class=\"plot\"")) {
 		t.Error("the page has no curves")
 	}
-	table := p.do(t, line)
+	table := p.do(t, line+" --threads 1")
 	if !strings.Contains(table, "log-loss") || !strings.Contains(table, "names.study.html") {
 		t.Errorf("printed:\n%s", table)
 	}
 	if !bytes.Equal(p.read("names.study.html"), page) {
-		t.Error("the same study has another page")
+		t.Error("the same study with one thread has another page")
 	}
 	if _, err := os.Lstat("names.study.html.notes"); err == nil {
 		t.Error("the notes of a study that is done are left behind")
@@ -152,6 +152,11 @@ func TestStudyOfBadInput(t *testing.T) {
 	p.do(t, "extract --format lines --out plain.features plain.txt")
 	p.fails(t, "study few.features", exitFailed, "too few for a curve", "labelled samples")
 	p.fails(t, "study plain.features", exitFailed, "label")
+	for _, name := range []string{"few.study.html.notes", "plain.study.html.notes"} {
+		if _, err := os.Lstat(name); err == nil {
+			t.Errorf("%s is left behind where nothing was learnt", name)
+		}
+	}
 	p.fails(t, "study --at 10 --by none --depths head names.features", exitFailed, "ask for more")
 	p.fails(t, "study --at ten names.features", exitUsage, "--at ten")
 	p.fails(t, "study --budget soon names.features", exitUsage, "--budget soon")

@@ -88,8 +88,12 @@ func (b *Notebook) write() error {
 	return nil
 }
 
-// Close writes what is not in the file yet.
+// Close writes what is not in the file yet. Without notes there is nothing to
+// resume from, and the file is removed.
 func (b *Notebook) Close() error {
+	if len(b.content.Notes) == 0 {
+		return b.Remove()
+	}
 	if !b.fresh {
 		return nil
 	}
