@@ -12,7 +12,7 @@ import (
 // kinds are what a placeholder in the help may call the kind of a value.
 var kinds = []string{
 	"NAME|TEXT", "N", "K", "λ", "N|P%", "DIR", "FILE", "FILE.html", "FILE.md", "FILE.csv", "FILE.onnx", "NAME", "NAME.features", "COL", "CHAR", "TEXT", "R,G,B", "SIZE",
-	"TENSOR", "TENSOR[:POOLING]", "last:N", "SHARE", "SHARES", "RATE", "FACTOR", "LENGTH", "GAP", "URL", "HEX", "LOW,…,HIGH", "S", "TIME", "OLD.head.onnx", "N[,M]", "ALPHA", "N,…", "DEPTHS",
+	"TENSOR", "TENSOR[:POOLING]", "last:N", "SHARE", "SHARES", "RATE", "FACTOR", "LENGTH", "GAP", "URL", "HEX", "LOW,…,HIGH", "S", "TIME", "OLD.head.onnx", "OTHER.features", "N[,M]", "ALPHA", "N,…", "DEPTHS",
 }
 
 // The value of a flag is called by its kind in the help, or by the words that
