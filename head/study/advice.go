@@ -23,11 +23,11 @@ const worthwhile = 0.01
 // and "unclear" between these.
 //
 // Of the depths that are better than the simplest one, by a paired difference
-// whose 95 % interval is above 0, at the largest size at which they were
-// trained, the simplest within one standard error of the best is advised. If
-// none is better, the simplest depth is advised, provided that each other one
-// was trained on all samples and gains less than a point, by the upper end of
-// the 90 % interval of its difference; else "unclear" is.
+// of accuracies whose 95 % interval is above 0, at the largest size at which
+// they were trained, the simplest within one standard error of the best is
+// advised. If none is better, the simplest depth is advised, provided that each
+// other one was trained on all samples and gains less than a point, by the
+// upper end of the 90 % interval of its difference; else "unclear" is.
 type Advice struct {
 	Data  string `json:"data"`  // More, Enough or Unclear
 	Depth string `json:"depth"` // of a Curve, or Unclear
@@ -138,7 +138,7 @@ func (a *Advice) depth(r *Result) string {
 		}
 		a.Depth = best.Depth
 		p := best.last()
-		s := fmt.Sprintf("More depth pays: with %s it is %s points more than with %s at %s training samples (95 %% interval %s)", named(best.Depth), points(top.Value), named(simplest), thousands(p.N), span(top.Low, top.High))
+		s := fmt.Sprintf("More depth pays: with %s it is %s %s more than with %s at %s training samples (95 %% interval %s)", named(best.Depth), points(top.Value), r.pointsOf(), named(simplest), thousands(p.N), span(top.Low, top.High))
 		if a.Crossing = crossing(best, r); a.Crossing != nil {
 			s += fmt.Sprintf(", from about %s on%s", thousands(a.Crossing.N), a.Crossing.interval())
 		}
@@ -157,14 +157,23 @@ func (a *Advice) depth(r *Result) string {
 		return fmt.Sprintf("Whether more depth pays cannot be told: only %s was trained.", named(simplest))
 	case worst < worthwhile:
 		a.Depth = simplest
-		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s points from %s at %s training samples (95 %% interval %s).", named(widestDepth), signed(widest.Value), named(simplest), thousands(r.N), span(widest.Low, widest.High))
+		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s %s from %s at %s training samples (95 %% interval %s).", named(widestDepth), signed(widest.Value), r.pointsOf(), named(simplest), thousands(r.N), span(widest.Low, widest.High))
 	}
 	a.Settle = &Settle{Samples: r.samplesFor(widest)}
-	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s points from %s at %s training samples (95 %% interval %s)", named(widestDepth), signed(widest.Value), named(simplest), thousands(r.N), span(widest.Low, widest.High))
+	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s %s from %s at %s training samples (95 %% interval %s)", named(widestDepth), signed(widest.Value), r.pointsOf(), named(simplest), thousands(r.N), span(widest.Low, widest.High))
 	if a.Settle.Samples > 0 {
 		s += fmt.Sprintf(", and about %s more labelled samples would tell", thousands(a.Settle.Samples))
 	}
 	return s + "."
+}
+
+// pointsOf names the points of a difference, which is one of accuracies, beside
+// what curves are of.
+func (r *Result) pointsOf() string {
+	if r.Metric == Metrics[0] {
+		return "points"
+	}
+	return "points of accuracy"
 }
 
 // missing is the cheapest depth that was not trained on all samples; nil if all

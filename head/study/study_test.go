@@ -412,6 +412,9 @@ func TestDepthAdvice(t *testing.T) {
 	if better.Advice.Depth != "taps" || !strings.Contains(better.Advice.Text, "More depth pays") {
 		t.Errorf("10 points more: %+v", better.Advice)
 	}
+	if f1 := studied(t, toyData(4000), &toy{depths: []toyDepth{head(0.2, 1), taps(0.1, 1)}}, &Settings{Metric: "macro-f1"}); !strings.Contains(f1.Advice.Text, " points of accuracy more than") {
+		t.Errorf("differences are of accuracies, also beside a curve of macro-F1: %s", f1.Advice.Text)
+	}
 	same := studied(t, toyData(4000), &toy{depths: []toyDepth{head(0.2, 1), taps(0.2, 1)}}, nil)
 	if same.Advice.Depth != "head" || !strings.Contains(same.Advice.Text, "More depth does not pay") {
 		t.Errorf("the same: %+v", same.Advice)
