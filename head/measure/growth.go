@@ -44,8 +44,8 @@ func (g *Growth) step(outcomes []Outcome, r *resampler) (gain, times float64) {
 		before += u[0] * u[0]
 		after += u[1] * u[1]
 	}
-	// Of units that are not all as accurate the sum of one is 1/n at least: less
-	// comes of rounding.
+	// Of units that are not all as accurate the sum of one is 1/n at least:
+	// less comes of rounding.
 	if before < 0.5/float64(n)/float64(n) {
 		return max(0, with-mean), 1
 	}
