@@ -59,7 +59,7 @@ func studyCommand(e *env) *command {
 			"Heads need neither the samples nor the runtime; deeper training needs both.\n\n" +
 			"With --against, feature sets of the same samples are compared, joined by id: other backbones, taps, prompts, or another modality. Heads on each are tested on the same folds, so that the difference is of what the same sample gives. " +
 			"Taken is the cheapest (by the backbone's multiply-adds) that is behind the best by at most one standard error of this difference. Samples with the split test keep out of it.\n\n" +
-			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay; its figures are errors, in --json accuracies.",
+			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay. It prints errors; --json and the page, FILE.study.html, have accuracies, 1 − error.",
 		examples: []string{
 			"headstart study names.features",
 			"headstart study --depths head --at 50,200 names.features    # the head alone: needs neither samples nor runtime",
@@ -83,7 +83,7 @@ func studyCommand(e *env) *command {
 			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
 			&cli.StringSliceFlag{Name: "against", Category: what, Usage: "compare the features with those of `OTHER.features`, of the same samples; 3 seeds and 8 strengths by default"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
-			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html"},
+			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html; of a curve, FILE.study.html"},
 			&cli.StringFlag{Name: "format", Category: result, Value: "html", Usage: choices(studyFormats...) + "a page, or the curves alone"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 	}
@@ -271,26 +271,33 @@ func (o *studyOptions) notebook(t *transfer.Student, e *env) (*transfer.Notebook
 
 // write writes the page, or the curves alone.
 func (o *studyOptions) write(r *study.Result) error {
+	return writeStudy(o.report, o.format, &report.Study{
+		Result:   r,
+		Facts:    []report.Fact{{Name: "Feature sets", Value: strings.Join(o.features, ", ")}},
+		Settings: o.facts(),
+	})
+}
+
+// writeStudy writes the page of a study, which is titled by its name, or the
+// curves alone.
+func writeStudy(path, format string, s *report.Study) error {
 	var b bytes.Buffer
 	var err error
-	switch o.format {
+	switch format {
 	case "svg":
-		err = report.StudySVGTo(&b, r)
+		err = report.StudySVGTo(&b, s.Result)
 	case "png":
-		err = report.StudyPNGTo(&b, r)
+		err = report.StudyPNGTo(&b, s.Result)
 	default:
-		title := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(o.report), ".html"), ".study")
-		err = report.StudyTo(&b, &report.Study{
-			Title: title, Result: r,
-			Facts:    []report.Fact{{Name: "Feature sets", Value: strings.Join(o.features, ", ")}, {Name: "Made by", Value: "headstart " + version()}},
-			Settings: o.facts(),
-		})
+		s.Title = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".html"), ".study")
+		s.Facts = append(s.Facts, report.Fact{Name: "Made by", Value: "headstart " + version()})
+		err = report.StudyTo(&b, s)
 	}
 	if err == nil {
-		err = draft.Write(o.report, b.Bytes())
+		err = draft.Write(path, b.Bytes())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.report, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

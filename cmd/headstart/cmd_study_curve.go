@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/headstart-ml/headstart/cache/draft"
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/head/study"
 	"github.com/headstart-ml/headstart/head/study/curvefile"
 )
@@ -16,16 +19,26 @@ import (
 // curveOptions are those of study --curve.
 type curveOptions struct {
 	common
-	file string // "-": standard input
-	at   []int  // nil: the default
+	file   string // "-": standard input
+	at     []int  // nil: the default
+	report string
+	format string // of the report
+}
+
+// name is what the curve is called where it is spoken of.
+func (o *curveOptions) name() string {
+	if o.file == "-" {
+		return "standard input"
+	}
+	return o.file
 }
 
 // curveFlags are the flags of study that go with --curve.
-var curveFlags = []string{"curve", "at", "quiet", "json", "no-color"}
+var curveFlags = []string{"curve", "at", "report", "format", "quiet", "json", "no-color"}
 
 // studyCurve runs study --curve.
 func studyCurve(ctx *cli.Context, e *env) error {
-	o := &curveOptions{file: ctx.String("curve")}
+	o := &curveOptions{file: ctx.String("curve"), report: ctx.String("report"), format: ctx.String("format")}
 	if ctx.Args().Present() {
 		return usagef("--curve %s %s: a curve from elsewhere is extrapolated, or feature sets are studied, and not both", shellWord(o.file), shellWord(ctx.Args().First()))
 	}
@@ -45,6 +58,19 @@ func studyCurve(ctx *cli.Context, e *env) error {
 			return err
 		}
 	}
+	if err := oneOf("format", o.format, studyFormats...); err != nil {
+		return err
+	}
+	if o.report == "" {
+		base := "curve"
+		if o.file != "-" {
+			base = strings.TrimSuffix(filepath.Base(o.file), filepath.Ext(o.file))
+		}
+		o.report = base + ".study." + o.format
+	}
+	if o.file != "-" && sameFile(o.file, o.report) {
+		return usagef("--report %s: that is the curve itself, which a page would replace; name another file", shellWord(o.report))
+	}
 	return runStudyCurve(o, e)
 }
 
@@ -57,6 +83,7 @@ type curveSummary struct {
 	Predictions []curvePrediction `json:"predictions"`
 	Advice      study.Advice      `json:"advice"`
 	Skipped     []string          `json:"skipped"`
+	Report      string            `json:"report"`
 	Seconds     float64           `json:"seconds"`
 	remarked
 }
@@ -88,11 +115,10 @@ const ofCurve = "curve"
 
 func runStudyCurve(o *curveOptions, e *env) error {
 	start := time.Now()
-	name := o.file
+	name := o.name()
 	var points []study.Measured
 	var err error
 	if o.file == "-" {
-		name = "standard input"
 		points, err = curvefile.Read(e.stdin)
 	} else {
 		f, failed := draft.OpenRegular(o.file)
@@ -120,20 +146,42 @@ func runStudyCurve(o *curveOptions, e *env) error {
 	if x.Shape.Ill() {
 		e.warn("ill-behaved-curve", 0, "the curve %s, which the families of curves that are fitted do not; what is extrapolated is to be doubted, also where its interval is narrow", shapeWords[x.Shape])
 	}
-	advice := x.Advice(ofCurve)
-	if !o.json {
-		return printStudyCurve(x, name, &advice, &o.common, e)
+	r := x.Result(ofCurve)
+	if err := writeStudy(o.report, o.format, o.page(x, r)); err != nil {
+		return err
 	}
-	sum := curveSummary{Curve: o.file, Metric: "accuracy", Advice: advice, Skipped: []string{}, Predictions: []curvePrediction{}}
+	if !o.json {
+		return printStudyCurve(x, o, e)
+	}
+	sum := curveSummary{Curve: o.file, Metric: r.Metric, Advice: r.Advice, Skipped: []string{}, Predictions: []curvePrediction{}, Report: o.report}
 	curve := curvePoints{Depth: ofCurve, Behaviour: x.Shape}
-	for _, s := range x.Sizes {
-		curve.Points = append(curve.Points, curvePoint{N: s.N, Value: 1 - s.Error, Low: 1 - s.High, High: 1 - s.Low, Error: s.Error, Seeds: s.Count})
+	for i, s := range x.Sizes {
+		p := &r.Curves[0].Points[i]
+		curve.Points = append(curve.Points, curvePoint{N: p.N, Value: p.Value, Low: p.Low, High: p.High, Error: s.Error, Seeds: s.Count})
 	}
 	sum.Curves = []curvePoints{curve}
-	for _, f := range x.Forecasts {
-		p := study.Prediction{Depth: ofCurve, N: f.N, Value: 1 - f.Error, Low80: 1 - f.High80, High80: 1 - f.Low80, Low95: 1 - f.High95, High95: 1 - f.Low95}
-		sum.Predictions = append(sum.Predictions, curvePrediction{p, f.Error})
+	for i, f := range x.Forecasts {
+		sum.Predictions = append(sum.Predictions, curvePrediction{r.Predictions[i], f.Error})
 	}
 	sum.Seconds, sum.remarked = time.Since(start).Seconds(), e.remarked()
 	return e.printJSON(&sum)
+}
+
+// page is what the page of a curve shows.
+func (o *curveOptions) page(x *study.Extrapolation, r *study.Result) *report.Study {
+	measured := 0
+	for _, s := range x.Sizes {
+		measured += s.Count
+	}
+	at := make([]string, len(x.Forecasts))
+	for i, f := range x.Forecasts {
+		at[i] = fmt.Sprint(f.N)
+	}
+	return &report.Study{
+		Result: r,
+		Facts: []report.Fact{
+			{Name: "Curve", Value: o.name()}, {Name: "Measured", Value: counted(measured, "error") + " at " + counted(len(x.Sizes), "size")}, {Name: "Accuracy", Value: "1 − error"},
+		},
+		Settings: []report.Fact{{Name: "--at", Value: strings.Join(at, ",")}},
+	}
 }

@@ -33,8 +33,16 @@ func printStudy(r *study.Result, o *studyOptions, e *env) error {
 	for _, line := range report.StudySkipped(r) {
 		paragraph("not trained: " + line)
 	}
-	paragraph("The page is " + o.report + ".")
+	paragraph(whereStudy(o.report, o.format))
 	return nil
+}
+
+// whereStudy says where the page of a study, or its curves alone, are.
+func whereStudy(path, format string) string {
+	if format == studyFormats[0] {
+		return "The page is " + path + "."
+	}
+	return "The curves are in " + path + "."
 }
 
 // percent writes a share of 1.

@@ -21,9 +21,9 @@ var shapeWords = map[study.Shape]string{
 const shownSizes = 12
 
 // printStudyCurve prints an extrapolated curve.
-func printStudyCurve(x *study.Extrapolation, name string, a *study.Advice, c *common, e *env) error {
-	style := e.style(c)
-	if err := report.ParagraphTo(e.stdout, a.Text, style); err != nil {
+func printStudyCurve(x *study.Extrapolation, o *curveOptions, e *env) error {
+	style := e.style(&o.common)
+	if err := report.ParagraphTo(e.stdout, x.Advice(ofCurve).Text, style); err != nil {
 		return err
 	}
 	measured := 0
@@ -31,7 +31,7 @@ func printStudyCurve(x *study.Extrapolation, name string, a *study.Advice, c *co
 		measured += s.Count
 	}
 	fmt.Fprintln(e.stdout)
-	says := fmt.Sprintf("%s: %s at %s from %s to %s training samples; the error %s", name, counted(measured, "measurement"), counted(len(x.Sizes), "size"), count(int64(x.Sizes[0].N)), count(int64(x.Largest)), shapeWords[x.Shape])
+	says := fmt.Sprintf("%s: %s at %s from %s to %s training samples; the error %s", o.name(), counted(measured, "measurement"), counted(len(x.Sizes), "size"), count(int64(x.Sizes[0].N)), count(int64(x.Largest)), shapeWords[x.Shape])
 	if err := report.ParagraphTo(e.stdout, says, style); err != nil {
 		return err
 	}
@@ -46,5 +46,9 @@ func printStudyCurve(x *study.Extrapolation, name string, a *study.Advice, c *co
 	for _, f := range x.Forecasts {
 		t.Rows = append(t.Rows, []string{count(int64(f.N)), percent(f.Error), percent(f.Low80) + " to " + percent(f.High80), percent(f.Low95) + " to " + percent(f.High95), "extrapolated"})
 	}
-	return report.TableTo(e.stdout, t, style)
+	if err := report.TableTo(e.stdout, t, style); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout)
+	return report.ParagraphTo(e.stdout, whereStudy(o.report, o.format), style)
 }

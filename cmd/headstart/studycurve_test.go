@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,7 @@ func fileOf(t *testing.T, text string) string {
 
 func TestStudyCurve(t *testing.T) {
 	path := curveIn(t)
+	t.Chdir(t.TempDir())
 	code, stdout, stderr := headstart(t, "study", "--curve", path, "--at", "1600,3200", "--json")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit %d: %s", code, stderr)
@@ -60,12 +62,13 @@ func TestStudyCurve(t *testing.T) {
 			Gain              struct{ Value, Probability float64 }
 		}
 		Skipped []string
+		Report  string
 		Seconds *float64
 	}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Metric != "accuracy" || len(got.Curves) != 1 || len(got.Curves[0].Points) != 9 || got.Curves[0].Behaviour != "falling" || got.Skipped == nil || got.Seconds == nil {
+	if got.Metric != "accuracy" || len(got.Curves) != 1 || len(got.Curves[0].Points) != 9 || got.Curves[0].Behaviour != "falling" || got.Skipped == nil || got.Report != "curve.study.html" || got.Seconds == nil {
 		t.Fatalf("%+v", got)
 	}
 	for _, p := range got.Curves[0].Points {
@@ -123,6 +126,7 @@ func TestStudyCurveTells(t *testing.T) {
 		{"dipping", "n,error\n50,0.5\n71,0.45\n100,0.4\n141,0.35\n200,0.3\n283,0.34\n400,0.38\n566,0.42\n800,0.46\n", "", "falls, and rises in the end", "is to be doubted"},
 	} {
 		path := fileOf(t, c.text)
+		t.Chdir(filepath.Dir(path))
 		code, stdout, stderr := headstart(t, "study", "--curve", path)
 		stdout = strings.Join(strings.Fields(stdout), " ")
 		if code != 0 || !strings.Contains(stdout, c.words) || !strings.Contains(stderr, c.stderr) || (c.stderr == "") != (stderr == "") {
@@ -135,11 +139,97 @@ func TestStudyCurveTells(t *testing.T) {
 		if c.stderr != "" && !strings.Contains(stdout, `"ill-behaved-curve"`) {
 			t.Errorf("%s: no warning in %s", c.name, stdout)
 		}
+		page, err := os.ReadFile("curve.study.html")
+		if err != nil || strings.Contains(string(page), "its predictions are to be doubted") != (c.stderr != "") {
+			t.Errorf("%s: the page does not say how the curve behaves, %v", c.name, err)
+		}
+	}
+}
+
+// The page of a curve is that of a study, with the advice first; of what a
+// curve does not tell nothing is on it. The same curve gives the same bytes,
+// and --format the drawing alone.
+func TestStudyCurvePage(t *testing.T) {
+	path := curveIn(t)
+	t.Chdir(t.TempDir())
+	read := func(file string, args ...string) string {
+		t.Helper()
+		code, stdout, stderr := headstart(t, append([]string{"study", "--curve", path}, args...)...)
+		if code != 0 || !strings.HasSuffix(strings.Join(strings.Fields(stdout), " "), " "+file+".") {
+			t.Fatalf("exit %d, and %s is not named: %s%s", code, file, stdout, stderr)
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	page := read("curve.study.html")
+	if !strings.Contains(page, "<title>curve · headstart") || !strings.Contains(read("other.html", "--report", "other.html"), "<title>other · headstart") {
+		t.Error("the title is not the name of the page")
+	}
+	if page != read("curve.study.html") {
+		t.Error("the same curve has another page")
+	}
+	advice, nav, plot := strings.Index(page, "<p>More data pays: doubling to 1,600"), strings.Index(page, "<nav"), strings.Index(page, `<svg class="plot"`)
+	if advice < 0 || nav < advice || plot < nav || strings.Count(page[advice:nav], "<p>") > 2 {
+		t.Errorf("the advice does not stand first, at %d of %d and %d", advice, nav, plot)
+	}
+	for _, part := range []string{`class="line d0"`, `class="line d0 ahead"`, "predicted for 6,400 training samples", "27 errors at 9 sizes", "1 − error", "1600,3200,6400", "82.8 %"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %q on the page", part)
+		}
+	}
+	for _, absent := range []string{`id="gaps"`, `id="costs"`, `href="#gaps"`, `href="#costs"`, "a class", "log-loss", "Classes", "Seeds", "--budget", ">depth<", "<script"} {
+		if strings.Contains(page, absent) {
+			t.Errorf("a curve from elsewhere does not tell %q", absent)
+		}
+	}
+	if drawing := read("curve.study.svg", "--format", "svg"); !strings.HasPrefix(drawing, "<svg ") || !strings.Contains(drawing, "ahead") {
+		t.Errorf("%.200s", drawing)
+	}
+	if picture := read("a.png", "--format", "png", "--report", "a.png"); !strings.HasPrefix(picture, "\x89PNG") {
+		t.Error("a.png is no picture")
+	}
+}
+
+// Flags that do nothing for a curve are refused, all of them.
+func TestStudyCurveRefusesFlags(t *testing.T) {
+	path := curveIn(t)
+	t.Chdir(t.TempDir())
+	refused := 0
+	e, _, _ := testEnv()
+	for _, f := range studyCommand(e).flags {
+		name := f.Names()[0]
+		if slices.Contains(curveFlags, name) {
+			continue
+		}
+		refused++
+		code, stdout, stderr := headstart(t, "study", "--curve", path, "--"+name+"=1")
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, "--"+name+" does nothing with --curve") {
+			t.Errorf("--%s: exit %d, %q: %s", name, code, stdout, stderr)
+		}
+	}
+	if refused < 10 {
+		t.Errorf("%d flags are refused, --budget, --depths, --repeat and --against among them", refused)
+	}
+	for want, args := range map[string][]string{
+		"html, svg":                {"--format", "pdf"},
+		"that is the curve itself": {"--report", path},
+		"none/a.html":              {"--report", filepath.Join("none", "a.html")},
+	} {
+		if code, stdout, stderr := headstart(t, append([]string{"study", "--curve", path}, args...)...); code == 0 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%v: exit %d, %q: %s", args, code, stdout, stderr)
+		}
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) != 0 {
+		t.Errorf("files are left of what failed: %v %v", left, err)
 	}
 }
 
 func TestStudyCurveRefuses(t *testing.T) {
 	good := curveIn(t)
+	t.Chdir(t.TempDir())
 	for _, c := range []struct {
 		name, text, at string
 		code           int

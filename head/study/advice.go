@@ -77,6 +77,8 @@ type Settle struct {
 // MoreSure and EnoughSure are the probabilities of a gain of a point from which
 // on, and up to which, there is an answer. Of public curves 36 % are between
 // them, and of the answers to the others 89 % are right (make bench-study).
+// Among five levels that were tried on these same curves 0.75 is the surest
+// that leaves at most 40 % without an answer.
 const (
 	MoreSure   = 0.75
 	EnoughSure = 0.25

@@ -76,11 +76,7 @@ func (r *run) behaves(depth string, shape Shape) {
 			c.Behaviour = string(shape)
 		}
 	}
-	what := map[Shape]string{
-		Rising: "its error rises with more data", Dipping: "its error falls and rises in the end",
-		Peaking: "its error rises on the way, and falls again", Stepping: "more than half of what its error falls by comes in one step",
-	}[shape]
-	r.result.Notes = append(r.result.Notes, Remark{Kind: "unsteady", Names: []string{depth}, Message: fmt.Sprintf("the curve of %s is not one that gets better ever more slowly: %s; its predictions are to be doubted", named(depth), what)})
+	r.result.Notes = append(r.result.Notes, Remark{Kind: "unsteady", Names: []string{depth}, Message: fmt.Sprintf("the curve of %s is not one that gets better ever more slowly: %s; its predictions are to be doubted", named(depth), shape.error())})
 }
 
 // widened adds a normal deviation to an interval, to each side by itself.
@@ -202,4 +198,24 @@ func (e *Extrapolation) Advice(depth string) Advice {
 		a.Text += fmt.Sprintf(" More seeds at each size, or one size more, %s training samples, would tell more.", thousands(int(math.Ceil(float64(e.Largest)*math.Sqrt2))))
 	}
 	return a
+}
+
+// Result is the curve as a study of one depth of that name, with accuracies,
+// 1 − error. A curve from elsewhere has errors alone: Classes, Test, Seeds and
+// Costs, and PerClass, Train, LogLoss and Values of its points are zero.
+func (e *Extrapolation) Result(depth string) *Result {
+	r := &Result{Metric: "accuracy", N: e.Largest, Advice: e.Advice(depth)}
+	c := Curve{Depth: depth}
+	for _, s := range e.Sizes {
+		c.Points = append(c.Points, Point{N: s.N, Value: 1 - s.Error, Low: 1 - s.High, High: 1 - s.Low})
+	}
+	if e.Shape.Ill() {
+		c.Behaviour = string(e.Shape)
+		r.Notes = []Remark{{Kind: "unsteady", Names: []string{depth}, Message: fmt.Sprintf("the curve is not one that gets better ever more slowly: %s; its predictions are to be doubted", e.Shape.error())}}
+	}
+	r.Curves = []Curve{c}
+	for _, f := range e.Forecasts {
+		r.Predictions = append(r.Predictions, Prediction{Depth: depth, N: f.N, Value: 1 - f.Error, Low80: 1 - f.High80, High80: 1 - f.Low80, Low95: 1 - f.High95, High95: 1 - f.Low95})
+	}
+	return r
 }

@@ -7,6 +7,7 @@ type Result struct {
 	Metric string `json:"metric"`
 	// N is the number of training samples of the largest subset, Test that of
 	// the samples that are tested with each seed, Classes that of the classes.
+	// Classes is 0 of a curve from elsewhere, see Extrapolation.Result.
 	N       int `json:"n"`
 	Test    int `json:"test"`
 	Classes int `json:"classes"`

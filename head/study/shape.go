@@ -24,6 +24,14 @@ func (s Shape) Ill() bool {
 	return s == Rising || s == Dipping || s == Peaking || s == Stepping
 }
 
+// error says what the error of an ill-behaved curve does; "" of others.
+func (s Shape) error() string {
+	return map[Shape]string{
+		Rising: "its error rises with more data", Dipping: "its error falls and rises in the end",
+		Peaking: "its error rises on the way, and falls again", Stepping: "more than half of what its error falls by comes in one step",
+	}[s]
+}
+
 // What a difference has to be to count: points of error, and standard errors.
 const (
 	leastMove = 0.01

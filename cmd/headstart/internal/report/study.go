@@ -45,25 +45,31 @@ type studyView struct {
 	Metric                        string
 	Curves, Gaps                  template.HTML
 	Points, Ahead, Against, Costs *Table
+	Foreign                       bool // a curve from elsewhere
 	Skipped                       []string
 	Facts, Settings               []Fact
 	Notes                         []string
 }
 
-// StudyTo writes s to w as one HTML file that needs no other. A study without
-// curves is an error.
+// StudyTo writes s to w as one HTML file that needs no other. Of a curve from
+// elsewhere, which has no classes, it leaves out what such a curve does not
+// tell: the gap, the log-loss and the costs. A study without curves is an
+// error.
 func StudyTo(w io.Writer, s *Study) error {
-	curves, gaps := curvesOf(s.Result), gapsOf(s.Result)
-	if curves == nil || gaps == nil {
+	curves := curvesOf(s.Result)
+	if curves == nil {
 		return errNoCurves
 	}
 	metric := metricName(cmp.Or(s.Metric, "accuracy"))
 	v := &studyView{
 		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(s.Title), labelColumns),
 		Metric: strings.ToUpper(metric[:1]) + metric[1:],
-		Curves: template.HTML(curves.svg("")), Gaps: template.HTML(gaps.svg("")), // every text in them is escaped
+		Curves: template.HTML(curves.svg("")), Foreign: foreign(s.Result), // every text in drawings is escaped
 		Points: StudyPoints(s.Result), Ahead: StudyPredictions(s.Result), Against: StudyDifferences(s.Result), Costs: studyCosts(s.Result),
 		Facts: clean(append(s.facts(), s.Facts...)), Settings: clean(s.Settings),
+	}
+	if !v.Foreign {
+		v.Gaps = template.HTML(gapsOf(s.Result).svg(""))
 	}
 	for _, sentence := range strings.SplitAfter(s.Advice.Text, ". ") {
 		v.Advice = append(v.Advice, plain(strings.TrimSpace(sentence)))
@@ -94,8 +100,15 @@ func StudySVGTo(w io.Writer, r *study.Result) error {
 	return err
 }
 
+// foreign tells whether r is a curve from elsewhere, of which nothing but the
+// error at each size is known.
+func foreign(r *study.Result) bool { return r.Classes == 0 }
+
 // facts is what was studied.
 func (s *Study) facts() []Fact {
+	if foreign(s.Result) {
+		return []Fact{{"Training samples", Count(s.N)}}
+	}
 	tested := fmt.Sprintf("%s samples of the test split", Count(s.Test))
 	if !s.Shared {
 		tested = fmt.Sprintf("%s samples with each seed, of folds", Count(s.Test))
@@ -133,6 +146,13 @@ func pointAt(c *study.Curve, n int) *study.Point {
 
 // StudyPoints is the table of what was measured.
 func StudyPoints(r *study.Result) *Table {
+	if foreign(r) {
+		t := &Table{Columns: []Column{{Name: "samples", Right: true}, {Name: "measured", Right: true}, {Name: "95 %", Right: true}}}
+		for _, p := range r.Curves[0].Points {
+			t.Rows = append(t.Rows, []string{Count(p.N), inPercent(p.Value, 0), inPercent(p.Low, 0) + " to " + inPercent(p.High, 0)})
+		}
+		return t
+	}
 	t := &Table{Columns: []Column{{Name: "samples", Right: true}, {Name: "a class", Right: true}}}
 	for _, c := range r.Curves {
 		t.Columns = append(t.Columns, Column{Name: plain(c.Depth), Right: true}, Column{Name: "95 %", Right: true}, Column{Name: "training", Right: true}, Column{Name: "log-loss", Right: true})
@@ -159,6 +179,12 @@ func StudyPredictions(r *study.Result) *Table {
 	t := &Table{Columns: []Column{{Name: "depth"}, {Name: "samples", Right: true}, {Name: "predicted", Right: true}, {Name: "80 % interval", Right: true}, {Name: "95 % interval", Right: true}}}
 	for _, p := range r.Predictions {
 		t.Rows = append(t.Rows, []string{plain(p.Depth), Count(p.N), inPercent(p.Value, 0), inPercent(p.Low80, 0) + " to " + inPercent(p.High80, 0), inPercent(p.Low95, 0) + " to " + inPercent(p.High95, 0)})
+	}
+	if foreign(r) { // there is one curve, and what it is of is not known
+		t.Columns = t.Columns[1:]
+		for i := range t.Rows {
+			t.Rows[i] = t.Rows[i][1:]
+		}
 	}
 	return t
 }
@@ -188,8 +214,11 @@ func inPoints(v float64) string {
 // inLoss writes a difference of log-losses, with its sign.
 func inLoss(v float64) string { return strings.Replace(fmt.Sprintf("%+.3f", v), "-", "−", 1) }
 
-// studyCosts is the table of costs.
+// studyCosts is the table of costs; nil: they are not known.
 func studyCosts(r *study.Result) *Table {
+	if foreign(r) {
+		return nil
+	}
 	t := &Table{Columns: []Column{{Name: "depth"}, {Name: "trainings", Right: true}, {Name: "estimate", Right: true}, {Name: "one on all samples", Right: true}}}
 	for _, c := range r.Costs {
 		t.Rows = append(t.Rows, []string{plain(c.Depth), Count(c.Trained), inTime(c.Seconds), inTime(c.Full)})

@@ -155,3 +155,47 @@ func TestStudyLabelsStayInside(t *testing.T) {
 		}
 	}
 }
+
+// A curve from elsewhere has a page without what it does not tell: no empty
+// sections, columns or facts. On a phone no table makes the page wider.
+func TestStudyPageOfACurve(t *testing.T) {
+	r := &study.Result{Metric: "accuracy", N: 800, Advice: study.Advice{Data: study.Unclear, Text: "Whether more data pays cannot be told: a little. More <b>seeds</b> would tell more."}}
+	c := study.Curve{Depth: "curve"}
+	for i, n := range []int{100, 200, 400, 800} {
+		v := 0.6 + 0.05*float64(i)
+		c.Points = append(c.Points, study.Point{N: n, Value: v, Low: v - 0.03, High: v + 0.02})
+	}
+	r.Curves = []study.Curve{c}
+	r.Predictions = []study.Prediction{{Depth: "curve", N: 1600, Value: 0.785, Low80: 0.76, High80: 0.8, Low95: 0.74, High95: 0.82}}
+	var b bytes.Buffer
+	if err := StudyTo(&b, &Study{Title: "curve", Result: r, Facts: []Fact{{"Curve", "a<b.csv"}}}); err != nil {
+		t.Fatal(err)
+	}
+	html := b.String()
+	if err := balanced(html); err != nil {
+		t.Error(err)
+	}
+	advice, nav := strings.Index(html, "<p>Whether more data pays cannot be told: a little.</p>"), strings.Index(html, "<nav")
+	if advice < 0 || nav < advice || strings.Count(html[advice:nav], "<p>") != 2 {
+		t.Error("the advice does not stand before all else, in two sentences")
+	}
+	for _, part := range []string{`class="band d0"`, `class="line d0 ahead"`, "78.5 %", "76.0 % to 80.0 %", "57.0 % to 62.0 %", "a&lt;b.csv", `content="width=device-width`, "prefers-color-scheme:dark", "@media print"} {
+		if !strings.Contains(html, part) {
+			t.Errorf("no %q", part)
+		}
+	}
+	if tables, scrolled := strings.Count(html, "<table>"), strings.Count(html, `<div class="scroll"`); tables != 2 || scrolled != tables {
+		t.Errorf("%d tables, of which %d scroll by themselves", tables, scrolled)
+	}
+	if strings.Count(html, "<svg") != 1 {
+		t.Error("there is another drawing than that of the curve")
+	}
+	for _, absent := range []string{`id="gap`, `id="costs"`, `id="depth"`, "a class", "log-loss", "Classes", "Tested", "Seeds", "each depth", "<b>", "NaN"} {
+		if strings.Contains(html, absent) {
+			t.Errorf("there is %q", absent)
+		}
+	}
+	if outside := regexp.MustCompile(`(?:src|href)="(?:[^#d]|d[^a])|url\(|@import`).FindString(html); outside != "" {
+		t.Errorf("the page needs %q", outside)
+	}
+}

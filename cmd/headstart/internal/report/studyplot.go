@@ -293,7 +293,11 @@ func curvesOf(r *study.Result) *plot {
 		all = append(all, s)
 	}
 	metric := metricName(cmp.Or(r.Metric, "accuracy"))
-	return upwards(metric, newPlot("curves", "Learning curves", fmt.Sprintf("The %s of each depth against the number of training samples, on a logarithmic axis, with bands of 95 %%; dashed is what is predicted, with bands of 80 %%. The values are in the tables.", metric), all))
+	what := "The %s of each depth"
+	if foreign(r) {
+		what = "The %s"
+	}
+	return upwards(metric, newPlot("curves", "Learning curves", fmt.Sprintf(what+" against the number of training samples, on a logarithmic axis, with bands of 95 %%; dashed is what is predicted, with bands of 80 %%. The values are in the tables.", metric), all))
 }
 
 // gapsOf are how much better training samples are answered than others.
