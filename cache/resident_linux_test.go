@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -54,4 +55,19 @@ func residentFiles(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return kib << 10
+}
+
+// Pages that the program has locked are not given back, and that is no error.
+func TestLockedPages(t *testing.T) {
+	b, err := syscall.Mmap(-1, 0, 2*os.Getpagesize(), syscall.PROT_READ, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(b)
+	if err := syscall.Mlock(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := dropPages(b); err != nil {
+		t.Error(err)
+	}
 }
