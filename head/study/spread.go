@@ -8,8 +8,8 @@ import (
 )
 
 // spread is how far off extrapolations were on public curves, as a function of
-// what is known of a curve. TestPublicCurves (make bench-study) fits it, and
-// writes spread.json.
+// what is known of a curve. BenchmarkPublicCurves (make bench-study) fits it,
+// and writes spread.json.
 type spread struct {
 	// Scale gives the logarithm of the scale of what is left, as the weights of
 	// what traits.at returns.

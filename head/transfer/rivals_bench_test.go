@@ -35,7 +35,7 @@ var rivalSets = []struct {
 func BenchmarkRivals(b *testing.B) {
 	folder := os.Getenv(rivalsFolder)
 	if folder == "" {
-		b.Skipf("%s does not name the folder that bench/rivals.py has made; make bench-study does both", rivalsFolder)
+		b.Fatalf("%s does not name the folder that bench/rivals.py has made; make bench-rivals does both", rivalsFolder)
 	}
 	const draws, labelled = 3, 200
 	c, err := cache.Open(filepath.Join(folder, "cache"), nil)

@@ -32,19 +32,19 @@ type pair struct {
 
 // onPairs calls f with each feature set of the folder HEADSTART_PAIRS, which
 // make pairs fills. HEADSTART_PAIRS_ONLY names some of them.
-func onPairs(t *testing.T, depths []string, f func(p *pair)) {
+func onPairs(b *testing.B, depths []string, f func(p *pair)) {
 	dir := os.Getenv("HEADSTART_PAIRS")
 	if dir == "" {
-		t.Skip("HEADSTART_PAIRS names the folder that make pairs fills; make bench-study does it all")
+		b.Fatal("HEADSTART_PAIRS does not name the folder that make pairs fills; make pairs bench-study does both")
 	}
 	store, err := cache.Create(filepath.Join(dir, "cache"), nil)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	defer store.Close()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.features"))
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("%s has no feature sets: %v", dir, err)
+		b.Fatalf("%s has no feature sets: %v", dir, err)
 	}
 	only := strings.Split(os.Getenv("HEADSTART_PAIRS_ONLY"), ",")
 	for _, path := range paths {
@@ -55,18 +55,18 @@ func onPairs(t *testing.T, depths []string, f func(p *pair)) {
 		func() {
 			j, err := features.Open([]string{path}, store)
 			if err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
 			defer j.Close()
 			d := &Data{Features: j, Cache: store, Root: dir}
 			if len(depths) > 1 {
 				if d.Spec, err = contract.Recall(j.Sets[0].Meta.Backbone, j.Spaces(), builtin.FS()); err != nil {
-					t.Fatal(err)
+					b.Fatal(err)
 				}
 			}
 			p := &pair{name: name}
 			if p.student, err = NewStudent(d, &Settings{Head: experiment.Settings{L2Points: 10}}, depths); err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
 			defer p.student.Close()
 			p.data = p.student.Data()
@@ -82,10 +82,10 @@ func onPairs(t *testing.T, depths []string, f func(p *pair)) {
 
 // part is a share of the rows of a pair, drawn by a seed, as data in which the
 // others have no label.
-func (p *pair) part(t *testing.T, rows []int, n int, seed uint64) *experiment.Data {
+func (p *pair) part(b *testing.B, rows []int, n int, seed uint64) *experiment.Data {
 	order, err := experiment.Order(p.data, &experiment.Settings{Seed: 1000 + seed}, rows)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	d := *p.data
 	d.Splits = nil
@@ -97,44 +97,44 @@ func (p *pair) part(t *testing.T, rows []int, n int, seed uint64) *experiment.Da
 }
 
 // accuracy is what a depth reaches on test rows, with training rows.
-func (p *pair) accuracy(t *testing.T, depth string, seed uint64, train, test []int) float64 {
+func (p *pair) accuracy(b *testing.B, depth string, seed uint64, train, test []int) float64 {
 	l := &study.Lesson{Depth: &study.Depth{Name: depth}, Seed: seed, Train: train, Test: test}
-	learnt, err := p.student.Learn(t.Context(), l)
+	learnt, err := p.student.Learn(b.Context(), l)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	return learnt.Test.Accuracy.Value
 }
 
-// TestStudyOnPairs studies 40 % of real data sets, with several seeds, and
+// BenchmarkStudyOnPairs studies 40 % of real data sets, with several seeds, and
 // measures at the full size what was predicted there: the mean over five folds
 // of all rows.
-func TestStudyOnPairs(t *testing.T) {
+func BenchmarkStudyOnPairs(b *testing.B) {
 	const seeds = 3
 	inside, inside95, all, pairs := 0, 0, 0, 0
 	var errs, widths []float64
 	fmt.Println("| pair | at | from | measured | predicted (of each seed) | in the 80 % interval |")
 	fmt.Println("|---|---|---|---|---|---|")
-	onPairs(t, []string{"head"}, func(p *pair) {
+	onPairs(b, []string{"head"}, func(p *pair) {
 		folds, err := experiment.Deal(p.data, nil, p.rows, 5)
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		var truth []float64
 		full := math.MaxInt
 		for _, test := range folds {
 			train := without(p.rows, test)
 			full = min(full, len(train))
-			truth = append(truth, p.accuracy(t, "head", 0, train, test))
+			truth = append(truth, p.accuracy(b, "head", 0, train, test))
 		}
 		measured := stat.Mean(truth, nil)
 		var said []string
 		hits, from := 0, 0
 		for seed := range uint64(seeds) {
-			d := p.part(t, p.rows, len(p.rows)*2/5, seed)
-			r, err := study.Run(t.Context(), d, p.student, &study.Settings{At: []int{full}, Seed: 10 * seed, Budget: time.Hour})
+			d := p.part(b, p.rows, len(p.rows)*2/5, seed)
+			r, err := study.Run(b.Context(), d, p.student, &study.Settings{At: []int{full}, Seed: 10 * seed, Budget: time.Hour})
 			if err != nil {
-				t.Fatalf("%s: %v", p.name, err)
+				b.Fatalf("%s: %v", p.name, err)
 			}
 			from = r.N
 			q := r.Predictions[0]
@@ -162,7 +162,7 @@ func TestStudyOnPairs(t *testing.T) {
 		return
 	}
 	if pairs < 6 || share < 0.72 || share > 0.88 || median > 0.015 {
-		t.Errorf("of at least 6 pairs 72 to 88 %% are to be inside, and the median error at most 1.5 points")
+		b.Errorf("of at least 6 pairs 72 to 88 %% are to be inside, and the median error at most 1.5 points")
 	}
 }
 
@@ -177,22 +177,22 @@ func without(rows, others []int) []int {
 	return out
 }
 
-// TestDepthOnPairs asks at three sizes which depth to take, and compares with
-// what each depth then reaches on rows that the study has not seen.
-func TestDepthOnPairs(t *testing.T) {
+// BenchmarkDepthOnPairs asks at three sizes which depth to take, and compares
+// with what each depth then reaches on rows that the study has not seen.
+func BenchmarkDepthOnPairs(b *testing.B) {
 	depths := []string{"head", "taps", "last:2", "half", "all"}
 	if some := os.Getenv("HEADSTART_PAIRS_DEPTHS"); some != "" {
 		depths = strings.Split(some, ",")
 	}
 	right, told, all, worse := 0, 0, 0, 0
 	fmt.Printf("| pair | samples | seed | advised | %s | behind the best |\n|%s\n", strings.Join(depths, " | "), strings.Repeat("---|", 5+len(depths)))
-	onPairs(t, depths, func(p *pair) {
+	onPairs(b, depths, func(p *pair) {
 		for _, n := range []int{80, 160, 320} {
 			for seed := range uint64(3) {
-				d := p.part(t, p.rows, n, seed)
-				r, err := study.Run(t.Context(), d, p.student, &study.Settings{Seed: 10 * seed, Budget: 30 * time.Minute, Repeat: 3})
+				d := p.part(b, p.rows, n, seed)
+				r, err := study.Run(b.Context(), d, p.student, &study.Settings{Seed: 10 * seed, Budget: 30 * time.Minute, Repeat: 3})
 				if err != nil {
-					t.Fatalf("%s: %v", p.name, err)
+					b.Fatalf("%s: %v", p.name, err)
 				}
 				var train, test []int
 				for _, row := range p.rows {
@@ -205,7 +205,7 @@ func TestDepthOnPairs(t *testing.T) {
 				best, got := 0.0, map[string]float64{}
 				line := ""
 				for _, one := range p.student.Depths() {
-					got[one.Name] = p.accuracy(t, one.Name, seed, train, test)
+					got[one.Name] = p.accuracy(b, one.Name, seed, train, test)
 					best = max(best, got[one.Name])
 				}
 				for _, name := range depths {
@@ -233,6 +233,6 @@ func TestDepthOnPairs(t *testing.T) {
 	})
 	fmt.Printf("\n%d studies: %d answered; within a point of the best, or not told: %.0f %%; worse than the head by more than the spread: %d\n", all, told, 100*float64(right)/float64(all), worse)
 	if float64(right)/float64(all) < 0.85 || worse > 0 {
-		t.Errorf("at least 85 %% are to be within a point or not told, and none worse than the head")
+		b.Errorf("at least 85 %% are to be within a point or not told, and none worse than the head")
 	}
 }
