@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
@@ -35,14 +33,7 @@ func Gather(m *pb.ModelProto, taps []layer.Rows) (*pb.ModelProto, string, error)
 		return nil, "", fmt.Errorf("export: %w", err)
 	}
 	add := func(part *pb.GraphProto, name string) (string, error) {
-		if m.GetIrVersion() < 4 { // what is stored would have to be an input, too
-			for _, t := range part.Initializer {
-				value := proto.CloneOf(t)
-				value.Name = nil
-				part.Node = slices.Insert(part.Node, 0, onnx.Node("Constant", nil, []string{t.GetName()}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: value}))
-			}
-			part.Initializer = nil
-		}
+		storedFor(m, part)
 		fused, names, err := onnx.Append(m, part)
 		if err != nil {
 			return "", err

@@ -275,14 +275,21 @@ func (f *Fed) texts(m *pb.ModelProto, c *models.TextSpec) (*pb.ModelProto, error
 
 // before puts part before m.
 func (f *Fed) before(m *pb.ModelProto, part *pb.GraphProto, made map[string]string) (*pb.ModelProto, error) {
-	if m.GetIrVersion() < 4 {
-		var stored []*pb.NodeProto
-		for _, t := range part.Initializer {
-			value := proto.CloneOf(t)
-			value.Name = nil
-			stored = append(stored, onnx.Node("Constant", nil, []string{t.GetName()}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: value}))
-		}
-		part.Node, part.Initializer = append(stored, part.Node...), nil
-	}
+	storedFor(m, part)
 	return onnx.Prepend(m, part, made)
+}
+
+// storedFor makes constants of the stored tensors of part where the version of
+// m's format would have them be inputs, too.
+func storedFor(m *pb.ModelProto, part *pb.GraphProto) {
+	if m.GetIrVersion() >= 4 {
+		return
+	}
+	var stored []*pb.NodeProto
+	for _, t := range part.Initializer {
+		value := proto.CloneOf(t)
+		value.Name = nil
+		stored = append(stored, onnx.Node("Constant", nil, []string{t.GetName()}, &pb.AttributeProto{Name: proto.String("value"), Type: pb.AttributeProto_TENSOR.Enum(), T: value}))
+	}
+	part.Node, part.Initializer = append(stored, part.Node...), nil
 }
