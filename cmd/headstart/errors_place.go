@@ -13,6 +13,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models/builtin"
+	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/folder"
 )
 
@@ -217,6 +218,10 @@ func noHead(command string, args []string, things []thing) string {
 		return fmt.Sprintf("%s is a feature set, not a head file; headstart train-head %s makes a head of it", first, features.Quoted(first))
 	case is == aFile && strings.HasSuffix(first, ".head.onnx"):
 		return "" // what is wrong with it has been said
+	case is == aBackbone && command != "export":
+		if exported, err := export.Exported(first); exported || err != nil {
+			return "" // the same
+		}
 	}
 	if command == "export" {
 		return fmt.Sprintf("%s is %s, not a head file, as headstart train-head makes it", first, is)

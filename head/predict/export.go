@@ -152,8 +152,12 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	}
 	export.Note(served, "contract", string(contract))
 	export.Note(served, "head", f.Head.Kind)
-	if f.Metrics != nil {
-		export.Note(served, "metrics", string(f.Metrics))
+	metrics, err := publicMetrics(f.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("predict: %s: metrics: %w", o.Head, err)
+	}
+	if metrics != nil {
+		export.Note(served, "metrics", string(metrics))
 	}
 	reference := Session(spec, &o.Options)
 	defer reference.Close()
@@ -176,6 +180,21 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		return nil, err
 	}
 	return &Exported{written, folder.Clients(o.Dir), made, licence}, nil
+}
+
+// publicMetrics are the metrics of a head file for a model that may be
+// published: without warnings and notes, which name samples.
+func publicMetrics(metrics json.RawMessage) (json.RawMessage, error) {
+	if metrics == nil {
+		return nil, nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(metrics, &all); err != nil {
+		return nil, err
+	}
+	delete(all, "warnings")
+	delete(all, "notes")
+	return json.Marshal(all)
 }
 
 // padToken is what fills up the rows of texts.

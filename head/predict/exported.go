@@ -39,7 +39,15 @@ func Read(path string, builtin fs.FS) (*file.File, error) {
 // readExported reads the head of an exported model, nil if it is none.
 func readExported(path string, builtin fs.FS) (*file.File, error) {
 	spec, err := folder.ResolveFor(path, &folder.Options{Builtin: builtin})
-	if err != nil || spec.Exported == nil {
+	exported, damaged := export.Exported(path)
+	switch {
+	case err != nil && exported:
+		return nil, fmt.Errorf("predict: %s was exported with its head, but it cannot be read any more: %w", path, err)
+	case err != nil && damaged != nil:
+		return nil, fmt.Errorf("predict: %s: %w, nor an exported model that can be read: %w", path, file.ErrNotHead, err)
+	case err == nil && spec.Exported == nil && exported:
+		return nil, fmt.Errorf("predict: %s was exported with its head, but nothing in it says how samples become inputs any more; export it again", path)
+	case err != nil || spec.Exported == nil:
 		return nil, nil // what it is instead is said of it as a head
 	}
 	h, err := exportedHead(spec.Exported)

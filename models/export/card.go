@@ -29,7 +29,14 @@ func (f *Folder) readme() []byte {
 	say := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	c := &f.Card
 	say("---")
-	say("license: %s", yaml(licenceName(c.Licence)))
+	if all := strings.Split(c.Licence, " AND "); len(all) > 1 {
+		say("license:")
+		for _, name := range all {
+			say("- %s", yaml(licenceName(name)))
+		}
+	} else {
+		say("license: %s", yaml(licenceName(c.Licence)))
+	}
 	if task := f.task(); task != "" {
 		say("pipeline_tag: %s", task)
 	}
@@ -65,7 +72,7 @@ func (f *Folder) readme() []byte {
 	}
 	say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g.\n", Tolerance)
 	say("## Limits\n")
-	say("It knows what its training data showed, and answers for anything else too: a sample of none of its classes gets one of them. Figures hold for samples like those that it was measured on.\n")
+	say("It knows what its training data showed, and answers for anything else too: %s. Figures hold for samples like those that it was measured on.\n", f.otherwise())
 	say("## Licence\n")
 	say("The model is a derivative of the weights of %s, whose licence is %s; it travels with them.", c.Backbone, c.Licence)
 	if c.Source != "" {
@@ -109,6 +116,19 @@ func (f *Folder) answers() string {
 		return "with one of several grades, from the lowest to the highest"
 	}
 	return "with one of several classes"
+}
+
+// otherwise says what is answered for a sample unlike those of the training.
+func (f *Folder) otherwise() string {
+	switch f.Link {
+	case layer.Sigmoid:
+		return "a sample to which none of its labels applies may get some"
+	case layer.Identity:
+		return "a sample of another kind gets numbers all the same"
+	case layer.Cumulative:
+		return "a sample that has no grade gets one of them"
+	}
+	return "a sample of none of its classes gets one of them"
 }
 
 // names lists the classes, the first of many.

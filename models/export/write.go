@@ -246,9 +246,34 @@ func occupied(dir string) (*ThereError, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := onnx.Decode(data)
-	e.Exported = err == nil && slices.ContainsFunc(m.GetMetadataProps(), func(p *pb.StringStringEntryProto) bool { return p.GetKey() == props+"classes" })
+	e.Exported, _ = made(data)
 	return e, nil
+}
+
+// made tells whether the bytes are those of a model that Fuse made.
+func made(data []byte) (bool, error) {
+	m, err := onnx.Decode(data)
+	return slices.ContainsFunc(m.GetMetadataProps(), func(p *pb.StringStringEntryProto) bool {
+		return p.GetKey() == props+"classes" || p.GetKey() == props+"contract"
+	}), err
+}
+
+// Exported tells whether the model at path is one that Fuse made, whatever else
+// is wrong with it or with what lies around it; path is that of the model, or
+// of a folder in one of the Layouts. The error is that of a folder's model that
+// is none.
+func Exported(path string) (bool, error) {
+	if data, err := draft.ReadRegular(path); err == nil {
+		ok, _ := made(data)
+		return ok, nil
+	}
+	for _, layout := range Layouts {
+		f := Folder{Layout: layout}
+		if data, err := draft.ReadRegular(filepath.Join(path, filepath.FromSlash(f.modelFile()))); err == nil {
+			return made(data)
+		}
+	}
+	return false, nil
 }
 
 // written tells whether a file beside the model is one that Write writes.

@@ -112,14 +112,22 @@ func FuzzExported(f *testing.F) {
 // and notices are found by their names.
 func TestPapers(t *testing.T) {
 	for card, want := range map[string]string{
-		"---\nlicense: mit\n---\n":                                   "mit",
-		"---\r\nlanguage: en\r\nlicense: \"apache-2.0\"\r\n---\r\nx": "apache-2.0",
-		"---\nlicense: other\nlicense_name: my-own\n---\n":           "my-own",
-		"---\nlicense: other\n---\n":                                 "other",
-		"---\nlicense: unknown\n---\n":                               "",
-		"# license: mit\n":                                           "",
-		"---\nlicense: mit\n":                                        "",
-		"":                                                           "",
+		"---\nlicense: mit\n---\n":                                     "mit",
+		"---\r\nlanguage: en\r\nlicense: \"apache-2.0\"\r\n---\r\nx":   "apache-2.0",
+		"---\nlicense: other\nlicense_name: my-own\n---\n":             "my-own",
+		"---\nlicense: other\n---\n":                                   "other",
+		"---\nlicense: unknown\n---\n":                                 "",
+		"---\nlicense:\n- mit\n- 'apache-2.0' # the code\nx: 1\n---\n": "mit AND apache-2.0",
+		"---\nlicense: [mit, \"bsd-3-clause\"]\n---\n":                 "mit AND bsd-3-clause",
+		"---\nlicense: mit # as of 2024\n---\n":                        "mit",
+		"---\n# license: gpl-3.0\nlicense: # below\n  - mit\n---\n":    "mit",
+		"---\nmodel:\n  license: gpl-3.0\ntags:\n- license\n---\n":     "",
+		"---\nlicense:\n- other\nlicense_name: my-own # mine\n---\n":   "my-own",
+		"---\nlicense: null\n---\n":                                    "",
+		"---\n---\nlicense: mit\n---\n":                                "",
+		"# license: mit\n":                                             "",
+		"---\nlicense: mit\n":                                          "",
+		"":                                                             "",
 	} {
 		if got := cardLicence([]byte(card)); got != want {
 			t.Errorf("%q: %q, not %q", card, got, want)

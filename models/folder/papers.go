@@ -76,30 +76,84 @@ func papersAt(name string, builtin fs.FS) (f *layout, texts fs.FS, err error) {
 }
 
 // cardLicence returns the licence that a model card names between the lines
-// "---" at its beginning, "" if it names none.
+// "---" at its beginning, "" if it names none. Several are joined by " AND ",
+// since a card does not say whether one of them is enough.
 func cardLicence(card []byte) string {
 	head, ok := bytes.CutPrefix(bytes.ReplaceAll(card, []byte("\r\n"), []byte("\n")), []byte("---\n"))
 	if !ok {
 		return ""
 	}
-	head, _, ok = bytes.Cut(head, []byte("\n---"))
+	head, _, ok = bytes.Cut(append([]byte("\n"), head...), []byte("\n---"))
 	if !ok {
 		return ""
 	}
-	found := map[string]string{}
-	for line := range strings.Lines(string(head)) {
-		if key, value, ok := strings.Cut(line, ":"); ok {
-			found[key] = strings.Trim(strings.TrimSpace(value), `"'`)
+	var names []string
+	for _, name := range cardValues(string(head), "license") {
+		if name == "other" {
+			if own := cardValues(string(head), "license_name"); len(own) > 0 {
+				name = own[0]
+			}
+		}
+		if name != "unknown" {
+			names = append(names, name)
 		}
 	}
-	licence := found["license"]
-	switch licence {
-	case "unknown":
+	return strings.Join(names, " AND ")
+}
+
+// cardValues returns the values of a key at the outermost level of YAML, as
+// model cards have them: a scalar, a list in brackets, or one line an item.
+func cardValues(yaml, key string) []string {
+	var values []string
+	add := func(text string) {
+		if v := yamlScalar(text); v != "" {
+			values = append(values, v)
+		}
+	}
+	inside := false // the lines below the key
+	for line := range strings.Lines(yaml) {
+		line = strings.TrimRight(line, "\n")
+		text := strings.TrimSpace(line)
+		item, isItem := strings.CutPrefix(text+" ", "- ")
+		name, value, ok := strings.Cut(line, ":")
+		switch {
+		case text == "" || strings.HasPrefix(text, "#"):
+		case inside && isItem:
+			add(item)
+		case ok && strings.Trim(name, `"'`) == key:
+			values, inside = nil, true
+			value = strings.TrimSpace(value)
+			list, open := strings.CutPrefix(value, "[")
+			if list, _, closed := strings.Cut(list, "]"); open && closed {
+				for item := range strings.SplitSeq(list, ",") {
+					add(item)
+				}
+			} else {
+				add(value)
+			}
+		default:
+			inside = false
+		}
+	}
+	return values
+}
+
+// yamlScalar is a text of YAML without what is around it: quotes, a comment.
+func yamlScalar(text string) string {
+	text = strings.TrimSpace(text)
+	for _, quote := range []string{`"`, `'`} {
+		if inner, ok := strings.CutPrefix(text, quote); ok {
+			inner, _, _ = strings.Cut(inner, quote)
+			return strings.TrimSpace(inner)
+		}
+	}
+	if strings.HasPrefix(text, "#") {
 		return ""
-	case "other":
-		if name := found["license_name"]; name != "" {
-			return name
-		}
 	}
-	return licence
+	text, _, _ = strings.Cut(text, " #")
+	text = strings.TrimSpace(text)
+	if text == "null" || text == "~" {
+		return ""
+	}
+	return text
 }
