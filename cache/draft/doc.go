@@ -10,7 +10,9 @@
 // A draft is locked (flock) as long as it is one. A draft that nobody holds is
 // what a killed process has left: the next draft for the same place removes
 // it. On a file system that cannot lock, drafts are written without locks and
-// none is removed.
+// none is removed. A folder that was being replaced where names cannot be
+// swapped may be left as DIR/.NAME.xxxxxxxx.old; [Mend] puts it back or removes
+// it.
 //
 // A [Part] is the exception: it grows under its own name, for instance while
 // something is downloaded, and is there again after a crash.

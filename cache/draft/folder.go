@@ -17,9 +17,12 @@ type Folder struct {
 
 // CreateFolder begins the folder that Place puts at path, where nothing must
 // be, or an empty folder. Drafts for path that a killed process has left are
-// removed.
+// removed, and what it was replacing is mended.
 func CreateFolder(path string) (*Folder, error) {
 	if err := vacant(path, fs.FileMode.IsDir); err != nil {
+		return nil, err
+	}
+	if err := Mend(path); err != nil {
 		return nil, err
 	}
 	_ = Sweep(path) // what cannot be removed stands in nobody's way
@@ -64,9 +67,9 @@ func (f *Folder) Place() error {
 
 // Replace is Place where a folder with files in it may be, whose place it
 // takes. On Linux, where the file system can swap names, one of the two is
-// there at any time; elsewhere the old one is called NAME.old between two
-// renames, and is left so if the process is killed there. What was in the old
-// folder is removed.
+// there at any time; elsewhere the old one has the hidden name
+// .NAME.xxxxxxxx.old between two renames. What was in the old folder is
+// removed. What a process that is killed meanwhile leaves, [Mend] mends.
 func (f *Folder) Replace() error {
 	if f.file == nil {
 		return os.ErrClosed
@@ -84,10 +87,11 @@ func (f *Folder) Replace() error {
 	name, old := f.file.Name(), f.file.Name() // of the draft, then of what was replaced
 	err = try("exchange", func() error { return exchange(name, f.path) })
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		old = f.path + ".old"
-		if err = try("rename", func() error { return os.Rename(f.path, old) }); err != nil {
+		var held *os.File
+		if old, held, err = f.aside(); err != nil {
 			return err
 		}
+		defer held.Close()
 		if err = try("rename", func() error { return os.Rename(name, f.path) }); err != nil {
 			return errors.Join(err, cause(os.Rename(old, f.path)))
 		}

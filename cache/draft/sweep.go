@@ -38,9 +38,13 @@ func create(path string, make func(name string) (*os.File, error)) (*os.File, er
 }
 
 // isDraft tells whether create makes such names for a base.
-func isDraft(name, base string) bool {
+func isDraft(name, base string) bool { return isHidden(name, base, ".tmp") }
+
+// isHidden tells whether a name is a hidden one for a base, with eight random
+// letters and digits and an ending.
+func isHidden(name, base, ending string) bool {
 	id, ok := strings.CutPrefix(name, "."+base+".")
-	id, ended := strings.CutSuffix(id, ".tmp")
+	id, ended := strings.CutSuffix(id, ending)
 	return ok && ended && len(id) == 8 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
@@ -58,7 +62,10 @@ func draftOf(name string) string {
 }
 
 // Sweep removes the drafts for path that nobody holds.
-func Sweep(path string) error {
+func Sweep(path string) error { return each(path, ".tmp", remove) }
+
+// each does something with what has a hidden name for path with that ending.
+func each(path, ending string, do func(name string) error) error {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir) // "" becomes "."
 	if err := folder(dir); err != nil {
@@ -73,8 +80,8 @@ func Sweep(path string) error {
 	for {
 		names, err := list.Readdirnames(1024)
 		for _, name := range names {
-			if isDraft(name, base) {
-				failed = errors.Join(failed, remove(filepath.Join(dir, name)))
+			if isHidden(name, base, ending) {
+				failed = errors.Join(failed, do(filepath.Join(dir, name)))
 			}
 		}
 		if err == io.EOF {

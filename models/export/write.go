@@ -189,10 +189,14 @@ func (e *ThereError) Error() string {
 
 // Vacant returns the path of the folder that dir names, if Write may write it:
 // a new or an empty one, or with replace one that Write has written before. The
-// error for another one is a *ThereError.
+// error for another one is a *ThereError. One that a killed process was
+// replacing is mended first.
 func Vacant(dir string, replace bool) (string, error) {
 	if dir == "" {
 		return "", fmt.Errorf("export: no folder is named")
+	}
+	if err := draft.Mend(filepath.Clean(dir)); err != nil {
+		return "", fmt.Errorf("export: %s: %w", dir, err)
 	}
 	entries, err := draft.ReadDir(dir)
 	switch {
