@@ -300,6 +300,9 @@ func digest(s *Settings, d *Data, head *Head, net *Network) string {
 	}
 	fmt.Fprintln(h)
 	fmt.Fprintln(h, s.BatchSize, s.Epochs, s.Patience, s.LearningRate, s.WeightDecay, s.LayerDecay, s.Warmup, s.Clip, s.LabelSmoothing, s.Seed, s.layout, d.Views)
+	if s.Replicas > 1 {
+		fmt.Fprintln(h, "replicas", s.Replicas)
+	}
 	for _, rows := range d.Parts {
 		fmt.Fprintln(h, len(rows))
 		for _, r := range rows {

@@ -43,18 +43,21 @@ func TestAnInterruptedTrainingGoesOn(t *testing.T) {
 		{"views", toyNetwork(""), viewed(100, 2), head(toyClasses, toyHidden), Settings{Epochs: 5, LearningRate: 1e-2}},
 		{"divided texts", attentionNetwork(), sentences(60, 40), head(2, 8), Settings{Epochs: 3, LearningRate: 1e-2, BatchSize: 12}},
 		{"images in blocks", architecture(t, "resnet-17"), images(40), head(3, 16), Settings{Epochs: 3, LearningRate: 1e-3, layout: blocked, Patience: 1}},
+		{"replicas", toyNetwork(""), toyData(100, toyInputs), head(toyClasses, toyHidden), Settings{Epochs: 4, LearningRate: 1e-2, Replicas: 2}},
+		{"replicas of divided texts", attentionNetwork(), sentences(60, 40), head(2, 8), Settings{Epochs: 2, LearningRate: 1e-2, BatchSize: 12, Replicas: 3}},
 		{"images", architecture(t, "convnext-17"), images(40), head(3, 16), Settings{Epochs: 3, LearningRate: 1e-3, layout: plain}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.s.Threads, c.s.Fingerprint = 1, "of "+c.name
-			if c.name == "divided texts" {
+			c.s.Threads, c.s.Fingerprint = max(c.s.Replicas, 1), "of "+c.name
+			divided := strings.HasSuffix(c.name, "divided texts")
+			if divided {
 				c.s.Memory = needs(t, c.net, c.data, c.head, &c.s).Smallest
 			}
 			if c.s.layout == blocked && blocks(t) == 0 {
 				t.Skip("the runtime has no blocks on this machine")
 			}
 			undisturbed := train(t, c.net, c.data, c.head, &c.s)
-			if c.name == "divided texts" && undisturbed.MicroBatch >= undisturbed.BatchSize {
+			if divided && undisturbed.MicroBatch*max(c.s.Replicas, 1) >= undisturbed.BatchSize {
 				t.Fatalf("runs of %d: the batch is not divided", undisturbed.MicroBatch)
 			}
 			s := c.s

@@ -22,6 +22,13 @@
 // these lengths. All graphs read the same weights and write the same gradients,
 // which lie one behind the other in two slices; nothing is copied in a step.
 //
+// With Settings.Replicas, several sessions share a batch: each runs a part of
+// it on its share of the threads, at once with the others, and their gradients
+// are added up in a fixed order. The result depends on their number, and on no
+// race. Two sessions with a thread each take less time than one with two, where
+// a step is made of many small operators that threads wait for. What computes
+// something over the whole batch is refused (*DependentError).
+//
 // A row may have views, such as parts of an image: then each epoch trains with
 // another one of them (see Data.Views). What is measured is always the row as
 // it is.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,7 @@ const (
 	childCheckpoint = "RETRAIN_TEST_CHECKPOINT" // be a child that trains with this checkpoint
 	childResult     = "RETRAIN_TEST_RESULT"     // where it leaves its result
 	childEager      = "RETRAIN_TEST_EAGER"      // write one after each step
+	childReplicas   = "RETRAIN_TEST_REPLICAS"   // how many share its batches
 	childSteps      = "RETRAIN_TEST_STEPS"      // be a child that makes many steps
 
 	manySteps = 10_000
@@ -59,6 +61,10 @@ func killed() error {
 		return err
 	}
 	net, d, h, s := long()
+	if s.Replicas, err = strconv.Atoi(os.Getenv(childReplicas)); err != nil {
+		return err
+	}
+	s.Threads = s.Replicas
 	s.Checkpoint, s.eager = os.Getenv(childCheckpoint), os.Getenv(childEager) != ""
 	s.Progress = func(p Progress) {
 		if p.Done == nil {
@@ -85,9 +91,15 @@ func killed() error {
 // TestAKilledTrainingGoesOn kills a training 12 times at random moments, most
 // of them while a checkpoint is written. Its end is that of one that was not
 // disturbed, bit for bit.
-func TestAKilledTrainingGoesOn(t *testing.T) {
+func TestAKilledTrainingGoesOn(t *testing.T) { goesOn(t, 1) }
+
+// TestAKilledTrainingWithReplicasGoesOn is the same with two replicas.
+func TestAKilledTrainingWithReplicasGoesOn(t *testing.T) { goesOn(t, 2) }
+
+func goesOn(t *testing.T, replicas int) {
 	const kills = 12
 	net, d, h, s := long()
+	s.Replicas, s.Threads = replicas, replicas
 	undisturbed := train(t, net, d, h, s)
 	dir := t.TempDir()
 	path, result := filepath.Join(dir, "x.ckpt"), filepath.Join(dir, "result")
@@ -95,7 +107,7 @@ func TestAKilledTrainingGoesOn(t *testing.T) {
 	var reached []int
 	for n := 0; ; n++ {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childCheckpoint+"="+path, childResult+"="+result)
+		cmd.Env = append(os.Environ(), childCheckpoint+"="+path, childResult+"="+result, childReplicas+"="+strconv.Itoa(replicas))
 		if n < kills {
 			cmd.Env = append(cmd.Env, childEager+"=1")
 		}

@@ -52,11 +52,11 @@ func (ps *programs) try(ctx context.Context, d *Data, b batch) (*trial, error) {
 	for _, r := range b.rows {
 		total += d.weight(r)
 	}
-	loss, p, err := ps.step(ctx, d, run{batch: b}, 0, total, false)
+	loss, err := ps.step(ctx, d, alone(b), aim{total: total})
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{loss: loss, logits: slices.Clone(p.logits)}
+	t := &trial{loss: loss, logits: slices.Clone(ps.made[b.tokens].replicas[0].logits)}
 	for i, v := range ps.views {
 		w := &ps.weights[i]
 		dW := make([]float32, product(w.Shape))
@@ -191,7 +191,9 @@ func lay(ctx context.Context, ps *programs, d *Data, b batch, start *Head, divid
 	case block == 0:
 		return ps, "the runtime has no blocks on this machine", nil
 	}
-	other := newPrograms(ps.library, ps.net, ps.classes, ps.threads, ps.n, block)
+	inBlocks := ps.form
+	inBlocks.block = block
+	other := newPrograms(ps.library, ps.net, inBlocks)
 	q, err := other.at(b.tokens)
 	if err != nil {
 		if forced == blocked {

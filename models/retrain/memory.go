@@ -53,9 +53,19 @@ func (p *program) inputBytes() int64 {
 	return n
 }
 
+// divided tells whether a batch of so many samples has more runs than there are
+// replicas.
+func (f *form) divided(size int) bool { return (size+f.n-1)/f.n > f.replicas }
+
+// demand is about how many bytes a training takes.
+type demand struct {
+	all     int64
+	replica int64 // each replica's own share of it
+}
+
 // estimate returns about how many bytes a training takes in which all sessions
 // are open. It stops early where they are more than limit, if that is not 0.
-func (ps *programs) estimate(b *batches, limit int64) (int64, error) {
+func (ps *programs) estimate(b *batches, limit int64) (*demand, error) {
 	var rows []int
 	for _, part := range b.data.Parts {
 		rows = append(rows, part...)
@@ -64,46 +74,53 @@ func (ps *programs) estimate(b *batches, limit int64) (int64, error) {
 	for _, tokens := range b.buckets(b.train) {
 		step[tokens] = true
 	}
-	sum := int64(0)
+	shared, own := int64(0), int64(0)
+	sum := func() *demand { return &demand{shared + int64(ps.replicas)*own, own} }
 	buckets := b.buckets(rows)
 	for i := range buckets {
 		tokens := buckets[len(buckets)-1-i] // the longest first
 		p, err := ps.at(tokens)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if i == 0 {
-			flat := int64(5) // weights, gradients, m, v, best
-			if ps.n < b.size {
+			flat := int64(4) // weights, m, v, best
+			if ps.divided(b.size) {
 				flat++
 			}
-			sum += flat * 4 * int64(ps.size)
+			shared += flat * 4 * int64(ps.size)
+			own += 4 * int64(ps.size) // gradients
 		}
-		sum += p.forwardMemory + p.inputBytes()
-		if ps.threads > 1 { // what is prepared
-			sum += p.inputBytes()
+		own += p.forwardMemory + p.inputBytes()
+		if ps.threads*ps.replicas > 1 { // what is prepared
+			own += p.inputBytes()
 		}
 		if step[tokens] {
-			sum += p.stepMemory
+			own += p.stepMemory
 		}
-		if limit > 0 && sum > limit {
+		if limit > 0 && sum().all > limit {
 			break
 		}
 	}
-	return sum, nil
+	return sum(), nil
 }
 
 // fit returns programs of the plain layout for the most samples a run, at most
-// most, that fit in memory: a batch, or a half, a quarter … of one, rounded up.
-func fit(l *runtime.Library, net *Network, b *batches, classes int, s *Settings, most int) (*programs, int64, error) {
-	for n := b.size; ; n = (n + 1) / 2 {
+// most, that fit in memory: a replica's share of a batch, or a half, a quarter
+// … of it, rounded up.
+func fit(l *runtime.Library, net *Network, b *batches, classes int, s *Settings, most int) (*programs, *demand, error) {
+	with := func(n int) *programs {
+		return newPrograms(l, net, form{classes: classes, n: n, replicas: s.Replicas, threads: s.Threads / s.Replicas})
+	}
+	whole := (b.size + s.Replicas - 1) / s.Replicas
+	for n := whole; ; n = (n + 1) / 2 {
 		if n <= most {
-			ps := newPrograms(l, net, classes, s.Threads, n, 0)
+			ps := with(n)
 			sum, err := ps.estimate(b, s.Memory)
 			if err != nil {
-				return nil, 0, err
+				return nil, nil, err
 			}
-			if sum <= s.Memory {
+			if sum.all <= s.Memory {
 				return ps, sum, nil
 			}
 		}
@@ -111,13 +128,13 @@ func fit(l *runtime.Library, net *Network, b *batches, classes int, s *Settings,
 			break
 		}
 	}
-	e := &MemoryError{Limit: s.Memory}
-	var err error
-	if e.Estimate, err = newPrograms(l, net, classes, s.Threads, b.size, 0).estimate(b, 0); err != nil {
-		return nil, 0, err
+	largest, err := with(whole).estimate(b, 0)
+	if err != nil {
+		return nil, nil, err
 	}
-	if e.Smallest, err = newPrograms(l, net, classes, s.Threads, 1, 0).estimate(b, 0); err != nil {
-		return nil, 0, err
+	smallest, err := with(1).estimate(b, 0)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, 0, e
+	return nil, nil, &MemoryError{Estimate: largest.all, Smallest: smallest.all, Limit: s.Memory, Replicas: s.Replicas}
 }

@@ -26,7 +26,7 @@ func TestSchedule(t *testing.T) {
 // TestRatesGoByLayers: 2e-3 for the head, and 0.5 times that for each layer
 // further from the end; matrices decay, biases do not.
 func TestRatesGoByLayers(t *testing.T) {
-	ps := newPrograms(library(t), toyNetwork(""), toyClasses, 1, 4, 0)
+	ps := newPrograms(library(t), toyNetwork(""), form{classes: toyClasses, n: 4, threads: 1})
 	if _, err := ps.at(0); err != nil {
 		t.Fatal(err)
 	}

@@ -12,50 +12,54 @@ import (
 	"github.com/headstart-ml/headstart/models/tensor"
 )
 
+// form is what graphs are made for, and how they are run.
+type form struct {
+	classes  int
+	n        int   // samples of a run
+	block    int64 // 0: the plain layout
+	replicas int   // runs that take place at once; 0 means 1
+	threads  int   // of each of them
+}
+
 // programs are the graphs of one training, one for each number of tokens. All
 // of them work on the same memory.
 type programs struct {
+	form
 	library *runtime.Library
 	net     *Network
-	classes int
-	threads int
-	n       int   // samples of a run
-	block   int64 // 0: the plain layout
 
 	weights []weight // those of each program
 	views   []view   // where they stand in the flat slices
 	size    int      // of these
 	made    map[int]*program
 
-	// values are the weights, gradients what a step writes, more where it
-	// writes what is then added to the gradients; nil if no batch is divided.
+	// values are the weights, gradients what a step writes; others is where all
+	// replicas but the first write theirs before they are added to the
+	// gradients, more where the first one does so in all runs of a batch but
+	// the first: nil if no batch has others.
 	values, gradients, more []float32
+	others                  [][]float32
 
 	ahead  *ahead // nil: no batch is prepared
 	inTurn bool   // none is, ever
 }
 
-// program is the graph for one number of tokens. Its sessions and its memory
-// are made when they are needed.
+// program is the graph for one number of tokens.
 type program struct {
-	step, forward           *runtime.Session
 	stepModel, forwardModel []byte
-	names                   []string // inputs of both: samples, target, weights
-	outputs                 []string // of a step: loss, logits, gradients; the first two are those of forward
-	samples                 []tensor.View
-	spare                   []tensor.View // inputs of the batch that is prepared; nil: none was
-	target                  []float32
-	feed                    []tensor.View
-	loss, logits            []float32
-	into                    [2][]tensor.View // outputs with gradients in gradients, and in more
+	names                   []string      // inputs of both: samples, target, weights
+	outputs                 []string      // of a step: loss, logits, gradients; the first two are those of forward
+	samples                 []tensor.View // their shapes and types
+	replicas                []*replica
 
 	convolves                 bool                      // somewhere behind the cut
 	cost                      func(block int64) float64 // of a step, see grad.Program.Cost
 	stepMemory, forwardMemory int64
 }
 
-func newPrograms(l *runtime.Library, net *Network, classes, threads, n int, block int64) *programs {
-	return &programs{library: l, net: net, classes: classes, threads: threads, n: n, block: block, made: make(map[int]*program)}
+func newPrograms(l *runtime.Library, net *Network, f form) *programs {
+	f.replicas = max(f.replicas, 1)
+	return &programs{form: f, library: l, net: net, made: make(map[int]*program)}
 }
 
 // at returns the program for a number of tokens.
@@ -71,7 +75,7 @@ func (ps *programs) at(tokens int) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{names: built.InputNames(), outputs: built.OutputNames()}
+	p := &program{names: built.InputNames(), outputs: built.OutputNames(), replicas: make([]*replica, ps.replicas)}
 	p.cost = built.Cost
 	p.stepMemory, p.forwardMemory = built.Memory(), forwardMemory(built, g)
 	p.convolves = slices.ContainsFunc(built.Forward.GetGraph().GetNode(), func(n *pb.NodeProto) bool { return n.GetOpType() == "Conv" })
@@ -83,7 +87,7 @@ func (ps *programs) at(tokens int) (*program, error) {
 	}
 	for _, in := range built.Inputs {
 		p.samples = append(p.samples, tensor.View{Name: in.Name, Shape: in.Dims})
-		switch in.Type { // the memory comes with the first session; here stands of which type it is
+		switch in.Type { // a replica makes the memory; here stands of which type it is
 		case pb.TensorProto_FLOAT:
 			p.samples[len(p.samples)-1].F32 = []float32{}
 		case pb.TensorProto_INT64:
@@ -117,6 +121,9 @@ func (ps *programs) begin(head *Head, divided bool) {
 	if divided {
 		ps.more = make([]float32, ps.size)
 	}
+	for range ps.replicas - 1 {
+		ps.others = append(ps.others, make([]float32, ps.size))
+	}
 	for i := range ps.weights {
 		w := &ps.weights[i]
 		values := w.Values
@@ -128,30 +135,6 @@ func (ps *programs) begin(head *Head, divided bool) {
 		}
 		w.Pack(ps.values[ps.views[i].from:ps.views[i].to], values)
 		w.Values = nil // they are in the flat slice now
-	}
-}
-
-// memory makes a program's own memory.
-func (ps *programs) memory(p *program) {
-	if p.feed != nil {
-		return
-	}
-	p.samples = emptied(p.samples)
-	p.feed = make([]tensor.View, len(p.samples))
-	p.bind()
-	rows := []int64{int64(ps.n), int64(ps.classes)}
-	p.target, p.loss, p.logits = make([]float32, product(rows)), make([]float32, 1), make([]float32, product(rows))
-	p.feed = append(p.feed, tensor.View{Shape: rows, F32: p.target})
-	for k, to := range [][]float32{ps.gradients, ps.more} {
-		p.into[k] = []tensor.View{{Shape: []int64{1}, F32: p.loss}, {Shape: rows, F32: p.logits}}
-		for i, v := range ps.views {
-			if to != nil {
-				p.into[k] = append(p.into[k], tensor.View{Shape: ps.weights[i].Dims, F32: to[v.from:v.to]})
-			}
-		}
-	}
-	for i, v := range ps.views {
-		p.feed = append(p.feed, tensor.View{Shape: ps.weights[i].Dims, F32: ps.values[v.from:v.to]})
 	}
 }
 
@@ -171,23 +154,6 @@ func emptied(like []tensor.View) []tensor.View {
 		}
 	}
 	return all
-}
-
-// bind makes p.samples what is fed.
-func (p *program) bind() {
-	for i, x := range p.samples {
-		p.feed[i] = tensor.View{Shape: x.Shape, F32: x.F32, I64: x.I64, I32: x.I32}
-	}
-}
-
-// fill makes a batch's rows the inputs of a program: those that were prepared,
-// or else it writes them.
-func (ps *programs) fill(ctx context.Context, p *program, d *Data, b batch) error {
-	ps.memory(p)
-	if taken, err := ps.taken(p, b); taken {
-		return err
-	}
-	return ps.write(ctx, p.samples, d, b)
 }
 
 // write writes a batch's rows to inputs. Missing ones are the last one again.
@@ -210,65 +176,77 @@ func full(v []int, n int) []int {
 	return slices.Concat(v, slices.Repeat(v[len(v)-1:], n-len(v)))
 }
 
-// run is a batch that runs, and the one after it, whose rows are filled in
-// meanwhile; of no rows: none is.
-type run struct{ batch, next batch }
+// run is what runs at once: a batch for each replica, the first ones if there
+// are fewer, and what runs after it, whose rows are filled in meanwhile; of
+// none: nothing is.
+type run struct{ batches, next []batch }
 
-// step runs a batch of at most n rows forwards and backwards. Its rows' targets
-// are divided by total. The gradients go to ps.gradients, or with more to
-// ps.more. The logits stay in the program until it runs again.
-func (ps *programs) step(ctx context.Context, d *Data, r run, smoothing, total float64, more bool) (float64, *program, error) {
-	b := r.batch
-	p, err := ps.at(b.tokens)
-	if err != nil {
-		return 0, nil, err
-	}
-	if p.step == nil {
-		p.step, err = ps.library.NewSession(p.stepModel, &runtime.Options{Name: "step", Inputs: p.names, Outputs: p.outputs, Threads: ps.threads})
-		if err != nil {
-			return 0, nil, fmt.Errorf("retrain: %w", err)
-		}
-	}
-	if err := ps.fill(ctx, p, d, b); err != nil {
-		return 0, nil, err
-	}
-	d.targetTo(p.target, b.rows, ps.classes, smoothing, total)
-	out := p.into[0]
-	if more {
-		out = p.into[1]
-	}
-	if err := ps.prepare(ctx, d, r.next); err != nil {
-		return 0, nil, err
-	}
-	if err := p.step.Run(ctx, p.feed, out); err != nil {
-		return 0, nil, fmt.Errorf("retrain: %w", err)
-	}
-	return float64(p.loss[0]), p, nil
+// alone runs one batch.
+func alone(b batch) run { return run{batches: []batch{b}} }
+
+// aim is what a step aims at.
+type aim struct {
+	smoothing float64 // of the labels
+	total     float64 // weight of the rows of the whole batch, whose parts these are
+	more      bool    // ps.gradients hold those of its earlier parts
 }
 
-// forwardTo writes the logits of a batch of at most n rows to dst.
+// step runs batches of at most n rows forwards and backwards, and returns the
+// sum of their losses. The sum of the gradients goes to ps.gradients. The
+// logits stay in the replicas until they run again.
+func (ps *programs) step(ctx context.Context, d *Data, r run, to aim) (float64, error) {
+	all, err := ps.ready(ctx, d, r.batches)
+	if err != nil {
+		return 0, err
+	}
+	for i, one := range all {
+		if err := ps.open(&one.step, "step", one.program.stepModel, one.program, one.program.outputs); err != nil {
+			return 0, err
+		}
+		d.targetTo(one.target, r.batches[i].rows, ps.classes, to.smoothing, to.total)
+	}
+	if err := ps.prepare(ctx, d, r.next); err != nil {
+		return 0, err
+	}
+	err = abreast(all, func(one *replica) error {
+		if to.more {
+			return one.step.Run(ctx, one.feed, one.into[1])
+		}
+		return one.step.Run(ctx, one.feed, one.into[0])
+	})
+	if err != nil {
+		return 0, err
+	}
+	loss := 0.0
+	for _, one := range all {
+		loss += float64(one.loss[0])
+	}
+	ps.add(len(all), to.more)
+	return loss, nil
+}
+
+// forwardTo writes the logits of batches of at most n rows to dst, each n·C
+// elements behind those of the one before it.
 func (ps *programs) forwardTo(ctx context.Context, dst []float32, d *Data, r run) error {
-	b := r.batch
-	p, err := ps.at(b.tokens)
+	all, err := ps.ready(ctx, d, r.batches)
 	if err != nil {
 		return err
 	}
-	if p.forward == nil {
-		p.forward, err = ps.library.NewSession(p.forwardModel, &runtime.Options{Name: "forward", Inputs: p.names, Outputs: p.outputs[:2], Threads: ps.threads})
-		if err != nil {
-			return fmt.Errorf("retrain: %w", err)
+	for _, one := range all {
+		if err := ps.open(&one.forward, "forward", one.program.forwardModel, one.program, one.program.outputs[:2]); err != nil {
+			return err
 		}
-	}
-	if err := ps.fill(ctx, p, d, b); err != nil {
-		return err
 	}
 	if err := ps.prepare(ctx, d, r.next); err != nil {
 		return err
 	}
-	if err := p.forward.Run(ctx, p.feed, p.into[0][:2]); err != nil {
-		return fmt.Errorf("retrain: %w", err)
+	err = abreast(all, func(one *replica) error { return one.forward.Run(ctx, one.feed, one.into[0][:2]) })
+	if err != nil {
+		return err
 	}
-	copy(dst, p.logits)
+	for i, one := range all {
+		copy(dst[i*ps.n*ps.classes:], one.logits)
+	}
 	return nil
 }
 
@@ -281,10 +259,9 @@ func (ps *programs) Close() error {
 	}
 	var errs []error
 	for _, p := range ps.made {
-		for _, s := range []**runtime.Session{&p.step, &p.forward} {
-			if *s != nil {
-				errs = append(errs, (*s).Close())
-				*s = nil
+		for _, r := range p.replicas {
+			if r != nil {
+				errs = append(errs, r.close()...)
 			}
 		}
 	}

@@ -26,8 +26,8 @@ type Result struct {
 	// "plain" or "blocked", LayoutReason why.
 	Layout, LayoutReason string
 	// BatchSize is the number of samples of a step, MicroBatch how many of them
-	// were run at once to fit in memory.
-	BatchSize, MicroBatch int
+	// each of the Replicas ran at once to fit in memory.
+	BatchSize, MicroBatch, Replicas int
 	// Memory is about how many bytes the training takes.
 	Memory int64
 	// Steps is how many steps were made in all, Resumed after how many of them

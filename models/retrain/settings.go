@@ -40,6 +40,13 @@ type Settings struct {
 	// runtime.GOMAXPROCS(0). With another number, sums may be rounded
 	// otherwise.
 	Threads int
+	// Replicas is how many sessions share a batch: each runs a part of it, at
+	// once with the others, on its share of the threads, and the gradients are
+	// added up in a fixed order. Sums are rounded otherwise than with another
+	// number. Each takes memory of its own for all but the weights. The default
+	// 0 means 1; more than samples in a batch, or than threads, are a
+	// *ReplicasError.
+	Replicas int
 	// Memory is how many bytes a training may take, by estimate. The default 0
 	// means 2 GiB.
 	Memory int64
@@ -63,6 +70,9 @@ type Settings struct {
 	// not see, such as the bytes of the samples: a checkpoint of another one is
 	// refused.
 	Fingerprint string
+	// Planned, if it is not nil, is told once what the training takes, before
+	// anything of it is computed.
+	Planned func(Plan)
 	// Progress, if it is not nil, is told of each step and of each epoch.
 	Progress func(Progress)
 
@@ -70,6 +80,13 @@ type Settings struct {
 	layout string // "plain" or "blocked", whatever it costs
 	eager  bool   // a checkpoint after each step
 	inTurn bool   // a batch is filled in when the step before it is done
+}
+
+// Plan is what a training takes.
+type Plan struct {
+	Replicas, Threads int   // how many share a batch, and the threads of each
+	MicroBatch        int   // samples that each of them runs at once
+	Memory, Each      int64 // about how many bytes the training takes in all, and each replica of it
 }
 
 // Progress is how far a training is.
@@ -106,7 +123,7 @@ func (s *Settings) complete() (*Settings, error) {
 		otherwise int
 	}{
 		{"batch size", &c.BatchSize, defaultBatchSize}, {"epochs", &c.Epochs, defaultEpochs},
-		{"patience", &c.Patience, defaultPatience}, {"threads", &c.Threads, runtime.GOMAXPROCS(0)},
+		{"patience", &c.Patience, defaultPatience}, {"threads", &c.Threads, runtime.GOMAXPROCS(0)}, {"number of replicas", &c.Replicas, 1},
 	} {
 		if *v.value < 0 {
 			return nil, fmt.Errorf("retrain: settings: %s is %d, it must not be negative", v.name, *v.value)
@@ -146,6 +163,9 @@ func (s *Settings) complete() (*Settings, error) {
 	}
 	if c.CheckpointEvery == 0 {
 		c.CheckpointEvery = defaultCheckpointEvery
+	}
+	if c.Replicas > min(c.BatchSize, c.Threads) {
+		return nil, &ReplicasError{c.Replicas, c.BatchSize, c.Threads}
 	}
 	return &c, nil
 }

@@ -10,7 +10,7 @@ import (
 // bound returns programs for n samples, ready to run.
 func bound(t testing.TB, net *Network, n, classes, tokens int, h *Head) *programs {
 	t.Helper()
-	ps := newPrograms(library(t), net, classes, 1, n, 0)
+	ps := newPrograms(library(t), net, form{classes: classes, n: n, threads: 1})
 	if _, err := ps.at(tokens); err != nil {
 		t.Fatal(err)
 	}
@@ -31,22 +31,14 @@ func gradients(t testing.TB, ps *programs, d *Data, b batch) (float64, []float32
 	for _, r := range b.rows {
 		total += d.weight(r)
 	}
-	var sum []float32
-	for _, part := range b.split(ps.n) {
-		l, _, err := ps.step(t.Context(), d, run{batch: part}, 0.1, total, sum != nil)
+	for i, part := range b.split(ps.n) {
+		l, err := ps.step(t.Context(), d, alone(part), aim{0.1, total, i > 0})
 		if err != nil {
 			t.Fatal(err)
 		}
 		loss += l
-		if sum == nil {
-			sum = slices.Clone(ps.gradients)
-			continue
-		}
-		for i, g := range ps.more {
-			sum[i] += g
-		}
 	}
-	return loss, sum
+	return loss, slices.Clone(ps.gradients)
 }
 
 func numbers(n int) []int {
@@ -120,7 +112,7 @@ func TestBucketsChangeNothing(t *testing.T) {
 	for r := range 64 {
 		one := bound(t, net, 1, 2, len(d.Samples.(*texts).ids[r]), h)
 		logits := make([]float32, 2)
-		if err := one.forwardTo(t.Context(), logits, d, run{batch: batch{rows: []int{r}, tokens: len(d.Samples.(*texts).ids[r])}}); err != nil {
+		if err := one.forwardTo(t.Context(), logits, d, alone(batch{rows: []int{r}, tokens: len(d.Samples.(*texts).ids[r])})); err != nil {
 			t.Fatal(err)
 		}
 		for c := range 2 {
@@ -206,7 +198,7 @@ func TestBatches(t *testing.T) {
 // TestAllLengthsTrainTheSameWeights: another network stands for one that has
 // other weights for other lengths.
 func TestAllLengthsTrainTheSameWeights(t *testing.T) {
-	ps := newPrograms(library(t), toyNetwork("h0"), toyClasses, 1, 4, 0)
+	ps := newPrograms(library(t), toyNetwork("h0"), form{classes: toyClasses, n: 4, threads: 1})
 	if _, err := ps.at(16); err != nil {
 		t.Fatal(err)
 	}

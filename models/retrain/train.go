@@ -25,8 +25,9 @@ import (
 // the status "diverged" and the best so far.
 //
 // Errors: data, a head or settings that do not fit; those of package grad
-// (*grad.UnsupportedError, *grad.CutError); *MemoryError;
-// *CheckpointError; and what Samples, the runtime and the file system return.
+// (*grad.UnsupportedError, *grad.CutError); *MemoryError; of replicas
+// *ReplicasError and *DependentError; *CheckpointError; and what Samples, the
+// runtime and the file system return.
 func Train(ctx context.Context, l *runtime.Library, net *Network, d *Data, start *Head, s *Settings) (r *Result, err error) {
 	t, err := newTraining(ctx, l, net, d, start, s)
 	if err != nil {
@@ -115,8 +116,14 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 		t.header.Start = sumOf(t.header.Start, w.Values)
 	}
 
-	divided := ps.n < t.batches.size
+	if s.Planned != nil {
+		s.Planned(Plan{ps.replicas, ps.threads, ps.n, memory.all, memory.replica})
+	}
+	divided := ps.divided(t.batches.size)
 	t.order = t.batches.epoch(s.Seed, 1)
+	if err := ps.independent(ctx, d, t.order[0]); err != nil {
+		return nil, err
+	}
 	first := t.order[0].split(ps.n)[0]
 	t.programs, t.header.Reason, err = lay(ctx, ps, d, first, start, divided, layout)
 	switch {
@@ -142,7 +149,7 @@ func newTraining(ctx context.Context, l *runtime.Library, net *Network, d *Data,
 	}
 	t.optimizer = newOptimizer(s, ps.weights, ps.views, s.Epochs*t.batches.count)
 	t.result.Layout, t.result.LayoutReason = t.header.Layout, t.header.Reason
-	t.result.BatchSize, t.result.MicroBatch, t.result.Memory = t.batches.size, ps.n, memory
+	t.result.BatchSize, t.result.MicroBatch, t.result.Replicas, t.result.Memory = t.batches.size, ps.n, ps.replicas, memory.all
 	t.began, t.written = time.Now(), time.Now()
 	return t, nil
 }
@@ -217,23 +224,21 @@ func (t *training) step(ctx context.Context) error {
 	for _, r := range b.rows {
 		total += t.data.weight(r)
 	}
-	parts := b.split(ps.n)
+	parts := slices.Collect(slices.Chunk(b.split(ps.n), ps.replicas))
 	for i, part := range parts {
-		var next batch
+		var next []batch
 		switch {
 		case i+1 < len(parts):
 			next = parts[i+1]
 		case s.step+1 < len(t.order):
-			next = t.order[s.step+1].split(ps.n)[0]
+			next = t.order[s.step+1].split(ps.n)
+			next = next[:min(len(next), ps.replicas)]
 		}
-		part, _, err := ps.step(ctx, t.data, run{part, next}, t.LabelSmoothing, total, i > 0)
+		part, err := ps.step(ctx, t.data, run{part, next}, aim{t.LabelSmoothing, total, i > 0})
 		if err != nil {
 			return err
 		}
 		loss += part
-		if i > 0 {
-			blas32.Axpy(1, vector(ps.more), vector(ps.gradients))
-		}
 	}
 	length := norm(ps.gradients)
 	if math.IsNaN(loss-loss) || math.IsNaN(length-length) { // infinite, or no number
@@ -319,24 +324,26 @@ func (t *training) measure(ctx context.Context) error {
 
 // logits runs rows forwards and returns their logits, n×C in the order of rows.
 func (t *training) logits(ctx context.Context, rows []int) ([]float64, error) {
-	C := t.classes
-	logits, part := make([]float64, len(rows)*C), make([]float32, t.programs.n*C)
-	all, places := t.batches.inOrder(rows, t.programs.n)
-	for i, b := range all {
-		var next batch
-		if i+1 < len(all) {
-			next = all[i+1]
-		}
-		if err := t.programs.forwardTo(ctx, part, t.data, run{b, next}); err != nil {
+	C, ps := t.classes, t.programs
+	logits, part := make([]float64, len(rows)*C), make([]float32, ps.replicas*ps.n*C)
+	all, places := t.batches.inOrder(rows, ps.n)
+	for len(all) > 0 {
+		k := min(len(all), ps.replicas)
+		batches, next := all[:k], all[k:]
+		if err := ps.forwardTo(ctx, part, t.data, run{batches, next[:min(len(next), ps.replicas)]}); err != nil {
 			return nil, err
 		}
-		for k := range b.rows {
-			to := logits[places[k]*C : (places[k]+1)*C]
-			for c := range to {
-				to[c] = float64(part[k*C+c])
+		for i, b := range batches {
+			own := part[i*ps.n*C:]
+			for k := range b.rows {
+				to := logits[places[k]*C : (places[k]+1)*C]
+				for c := range to {
+					to[c] = float64(own[k*C+c])
+				}
 			}
+			places = places[len(b.rows):]
 		}
-		places = places[len(b.rows):]
+		all = next
 	}
 	return logits, nil
 }

@@ -130,13 +130,13 @@ func TestTheLayoutDependsOnNoClock(t *testing.T) {
 	}
 	for _, name := range []string{"resnet-17", "convnext-17", "mobilenetv3-17"} {
 		d, h := images(40), head(3, 16)
-		ps := newPrograms(library(t), architecture(t, name), 3, 1, 8, 0)
+		ps := newPrograms(library(t), architecture(t, name), form{classes: 3, n: 8, threads: 1})
 		p, err := ps.at(0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		h.Weight = make([]float32, product(ps.weights[len(ps.weights)-2].Shape))
-		q, err := newPrograms(library(t), architecture(t, name), 3, 1, 8, block).at(0)
+		q, err := newPrograms(library(t), architecture(t, name), form{classes: 3, n: 8, threads: 1, block: block}).at(0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,14 +372,14 @@ func TestMemory(t *testing.T) {
 		}
 		texts.Parts[part] = append(texts.Parts[part], r)
 	}
-	tested, err := newPrograms(library(t), attentionNetwork(), 2, 1, 8, 0).estimate(newBatches(texts, 8), 0)
+	tested, err := newPrograms(library(t), attentionNetwork(), form{classes: 2, n: 8, threads: 1}).estimate(newBatches(texts, 8), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	texts.Parts[0], texts.Parts[2] = append(texts.Parts[0], texts.Parts[2]...), nil
-	trained, err := newPrograms(library(t), attentionNetwork(), 2, 1, 8, 0).estimate(newBatches(texts, 8), 0)
-	if err != nil || !(float64(tested) < 0.8*float64(trained)) {
-		t.Errorf("%d bytes, and %d to train with all rows: %v", tested, trained, err)
+	trained, err := newPrograms(library(t), attentionNetwork(), form{classes: 2, n: 8, threads: 1}).estimate(newBatches(texts, 8), 0)
+	if err != nil || !(float64(tested.all) < 0.8*float64(trained.all)) {
+		t.Errorf("%+v bytes, and %+v to train with all rows: %v", tested, trained, err)
 	}
 }
 
@@ -463,7 +463,7 @@ func TestBlocksAreCompared(t *testing.T) {
 	for says, scale := range map[string]float32{"": 1, "the gradients": 1 + 1e-5, "the loss": 1 + 1e-3} {
 		var layouts [2]*programs
 		for i, b := range []int64{0, block} {
-			layouts[i] = newPrograms(library(t), architecture(t, "resnet-17"), 3, 1, 8, b)
+			layouts[i] = newPrograms(library(t), architecture(t, "resnet-17"), form{classes: 3, n: 8, threads: 1, block: b})
 			if _, err := layouts[i].at(0); err != nil {
 				t.Fatal(err)
 			}
@@ -500,7 +500,7 @@ func TestAKinkIsNoError(t *testing.T) {
 	}{{[]int{0, 1}, true}, {[]int{1}, true}, {[]int{0}, false}} {
 		var layouts [2]*programs
 		for i := range layouts {
-			layouts[i] = newPrograms(library(t), net, toyClasses, 1, 2, 0)
+			layouts[i] = newPrograms(library(t), net, form{classes: toyClasses, n: 2, threads: 1})
 			if _, err := layouts[i].at(0); err != nil {
 				t.Fatal(err)
 			}
