@@ -187,6 +187,8 @@ func advice(err error) string {
 		older    *folder.SlowError
 		unread   *runtime.ModelError
 		there    *export.ThereError
+		whole    *export.QuantisedError
+		far      *export.MovedError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
 		short    *study.TooFewError
@@ -308,6 +310,12 @@ func advice(err error) string {
 		return "--shots N keeps at most N samples of each class; another --head keeps none"
 	case errors.As(err, &there) && there.Exported:
 		return "--replace replaces it"
+	case errors.As(err, &whole):
+		return "without --precision they stay as they are"
+	case errors.As(err, &far) && far.Precision == export.Int8:
+		return "--precision f16 rounds less"
+	case errors.As(err, &far):
+		return "without --precision nothing is rounded"
 	case errors.As(err, &licence):
 		return "--licence NAME says it, an SPDX identifier such as apache-2.0; a README.md beside the backbone that begins with the lines ---, license: NAME, --- says it for good"
 	case errors.As(err, &other):

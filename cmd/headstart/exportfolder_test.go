@@ -35,9 +35,14 @@ func (p *place) sameAnswers(t *testing.T, head, export, source string, tolerance
 	read := func(head string) [][]string {
 		return rows(t, p.do(t, "predict --to csv "+head+" "+source))
 	}
-	a, b := read(head), read(export)
+	p.sameCells(t, read(head), read(export), tolerance)
+}
+
+// sameCells compares tables, cells with numbers within tolerance.
+func (p *place) sameCells(t *testing.T, a, b [][]string, tolerance float64) {
+	t.Helper()
 	if len(a) != len(b) || len(a) < 2 {
-		t.Fatalf("%s: %d and %d rows", export, len(a), len(b))
+		t.Fatalf("%d and %d rows", len(a), len(b))
 	}
 	for i := range a {
 		for k := range a[i] {
@@ -45,10 +50,10 @@ func (p *place) sameAnswers(t *testing.T, head, export, source string, tolerance
 			y, other := strconv.ParseFloat(b[i][k], 64)
 			if err != nil || other != nil || k == 0 {
 				if a[i][k] != b[i][k] {
-					t.Errorf("%s: row %d, %s: %q, not %q", export, i, a[0][k], b[i][k], a[i][k])
+					t.Errorf("row %d, %s: %q, not %q", i, a[0][k], b[i][k], a[i][k])
 				}
 			} else if d := math.Abs(x-y) / max(1, math.Abs(x)); !(d <= tolerance) {
-				t.Errorf("%s: row %d, %s: %v differs from %v by %g", export, i, a[0][k], y, x, d)
+				t.Errorf("row %d, %s: %v differs from %v by %g", i, a[0][k], y, x, d)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,13 +15,13 @@ import (
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/extract/embed"
 	"github.com/headstart-ml/headstart/extract/text"
-	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/models"
 	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/layer"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // exportSamples is how many samples a model is checked on, and batchSizes are
@@ -45,6 +46,11 @@ type ExportOptions struct {
 	Card    export.Card    // what the model card says
 	// Licence is that of the backbone's weights, if nothing else says it.
 	Licence string
+	// Precision is how weights are stored; "": as the backbone stores them.
+	Precision onnx.Precision
+	// Labelled are samples on which it is measured what rounding the weights
+	// changes; nil: there are none. An error of it ends the export.
+	Labelled iter.Seq2[*Labelled, error]
 }
 
 // Exported says what Export has written.
@@ -53,6 +59,9 @@ type Exported struct {
 	Clients []export.Client
 	MadeUp  int    // samples that were made up
 	Licence string // of the backbone's weights
+	// Rounding is what storing weights in fewer bits changes; nil: they are
+	// not.
+	Rounding *Rounding
 }
 
 // LicenceError says that nothing tells the licence of a backbone's weights, of
@@ -159,18 +168,27 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if metrics != nil {
 		export.Note(served, "metrics", string(metrics))
 	}
-	reference := Session(spec, &o.Options)
-	defer reference.Close()
-	check, made, err := o.check(ctx, spec, reference, f.Head, fed)
+	w := &work{options: o, file: f, spec: spec, fed: fed, reference: Session(spec, &o.Options)}
+	defer w.reference.Close()
+	check, made, err := w.newCheck(ctx)
 	if err != nil {
 		return nil, err
 	}
 	check.Link = h.Link
-	if check.Library, err = reference.Library(); err != nil {
+	if check.Library, err = w.reference.Library(); err != nil {
 		return nil, err
 	}
+	w.check = check
+	served, rounding, err := w.store(ctx, served, headTensors(served, backbone), external)
+	if err != nil {
+		return nil, err
+	}
+	folder.Card.Precision = string(o.Precision)
+	if rounding != nil {
+		folder.Card.Rounding = rounding.Words()
+	}
 	written, err := export.Write(ctx, &export.Output{
-		Dir: o.Dir, Replace: o.Replace, Layout: o.Layout, Model: served, External: external, Check: check,
+		Dir: o.Dir, Replace: o.Replace, Layout: o.Layout, Model: served, External: external, Check: w.check,
 		Files: func(external bool) (map[string][]byte, error) {
 			folder.External = external
 			return folder.Files()
@@ -179,7 +197,58 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if err != nil {
 		return nil, err
 	}
-	return &Exported{written, folder.Clients(o.Dir), made, licence}, nil
+	if rounding != nil { // by how much the model is off backbone and head, not off what it is to compute
+		written.MaxDifference = rounding.Checked
+	}
+	return &Exported{written, folder.Clients(o.Dir), made, licence, rounding}, nil
+}
+
+// work is what is known while a model is made, checked and measured.
+type work struct {
+	options   *ExportOptions
+	file      *file.File
+	spec      *models.Spec // of the backbone
+	fed       *export.Fed  // how the model is fed
+	reference *runtime.Lazy
+	check     *export.Check
+}
+
+// store stores the weights of a model in the precision that is asked for. What
+// rounding changes is measured, and noted in the metadata. whole names tensors
+// that no whole numbers are made of.
+func (w *work) store(ctx context.Context, m *pb.ModelProto, whole map[string]bool, external bool) (*pb.ModelProto, *Rounding, error) {
+	p := w.options.Precision
+	if p == "" {
+		return m, nil, nil
+	}
+	if by := onnx.QuantisedBy(m); by != "" {
+		return nil, nil, &export.QuantisedError{Precision: p, Operator: by}
+	}
+	if p == onnx.Float32 {
+		m, err := onnx.StoreAs(m, p, nil)
+		if err == nil {
+			export.Note(m, "precision", string(p))
+		}
+		return m, nil, err
+	}
+	rounded, err := export.Round(ctx, &export.RoundOptions{Precision: p, Model: m, External: external, Whole: whole, Check: w.check})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rounded.Close()
+	r, err := w.rounding(ctx, rounded, w.options.Labelled)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Checked = rounded.Max
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	export.Note(rounded.Model, "precision", string(p))
+	export.Note(rounded.Model, "rounding", string(text))
+	w.check = rounded.Check
+	return rounded.Model, r, nil
 }
 
 // publicMetrics are the metrics of a head file for a model that may be
@@ -261,10 +330,11 @@ func (o *ExportOptions) fusible(spec *models.Spec, f *file.File, backbone **pb.M
 	return h, taps, nil
 }
 
-// check is how the model is checked: what it should give of samples, by way of
-// the backbone, its pooling and the head, each by itself, and the inputs that
-// it gets of them. It returns how many samples were made up.
-func (o *ExportOptions) check(ctx context.Context, spec *models.Spec, reference embed.Backbone, m *head.Head, fed *export.Fed) (*export.Check, int, error) {
+// newCheck is how the model is checked: what it should give of samples, by way
+// of the backbone, its pooling and the head, each by itself, and the inputs
+// that it gets of them. It returns how many samples were made up.
+func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
+	o, spec, m, fed := w.options, w.spec, w.file.Head, w.fed
 	contents := o.Samples[:min(len(o.Samples), exportSamples)]
 	made := exportSamples - len(contents)
 	if made > 0 {
@@ -278,9 +348,7 @@ func (o *ExportOptions) check(ctx context.Context, spec *models.Spec, reference 
 	if err != nil {
 		return nil, 0, err
 	}
-	own := *spec
-	own.Contract, own.Inputs, own.Weights.Pruned = fed.Contract, fed.Inputs, nil
-	given, err := embed.ProbesOf(&own, contents, batchSizes...)
+	given, err := embed.ProbesOf(w.served(), contents, batchSizes...)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -292,7 +360,7 @@ func (o *ExportOptions) check(ctx context.Context, spec *models.Spec, reference 
 		check.Inputs = append(check.Inputs, in.Name)
 	}
 	for i, p := range probes {
-		rows, err := p.Embed(ctx, spec, reference)
+		rows, err := p.Embed(ctx, spec, w.reference)
 		if err != nil {
 			return nil, 0, err
 		}

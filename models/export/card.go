@@ -21,6 +21,9 @@ type Card struct {
 	Figures  string // how well it does, as text in columns; "" if it is not known
 	Unsure   bool   // the head has thresholds
 	Created  string // date of the head, "" if it is not known
+	// Precision is how weights are stored, "" if as the backbone stores them;
+	// Rounding says what that changes, "" if nothing.
+	Precision, Rounding string
 }
 
 // readme is README.md, the model card, in the form of the Hugging Face Hub.
@@ -70,7 +73,14 @@ func (f *Folder) readme() []byte {
 	if c.Data != "" {
 		say("The head was trained on %s.", c.Data)
 	}
-	say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g.\n", Tolerance)
+	but := ""
+	if c.Rounding != "" {
+		but = ", but for what rounding the weights to " + c.Precision + " does"
+	}
+	say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g%s.\n", Tolerance, but)
+	if c.Rounding != "" {
+		say("%s.\n", strings.ToUpper(c.Rounding[:1])+c.Rounding[1:])
+	}
 	say("## Limits\n")
 	say("It knows what its training data showed, and answers for anything else too: %s. Figures hold for samples like those that it was measured on.\n", f.otherwise())
 	say("## Licence\n")

@@ -341,11 +341,7 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	stands := c.outputs()
-	o := &runtime.Options{Name: w.Model, Inputs: c.Inputs}
-	for _, out := range stands {
-		o.Outputs = append(o.Outputs, out.name)
-	}
+	o := c.session(w.Model)
 	if w.Data != "" {
 		o.Folder = dir
 	}
@@ -354,25 +350,69 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	defer s.Close()
-	worst := &DifferentError{}
+	worst, n, err := c.compare(ctx, s)
+	if err != nil {
+		return err
+	}
+	if w.Samples, w.MaxDifference = n, worst.Difference; !(w.MaxDifference <= Tolerance) {
+		return worst
+	}
+	return nil
+}
+
+// session is how a session of the model is made, which messages call so.
+func (c *Check) session(name string) *runtime.Options {
+	o := &runtime.Options{Name: name, Inputs: c.Inputs}
+	for _, out := range c.outputs() {
+		o.Outputs = append(o.Outputs, out.name)
+	}
+	return o
+}
+
+// runner is a session of the model.
+type runner interface {
+	Run(ctx context.Context, inputs, outputs []tensor.View) error
+}
+
+// forward runs the model on a batch of n samples and returns what each of
+// outputs gives, a row a sample.
+func (c *Check) forward(ctx context.Context, s runner, b *Batch, stands []stand) (views []tensor.View, n int, err error) {
+	n = len(b.Probabilities) / c.Classes
+	if n == 0 || n*c.Classes != len(b.Probabilities) {
+		return nil, 0, fmt.Errorf("export: %d probabilities for %d classes", len(b.Probabilities), c.Classes)
+	}
+	views = make([]tensor.View, len(stands))
+	for i, out := range stands {
+		views[i] = tensor.View{Shape: []int64{int64(n), int64(out.columns)}, F32: make([]float32, n*out.columns)}
+	}
+	if err := s.Run(ctx, b.Inputs, views); err != nil {
+		return nil, 0, fmt.Errorf("export: %w", err)
+	}
+	return views, n, nil
+}
+
+// size is what differences from probabilities, or numbers, are taken of.
+func (c *Check) size(of []float64) float64 {
+	size := 1.0
+	if c.Link == layer.Identity {
+		for _, v := range of {
+			size = max(size, math.Abs(v))
+		}
+	}
+	return size
+}
+
+// compare runs the model on the batches and returns the sample that differs
+// most, and how many there were.
+func (c *Check) compare(ctx context.Context, s runner) (worst *DifferentError, samples int, err error) {
+	worst = new(DifferentError)
+	stands := c.outputs()
 	for _, b := range c.Batches {
-		n := len(b.Probabilities) / c.Classes
-		if n == 0 || n*c.Classes != len(b.Probabilities) {
-			return fmt.Errorf("export: %d probabilities for %d classes", len(b.Probabilities), c.Classes)
+		views, n, err := c.forward(ctx, s, &b, stands)
+		if err != nil {
+			return nil, 0, err
 		}
-		views := make([]tensor.View, len(stands))
-		for i, out := range stands {
-			views[i] = tensor.View{Shape: []int64{int64(n), int64(out.columns)}, F32: make([]float32, n*out.columns)}
-		}
-		if err := s.Run(ctx, b.Inputs, views); err != nil {
-			return fmt.Errorf("export: %w", err)
-		}
-		size := 1.0
-		if c.Link == layer.Identity {
-			for _, v := range b.Probabilities {
-				size = max(size, math.Abs(v))
-			}
-		}
+		size := c.size(b.Probabilities)
 		for i, out := range stands {
 			have, row := views[i].F32, make([]float64, c.Classes)
 			for k := range n {
@@ -383,19 +423,30 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 					if d <= worst.Difference {
 						continue
 					}
-					*worst = DifferentError{out.name, w.Samples + k, j, v, want[j], d}
+					*worst = DifferentError{out.name, samples + k, j, v, want[j], d}
 					if math.IsNaN(d) {
-						return worst
+						return worst, samples, nil
 					}
 				}
 			}
 		}
-		w.Samples += n
+		samples += n
 	}
-	if w.MaxDifference = worst.Difference; !(w.MaxDifference <= Tolerance) {
-		return worst
+	return worst, samples, nil
+}
+
+// answers runs the model on a batch and returns what it answers.
+func (c *Check) answers(ctx context.Context, s runner, b *Batch) ([]float64, error) {
+	stands := c.outputs()
+	views, n, err := c.forward(ctx, s, b, stands)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	all, columns := make([]float64, n*c.Classes), stands[0].columns
+	for k := range n {
+		stands[0].answers(all[k*c.Classes:(k+1)*c.Classes], views[0].F32[k*columns:(k+1)*columns])
+	}
+	return all, nil
 }
 
 // stand is an output of a model, and how a row of it stands for answers.
