@@ -26,6 +26,42 @@ const (
 // the intervals are known as far as that.
 const Farthest = 16
 
+// levelled takes out of a curve of which each seed tests samples of its own what
+// these have of difficulty: it is common to all sizes, and no noise of the
+// curve. The mean of each seed, over the sizes that all have, becomes that of
+// all seeds.
+func levelled(points []Measured) []Measured {
+	count := map[int]int{}
+	most := 0
+	for _, m := range points {
+		count[m.N]++
+		most = max(most, count[m.N])
+	}
+	sum, sizes := map[uint64]float64{}, map[uint64]float64{}
+	var seeds []uint64
+	for _, m := range points {
+		if count[m.N] < most {
+			continue
+		}
+		if sizes[m.Seed] == 0 {
+			seeds = append(seeds, m.Seed)
+		}
+		sum[m.Seed] += m.Error
+		sizes[m.Seed]++
+	}
+	mean := 0.0
+	for _, s := range seeds {
+		mean += sum[s] / sizes[s] / float64(len(seeds))
+	}
+	out := slices.Clone(points)
+	for i := range out {
+		if s := out[i].Seed; sizes[s] > 0 {
+			out[i].Error = max(0, min(1, out[i].Error+mean-sum[s]/sizes[s]))
+		}
+	}
+	return out
+}
+
 // size is what was measured at one number of training samples.
 type size struct {
 	n     float64

@@ -51,6 +51,7 @@ type Extrapolation struct {
 	curve  curve
 	fitted []fitted
 	traits traits
+	known  *table // what is known of curves that were measured like this one
 }
 
 // Extrapolate continues a learning curve to each of at training samples, more
@@ -61,10 +62,16 @@ type Extrapolation struct {
 // (spread.json).
 //
 // Points may be in any order; what was measured again at the same N has another
-// Seed, and more seeds make narrower intervals. The errors are *NoSamplesError,
+// Seed, and more seeds make narrower intervals. All are taken to be measured on
+// the same test samples, and the intervals are for those. The errors are *NoSamplesError,
 // *RangeError, *TwiceError, *ShortError, *NarrowError and *FarError.
 func Extrapolate(points []Measured, at []int) (*Extrapolation, error) {
-	e, err := extrapolated(points)
+	return extrapolate(points, &known.Shared, at)
+}
+
+// extrapolate is Extrapolate with what is known of such curves.
+func extrapolate(points []Measured, known *table, at []int) (*Extrapolation, error) {
+	e, err := extrapolated(points, known)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +90,12 @@ func Extrapolate(points []Measured, at []int) (*Extrapolation, error) {
 const z975 = 1.959963984540054
 
 // extrapolated fits a curve.
-func extrapolated(points []Measured) (*Extrapolation, error) {
+func extrapolated(points []Measured, known *table) (*Extrapolation, error) {
 	c, err := newCurve(points)
 	if err != nil {
 		return nil, err
 	}
-	e := &Extrapolation{Largest: int(c.last().n), curve: c, fitted: c.fit()}
+	e := &Extrapolation{Largest: int(c.last().n), curve: c, fitted: c.fit(), known: known}
 	for _, s := range c {
 		half := z975 * math.Sqrt(s.noise/float64(s.count))
 		e.Sizes = append(e.Sizes, Size{int(s.n), s.count, s.mean, max(0, s.mean-half), min(1, s.mean+half)})
@@ -119,7 +126,7 @@ func (e *Extrapolation) Gain(n int) (Improvement, error) {
 		return Improvement{}, err
 	}
 	at := e.At(n)
-	g := Improvement{N: n, Value: e.Now - at, left: known.left(gainOf, &e.traits, at, ratio)}
+	g := Improvement{N: n, Value: e.Now - at, left: e.known.left(gainOf, &e.traits, at, ratio)}
 	q := func(p float64) float64 { return max(-1, min(1, g.Value+g.left.quantile(p))) }
 	g.Low95, g.Low80, g.High80, g.High95 = q(0.025), q(0.1), q(0.9), q(0.975)
 	return g, nil
@@ -131,7 +138,7 @@ func (e *Extrapolation) forecast(n int) (Forecast, error) {
 		return Forecast{}, err
 	}
 	f := Forecast{N: n, Error: e.At(n)}
-	left := known.left(errorOf, &e.traits, f.Error, ratio)
+	left := e.known.left(errorOf, &e.traits, f.Error, ratio)
 	q := func(p float64) float64 { return max(0, min(1, f.Error+left.quantile(p))) }
 	f.Low95, f.Low80, f.High80, f.High95 = q(0.025), q(0.1), q(0.9), q(0.975)
 	return f, nil

@@ -32,13 +32,17 @@ func (r *run) predict(depths []Depth) error {
 		return err
 	}
 	for k := range depths {
-		e, err := Extrapolate(r.measured(k), at)
+		points, like := r.measured(k), &known.Apart
+		if r.shared {
+			like = &known.Shared
+		}
+		e, err := extrapolate(points, like, at)
 		few, narrow := (*ShortError)(nil), (*NarrowError)(nil)
 		switch far := (*FarError)(nil); {
 		case errors.As(err, &few), errors.As(err, &narrow):
 			continue
 		case errors.As(err, &far): // its largest size is not the largest of all
-			if e, err = Extrapolate(r.measured(k), nil); err != nil {
+			if e, err = extrapolate(points, like, nil); err != nil {
 				return err
 			}
 			for _, n := range at {
@@ -84,64 +88,24 @@ func widened(value, low, high, by float64) (float64, float64) {
 	return max(0, value-math.Hypot(value-low, by)), min(1, value+math.Hypot(high-value, by))
 }
 
-// measured are the errors of a depth. What a seed's test samples have of
-// difficulty is common to all sizes and no noise of a curve, so the mean of
-// each seed is that of all. A subset of all samples is the same with every
-// seed, where they test the same ones: it counts once.
+// measured are the errors of a depth. Where all seeds test the same samples, a
+// subset of all samples is the same with every seed, and counts once; where
+// each tests others, their difficulty is taken out.
 func (r *run) measured(depth int) []Measured {
 	at := metricAt(r.Metric)
-	shift := make([]float64, len(r.draws))
-	var whole []float64 // of each seed, over the sizes that all have
-	for seed := range r.draws {
-		var values []float64
-		for i := range r.sizes {
-			if r.notes[depth][i][seed] != nil && r.complete(depth, i) {
-				values = append(values, r.notes[depth][i][seed].Test[at][0])
-			}
-		}
-		if values != nil {
-			shift[seed] = stat.Mean(values, nil)
-			whole = append(whole, shift[seed])
-		}
-	}
-	mean := 0.0
-	if whole != nil {
-		mean = stat.Mean(whole, nil)
-	}
 	var out []Measured
 	for i, n := range r.sizes {
-		for seed := range r.draws {
-			note := r.notes[depth][i][seed]
+		for seed, note := range r.notes[depth][i] {
 			if note == nil || r.shared && n == r.all && seed > 0 {
 				continue
 			}
-			v := note.Test[at][0]
-			if shift[seed] != 0 {
-				v += mean - shift[seed]
-			}
-			out = append(out, Measured{N: n, Seed: r.draws[seed].seed, Error: max(0, min(1, 1-v))})
+			out = append(out, Measured{N: n, Seed: r.draws[seed].seed, Error: max(0, min(1, 1-note.Test[at][0]))})
 		}
+	}
+	if !r.shared {
+		return levelled(out)
 	}
 	return out
-}
-
-// complete tells whether a depth was trained at a size with all of its seeds,
-// the most of any size.
-func (r *run) complete(depth, size int) bool {
-	count := func(i int) int {
-		n := 0
-		for _, note := range r.notes[depth][i] {
-			if note != nil {
-				n++
-			}
-		}
-		return n
-	}
-	most := 0
-	for i := range r.sizes {
-		most = max(most, count(i))
-	}
-	return count(size) == most
 }
 
 // testNoise is the standard deviation of a value that comes of which samples

@@ -70,7 +70,12 @@ type Difference struct {
 	LogLossHigh float64 `json:"log_loss_high"`
 }
 
-// Prediction is a value for more training samples than there are.
+// Prediction is a value for more training samples than there are: what models
+// reach that are trained on N of them, on average over subsets and over new
+// samples of the same kind, not those alone that the study tested. Low80 to
+// High80 hold that in 80 of 100 studies, Low95 to High95 in 95: they have what
+// the continued curve may be off, and how well the tested samples stand for new
+// ones. What so many new samples then measure has its own luck besides.
 type Prediction struct {
 	Depth  string  `json:"depth"`
 	N      int     `json:"n"`

@@ -40,19 +40,30 @@ type spreads struct {
 	Gain  spread  `json:"gain"`
 }
 
-// table is what is known: spreads by the number of seeds, rising, and on how
-// many curves of how many data sets they were fitted.
+// table is what is known of curves that were measured in one way: spreads by
+// the number of seeds, rising, and on how many curves of how many data sets
+// they were fitted.
 type table struct {
 	Curves int       `json:"curves"`
 	Sets   int       `json:"sets"`
 	Seeds  []spreads `json:"spreads"`
 }
 
+// tables are those of the two ways in which seeds test. Where all test the same
+// samples, what those have of luck on the way from one size to the next is in
+// every mean, and cannot be seen in how much seeds vary. Where each tests
+// others, it can be seen, and averages out. So the same noise says another
+// thing.
+type tables struct {
+	Shared table `json:"shared"` // all seeds test the same samples
+	Apart  table `json:"apart"`  // each seed tests samples of its own
+}
+
 //go:embed spread.json
 var spreadJSON []byte
 
 // known is spread.json.
-var known = func() (t table) {
+var known = func() (t tables) {
 	if err := json.Unmarshal(spreadJSON, &t); err != nil {
 		panic("study: spread.json: " + err.Error())
 	}
