@@ -20,7 +20,7 @@ func printStudy(r *study.Result, o *studyOptions, e *env) error {
 		}
 	}
 	paragraph(r.Advice.Text)
-	for _, t := range []*report.Table{report.StudyPoints(r), report.StudyPredictions(r), report.StudyDifferences(r)} {
+	for _, t := range []*report.Table{report.StudyPoints(r), report.StudyPredictions(r), report.StudyDifferences(r), report.StudyChances(r)} {
 		if t == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -22,12 +23,11 @@ const worthwhile = 0.01
 // probability of at least MoreSure, "enough" if with one of at most EnoughSure,
 // and "unclear" between these.
 //
-// Of the depths that are better than the simplest one, by a paired difference
-// of accuracies whose 95 % interval is above 0, at the largest size at which
-// they were trained, the simplest within one standard error of the best is
-// advised. If none is better, the simplest depth is advised, provided that each
-// other one was trained on all samples and gains less than a point, by the
-// upper end of the 90 % interval of its difference; else "unclear" is.
+// Of the depths, the simplest is advised that is within a point of the best
+// with a probability of at least NearSure, and, if it is not the simplest of
+// all, better than that one with one of at least BetterSure. The probabilities
+// are those of Chances. The simplest of all is advised only if each other one
+// was trained on all samples. If none can be advised, "unclear" is.
 type Advice struct {
 	Data  string `json:"data"`  // More, Enough or Unclear
 	Depth string `json:"depth"` // of a Curve, or Unclear
@@ -36,6 +36,8 @@ type Advice struct {
 	// Gain is what twice the samples are predicted to bring to the depth that
 	// is advised, or to the simplest one; nil: nothing is predicted.
 	Gain *Doubled `json:"gain,omitempty"`
+	// Chances are those of the depths that were compared, from the simplest on.
+	Chances []Chance `json:"chances,omitempty"`
 	// Crossing says from which size on the best of the other depths is better
 	// than the simplest one; nil: it cannot be told, or is not.
 	Crossing *Crossing `json:"crossing,omitempty"`
@@ -84,13 +86,10 @@ const (
 	EnoughSure = 0.25
 )
 
-// normal95 is the 0.95 quantile of the normal distribution.
-const normal95 = 1.6448536269514722
-
 // advise says what follows of a result whose Advice is not filled in.
 func (r *run) advise(depths []Depth) Advice {
 	a := Advice{Data: Unclear, Depth: Unclear}
-	text := a.depth(r.result)
+	text := a.depth(r)
 	a.Gain = r.gain(depths, a.Depth)
 	a.Text = a.data(r.result) + " " + text
 	return a
@@ -108,65 +107,60 @@ func (c *Curve) last() *Point {
 }
 
 // depth fills in what is said of depths, and returns the sentence.
-func (a *Advice) depth(r *Result) string {
+func (a *Advice) depth(run *run) string {
+	r := run.result
 	simplest := r.Curves[0].Depth
-	var best *Curve
-	var top *Difference
-	worst := math.Inf(-1) // the upper end of what another depth may gain
-	var widest *Difference
-	widestDepth := ""
-	for i := range r.Curves[1:] {
-		c := &r.Curves[1+i]
-		p := c.last()
-		if p == nil {
-			continue
-		}
-		if p.Against.Low > 0 && (top == nil || p.Against.Value > top.Value) {
-			best, top = c, p.Against
-		}
-		if p.N == r.N {
-			if high := p.Against.Value + normal95*p.Against.SE; high > worst {
-				worst, widest, widestDepth = high, p.Against, c.Depth
-			}
-		}
+	chances := run.chances()
+	chosen := pick(chances, NearSure, BetterSure)
+	if len(chances) > 1 {
+		a.Chances = chances
 	}
-	if best != nil {
-		for i := range r.Curves[1:] {
-			c := &r.Curves[1+i]
-			if p := c.last(); p != nil && p.Against.Low > 0 && p.Against.Value >= top.Value-top.SE {
-				best, top = c, p.Against
-				break
-			}
-		}
-		a.Depth = best.Depth
-		p := best.last()
-		s := fmt.Sprintf("More depth pays: with %s it is %s %s more than with %s at %s training samples (95 %% interval %s)", named(best.Depth), points(top.Value), r.pointsOf(), named(simplest), thousands(p.N), span(top.Low, top.High))
-		if a.Crossing = crossing(best, r); a.Crossing != nil {
+	if i := slices.IndexFunc(r.Curves, func(c Curve) bool { return c.Depth == chosen }); i > 0 {
+		a.Depth = chosen
+		c := &r.Curves[i]
+		p := c.last()
+		s := fmt.Sprintf("More depth pays: with %s it is %s %s more than with %s at %s training samples (95 %% interval %s)", named(chosen), points(p.Against.Value), r.pointsOf(), named(simplest), thousands(p.N), span(p.Against.Low, p.Against.High))
+		if a.Crossing = crossing(c, r); a.Crossing != nil {
 			s += fmt.Sprintf(", from about %s on%s", thousands(a.Crossing.N), a.Crossing.interval())
 		}
 		return s + "."
 	}
-	missing := a.missing(r)
-	switch {
-	case missing != nil:
+	if missing := a.missing(r); missing != nil {
 		a.Settle = missing
 		s := fmt.Sprintf("Whether more depth pays cannot be told: %s was not trained on all %s samples", named(missing.Depth), thousands(r.N))
 		if missing.Budget > 0 {
 			s += fmt.Sprintf(", which is estimated to take %s of one core", lasting(time.Duration(missing.Budget*float64(time.Second))))
 		}
 		return s + "."
-	case widest == nil:
-		return fmt.Sprintf("Whether more depth pays cannot be told: only %s was trained.", named(simplest))
-	case worst < worthwhile:
-		a.Depth = simplest
-		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s %s from %s at %s training samples (95 %% interval %s).", named(widestDepth), signed(widest.Value), r.pointsOf(), named(simplest), thousands(r.N), span(widest.Low, widest.High))
 	}
-	a.Settle = &Settle{Samples: r.samplesFor(widest)}
-	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s %s from %s at %s training samples (95 %% interval %s)", named(widestDepth), signed(widest.Value), r.pointsOf(), named(simplest), thousands(r.N), span(widest.Low, widest.High))
+	widest := a.widest(r)
+	if widest == nil {
+		return fmt.Sprintf("Whether more depth pays cannot be told: only %s was trained.", named(simplest))
+	}
+	d := widest.last().Against
+	if chosen != "" {
+		a.Depth = simplest
+		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s %s from %s at %s training samples (95 %% interval %s).", named(widest.Depth), signed(d.Value), r.pointsOf(), named(simplest), thousands(r.N), span(d.Low, d.High))
+	}
+	a.Settle = &Settle{Samples: r.samplesFor(d)}
+	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s %s from %s at %s training samples (95 %% interval %s)", named(widest.Depth), signed(d.Value), r.pointsOf(), named(simplest), thousands(r.N), span(d.Low, d.High))
 	if a.Settle.Samples > 0 {
 		s += fmt.Sprintf(", and about %s more labelled samples would tell", thousands(a.Settle.Samples))
 	}
 	return s + "."
+}
+
+// widest is the curve of the depth that may gain most at the largest size, by
+// the upper end of the interval; nil if only the simplest was trained there.
+func (a *Advice) widest(r *Result) (out *Curve) {
+	high := math.Inf(-1)
+	for i := range r.Curves[1:] {
+		c := &r.Curves[1+i]
+		if p := c.last(); p != nil && p.N == r.N && p.Against.High > high {
+			out, high = c, p.Against.High
+		}
+	}
+	return out
 }
 
 // pointsOf names the points of a difference, which is one of accuracies, beside
@@ -195,14 +189,13 @@ func (a *Advice) missing(r *Result) *Settle {
 }
 
 // samplesFor estimates how many more labelled samples it takes to tell a
-// difference from 0 or from a point, whichever it is further from: its error
-// falls with the root of the number of those tested, which are a share of all.
+// difference, if it stays: so many that it is surely above 0, or surely less
+// than a point, whichever takes fewer. Its error falls with the root of the
+// number of those tested, which are a share of all.
 func (r *Result) samplesFor(d *Difference) int {
-	away := max(math.Abs(d.Value), math.Abs(worthwhile-d.Value))
-	if d.SE == 0 {
-		return 0
-	}
-	factor := normal975 * d.SE / away
+	const better, near = 1.2815515655446004, 0.6744897501960817 // quantiles of BetterSure and NearSure
+	enough := max(d.Value/better, (worthwhile-d.Value)/near)    // as a standard error
+	factor := d.SE / enough
 	more := (factor*factor - 1) * float64(r.N+r.Test)
 	if !(more > 0) || more > 1e9 {
 		return 0

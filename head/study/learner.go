@@ -15,7 +15,7 @@ type Depth struct {
 	Name string
 	// Layers says that layers of the backbone are trained, which takes long: of
 	// such depths every second size is trained, at most TailSizes of them, with
-	// at most TailRepeat seeds.
+	// at most TailRepeat seeds, and the largest with all if the budget allows.
 	Layers bool
 }
 

@@ -11,15 +11,21 @@ import (
 type item struct {
 	depth int // its place among the depths
 	n     int
+	first int // the place of the first seed
 	seeds int
 	cost  time.Duration
 }
 
 // plan lists what is trained, from the cheapest on, and what does not go into
-// the budget.
+// the budget. What is left of that goes into the other seeds of the largest
+// size of depths with layers, so that these are tested on all folds, too.
 func (r *run) plan(depths []Depth) (do, left []item) {
-	var all []item
+	var all, more []item
 	for k := range depths {
+		cost := func(it item) item {
+			it.cost = time.Duration(it.seeds) * r.learner.Cost(&depths[k], it.n, len(r.draws[0].test))
+			return it
+		}
 		for i, n := range r.sizes {
 			it := item{depth: k, n: n, seeds: r.Repeat}
 			if depths[k].Layers {
@@ -28,21 +34,35 @@ func (r *run) plan(depths []Depth) (do, left []item) {
 					continue
 				}
 			}
-			it.cost = time.Duration(it.seeds) * r.learner.Cost(&depths[k], n, len(r.draws[0].test))
-			all = append(all, it)
+			all = append(all, cost(it))
+		}
+		if rest := r.Repeat - TailRepeat; depths[k].Layers && rest > 0 {
+			more = append(more, cost(item{depth: k, n: r.all, first: TailRepeat, seeds: rest}))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b item) int {
+	cheapest := func(a, b item) int {
 		return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.depth, b.depth), cmp.Compare(a.n, b.n))
-	})
+	}
+	slices.SortStableFunc(all, cheapest)
+	slices.SortStableFunc(more, cheapest)
 	spent := time.Duration(0)
 	for i, it := range all {
 		if i > 0 && spent+it.cost > r.Budget {
-			return all[:i], all[i:]
+			all, left = all[:i:i], all[i:]
+			break
 		}
 		spent += it.cost
 	}
-	return all, nil
+	do = all
+	for _, it := range more {
+		trained := func(other item) bool { return other.depth == it.depth && other.n == it.n }
+		if spent+it.cost > r.Budget || !slices.ContainsFunc(all, trained) {
+			continue
+		}
+		spent += it.cost
+		do = append(do, it)
+	}
+	return do, left
 }
 
 // Skipped is what was not trained.

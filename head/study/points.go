@@ -13,6 +13,7 @@ const normal975 = 1.959963984540054
 func (r *run) draw(depths []Depth) error {
 	for k := range depths {
 		c := Curve{Depth: depths[k].Name}
+		luck := r.luck(k)
 		for i, n := range r.sizes {
 			p := r.point(k, i)
 			if p == nil {
@@ -20,7 +21,7 @@ func (r *run) draw(depths []Depth) error {
 			}
 			p.N, p.PerClass = n, n/len(r.classes)
 			if k > 0 {
-				p.Against = r.difference(k, i)
+				p.Against = r.difference(k, i, luck)
 			}
 			c.Points = append(c.Points, *p)
 		}
@@ -111,11 +112,10 @@ func variance(values []float64) float64 {
 	return stat.Variance(values, nil)
 }
 
-// difference compares a depth with the simplest one, at a size, over the seeds
-// that both were trained with; nil if there are none.
-func (r *run) difference(depth, size int) *Difference {
-	var right, loss [][]float64 // of each seed, of each test sample
-	var units [][]int
+// pairs returns by how much a depth is right more often, and has a higher
+// log-loss, than the simplest one, at a size: of each seed that both were
+// trained with, of each tested sample.
+func (r *run) pairs(depth, size int) (right, loss [][]float64, seeds []int) {
 	for seed, b := range r.notes[depth][size] {
 		a := r.notes[0][size][seed]
 		if a == nil || b == nil {
@@ -126,15 +126,55 @@ func (r *run) difference(depth, size int) *Difference {
 			x[i] = float64(b.Right[i/8]>>(i%8)&1) - float64(a.Right[i/8]>>(i%8)&1)
 			y[i] = float64(b.Loss[i]) - float64(a.Loss[i])
 		}
-		right, loss, units = append(right, x), append(loss, y), append(units, r.draws[seed].unit)
+		right, loss, seeds = append(right, x), append(loss, y), append(seeds, seed)
 	}
+	return right, loss, seeds
+}
+
+// luck estimates how much the differences of a depth from the simplest one, of
+// accuracies and of log-losses, vary between seeds beyond what their test
+// samples do, as a variance. One size with few seeds says little about it, so
+// it is the mean over those from half of the largest on; it is less than 0
+// where seeds happen to be alike.
+func (r *run) luck(depth int) (luck [2]float64) {
+	sizes := 0
+	for i, n := range r.sizes {
+		right, loss, seeds := r.pairs(depth, i)
+		if len(seeds) < 2 || 2*n < r.all {
+			continue
+		}
+		sizes++
+		for k, values := range [][][]float64{right, loss} {
+			each, rows := r.bySeed(values, seeds)
+			luck[k] += variance(each) - stat.Mean(rows, nil)
+		}
+	}
+	luck[0] /= float64(max(sizes, 1))
+	luck[1] /= float64(max(sizes, 1))
+	return luck
+}
+
+// bySeed is the mean of the values of each seed, and its variance over samples.
+func (r *run) bySeed(values [][]float64, seeds []int) (each, rows []float64) {
+	for s, v := range values {
+		m, e := clustered(v, r.draws[seeds[s]].unit)
+		each, rows = append(each, m), append(rows, e)
+	}
+	return each, rows
+}
+
+// difference compares a depth with the simplest one, at a size, over the seeds
+// that both were trained with; nil if there are none. luck is that of the
+// depth.
+func (r *run) difference(depth, size int, luck [2]float64) *Difference {
+	right, loss, seeds := r.pairs(depth, size)
 	if right == nil {
 		return nil
 	}
 	d := new(Difference)
 	var se float64
-	d.Value, d.SE = r.mean(right, units)
-	d.LogLoss, se = r.mean(loss, units)
+	d.Value, d.SE = r.mean(right, seeds, luck[0])
+	d.LogLoss, se = r.mean(loss, seeds, luck[1])
 	d.Low, d.High = d.Value-normal975*d.SE, d.Value+normal975*d.SE
 	d.LogLossLow, d.LogLossHigh = d.LogLoss-normal975*se, d.LogLoss+normal975*se
 	return d
@@ -144,34 +184,32 @@ func (r *run) difference(depth, size int) *Difference {
 // error. Where as good as nothing differs, the error is that of one sample that
 // might have.
 //
-// Where seeds test the same samples, the variance is that over samples, of
-// their means over seeds, and that over seeds. What a sample has of luck with
-// one seed alone is in both of them, so it is taken out of the latter: it is
-// what averaging over seeds takes from the variance over samples.
-func (r *run) mean(values [][]float64, units [][]int) (mean, se float64) {
-	var each, rows []float64
-	for s, v := range values {
-		m, e := clustered(v, units[s])
-		each, rows = append(each, m), append(rows, e)
-	}
-	seeds := float64(len(each))
+// Where each seed tests other samples, the variance is that over samples and
+// the luck of seeds. Where seeds test the same samples, it is that over
+// samples, of their means over seeds, and that over seeds. What a sample has of
+// luck with one seed alone is in both of them, so it is taken out of the
+// latter: it is what averaging over seeds takes from the variance over samples.
+func (r *run) mean(values [][]float64, seeds []int, luck float64) (mean, se float64) {
+	each, rows := r.bySeed(values, seeds)
+	count := float64(len(each))
 	between, within := variance(each), stat.Mean(rows, nil)
 	least := 1 / float64(len(values[0])) / float64(len(values[0]))
 	if !r.shared {
-		return stat.Mean(each, nil), math.Sqrt(max(r.variance(between, within, len(each)), least/seeds))
+		v := within/float64(min(len(each), r.folds)) + max(0, luck)/count
+		return stat.Mean(each, nil), math.Sqrt(max(v, least/count))
 	}
 	sum := make([]float64, len(values[0]))
 	for _, v := range values {
 		for i, x := range v {
-			sum[i] += x / seeds
+			sum[i] += x / count
 		}
 	}
-	_, common := clustered(sum, units[0])
+	_, common := clustered(sum, r.draws[seeds[0]].unit)
 	own := 0.0
-	if seeds > 1 {
-		own = (within - common) / (seeds - 1)
+	if count > 1 {
+		own = (within - common) / (count - 1)
 	}
-	return stat.Mean(each, nil), math.Sqrt(max(common+max(0, between/seeds-own), least))
+	return stat.Mean(each, nil), math.Sqrt(max(common+max(0, between/count-own), least))
 }
 
 // clustered is the mean of values, and its variance where those of a unit

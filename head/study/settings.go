@@ -11,7 +11,8 @@ const (
 	DefaultBudget = 10 * time.Minute
 	DefaultRepeat = 5
 	// TailSizes is at how many sizes a depth with layers is trained at most,
-	// each half of the one above it, and TailRepeat with how many seeds.
+	// each half of the one above it, and TailRepeat with how many seeds; the
+	// largest size with all of them, if the budget allows.
 	TailSizes  = 4
 	TailRepeat = 3
 	// MinSizes is the number of sizes that a curve needs at least.

@@ -18,6 +18,7 @@ type run struct {
 	*division
 	data    *experiment.Data
 	learner Learner
+	depths  []Depth // of the learner
 	result  *Result
 
 	notes        [][][]*Note      // by depth, size and seed; nil where nothing was learnt
@@ -45,7 +46,7 @@ func Run(ctx context.Context, d *experiment.Data, l Learner, s *Settings) (*Resu
 	if len(depths) == 0 {
 		return nil, errors.New("study: the learner has no depths")
 	}
-	r := &run{Settings: c, division: v, data: d, learner: l, result: &Result{
+	r := &run{Settings: c, division: v, data: d, learner: l, depths: depths, result: &Result{
 		Metric: c.Metric, N: v.all, Test: len(v.draws[0].test), Classes: len(v.classes), Shared: v.shared, Notes: v.notes,
 		Curves: []Curve{}, Predictions: []Prediction{}, Skipped: []Skipped{}, Costs: []Cost{},
 	}}
@@ -95,7 +96,7 @@ func (r *run) learn(ctx context.Context, depths []Depth, do []item) error {
 		d := &depths[it.depth]
 		at := r.at(it.n)
 		p.Depth, p.N = d.Name, it.n
-		for seed := range it.seeds {
+		for seed := it.first; seed < it.first+it.seeds; seed++ {
 			if total > 0 {
 				p.Share = float64(spent) / float64(total)
 			}

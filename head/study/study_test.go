@@ -277,6 +277,15 @@ func TestBudget(t *testing.T) {
 	if len(l.learnt) != 10*5+2*3 {
 		t.Errorf("%d trainings", len(l.learnt))
 	}
+	// What is left over goes into the seeds that layers were not tested with.
+	for budget, want := range map[time.Duration]int{4600 * time.Second: 10*5 + 4*3, 6200 * time.Second: 10*5 + 4*3 + 2} {
+		more := &toy{depths: l.depths}
+		r := studied(t, toyData(1000), more, &Settings{Budget: budget})
+		last := more.learnt[len(more.learnt)-1]
+		if len(more.learnt) != want || len(r.Skipped) != 0 || want > 62 && (len(last.Train) != 800 || last.Seed != 4) {
+			t.Errorf("budget %v: %d trainings, skipped %+v", budget, len(more.learnt), r.Skipped)
+		}
+	}
 }
 
 // A budget that allows one point says that there is no curve.

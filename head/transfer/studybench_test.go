@@ -59,6 +59,9 @@ func onPairs(b *testing.B, depths []string, f func(p *pair)) {
 			}
 			defer j.Close()
 			d := &Data{Features: j, Cache: store, Root: dir}
+			if strings.HasPrefix(name, "emoji") { // its samples are in this repository
+				d.Root = "../../testdata/emoji"
+			}
 			if len(depths) > 1 {
 				if d.Spec, err = contract.Recall(j.Sets[0].Meta.Backbone, j.Spaces(), builtin.FS()); err != nil {
 					b.Fatal(err)
@@ -175,64 +178,4 @@ func without(rows, others []int) []int {
 		}
 	}
 	return out
-}
-
-// BenchmarkDepthOnPairs asks at three sizes which depth to take, and compares
-// with what each depth then reaches on rows that the study has not seen.
-func BenchmarkDepthOnPairs(b *testing.B) {
-	depths := []string{"head", "taps", "last:2", "half", "all"}
-	if some := os.Getenv("HEADSTART_PAIRS_DEPTHS"); some != "" {
-		depths = strings.Split(some, ",")
-	}
-	right, told, all, worse := 0, 0, 0, 0
-	fmt.Printf("| pair | samples | seed | advised | %s | behind the best |\n|%s\n", strings.Join(depths, " | "), strings.Repeat("---|", 5+len(depths)))
-	onPairs(b, depths, func(p *pair) {
-		for _, n := range []int{80, 160, 320} {
-			for seed := range uint64(3) {
-				d := p.part(b, p.rows, n, seed)
-				r, err := study.Run(b.Context(), d, p.student, &study.Settings{Seed: 10 * seed, Budget: 30 * time.Minute, Repeat: 3})
-				if err != nil {
-					b.Fatalf("%s: %v", p.name, err)
-				}
-				var train, test []int
-				for _, row := range p.rows {
-					if d.Labels[row] != "" {
-						train = append(train, row)
-					} else if len(test) < 500 {
-						test = append(test, row)
-					}
-				}
-				best, got := 0.0, map[string]float64{}
-				line := ""
-				for _, one := range p.student.Depths() {
-					got[one.Name] = p.accuracy(b, one.Name, seed, train, test)
-					best = max(best, got[one.Name])
-				}
-				for _, name := range depths {
-					line += fmt.Sprintf(" %.1f |", 100*got[name])
-				}
-				all++
-				behind := ""
-				if a := r.Advice.Depth; a == study.Unclear {
-					right++
-				} else {
-					told++
-					away := best - got[a]
-					behind = fmt.Sprintf("%.1f", 100*away)
-					if away <= 0.01 {
-						right++
-					}
-					// By more than two standard errors of the difference.
-					if se := math.Sqrt(2 * best * (1 - best) / float64(len(test))); got[a] < got["head"]-2*se {
-						worse++
-					}
-				}
-				fmt.Printf("| %s | %d | %d | %s |%s %s |\n", p.name, n, seed, r.Advice.Depth, line, behind)
-			}
-		}
-	})
-	fmt.Printf("\n%d studies: %d answered; within a point of the best, or not told: %.0f %%; worse than the head by more than the spread: %d\n", all, told, 100*float64(right)/float64(all), worse)
-	if float64(right)/float64(all) < 0.85 || worse > 0 {
-		b.Errorf("at least 85 %% are to be within a point or not told, and none worse than the head")
-	}
 }

@@ -45,6 +45,7 @@ type studyView struct {
 	Metric                        string
 	Curves, Gaps                  template.HTML
 	Points, Ahead, Against, Costs *Table
+	Chances                       *Table
 	Foreign                       bool // a curve from elsewhere
 	Skipped                       []string
 	Facts, Settings               []Fact
@@ -65,7 +66,7 @@ func StudyTo(w io.Writer, s *Study) error {
 		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(s.Title), labelColumns),
 		Metric: strings.ToUpper(metric[:1]) + metric[1:],
 		Curves: template.HTML(curves.svg("")), Foreign: foreign(s.Result), // every text in drawings is escaped
-		Points: StudyPoints(s.Result), Ahead: StudyPredictions(s.Result), Against: StudyDifferences(s.Result), Costs: studyCosts(s.Result),
+		Points: StudyPoints(s.Result), Ahead: StudyPredictions(s.Result), Against: StudyDifferences(s.Result), Chances: StudyChances(s.Result), Costs: studyCosts(s.Result),
 		Facts: clean(append(s.facts(), s.Facts...)), Settings: clean(s.Settings),
 	}
 	if !v.Foreign {
@@ -202,6 +203,23 @@ func StudyDifferences(r *study.Result) *Table {
 	}
 	if t.Rows == nil {
 		return nil
+	}
+	return t
+}
+
+// StudyChances is the table of how probably each depth is a good choice; nil:
+// there is one depth.
+func StudyChances(r *study.Result) *Table {
+	if len(r.Advice.Chances) < 2 {
+		return nil
+	}
+	t := &Table{Columns: []Column{{Name: "depth"}, {Name: "within a point of the best", Right: true}, {Name: "better than " + plain(r.Advice.Chances[0].Depth), Right: true}}}
+	for i, c := range r.Advice.Chances {
+		row := []string{plain(c.Depth), inPercent(c.Near, 1), "–"}
+		if i > 0 {
+			row[2] = inPercent(c.Better, 1)
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

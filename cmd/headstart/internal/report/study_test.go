@@ -14,7 +14,7 @@ import (
 func madeStudy() *study.Result {
 	r := &study.Result{
 		Metric: "accuracy", N: 800, Test: 200, Classes: 4, Seeds: []uint64{0, 1},
-		Advice:  study.Advice{Data: study.More, Depth: study.Unclear, Text: "More data pays: a lot. More depth: <b>who</b> knows."},
+		Advice:  study.Advice{Data: study.More, Depth: study.Unclear, Text: "More data pays: a lot. More depth: <b>who</b> knows.", Chances: []study.Chance{{Depth: "head", Near: 0.123}, {Depth: `<script>"&`, Near: 0.6, Better: 0.876}}},
 		Skipped: []study.Skipped{{Depth: "half", Kind: "budget", Reason: "too long"}, {Depth: "all", Sizes: []int{400, 800}, Kind: "budget", Reason: "too long"}},
 		Costs:   []study.Cost{{Depth: "head", Trained: 8, Seconds: 2, Full: 0.5}},
 		Notes:   []study.Remark{{Kind: "unsteady", Message: "a curve <i>dips</i>"}},
@@ -66,7 +66,7 @@ func TestStudyPage(t *testing.T) {
 		}
 	}
 	for _, part := range []string{
-		`class="line d0"`, `class="line d1 ahead"`, `class="band d1"`, "85.0 %", "82.0 % to 87.0 %", "&#43;5.0", "−0.200", "half; all at 400, 800: too long",
+		`class="line d0"`, `class="line d1 ahead"`, `class="band d1"`, "85.0 %", "82.0 % to 87.0 %", "&#43;5.0", "−0.200", "half; all at 400, 800: too long", "60 %", "88 %",
 		"predicted for 1,600 training samples", "prefers-color-scheme:dark", `content="width=device-width`, `tabindex="0"`, "@media print", "0.5 s",
 	} {
 		if !strings.Contains(html, part) {
@@ -81,7 +81,7 @@ func TestStudyPage(t *testing.T) {
 		}
 		seen[m[1]] = true
 	}
-	if len(seen) != 4 {
+	if len(seen) != 5 {
 		t.Errorf("%d tables have names", len(seen))
 	}
 	if outside := regexp.MustCompile(`(?:src|href)="(?:[a-z]+:)?//|url\(`).FindString(html); outside != "" || !strings.Contains(html, "default-src 'none'") {
