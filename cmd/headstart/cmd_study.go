@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -54,17 +55,18 @@ func studyCommand(e *env) *command {
 		about: "A head is trained on subsets of the training samples, each √2 times the size of the one before it, with several seeds, and so are heads on more taps of the backbone and its last layers, " +
 			"as far as --budget goes: what costs least comes first. All of them are measured on the same samples, so that depths are compared in pairs. " +
 			"From the curves follows what twice the samples would bring, and what deeper training brings today. Where the data cannot tell, it says so, and what would settle it.\n\n" +
-			"The page NAME.study.html has the curves, what is predicted, the differences in pairs and the costs. A study that was stopped resumes: the same command goes on from NAME.study.html.notes.\n\n" +
+			"The page NAME.study.html has the curves, what is predicted, the differences in pairs and the costs; --format svg|png writes the curves alone. A study that was stopped resumes: the same command goes on from NAME.study.html.notes.\n\n" +
 			"A set with a split named test is measured on it and learns from the rest; otherwise a fifth is held out in turn. --at counts training samples. " +
 			"Heads need neither the samples nor the runtime; deeper training needs both.\n\n" +
 			"With --against, feature sets of the same samples are compared, joined by id: other backbones, taps, prompts, or another modality. Heads on each are tested on the same folds, so that the difference is of what the same sample gives. " +
-			"Taken is the cheapest (by the backbone's multiply-adds) that is behind the best by at most one standard error of this difference. Samples with the split test keep out of it.\n\n" +
+			"Taken is the cheapest (by the backbone's multiply-adds) that is behind the best by at most one standard error of this difference. Samples with the split test keep out of it. The page, NAME.study.html, has all sets with their differences, costs and sizes; --format svg|png writes the differences alone.\n\n" +
 			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay. It prints errors; --json and the page, FILE.study.html, have accuracies, 1 − error.",
 		examples: []string{
 			"headstart study names.features",
 			"headstart study --depths head --at 50,200 names.features    # the head alone: needs neither samples nor runtime",
 			"headstart study --depths head --format svg names.features    # the curves alone, in names.study.svg",
 			"headstart study names.features --against images.features    # which of them to take, for the same samples",
+			"headstart study --format png names.features --against images.features    # their difference as a picture",
 			"headstart study --budget 1h --depths head,taps,last:1 --by none names.features",
 			"headstart study --curve curve.csv --at 2000,4000",
 		},
@@ -84,7 +86,7 @@ func studyCommand(e *env) *command {
 			&cli.StringSliceFlag{Name: "against", Category: what, Usage: "compare the features with those of `OTHER.features`, of the same samples; 3 seeds and 8 strengths by default"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html; of a curve, FILE.study.html"},
-			&cli.StringFlag{Name: "format", Category: result, Value: "html", Usage: choices(studyFormats...) + "a page, or the curves alone"},
+			&cli.StringFlag{Name: "format", Category: result, Value: "html", Usage: choices(studyFormats...) + "a page, or the curves alone, with --against the differences"},
 		}, commonFlags("cache", "threads", "runtime", "provider", "quiet", "json", "no-color")),
 	}
 	c.action = func(ctx *cli.Context) error {
@@ -178,6 +180,11 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 		}
 		o.report = strings.Join(bases, "+") + ".study." + o.format
 	}
+	for _, p := range slices.Concat(o.features, o.against) {
+		if sameFile(p, o.report) {
+			return nil, usagef("--report %s: that is a feature set, which a page would replace; name another file", shellWord(o.report))
+		}
+	}
 	return o, nil
 }
 
@@ -234,6 +241,9 @@ func runStudy(ctx context.Context, o *studyOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	for i := range r.Skipped {
+		r.Skipped[i].Reason = o.rereading(store).skippedReason(&r.Skipped[i], &o.common)
+	}
 	if err := o.write(r); err != nil {
 		return err
 	}
@@ -278,21 +288,25 @@ func (o *studyOptions) write(r *study.Result) error {
 	})
 }
 
-// writeStudy writes the page of a study, which is titled by its name, or the
-// curves alone.
+// writeStudy writes the page of a study, or the curves alone.
 func writeStudy(path, format string, s *report.Study) error {
+	return writeDrawn(path, format, outputs{
+		"svg": func(w io.Writer) error { return report.StudySVGTo(w, s.Result) },
+		"png": func(w io.Writer) error { return report.StudyPNGTo(w, s.Result) },
+		"html": func(w io.Writer) error {
+			s.Title, s.Facts = studyTitle(path), append(s.Facts, madeByFact())
+			return report.StudyTo(w, s)
+		},
+	})
+}
+
+// outputs write what a study found out in each of studyFormats.
+type outputs map[string]func(w io.Writer) error
+
+// writeDrawn writes a page, or a drawing, whole or not at all.
+func writeDrawn(path, format string, d outputs) error {
 	var b bytes.Buffer
-	var err error
-	switch format {
-	case "svg":
-		err = report.StudySVGTo(&b, s.Result)
-	case "png":
-		err = report.StudyPNGTo(&b, s.Result)
-	default:
-		s.Title = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".html"), ".study")
-		s.Facts = append(s.Facts, report.Fact{Name: "Made by", Value: "headstart " + version()})
-		err = report.StudyTo(&b, s)
-	}
+	err := d[format](&b)
 	if err == nil {
 		err = draft.Write(path, b.Bytes())
 	}
@@ -301,6 +315,14 @@ func writeStudy(path, format string, s *report.Study) error {
 	}
 	return nil
 }
+
+// studyTitle is what a page is titled by: its name.
+func studyTitle(path string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".html"), ".study")
+}
+
+// madeByFact says on a page which program made it.
+func madeByFact() report.Fact { return report.Fact{Name: "Made by", Value: "headstart " + version()} }
 
 // budgetText writes a budget as --budget takes it: 10m, not 10m0s.
 func budgetText(budget time.Duration) string {
@@ -328,10 +350,15 @@ func (o *studyOptions) facts() []report.Fact {
 	}
 }
 
+// rereading is how the samples are read again.
+func (o *studyOptions) rereading(store *cache.Cache) *rereading {
+	return &rereading{"study", o.features[0], o.root, store}
+}
+
 // student is what trains.
 func (o *studyOptions) student(j *features.Joined, store *cache.Cache, e *env) (*transfer.Student, error) {
 	d := &transfer.Data{Features: j, Cache: store, Root: o.root}
-	reread := &rereading{"study", o.features[0], o.root, store}
+	reread := o.rereading(store)
 	s := &transfer.Settings{
 		Head:    experiment.Settings{L2Points: o.points, By: o.By, Metric: o.Metric, Seed: o.Seed},
 		Threads: o.threads, Runtime: o.runtime,
@@ -346,7 +373,7 @@ func (o *studyOptions) student(j *features.Joined, store *cache.Cache, e *env) (
 			if o.depths != nil {
 				return nil, err
 			}
-			e.note("heads alone are studied, since the backbone cannot be opened: %v", err)
+			e.note("heads alone are studied, since the backbone cannot be opened: %s", withoutRooms(err))
 		}
 	}
 	t, err := transfer.NewStudent(d, s, o.depths)

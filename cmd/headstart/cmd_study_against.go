@@ -1,14 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/headstart-ml/headstart/cmd/headstart/internal/report"
 	"github.com/headstart-ml/headstart/extract/contract"
 	"github.com/headstart-ml/headstart/extract/features"
 	"github.com/headstart-ml/headstart/head/study"
@@ -30,6 +36,7 @@ type rivalsSummary struct {
 	CheapBy  string         `json:"cheap_by"`
 	Advice   rivalsSentence `json:"advice"`
 	Features []string       `json:"features"`
+	Report   string         `json:"report"`
 	Seconds  float64        `json:"seconds"`
 	remarked
 }
@@ -44,7 +51,7 @@ func checkAgainst(ctx *cli.Context) error {
 	if !ctx.IsSet("against") {
 		return nil
 	}
-	for _, flag := range []string{"at", "budget", "depths", "root", "report", "format"} {
+	for _, flag := range []string{"at", "budget", "depths", "root"} {
 		if ctx.IsSet(flag) {
 			return usagef("--%s does nothing with --against, which compares heads on all samples; leave out one of them", flag)
 		}
@@ -54,6 +61,11 @@ func checkAgainst(ctx *cli.Context) error {
 
 // runAgainst compares the features of the arguments with those of --against.
 func runAgainst(ctx context.Context, o *studyOptions, e *env) error {
+	if folder := filepath.Dir(o.report); folder != "." {
+		if _, err := os.Stat(folder); err != nil { // known before anything is trained
+			return fmt.Errorf("%s: %w", o.report, err)
+		}
+	}
 	store, err := openCache(&o.common)
 	if err != nil {
 		return err
@@ -90,13 +102,37 @@ func runAgainst(ctx context.Context, o *studyOptions, e *env) error {
 		return err
 	}
 	e.unmatched(j.Table.Unmatched)
+	if err := o.writeRivals(a, e); err != nil {
+		return err
+	}
 	if o.json {
 		return e.printJSON(&rivalsSummary{
 			Against: a.Rivals, Pick: a.Rivals[a.Pick].Name, Best: a.Rivals[a.Best].Name, Metric: a.Metric, N: a.N, Folds: a.Folds, Seeds: a.Seeds, CheapBy: a.Order,
-			Advice: rivalsSentence{rivalsText(a)}, Features: slices.Concat(o.features, o.against), Seconds: time.Since(start).Seconds(), remarked: e.remarked(),
+			Advice: rivalsSentence{a.Advice()}, Features: slices.Concat(o.features, o.against), Report: o.report, Seconds: time.Since(start).Seconds(), remarked: e.remarked(),
 		})
 	}
-	return printRivals(a, &o.common, e)
+	return printRivals(a, o, e)
+}
+
+// writeRivals writes the page of a comparison, or its drawing alone.
+func (o *studyOptions) writeRivals(a *study.Against, e *env) error {
+	var notes []string
+	for _, n := range e.remarked().Notes {
+		notes = append(notes, n.Text)
+	}
+	return writeDrawn(o.report, o.format, outputs{
+		"svg": func(w io.Writer) error { return report.RivalsSVGTo(w, a) },
+		"png": func(w io.Writer) error { return report.RivalsPNGTo(w, a) },
+		"html": func(w io.Writer) error {
+			return report.RivalsTo(w, &report.Rivals{
+				Title: studyTitle(o.report), Against: a, Facts: []report.Fact{madeByFact()}, Notes: notes,
+				Settings: []report.Fact{
+					{Name: "--metric", Value: o.Metric}, {Name: "--by", Value: o.By}, {Name: "--repeat", Value: fmt.Sprint(len(a.Seeds))},
+					{Name: "--l2-points", Value: fmt.Sprint(cmp.Or(o.strengths, study.DefaultStrengths))}, {Name: "--seed", Value: fmt.Sprint(o.Seed)},
+				},
+			})
+		},
+	})
 }
 
 // specsOf returns the backbones of sets, nil and a note where one cannot be
@@ -110,7 +146,7 @@ func specsOf(j *features.Joined, sets []int, e *env) []*models.Spec {
 			_, err = spec.Work(1)
 		}
 		if err != nil {
-			e.note("what %s costs is not known, since its backbone cannot be opened: %v", j.Names[k], err)
+			e.note("what %s costs is not known, since its backbone cannot be opened: %s", j.Names[k], withoutRooms(err))
 			return nil
 		}
 		all = append(all, spec)

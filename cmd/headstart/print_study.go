@@ -33,16 +33,16 @@ func printStudy(r *study.Result, o *studyOptions, e *env) error {
 	for _, line := range report.StudySkipped(r) {
 		paragraph("not trained: " + line)
 	}
-	paragraph(whereStudy(o.report, o.format))
+	paragraph(whereStudy(o.report, o.format, "curves"))
 	return nil
 }
 
-// whereStudy says where the page of a study, or its curves alone, are.
-func whereStudy(path, format string) string {
+// whereStudy says where the page of a study is, or the drawing of what.
+func whereStudy(path, format, what string) string {
 	if format == studyFormats[0] {
 		return "The page is " + path + "."
 	}
-	return "The curves are in " + path + "."
+	return "The " + what + " are in " + path + "."
 }
 
 // percent writes a share of 1.

@@ -50,5 +50,5 @@ func printStudyCurve(x *study.Extrapolation, o *curveOptions, e *env) error {
 		return err
 	}
 	fmt.Fprintln(e.stdout)
-	return report.ParagraphTo(e.stdout, whereStudy(o.report, o.format), style)
+	return report.ParagraphTo(e.stdout, whereStudy(o.report, o.format, "curves"), style)
 }

@@ -3,12 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/headstart-ml/headstart/extract"
+	"github.com/headstart-ml/headstart/head/study"
+	"github.com/headstart-ml/headstart/head/transfer"
+	"github.com/headstart-ml/headstart/models/runtime"
 )
 
 // studied is a place with names.features of texts of three classes.
@@ -96,8 +102,42 @@ func TestStudyOfWhatIsGone(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Curves) != 1 || len(got.Skipped) != 2 || got.Skipped[0].Kind != "unable" || !strings.Contains(got.Skipped[1].Reason, "names.csv") {
-		t.Errorf("%s", out)
+	if len(got.Curves) != 1 || len(got.Skipped) != 2 || got.Skipped[0].Kind != "unable" {
+		t.Fatalf("%s", out)
+	}
+	// Whoever reads it has typed commands, and knows no rooms of the program.
+	const why = "the samples of names.features cannot be read again: names.csv: no such file or folder; --root DIR says where they are"
+	for _, s := range got.Skipped {
+		if s.Reason != why {
+			t.Errorf("%s: %s", s.Depth, s.Reason)
+		}
+	}
+	if !bytes.Contains(p.read("names.study.html"), []byte("<li>taps; last:1: "+why+"</li>")) {
+		t.Error("the page does not say so in one line")
+	}
+}
+
+// Why a depth is skipped is said without the rooms that an error came through.
+func TestSkippedReason(t *testing.T) {
+	r := &rereading{command: "study", name: "a.features"}
+	for _, c := range []struct {
+		depth string
+		err   error
+		want  string
+	}{
+		{"taps", &transfer.TapsError{Err: errors.New("extract: a tap is\nlost")}, "a tap is; lost"},
+		{"last:2", fmt.Errorf("transfer: tail last:2: %w", errors.New("retrain: grad: node 7: no gradient for Cos")), "node 7: no gradient for Cos"},
+		{"all", &runtime.LibraryError{Explicit: true, Tried: []runtime.Attempt{{Path: "/x.so", Err: errors.New("not there")}}}, "it takes ONNX Runtime: /x.so: not there"},
+		{"all", fmt.Errorf("transfer: tail all: %w", &extract.GoneError{Set: "a.features", Gone: 2, N: 1000}), "2 of 1,000 samples of a.features are not where they were extracted from any more, or are bad now; --root DIR says where they are"},
+		{"half", errors.New("the head: and the text: stay"), "the head: and the text: stay"},
+	} {
+		got := r.skippedReason(&study.Skipped{Depth: c.depth, Kind: "unable", Reason: c.err.Error(), Err: c.err}, &common{})
+		if got != c.want && !strings.HasPrefix(got, c.want+"; to install") {
+			t.Errorf("%s: %q, want %q", c.depth, got, c.want)
+		}
+	}
+	if got := r.skippedReason(&study.Skipped{Depth: "all", Kind: "budget", Reason: "too long"}, &common{}); got != "too long" {
+		t.Errorf("a budget: %q", got)
 	}
 }
 

@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	// DefaultFolds and DefaultDeals are the defaults of AgainstSettings.
-	DefaultFolds = 5
-	DefaultDeals = 3
-	// againstPoints is how many strengths of λ a head's is chosen from, by how
-	// many folds: fewer than for one head, since another draw of the samples
+	// DefaultFolds, DefaultDeals and DefaultStrengths are the defaults of
+	// AgainstSettings. The strengths of λ, and the folds by which one of them
+	// is chosen, are fewer than for one head, since another draw of the samples
 	// moves an accuracy by more than what is between them.
-	againstPoints, againstFolds = 8, 3
+	DefaultFolds     = 5
+	DefaultDeals     = 3
+	DefaultStrengths = 8
+	againstFolds     = 3
 )
 
 // Candidate is one way to turn the same samples into features: a backbone, a
@@ -99,6 +100,43 @@ type Rival struct {
 	Pick bool `json:"pick,omitempty"`
 }
 
+// Advice says which candidate to take, and on what evidence, in one sentence.
+func (a *Against) Advice() string {
+	pick, best := &a.Rivals[a.Pick], &a.Rivals[a.Best]
+	cost, most := a.cost(a.Pick), a.cost(a.Best)
+	switch {
+	case a.Pick != a.Best:
+		return fmt.Sprintf("Take %s: %s samples cannot tell it from the best, %s (behind by %s, standard error %s), and it is the cheapest of which that is so, with %s of the %s.",
+			pick.Name, thousands(a.N), best.Name, a.amount(pick.Behind.Value), a.amount(pick.Behind.SE), ratio(cost, most), orderWords[a.Order])
+	case !slices.ContainsFunc(a.Rivals, func(r Rival) bool { return r.cost(a.Order) < cost }):
+		return fmt.Sprintf("Take %s: it is the best of %d on %s samples, and none costs less.", pick.Name, len(a.Rivals), thousands(a.N))
+	}
+	return fmt.Sprintf("Take %s: it is the best of %d, and none that is cheaper is behind by so little that %s samples cannot tell.", pick.Name, len(a.Rivals), thousands(a.N))
+}
+
+// orderWords are the orders of Against in a sentence.
+var orderWords = map[string]string{"multiply-adds": "multiply-adds", "parameters": "parameters", "dim": "dimensions"}
+
+// amount writes a difference of the metric.
+func (a *Against) amount(v float64) string {
+	switch a.Metric {
+	case "log-loss":
+		return fmt.Sprintf("%.3f of log-loss", v+0)
+	case "macro-f1":
+		return points(v) + " points of macro-F1"
+	}
+	return points(v) + " points"
+}
+
+// ratio writes a part of a whole.
+func ratio(part, whole int64) string {
+	share := 100 * float64(part) / float64(whole)
+	if share < 10 {
+		return fmt.Sprintf("%.1f %%", share)
+	}
+	return fmt.Sprintf("%.0f %%", share)
+}
+
 // CompareAgainst compares candidates in pairs: with each seed the samples are
 // dealt into folds, the same for all, a softmax head of each is fitted on the
 // others and tested on the fold that it has not seen. Differences are of what
@@ -150,7 +188,7 @@ func (s *AgainstSettings) complete() (*AgainstSettings, error) {
 		of        *int
 		otherwise int
 		least     int
-	}{{"folds", &c.Folds, DefaultFolds, 2}, {"deals", &c.Deals, DefaultDeals, 1}, {"strengths of λ", &c.L2Points, againstPoints, 2}} {
+	}{{"folds", &c.Folds, DefaultFolds, 2}, {"deals", &c.Deals, DefaultDeals, 1}, {"strengths of λ", &c.L2Points, DefaultStrengths, 2}} {
 		if *v.of == 0 {
 			*v.of = v.otherwise
 		}
@@ -303,9 +341,11 @@ func (a *Against) cheaper(one, than int) bool {
 }
 
 // cost is that of a rival, by what is known of all.
-func (a *Against) cost(k int) int64 {
-	r := &a.Rivals[k]
-	switch a.Order {
+func (a *Against) cost(k int) int64 { return a.Rivals[k].cost(a.Order) }
+
+// cost is what a rival costs by an order.
+func (r *Rival) cost(order string) int64 {
+	switch order {
 	case "multiply-adds":
 		return r.MultiplyAdds
 	case "parameters":

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/measure"
 )
 
 // plane is rows of features in memory.
@@ -100,6 +101,30 @@ func TestCompareAgainst(t *testing.T) {
 	again, err := CompareAgainst(t.Context(), d, all, &AgainstSettings{Threads: 1})
 	if err != nil || !reflect.DeepEqual(a, again) {
 		t.Errorf("another number of threads: %+v, %v", again, err)
+	}
+}
+
+// The advice names the pick, and what it is picked by.
+func TestAgainstAdvice(t *testing.T) {
+	rivals := []Rival{
+		{Name: "small", MultiplyAdds: 100, Behind: measure.Gain{Value: 0.012, SE: 0.015}},
+		{Name: "large", MultiplyAdds: 2500},
+	}
+	for _, c := range []struct {
+		pick, best int
+		metric     string
+		want       string
+	}{
+		{0, 1, "accuracy", "Take small: 1,500 samples cannot tell it from the best, large (behind by 1.2 points, standard error 1.5 points), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
+		{0, 1, "macro-f1", "Take small: 1,500 samples cannot tell it from the best, large (behind by 1.2 points of macro-F1, standard error 1.5 points of macro-F1), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
+		{0, 1, "log-loss", "Take small: 1,500 samples cannot tell it from the best, large (behind by 0.012 of log-loss, standard error 0.015 of log-loss), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
+		{1, 1, "accuracy", "Take large: it is the best of 2, and none that is cheaper is behind by so little that 1,500 samples cannot tell."},
+		{0, 0, "accuracy", "Take small: it is the best of 2 on 1,500 samples, and none costs less."},
+	} {
+		a := &Against{Metric: c.metric, N: 1500, Order: "multiply-adds", Pick: c.pick, Best: c.best, Rivals: rivals}
+		if got := a.Advice(); got != c.want {
+			t.Errorf("%s\nwant\n%s", got, c.want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -73,6 +74,8 @@ type Skipped struct {
 	// Kind is "budget", "unable" or "size".
 	Kind   string `json:"kind"`
 	Reason string `json:"reason"`
+	// Err is the error whose text the Reason is; nil where the budget is it.
+	Err error `json:"-"`
 	// Budget is what it would take to train it, too, in seconds of the core
 	// that estimates count with; 0 where no budget would do.
 	Budget float64 `json:"budget,omitempty"`
@@ -120,7 +123,7 @@ func needsUntil(left []item, depth int, spent time.Duration) time.Duration {
 func lasting(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
 	case d < 2*time.Hour:

@@ -54,7 +54,7 @@ func Run(ctx context.Context, d *experiment.Data, l Learner, s *Settings) (*Resu
 		r.result.Seeds = append(r.result.Seeds, one.seed)
 	}
 	for _, a := range c.Absent {
-		r.skip(Skipped{Depth: a.Depth, Kind: "unable", Reason: a.Err.Error()})
+		r.skip(Skipped{Depth: a.Depth, Kind: "unable", Reason: a.Err.Error(), Err: a.Err})
 	}
 	if _, err := r.reach(); err != nil {
 		return nil, err
@@ -116,12 +116,12 @@ func (r *run) learn(ctx context.Context, depths []Depth, do []item) error {
 				return err
 			case errors.As(err, &unfit):
 				unable[it.depth] = true
-				r.skip(Skipped{Depth: d.Name, Kind: "unable", Reason: unfit.Err.Error()})
+				r.skip(Skipped{Depth: d.Name, Kind: "unable", Reason: unfit.Err.Error(), Err: unfit.Err})
 				if it.depth == 0 {
 					r.why = unfit.Err
 				}
 			case errors.As(err, &small):
-				r.skip(Skipped{Depth: d.Name, Sizes: []int{it.n}, Kind: "size", Reason: small.Err.Error()})
+				r.skip(Skipped{Depth: d.Name, Sizes: []int{it.n}, Kind: "size", Reason: small.Err.Error(), Err: small.Err})
 				if it.depth == 0 && r.why == nil {
 					r.why = small.Err
 				}

@@ -26,9 +26,14 @@ type Study struct {
 //go:embed study.html
 var studyHTML string
 
-var studyTemplate = template.Must(template.New("study").Funcs(template.FuncMap{
+// studyPartsHTML has what the pages of studies have in common.
+//
+//go:embed studyparts.html
+var studyPartsHTML string
+
+var studyTemplate = template.Must(template.Must(template.New("study").Funcs(template.FuncMap{
 	"named": func(name string, t *Table) namedTable { return namedTable{name, t} },
-}).Parse(studyHTML))
+}).Parse(studyPartsHTML)).Parse(studyHTML))
 
 // namedTable is a table with the name by which a screen reader tells it from
 // others.
@@ -37,11 +42,25 @@ type namedTable struct {
 	*Table
 }
 
+// studyTop is the beginning of a page of a study.
+type studyTop struct {
+	CSS, PlotCSS template.CSS
+	Title        string
+	Advice       []string // sentences
+}
+
+// newStudyTop is that of a page with a title and sentences of advice.
+func newStudyTop(title string, advice ...string) studyTop {
+	top := studyTop{CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(title), labelColumns)}
+	for _, sentence := range advice {
+		top.Advice = append(top.Advice, plain(strings.TrimSpace(sentence)))
+	}
+	return top
+}
+
 // studyView is what the template reads.
 type studyView struct {
-	CSS, PlotCSS                  template.CSS
-	Title                         string
-	Advice                        []string // sentences
+	studyTop
 	Metric                        string
 	Curves, Gaps                  template.HTML
 	Points, Ahead, Against, Costs *Table
@@ -63,17 +82,14 @@ func StudyTo(w io.Writer, s *Study) error {
 	}
 	metric := metricName(cmp.Or(s.Metric, "accuracy"))
 	v := &studyView{
-		CSS: template.CSS(pageCSS), PlotCSS: template.CSS(plotStyle()), Title: Cut(plain(s.Title), labelColumns),
-		Metric: strings.ToUpper(metric[:1]) + metric[1:],
-		Curves: template.HTML(curves.svg("")), Foreign: foreign(s.Result), // every text in drawings is escaped
+		studyTop: newStudyTop(s.Title, strings.SplitAfter(s.Advice.Text, ". ")...),
+		Metric:   strings.ToUpper(metric[:1]) + metric[1:],
+		Curves:   template.HTML(curves.svg("")), Foreign: foreign(s.Result), // every text in drawings is escaped
 		Points: StudyPoints(s.Result), Ahead: StudyPredictions(s.Result), Against: StudyDifferences(s.Result), Chances: StudyChances(s.Result), Costs: studyCosts(s.Result),
 		Facts: clean(append(s.facts(), s.Facts...)), Settings: clean(s.Settings),
 	}
 	if !v.Foreign {
 		v.Gaps = template.HTML(gapsOf(s.Result).svg(""))
-	}
-	for _, sentence := range strings.SplitAfter(s.Advice.Text, ". ") {
-		v.Advice = append(v.Advice, plain(strings.TrimSpace(sentence)))
 	}
 	for _, line := range StudySkipped(s.Result) {
 		v.Skipped = append(v.Skipped, plain(line))

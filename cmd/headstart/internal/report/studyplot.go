@@ -27,6 +27,7 @@ type figure struct {
 	text  string    // of a label; what is said of a dot
 	at    string    // where a label stands: "" begins at the place, "mid", "end"
 	dash  bool
+	halo  bool // a label that lines pass behind
 }
 
 // figureKind is what a figure is.
@@ -35,6 +36,7 @@ type figureKind int
 const (
 	figureBand figureKind = iota
 	figureGrid
+	figureZero // a line of the grid that others are read from
 	figureLine
 	figureDot
 	figureText
@@ -223,7 +225,7 @@ func plotStyle() string {
 		fmt.Fprintf(&rules, ".plot .d%d{stroke:var(--d%d)}.plot .band.d%d,.plot .dot.d%d{fill:var(--d%d);stroke:none}.plot .open.d%d{fill:var(--paper);stroke:var(--d%d);stroke-width:1.5}\n", i, i, i, i, i, i, i)
 	}
 	return fmt.Sprintf(":root{%s}\n@media (prefers-color-scheme:dark){:root{%s}}\n%s", light.String(), dark.String(), rules.String()) +
-		".plot .band{opacity:.16}.plot .line{fill:none;stroke-width:2}.plot .ahead{stroke-dasharray:5 4}\n"
+		".plot .zero{fill:none;stroke:var(--soft);stroke-width:1.5}.plot .band{opacity:.16}.plot .line{fill:none;stroke-width:2}.plot .ahead{stroke-dasharray:5 4}\n"
 }
 
 // svg writes the plot. With a style it stands by itself.
@@ -248,6 +250,8 @@ func (p *plot) svg(style string) string {
 			fmt.Fprintf(&b, `<polygon class="band%s" points="%s"/>`, class, path(f.xy...))
 		case figureGrid:
 			fmt.Fprintf(&b, `<polyline class="grid" points="%s"/>`, path(f.xy...))
+		case figureZero:
+			fmt.Fprintf(&b, `<polyline class="zero" points="%s"/>`, path(f.xy...))
 		case figureLine:
 			if f.dash {
 				class += " ahead"
@@ -261,6 +265,9 @@ func (p *plot) svg(style string) string {
 			fmt.Fprintf(&b, `<circle class="%s%s" cx="%s" cy="%s" r="3"><title>%s</title></circle>`, kind, class, pixels(f.xy[0]), pixels(f.xy[1]), html.EscapeString(f.text))
 		case figureText:
 			anchor := map[string]string{"mid": ` text-anchor="middle"`, "end": ` text-anchor="end"`}[f.at]
+			if f.halo {
+				anchor += ` class="halo"`
+			}
 			fmt.Fprintf(&b, `<text x="%s" y="%s"%s>%s</text>`, pixels(f.xy[0]), pixels(f.xy[1]), anchor, html.EscapeString(f.text))
 		}
 		b.WriteByte('\n')
@@ -272,7 +279,7 @@ func (p *plot) svg(style string) string {
 // standaloneStyle is what a plot that stands by itself needs beside plotStyle.
 const standaloneStyle = `:root{--paper:#fff;--soft:#525b6b;--rule:#dde1e7}
 @media (prefers-color-scheme:dark){:root{--paper:#12151a;--soft:#a5aebb;--rule:#2d343e}}
-text{font-size:12.5px;fill:var(--soft)}.grid{stroke:var(--rule);fill:none}
+text{font-size:12.5px;fill:var(--soft)}.halo{paint-order:stroke;stroke:var(--paper);stroke-width:3.5px}.grid{stroke:var(--rule);fill:none}
 `
 
 // curvesOf are the learning curves of a study.

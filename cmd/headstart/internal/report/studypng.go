@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -10,7 +11,8 @@ import (
 	"math"
 
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/image/vector"
 
@@ -26,9 +28,18 @@ func StudyPNGTo(w io.Writer, r *study.Result) error {
 	if p == nil {
 		return errNoCurves
 	}
+	return p.png(w)
+}
+
+// png paints a plot on white.
+func (p *plot) png(w io.Writer) error {
 	m := image.NewRGBA(image.Rect(0, 0, pngScale*p.width, pngScale*p.height))
 	draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
-	c := &canvas{m}
+	face, err := newLetters()
+	if err != nil {
+		return fmt.Errorf("report: drawing: %w", err)
+	}
+	c := &canvas{m, face}
 	for _, f := range p.figures {
 		c.paint(&f)
 	}
@@ -36,12 +47,15 @@ func StudyPNGTo(w io.Writer, r *study.Result) error {
 	if err := png.Encode(&b, m); err != nil {
 		return err
 	}
-	_, err := w.Write(b.Bytes())
+	_, err = w.Write(b.Bytes())
 	return err
 }
 
 // canvas is what a plot is painted on.
-type canvas struct{ *image.RGBA }
+type canvas struct {
+	*image.RGBA
+	face font.Face // of texts
+}
 
 // The colours of page.css on white.
 var (
@@ -74,6 +88,8 @@ func (c *canvas) paint(f *figure) {
 		c.fill(f.xy, color.RGBA{part(k.R), part(k.G), part(k.B), alpha})
 	case figureGrid:
 		c.stroke(f.xy, 1, ruleInk, false)
+	case figureZero:
+		c.stroke(f.xy, 1.5, softInk, false)
 	case figureLine:
 		c.stroke(f.xy, 2, ink(f.depth), f.dash)
 	case figureDot:
@@ -148,31 +164,37 @@ func circle(x, y, r float64) []float64 {
 	return xy
 }
 
-// write writes a text, in letters of 7 by 13 pixels, twice as large.
-func (c *canvas) write(f *figure) {
-	face := basicfont.Face7x13
-	wide := font.MeasureString(face, f.text).Ceil()
-	if wide == 0 {
-		return
+// newLetters opens the font of texts: Go Regular, which has Latin, Greek and
+// Cyrillic letters, and of others a box.
+func newLetters() (font.Face, error) {
+	f, err := opentype.Parse(goregular.TTF)
+	if err != nil {
+		return nil, err
 	}
-	text := image.NewAlpha(image.Rect(0, 0, wide, face.Height))
-	d := font.Drawer{Dst: text, Src: image.Opaque, Face: face, Dot: fixed.P(0, face.Ascent)}
-	d.DrawString(f.text)
-	x, y := int(pngScale*f.xy[0]), int(pngScale*f.xy[1])-face.Ascent*letterScale
-	switch f.at {
-	case "mid":
-		x -= wide * letterScale / 2
-	case "end":
-		x -= wide * letterScale
-	}
-	for ty := range face.Height * letterScale {
-		for tx := range wide * letterScale {
-			if text.AlphaAt(tx/letterScale, ty/letterScale).A > 0 && image.Pt(x+tx, y+ty).In(c.Bounds()) {
-				c.SetRGBA(x+tx, y+ty, softInk)
-			}
-		}
-	}
+	return opentype.NewFace(f, &opentype.FaceOptions{Size: letterSize * pngScale, DPI: 72, Hinting: font.HintingNone})
 }
 
-// letterScale is how many pixels a pixel of a letter has.
-const letterScale = 2
+// letterSize is that of texts in units of a plot, as in page.css.
+const letterSize = 12.5
+
+// write writes a text.
+func (c *canvas) write(f *figure) {
+	x, y := fixed.Int26_6(math.Round(64*pngScale*f.xy[0])), fixed.Int26_6(math.Round(64*pngScale*f.xy[1]))
+	switch f.at {
+	case "mid":
+		x -= font.MeasureString(c.face, f.text) / 2
+	case "end":
+		x -= font.MeasureString(c.face, f.text)
+	}
+	d := font.Drawer{Dst: c.RGBA, Face: c.face}
+	if f.halo {
+		d.Src = image.White
+		const wide = 64 * 3 // of the halo, in pixels
+		for _, away := range [][2]fixed.Int26_6{{-wide, 0}, {wide, 0}, {0, -wide}, {0, wide}} {
+			d.Dot = fixed.Point26_6{X: x + away[0], Y: y + away[1]}
+			d.DrawString(f.text)
+		}
+	}
+	d.Src, d.Dot = image.NewUniform(softInk), fixed.Point26_6{X: x, Y: y}
+	d.DrawString(f.text)
+}
