@@ -38,6 +38,7 @@ type fuseOptions struct {
 	licence  string
 	// precision is how weights are stored, "" if as the backbone stores them.
 	precision export.Precision
+	embedder  bool
 }
 
 // fuseSummary is what `export --json` prints.
@@ -75,11 +76,14 @@ func exportCommand(e *env) *command {
 			"The model computes in float32. Its weights are stored as the backbone's file has them, or as --precision says: f32; f16, half the size; int8, a quarter, whole numbers with a scale for each output channel, or row of a table of tokens, of matrices of 4,096 values or more. " +
 			"No activation is rounded, so that rows stay independent of each other. What rounding changes is measured before DIR gets its name, on up to 1,000 labelled samples that the head was not fitted on, where they can be read again: by how much probabilities differ, how many answers change, and the accuracy beside that of the unrounded model. " +
 			"The rounded model is held to the same 1e-5 as any other, of what its rounded weights give in float32; one that rounding moves by more than 0.02 (f16) or 0.2 (int8) in the mean is refused.\n\n" +
+			"--embedder writes an embedding model: the outputs are last_hidden_state and sentence_embedding of texts, with the files of sentence-transformers, image_embeds and pooler_output of images. It is compared with the backbone, to 1e-5 of the length of an embedding, and extract --backbone DIR makes the same embeddings with it. " +
+			"HEAD is a head, whose backbone and tap it takes, a feature set or a backbone.\n\n" +
 			"A head of several feature sets of several backbones is no one model.",
 		examples: []string{
 			"headstart export photos.head.onnx --out photos-model",
 			"headstart export names.head.onnx --out names-model --layout flat --replace",
 			"headstart export names.head.onnx --out names-here --backbone all-minilm-l6-v2",
+			"headstart export all-minilm-l6-v2 --embedder --out minilm-model",
 		},
 		minArgs: 1, maxArgs: 1,
 		wants: []string{"the head: a file that train-head made"},
@@ -87,6 +91,7 @@ func exportCommand(e *env) *command {
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the `DIR` of the model, new or empty (required)"},
 			&cli.StringFlag{Name: "layout", Category: result, Value: export.Hub, Usage: choices(export.Layouts...) + "where the model lies in DIR"},
 			&cli.StringFlag{Name: "precision", Category: result, Usage: choices(precisions()...) + "how weights are stored, and what rounding them changes is measured", DefaultText: "as the backbone stores them"},
+			&cli.BoolFlag{Name: "embedder", Category: result, Usage: "write the backbone with its pooling as an embedding model, without the head; HEAD may be NAME.features or a backbone, too"},
 			&cli.BoolFlag{Name: "replace", Category: result, Usage: "replace what an earlier export has written to DIR"},
 			&cli.StringFlag{Name: "backbone", Category: backbone,
 				Usage: "`NAME|DIR|FILE.onnx`: where the head's backbone is now", DefaultText: "where it was"},
@@ -100,7 +105,7 @@ func exportCommand(e *env) *command {
 			o := &fuseOptions{
 				common: *c, head: ctx.Args().First(), backbone: ctx.String("backbone"), out: ctx.String("out"),
 				layout: ctx.String("layout"), replace: ctx.Bool("replace"), licence: strings.TrimSpace(ctx.String("licence")),
-				precision: export.Precision(ctx.String("precision")),
+				precision: export.Precision(ctx.String("precision")), embedder: ctx.Bool("embedder"),
 			}
 			if o.precision != "" {
 				if err := oneOf("precision", string(o.precision), precisions()...); err != nil {
@@ -117,23 +122,27 @@ func exportCommand(e *env) *command {
 				dir := strings.TrimSuffix(strings.TrimSuffix(o.out, ".onnx"), ".head")
 				return usagef("--out %s: a folder is written, not a file; with --layout flat --out %s the model is %s", o.out, dir, filepath.Join(dir, export.ModelFile))
 			}
-			return runExport(ctx.Context, o, e)
+			err = runExport(ctx.Context, o, e)
+			if err != nil && o.embedder && slices.Contains([]thing{aSet, aBackbone}, thingAt(o.head)) {
+				return &settledError{err}
+			}
+			return err
 		},
 	}
 }
 
 func runExport(ctx context.Context, o *fuseOptions, e *env) error {
-	f, err := file.Read(o.head)
+	f, t, err := o.subject()
 	if err != nil {
 		return err
 	}
 	if len(f.Spaces) > 1 && !contract.OneBackbone(spacesOf(f)) {
-		return fmt.Errorf("%s takes %d feature sets of several backbones; only a head on one backbone is a model with it", o.head, len(f.Spaces))
+		return fmt.Errorf("%s is of %d feature sets of several backbones; only what is of one backbone is a model with it", o.head, len(f.Spaces))
 	}
 	reading := &sampling{backbone: o.backbone}
 	d, err := contract.Describe(f.Spaces[0].JSON)
 	if err == nil && d.Modality == "" {
-		err = errors.New("the head's space does not tell whether its samples are images or texts")
+		err = errors.New("its space does not tell whether its samples are images or texts")
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.head, err)
@@ -147,10 +156,6 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
-	t, err := trainingOf(o.head, f)
-	if err != nil {
-		return err
-	}
 	card, err := o.card(f, t, spec)
 	if err != nil {
 		return err
@@ -158,10 +163,13 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	on, why := trainingSet(f, t, d.Modality)
 	var samples [][]byte
 	var labelled iter.Seq2[*predict.Labelled, error]
-	if on != nil {
+	switch {
+	case on != nil:
 		samples, why = on.checked(ctx)
+	case o.embedder && len(t.Features) == 0: // a backbone was not made of samples
+		why = ""
 	}
-	if len(samples) > 0 && o.precision != "" && o.precision != export.Float32 {
+	if len(samples) > 0 && !o.embedder && o.precision != "" && o.precision != export.Float32 {
 		labelled = on.labelled(ctx, f)
 	}
 	if ctx.Err() != nil {
@@ -170,7 +178,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	w, err := predict.Export(ctx, spec, f, &predict.ExportOptions{
 		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Replace: o.replace, Layout: o.layout, Tool: "headstart " + version(),
 		Samples: samples, Papers: papers, Card: *card, Licence: o.licence,
-		Precision: o.precision, Labelled: labelled,
+		Precision: o.precision, Labelled: labelled, Embedder: o.embedder,
 	})
 	if err != nil {
 		return err
@@ -189,13 +197,17 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		}
 		size += info.Size()
 	}
-	fmt.Fprintf(e.stdout, "%s: %s, %s, licence %s\n", w.Model, counted(len(f.Head.Classes), f.Head.Task.Noun()), bytesOf(uint64(size)), w.Licence)
+	gives, of := "embeddings", "the backbone"
+	has := embeddings(w)
+	if !o.embedder {
+		gives, of, has = "probabilities", "backbone and head", counted(len(f.Head.Classes), f.Head.Task.Noun())
+		if f.Head.Task == head.Number {
+			gives = "numbers"
+		}
+	}
+	fmt.Fprintf(e.stdout, "%s: %s, %s, licence %s\n", w.Model, has, bytesOf(uint64(size)), w.Licence)
 	if w.Data != "" {
 		fmt.Fprintf(e.stdout, "%s: its weights\n", w.Data)
-	}
-	gives := "probabilities"
-	if f.Head.Task == head.Number {
-		gives = "numbers"
 	}
 	said := counted(w.MadeUp, "sample") + " made up for it"
 	if own := w.Samples - w.MadeUp; own > 0 {
@@ -206,7 +218,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	} else if why != "" {
 		said += " (" + why + ")"
 	}
-	fmt.Fprintf(e.stdout, "run on %s, it gives the %s of backbone and head, to within %.1g\n", said, gives, w.MaxDifference)
+	fmt.Fprintf(e.stdout, "run on %s, it gives the %s of %s, to within %.1g\n", said, gives, of, w.MaxDifference)
 	if w.Rounding != nil {
 		fmt.Fprintln(e.stdout, w.Rounding.Words())
 	}
@@ -238,6 +250,9 @@ func trainingOf(name string, f *file.File) (*training, error) {
 func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*export.Card, error) {
 	c := &export.Card{Title: filepath.Base(o.out), Backbone: filepath.Base(spec.Name), Source: spec.Source, Created: f.Created}
 	c.Command = fmt.Sprintf("headstart export %s --out %s", features.Quoted(filepath.Base(o.head)), features.Quoted(c.Title))
+	if o.embedder {
+		c.Command += " --embedder"
+	}
 	if o.layout != export.Hub {
 		c.Command += " --layout " + o.layout
 	}
@@ -246,6 +261,9 @@ func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*expor
 	}
 	if o.licence != "" {
 		c.Command += " --licence " + features.Quoted(o.licence)
+	}
+	if o.embedder {
+		return o.embeddingCard(c, f, t), nil
 	}
 	if f.Metrics != nil {
 		h, err := reportOf(filepath.Base(o.head), f)

@@ -189,6 +189,7 @@ func advice(err error) string {
 		there    *export.ThereError
 		whole    *export.QuantisedError
 		far      *export.MovedError
+		headless *predict.EmbedderError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
 		short    *study.TooFewError
@@ -312,6 +313,8 @@ func advice(err error) string {
 		return "--replace replaces it"
 	case errors.As(err, &whole):
 		return "without --precision they stay as they are"
+	case errors.As(err, &headless):
+		return "headstart extract --backbone " + shellWord(headless.Path) + " makes embeddings with it, which train-head fits a head on"
 	case errors.As(err, &far) && far.Precision == export.Int8:
 		return "--precision f16 rounds less"
 	case errors.As(err, &far):

@@ -261,10 +261,15 @@ func quotedAll(words []string) string {
 	return strings.Join(all, " ")
 }
 
+// settledError is the error of a command whose arguments are what it takes.
+type settledError struct{ error }
+
+func (e *settledError) Unwrap() error { return e.error }
+
 // placed is the error of a command, or one that says which argument is
 // something else than it takes. What is wrong with the flags comes first.
 func placed(command string, args []string, err error) error {
-	if err == nil || errors.As(err, new(*badSamplesError)) || errors.As(err, new(*interruptedError)) || errors.As(err, new(*usageError)) {
+	if err == nil || errors.As(err, new(*settledError)) || errors.As(err, new(*badSamplesError)) || errors.As(err, new(*interruptedError)) || errors.As(err, new(*usageError)) {
 		return err
 	}
 	if text := misplaced(command, args); text != "" {

@@ -46,6 +46,9 @@ type ExportOptions struct {
 	Card    export.Card    // what the model card says
 	// Licence is that of the backbone's weights, if nothing else says it.
 	Licence string
+	// Embedder exports the backbone with its pooling as an embedding model,
+	// without the head. Of the head file its Spaces count, and its Tail.
+	Embedder bool
 	// Precision is how weights are stored; "": as the backbone stores them.
 	Precision onnx.Precision
 	// Labelled are samples on which it is measured what rounding the weights
@@ -62,6 +65,7 @@ type Exported struct {
 	// Rounding is what storing weights in fewer bits changes; nil: they are
 	// not.
 	Rounding *Rounding
+	Dim      int // of an embedding, 0 if the model has a head
 }
 
 // LicenceError says that nothing tells the licence of a backbone's weights, of
@@ -122,9 +126,23 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	}
 	h.Provenance["exported_by"], h.Provenance["backbone_licence"] = o.Tool, licence
 	external := len(spec.Weights.External) > 0
-	fused, err := export.Fuse(backbone, h)
+	described := &export.Fed{Modality: spec.Modality, Contract: spec.Contract, Inputs: spec.Inputs, Single: spec.Single, Dependent: len(spec.BatchDependent) > 0}
+	var served *pb.ModelProto
+	var fed *export.Fed
+	var pooled *export.Pooled
+	if o.Embedder {
+		pooled = pooledAs(spec, h, taps)
+		if served, err = export.Embed(backbone, &export.Embedder{Head: *h, Dim: pooled.Dim, Modality: spec.Modality, Tokens: pooled.Tokens}); err == nil {
+			served, fed, err = export.Feed(served, described)
+		}
+		h.Link = export.Vectors
+	} else {
+		if served, err = export.Fuse(backbone, h); err == nil {
+			served, fed, err = export.Serve(served, h.Link, described)
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
 	if f.Tail != nil { // the samples are to be compared with the backbone that was trained
 		dir, err := os.MkdirTemp("", "headstart-export-")
@@ -140,12 +158,11 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, err
 		}
 	}
-	served, fed, err := export.Serve(fused, h.Link, &export.Fed{Modality: spec.Modality, Contract: spec.Contract, Inputs: spec.Inputs, Single: spec.Single, Dependent: len(spec.BatchDependent) > 0})
-	if err != nil {
-		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
+	folder := &export.Folder{Layout: o.Layout, Fed: fed, Link: h.Link, Card: o.Card, Pooled: pooled}
+	folder.Card.Licence = licence
+	if !o.Embedder {
+		folder.Classes, folder.Card.Unsure = f.Head.Classes, f.Head.MayBeUnsure()
 	}
-	folder := &export.Folder{Layout: o.Layout, Fed: fed, Link: h.Link, Classes: f.Head.Classes, Card: o.Card}
-	folder.Card.Licence, folder.Card.Unsure = licence, f.Head.MayBeUnsure()
 	if o.Papers != nil {
 		folder.Config, folder.Texts = o.Papers.Config, o.Papers.Texts
 	}
@@ -160,15 +177,17 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		return nil, err
 	}
 	export.Note(served, "contract", string(contract))
-	export.Note(served, "head", f.Head.Kind)
+	if !o.Embedder {
+		export.Note(served, "head", f.Head.Kind)
+	}
 	metrics, err := publicMetrics(f.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %s: metrics: %w", o.Head, err)
 	}
-	if metrics != nil {
+	if metrics != nil && !o.Embedder {
 		export.Note(served, "metrics", string(metrics))
 	}
-	w := &work{options: o, file: f, spec: spec, fed: fed, reference: Session(spec, &o.Options)}
+	w := &work{options: o, file: f, spec: spec, fed: fed, pooled: pooled, reference: Session(spec, &o.Options)}
 	defer w.reference.Close()
 	check, made, err := w.newCheck(ctx)
 	if err != nil {
@@ -200,15 +219,20 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if rounding != nil { // by how much the model is off backbone and head, not off what it is to compute
 		written.MaxDifference = rounding.Checked
 	}
-	return &Exported{written, folder.Clients(o.Dir), made, licence, rounding}, nil
+	out := &Exported{Written: written, Clients: folder.Clients(o.Dir), MadeUp: made, Licence: licence, Rounding: rounding}
+	if pooled != nil {
+		out.Dim = pooled.Dim
+	}
+	return out, nil
 }
 
 // work is what is known while a model is made, checked and measured.
 type work struct {
 	options   *ExportOptions
 	file      *file.File
-	spec      *models.Spec // of the backbone
-	fed       *export.Fed  // how the model is fed
+	spec      *models.Spec   // of the backbone
+	fed       *export.Fed    // how the model is fed
+	pooled    *export.Pooled // of an embedding model; nil: it is one with a head
 	reference *runtime.Lazy
 	check     *export.Check
 }
@@ -288,11 +312,15 @@ func padToken(t *models.TextSpec) (export.Token, error) {
 // takes to join several taps it puts into the backbone, in which the names of
 // outputs are free then.
 func (o *ExportOptions) fusible(spec *models.Spec, f *file.File, backbone **pb.ModelProto) (*export.Head, []models.Tap, error) {
-	h, err := behind(spec, f)
+	h, err := o.behind(spec, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	m, renamed, err := onnx.Rename(*backbone, layer.Logits, layer.Probabilities, layer.Value, export.Steps)
+	free := []string{layer.Logits, layer.Probabilities, layer.Value, export.Steps}
+	if o.Embedder {
+		free = export.EmbeddingOutputs(spec.Modality)
+	}
+	m, renamed, err := onnx.Rename(*backbone, free...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -334,7 +362,7 @@ func (o *ExportOptions) fusible(spec *models.Spec, f *file.File, backbone **pb.M
 // of the backbone, its pooling and the head, each by itself, and the inputs
 // that it gets of them. It returns how many samples were made up.
 func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
-	o, spec, m, fed := w.options, w.spec, w.file.Head, w.fed
+	o, spec, fed := w.options, w.spec, w.fed
 	contents := o.Samples[:min(len(o.Samples), exportSamples)]
 	made := exportSamples - len(contents)
 	if made > 0 {
@@ -355,7 +383,15 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 	if len(given) != len(probes) {
 		return nil, 0, fmt.Errorf("predict: %s: %d batches for the model and %d for the backbone", o.Head, len(given), len(probes))
 	}
-	check := &export.Check{Classes: len(m.Classes)}
+	check := new(export.Check)
+	if w.pooled != nil {
+		check.Classes, check.Tokens, check.Embeddings = w.pooled.Dim, w.pooled.Tokens, export.EmbeddingOutputs(spec.Modality)
+		if spec.Modality == models.Text {
+			check.Embeddings = check.Embeddings[1:]
+		}
+	} else {
+		check.Classes = len(w.file.Head.Classes)
+	}
 	for _, in := range fed.Inputs {
 		check.Inputs = append(check.Inputs, in.Name)
 	}
@@ -364,8 +400,18 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		b := export.Batch{Probabilities: make([]float64, p.N()*len(m.Classes)), Inputs: given[i].Inputs}
-		if err := m.AnswersTo(b.Probabilities, rows, p.N()); err != nil {
+		b := export.Batch{Probabilities: make([]float64, p.N()*check.Classes), Inputs: given[i].Inputs}
+		if w.pooled == nil {
+			err = w.file.Head.AnswersTo(b.Probabilities, rows, p.N())
+		} else {
+			for k, v := range rows {
+				b.Probabilities[k] = float64(v)
+			}
+			if check.Tokens {
+				b.Tokens, err = w.tokens(ctx, p)
+			}
+		}
+		if err != nil {
 			return nil, 0, err
 		}
 		check.Batches = append(check.Batches, b)
@@ -374,15 +420,18 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 }
 
 // behind describes the head of f behind the first tap of spec.
-func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
-	layers, err := file.Head(f)
-	if err != nil {
-		return nil, err
+func (o *ExportOptions) behind(spec *models.Spec, f *file.File) (*export.Head, error) {
+	h := new(export.Head)
+	if !o.Embedder {
+		layers, err := file.Head(f)
+		if err != nil {
+			return nil, err
+		}
+		h.Head, h.Classes = *layers, f.Head.Classes
 	}
 	if text, ok := spec.Contract.(*models.TextSpec); ok && text.Long == models.LongChunks {
-		return nil, fmt.Errorf("its features are means over windows of long texts, and a model takes one window; a head on features of truncated texts can be exported")
+		return nil, fmt.Errorf("its features are means over windows of long texts, and a model takes one window; features of truncated texts can be exported")
 	}
-	h := &export.Head{Head: *layers, Classes: f.Head.Classes}
 	if len(spec.Taps) == 1 {
 		tap := spec.Taps[0]
 		h.Features, h.Pooling, h.Post = tap.Output, tap.Pooling, tap.Post
@@ -400,14 +449,14 @@ func behind(spec *models.Spec, f *file.File) (*export.Head, error) {
 		"backbone": filepath.Base(f.Spaces[0].Backbone), "backbone_sha256": spec.Weights.SHA256, "tap": strings.Join(names, " "),
 	}
 	for name, text := range map[string]string{"backbone_licence": spec.Licence, "backbone_source": spec.Source, "data": f.Data, "created": f.Created} {
-		if text != "" {
+		if text != "" && (!o.Embedder || name != "data") {
 			h.Provenance[name] = text
 		}
 	}
-	if f.Head.Reject > 0 {
+	if !o.Embedder && f.Head.Reject > 0 {
 		h.Provenance["reject"] = strconv.FormatFloat(f.Head.Reject, 'g', -1, 64)
 	}
-	if f.Head.Thresholds != nil {
+	if !o.Embedder && f.Head.Thresholds != nil {
 		list, err := json.Marshal(f.Head.Thresholds)
 		if err != nil {
 			return nil, err

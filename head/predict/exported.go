@@ -50,6 +50,9 @@ func readExported(path string, builtin fs.FS) (*file.File, error) {
 	case err != nil || spec.Exported == nil:
 		return nil, nil // what it is instead is said of it as a head
 	}
+	if spec.Exported["embedding"] != "" {
+		return nil, &EmbedderError{path}
+	}
 	h, err := exportedHead(spec.Exported)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %s: its metadata: %w", path, err)

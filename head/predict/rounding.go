@@ -42,6 +42,10 @@ type Rounding struct {
 	// Changed counts samples that are answered with another class, or labels.
 	Changed int `json:"changed"`
 
+	// Cosine is, of an embedding model, the smallest between an embedding and
+	// what it was; differences are distances over the embedding's length.
+	Cosine float64 `json:"cosine,omitempty"`
+
 	// Metric is what of the labelled samples was measured: "accuracy"; of
 	// labels their share that is right, "label_accuracy"; of numbers "mae". "":
 	// nothing.
@@ -68,6 +72,9 @@ const roundingChunk = 64
 // count that f was not fitted on if there are any, with what backbone and head
 // do.
 func (w *work) rounding(ctx context.Context, r *export.Rounded, samples iter.Seq2[*Labelled, error]) (*Rounding, error) {
+	if w.pooled != nil {
+		return w.moved(r), nil
+	}
 	p := &paired{head: w.file.Head}
 	out := &Rounding{Precision: string(r.Precision), Labelled: samples != nil}
 	if samples != nil {
@@ -261,8 +268,31 @@ func headTensors(m, backbone *pb.ModelProto) map[string]bool {
 	return own
 }
 
+// moved says by how much embeddings of the samples of the check are others.
+func (w *work) moved(r *export.Rounded) *Rounding {
+	out := &Rounding{Precision: string(r.Precision), Mean: r.Moved, Cosine: 1}
+	d := w.check.Classes
+	for i, b := range w.check.Batches {
+		for lo := 0; lo < len(b.Probabilities); lo += d {
+			dot, a, c, far := 0.0, 0.0, 0.0, 0.0
+			for k, v := range b.Probabilities[lo : lo+d] {
+				x := r.Check.Batches[i].Probabilities[lo+k]
+				dot, a, c, far = dot+v*x, a+v*v, c+x*x, far+(v-x)*(v-x)
+			}
+			if a > 0 && c > 0 {
+				out.Cosine, out.Max = min(out.Cosine, dot/math.Sqrt(a*c)), max(out.Max, math.Sqrt(far/a))
+			}
+			out.Samples++
+		}
+	}
+	return out
+}
+
 // Words says it in a sentence or two.
 func (r *Rounding) Words() string {
+	if r.Cosine != 0 {
+		return fmt.Sprintf("weights stored as %s: on %d samples embeddings differ by %.2g of their length in the mean and %.2g at most, cosine %.6f or more", r.Precision, r.Samples, r.Mean, r.Max, r.Cosine)
+	}
 	samples := fmt.Sprintf("%d samples", r.Samples)
 	if !r.Labelled {
 		samples += " without labels"

@@ -29,7 +29,7 @@ func WithTail(spec *models.Spec, f *file.File) (*models.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := behind(&own, f)
+	h, err := new(ExportOptions).behind(&own, f)
 	if err != nil {
 		return nil, err
 	}

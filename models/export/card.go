@@ -46,18 +46,33 @@ func (f *Folder) readme() []byte {
 	if base, ok := strings.CutPrefix(c.Source, "https://huggingface.co/"); ok {
 		say("base_model: %s", yaml(base))
 	}
+	if f.Pooled != nil && f.Pooled.known() {
+		say("library_name: sentence-transformers")
+	}
 	say("tags:\n- onnx\n- headstart")
 	say("---\n")
 	say("# %s\n", c.Title)
-	say("A frozen backbone, %s, with a head that was trained on its embeddings by [headstart](https://github.com/headstart-ml/headstart), as one ONNX model. It answers %s: %s.\n", c.Backbone, f.answers(), f.names())
+	if f.Pooled != nil {
+		length := ""
+		if f.Pooled.Normalize {
+			length = " of length 1"
+		}
+		say("An embedding model: the backbone %s with its pooling, %s, as one ONNX model, exported by [headstart](https://github.com/headstart-ml/headstart). It makes a vector of %d numbers%s of each of its %s.\n", c.Backbone, f.Pooled.Pooling, f.Pooled.Dim, length, f.Fed.Modality.Plural())
+	} else {
+		say("A frozen backbone, %s, with a head that was trained on its embeddings by [headstart](https://github.com/headstart-ml/headstart), as one ONNX model. It answers %s: %s.\n", c.Backbone, f.answers(), f.names())
+	}
 	if c.Figures != "" {
 		say("## How well it does\n")
 		say("```\n%s\n```\n", strings.TrimRight(c.Figures, "\n"))
 	}
 	say("## How to use it\n")
 	say("In a folder that has this one as `%s`:\n", c.Title)
-	say("```sh\nheadstart predict %s %s\n```\n", c.Title, map[models.Modality]string{models.Text: "--sample 'some text'", models.Image: "photo.jpg", models.Numbers: "rows.npy"}[f.Fed.Modality])
-	f.snippets(&b)
+	if f.Pooled != nil {
+		f.embeddingUse(&b)
+	} else {
+		say("```sh\nheadstart predict %s %s\n```\n", c.Title, map[models.Modality]string{models.Text: "--sample 'some text'", models.Image: "photo.jpg", models.Numbers: "rows.npy"}[f.Fed.Modality])
+		f.snippets(&b)
+	}
 	say("## What clients cannot express\n")
 	for _, client := range f.Clients(c.Title) {
 		if client.Note != "" {
@@ -77,12 +92,20 @@ func (f *Folder) readme() []byte {
 	if c.Rounding != "" {
 		but = ", but for what rounding the weights to " + c.Precision + " does"
 	}
-	say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g%s.\n", Tolerance, but)
+	if f.Pooled != nil {
+		say("`metadata_props` of the model has input contract and provenance under names that begin with `headstart.`. It was compared with the backbone before it was written; embeddings differed by less than %g of their length%s.\n", Tolerance, but)
+	} else {
+		say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g%s.\n", Tolerance, but)
+	}
 	if c.Rounding != "" {
 		say("%s.\n", strings.ToUpper(c.Rounding[:1])+c.Rounding[1:])
 	}
 	say("## Limits\n")
-	say("It knows what its training data showed, and answers for anything else too: %s. Figures hold for samples like those that it was measured on.\n", f.otherwise())
+	if f.Pooled != nil {
+		say("Its embeddings are those of the backbone, whose limits it has.\n")
+	} else {
+		say("It knows what its training data showed, and answers for anything else too: %s. Figures hold for samples like those that it was measured on.\n", f.otherwise())
+	}
 	say("## Licence\n")
 	say("The model is a derivative of the weights of %s, whose licence is %s; it travels with them.", c.Backbone, c.Licence)
 	if c.Source != "" {
@@ -106,6 +129,9 @@ func yaml(s string) string {
 
 // task is the word of the Hub for what the model does, "" if it has none.
 func (f *Folder) task() string {
+	if f.Pooled != nil {
+		return map[models.Modality]string{models.Text: "feature-extraction", models.Image: "image-feature-extraction"}[f.Fed.Modality]
+	}
 	switch f.Fed.Modality {
 	case models.Text:
 		return "text-classification"

@@ -18,6 +18,9 @@ type Client struct {
 // Clients says how the folder dir is loaded, in a line for each client, and
 // what that client does not do of all that the head does.
 func (f *Folder) Clients(dir string) []Client {
+	if f.Pooled != nil {
+		return f.embeddingClients(dir)
+	}
 	own := Client{Name: "headstart", Load: fmt.Sprintf("headstart predict %s SOURCE", dir)}
 	runtime := Client{Name: "onnxruntime", Load: fmt.Sprintf("onnxruntime.InferenceSession(%q)", dir+"/"+f.modelFile()), Note: "takes tensors: texts are tokenised, images resized before"}
 	if f.Fed.Modality == models.Numbers {

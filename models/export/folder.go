@@ -36,6 +36,8 @@ type Folder struct {
 	Texts map[string][]byte
 	Pad   Token // of a text, what rows are filled up with
 	Card  Card
+	// Pooled is set for an embedding model, whose Link is Vectors.
+	Pooled *Pooled
 }
 
 // Token is a token of a tokenizer.
@@ -156,6 +158,9 @@ func (f *Folder) Files() (map[string][]byte, error) {
 		put("tokenizer.json", tokenizer)
 		put("special_tokens_map.json", tokens)
 		put("tokenizer_config.json", f.tokenizerConfig(c, tokens))
+		if f.Pooled != nil && f.Pooled.known() {
+			f.sentenceFiles(put, c)
+		}
 	case *models.ImageSpec:
 		if p, _ := processor(c); p != nil {
 			put("preprocessor_config.json", p)
@@ -193,17 +198,22 @@ func (f *Folder) config() fields {
 		if f.Fed.Modality == models.Text {
 			class = kind.name + "ForSequenceClassification"
 		}
+		if f.Pooled != nil {
+			class = kind.name + "Model"
+		}
 		o.add("model_type", kind.kind)
 		o.add("architectures", []string{class})
 	}
-	var names, numbers fields
-	for i, class := range f.Classes {
-		names.add(fmt.Sprint(i), class)
-		numbers.add(class, i)
+	if f.Pooled == nil {
+		var names, numbers fields
+		for i, class := range f.Classes {
+			names.add(fmt.Sprint(i), class)
+			numbers.add(class, i)
+		}
+		o.add("id2label", names)
+		o.add("label2id", numbers)
+		o.add("problem_type", problems[f.Link])
 	}
-	o.add("id2label", names)
-	o.add("label2id", numbers)
-	o.add("problem_type", problems[f.Link])
 	if c, ok := f.Fed.Contract.(*models.TextSpec); ok {
 		positions := c.MaxLen
 		if of.Positions != nil {

@@ -102,14 +102,7 @@ func Fuse(backbone *pb.ModelProto, h *Head) (*pb.ModelProto, error) {
 		put(name, h.Provenance[name])
 	}
 	out.TrainingInfo = nil
-	sum, err := onnx.Walk(out)
-	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
-	}
-	if len(sum.External) > 0 {
-		return nil, fmt.Errorf("export: tensor %.80q lies in an external file; its values are to be read into the backbone first", sum.External[0].Name)
-	}
-	return out, nil
+	return out, nothingBeside(out)
 }
 
 // Note adds metadata, headstart.NAME, to a model that Fuse made.

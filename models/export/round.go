@@ -33,7 +33,8 @@ var Precisions = onnx.Precisions
 // mostMoved is how far answers may be moved in the mean by weights of fewer
 // bits: a model that is moved farther is broken by it. Of classes and grades it
 // is the probability that changes its class, of labels the mean difference of
-// their probabilities, of numbers that difference over the largest of them.
+// their probabilities, of numbers that difference over the largest of them, of
+// embeddings the distance over their length.
 var mostMoved = map[Precision]float64{Float16: 0.02, Int8: 0.2}
 
 // QuantisedError says that weights of a model are whole numbers already, which
@@ -127,19 +128,28 @@ func Round(ctx context.Context, o *RoundOptions) (*Rounded, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Check.Batches = append(r.Check.Batches, Batch{b.Inputs, have})
-		size := o.Check.size(b.Probabilities)
-		for i, v := range have {
-			d := math.Abs(v-b.Probabilities[i]) / size
-			if d != d { // not a number
-				return nil, &DifferentError{Output: o.Check.outputs()[0].name, Sample: samples + i/o.Check.Classes, Column: i % o.Check.Classes, Have: v, Want: b.Probabilities[i], Difference: d}
+		r.Check.Batches = append(r.Check.Batches, have)
+		for row := 0; row < len(have.Probabilities); row += o.Check.Classes {
+			want := b.Probabilities[row : row+o.Check.Classes]
+			size, sum, squares := o.Check.size(want, b.Probabilities), 0.0, 0.0
+			for k, w := range want {
+				v := have.Probabilities[row+k]
+				d := math.Abs(v-w) / size
+				if d != d { // not a number
+					return nil, &DifferentError{o.Check.outputs()[0].name, samples + row/o.Check.Classes, k, v, w, d}
+				}
+				r.Max, sum, squares = max(r.Max, d), sum+d, squares+d*d
 			}
-			r.Moved, r.Max = r.Moved+d, max(r.Max, d)
+			if o.Check.Link == Vectors {
+				sum = math.Sqrt(squares)
+			}
+			r.Moved += sum
 		}
-		samples += len(have) / o.Check.Classes
+		samples += len(have.Probabilities) / o.Check.Classes
 	}
 	r.Moved /= float64(samples)
 	switch o.Check.Link {
+	case Vectors:
 	case layer.Sigmoid, layer.Identity:
 		r.Moved /= float64(o.Check.Classes)
 	default:
@@ -157,7 +167,7 @@ func Round(ctx context.Context, o *RoundOptions) (*Rounded, error) {
 func (r *Rounded) Answers(ctx context.Context, b *Batch) error {
 	have, err := r.Check.answers(ctx, r.session, b)
 	if err == nil {
-		copy(b.Probabilities, have)
+		copy(b.Probabilities, have.Probabilities)
 	}
 	return err
 }

@@ -53,6 +53,13 @@ func Serve(m *pb.ModelProto, link layer.Link, f *Fed) (*pb.ModelProto, *Fed, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("export: %w", err)
 	}
+	return Feed(out, f)
+}
+
+// Feed returns a model with the inputs that clients look for, see Serve, and
+// how it is fed now. Its outputs stay. m has no input that no output needs.
+func Feed(m *pb.ModelProto, f *Fed) (*pb.ModelProto, *Fed, error) {
+	out, err := m, error(nil)
 	to := &Fed{Modality: f.Modality, Contract: f.Contract, Single: f.Single, Dependent: f.Dependent}
 	for _, in := range f.Inputs {
 		if slices.ContainsFunc(out.Graph.GetInput(), func(v *pb.ValueInfoProto) bool { return v.GetName() == in.Name }) {

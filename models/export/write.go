@@ -35,13 +35,14 @@ const (
 	// file: some below what a protobuf message can hold.
 	largest = 1_900_000_000
 	// Tolerance is how far a probability may be from the one that it should be,
-	// and, times the largest number where that is more than 1, a number.
+	// and, times the largest number where that is more than 1, a number; of an
+	// embedding a value, over the length of the embedding.
 	Tolerance = 1e-5
 )
 
 // ErrDifferent is wrapped by Write's error for a model that computes something
 // else than it should; DifferentError has the details.
-var ErrDifferent = errors.New("the exported model computes other probabilities")
+var ErrDifferent = errors.New("the exported model computes something else")
 
 // DifferentError says where what a model computes parts from what it should.
 type DifferentError struct {
@@ -61,16 +62,23 @@ func (e *DifferentError) Unwrap() error { return ErrDifferent }
 // Batch is samples with the probabilities, or the numbers, that they have.
 type Batch struct {
 	Inputs        []tensor.View // in the order of Check.Inputs
-	Probabilities []float64     // n×C
+	Probabilities []float64     // n×C; of an embedding model the embeddings
+	// Tokens are the vectors of tokens that an embedding model of texts gives,
+	// if Check.Tokens says that it does.
+	Tokens tensor.View
 }
 
 // Check says how a model is checked before it gets its place.
 type Check struct {
 	Library *runtime.Library
 	Inputs  []string // of the model, all of them
-	Classes int      // C
+	Classes int      // C; of an embedding model the length of an embedding
 	Link    layer.Link
-	Batches []Batch // at least one
+	// Tokens says that the model gives vectors of tokens, too.
+	Tokens bool
+	// Embeddings names the outputs of an embedding model that are embeddings.
+	Embeddings []string
+	Batches    []Batch // at least one
 }
 
 // Output is a folder that is to be written.
@@ -152,6 +160,9 @@ func Write(ctx context.Context, o *Output) (w *Written, err error) {
 			return nil, err
 		}
 		for _, name := range sorted(files) {
+			if err := named(os.MkdirAll(filepath.Join(tmp, filepath.FromSlash(path.Dir(name))), 0o777)); err != nil {
+				return nil, err
+			}
 			if err := draft.Write(filepath.Join(tmp, filepath.FromSlash(name)), files[name]); err != nil {
 				return nil, fmt.Errorf("export: %s: %s: %w", o.Dir, name, err)
 			}
@@ -232,7 +243,7 @@ func occupied(dir string) (*ThereError, error) {
 		switch {
 		case err != nil:
 			return err
-		case name == "." || name == "onnx" && d.IsDir():
+		case name == "." || d.IsDir() && slices.Contains([]string{"onnx", "1_Pooling"}, name):
 			return nil
 		case slices.Contains([]string{ModelFile, "onnx/" + ModelFile}, name):
 			model = name
@@ -284,6 +295,7 @@ func Exported(path string) (bool, error) {
 func written(name string) bool {
 	return slices.Contains([]string{
 		DataFile, "onnx/" + DataFile, "README.md", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json", "backbone.json",
+		modulesFile, poolingFile, sentenceFile, promptsFile,
 	}, name) || models.Travels(name)
 }
 
@@ -366,6 +378,9 @@ func (c *Check) session(name string) *runtime.Options {
 	for _, out := range c.outputs() {
 		o.Outputs = append(o.Outputs, out.name)
 	}
+	if c.Tokens {
+		o.Outputs = append(o.Outputs, Tokens)
+	}
 	return o
 }
 
@@ -385,18 +400,31 @@ func (c *Check) forward(ctx context.Context, s runner, b *Batch, stands []stand)
 	for i, out := range stands {
 		views[i] = tensor.View{Shape: []int64{int64(n), int64(out.columns)}, F32: make([]float32, n*out.columns)}
 	}
+	if c.Tokens {
+		views = append(views, tensor.View{Shape: b.Tokens.Shape, F32: make([]float32, len(b.Tokens.F32))})
+	}
 	if err := s.Run(ctx, b.Inputs, views); err != nil {
 		return nil, 0, fmt.Errorf("export: %w", err)
 	}
 	return views, n, nil
 }
 
-// size is what differences from probabilities, or numbers, are taken of.
-func (c *Check) size(of []float64) float64 {
+// size is what differences from a row of probabilities, or numbers, are taken
+// of; all are those of the batch.
+func (c *Check) size(row, all []float64) float64 {
 	size := 1.0
-	if c.Link == layer.Identity {
-		for _, v := range of {
+	switch c.Link {
+	case layer.Identity:
+		for _, v := range all {
 			size = max(size, math.Abs(v))
+		}
+	case Vectors:
+		sum := 0.0
+		for _, v := range row {
+			sum += v * v
+		}
+		if sum > 0 {
+			size = math.Sqrt(sum)
 		}
 	}
 	return size
@@ -412,21 +440,29 @@ func (c *Check) compare(ctx context.Context, s runner) (worst *DifferentError, s
 		if err != nil {
 			return nil, 0, err
 		}
-		size := c.size(b.Probabilities)
 		for i, out := range stands {
 			have, row := views[i].F32, make([]float64, c.Classes)
 			for k := range n {
 				want := b.Probabilities[k*c.Classes : (k+1)*c.Classes]
 				out.answers(row, have[k*out.columns:(k+1)*out.columns])
+				size := c.size(want, b.Probabilities)
 				for j, v := range row {
-					d := math.Abs(v-want[j]) / size
-					if d <= worst.Difference {
-						continue
-					}
-					*worst = DifferentError{out.name, samples + k, j, v, want[j], d}
-					if math.IsNaN(d) {
+					if worst.take(&DifferentError{out.name, samples + k, j, v, want[j], math.Abs(v-want[j]) / size}) {
 						return worst, samples, nil
 					}
+				}
+			}
+		}
+		if c.Tokens {
+			have, want := views[len(stands)].F32, b.Tokens.F32
+			largest, each := 1.0, len(want)/n
+			for _, v := range want {
+				largest = max(largest, math.Abs(float64(v)))
+			}
+			for i, v := range want {
+				x, y := float64(have[i]), float64(v)
+				if worst.take(&DifferentError{Tokens, samples + i/each, i % each, x, y, math.Abs(x-y) / largest}) {
+					return worst, samples, nil
 				}
 			}
 		}
@@ -435,18 +471,31 @@ func (c *Check) compare(ctx context.Context, s runner) (worst *DifferentError, s
 	return worst, samples, nil
 }
 
-// answers runs the model on a batch and returns what it answers.
-func (c *Check) answers(ctx context.Context, s runner, b *Batch) ([]float64, error) {
+// take makes e the larger one of two differences, and says whether it is not a
+// number, of which there is no larger one.
+func (e *DifferentError) take(other *DifferentError) bool {
+	if other.Difference <= e.Difference {
+		return false
+	}
+	*e = *other
+	return math.IsNaN(e.Difference)
+}
+
+// answers runs the model on a batch and returns it with what the model answers.
+func (c *Check) answers(ctx context.Context, s runner, b *Batch) (Batch, error) {
 	stands := c.outputs()
 	views, n, err := c.forward(ctx, s, b, stands)
 	if err != nil {
-		return nil, err
+		return Batch{}, err
 	}
-	all, columns := make([]float64, n*c.Classes), stands[0].columns
+	out, columns := Batch{Inputs: b.Inputs, Probabilities: make([]float64, n*c.Classes)}, stands[0].columns
 	for k := range n {
-		stands[0].answers(all[k*c.Classes:(k+1)*c.Classes], views[0].F32[k*columns:(k+1)*columns])
+		stands[0].answers(out.Probabilities[k*c.Classes:(k+1)*c.Classes], views[0].F32[k*columns:(k+1)*columns])
 	}
-	return all, nil
+	if c.Tokens {
+		out.Tokens = views[len(stands)]
+	}
+	return out, nil
 }
 
 // stand is an output of a model, and how a row of it stands for answers.
@@ -464,6 +513,12 @@ func (c *Check) outputs() []stand {
 		}
 	}
 	switch c.Link {
+	case Vectors:
+		var all []stand
+		for _, name := range c.Embeddings {
+			all = append(all, stand{name, c.Classes, as})
+		}
+		return all
 	case layer.Sigmoid:
 		return []stand{{layer.Probabilities, c.Classes, as}, {layer.Logits, c.Classes, sigmoid}}
 	case layer.Identity:
