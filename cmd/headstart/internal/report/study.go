@@ -246,7 +246,9 @@ func inPoints(v float64) string {
 }
 
 // inLoss writes a difference of log-losses, with its sign.
-func inLoss(v float64) string { return strings.Replace(fmt.Sprintf("%+.3f", v), "-", "−", 1) }
+func inLoss(v float64) string {
+	return strings.Replace(strings.Replace(fmt.Sprintf("%+.3f", v), "-", "−", 1), "−0.000", "0.000", 1)
+}
 
 // studyCosts is the table of costs; nil: they are not known.
 func studyCosts(r *study.Result) *Table {
@@ -263,6 +265,8 @@ func studyCosts(r *study.Result) *Table {
 // inTime writes seconds.
 func inTime(seconds float64) string {
 	switch d := time.Duration(seconds * float64(time.Second)); {
+	case seconds > 0 && seconds < 0.05:
+		return "under 0.1 s"
 	case d < time.Minute:
 		return fmt.Sprintf("%.1f s", seconds)
 	case d < 2*time.Hour:

@@ -89,6 +89,18 @@ func TestStudyPage(t *testing.T) {
 	}
 }
 
+// Numbers that are next to nothing are written as such.
+func TestSmallNumbersOfAStudy(t *testing.T) {
+	for got, want := range map[string]string{
+		inTime(0.004): "under 0.1 s", inTime(0.06): "0.1 s", inTime(0): "0.0 s", inTime(90): "2 min", inTime(8000): "2.2 h",
+		inLoss(-0.0002): "0.000", inLoss(-0.0205): "−0.021", inPoints(-0.0001): "0.0", inPoints(0.0123): "+1.2",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // The curves alone are a drawing, and a picture in which there is the colour of
 // each depth.
 func TestStudyDrawings(t *testing.T) {

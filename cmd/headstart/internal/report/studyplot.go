@@ -124,7 +124,7 @@ func newPlot(id, title, desc string, all []series) *plot {
 		}
 	}
 	// What is which stands below, in as many lines as it takes.
-	at, line := float64(plotLeft), float64(plotBottom+53)
+	at, line := float64(plotLeft), float64(plotBottom+57)
 	for _, s := range all {
 		wide := 24 + plotLetter*float64(Width(s.name)) + 14
 		if at+wide > plotRight && at > plotLeft {
