@@ -59,7 +59,7 @@ func studyCommand(e *env) *command {
 			"A set with a split named test is measured on it and learns from the rest; otherwise a fifth is held out in turn. --at counts training samples. " +
 			"Heads need neither the samples nor the runtime; deeper training needs both.\n\n" +
 			"With --against, feature sets of the same samples are compared, joined by id: other backbones, taps, prompts, or another modality. Heads on each are tested on the same folds, so that the difference is of what the same sample gives. " +
-			"Taken is the cheapest (by the backbone's multiply-adds) that is behind the best by at most one standard error of this difference. Samples with the split test keep out of it. The page, NAME.study.html, has all sets with their differences, costs and sizes; --format svg|png writes the differences alone.\n\n" +
+			"Taken is the cheapest (by the backbone's multiply-adds) that is behind the best by at most one standard error of this difference, and by at most a point. Samples with the split test keep out of it. The page, NAME.study.html, has all sets with their differences, costs and sizes; --format svg|png writes the differences alone.\n\n" +
 			"--curve extrapolates a learning curve from elsewhere, with columns n, error and perhaps seed, and says whether more data pay. It prints errors; --json and the page, FILE.study.html, have accuracies, 1 − error.",
 		examples: []string{
 			"headstart study names.features",
@@ -83,7 +83,7 @@ func studyCommand(e *env) *command {
 			&cli.StringFlag{Name: "by", Category: what, Value: "auto", Usage: choices(byWords...) + "what stays together in subsets and tests; auto: the group where there is one"},
 			&cli.IntFlag{Name: "l2-points", Category: what, Value: studyPoints, Usage: "`N` strengths from 10 to 1e-6 of which each head's is chosen, by folds inside its subset"},
 			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
-			&cli.StringSliceFlag{Name: "against", Category: what, Usage: "compare the features with those of `OTHER.features`, of the same samples; 3 seeds and 8 strengths by default"},
+			&cli.StringSliceFlag{Name: "against", Category: what, Usage: "compare the features with those of `OTHER.features`, of the same samples; by default with 8 strengths and 3 seeds, of few samples up to 10"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html; of a curve, FILE.study.html"},
 			&cli.StringFlag{Name: "format", Category: result, Value: "html", Usage: choices(studyFormats...) + "a page, or the curves alone, with --against the differences"},

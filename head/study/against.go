@@ -12,14 +12,16 @@ import (
 )
 
 const (
-	// DefaultFolds, DefaultDeals and DefaultStrengths are the defaults of
-	// AgainstSettings. The strengths of λ, and the folds by which one of them
-	// is chosen, are fewer than for one head, since another draw of the samples
-	// moves an accuracy by more than what is between them.
+	// DefaultFolds and DefaultStrengths are defaults of AgainstSettings. The
+	// strengths of λ, and the folds by which one of them is chosen, are fewer
+	// than for one head, since another draw of the samples moves an accuracy by
+	// more than what is between them.
 	DefaultFolds     = 5
-	DefaultDeals     = 3
 	DefaultStrengths = 8
 	againstFolds     = 3
+	// Of few samples it matters most which of them are in a fold together, and
+	// dealing again costs least: as many seeds as test a thousand, in bounds.
+	dealtSamples, leastDeals, mostDeals = 1000, 3, 10
 )
 
 // Candidate is one way to turn the same samples into features: a backbone, a
@@ -40,7 +42,8 @@ type AgainstSettings struct {
 	// "" means accuracy.
 	Metric string
 	// Folds is into how many samples are dealt, Deals with how many seeds. The
-	// default 0 means DefaultFolds and DefaultDeals.
+	// default 0 means DefaultFolds, and as many seeds as test a thousand
+	// samples, from 3 to 10.
 	Folds, Deals int
 	// L2Points is how many strengths of λ each head's is chosen from, by folds
 	// inside its training samples. The default 0 means 8.
@@ -103,15 +106,21 @@ type Rival struct {
 // Advice says which candidate to take, and on what evidence, in one sentence.
 func (a *Against) Advice() string {
 	pick, best := &a.Rivals[a.Pick], &a.Rivals[a.Best]
-	cost, most := a.cost(a.Pick), a.cost(a.Best)
-	switch {
-	case a.Pick != a.Best:
+	if a.Pick != a.Best {
 		return fmt.Sprintf("Take %s: %s samples cannot tell it from the best, %s (behind by %s, standard error %s), and it is the cheapest of which that is so, with %s of the %s.",
-			pick.Name, thousands(a.N), best.Name, a.amount(pick.Behind.Value), a.amount(pick.Behind.SE), ratio(cost, most), orderWords[a.Order])
-	case !slices.ContainsFunc(a.Rivals, func(r Rival) bool { return r.cost(a.Order) < cost }):
-		return fmt.Sprintf("Take %s: it is the best of %d on %s samples, and none costs less.", pick.Name, len(a.Rivals), thousands(a.N))
+			pick.Name, thousands(a.N), best.Name, a.amount(pick.Behind.Value), a.amount(pick.Behind.SE), ratio(a.cost(a.Pick), a.cost(a.Best)), orderWords[a.Order])
 	}
-	return fmt.Sprintf("Take %s: it is the best of %d, and none that is cheaper is behind by so little that %s samples cannot tell.", pick.Name, len(a.Rivals), thousands(a.N))
+	text := fmt.Sprintf("Take %s: it is the best of %d on %s samples", pick.Name, len(a.Rivals), thousands(a.N))
+	var next *Rival // of those that are cheaper, the best
+	for k := range a.Rivals {
+		if r := &a.Rivals[k]; a.cost(k) < a.cost(a.Pick) && (next == nil || r.Behind.Value < next.Behind.Value) {
+			next = r
+		}
+	}
+	if next == nil {
+		return text + ", and none costs less."
+	}
+	return text + fmt.Sprintf(", and of the cheaper ones %s comes nearest, behind by %s (standard error %s).", next.Name, a.amount(next.Behind.Value), a.amount(next.Behind.SE))
 }
 
 // orderWords are the orders of Against in a sentence.
@@ -145,8 +154,10 @@ func ratio(part, whole int64) string {
 // sample with several seeds.
 //
 // Picked is the cheapest candidate that is behind the best by at most one
-// standard error of the difference: what the samples cannot tell apart is
-// decided by cost. Cheap is what takes fewest multiply-adds, or has fewest
+// standard error of the difference, and by at most a point (0.01; the log-loss
+// has no points): what the samples cannot tell apart is decided by cost, but of
+// few samples the standard error is some points, and more than one is not
+// given away for that. Cheap is what takes fewest multiply-adds, or has fewest
 // parameters where those are not known of all, or else fewest dimensions; of
 // equal ones it is the better one.
 //
@@ -188,7 +199,7 @@ func (s *AgainstSettings) complete() (*AgainstSettings, error) {
 		of        *int
 		otherwise int
 		least     int
-	}{{"folds", &c.Folds, DefaultFolds, 2}, {"deals", &c.Deals, DefaultDeals, 1}, {"strengths of λ", &c.L2Points, DefaultStrengths, 2}} {
+	}{{"folds", &c.Folds, DefaultFolds, 2}, {"deals", &c.Deals, c.Deals, 0}, {"strengths of λ", &c.L2Points, DefaultStrengths, 2}} {
 		if *v.of == 0 {
 			*v.of = v.otherwise
 		}
@@ -223,6 +234,15 @@ type match struct {
 }
 
 func (m *match) run(ctx context.Context) (*Against, error) {
+	if m.Deals == 0 {
+		labelled := 0
+		for _, label := range m.data.Labels {
+			if label != "" {
+				labelled++
+			}
+		}
+		m.Deals = min(mostDeals, max(leastDeals, (dealtSamples+labelled-1)/max(labelled, 1)))
+	}
 	m.outcomes = make([][]measure.Outcome, len(m.candidates))
 	total := m.Deals * len(m.candidates)
 	for deal := range m.Deals {
@@ -310,14 +330,20 @@ func (m *match) result() (*Against, error) {
 	}
 	a.Pick = a.Best
 	for k := range a.Rivals {
-		// Rounding must not decide where a single unit makes the difference,
-		// which is one standard error exactly.
-		if b := a.Rivals[k].Behind; b.Value <= b.SE*(1+1e-9) && a.cheaper(k, a.Pick) {
+		if a.near(k) && a.cheaper(k, a.Pick) {
 			a.Pick = k
 		}
 	}
 	a.Rivals[a.Best].Best, a.Rivals[a.Pick].Pick = true, true
 	return a, nil
+}
+
+// near tells whether a rival is so little behind the best that its cost
+// decides. Rounding must not: where a single unit makes the difference, that is
+// one standard error exactly.
+func (a *Against) near(k int) bool {
+	b := a.Rivals[k].Behind
+	return b.Value <= b.SE*(1+1e-9) && (a.Metric == "log-loss" || b.Value <= worthwhile*(1+1e-9))
 }
 
 // order is what is known of the cost of all candidates.

@@ -57,10 +57,10 @@ func seen(n int, seed uint64, noises ...float64) (*experiment.Data, []Candidate)
 }
 
 // near lists the candidates that are behind the best by at most one standard
-// error.
+// error and one point.
 func near(a *Against) (all []int) {
 	for k, r := range a.Rivals {
-		if r.Behind.Value <= r.Behind.SE {
+		if r.Behind.Value <= min(r.Behind.SE, 0.01) {
 			all = append(all, k)
 		}
 	}
@@ -118,13 +118,40 @@ func TestAgainstAdvice(t *testing.T) {
 		{0, 1, "accuracy", "Take small: 1,500 samples cannot tell it from the best, large (behind by 1.2 points, standard error 1.5 points), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
 		{0, 1, "macro-f1", "Take small: 1,500 samples cannot tell it from the best, large (behind by 1.2 points of macro-F1, standard error 1.5 points of macro-F1), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
 		{0, 1, "log-loss", "Take small: 1,500 samples cannot tell it from the best, large (behind by 0.012 of log-loss, standard error 0.015 of log-loss), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
-		{1, 1, "accuracy", "Take large: it is the best of 2, and none that is cheaper is behind by so little that 1,500 samples cannot tell."},
+		{1, 1, "accuracy", "Take large: it is the best of 2 on 1,500 samples, and of the cheaper ones small comes nearest, behind by 1.2 points (standard error 1.5 points)."},
 		{0, 0, "accuracy", "Take small: it is the best of 2 on 1,500 samples, and none costs less."},
 	} {
 		a := &Against{Metric: c.metric, N: 1500, Order: "multiply-adds", Pick: c.pick, Best: c.best, Rivals: rivals}
 		if got := a.Advice(); got != c.want {
 			t.Errorf("%s\nwant\n%s", got, c.want)
 		}
+	}
+}
+
+// What is behind by more than a point is not picked, however little the samples
+// tell; what is behind by more than its standard error is not, however little
+// that is. Of few samples there are more seeds.
+func TestPickOfLittle(t *testing.T) {
+	for _, c := range []struct {
+		metric    string
+		value, se float64
+		near      bool
+	}{
+		{"accuracy", 0.009, 0.03, true}, {"accuracy", 0.01, 0.01, true}, {"accuracy", 0.015, 0.03, false}, {"accuracy", 0.004, 0.003, false},
+		{"macro-f1", 0.015, 0.03, false}, {"log-loss", 0.015, 0.03, true}, {"log-loss", 0.04, 0.03, false},
+	} {
+		a := &Against{Metric: c.metric, Rivals: []Rival{{Behind: measure.Gain{Value: c.value, SE: c.se}}}}
+		if a.near(0) != c.near {
+			t.Errorf("%s behind by %v ± %v: near is %v", c.metric, c.value, c.se, !c.near)
+		}
+	}
+	d, all := seen(180, 4, 0.5, 0.6)
+	a, err := CompareAgainst(t.Context(), d, all, &AgainstSettings{L2Points: 2, Folds: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Seeds) != 6 {
+		t.Errorf("180 samples are dealt with %d seeds", len(a.Seeds))
 	}
 }
 

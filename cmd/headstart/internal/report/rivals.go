@@ -57,7 +57,7 @@ func RivalsTo(w io.Writer, r *Rivals) error {
 	}
 	facts := []Fact{{"Samples", Count(r.N)}, {"Folds", fmt.Sprint(r.Folds)}, {"Seeds", strings.Join(seeds, ", ")}}
 	v := &rivalsView{
-		studyTop: newStudyTop(r.Title, r.Advice()), Rivals: r.Rivals, First: plain(r.Rivals[0].Name), Rule: "Picked is the cheapest of the sets that are behind the best by at most one standard error of this difference. " + cheapWords[r.Order],
+		studyTop: newStudyTop(r.Title, r.Advice()), Rivals: r.Rivals, First: plain(r.Rivals[0].Name), Rule: nearWords(r.Metric) + " " + cheapWords[r.Order],
 		Differences: template.HTML(rivalsPlot(r.Against).svg("")), // every text in drawings is escaped
 		Sets:        RivalsTable(r.Against), Metrics: rivalsMetrics(r.Against),
 		Facts: clean(append(facts, r.Facts...)), Settings: clean(r.Settings),
@@ -82,6 +82,15 @@ func RivalsSVGTo(w io.Writer, a *study.Against) error {
 // RivalsPNGTo writes the differences between feature sets alone, as a picture
 // on white.
 func RivalsPNGTo(w io.Writer, a *study.Against) error { return rivalsPlot(a).png(w) }
+
+// nearWords say which sets are so near to the best that their cost decides.
+func nearWords(metric string) string {
+	point := ", and by at most a point"
+	if metric == "log-loss" {
+		point = ""
+	}
+	return "Picked is the cheapest of the sets that are behind the best by at most one standard error of this difference" + point + "."
+}
 
 // cheapWords say what counts as cheap, by study.Against.Order.
 var cheapWords = map[string]string{
