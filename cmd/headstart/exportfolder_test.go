@@ -105,6 +105,14 @@ func TestExportedFolder(t *testing.T) {
 	wantSays(t, card, "license: apache-2.0\npipeline_tag: text-classification\n", "base_model: sentence-transformers/all-MiniLM-L6-v2", "95 % interval", "majority class",
 		"headstart export names.head.onnx --out names-model", "headstart train-head --out names.head.onnx", "--by none", "`food-and-drink`, `symbols`", "[LICENSE](LICENSE) and [NOTICE](NOTICE)", "truncation=True")
 
+	// A name of several words is one word of a shell, and a string elsewhere.
+	out = p.one(t, "export names.head.onnx --out 'all names'")
+	card = string(p.read("all names/README.md"))
+	wantSays(t, card, `headstart predict 'all names' --sample`, `await pipeline("text-classification", "all names")`, `folder = "all names"`, `InferenceSession("all names/onnx/model.onnx")`, `--out 'all names'`)
+	if loads := fmt.Sprint(out["clients"]); !strings.Contains(loads, `headstart predict 'all names' SOURCE`) {
+		t.Error(loads)
+	}
+
 	out = p.one(t, "export images.head.onnx --out images-model --layout flat")
 	if out["model"] != filepath.Join("images-model", "model.onnx") {
 		t.Errorf("%v", out)

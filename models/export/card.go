@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -70,7 +71,7 @@ func (f *Folder) readme() []byte {
 	if f.Pooled != nil {
 		f.embeddingUse(&b)
 	} else {
-		say("```sh\nheadstart predict %s %s\n```\n", c.Title, map[models.Modality]string{models.Text: "--sample 'some text'", models.Image: "photo.jpg", models.Numbers: "rows.npy"}[f.Fed.Modality])
+		say("```sh\nheadstart predict %s %s\n```\n", word(c.Title), map[models.Modality]string{models.Text: "--sample 'some text'", models.Image: "photo.jpg", models.Numbers: "rows.npy"}[f.Fed.Modality])
 		f.snippets(&b)
 	}
 	say("## What clients cannot express\n")
@@ -191,29 +192,57 @@ func (f *Folder) licenceFiles() string {
 
 // snippets are programs that load the folder.
 func (f *Folder) snippets(b *bytes.Buffer) {
-	title := f.Card.Title
-	options := "{ top_k: null }"
-	load := ""
-	if f.Layout == Flat {
-		load = ", { subfolder: '' }"
+	show := func(what, language string, lines ...string) {
+		fmt.Fprintf(b, "%s:\n\n```%s\n%s\n```\n\n", what, language, strings.Join(lines, "\n"))
 	}
-	sample, arg := "", ""
+	title, model := literal(f.Card.Title), literal(f.Card.Title+"/"+f.modelFile())
+	alone := []string{"import numpy as np, onnxruntime", "model = onnxruntime.InferenceSession(" + model + ")"}
+	const answer = "print(dict(zip((o.name for o in model.get_outputs()), model.run(None, fed))))"
+	sample := literal("some text")
 	switch f.Fed.Modality {
-	case models.Text:
-		sample, arg = "'some text'", `"some text"`
+	case models.Numbers:
+		show("Python, `pip install onnxruntime numpy`", "python", append(alone,
+			`fed = {model.get_inputs()[0].name: np.load("rows.npy").astype("float32")}`, answer)...)
+		return
 	case models.Image:
-		sample, arg = "'photo.jpg'", `"photo.jpg"`
-	default:
-		fmt.Fprintf(b, "Python, `pip install onnxruntime numpy`:\n\n```python\nimport numpy as np, onnxruntime\nmodel = onnxruntime.InferenceSession(%q)\nrows = np.load(\"rows.npy\").astype(\"float32\")\nprint(model.run(None, {model.get_inputs()[0].name: rows}))\n```\n\n", title+"/"+f.modelFile())
+		sample = literal("photo.jpg")
+		if p, _ := processor(f.Fed.Contract.(*models.ImageSpec)); p == nil {
+			show("Python with ONNX Runtime alone, `pip install onnxruntime numpy`, of the tensors that `headstart preprocess --backbone "+word(f.Card.Title)+" --out tensors photo.jpg` writes", "python", append(alone,
+				`fed = {"pixel_values": np.load("tensors/photo.jpg.npz")["pixel_values"]}`, answer)...)
+			return
+		}
+	}
+	encode := ""
+	if c, ok := f.Fed.Contract.(*models.TextSpec); ok {
+		sample = literal(c.Prefix + "some text")
+		if c.Length > 0 {
+			encode = fmt.Sprintf("tokenizer.enable_padding(length=%d, pad_id=%d, pad_token=%s, direction=%s)", c.Length, f.Pad.ID, literal(f.Pad.Text), literal(cmp.Or(c.Padding, "right")))
+		}
+	}
+	options := ""
+	if f.Layout == Flat {
+		options = `, { subfolder: "" }`
+	}
+	show("JavaScript, `npm install --ignore-scripts @huggingface/transformers`", "js",
+		`import { env, pipeline } from "@huggingface/transformers";`, `env.localModelPath = "./";`, "env.allowRemoteModels = false;",
+		"const classify = await pipeline("+literal(f.task())+", "+title+options+");", "console.log(await classify("+sample+", { top_k: null }));")
+	if f.Fed.Modality == models.Image {
+		show("Python, `pip install \"optimum-onnx[onnxruntime]\" pillow`", "python",
+			"from optimum.onnxruntime import ORTModelForImageClassification", "from transformers import AutoImageProcessor, pipeline", "folder = "+title,
+			"model = ORTModelForImageClassification.from_pretrained(folder)", "processor = AutoImageProcessor.from_pretrained(folder, use_fast=False)",
+			`classify = pipeline("image-classification", model=model, image_processor=processor)`, "print(classify("+sample+"))")
 		return
 	}
-	fmt.Fprintf(b, "JavaScript, `npm install @huggingface/transformers`:\n\n```js\nimport { env, pipeline } from '@huggingface/transformers';\nenv.localModelPath = './';\nenv.allowRemoteModels = false;\nconst classify = await pipeline('%s', %q%s);\nconsole.log(await classify(%s, %s));\n```\n\n", f.task(), title, load, sample, options)
-	if f.Fed.Modality == models.Text {
-		fmt.Fprintf(b, "Python, `pip install \"optimum-onnx[onnxruntime]\"`:\n\n```python\nfrom optimum.onnxruntime import ORTModelForSequenceClassification\nfrom transformers import AutoTokenizer, pipeline\nmodel = ORTModelForSequenceClassification.from_pretrained(%q)\nclassify = pipeline(\"text-classification\", model=model, tokenizer=AutoTokenizer.from_pretrained(%q), top_k=None, truncation=True)\nprint(classify(%s))\n```\n\n", title, title, arg)
-		fmt.Fprintf(b, "Python with ONNX Runtime alone, `pip install onnxruntime tokenizers numpy`:\n\n```python\nimport numpy as np, onnxruntime, tokenizers\nmodel = onnxruntime.InferenceSession(%q)\ntokens = tokenizers.Tokenizer.from_file(%q).encode(%s)\nfed = {\"input_ids\": tokens.ids, \"attention_mask\": tokens.attention_mask, \"token_type_ids\": tokens.type_ids}\nfed = {i.name: np.array([fed[i.name]]) for i in model.get_inputs()}\nprint(dict(zip((o.name for o in model.get_outputs()), model.run(None, fed))))\n```\n\n", title+"/"+f.modelFile(), title+"/tokenizer.json", arg)
-		return
+	show("Python, `pip install \"optimum-onnx[onnxruntime]\"`", "python",
+		"from optimum.onnxruntime import ORTModelForSequenceClassification", "from transformers import AutoTokenizer, pipeline", "folder = "+title,
+		"model = ORTModelForSequenceClassification.from_pretrained(folder)", "tokenizer = AutoTokenizer.from_pretrained(folder)",
+		`classify = pipeline("text-classification", model=model, tokenizer=tokenizer, top_k=None, truncation=True)`, "print(classify("+sample+"))")
+	program := []string{"import numpy as np, onnxruntime, tokenizers", alone[1], "tokenizer = tokenizers.Tokenizer.from_file(" + literal(f.Card.Title+"/tokenizer.json") + ")"}
+	if encode != "" {
+		program = append(program, encode)
 	}
-	if p, _ := processor(f.Fed.Contract.(*models.ImageSpec)); p != nil {
-		fmt.Fprintf(b, "Python, `pip install \"optimum-onnx[onnxruntime]\" pillow`:\n\n```python\nfrom optimum.onnxruntime import ORTModelForImageClassification\nfrom transformers import AutoImageProcessor, pipeline\nmodel = ORTModelForImageClassification.from_pretrained(%q)\nclassify = pipeline(\"image-classification\", model=model, image_processor=AutoImageProcessor.from_pretrained(%q, use_fast=False))\nprint(classify(%s))\n```\n\n", title, title, arg)
-	}
+	show("Python with ONNX Runtime alone, `pip install onnxruntime tokenizers numpy`", "python", append(program,
+		"tokens = tokenizer.encode("+sample+")",
+		`fed = {"input_ids": tokens.ids, "attention_mask": tokens.attention_mask, "token_type_ids": tokens.type_ids}`,
+		"fed = {i.name: np.array([fed[i.name]]) for i in model.get_inputs()}", answer)...)
 }

@@ -21,8 +21,8 @@ func (f *Folder) Clients(dir string) []Client {
 	if f.Pooled != nil {
 		return f.embeddingClients(dir)
 	}
-	own := Client{Name: "headstart", Load: fmt.Sprintf("headstart predict %s SOURCE", dir)}
-	runtime := Client{Name: "onnxruntime", Load: fmt.Sprintf("onnxruntime.InferenceSession(%q)", dir+"/"+f.modelFile()), Note: "takes tensors: texts are tokenised, images resized before"}
+	own := Client{Name: "headstart", Load: "headstart predict " + word(dir) + " SOURCE"}
+	runtime := Client{Name: "onnxruntime", Load: "onnxruntime.InferenceSession(" + literal(dir+"/"+f.modelFile()) + ")", Note: "takes tensors: texts are tokenised, images resized before"}
 	if f.Fed.Modality == models.Numbers {
 		runtime.Note = ""
 		none := "has no pipeline for numbers; onnxruntime takes them as they are"
@@ -32,12 +32,12 @@ func (f *Folder) Clients(dir string) []Client {
 	if f.Fed.Modality == models.Image {
 		task, class = "image-classification", "ORTModelForImageClassification"
 	}
-	js := Client{Name: "transformers.js", Load: fmt.Sprintf("await pipeline(%q, %q)", task, dir)}
+	js := Client{Name: "transformers.js", Load: "await pipeline(" + literal(task) + ", " + literal(dir) + ")"}
 	if f.Layout == Flat {
-		js.Load = fmt.Sprintf("await pipeline(%q, %q, { subfolder: \"\" })", task, dir)
+		js.Load = "await pipeline(" + literal(task) + ", " + literal(dir) + `, { subfolder: "" })`
 	}
-	python := Client{Name: "optimum", Load: fmt.Sprintf("%s.from_pretrained(%q)", class, dir)}
-	hugot := Client{Name: "hugot", Load: fmt.Sprintf("ModelPath: %q", dir)}
+	python := Client{Name: "optimum", Load: class + ".from_pretrained(" + literal(dir) + ")"}
+	hugot := Client{Name: "hugot", Load: "ModelPath: " + literal(dir)}
 	if f.Layout != Flat {
 		hugot.Load = ""
 		hugot.note("finds no model below onnx/; --layout flat writes it beside the other files")
