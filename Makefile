@@ -6,7 +6,8 @@ BIN       := bin/headstart
 RUNTIME   := lib/.fetched
 # A Python with numpy, which reads the cache's segments in a test.
 NUMPY     := lib/python/.fetched
-# A Python with PyTorch, which is what steps of retraining are measured against.
+# A Python with PyTorch, which is what steps of retraining are measured against
+# and what exported folders are loaded with.
 PEERS     := lib/peers/.fetched
 # A Python with onnxruntime, which is what the command's start-up is measured against.
 STARTUP   := lib/startup/.fetched
@@ -54,8 +55,8 @@ demo: build runtime ## set everything up and run the main job on real data
 pairs: build runtime ## make feature sets of a dozen sets of real texts and images in lib/pairs (by npm, pip, apt-get; 15 min once)
 	python3 bench/pairs.py $(BIN) lib/pairs
 
-clients: build runtime ## compare what transformers.js, ONNX Runtime and, where CLIENTS_PYTHON names a Python that has it, optimum say with exported folders to headstart predict (fetches the clients once by npm and pip)
-	sh testdata/clients/run.sh $(BIN)
+clients: build runtime $(PEERS) ## compare what transformers.js (in Node and in Chromium), optimum, ONNX Runtime and hugot say with exported folders to headstart predict (needs npm, chromium, cargo; fetches the clients once by npm, pip and go)
+	sh testdata/clients/run.sh $(BIN) lib/peers/bin/python
 
 honest: pairs ## whether calibration, and averaging over strengths, lower the log-loss of held-out real data (20 min)
 	python3 bench/calibration.py $(BIN) lib/pairs

@@ -1,22 +1,46 @@
 #!/bin/sh
 # Exports a text and an image classifier, and compares what other programs say
 # with them to what headstart predicts: make clients. Everything is written into
-# lib/clients/. transformers.js comes from npm and ONNX Runtime from pip; optimum,
-# which needs torch, is run where CLIENTS_PYTHON names a Python that has it.
+# lib/clients/. The programs are fetched once: transformers.js by npm, hugot by go,
+# the library of tokens that it links by cargo; ONNX Runtime, optimum and
+# sentence-transformers are in the Python PYTHON.
+#
+#	run.sh HEADSTART PYTHON
+#
+# A program that cannot be had is a failure that says what to install, in the
+# end, when all others have been run. CLIENTS_WITHOUT="browser hugot" leaves out
+# what it names: node, browser, optimum, hugot, rust.
 set -eu
-bin=$(cd "$(dirname "${1:-bin/headstart}")" && pwd)/headstart
+bin=$(cd "$(dirname "$1")" && pwd)/headstart
+python=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 here=$(cd "$(dirname "$0")" && pwd)
-emoji=$(cd "$here/../emoji" && pwd)
+root=$(cd "$here/../.." && pwd)
+emoji=$root/testdata/emoji
 mkdir -p lib/clients
 cd lib/clients
 export HEADSTART_CACHE="$PWD/cache"
+failed=
 
-if [ ! -x venv/bin/python ]; then
-	python3 -m venv venv
-fi
-venv/bin/pip install --quiet -r "$here/requirements.txt"
-venv/bin/python "$here/samples.py" "$emoji" .
+# with tells whether the client $1 is wanted.
+with() {
+	case " ${CLIENTS_WITHOUT:-} " in
+	*" $1 "*) echo "$1: not run, as CLIENTS_WITHOUT says"; return 1 ;;
+	esac
+}
+lacks() {
+	echo "FAILED: $1: not run: $2" >&2
+	failed=yes
+}
+# attempt runs a client, whose failure does not keep the others from being run.
+attempt() {
+	name=$1
+	shift
+	echo "$name" >&2
+	"$@" || { echo "FAILED: $name" >&2; failed=yes; }
+}
 
+rm -rf tensors ./*.jsonl ./@*.json
+"$python" "$here/samples.py" "$emoji" .
 "$bin" extract --quiet --text name --label label --replace --out names.features train.csv
 "$bin" extract --quiet --image image --label label --replace --root "$emoji" --out images.features train.csv
 for name in names images; do
@@ -27,21 +51,45 @@ for name in names images; do
 done
 "$bin" predict --quiet names.head.onnx --probabilities --text name --out names.csv test.csv
 "$bin" predict --quiet images.head.onnx --probabilities --image image --root . --out images.csv test.csv
-"$bin" predict --quiet names-hub --probabilities --text name --out names-hub.csv test.csv
-"$bin" predict --quiet images-flat --probabilities --image image --root . --out images-flat.csv test.csv
+"$bin" predict --quiet images.head.onnx --probabilities --image image --root . --out others.csv others.list.csv
+"$bin" preprocess --quiet --text name test.csv >ids.jsonl
+"$bin" preprocess --quiet --image image --root . --out tensors tensors.csv
+"$python" "$here/tensors.py"
 
-set -- venv/bin/python "$here/onnxruntime_client.py"
-"$@"
-if command -v npm >/dev/null; then
-	cp "$here/package.json" "$here/transformers.mjs" .
-	npm install --ignore-scripts --no-audit --no-fund --silent
-	node transformers.mjs
-else
-	echo "transformers.js: not run: there is no npm"
+attempt onnxruntime "$python" "$here/onnxruntime_client.py"
+if with optimum; then
+	attempt optimum "$python" "$here/optimum_client.py"
 fi
-if [ -n "${CLIENTS_PYTHON:-}" ]; then
-	"$CLIENTS_PYTHON" "$here/optimum_client.py"
-else
-	echo "optimum: not run: CLIENTS_PYTHON names no Python that has it"
+
+if with node; then
+	if command -v npm >/dev/null; then
+		cp "$here/package.json" "$here"/*.mjs "$here/page.html" .
+		npm install --ignore-scripts --no-audit --no-fund --silent
+		attempt "transformers.js in Node" node node.mjs
+	else
+		lacks transformers.js "there is no npm; on Debian: apt-get install npm"
+	fi
 fi
-venv/bin/python "$here/compare.py"
+if with browser; then
+	for chromium in "${CHROMIUM:-}" chromium chromium-browser google-chrome chrome; do
+		if command -v "$chromium" >/dev/null; then break; fi
+		chromium=
+	done
+	if [ -z "$chromium" ]; then
+		lacks "transformers.js in a browser" "there is no Chromium; on Debian: apt-get install chromium, elsewhere CHROMIUM=PATH names one"
+	elif [ -d node_modules ]; then
+		attempt "transformers.js in a browser" node browser.mjs "$chromium" page.html
+	fi
+fi
+
+if with hugot; then
+	(cd "$here/hugot" && go build -trimpath -o "$root/lib/clients/hugot-go" .)
+	echo "hugot in pure Go" >&2
+	./hugot-go || echo "hugot in pure Go does not load every export; see docs/deploy.md" >&2
+	if attempt "libtokenizers.a" sh "$here/tokenizers.sh" "$here/hugot" tokenizers && [ -f tokenizers/libtokenizers.a ]; then
+		(cd "$here/hugot" && CGO_ENABLED=1 CGO_LDFLAGS="-L$root/lib/clients/tokenizers" go build -trimpath -tags ORT -o "$root/lib/clients/hugot-ort" .)
+		attempt hugot ./hugot-ort "$root/lib"
+	fi
+fi
+"$python" "$here/compare.py" || failed=yes
+[ -z "$failed" ]
