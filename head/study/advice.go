@@ -120,7 +120,7 @@ func (a *Advice) depth(run *run) string {
 		c := &r.Curves[i]
 		p := c.last()
 		s := fmt.Sprintf("More depth pays: with %s it is %s %s more than with %s at %s training samples (95 %% interval %s)", named(chosen), points(p.Against.Value), r.pointsOf(), named(simplest), thousands(p.N), span(p.Against.Low, p.Against.High))
-		if a.Crossing = crossing(c, r); a.Crossing != nil {
+		if a.Crossing = crossing(c, run.together(c)); a.Crossing != nil {
 			s += fmt.Sprintf(", from about %s on%s", thousands(a.Crossing.N), a.Crossing.interval())
 		}
 		return s + "."
@@ -213,23 +213,27 @@ func rounded(x float64) int {
 // over the logarithm of the size, passes 0, with Fieller's interval (Quarterly
 // Journal of Experimental Biology 7:117, 1940); nil if there are fewer than
 // three sizes, or the difference does not grow with the size, or passes 0
-// outside of what was measured.
-func crossing(c *Curve, r *Result) *Crossing {
+// outside of what was measured. A size counts by the error of its difference;
+// together has the covariances of the differences, which are of the same test
+// samples and of subsets that are part of each other: what those have of luck
+// moves the whole line.
+func crossing(c *Curve, together [][]float64) *Crossing {
 	var w, wx, wy, wxx, wxy float64
-	first, last, count := 0, 0, 0
+	var x, k []float64
+	first, last := 0, 0
 	for _, p := range c.Points {
 		if p.Against == nil {
 			continue
 		}
-		if count++; count == 1 {
+		if last = p.N; first == 0 {
 			first = p.N
 		}
-		last = p.N
-		x, k := math.Log2(float64(p.N)), 1/(p.Against.SE*p.Against.SE)
-		w, wx, wy, wxx, wxy = w+k, wx+k*x, wy+k*p.Against.Value, wxx+float64(k*x*x), wxy+float64(k*x*p.Against.Value)
+		at, by := math.Log2(float64(p.N)), 1/(p.Against.SE*p.Against.SE)
+		x, k = append(x, at), append(k, by)
+		w, wx, wy, wxx, wxy = w+by, wx+by*at, wy+by*p.Against.Value, wxx+float64(by*at*at), wxy+float64(by*at*p.Against.Value)
 	}
 	det := float64(w*wxx) - float64(wx*wx)
-	if count < 3 || !(det > 0) {
+	if len(x) < 3 || !(det > 0) {
 		return nil
 	}
 	slope := (float64(w*wxy) - float64(wx*wy)) / det
@@ -241,17 +245,27 @@ func crossing(c *Curve, r *Result) *Crossing {
 	if at < float64(first) || at > float64(last) {
 		return nil
 	}
-	x := &Crossing{Depth: c.Depth, N: int(math.Round(at))}
+	out := &Crossing{Depth: c.Depth, N: int(math.Round(at))}
+	// Slope and level are sums over the differences, of these shares of each.
+	var vs, vl, cov float64
+	for i := range x {
+		si, li := k[i]*(float64(w*x[i])-wx)/det, k[i]*(wxx-float64(wx*x[i]))/det
+		for j := range x {
+			sj, lj := k[j]*(float64(w*x[j])-wx)/det, k[j]*(wxx-float64(wx*x[j]))/det
+			vs += float64(si * sj * together[i][j])
+			vl += float64(li * lj * together[i][j])
+			cov += float64(si * lj * together[i][j])
+		}
+	}
 	// The sizes at which the line is less than z errors from 0: a quadratic in
-	// x, whose interval is bounded where the slope is clear of 0.
-	const z = 1.2815515655446004 // the 0.9 quantile
-	vs, vl, cov := w/det, wxx/det, -wx/det
+	// the logarithm, whose interval is bounded where the slope is clear of 0.
+	const z = normal90
 	qa, qb, qc := float64(slope*slope)-float64(z*z*vs), 2*(float64(level*slope)-float64(z*z*cov)), float64(level*level)-float64(z*z*vl)
 	root := math.Sqrt(max(0, float64(qb*qb)-float64(4*qa*qc)))
 	if qa > 0 {
-		x.Low, x.High = x.end((-qb-root)/(2*qa), first, last), x.end((-qb+root)/(2*qa), first, last)
+		out.Low, out.High = out.end((-qb-root)/(2*qa), first, last), out.end((-qb+root)/(2*qa), first, last)
 	}
-	return x
+	return out
 }
 
 // end is an end of an interval; 0 outside of what was measured.

@@ -26,38 +26,48 @@ const (
 // the intervals are known as far as that.
 const Farthest = 16
 
-// levelled takes out of a curve of which each seed tests samples of its own what
-// these have of difficulty: it is common to all sizes, and no noise of the
-// curve. The mean of each seed, over the sizes that all have, becomes that of
-// all seeds.
+// levelled takes out of a curve what the test samples of each seed, which are
+// its own, have of difficulty: it is common to all sizes, and no noise of the
+// curve. A measurement is taken to be the sum of what its size and its seed
+// make of it, by least squares, and a seed then makes what seeds make on
+// average. Not all sizes need to have all seeds.
 func levelled(points []Measured) []Measured {
-	count := map[int]int{}
-	most := 0
+	sizes, seeds := map[int]float64{}, map[uint64]float64{}
+	var order []uint64
 	for _, m := range points {
-		count[m.N]++
-		most = max(most, count[m.N])
-	}
-	sum, sizes := map[uint64]float64{}, map[uint64]float64{}
-	var seeds []uint64
-	for _, m := range points {
-		if count[m.N] < most {
-			continue
+		if _, seen := seeds[m.Seed]; !seen {
+			order = append(order, m.Seed)
 		}
-		if sizes[m.Seed] == 0 {
-			seeds = append(seeds, m.Seed)
-		}
-		sum[m.Seed] += m.Error
-		sizes[m.Seed]++
+		sizes[m.N], seeds[m.Seed] = 0, 0
 	}
-	mean := 0.0
-	for _, s := range seeds {
-		mean += sum[s] / sizes[s] / float64(len(seeds))
+	// Of points that all sizes have with all seeds the first round is exact.
+	const rounds = 30
+	for range rounds {
+		sum, count := map[int]float64{}, map[int]float64{}
+		for _, m := range points {
+			sum[m.N] += m.Error - seeds[m.Seed]
+			count[m.N]++
+		}
+		for n := range sizes {
+			sizes[n] = sum[n] / count[n]
+		}
+		own, times := map[uint64]float64{}, map[uint64]float64{}
+		for _, m := range points {
+			own[m.Seed] += m.Error - sizes[m.N]
+			times[m.Seed]++
+		}
+		mean := 0.0
+		for _, s := range order {
+			seeds[s] = own[s] / times[s]
+			mean += seeds[s] / float64(len(order))
+		}
+		for _, s := range order {
+			seeds[s] -= mean
+		}
 	}
 	out := slices.Clone(points)
 	for i := range out {
-		if s := out[i].Seed; sizes[s] > 0 {
-			out[i].Error = max(0, min(1, out[i].Error+mean-sum[s]/sizes[s]))
-		}
+		out[i].Error = max(0, min(1, out[i].Error-seeds[out[i].Seed]))
 	}
 	return out
 }

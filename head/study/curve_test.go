@@ -165,3 +165,22 @@ func FuzzExtrapolate(f *testing.F) {
 		}
 	})
 }
+
+// What test samples of seeds have of difficulty is taken out of a curve, also
+// where the largest size has more seeds than others.
+func TestLevelled(t *testing.T) {
+	difficulty := []float64{0.03, -0.05, 0.01, 0.06, -0.05} // 0 on average
+	var points []Measured
+	for i, n := range []int{10, 20, 40, 80} {
+		for seed, d := range difficulty {
+			if seed < 3 || n == 80 {
+				points = append(points, Measured{n, uint64(seed), 0.5 - 0.1*float64(i) + d})
+			}
+		}
+	}
+	for _, m := range levelled(points) {
+		if want := 0.5 - 0.1*math.Log2(float64(m.N)/10); math.Abs(m.Error-want) > 1e-9 {
+			t.Errorf("%d samples, seed %d: %v, want %v", m.N, m.Seed, m.Error, want)
+		}
+	}
+}

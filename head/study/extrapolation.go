@@ -63,8 +63,9 @@ type Extrapolation struct {
 //
 // Points may be in any order; what was measured again at the same N has another
 // Seed, and more seeds make narrower intervals. All are taken to be measured on
-// the same test samples, and the intervals are for those. The errors are *NoSamplesError,
-// *RangeError, *TwiceError, *ShortError, *NarrowError and *FarError.
+// the same test samples, and the intervals are for those. The errors are
+// *NoSamplesError, *RangeError, *TwiceError, *ShortError, *NarrowError and
+// *FarError.
 func Extrapolate(points []Measured, at []int) (*Extrapolation, error) {
 	return extrapolate(points, &known.Shared, at)
 }

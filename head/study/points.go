@@ -2,8 +2,10 @@ package study
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // normal975 is the 0.975 quantile of the normal distribution.
@@ -56,52 +58,113 @@ func (r *run) point(depth, size int) *Point {
 		return nil
 	}
 	p.Value, p.Train, p.LogLoss = stat.Mean(p.Values, nil), stat.Mean(trains, nil), stat.Mean(losses, nil)
-	half := normal975 * math.Sqrt(r.variance(variance(p.Values), stat.Mean(rows, nil), len(p.Values)))
-	if v := r.bySubsets(depth, size); r.shared && v > 0 {
-		half = normal975 * math.Sqrt(max(r.variance(v, stat.Mean(rows, nil), len(p.Values)), half*half/normal975/normal975))
-	}
+	half := r.half(depth, size, p.Values, stat.Mean(rows, nil))
 	p.Low, p.High = max(0, p.Value-half), min(1, p.Value+half)
 	return p
 }
 
-// variance is that of a mean over some seeds, by the variance between them and
-// that of one seed's value over test samples. Where seeds test the same
-// samples, what those happen to be does not average out. Where each tests
-// others, it does, and is part of the variance between seeds, which is known
-// from few of them and thus not taken for less.
-func (r *run) variance(between, rows float64, seeds int) float64 {
-	n := float64(seeds)
-	if r.shared {
-		return between/n + rows
+// half is half of the width of the 95 % interval of the mean of values over
+// seeds, by the variance of one of them over test samples.
+func (r *run) half(depth, size int, values []float64, rows float64) float64 {
+	seeds := float64(len(values))
+	if !r.shared {
+		return normal975 * math.Sqrt(r.variance(variance(values), rows, len(values)))
 	}
-	return max(between/n, rows/float64(min(seeds, r.folds)))
+	common, _ := r.shares(depth, size)
+	same := float64(r.sizes[size]) / float64(r.all) // of two subsets
+	subsets := r.bySubsets(depth, size) * (1/seeds + float64((1-1/seeds)*same))
+	v := float64(common*rows) + subsets
+	if subsets == 0 {
+		return normal975 * math.Sqrt(v)
+	}
+	// Subsets are known from few seeds (Satterthwaite, Biometrics Bulletin
+	// 2:110, 1946).
+	free := (seeds - 1) * v * v / (subsets * subsets)
+	return distuv.StudentsT{Sigma: 1, Nu: free}.Quantile(0.975) * math.Sqrt(v)
+}
+
+// shares are those of the variance over test samples, where seeds test the same
+// ones: common is left in a mean over seeds, and luck is what samples have with
+// one seed alone, in how much that seed varies.
+func (r *run) shares(depth, size int) (common, luck float64) {
+	var right [][]float64
+	for _, note := range r.notes[depth][size] {
+		if note != nil {
+			right = append(right, note.right())
+		}
+	}
+	unit := r.draws[0].unit
+	seeds := float64(len(right))
+	within := 0.0
+	for _, v := range right {
+		_, e := clustered(v, unit)
+		within += e / seeds
+	}
+	if within == 0 || seeds == 1 {
+		return 1, 0
+	}
+	_, together := clustered(meanOf(right), unit)
+	return together / within, max(0, within-together) / within * seeds / (seeds - 1)
+}
+
+// meanOf is the mean of rows of the same length.
+func meanOf(rows [][]float64) []float64 {
+	sum := make([]float64, len(rows[0]))
+	for _, v := range rows {
+		for i, x := range v {
+			sum[i] += x / float64(len(rows))
+		}
+	}
+	return sum
+}
+
+// right has 1 for each test row that was predicted rightly, and 0 for others.
+func (n *Note) right() []float64 {
+	out := make([]float64, len(n.Loss))
+	for i := range out {
+		out[i] = float64(n.Right[i/8] >> (i % 8) & 1)
+	}
+	return out
+}
+
+// variance is that of a mean over some seeds of which each tests other samples,
+// by the variance between them and that of one seed's value over its samples.
+// What those happen to be averages out, and is part of the variance between
+// seeds, which is known from few of them and thus not taken for less.
+func (r *run) variance(between, rows float64, seeds int) float64 {
+	return max(between/float64(seeds), rows/float64(min(seeds, r.folds)))
 }
 
 // bySubsets estimates the variance between subsets of a size, of which seeds
-// that draw from the same samples see only a part: a subset of all is the same
-// with every seed. The variance falls as 1/n, as it does where it is seen,
-// among subsets of at most half of the samples.
+// that draw from the same samples see only a part: of two subsets a share of
+// n/all is the same. What test samples have of luck with one seed alone is
+// taken out of what is seen. Few seeds say little, so neighbouring sizes count,
+// too, the variance being as 1/n; sizes of more than half of the samples see
+// too little to count.
 func (r *run) bySubsets(depth, size int) float64 {
-	if 2*r.sizes[size] <= r.all {
-		return 0
-	}
 	at := metricAt(r.Metric)
-	var scaled []float64
+	sum, weight := 0.0, 0.0
 	for i, n := range r.sizes {
-		var values []float64
+		var values, rows []float64
 		for _, note := range r.notes[depth][i] {
 			if note != nil {
 				values = append(values, note.Test[at][0])
+				rows = append(rows, note.Test[at][1]*note.Test[at][1])
 			}
 		}
-		if 2*n <= r.all && len(values) > 1 {
-			scaled = append(scaled, float64(n)*variance(values))
+		if 2*n > r.all || len(values) < 2 {
+			continue
 		}
+		_, luck := r.shares(depth, i)
+		seen := variance(values) - float64(luck*stat.Mean(rows, nil))
+		w := math.Exp(-math.Abs(float64(i - size)))
+		sum += w * float64(n) * seen / (1 - float64(n)/float64(r.all))
+		weight += w
 	}
-	if scaled == nil {
+	if weight == 0 {
 		return 0
 	}
-	return stat.Mean(scaled, nil) / float64(r.sizes[size])
+	return max(0, sum/weight) / float64(r.sizes[size])
 }
 
 // variance is that of values; 0 of one.
@@ -121,9 +184,9 @@ func (r *run) pairs(depth, size int) (right, loss [][]float64, seeds []int) {
 		if a == nil || b == nil {
 			continue
 		}
-		x, y := make([]float64, len(b.Loss)), make([]float64, len(b.Loss))
-		for i := range b.Loss {
-			x[i] = float64(b.Right[i/8]>>(i%8)&1) - float64(a.Right[i/8]>>(i%8)&1)
+		x, y := b.right(), make([]float64, len(b.Loss))
+		for i, was := range a.right() {
+			x[i] -= was
 			y[i] = float64(b.Loss[i]) - float64(a.Loss[i])
 		}
 		right, loss, seeds = append(right, x), append(loss, y), append(seeds, seed)
@@ -180,6 +243,61 @@ func (r *run) difference(depth, size int, luck [2]float64) *Difference {
 	return d
 }
 
+// together has the covariances of the differences of a curve from the simplest
+// depth at the sizes that have one: as test samples have them together, with
+// the same seed, scaled to the standard errors.
+func (r *run) together(c *Curve) [][]float64 {
+	depth := slices.IndexFunc(r.depths, func(d Depth) bool { return d.Name == c.Depth })
+	var se []float64
+	var sizes []int
+	for _, p := range c.Points {
+		if p.Against != nil {
+			se, sizes = append(se, p.Against.SE), append(sizes, r.at(p.N))
+		}
+	}
+	out := make([][]float64, len(sizes))
+	for i := range out {
+		out[i] = make([]float64, len(sizes))
+	}
+	for seed, one := range r.draws {
+		var rows [][]float64 // of each size
+		for _, size := range sizes {
+			if a, b := r.notes[0][size][seed], r.notes[depth][size][seed]; a != nil && b != nil {
+				x := b.right()
+				for i, was := range a.right() {
+					x[i] -= was
+				}
+				rows = append(rows, x)
+			}
+		}
+		if len(rows) < len(sizes) {
+			continue // a size lacks this seed
+		}
+		for i := range rows {
+			for j := range rows {
+				out[i][j] += covariance(rows[i], rows[j], one.unit)
+			}
+		}
+	}
+	deviation := make([]float64, len(sizes))
+	for i := range out {
+		deviation[i] = math.Sqrt(out[i][i])
+	}
+	for i := range out {
+		for j := range out {
+			switch {
+			case i == j:
+				out[i][j] = se[i] * se[i]
+			case deviation[i] > 0 && deviation[j] > 0:
+				out[i][j] *= se[i] / deviation[i] * se[j] / deviation[j]
+			default:
+				out[i][j] = 0
+			}
+		}
+	}
+	return out
+}
+
 // mean is that of the values of test samples over seeds, with its standard
 // error. Where as good as nothing differs, the error is that of one sample that
 // might have.
@@ -198,13 +316,7 @@ func (r *run) mean(values [][]float64, seeds []int, luck float64) (mean, se floa
 		v := within/float64(min(len(each), r.folds)) + max(0, luck)/count
 		return stat.Mean(each, nil), math.Sqrt(max(v, least/count))
 	}
-	sum := make([]float64, len(values[0]))
-	for _, v := range values {
-		for i, x := range v {
-			sum[i] += x / count
-		}
-	}
-	_, common := clustered(sum, r.draws[seeds[0]].unit)
+	_, common := clustered(meanOf(values), r.draws[seeds[0]].unit)
 	own := 0.0
 	if count > 1 {
 		own = (within - common) / (count - 1)
@@ -215,20 +327,27 @@ func (r *run) mean(values [][]float64, seeds []int, luck float64) (mean, se floa
 // clustered is the mean of values, and its variance where those of a unit
 // belong together (Liang and Zeger, Biometrika 73:13, 1986).
 func clustered(values []float64, unit []int) (mean, v float64) {
-	mean = stat.Mean(values, nil)
+	return stat.Mean(values, nil), covariance(values, values, unit)
+}
+
+// covariance is that of the means of two values of the same samples, where
+// those of a unit belong together.
+func covariance(x, y []float64, unit []int) (v float64) {
+	mx, my := stat.Mean(x, nil), stat.Mean(y, nil)
 	n := 0
 	for _, u := range unit {
 		n = max(n, u+1)
 	}
-	sums := make([]float64, n)
-	for i, x := range values {
-		sums[unit[i]] += x - mean
-	}
-	for _, s := range sums {
-		v += float64(s * s)
-	}
 	if n < 2 {
-		return mean, 0
+		return 0
 	}
-	return mean, v * float64(n) / float64(n-1) / float64(len(values)) / float64(len(values))
+	sx, sy := make([]float64, n), make([]float64, n)
+	for i := range x {
+		sx[unit[i]] += x[i] - mx
+		sy[unit[i]] += y[i] - my
+	}
+	for u := range sx {
+		v += float64(sx[u] * sy[u])
+	}
+	return v * float64(n) / float64(n-1) / float64(len(x)) / float64(len(x))
 }

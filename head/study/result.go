@@ -102,6 +102,7 @@ type Cost struct {
 //	unassigned     samples without a split are not used, since others have one
 //	splits-unused  the data's own splits are not used, since none is test
 //	rare-classes   classes are not in all subsets
+//	large-unit     more than a fifth of the samples belong together
 //	unsteady       a curve is not one that falls smoothly to a level
 type Remark struct {
 	Kind    string   `json:"kind"`

@@ -244,7 +244,7 @@ func TestOwnTest(t *testing.T) {
 		}
 	}
 	for _, p := range r.Curves[0].Points {
-		if !(p.Low < p.Value && p.Value < p.High) || p.High-p.Low < 2*1.96*math.Sqrt(p.Value*(1-p.Value)/100)*0.99 {
+		if !(p.Low < p.Value && p.Value < p.High) || p.High-p.Low < 2*1.96*math.Sqrt(p.Value*(1-p.Value)/100)*0.9 { // some of it averages out over seeds
 			t.Errorf("n = %d: %v from %v to %v is narrower than 100 samples allow", p.N, p.Value, p.Low, p.High)
 		}
 	}
@@ -408,6 +408,23 @@ func TestRareClass(t *testing.T) {
 	r := studied(t, d, &toy{depths: []toyDepth{head(0, 1)}}, nil)
 	if len(r.Notes) != 1 || r.Notes[0].Kind != "rare-classes" || !slices.Equal(r.Notes[0].Names, []string{"rare"}) {
 		t.Errorf("notes: %+v", r.Notes)
+	}
+}
+
+// Samples that belong together and are more than a fold are named: intervals
+// take them for luck that averages out.
+func TestLargeUnit(t *testing.T) {
+	d := toyData(400)
+	for i := range d.Labels {
+		d.Groups = append(d.Groups, map[bool]string{true: "untitled", false: fmt.Sprint("group", i)}[i < 81])
+	}
+	l := &toy{depths: []toyDepth{head(0, 1)}}
+	if r := studied(t, d, l, nil); len(r.Notes) != 1 || r.Notes[0].Kind != "large-unit" || r.Notes[0].Count != 81 {
+		t.Errorf("notes: %+v", r.Notes)
+	}
+	d.Groups[80] = "another"
+	if r := studied(t, d, l, nil); len(r.Notes) != 0 {
+		t.Errorf("a fifth of all samples is no more than a fold: %+v", r.Notes)
 	}
 }
 

@@ -147,10 +147,11 @@ func (v *division) onTest(d *experiment.Data, s *Settings, pool, test []int) err
 
 // byFolds divides data without a test split.
 func (v *division) byFolds(d *experiment.Data, s *Settings, pool []int) error {
-	_, units, err := experiment.Units(d, s.order(s.Seed), pool)
+	unit, units, err := experiment.Units(d, s.order(s.Seed), pool)
 	if err != nil {
 		return err
 	}
+	v.sayLarge(unit, units)
 	if units < 2 {
 		e := &OneUnitError{Rows: len(pool)}
 		if d.Groups != nil && s.By != "none" {
@@ -190,6 +191,18 @@ func (v *division) byFolds(d *experiment.Data, s *Settings, pool []int) error {
 		v.draws = append(v.draws, one)
 	}
 	return nil
+}
+
+// sayLarge notes that samples that belong together are more than a fold: what
+// they have of luck is that of a whole seed, and does not average out.
+func (v *division) sayLarge(unit []int, units int) {
+	counts := make([]int, units)
+	for _, u := range unit {
+		counts[u]++
+	}
+	if largest := slices.Max(counts); largest*testFolds > len(unit) {
+		v.note("large-unit", largest, "%s of %s samples belong together, by their group or because they are equal, which is more than a fifth of all: their luck does not average out, and intervals may be too narrow", thousands(largest), thousands(len(unit)))
+	}
 }
 
 // chooseSizes says how large subsets are.
