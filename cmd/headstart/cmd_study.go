@@ -29,6 +29,7 @@ type studyOptions struct {
 	depths   []string // nil: those that the data allow
 	root     string
 	points   int    // strengths of λ
+	replicas int    // that share batches of tails
 	format   string // of the report
 	report   string
 	features []string
@@ -83,6 +84,7 @@ func studyCommand(e *env) *command {
 			&cli.StringFlag{Name: "by", Category: what, Value: "auto", Usage: choices(byWords...) + "what stays together in subsets and tests; auto: the group where there is one"},
 			&cli.IntFlag{Name: "l2-points", Category: what, Value: studyPoints, Usage: "`N` strengths from 10 to 1e-6 of which each head's is chosen, by folds inside its subset"},
 			&cli.Uint64Flag{Name: "seed", Category: what, Usage: "`N`: the first seed"},
+			replicasFlag(what),
 			&cli.StringSliceFlag{Name: "against", Category: what, Usage: "compare the features with those of `OTHER.features`, of the same samples; by default with 8 strengths and 3 seeds, of few samples up to 10"},
 			&cli.StringFlag{Name: "root", Category: what, Usage: "the `DIR` where the samples are, for what is deeper than a head", DefaultText: "where extract found them"},
 			&cli.StringFlag{Name: "report", Category: result, Usage: "where the page is written: `FILE.html`", DefaultText: "NAME.study.html; of a curve, FILE.study.html"},
@@ -164,6 +166,9 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 			return nil, err
 		}
 	}
+	if o.replicas, err = readReplicas(ctx, transfer.DefaultBatchSize, o.threads); err != nil {
+		return nil, err
+	}
 	if text := ctx.String("depths"); ctx.IsSet("depths") {
 		for name := range strings.SplitSeq(text, ",") {
 			name = strings.TrimSpace(name)
@@ -172,6 +177,9 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 			}
 			o.depths = append(o.depths, name)
 		}
+	}
+	if onCommandLine(ctx, "replicas") && o.depths != nil && !slices.ContainsFunc(o.depths, func(d string) bool { return d != "head" && d != "taps" }) {
+		return nil, usagef("--replicas says how layers are retrained, and none are with --depths %s", ctx.String("depths"))
 	}
 	if o.report == "" {
 		var bases []string
@@ -221,7 +229,8 @@ func runStudy(ctx context.Context, o *studyOptions, e *env) error {
 	}
 	defer j.Close()
 	start := time.Now()
-	student, err := o.student(j, store, e)
+	said := &plans{env: e}
+	student, err := o.student(j, store, said)
 	if err != nil {
 		return err
 	}
@@ -232,9 +241,15 @@ func runStudy(ctx context.Context, o *studyOptions, e *env) error {
 		return err
 	}
 	m := startStepMeter(e, &o.common, "study", "trainings")
+	said.clear = m.stop
 	o.Progress = func(p study.Progress) { m.step(p.Done, p.Total) }
 	r, err := study.Run(ctx, student.Data(), student, &o.Settings)
 	m.stop()
+	if err != nil {
+		if other := ofReplicas(err); other != nil {
+			err = other
+		}
+	}
 	if failed := book.Close(); failed != nil && err == nil {
 		err = failed
 	}
@@ -344,10 +359,14 @@ func (o *studyOptions) facts() []report.Fact {
 	if o.At != nil {
 		at = strings.Trim(strings.ReplaceAll(fmt.Sprint(o.At), " ", ","), "[]")
 	}
-	return []report.Fact{
+	facts := []report.Fact{
 		{Name: "--at", Value: at}, {Name: "--budget", Value: budgetText(o.Budget)}, {Name: "--repeat", Value: fmt.Sprint(o.Repeat)}, {Name: "--depths", Value: depths},
 		{Name: "--metric", Value: o.Metric}, {Name: "--by", Value: o.By}, {Name: "--l2-points", Value: fmt.Sprint(o.points)}, {Name: "--seed", Value: fmt.Sprint(o.Seed)},
 	}
+	if o.replicas > 1 {
+		facts = append(facts, report.Fact{Name: "--replicas", Value: fmt.Sprint(o.replicas)})
+	}
+	return facts
 }
 
 // rereading is how the samples are read again.
@@ -356,12 +375,14 @@ func (o *studyOptions) rereading(store *cache.Cache) *rereading {
 }
 
 // student is what trains.
-func (o *studyOptions) student(j *features.Joined, store *cache.Cache, e *env) (*transfer.Student, error) {
+func (o *studyOptions) student(j *features.Joined, store *cache.Cache, p *plans) (*transfer.Student, error) {
+	e := p.env
 	d := &transfer.Data{Features: j, Cache: store, Root: o.root}
 	reread := o.rereading(store)
 	s := &transfer.Settings{
 		Head:    experiment.Settings{L2Points: o.points, By: o.By, Metric: o.Metric, Seed: o.Seed},
-		Threads: o.threads, Runtime: o.runtime,
+		Threads: o.threads, Replicas: o.replicas, Runtime: o.runtime,
+		Hooks:   transfer.Hooks{Planned: p.say},
 		Extract: reread.again(j.Sets[0], &o.common, e).Run,
 	}
 	if len(j.Sets) == 1 && len(j.Sets[0].Meta.Spaces) == 1 && !o.headAlone() {

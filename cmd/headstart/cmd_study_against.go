@@ -51,7 +51,7 @@ func checkAgainst(ctx *cli.Context) error {
 	if !ctx.IsSet("against") {
 		return nil
 	}
-	for _, flag := range []string{"at", "budget", "depths", "root"} {
+	for _, flag := range []string{"at", "budget", "depths", "root", "replicas"} {
 		if ctx.IsSet(flag) {
 			return usagef("--%s does nothing with --against, which compares heads on all samples; leave out one of them", flag)
 		}

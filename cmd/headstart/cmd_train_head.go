@@ -42,6 +42,7 @@ type trainOptions struct {
 	dtype       string // of activations in the cache
 	epochs      int
 	batch       int
+	replicas    int
 	patience    int
 	rate        float64
 	weightDecay float64
@@ -174,6 +175,7 @@ func trainHeadCommand(e *env) *command {
 			&cli.IntFlag{Name: "epochs", Category: deeper, Value: 10, Usage: "at most `N` passes over the training part (--head mlp: 50)"},
 			&cli.IntFlag{Name: "patience", Category: deeper, Value: 3, Usage: "stop after `N` epochs without a better validation score (--head mlp: 10)"},
 			&cli.IntFlag{Name: "batch-size", Category: deeper, Value: 16, Usage: "`N` samples a step (--head mlp: 16 to 256, by the number of samples)"},
+			replicasFlag(deeper),
 			&cli.Float64Flag{Name: "lr", Category: deeper, Value: 1e-4, Usage: "learning `RATE` of the head after the warm-up; it falls to 0 along a cosine (--head mlp: 0.001)"},
 			&cli.Float64Flag{Name: "layer-decay", Category: deeper, Value: 0.9, Usage: "`FACTOR` of the rate from each layer to the one before it"},
 			&cli.Float64Flag{Name: "warmup", Category: deeper, Value: 0.05, Usage: "`SHARE` of the steps in which the rate rises"},

@@ -22,6 +22,7 @@ type retraining struct {
 
 	fits  *stepMeter // of the head that is fitted
 	steps *tailMeter // of the tail that is retrained
+	plans plans      // of its replicas
 }
 
 // runRetrain is runTrainHead with --tail.
@@ -30,6 +31,7 @@ func runRetrain(ctx context.Context, o *trainOptions, out string, store *cache.C
 		trainOptions: o, env: e, out: out, j: j,
 		reread: &rereading{"train-head", o.features[0], o.root, store},
 	}
+	r.plans = plans{env: e, clear: func() { r.steps.stop() }}
 	d, err := r.data()
 	if err != nil {
 		return r.advised(err)
@@ -68,15 +70,16 @@ func (r *retraining) data() (*transfer.Data, error) {
 func (r *retraining) settings() *transfer.Settings {
 	return &transfer.Settings{
 		Head: r.Settings, Tail: r.tail, DType: r.dtype, Views: r.augment,
-		Epochs: r.epochs, Patience: r.patience, BatchSize: r.batch, LearningRate: r.rate, LayerDecay: r.layerDecay,
+		Epochs: r.epochs, Patience: r.patience, BatchSize: r.batch, Replicas: r.replicas, LearningRate: r.rate, LayerDecay: r.layerDecay,
 		Warmup: orNone(r.warmup), WeightDecay: orNone(r.weightDecay), Clip: orNone(r.clip), LabelSmoothing: r.smoothing,
 		Memory: r.memory, Threads: r.threads, Runtime: r.runtime, Checkpoint: r.out,
 		Extract: r.reread.again(r.j.Sets[0], &r.common, r.env).Run,
 		Hooks: transfer.Hooks{
 			Begun: r.begun, Ended: r.ended, Tried: r.tried,
-			Fits:  func(_ *transfer.Way, done, total int) { r.fits.step(done, total) },
-			Steps: func(_ *transfer.Way, p transfer.Progress) { r.steps.step(p) },
-			Views: r.sayViews, Activations: r.sayActivations, Uncached: r.sayUncached,
+			Fits:    func(_ *transfer.Way, done, total int) { r.fits.step(done, total) },
+			Planned: r.plans.say,
+			Steps:   func(_ *transfer.Way, p transfer.Progress) { r.steps.step(p) },
+			Views:   r.sayViews, Activations: r.sayActivations, Uncached: r.sayUncached,
 			TapsLeftOut: func(err error) { r.env.note("taps are left out: %v", r.reread.advised(err, &r.common)) },
 			LeftOut:     func(w *transfer.Way, err error) { r.env.note("--tail %s is left out: %v", w.Name, err) },
 			Resumed: func(w *transfer.Way, step int, checkpoint string) {
@@ -162,6 +165,9 @@ func (r *retraining) advised(err error) error {
 		return ofTail(p)
 	}
 	if t, ok := errors.AsType[*transfer.TailError](err); ok {
+		if err := ofReplicas(t.Err); err != nil {
+			return fmt.Errorf("--tail %s: %w", t.Tail, err)
+		}
 		return fmt.Errorf("--tail %s: %w", t.Tail, r.reread.advised(t.Err, &r.common))
 	}
 	return r.reread.advised(err, &r.common)

@@ -16,7 +16,7 @@ import (
 
 // tailFlags are those of train-head that do something with --tail alone, or
 // with --head mlp.
-var tailFlags = []string{"epochs", "patience", "batch-size", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "augment", "memory", "dtype", "runtime"}
+var tailFlags = []string{"epochs", "patience", "batch-size", "replicas", "lr", "layer-decay", "warmup", "weight-decay", "clip", "label-smoothing", "augment", "memory", "dtype", "runtime"}
 
 // maxViews is the most that --augment takes. An epoch sees one view of an
 // image.
@@ -45,6 +45,7 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 		return usagef("--tail and --head %s do not go together: retraining starts from a softmax head", o.Kind)
 	}
 	o.dtype, o.epochs, o.batch, o.patience = ctx.String("dtype"), ctx.Int("epochs"), ctx.Int("batch-size"), ctx.Int("patience")
+	var err error
 	o.rate, o.weightDecay, o.layerDecay = ctx.Float64("lr"), ctx.Float64("weight-decay"), ctx.Float64("layer-decay")
 	o.warmup, o.clip, o.smoothing = ctx.Float64("warmup"), ctx.Float64("clip"), ctx.Float64("label-smoothing")
 	if err := oneOf("dtype", o.dtype, contract.DTypes...); err != nil {
@@ -57,6 +58,9 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 		if n := ctx.Int(name); n < 1 {
 			return usagef("--%s %d: at least 1 is needed", name, n)
 		}
+	}
+	if o.replicas, err = readReplicas(ctx, o.batch, o.threads); err != nil {
+		return err
 	}
 	for _, f := range []struct {
 		name        string
@@ -71,7 +75,6 @@ func (o *trainOptions) readTail(ctx *cli.Context) error {
 			return usagef("--%s %g: it lies between %g and %g", f.name, f.value, f.least, f.most)
 		}
 	}
-	var err error
 	o.memory, err = parseSize("memory", ctx.String("memory"))
 	return err
 }
@@ -81,12 +84,16 @@ func (o *trainOptions) tailFacts() []report.Fact {
 	if o.tail == "" {
 		return nil
 	}
-	return []report.Fact{
+	facts := []report.Fact{
 		{Name: "--tail", Value: o.tail}, {Name: "--epochs", Value: fmt.Sprint(o.epochs)}, {Name: "--patience", Value: fmt.Sprint(o.patience)},
 		{Name: "--batch-size", Value: fmt.Sprint(o.batch)}, {Name: "--lr", Value: fmt.Sprint(o.rate)}, {Name: "--layer-decay", Value: fmt.Sprint(o.layerDecay)},
 		{Name: "--warmup", Value: fmt.Sprint(o.warmup)}, {Name: "--weight-decay", Value: fmt.Sprint(o.weightDecay)}, {Name: "--clip", Value: fmt.Sprint(o.clip)},
 		{Name: "--label-smoothing", Value: fmt.Sprint(o.smoothing)}, {Name: "--augment", Value: fmt.Sprint(o.augment)}, {Name: "--dtype", Value: o.dtype},
 	}
+	if o.replicas > 1 {
+		facts = append(facts, report.Fact{Name: "--replicas", Value: fmt.Sprint(o.replicas)})
+	}
+	return facts
 }
 
 // onCommandLine tells whether a flag stands on the command line. In the

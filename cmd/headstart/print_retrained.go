@@ -147,6 +147,7 @@ type retrainSummary struct {
 	Layout     string           `json:"layout,omitempty"`
 	Reason     string           `json:"layout_reason,omitempty"`
 	MicroBatch int              `json:"micro_batch,omitempty"`
+	Replicas   int              `json:"replicas,omitempty"`
 	Memory     int64            `json:"memory,omitempty"` // bytes, estimated
 	History    []transfer.Epoch `json:"history,omitempty"`
 	Seconds    []float64        `json:"seconds"` // of each way, with the first seed
@@ -161,7 +162,7 @@ func newRetrainSummary(out, page string, j *features.Joined, first *transfer.Out
 	}
 	if run := best.Training; run != nil {
 		s.Tail.Cut, s.Tail.Weights, s.Tail.Parameters = best.Way.Place.Cut, len(run.Weights), best.Parameters
-		s.Tail.Layout, s.Tail.Reason, s.Tail.MicroBatch, s.Tail.Memory, s.Tail.History = run.Layout, run.LayoutReason, run.MicroBatch, run.Memory, run.Epochs
+		s.Tail.Layout, s.Tail.Reason, s.Tail.MicroBatch, s.Tail.Replicas, s.Tail.Memory, s.Tail.History = run.Layout, run.LayoutReason, run.MicroBatch, run.Replicas, run.Memory, run.Epochs
 	}
 	return s
 }

@@ -89,9 +89,16 @@ func child(t *testing.T, line string) (cmd *exec.Cmd, stdout, stderr *bytes.Buff
 // TestRetrainingGoesOn interrupts and kills retraining as a process. The same
 // command goes on, and its head is that of a run that was not disturbed, byte
 // for byte; another command line begins anew.
-func TestRetrainingGoesOn(t *testing.T) {
+func TestRetrainingGoesOn(t *testing.T) { retrainingGoesOn(t, "--threads 1") }
+
+// TestRetrainingWithReplicasGoesOn is the same with replicas.
+func TestRetrainingWithReplicasGoesOn(t *testing.T) {
+	retrainingGoesOn(t, "--threads 2 --replicas 2")
+}
+
+func retrainingGoesOn(t *testing.T, flags string) {
 	p := retrainable(t, "convnext")
-	const train = "train-head --threads 1 --tail all --l2 0.1 --lr 0.0005 --epochs 25 --patience 25 --report page.html --out x.head.onnx convnext.features"
+	train := "train-head " + flags + " --tail all --l2 0.1 --lr 0.0005 --epochs 25 --patience 25 --report page.html --out x.head.onnx convnext.features"
 	p.do(t, train)
 	undisturbed := p.read("x.head.onnx")
 	if left := existing(t); len(left) > 0 {

@@ -19,6 +19,9 @@ type Hooks struct {
 	// Fits is called with how many fits of a head are done, and how many there
 	// are.
 	Fits func(w *Way, done, total int)
+	// Planned is called with what the training of a tail takes, before it is
+	// computed.
+	Planned func(w *Way, p Plan)
 	// Steps is called after each step and each epoch of a tail.
 	Steps func(w *Way, p Progress)
 	// Tried is called with the result of a way.
@@ -74,6 +77,9 @@ func (h *Hooks) complete() {
 	}
 	if h.Fits == nil {
 		h.Fits = func(*Way, int, int) {}
+	}
+	if h.Planned == nil {
+		h.Planned = func(*Way, Plan) {}
 	}
 	if h.Steps == nil {
 		h.Steps = func(*Way, Progress) {}

@@ -400,6 +400,11 @@ func TestSettingsThatWillNotDo(t *testing.T) {
 		{func(s *Settings) { s.Head.CV = 3 }, func(err error) bool { return err != nil }},
 		{func(s *Settings) { s.DType = "f8" }, func(err error) bool { return err != nil }},
 		{func(s *Settings) { s.Memory = -1 }, func(err error) bool { return err != nil }},
+		{func(s *Settings) { s.Replicas = -1 }, func(err error) bool { return err != nil }},
+		{func(s *Settings) { s.Replicas = 2 }, func(err error) bool {
+			e, ok := errors.AsType[*ReplicasError](err)
+			return ok && e.Replicas == 2 && e.Threads == 1 && e.BatchSize == DefaultBatchSize
+		}},
 	} {
 		s := quick(t, "last:1")
 		c.change(s)

@@ -30,6 +30,7 @@ type Settings struct {
 	// Epochs to Memory are those of retrain.Settings, with the same defaults: a
 	// negative number switches off what 0 does not.
 	Epochs, Patience, BatchSize int
+	Replicas                    int
 	LearningRate                float64
 	LayerDecay                  float64
 	Warmup, WeightDecay, Clip   float64
@@ -76,10 +77,13 @@ func (s *Settings) complete(d *Data) (*Settings, error) {
 		return nil, fmt.Errorf("transfer: settings: retraining starts from a softmax head, not from %s", c.Head.Kind)
 	case c.Head.CV != 0:
 		return nil, fmt.Errorf("transfer: settings: with folds there is no validation part that says when to stop")
-	case c.Views < 0 || c.Memory < 0:
-		return nil, fmt.Errorf("transfer: settings: %d views and memory %d must not be negative", c.Views, c.Memory)
+	case c.Views < 0 || c.Memory < 0 || c.Replicas < 0:
+		return nil, fmt.Errorf("transfer: settings: %d views, memory %d and %d replicas must not be negative", c.Views, c.Memory, c.Replicas)
 	case c.DType != "" && c.DType != "f32" && c.DType != "f16":
 		return nil, fmt.Errorf("transfer: settings: dtype %q is neither f32 nor f16", c.DType)
+	}
+	if err := c.checkReplicas(); err != nil {
+		return nil, err
 	}
 	if c.Head.Metric == "" {
 		c.Head.Metric = "accuracy"

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -195,10 +196,7 @@ func (t *Student) Cost(d *study.Depth, train, test int) time.Duration {
 		return experiment.Estimate(&t.heads, size)
 	}
 	step := t.step(w)
-	batch := t.learner.settings.BatchSize
-	if batch == 0 {
-		batch = 16
-	}
+	batch := cmp.Or(t.learner.settings.BatchSize, DefaultBatchSize)
 	fitted, held := float64(train)*(1-validationShare), float64(train)*validationShare
 	// A pass forwards is a third of a step.
 	runs := studyEpochs*(fitted+held/3) + (fitted+float64(test))/3
@@ -384,6 +382,9 @@ func (t *Student) Fingerprint() (string, error) {
 		s := l.settings
 		facts["tail"] = []any{
 			s.Epochs, s.Patience, s.BatchSize, s.LearningRate, s.LayerDecay, s.Warmup, s.WeightDecay, s.Clip, s.LabelSmoothing, s.Views, s.DType,
+		}
+		if s.Replicas > 1 {
+			facts["replicas"] = s.Replicas
 		}
 	}
 	text, err := json.Marshal(facts)

@@ -131,9 +131,10 @@ func (l *Learner) training(w *Way, plain *Attempt, d *retrain.Data, start *retra
 	truth := plain.Result.LabelsOf(l.data.Features.Table.Labels, plain.Result.Parts.Validation)
 	c := l.settings
 	s := &retrain.Settings{
-		BatchSize: c.BatchSize, Epochs: c.Epochs, Patience: c.Patience, LearningRate: c.LearningRate, WeightDecay: c.WeightDecay, LayerDecay: c.LayerDecay,
+		BatchSize: c.BatchSize, Replicas: c.Replicas, Epochs: c.Epochs, Patience: c.Patience, LearningRate: c.LearningRate, WeightDecay: c.WeightDecay, LayerDecay: c.LayerDecay,
 		Warmup: c.Warmup, Clip: c.Clip, LabelSmoothing: c.LabelSmoothing, Threads: c.Threads, Memory: c.Memory, Seed: plain.Seed, Keep: true,
 		Score:    func(logits []float64) float64 { return measure.OfLogits(metric, logits, truth, classes) },
+		Planned:  func(p retrain.Plan) { c.Hooks.Planned(w, p) },
 		Progress: func(p retrain.Progress) { c.Hooks.Steps(w, p) },
 	}
 	var err error
@@ -177,11 +178,15 @@ func (f fed) FillTo(ctx context.Context, inputs []tensor.View, rows, views []int
 func (l *Learner) fingerprint(w *Way, d *retrain.Data, start *retrain.Head, s *retrain.Settings) (string, error) {
 	digest := sha256.New()
 	h := &l.settings.Head
-	err := json.NewEncoder(digest).Encode(map[string]any{
+	facts := map[string]any{
 		"data": l.data.Features.Digest(), "parts": d.Parts, "space": l.space.Fingerprint(), "cut": w.Place.Cut, "dtype": l.settings.DType, "normalize": h.L2Normalize,
 		"metric": h.Metric, "batch": s.BatchSize, "epochs": s.Epochs, "patience": s.Patience, "rate": s.LearningRate, "weight decay": s.WeightDecay,
 		"layer decay": s.LayerDecay, "warm-up": s.Warmup, "clip": s.Clip, "label smoothing": s.LabelSmoothing, "seed": s.Seed, "views": d.Views,
-	})
+	}
+	if s.Replicas > 1 {
+		facts["replicas"] = s.Replicas
+	}
+	err := json.NewEncoder(digest).Encode(facts)
 	if err == nil {
 		err = binary.Write(digest, binary.LittleEndian, d.Weights)
 	}

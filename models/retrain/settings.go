@@ -97,8 +97,10 @@ type Progress struct {
 	Done          *Epoch  // the epoch that is over with this; nil after a step
 }
 
+// DefaultBatchSize is the default of Settings.BatchSize.
+const DefaultBatchSize = 16
+
 const (
-	defaultBatchSize       = 16
 	defaultEpochs          = 10
 	defaultPatience        = 3
 	defaultLearningRate    = 1e-4
@@ -122,7 +124,7 @@ func (s *Settings) complete() (*Settings, error) {
 		value     *int
 		otherwise int
 	}{
-		{"batch size", &c.BatchSize, defaultBatchSize}, {"epochs", &c.Epochs, defaultEpochs},
+		{"batch size", &c.BatchSize, DefaultBatchSize}, {"epochs", &c.Epochs, defaultEpochs},
 		{"patience", &c.Patience, defaultPatience}, {"threads", &c.Threads, runtime.GOMAXPROCS(0)}, {"number of replicas", &c.Replicas, 1},
 	} {
 		if *v.value < 0 {
