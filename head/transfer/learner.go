@@ -43,8 +43,9 @@ type Learner struct {
 
 // New prepares what s asks for: it finds the places at which the backbone can
 // be cut, and the runtime library. Nothing is computed yet. Errors: ErrSpaces,
-// *features.SeveralError, *ViewsError, *ReplicasError, *PlaceError, and those of runtime.Find
-// and runtime.Library. The caller closes the Learner before the data.
+// *features.SeveralError, *ViewsError, *ReplicasError, *PlaceError, and those
+// of runtime.Find and runtime.Library. The caller closes the Learner before the
+// data.
 func New(d *Data, s *Settings) (*Learner, error) {
 	l, err := newLearner(d, s)
 	if err != nil {

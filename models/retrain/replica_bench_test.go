@@ -104,11 +104,10 @@ func BenchmarkReplicas(b *testing.B) {
 			}
 			took = [2][]float64{}
 			b.ResetTimer()
-			for i := 0; b.Loop(); i++ {
-				for range 8 {
+			for b.Loop() {
+				for i := range 8 {
 					step(i % 2)
 					step(1 - i%2)
-					i++
 				}
 			}
 			median := func(v []float64) float64 {
