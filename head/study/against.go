@@ -106,7 +106,11 @@ type Rival struct {
 // Advice says which candidate to take, and on what evidence, in one sentence.
 func (a *Against) Advice() string {
 	pick, best := &a.Rivals[a.Pick], &a.Rivals[a.Best]
-	if a.Pick != a.Best {
+	switch {
+	case a.Pick != a.Best && a.cost(a.Pick) == a.cost(a.Best):
+		return fmt.Sprintf("Take %s: %s samples cannot tell it from the best, %s (behind by %s, standard error %s), which costs as much, and its log-loss is lower (%.3f, not %.3f).",
+			pick.Name, thousands(a.N), best.Name, a.amount(pick.Behind.Value), a.amount(pick.Behind.SE), pick.LogLoss.Value, best.LogLoss.Value)
+	case a.Pick != a.Best:
 		return fmt.Sprintf("Take %s: %s samples cannot tell it from the best, %s (behind by %s, standard error %s), and it is the cheapest of which that is so, with %s of the %s.",
 			pick.Name, thousands(a.N), best.Name, a.amount(pick.Behind.Value), a.amount(pick.Behind.SE), ratio(a.cost(a.Pick), a.cost(a.Best)), orderWords[a.Order])
 	}
@@ -159,7 +163,7 @@ func ratio(part, whole int64) string {
 // few samples the standard error is some points, and more than one is not
 // given away for that. Cheap is what takes fewest multiply-adds, or has fewest
 // parameters where those are not known of all, or else fewest dimensions; of
-// equal ones it is the better one.
+// equally cheap ones it is the one with the lower log-loss.
 //
 // Of d, Rows, Splits and Weights do not count: a row whose split is "test"
 // keeps out of it, as one without a label does. Errors: fewer than two
@@ -361,9 +365,11 @@ func (m *match) order() string {
 }
 
 // cheaper tells whether one of two rivals is to be picked: the one that costs
-// less, and of equal ones the better one, and of these the first.
+// less; of equal ones that with the lower log-loss, which tells more of few
+// samples than an accuracy does; of these the better one, and the first.
 func (a *Against) cheaper(one, than int) bool {
-	return cmp.Or(cmp.Compare(a.cost(one), a.cost(than)), cmp.Compare(a.Rivals[one].Behind.Value, a.Rivals[than].Behind.Value), cmp.Compare(one, than)) < 0
+	x, y := &a.Rivals[one], &a.Rivals[than]
+	return cmp.Or(cmp.Compare(a.cost(one), a.cost(than)), cmp.Compare(x.LogLoss.Value, y.LogLoss.Value), cmp.Compare(x.Behind.Value, y.Behind.Value), cmp.Compare(one, than)) < 0
 }
 
 // cost is that of a rival, by what is known of all.

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -108,7 +109,8 @@ func TestCompareAgainst(t *testing.T) {
 func TestAgainstAdvice(t *testing.T) {
 	rivals := []Rival{
 		{Name: "small", MultiplyAdds: 100, Behind: measure.Gain{Value: 0.012, SE: 0.015}},
-		{Name: "large", MultiplyAdds: 2500},
+		{Name: "large", MultiplyAdds: 2500, LogLoss: measure.Estimate{Value: 0.55}},
+		{Name: "as large", MultiplyAdds: 2500, LogLoss: measure.Estimate{Value: 0.512}, Behind: measure.Gain{Value: 0.004, SE: 0.011}},
 	}
 	for _, c := range []struct {
 		pick, best int
@@ -118,8 +120,9 @@ func TestAgainstAdvice(t *testing.T) {
 		{0, 1, "accuracy", "Take small: 1,500 samples cannot tell it from the best, large (behind by 1.2 points, standard error 1.5 points), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
 		{0, 1, "macro-f1", "Take small: 1,500 samples cannot tell it from the best, large (behind by 1.2 points of macro-F1, standard error 1.5 points of macro-F1), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
 		{0, 1, "log-loss", "Take small: 1,500 samples cannot tell it from the best, large (behind by 0.012 of log-loss, standard error 0.015 of log-loss), and it is the cheapest of which that is so, with 4.0 % of the multiply-adds."},
-		{1, 1, "accuracy", "Take large: it is the best of 2 on 1,500 samples, and of the cheaper ones small comes nearest, behind by 1.2 points (standard error 1.5 points)."},
-		{0, 0, "accuracy", "Take small: it is the best of 2 on 1,500 samples, and none costs less."},
+		{1, 1, "accuracy", "Take large: it is the best of 3 on 1,500 samples, and of the cheaper ones small comes nearest, behind by 1.2 points (standard error 1.5 points)."},
+		{0, 0, "accuracy", "Take small: it is the best of 3 on 1,500 samples, and none costs less."},
+		{2, 1, "accuracy", "Take as large: 1,500 samples cannot tell it from the best, large (behind by 0.4 points, standard error 1.1 points), which costs as much, and its log-loss is lower (0.512, not 0.550)."},
 	} {
 		a := &Against{Metric: c.metric, N: 1500, Order: "multiply-adds", Pick: c.pick, Best: c.best, Rivals: rivals}
 		if got := a.Advice(); got != c.want {
@@ -144,6 +147,11 @@ func TestPickOfLittle(t *testing.T) {
 		if a.near(0) != c.near {
 			t.Errorf("%s behind by %v ± %v: near is %v", c.metric, c.value, c.se, !c.near)
 		}
+	}
+	// Of equally cheap ones the log-loss decides, and nothing of others.
+	rivals := []Rival{{Dim: 8, LogLoss: measure.Estimate{Value: 0.5}}, {Dim: 8, LogLoss: measure.Estimate{Value: 0.4}, Behind: measure.Gain{Value: 0.005}}, {Dim: 4, LogLoss: measure.Estimate{Value: 0.6}}}
+	if a := (&Against{Order: "dim", Rivals: rivals}); !a.cheaper(1, 0) || a.cheaper(0, 1) || !a.cheaper(2, 1) || a.cheaper(1, 2) {
+		t.Error("the log-loss does not decide between equally cheap ones, or between others")
 	}
 	d, all := seen(180, 4, 0.5, 0.6)
 	a, err := CompareAgainst(t.Context(), d, all, &AgainstSettings{L2Points: 2, Folds: 2})
@@ -177,8 +185,8 @@ func TestCheapest(t *testing.T) {
 		if c.order == "multiply-adds" { // the last one is the cheapest
 			slices.Reverse(want)
 		}
-		if c.order == "dim" { // all have as many: the best of them
-			want = []int{a.Best}
+		if c.order == "dim" { // all have as many: that with the lowest log-loss
+			slices.SortFunc(want, func(x, y int) int { return cmp.Compare(a.Rivals[x].LogLoss.Value, a.Rivals[y].LogLoss.Value) })
 		}
 		if a.Order != c.order || a.Pick != want[0] {
 			t.Errorf("%s: %d was picked by %s, want the first of %d", c.order, a.Pick, a.Order, want)

@@ -89,7 +89,7 @@ func nearWords(metric string) string {
 	if metric == "log-loss" {
 		point = ""
 	}
-	return "Picked is the cheapest of the sets that are behind the best by at most one standard error of this difference" + point + "."
+	return "Picked is the cheapest of the sets that are behind the best by at most one standard error of this difference" + point + "; of equally cheap ones the one with the lower log-loss."
 }
 
 // cheapWords say what counts as cheap, by study.Against.Order.
