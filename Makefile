@@ -124,7 +124,10 @@ $(STARTUP): bench/startup-requirements.txt
 
 bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets (2 min; fetches the curves once, 68 MB, by pip)
 	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -run XXX -bench '^BenchmarkPublicCurves$$' -benchtime 1x ./head/study
-	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -timeout 10h -run XXX -bench '^Benchmark(Study|Depth)OnPairs$$' -benchtime 1x ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
+	$(GO) test -count=1 -run XXX -bench '^BenchmarkDepthAdvice$$' -benchtime 1x ./head/study
+	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -timeout 10h -run XXX -bench '^BenchmarkStudyOnPairs$$' -benchtime 1x ./head/transfer && \
+	$(GO) run ./testdata/smaller.go 128 lib/efficientnet-lite0-128 && python3 bench/depth.py $(BIN) lib/depth lib/pairs lib/efficientnet-lite0-128 && \
+	HEADSTART_PAIRS=$(CURDIR)/lib/depth $(GO) test -count=1 -timeout 0 -run XXX -bench '^BenchmarkDepthOnPairs$$' -benchtime 1x ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
 
 bench-rivals: build runtime pairs ## print how good the picks of study --against are with 200 samples, MOBILENET=FOLDER with MobileNetV2 1.4 of npm nsfwjs as model.onnx (an hour; fetches pictures once, 80 MB, by npm)
 	python3 bench/rivals.py $(BIN) lib/rivals lib/pairs $(MOBILENET)

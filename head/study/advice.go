@@ -23,11 +23,14 @@ const worthwhile = 0.01
 // probability of at least MoreSure, "enough" if with one of at most EnoughSure,
 // and "unclear" between these.
 //
-// Of the depths, the simplest is advised that is within a point of the best
-// with a probability of at least NearSure, and, if it is not the simplest of
-// all, better than that one with one of at least BetterSure. The probabilities
-// are those of Chances. The simplest of all is advised only if each other one
-// was trained on all samples. If none can be advised, "unclear" is.
+// Depths are compared with the simplest one in pairs, see Chance. The simplest
+// one is advised if it is within a point of the best with a probability of at
+// least NearSure, no other one has a lower log-loss with one of at least
+// BetterSure (which counts for nothing if the former is as high), and each was
+// trained on all samples. Of the others, the simplest is advised that is within
+// a point of the best with a probability of at least NearSure, has a higher
+// accuracy and a lower log-loss than the simplest of all, and one of these with
+// a probability of at least BetterSure. If none can be advised, "unclear" is.
 type Advice struct {
 	Data  string `json:"data"`  // More, Enough or Unclear
 	Depth string `json:"depth"` // of a Curve, or Unclear
@@ -111,16 +114,20 @@ func (a *Advice) depth(run *run) string {
 	r := run.result
 	simplest := r.Curves[0].Depth
 	chances := run.chances()
-	chosen := pick(chances, NearSure, BetterSure)
+	chosen := sureness{NearSure, BetterSure}.pick(chances)
 	if len(chances) > 1 {
 		a.Chances = chances
 	}
-	if i := slices.IndexFunc(r.Curves, func(c Curve) bool { return c.Depth == chosen }); i > 0 {
+	if i := slices.IndexFunc(chances, func(c Chance) bool { return c.Depth == chosen }); i > 0 {
 		a.Depth = chosen
-		c := &r.Curves[i]
-		p := c.last()
-		s := fmt.Sprintf("More depth pays: with %s it is %s %s more than with %s at %s training samples (95 %% interval %s)", named(chosen), points(p.Against.Value), r.pointsOf(), named(simplest), thousands(p.N), span(p.Against.Low, p.Against.High))
-		if a.Crossing = crossing(c, run.together(c)); a.Crossing != nil {
+		c := &chances[i]
+		d := c.Difference
+		s := fmt.Sprintf("More depth pays: with %s it is %s %s more than with %s at %s training samples (95 %% interval %s)", named(chosen), points(d.Value), r.pointsOf(), named(simplest), c.sizes(), span(d.Low, d.High))
+		if c.Better < BetterSure {
+			s += fmt.Sprintf(", and the log-loss is %.3f lower (%.3f to %.3f)", -d.LogLoss, -d.LogLossHigh, -d.LogLossLow)
+		}
+		k := slices.IndexFunc(r.Curves, func(c Curve) bool { return c.Depth == chosen })
+		if a.Crossing = crossing(&r.Curves[k], run.together(&r.Curves[k])); a.Crossing != nil {
 			s += fmt.Sprintf(", from about %s on%s", thousands(a.Crossing.N), a.Crossing.interval())
 		}
 		return s + "."
@@ -133,34 +140,42 @@ func (a *Advice) depth(run *run) string {
 		}
 		return s + "."
 	}
-	widest := a.widest(r)
+	widest := a.widest(r.N)
 	if widest == nil {
 		return fmt.Sprintf("Whether more depth pays cannot be told: only %s was trained.", named(simplest))
 	}
-	d := widest.last().Against
+	d := widest.Difference
+	evidence := fmt.Sprintf("%s %s from %s at %s training samples (95 %% interval %s)", signed(d.Value), r.pointsOf(), named(simplest), widest.sizes(), span(d.Low, d.High))
 	if chosen != "" {
 		a.Depth = simplest
-		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s %s from %s at %s training samples (95 %% interval %s).", named(widest.Depth), signed(d.Value), r.pointsOf(), named(simplest), thousands(r.N), span(d.Low, d.High))
+		return fmt.Sprintf("More depth does not pay: %s, the most that another one may bring, is %s.", named(widest.Depth), evidence)
 	}
 	a.Settle = &Settle{Samples: r.samplesFor(d)}
-	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s %s from %s at %s training samples (95 %% interval %s)", named(widest.Depth), signed(d.Value), r.pointsOf(), named(simplest), thousands(r.N), span(d.Low, d.High))
+	s := fmt.Sprintf("Whether more depth pays cannot be told: with %s it is %s", named(widest.Depth), evidence)
 	if a.Settle.Samples > 0 {
 		s += fmt.Sprintf(", and about %s more labelled samples would tell", thousands(a.Settle.Samples))
 	}
 	return s + "."
 }
 
-// widest is the curve of the depth that may gain most at the largest size, by
+// widest is the chance of the depth that may gain most at the largest size, by
 // the upper end of the interval; nil if only the simplest was trained there.
-func (a *Advice) widest(r *Result) (out *Curve) {
+func (a *Advice) widest(n int) (out *Chance) {
 	high := math.Inf(-1)
-	for i := range r.Curves[1:] {
-		c := &r.Curves[1+i]
-		if p := c.last(); p != nil && p.N == r.N && p.Against.High > high {
-			out, high = c, p.Against.High
+	for i := range a.Chances {
+		if c := &a.Chances[i]; c.Difference != nil && c.N == n && c.Difference.High > high {
+			out, high = c, c.Difference.High
 		}
 	}
 	return out
+}
+
+// sizes writes the sizes that a difference was measured at.
+func (c *Chance) sizes() string {
+	if c.From == c.N {
+		return thousands(c.N)
+	}
+	return thousands(c.From) + " to " + thousands(c.N)
 }
 
 // pointsOf names the points of a difference, which is one of accuracies, beside

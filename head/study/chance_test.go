@@ -22,7 +22,9 @@ import (
 type toldTruth struct {
 	world  uint64
 	depths []Depth
-	level  []float64 // the accuracy of each depth
+	level  []float64 // the accuracy of each depth, at the largest size
+	slope  []float64 // by how much it falls with each halving
+	n      int       // rows
 }
 
 // Shares of the variance of what decides about a row, and the standard
@@ -42,8 +44,9 @@ func (l *toldTruth) Learn(_ context.Context, on *Lesson) (*Learnt, error) {
 		k++
 	}
 	luck := rand.New(rand.NewPCG(l.world<<8|uint64(k), on.Seed<<32|uint64(len(on.Train))))
+	halvings := math.Log2(0.8 * float64(l.n) / float64(len(on.Train)))
 	// The threshold is exceeded with the accuracy, over rows and trainings.
-	at := distuv.UnitNormal.Quantile(l.level[k])*math.Sqrt(1+drawnSpread*drawnSpread) + drawnSpread*luck.NormFloat64()
+	at := distuv.UnitNormal.Quantile(l.level[k]-l.slope[k]*halvings)*math.Sqrt(1+drawnSpread*drawnSpread) + drawnSpread*luck.NormFloat64()
 	out := &Learnt{}
 	for _, row := range on.Test {
 		common := rand.New(rand.NewPCG(l.world, uint64(row))).NormFloat64()
@@ -61,10 +64,11 @@ func (l *toldTruth) Learn(_ context.Context, on *Lesson) (*Learnt, error) {
 // drawnStudy is a study of n rows of a world, and the gain of each depth over
 // the simplest one, which has an accuracy of 0.78: gains have a normal part in
 // common, with the mean and the deviation that are given, and one of a point of
-// their own.
+// their own. With half of the rows each has 3 points less, and a point more or
+// less than others.
 func drawnStudy(t testing.TB, n int, world uint64, mean, sd float64) (*Result, []float64) {
 	luck := rand.New(rand.NewPCG(world, 99))
-	l := &toldTruth{world: world, depths: []Depth{{Name: "head"}, {Name: "taps"}, {"last:2", true}, {"half", true}, {"all", true}}}
+	l := &toldTruth{world: world, n: n, depths: []Depth{{Name: "head"}, {Name: "taps"}, {"last:2", true}, {"half", true}, {"all", true}}}
 	common := mean + sd*luck.NormFloat64()
 	gains := []float64{0}
 	for range l.depths[1:] {
@@ -72,6 +76,7 @@ func drawnStudy(t testing.TB, n int, world uint64, mean, sd float64) (*Result, [
 	}
 	for _, g := range gains {
 		l.level = append(l.level, 0.78+g)
+		l.slope = append(l.slope, 0.03+0.01*luck.NormFloat64())
 	}
 	d := &experiment.Data{}
 	for i := range n {
@@ -128,7 +133,7 @@ func TestDepthAdviceIsRight(t *testing.T) {
 			r, gains := drawnStudy(t, c.n, world, 0.005, 0.025)
 			sum.count(r, r.Advice.Depth, gains)
 			for i := range r.Curves[1:] {
-				d := r.Curves[1+i].last().Against
+				d := r.Advice.Chances[1+i].Difference
 				z := (d.Value - gains[1+i]) / d.SE
 				errors += z * z / float64(c.studies*len(r.Curves[1:]))
 			}
@@ -145,11 +150,43 @@ func TestDepthAdviceIsRight(t *testing.T) {
 	}
 }
 
+// The rule of Advice, by the probabilities: where none is a point better, the
+// simplest, unless the log-loss objects; of the others none that only one of
+// both scores is for.
+func TestPick(t *testing.T) {
+	deeper := func(name string, near, better, lower float64) Chance {
+		d := &Difference{Value: better - 0.5, LogLoss: 0.5 - lower}
+		return Chance{Depth: name, Near: near, Better: better, BetterLoss: lower, Difference: d}
+	}
+	for _, c := range []struct {
+		head float64
+		rest []Chance
+		want string
+	}{
+		{0.8, []Chance{deeper("taps", 0.6, 0.3, 0.6)}, "head"},
+		{0.8, []Chance{deeper("taps", 0.6, 0.3, 0.99)}, ""},
+		{0.96, []Chance{deeper("taps", 0.6, 0.3, 0.99)}, "head"},
+		{0.5, []Chance{deeper("taps", 0.8, 0.9, 0.9)}, ""},
+		{0.5, []Chance{deeper("taps", 0.8, 0.96, 0.6)}, "taps"},
+		{0.5, []Chance{deeper("taps", 0.8, 0.96, 0.4)}, ""},
+		{0.5, []Chance{deeper("taps", 0.8, 0.6, 0.96)}, "taps"},
+		{0.5, []Chance{deeper("taps", 0.8, 0.4, 0.96)}, ""},
+		{0.5, []Chance{deeper("taps", 0.7, 0.96, 0.96), deeper("all", 0.8, 0.96, 0.96)}, "all"},
+		{0.5, []Chance{deeper("taps", 0.75, 0.96, 0.96), deeper("all", 0.8, 0.99, 0.99)}, "taps"},
+		{1, nil, "head"},
+	} {
+		chances := append([]Chance{{Depth: "head", Near: c.head}}, c.rest...)
+		if got := (sureness{NearSure, BetterSure}).pick(chances); got != c.want {
+			t.Errorf("%+v: %q, want %q", chances, got, c.want)
+		}
+	}
+}
+
 // BenchmarkDepthAdvice prints how often advice is given, and is right, at
 // several levels of the two probabilities, where the best depth is known.
 func BenchmarkDepthAdvice(b *testing.B) {
 	const studies = 300
-	levels := [][2]float64{{0.5, 0.95}, {0.65, 0.95}, {0.75, 0.9}, {NearSure, BetterSure}, {0.85, 0.95}, {0.75, 0.975}}
+	all := []sureness{{0.5, 0.95}, {0.65, 0.95}, {0.75, 0.9}, {NearSure, BetterSure}, {0.85, 0.95}, {0.75, 0.975}}
 	fmt.Println("| gains | samples | near | better | advised | deeper | right of these | right or not told | a point worse |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, of := range []struct {
@@ -157,16 +194,16 @@ func BenchmarkDepthAdvice(b *testing.B) {
 		mean, sd float64
 	}{{"0.5 ± 2.5", 0.005, 0.025}, {"0", 0, 0}, {"3", 0.03, 0}} {
 		for _, n := range []int{100, 200, 400, 1000, 2500} {
-			counts := make([]adviceCount, len(levels))
+			counts := make([]adviceCount, len(all))
 			for world := range uint64(studies) {
 				r, gains := drawnStudy(b, n, world, of.mean, of.sd)
-				for i, l := range levels {
-					counts[i].count(r, pick(r.Advice.Chances, l[0], l[1]), gains)
+				for i, l := range all {
+					counts[i].count(r, l.pick(r.Advice.Chances), gains)
 				}
 			}
-			for i, l := range levels {
+			for i, l := range all {
 				c := &counts[i]
-				fmt.Printf("| %s | %d | %v | %v | %.0f %% | %.0f %% | %.0f %% | %.0f %% | %.1f %% |\n", of.name, n, l[0], l[1], 100*c.share(c.told), 100*c.share(c.deeper),
+				fmt.Printf("| %s | %d | %v | %v | %.0f %% | %.0f %% | %.0f %% | %.0f %% | %.1f %% |\n", of.name, n, l.near, l.better, 100*c.share(c.told), 100*c.share(c.deeper),
 					100*float64(c.near)/float64(max(c.told, 1)), 100*c.share(c.studies-c.told+c.near), 100*c.share(c.worse))
 			}
 		}

@@ -207,10 +207,8 @@ func (r *run) luck(depth int) (luck [2]float64) {
 			continue
 		}
 		sizes++
-		for k, values := range [][][]float64{right, loss} {
-			each, rows := r.bySeed(values, seeds)
-			luck[k] += variance(each) - stat.Mean(rows, nil)
-		}
+		luck[0] += r.beyond(right, seeds)
+		luck[1] += r.beyond(loss, seeds)
 	}
 	luck[0] /= float64(max(sizes, 1))
 	luck[1] /= float64(max(sizes, 1))
@@ -234,6 +232,11 @@ func (r *run) difference(depth, size int, luck [2]float64) *Difference {
 	if right == nil {
 		return nil
 	}
+	return r.differ(right, loss, seeds, luck)
+}
+
+// differ is the mean difference of pairs.
+func (r *run) differ(right, loss [][]float64, seeds []int, luck [2]float64) *Difference {
 	d := new(Difference)
 	var se float64
 	d.Value, d.SE = r.mean(right, seeds, luck[0])

@@ -445,9 +445,9 @@ func TestDepthAdvice(t *testing.T) {
 	if same.Advice.Depth != "head" || !strings.Contains(same.Advice.Text, "More depth does not pay") {
 		t.Errorf("the same: %+v", same.Advice)
 	}
-	few := studied(t, toyData(150), &toy{depths: []toyDepth{head(0.2, 1), taps(0.19, 1)}}, nil)
-	if few.Advice.Depth != Unclear || few.Advice.Settle == nil || few.Advice.Settle.Samples < 100 {
-		t.Errorf("a point more of 150 samples: %+v", few.Advice)
+	few := studied(t, toyData(80), &toy{depths: []toyDepth{head(0.2, 1), taps(0.19, 1)}}, nil)
+	if few.Advice.Depth != Unclear || few.Advice.Settle == nil || few.Advice.Settle.Samples < 50 {
+		t.Errorf("a point more of 80 samples: %+v", few.Advice)
 	}
 	// Worse with few samples, better with many: 0.2 + 1/√n = 0.1 + 2.5/√n at n
 	// = 225.

@@ -18,10 +18,6 @@ import (
 	"github.com/headstart-ml/headstart/head/study"
 )
 
-// depthPairs are the sets that depths are tried on: of short texts, and of
-// pictures at 128 pixels.
-var depthPairs = []string{"amazon", "emoji-names", "titles", "tweets", "yelp", "digits-128", "emoji-128", "fashion-128"}
-
 // depthSizes are how many samples are studied, with depthSeeds seeds each, and
 // depthTested is how many others depths are then measured on, if there are
 // that many.
@@ -143,9 +139,9 @@ func (r *regrets) count(behind, alone float64) {
 
 // BenchmarkDepthOnPairs asks at three sizes, with three seeds each, which depth
 // to take, and measures what each depth reaches with all samples of the study
-// on others: the mean over the seeds. HEADSTART_PAIRS_DEPTHS names other
-// depths, HEADSTART_PAIRS_ONLY some of the pairs, and HEADSTART_PAIRS_SAMPLES
-// one of the sizes.
+// on others: the mean over the seeds. The sets are those of bench/depth.py.
+// HEADSTART_PAIRS_DEPTHS names other depths, HEADSTART_PAIRS_ONLY some of the
+// sets, and HEADSTART_PAIRS_SAMPLES one of the sizes.
 func BenchmarkDepthOnPairs(b *testing.B) {
 	depths := []string{"head", "taps", "last:1"}
 	if some := os.Getenv("HEADSTART_PAIRS_DEPTHS"); some != "" {
@@ -159,9 +155,6 @@ func BenchmarkDepthOnPairs(b *testing.B) {
 	pairs := 0
 	fmt.Printf("| set | samples | tested | %s | advised, by seed | behind the best |\n|%s\n", strings.Join(depths, " | "), strings.Repeat("---|", 5+len(depths)))
 	onPairs(b, depths, func(p *pair) {
-		if !slices.Contains(depthPairs, p.name) {
-			return
-		}
 		p.student.heads.By = "none"
 		pairs++
 		for _, n := range depthSizes {

@@ -229,11 +229,11 @@ func StudyChances(r *study.Result) *Table {
 	if len(r.Advice.Chances) < 2 {
 		return nil
 	}
-	t := &Table{Columns: []Column{{Name: "depth"}, {Name: "within a point of the best", Right: true}, {Name: "better than " + plain(r.Advice.Chances[0].Depth), Right: true}}}
+	t := &Table{Columns: []Column{{Name: "depth"}, {Name: "within a point of the best", Right: true}, {Name: "more accurate", Right: true}, {Name: "lower log-loss", Right: true}}}
 	for i, c := range r.Advice.Chances {
-		row := []string{plain(c.Depth), inPercent(c.Near, 1), "–"}
+		row := []string{plain(c.Depth), inPercent(c.Near, 1), "–", "–"}
 		if i > 0 {
-			row[2] = inPercent(c.Better, 1)
+			row[2], row[3] = inPercent(c.Better, 1), inPercent(c.BetterLoss, 1)
 		}
 		t.Rows = append(t.Rows, row)
 	}
