@@ -9,7 +9,8 @@ type Contract interface {
 	// the version of what computes it: strings and integers only.
 	Prep() map[string]any
 	// InputDims returns the dimensions of each of the graph's inputs. Open are
-	// "batch" and, of a text, "tokens".
+	// "batch", of a text "tokens", and of an image that the graph resizes
+	// itself "height" and "width".
 	InputDims() []onnx.Dim
 	// Poolings returns those that a tensor of such a shape takes, in which -1
 	// stands for the batch and for tokens, or nil. The first one goes without
@@ -23,4 +24,6 @@ type Contract interface {
 const (
 	openBatch  = "batch"
 	openTokens = "tokens"
+	openHeight = "height"
+	openWidth  = "width"
 )

@@ -26,6 +26,11 @@ type ImageSpec struct {
 	// Channels is the order of the channels that the backbone gets: "" for red,
 	// green, blue, "bgr" for the reverse. Mean and Std are in that order.
 	Channels string
+	// Inside says that the graph resizes, crops and normalises itself: it takes
+	// one image at a time, upright and RGB, of any size and as levels,
+	// [1,H,W,3]. What stands above is what the graph does then, but for the
+	// Policies.
+	Inside bool `json:",omitempty"`
 	// Decode names what decodes, as spaces record it; "": what this version of
 	// the program decodes with. An earlier version's is for what was embedded
 	// by that; see image.Decodes.
@@ -149,6 +154,9 @@ func (s *ImageSpec) Size() (w, h int) {
 func (s *ImageSpec) InputDims() []onnx.Dim {
 	w, h := s.Size()
 	batch := onnx.Dim{Size: -1, Name: openBatch}
+	if s.Inside {
+		return []onnx.Dim{{Size: 1}, {Size: -1, Name: openHeight}, {Size: -1, Name: openWidth}, {Size: 3}}
+	}
 	if s.Layout == "nhwc" {
 		return []onnx.Dim{batch, {Size: int64(h)}, {Size: int64(w)}, {Size: 3}}
 	}
@@ -203,6 +211,9 @@ func (s *ImageSpec) Prep() map[string]any {
 	}
 	if s.Channels != "" {
 		m["channels"] = s.Channels
+	}
+	if s.Inside {
+		m["inside"] = "true"
 	}
 	return m
 }

@@ -34,6 +34,7 @@ type fuseOptions struct {
 	backbone string
 	out      string
 	layout   string
+	input    string
 	replace  bool
 	licence  string
 	// precision is how weights are stored, "" if as the backbone stores them.
@@ -72,6 +73,8 @@ func exportCommand(e *env) *command {
 			"headstart itself takes DIR as a head (predict DIR SOURCE) and as a backbone (extract --backbone DIR).\n\n" +
 			"Before DIR gets its name, the model in it is run on 32 samples of the feature set that the head was trained on, or on made-up ones where they are not there any more, in batches of 1, 2 and 7, of texts of unequal length, and compared with the backbone, then the head: " +
 			"if a probability differs by more than 1e-5, nothing is written.\n\n" +
+			"With --input pixels, of images, the model takes them as they are decoded, upright, RGB, of any size and one at a time: it resizes, crops and normalises them itself, with ONNX Runtime's Resize, which is Pillow's but for a level here and there, as no other client's is. " +
+			"Its operators are of set 18, and others are rewritten. Probabilities are compared up to 0.02 then. Whatever runs ONNX models with that set feeds it; transformers.js, optimum and hugot do not.\n\n" +
 			"The model is a derivative of the backbone's weights: their licence, as the backbone's files name it, travels along. Where they name none, --licence says it.\n\n" +
 			"The model computes in float32. Its weights are stored as the backbone's file has them, or as --precision says: f32; f16, half the size; int8, a quarter, whole numbers with a scale for each output channel, or row of a table of tokens, of matrices of 4,096 values or more. " +
 			"No activation is rounded, so that rows stay independent of each other. What rounding changes is measured before DIR gets its name, on up to 1,000 labelled samples that the head was not fitted on, where they can be read again: by how much probabilities differ, how many answers change, and the accuracy beside that of the unrounded model. " +
@@ -81,6 +84,7 @@ func exportCommand(e *env) *command {
 			"A head of several feature sets of several backbones is no one model.",
 		examples: []string{
 			"headstart export photos.head.onnx --out photos-model",
+			"headstart export photos.head.onnx --out photos-pixels --input pixels",
 			"headstart export names.head.onnx --out names-model --layout flat --replace",
 			"headstart export names.head.onnx --out names-here --backbone all-minilm-l6-v2",
 			"headstart export all-minilm-l6-v2 --embedder --out minilm-model",
@@ -91,6 +95,7 @@ func exportCommand(e *env) *command {
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the `DIR` of the model, new or empty (required)"},
 			&cli.StringFlag{Name: "layout", Category: result, Value: export.Hub, Usage: choices(export.Layouts...) + "where the model lies in DIR"},
 			&cli.StringFlag{Name: "precision", Category: result, Usage: choices(precisions()...) + "how weights are stored, and what rounding them changes is measured", DefaultText: "as the backbone stores them"},
+			&cli.StringFlag{Name: "input", Category: result, Value: export.Auto, Usage: choices(export.Inputs...) + "what the model takes: what clients look for, or of images pixels of any size, which it resizes itself"},
 			&cli.BoolFlag{Name: "embedder", Category: result, Usage: "write the backbone with its pooling as an embedding model, without the head; HEAD may be NAME.features or a backbone, too"},
 			&cli.BoolFlag{Name: "replace", Category: result, Usage: "replace what an earlier export has written to DIR"},
 			&cli.StringFlag{Name: "backbone", Category: backbone,
@@ -104,7 +109,7 @@ func exportCommand(e *env) *command {
 			}
 			o := &fuseOptions{
 				common: *c, head: ctx.Args().First(), backbone: ctx.String("backbone"), out: ctx.String("out"),
-				layout: ctx.String("layout"), replace: ctx.Bool("replace"), licence: strings.TrimSpace(ctx.String("licence")),
+				layout: ctx.String("layout"), input: ctx.String("input"), replace: ctx.Bool("replace"), licence: strings.TrimSpace(ctx.String("licence")),
 				precision: export.Precision(ctx.String("precision")), embedder: ctx.Bool("embedder"),
 			}
 			if o.precision != "" {
@@ -114,6 +119,12 @@ func exportCommand(e *env) *command {
 			}
 			if err := oneOf("layout", o.layout, export.Layouts...); err != nil {
 				return err
+			}
+			if err := oneOf("input", o.input, export.Inputs...); err != nil {
+				return err
+			}
+			if o.embedder && o.input == export.Pixels {
+				return usagef("--embedder with --input pixels: the clients of an embedding model feed it tensors, and load it by the inputs that they know; leave one of the two out")
 			}
 			switch {
 			case o.out == "":
@@ -176,7 +187,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		return ctx.Err()
 	}
 	w, err := predict.Export(ctx, spec, f, &predict.ExportOptions{
-		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Replace: o.replace, Layout: o.layout, Tool: "headstart " + version(),
+		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Replace: o.replace, Layout: o.layout, Input: o.input, Tool: "headstart " + version(),
 		Samples: samples, Papers: papers, Card: *card, Licence: o.licence,
 		Precision: o.precision, Labelled: labelled, Embedder: o.embedder,
 	})
@@ -258,6 +269,9 @@ func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*expor
 	}
 	if o.precision != "" {
 		c.Command += " --precision " + string(o.precision)
+	}
+	if o.input != export.Auto {
+		c.Command += " --input " + o.input
 	}
 	if o.licence != "" {
 		c.Command += " --licence " + features.Quoted(o.licence)

@@ -190,6 +190,7 @@ func advice(err error) string {
 		whole    *export.QuantisedError
 		far      *export.MovedError
 		headless *predict.EmbedderError
+		inside   *export.InsideError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
 		short    *study.TooFewError
@@ -220,6 +221,10 @@ func advice(err error) string {
 		return "the same command resumes there"
 	case errors.As(err, &nowhere):
 		return strings.Join(runtime.Install(), ", or ")
+	case errors.As(err, &inside) && inside.Modality != models.Image:
+		return "leave --input pixels out"
+	case errors.As(err, &inside):
+		return "leave --input pixels out: images are resized before the graph then, as the folder's README.md says"
 	case errors.As(err, &unread) && unread.Newer:
 		return "--runtime FILE takes another library"
 	case errors.As(err, &unclear):

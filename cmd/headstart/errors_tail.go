@@ -21,6 +21,8 @@ func ofTail(p *transfer.PlaceError) error {
 		return fmt.Errorf("%s: its features are means over windows of long texts (--long chunks:mean), and layers are retrained on one window; extract again with --long truncate", p.Backbone)
 	case transfer.PlaceSingle:
 		return fmt.Errorf("%s: its graph is that of one sample, with shapes in it that forbid more, and layers are retrained in batches; export it with a dynamic batch (torch.onnx.export: dynamic_axes={INPUT: {0: \"batch\"}}; optimum-cli does it by itself), or leave --tail out: a head needs no more than this", p.Backbone)
+	case transfer.PlaceInside:
+		return fmt.Errorf("%s: its graph prepares images itself, one at a time, and layers are retrained in batches; retrain the backbone that it was exported from, or its export without --input pixels", p.Backbone)
 	case transfer.PlaceQuantised:
 		return fmt.Errorf("--tail %s: the weights of %s are quantised, and have no gradient; extract with the float32 file of the model (--precision f32, or its path), and retrain that", p.Place, p.Backbone)
 	case transfer.PlaceUntrainable:

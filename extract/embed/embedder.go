@@ -324,7 +324,7 @@ func sample(all []tensor.View, i, n int) []tensor.View {
 		v := &part[k]
 		v.Shape = slices.Clone(v.Shape)
 		v.Shape[0] = 1
-		v.F32, v.I64, v.I32 = section(v.F32, i, n), section(v.I64, i, n), section(v.I32, i, n)
+		v.F32, v.I64, v.I32, v.U8 = section(v.F32, i, n), section(v.I64, i, n), section(v.I32, i, n), section(v.U8, i, n)
 	}
 	return part
 }

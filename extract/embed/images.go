@@ -38,6 +38,9 @@ func newImages(spec *models.Spec, b Batching, _ *Stats) (Modality, error) {
 	if err != nil {
 		return nil, err
 	}
+	if contract.Inside {
+		return &Whole{feeds: spec.Feeds(), pre: p, decoding: NewBudget(decodeBytes)}, nil
+	}
 	if b.Size == 0 {
 		b.Size = defaultImageBatch
 	}
@@ -123,13 +126,18 @@ func (b *ImageBatch) decode(j *Job, do func() (image.Notes, error)) error {
 	if err != nil {
 		return err
 	}
-	if notes.Alpha {
-		b.stats.Transparent.Add(1)
-	}
-	if notes.Grey16 {
-		b.stats.Grey16.Add(1)
-	}
+	b.stats.note(notes)
 	return nil
+}
+
+// note counts what is remarkable about an image.
+func (s *Stats) note(n image.Notes) {
+	if n.Alpha {
+		s.Transparent.Add(1)
+	}
+	if n.Grey16 {
+		s.Grey16.Add(1)
+	}
 }
 
 // Levels tells whether ValuesTo computes what the backbone gets from CropTo's

@@ -199,30 +199,45 @@ func (p *Preprocessor) crop(dst []byte, content []byte, v View, s *scratch) (not
 			err = refuse(KindDamaged, "the decoder panicked: %v", r)
 		}
 	}()
-	pic, err := p.decode(content, s)
+	pic, err := p.upright(content, s)
 	if err != nil {
 		return Notes{}, err
-	}
-	if (p.turn || pic.upright) && pic.orientation != asStored {
-		turned := !pic.upright
-		if err := pic.turn(s); err != nil {
-			return Notes{}, err
-		}
-		pic.notes.Turned = turned
 	}
 	if v.Number == 0 {
 		w, h := p.resized(pic.w, pic.h)
 		if w < 1 || h < 1 {
-			return Notes{}, refuse(KindNarrow, "%d×%d pixels are too narrow: resized they are %d×%d", pic.w, pic.h, w, h)
+			return Notes{}, narrow(pic, w, h)
 		}
-		err = p.fit(dst, &pic, w, h, s)
+		err = p.fit(dst, pic, w, h, s)
 	} else {
-		err = p.show(dst, &pic, v.frame(pic.w, pic.h, p.aspect(pic.w, pic.h)), s)
+		err = p.show(dst, pic, v.frame(pic.w, pic.h, p.aspect(pic.w, pic.h)), s)
 	}
 	if cap(s.upright) > maxKept {
 		s.upright = nil
 	}
 	return pic.notes, err
+}
+
+// upright decodes content, and turns it where the contract says so.
+func (p *Preprocessor) upright(content []byte, s *scratch) (*picture, error) {
+	pic, err := p.decode(content, s)
+	if err != nil {
+		return nil, err
+	}
+	if (p.turn || pic.upright) && pic.orientation != asStored {
+		turned := !pic.upright
+		if err := pic.turn(s); err != nil {
+			return nil, err
+		}
+		pic.notes.Turned = turned
+	}
+	return &pic, nil
+}
+
+// narrow is the error for a picture of which nothing is left when it is resized
+// to w×h.
+func narrow(pic *picture, w, h int) error {
+	return refuse(KindNarrow, "%d×%d pixels are too narrow: resized they are %d×%d", pic.w, pic.h, w, h)
 }
 
 // grow returns a slice of length n that uses b's memory if it is large enough.

@@ -65,6 +65,8 @@ func bytesOf(a *tensor.View) (descr string, values []byte) {
 			values = binary.LittleEndian.AppendUint64(values, uint64(v))
 		}
 		return "<i8", values
+	case a.U8 != nil:
+		return "|u1", a.U8
 	}
 	values = make([]byte, 0, 4*len(a.I32))
 	for _, v := range a.I32 {

@@ -38,6 +38,7 @@ type ExportOptions struct {
 	// Replace lets the folder take the place of an earlier export.
 	Replace bool
 	Layout  string // of the folder, one of export.Layouts; "": the first one
+	Input   string // of the model, one of export.Inputs; "": the first one
 	Tool    string // what exports, for the metadata
 	// Samples are contents of samples that the model is checked on. Where they
 	// are fewer than 32, others are made up.
@@ -113,6 +114,11 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if _, err := export.Vacant(o.Dir, o.Replace); err != nil {
 		return nil, err
 	}
+	if o.Input == export.Pixels {
+		if err := export.CanInside(spec.Contract); err != nil {
+			return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
+		}
+	}
 	if err := takeTail(spec, f); err != nil {
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
@@ -158,6 +164,11 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, err
 		}
 	}
+	if o.Input == export.Pixels {
+		if served, fed, err = export.PixelsInside(served, fed); err != nil {
+			return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
+		}
+	}
 	folder := &export.Folder{Layout: o.Layout, Fed: fed, Link: h.Link, Card: o.Card, Pooled: pooled}
 	folder.Card.Licence = licence
 	if !o.Embedder {
@@ -180,6 +191,9 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if !o.Embedder {
 		export.Note(served, "head", f.Head.Kind)
 	}
+	if o.Input == export.Pixels {
+		export.Note(served, "input", o.Input)
+	}
 	metrics, err := publicMetrics(f.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %s: metrics: %w", o.Head, err)
@@ -194,6 +208,9 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		return nil, err
 	}
 	check.Link = h.Link
+	if o.Input == export.Pixels {
+		check.Tolerance = export.PixelsTolerance
+	}
 	if check.Library, err = w.reference.Library(); err != nil {
 		return nil, err
 	}
@@ -372,11 +389,15 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 		}
 		contents = slices.Concat(contents, more)
 	}
-	probes, err := embed.ProbesOf(spec, contents, batchSizes...)
+	sizes := batchSizes
+	if o.Input == export.Pixels {
+		sizes = []int{1}
+	}
+	probes, err := embed.ProbesOf(spec, contents, sizes...)
 	if err != nil {
 		return nil, 0, err
 	}
-	given, err := embed.ProbesOf(w.served(), contents, batchSizes...)
+	given, err := embed.ProbesOf(w.served(), contents, sizes...)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -12,6 +12,7 @@ const (
 	PlaceNoGradient  = retrain.PlaceNoGradient
 	PlaceNoMask      = retrain.PlaceNoMask
 	PlaceSingle      = retrain.PlaceSingle
+	PlaceInside      = retrain.PlaceInside
 	PlaceQuantised   = retrain.PlaceQuantised
 	PlaceWindows     = retrain.PlaceWindows
 	PlaceNoCount     = retrain.PlaceNoCount

@@ -96,7 +96,7 @@ func (f *Folder) readme() []byte {
 	if f.Pooled != nil {
 		say("`metadata_props` of the model has input contract and provenance under names that begin with `headstart.`. It was compared with the backbone before it was written; embeddings differed by less than %g of their length%s.\n", Tolerance, but)
 	} else {
-		say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g%s.\n", Tolerance, but)
+		say("`metadata_props` of the model has classes, temperature, input contract, provenance and figures under names that begin with `headstart.`. It was compared with backbone and head before it was written; probabilities differed by less than %g%s.\n", f.Fed.tolerance(), but)
 	}
 	if c.Rounding != "" {
 		say("%s.\n", strings.ToUpper(c.Rounding[:1])+c.Rounding[1:])
@@ -192,6 +192,10 @@ func (f *Folder) licenceFiles() string {
 
 // snippets are programs that load the folder.
 func (f *Folder) snippets(b *bytes.Buffer) {
+	if f.Fed.inside() {
+		f.pixelSnippets(b)
+		return
+	}
 	show := func(what, language string, lines ...string) {
 		fmt.Fprintf(b, "%s:\n\n```%s\n%s\n```\n\n", what, language, strings.Join(lines, "\n"))
 	}

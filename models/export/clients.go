@@ -15,11 +15,17 @@ type Client struct {
 	Note string `json:"note"` // what it cannot express or does in another way, "" if nothing
 }
 
+// unsureNote is of a client that knows nothing of thresholds.
+const unsureNote = "answers always: what the head is unsure of is not told (headstart.reject and headstart.thresholds in the metadata of the model)"
+
 // Clients says how the folder dir is loaded, in a line for each client, and
 // what that client does not do of all that the head does.
 func (f *Folder) Clients(dir string) []Client {
 	if f.Pooled != nil {
 		return f.embeddingClients(dir)
+	}
+	if f.Fed.inside() {
+		return f.pixelClients(dir)
 	}
 	own := Client{Name: "headstart", Load: "headstart predict " + word(dir) + " SOURCE"}
 	runtime := Client{Name: "onnxruntime", Load: "onnxruntime.InferenceSession(" + literal(dir+"/"+f.modelFile()) + ")", Note: "takes tensors: texts are tokenised, images resized before"}
@@ -80,7 +86,7 @@ func (f *Folder) Clients(dir string) []Client {
 	}
 	if f.Card.Unsure {
 		for _, c := range append(all, &runtime) {
-			c.note("answers always: what the head is unsure of is not told (headstart.reject and headstart.thresholds in the metadata of the model)")
+			c.note(unsureNote)
 		}
 	}
 	return []Client{own, runtime, js, python, hugot}

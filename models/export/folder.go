@@ -162,7 +162,7 @@ func (f *Folder) Files() (map[string][]byte, error) {
 			f.sentenceFiles(put, c)
 		}
 	case *models.ImageSpec:
-		if p, _ := processor(c); p != nil {
+		if p, _ := processor(c); p != nil && !c.Inside {
 			put("preprocessor_config.json", p)
 		}
 	case *models.NumbersSpec:
@@ -187,7 +187,7 @@ func (f *Folder) config() fields {
 		of.Kind, of.Positions, of.Vocab, of.Hidden = "", nil, nil, nil
 	}
 	var o fields
-	if list := kinds[f.Fed.Modality]; list != nil {
+	if list := kinds[f.Fed.Modality]; list != nil && !f.Fed.inside() {
 		kind := list[0]
 		for _, k := range list {
 			if k.kind == of.Kind {
@@ -227,6 +227,9 @@ func (f *Folder) config() fields {
 		if of.Hidden != nil {
 			o.add("hidden_size", *of.Hidden)
 		}
+	}
+	if f.Fed.inside() {
+		return o
 	}
 	js := fields{{"dtype", "fp32"}}
 	if f.External {

@@ -112,7 +112,7 @@ func Round(ctx context.Context, o *RoundOptions) (*Rounded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !(worst.Difference <= Tolerance) {
+	if !(worst.Difference <= worst.Tolerance) {
 		return nil, worst
 	}
 	after, err := o.Check.start(plain, o.External)
@@ -136,7 +136,7 @@ func Round(ctx context.Context, o *RoundOptions) (*Rounded, error) {
 				v := have.Probabilities[row+k]
 				d := math.Abs(v-w) / size
 				if d != d { // not a number
-					return nil, &DifferentError{o.Check.outputs()[0].name, samples + row/o.Check.Classes, k, v, w, d}
+					return nil, &DifferentError{o.Check.outputs()[0].name, samples + row/o.Check.Classes, k, v, w, d, Tolerance}
 				}
 				r.Max, sum, squares = max(r.Max, d), sum+d, squares+d*d
 			}

@@ -34,6 +34,20 @@ type Fed struct {
 	Dependent bool
 }
 
+// inside tells whether the graph prepares images itself.
+func (f *Fed) inside() bool {
+	c, ok := f.Contract.(*models.ImageSpec)
+	return ok && c.Inside
+}
+
+// tolerance is how far a probability may be from what it should be.
+func (f *Fed) tolerance() float64 {
+	if f.inside() {
+		return PixelsTolerance
+	}
+	return Tolerance
+}
+
 // Serve returns a model that Fuse made with the inputs and outputs that clients
 // look for, and how it is fed now.
 //

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,10 +52,11 @@ type DifferentError struct {
 	Column     int     // of the output, from 0
 	Have, Want float64 // probabilities, or numbers, that the output stands for
 	Difference float64 // above Tolerance, or not a number
+	Tolerance  float64
 }
 
 func (e *DifferentError) Error() string {
-	return fmt.Sprintf("export: %v: by the output %s sample %d differs by %.3g in column %d, %g for %g, more than %g; nothing is written", ErrDifferent, e.Output, e.Sample, e.Difference, e.Column, e.Have, e.Want, Tolerance)
+	return fmt.Sprintf("export: %v: by the output %s sample %d differs by %.3g in column %d, %g for %g, more than %g; nothing is written", ErrDifferent, e.Output, e.Sample, e.Difference, e.Column, e.Have, e.Want, e.Tolerance)
 }
 
 func (e *DifferentError) Unwrap() error { return ErrDifferent }
@@ -78,7 +80,10 @@ type Check struct {
 	Tokens bool
 	// Embeddings names the outputs of an embedding model that are embeddings.
 	Embeddings []string
-	Batches    []Batch // at least one
+	// Tolerance is how far a probability may be from what it should be; 0: the
+	// constant Tolerance.
+	Tolerance float64
+	Batches   []Batch // at least one
 }
 
 // Output is a folder that is to be written.
@@ -366,7 +371,7 @@ func (c *Check) run(ctx context.Context, dir string, w *Written) error {
 	if err != nil {
 		return err
 	}
-	if w.Samples, w.MaxDifference = n, worst.Difference; !(w.MaxDifference <= Tolerance) {
+	if w.Samples, w.MaxDifference = n, worst.Difference; !(w.MaxDifference <= worst.Tolerance) {
 		return worst
 	}
 	return nil
@@ -433,7 +438,7 @@ func (c *Check) size(row, all []float64) float64 {
 // compare runs the model on the batches and returns the sample that differs
 // most, and how many there were.
 func (c *Check) compare(ctx context.Context, s runner) (worst *DifferentError, samples int, err error) {
-	worst = new(DifferentError)
+	worst = &DifferentError{Tolerance: cmp.Or(c.Tolerance, Tolerance)}
 	stands := c.outputs()
 	for _, b := range c.Batches {
 		views, n, err := c.forward(ctx, s, &b, stands)
@@ -447,7 +452,7 @@ func (c *Check) compare(ctx context.Context, s runner) (worst *DifferentError, s
 				out.answers(row, have[k*out.columns:(k+1)*out.columns])
 				size := c.size(want, b.Probabilities)
 				for j, v := range row {
-					if worst.take(&DifferentError{out.name, samples + k, j, v, want[j], math.Abs(v-want[j]) / size}) {
+					if worst.take(&DifferentError{out.name, samples + k, j, v, want[j], math.Abs(v-want[j]) / size, worst.Tolerance}) {
 						return worst, samples, nil
 					}
 				}
@@ -461,7 +466,7 @@ func (c *Check) compare(ctx context.Context, s runner) (worst *DifferentError, s
 			}
 			for i, v := range want {
 				x, y := float64(have[i]), float64(v)
-				if worst.take(&DifferentError{Tokens, samples + i/each, i % each, x, y, math.Abs(x-y) / largest}) {
+				if worst.take(&DifferentError{Tokens, samples + i/each, i % each, x, y, math.Abs(x-y) / largest, worst.Tolerance}) {
 					return worst, samples, nil
 				}
 			}

@@ -15,7 +15,12 @@ import (
 const (
 	exportedProps    = "headstart."
 	exportedContract = "contract"
+	exportedInput    = "input" // "pixels": the graph prepares images itself
 )
+
+// insidePixels tells whether metadata are those of a model that prepares images
+// itself.
+func insidePixels(meta map[string]string) bool { return meta[exportedInput] == "pixels" }
 
 // exportedMetadata returns the metadata of an exported model, by their names
 // without what all begin with; nil if it is none.
@@ -55,11 +60,20 @@ func (f *layout) exportedSpec(s *models.Spec, sum *onnx.Summary, weights string)
 				return nil, wrong(fmt.Errorf("a side of %d pixels", n))
 			}
 		}
+		if e.Image.Inside != insidePixels(s.Exported) {
+			return nil, wrong(fmt.Errorf("it does not go with the metadata %s, %q", exportedProps+exportedInput, s.Exported[exportedInput]))
+		}
+		s.Contract = e.Image
+		if e.Image.Inside {
+			if err := levelInput(s, sum, place); err != nil {
+				return nil, err
+			}
+			break
+		}
 		in, err := pixelInput(sum, place)
 		if err != nil {
 			return nil, err
 		}
-		s.Contract = e.Image
 		if err := fitPixels(s, e.Image, in, &made{place, "its metadata"}); err != nil {
 			return nil, err
 		}
@@ -103,4 +117,18 @@ func (f *layout) exportedSpec(s *models.Spec, sum *onnx.Summary, weights string)
 		}
 		return nil
 	}, nil
+}
+
+// levelInput compares the input of a graph that prepares images itself with
+// what it is fed.
+func levelInput(s *models.Spec, sum *onnx.Summary, place string) error {
+	fits := len(sum.Inputs) == 1 && sum.Inputs[0].Elem == pb.TensorProto_UINT8 && len(sum.Inputs[0].Shape) == 4
+	for i, want := range []int64{-1, -1, -1, 3} { // one at a time, see fit
+		fits = fits && sum.Inputs[0].Shape[i].Size == want
+	}
+	if !fits {
+		return fmt.Errorf("models: %s: a graph that prepares images itself has one input UINT8[1,height,width,3]; this graph has: %s", place, list(sum.Inputs))
+	}
+	s.Inputs = []models.Input{{Name: sum.Inputs[0].Name, DType: "u8", Role: "pixels"}}
+	return nil
 }

@@ -15,13 +15,17 @@ import (
 // the file.
 func fit(s *models.Spec, model *pb.ModelProto, sum *onnx.Summary) (*onnx.Summary, error) {
 	m, widened := onnx.Widen(onnx.Order(model))
-	m, levels := onnx.FeedFloats(m)
+	var levels []string
+	inside := insidePixels(s.Exported)
+	if !inside {
+		m, levels = onnx.FeedFloats(m)
+	}
 	alone := len(sum.Inputs) > 0
 	for _, v := range sum.Inputs {
 		alone = alone && len(v.Shape) > 1 && v.Shape[0].Size == 1
 	}
 	opened := false
-	if alone {
+	if s.Single = alone; alone && !inside {
 		m, opened = onnx.OpenBatch(m)
 		s.Single = !opened
 	}
@@ -52,7 +56,10 @@ func fitNotes(s *models.Spec) (notes []string) {
 	if s.Weights.Widened {
 		notes = append(notes, "the graph computes in float16; it is computed in float32, with the weights as they are stored")
 	}
-	if s.Single {
+	switch image, ok := s.Contract.(*models.ImageSpec); {
+	case ok && image.Inside:
+		notes = append(notes, "the graph resizes images itself, by ONNX Runtime's operator in place of Pillow's arithmetic: they are only decoded here, and go through one by one; it cannot be retrained")
+	case s.Single:
 		notes = append(notes, "the graph takes one sample at a time, and shapes in it forbid more: samples go through one by one, and it cannot be retrained; an export with a dynamic batch is faster and can")
 	}
 	return notes

@@ -93,3 +93,13 @@ func TensorValue(name string, elem pb.TensorProto_DataType, shape ...Dim) *pb.Va
 func IntsAttribute(name string, v ...int64) *pb.AttributeProto {
 	return &pb.AttributeProto{Name: proto.String(name), Type: pb.AttributeProto_INTS.Enum(), Ints: v}
 }
+
+// TextAttribute returns an attribute of a node that is a word.
+func TextAttribute(name, v string) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: proto.String(name), Type: pb.AttributeProto_STRING.Enum(), S: []byte(v)}
+}
+
+// FloatAttribute returns an attribute of a node that is a number.
+func FloatAttribute(name string, v float32) *pb.AttributeProto {
+	return &pb.AttributeProto{Name: proto.String(name), Type: pb.AttributeProto_FLOAT.Enum(), F: proto.Float32(v)}
+}

@@ -20,8 +20,9 @@
 // stops at the tensors that are wanted, a detached one begins at one, and an
 // extended one goes on. WriteBack puts changed weights into the tensors that
 // they were stored in, Rewrite does that to a copy, and Stored reads them.
-// Rename frees names. Widen, FeedFloats and OpenBatch make models that can be
-// fed float32, and any number of samples.
+// Rename frees names. Raise brings a model to a newer operator set. Widen,
+// FeedFloats and OpenBatch make models that can be fed float32, and any number
+// of samples.
 //
 // The package needs no runtime and no cgo.
 //

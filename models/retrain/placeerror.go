@@ -16,6 +16,9 @@ const (
 	PlaceNoMask
 	// PlaceSingle: the graph takes one sample at a time.
 	PlaceSingle
+	// PlaceInside: the graph prepares images itself, of any size and one at a
+	// time.
+	PlaceInside
 	// PlaceWindows: texts are read in windows, of which there are several.
 	PlaceWindows
 	// PlaceNoCount: what stands behind "last:" is no number from 1 on.
@@ -53,6 +56,8 @@ func (k PlaceKind) String() string {
 		return "long texts are read in windows"
 	case PlaceSingle:
 		return "shapes in its graph are those of one sample, and it is retrained in batches"
+	case PlaceInside:
+		return "its graph prepares images itself, one at a time, and it is retrained in batches"
 	case PlaceNoCount:
 		return "what follows the colon is no number of layers"
 	case PlaceNoEnds:

@@ -47,6 +47,9 @@ type Place struct {
 // are those of the first tap. The error is a *PlaceError.
 func NewPlaces(spec *models.Spec) (*Places, error) {
 	p := &Places{spec: spec}
+	if image, ok := spec.Contract.(*models.ImageSpec); ok && image.Inside {
+		return nil, p.failed("", PlaceInside, nil)
+	}
 	if spec.Single {
 		return nil, p.failed("", PlaceSingle, nil)
 	}

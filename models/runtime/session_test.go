@@ -274,7 +274,7 @@ func TestRunErrors(t *testing.T) {
 		{"wrong output", f(2, 3), f(3, 3), "shape"},
 		{"wrong input type", []tensor.View{{Shape: []int64{1, 3}, I64: make([]int64, 3)}}, f(1, 3), "data type"},
 		{"wrong output type", f(1, 3), []tensor.View{{Shape: []int64{1, 3}, I32: make([]int32, 3)}}, "y"},
-		{"nothing set", []tensor.View{{Shape: []int64{1, 3}}}, f(1, 3), "input x: 0 of F32, I64 and I32 are set"},
+		{"nothing set", []tensor.View{{Shape: []int64{1, 3}}}, f(1, 3), "input x: 0 of F32, I64, I32 and U8 are set"},
 		{"two set", []tensor.View{{Shape: []int64{1}, F32: make([]float32, 1), I64: make([]int64, 1)}}, f(1, 3), "2 of F32"},
 		{"too short", []tensor.View{{Shape: []int64{2, 3}, F32: make([]float32, 5)}}, f(2, 3), "asks for 6 elements, the slice has 5"},
 		{"no shape", []tensor.View{{F32: make([]float32, 5)}}, f(2, 3), "no dimensions"},

@@ -21,12 +21,14 @@ func value(t *tensor.View, pin *goruntime.Pinner) (ort.Value, error) {
 		return wrap(t.Shape, t.F32, pin)
 	case t.I64 != nil:
 		return wrap(t.Shape, t.I64, pin)
+	case t.U8 != nil:
+		return wrap(t.Shape, t.U8, pin)
 	default:
 		return wrap(t.Shape, t.I32, pin)
 	}
 }
 
-func wrap[T float32 | int64 | int32](shape []int64, data []T, pin *goruntime.Pinner) (ort.Value, error) {
+func wrap[T float32 | int64 | int32 | uint8](shape []int64, data []T, pin *goruntime.Pinner) (ort.Value, error) {
 	pin.Pin(&data[0])
 	v, err := ort.NewTensor(ort.Shape(shape), data)
 	if err != nil {

@@ -9,14 +9,15 @@ import (
 )
 
 // View is a view of the caller's memory with a name and a shape, row-major.
-// Exactly one of F32, I64 and I32 is set, and it holds exactly as many values
-// as Shape says. Shape has at least one dimension, each at least 1.
+// Exactly one of F32, I64, I32 and U8 is set, and it holds exactly as many
+// values as Shape says. Shape has at least one dimension, each at least 1.
 type View struct {
 	Name  string // of the graph's input or output; "" where the order tells
 	Shape []int64
 	F32   []float32
 	I64   []int64
 	I32   []int32
+	U8    []uint8
 }
 
 // Check returns an error unless v is as its comment demands.
@@ -31,8 +32,11 @@ func (v *View) Check() error {
 	if v.I32 != nil {
 		n, set = len(v.I32), set+1
 	}
+	if v.U8 != nil {
+		n, set = len(v.U8), set+1
+	}
 	if set != 1 {
-		return fmt.Errorf("%d of F32, I64 and I32 are set, not one", set)
+		return fmt.Errorf("%d of F32, I64, I32 and U8 are set, not one", set)
 	}
 	if len(v.Shape) == 0 {
 		return errors.New("the shape has no dimensions")
