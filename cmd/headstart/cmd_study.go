@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -285,6 +286,11 @@ func (o *studyOptions) notebook(t *transfer.Student, e *env) (*transfer.Notebook
 	book, err := transfer.OpenNotebook(path, fingerprint)
 	if err != nil {
 		return nil, err
+	}
+	if u := book.Unused(); u != nil && u.Program != u.This {
+		e.noteOf("notes-of-another-version", int64(u.Notes), "%s in %s are by another version of headstart (%s; this is %s), and are not used: they begin anew", counted(u.Notes, "training"), path, cmp.Or(u.Program, "one that does not say which"), u.This)
+	} else if u != nil {
+		e.noteOf("notes-of-another-study", int64(u.Notes), "%s in %s are of other data or settings, and are not used: they begin anew", counted(u.Notes, "training"), path)
 	}
 	if n := book.Resumed(); n > 0 {
 		e.note("%s of an earlier run are taken from %s", counted(n, "training"), path)

@@ -193,6 +193,81 @@ func TestStudyKilledFiveTimes(t *testing.T) {
 	}
 }
 
+// TestStudyNotesAreShared: what a study of heads alone has learnt, one of more
+// depths takes, and the other way round. Notes of another version of the
+// program, or of other data, are not used, and it is said.
+func TestStudyNotesAreShared(t *testing.T) {
+	p := studied(t, 60)
+	const heads = "study --by none --depths head --l2-points 12 --repeat 8 names.features"
+	const both = "study --by none --depths head,taps --l2-points 12 --repeat 8 --budget 10h names.features"
+	const path = "names.study.html.notes"
+	stopped := func(line string, least int) map[string]any {
+		t.Helper()
+		var f map[string]any
+		for try := 0; ; try++ {
+			if try == 50 {
+				t.Fatal("it is over before it can be stopped")
+			}
+			cmd, _, stderr := child(t, line)
+			for range 4000 {
+				text, err := os.ReadFile(path)
+				if err == nil && json.Unmarshal(text, &f) == nil && len(f["notes"].(map[string]any)) >= least {
+					break
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code > 0 {
+				t.Fatalf("exit %d: %s", code, stderr)
+			}
+			if os.Remove("names.study.html") != nil {
+				break
+			}
+		}
+		if err := json.Unmarshal(p.read(path), &f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	first := stopped(heads, 2)["notes"].(map[string]any)
+	file := stopped(both, len(first)+1)
+	second := file["notes"].(map[string]any)
+	for key := range first {
+		if second[key] == nil {
+			t.Fatalf("of %d notes of heads there are %d after a study of heads and taps", len(first), len(second))
+		}
+	}
+	says := func(line string, wants ...string) {
+		t.Helper()
+		code, _, said := p.try(t, line)
+		for _, want := range wants {
+			if code != exitDone || !strings.Contains(said, want) {
+				t.Errorf("exit %d, %q is not said: %s", code, want, said)
+			}
+		}
+	}
+	text := p.read(path)
+	all := fmt.Sprintf("%d trainings", len(second))
+	says(heads, all+" of an earlier run are taken from "+path)
+
+	file["program"] = "v0.0.1, notes 1"
+	other, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.put(path, other)
+	says(heads, all+" in "+path+" are by another version of headstart (v0.0.1, notes 1; this is ", "are not used: they begin anew")
+	delete(file, "program")
+	if other, err = json.Marshal(file); err != nil {
+		t.Fatal(err)
+	}
+	p.put(path, other)
+	says(heads, "one that does not say which")
+	p.put(path, text)
+	says(strings.Replace(heads, "--l2-points 12", "--l2-points 3", 1), all+" in "+path+" are of other data or settings, and are not used")
+}
+
 // What cannot be studied is an error that says what to do.
 func TestStudyOfBadInput(t *testing.T) {
 	p := studied(t, 40)

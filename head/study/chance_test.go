@@ -68,7 +68,7 @@ func (l *toldTruth) Learn(_ context.Context, on *Lesson) (*Learnt, error) {
 // less than others.
 func drawnStudy(t testing.TB, n int, world uint64, mean, sd float64) (*Result, []float64) {
 	luck := rand.New(rand.NewPCG(world, 99))
-	l := &toldTruth{world: world, n: n, depths: []Depth{{Name: "head"}, {Name: "taps"}, {"last:2", true}, {"half", true}, {"all", true}}}
+	l := &toldTruth{world: world, n: n, depths: []Depth{{Name: "head"}, {Name: "taps"}, {Name: "last:2", Layers: true}, {Name: "half", Layers: true}, {Name: "all", Layers: true}}}
 	common := mean + sd*luck.NormFloat64()
 	gains := []float64{0}
 	for range l.depths[1:] {

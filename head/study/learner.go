@@ -17,6 +17,13 @@ type Depth struct {
 	// such depths every second size is trained, at most TailSizes of them, with
 	// at most TailRepeat seeds, and the largest with all if the budget allows.
 	Layers bool
+	// Settings is a digest of what lessons at this depth depend on, besides
+	// what those at all depths do; "" where that is nothing. A Notebook keeps
+	// notes with several.
+	Settings string
+	// Once is about how long it takes to prepare the first lesson at this
+	// depth, beside Cost: such as running the layers that are not trained.
+	Once time.Duration
 }
 
 // Lesson is what a Learner trains on once.

@@ -41,11 +41,20 @@ func (r *run) plan(depths []Depth) (do, left []item) {
 			more = append(more, cost(item{depth: k, n: r.all, first: TailRepeat, seeds: rest}))
 		}
 	}
+	// All sizes of a depth come after what costs less than them with what
+	// prepares the depth, so that the first of them is the cheapest one.
+	whole := func(it item) time.Duration { return depths[it.depth].Once + it.cost }
 	cheapest := func(a, b item) int {
-		return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.depth, b.depth), cmp.Compare(a.n, b.n))
+		return cmp.Or(cmp.Compare(whole(a), whole(b)), cmp.Compare(a.depth, b.depth), cmp.Compare(a.n, b.n))
 	}
 	slices.SortStableFunc(all, cheapest)
 	slices.SortStableFunc(more, cheapest)
+	begun := make([]bool, len(depths))
+	for i := range all {
+		if k := all[i].depth; !begun[k] {
+			all[i].cost, begun[k] = whole(all[i]), true
+		}
+	}
 	spent := time.Duration(0)
 	for i, it := range all {
 		if i > 0 && spent+it.cost > r.Budget {

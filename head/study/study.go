@@ -183,6 +183,9 @@ func (r *run) lesson(ctx context.Context, d *Depth, n, seed int) (*Note, error) 
 func (l *Lesson) key() string {
 	h := sha256.New()
 	h.Write([]byte(l.Depth.Name))
+	if l.Depth.Settings != "" {
+		h.Write([]byte("\x01" + l.Depth.Settings))
+	}
 	b := binary.BigEndian.AppendUint64([]byte{0}, l.Seed)
 	for _, rows := range [][]int{l.Train, l.Test} {
 		b = binary.BigEndian.AppendUint64(b, uint64(len(rows)))

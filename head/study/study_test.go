@@ -288,6 +288,46 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// What prepares a depth, once, is spent with its first size, and named with
+// what does not go into the budget.
+func TestBudgetCountsWhatPreparesADepth(t *testing.T) {
+	depths := func(once time.Duration) []toyDepth {
+		return []toyDepth{head(0.1, 1), {Depth: Depth{Name: "all", Layers: true, Once: once}, floor: 0.1, scale: 1, cost: time.Second}}
+	}
+	// Of layers 3 seeds of 100 rows take 300 s, of 200 rows 600 s.
+	for _, c := range []struct {
+		once, budget time.Duration
+		trained      int // sizes of layers
+		needs        float64
+	}{
+		{0, 1000 * time.Second, 2, 4500},
+		{200 * time.Second, 1000 * time.Second, 1, 4700},
+		{701 * time.Second, 1000 * time.Second, 0, 5201},
+		{701 * time.Second, 1002 * time.Second, 1, 5201},
+	} {
+		l := &toy{depths: depths(c.once)}
+		r := studied(t, toyData(1000), l, &Settings{Budget: c.budget})
+		if len(r.Skipped) != 1 || len(r.Skipped[0].Sizes) != 4-c.trained || math.Abs(r.Skipped[0].Budget-c.needs) > 1.5 {
+			t.Errorf("%+v: skipped %+v", c, r.Skipped)
+		}
+		if len(l.learnt) != 10*5+3*c.trained {
+			t.Errorf("%+v: %d trainings", c, len(l.learnt))
+		}
+	}
+}
+
+// Notes of a depth with other settings are kept beside each other.
+func TestKeysHaveTheSettingsOfADepth(t *testing.T) {
+	seen := map[string]bool{}
+	for _, d := range []Depth{{Name: "all"}, {Name: "all", Settings: "a"}, {Name: "all", Settings: "b"}, {Name: "alla"}} {
+		l := &Lesson{Depth: &d, Train: []int{1, 2}, Test: []int{3}}
+		seen[l.key()] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("%d keys", len(seen))
+	}
+}
+
 // A budget that allows one point says that there is no curve.
 func TestTinyBudget(t *testing.T) {
 	r := studied(t, toyData(1000), &toy{depths: []toyDepth{head(0.1, 1)}}, &Settings{Budget: 1})

@@ -13,7 +13,8 @@ import (
 )
 
 // Notebook keeps the notes of a study in a file, so that one that was stopped
-// resumes. A file of other data or settings is not read, and is replaced.
+// resumes. A file of other data or settings, or of another version of the
+// program, is not read, and is replaced.
 type Notebook struct {
 	path    string
 	content notebookFile
@@ -21,10 +22,19 @@ type Notebook struct {
 	took    time.Duration // writing it the last time
 	fresh   bool          // there are notes that are not in the file
 	resumed int
+	unused  *Unused
+}
+
+// Unused says of the notes of a file why they are not used.
+type Unused struct {
+	Notes   int
+	Program string // what made them, in words; "": a version that did not say
+	This    string // what runs; the same as Program: the data or the settings are others
 }
 
 // notebookFile is what the file holds.
 type notebookFile struct {
+	Program     string                 `json:"program"`
 	Fingerprint string                 `json:"fingerprint"`
 	Notes       map[string]*study.Note `json:"notes"`
 }
@@ -37,20 +47,30 @@ var _ study.Notebook = (*Notebook)(nil)
 const notebookAge = time.Second
 
 // OpenNotebook opens the notebook at path for notes of lessons with a
-// fingerprint, see Student.Fingerprint. A file that is not there, is damaged or
-// has another fingerprint is an empty notebook. That no file can be written
-// there is an error at once.
+// fingerprint, see Student.Fingerprint. A file that is not there or is damaged
+// is an empty notebook, and so is one that has another fingerprint or was made
+// by another version, see Unused. That no file can be written there is an error
+// at once.
 func OpenNotebook(path, fingerprint string) (*Notebook, error) {
+	return openNotebook(path, fingerprint, thisProgram())
+}
+
+func openNotebook(path, fingerprint, program string) (*Notebook, error) {
 	b := &Notebook{path: path}
 	text, err := draft.ReadRegular(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("transfer: notebook: %w", err)
 	}
-	if err == nil && (json.Unmarshal(text, &b.content) != nil || b.content.Fingerprint != fingerprint) {
+	if err == nil && json.Unmarshal(text, &b.content) != nil {
 		b.content = notebookFile{}
 	}
+	if c := &b.content; c.Program != program || c.Fingerprint != fingerprint {
+		if len(c.Notes) > 0 {
+			b.unused = &Unused{len(c.Notes), c.Program, program}
+		}
+		b.content = notebookFile{Program: program, Fingerprint: fingerprint}
+	}
 	b.resumed = len(b.content.Notes)
-	b.content.Fingerprint = fingerprint
 	if b.content.Notes == nil {
 		b.content.Notes = map[string]*study.Note{}
 	}
@@ -59,6 +79,10 @@ func OpenNotebook(path, fingerprint string) (*Notebook, error) {
 
 // Resumed is how many notes there were when it was opened.
 func (b *Notebook) Resumed() int { return b.resumed }
+
+// Unused says why the notes that there were when it was opened are not used;
+// nil: they are, or there were none.
+func (b *Notebook) Unused() *Unused { return b.unused }
 
 // Recall returns the note of a key, nil if there is none.
 func (b *Notebook) Recall(key string) *study.Note { return b.content.Notes[key] }

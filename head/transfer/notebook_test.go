@@ -4,10 +4,29 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/headstart-ml/headstart/head/study"
 )
+
+// A program says which version of this module is in it, as far as it was noted.
+func TestProgram(t *testing.T) {
+	own := debug.Module{Path: module, Version: "v1.2.3"}
+	for want, info := range map[string]debug.BuildInfo{
+		"v1.2.3, notes 2":                  {Main: own},
+		"v1.2.3, notes  2":                 {Main: debug.Module{Path: "example.org/x", Version: "v7.0.0"}, Deps: []*debug.Module{{Path: "example.org/y", Version: "v3.0.0"}, &own}},
+		"../own , notes 2":                 {Deps: []*debug.Module{{Path: module, Version: "v1.2.3", Replace: &debug.Module{Path: "../own"}}}},
+		"development version, notes 2":     {Main: debug.Module{Path: module, Version: "(devel)"}},
+		"development version abc, notes 2": {Main: debug.Module{Path: module}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}}},
+		"development version, notes  2":    {},
+	} {
+		if got := programOf(&info); got != strings.ReplaceAll(want, "  ", " ") {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
 
 // Notes are read by a study of the same data and settings alone. A file that is
 // torn, of another study or no notebook is an empty one, and none is left where
@@ -54,6 +73,9 @@ func TestNotebook(t *testing.T) {
 	}
 	text := keep()
 	b := open("mine")
+	if b.Unused() != nil {
+		t.Errorf("not used: %+v", b.Unused())
+	}
 	if got := b.Recall("a"); b.Resumed() != 1 || !reflect.DeepEqual(got, note) {
 		t.Errorf("%d notes: %+v, want %+v", b.Resumed(), got, note)
 	}
@@ -64,7 +86,20 @@ func TestNotebook(t *testing.T) {
 	if b = open("another"); b.Resumed() != 0 || b.Recall("a") != nil {
 		t.Error("the notes of another study are read")
 	}
+	if u := b.Unused(); u == nil || u.Notes != 1 || u.Program != u.This {
+		t.Errorf("it says of them %+v", u)
+	}
 	closed(b)
+	keep()
+	b, err := openNotebook(path, "mine", "v9.9.9, notes 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := b.Unused(); b.Resumed() != 0 || u == nil || u.Notes != 1 || u.Program != thisProgram() || u.This != "v9.9.9, notes 9" {
+		t.Errorf("the notes of another version: %d are read, and it says %+v", b.Resumed(), u)
+	}
+	closed(b)
+	keep()
 	for cut := range text {
 		if err := os.WriteFile(path, text[:cut], 0o600); err != nil {
 			t.Fatal(err)

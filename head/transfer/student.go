@@ -35,6 +35,8 @@ type Student struct {
 	steps map[*Way]float64 // the seconds of a step of each tail; 0: not known
 	held  *experiment.Data // what heads on more taps are fitted to; nil: not known yet
 	lost  map[string]error // why a depth cannot be trained
+
+	frozen map[*Way]frozen // what the layers before it take
 }
 
 // ErrOneSpace says why there are heads on the features alone: several feature
@@ -62,7 +64,7 @@ func NewStudent(d *Data, s *Settings, depths []string) (*Student, error) {
 	}
 	t := &Student{
 		features: d.Features, data: DataOf(d.Features), heads: s.Head,
-		steps: map[*Way]float64{}, lost: map[string]error{},
+		steps: map[*Way]float64{}, lost: map[string]error{}, frozen: map[*Way]frozen{},
 	}
 	if t.heads.Threads == 0 {
 		t.heads.Threads = s.Threads
@@ -72,7 +74,12 @@ func NewStudent(d *Data, s *Settings, depths []string) (*Student, error) {
 		return nil, err
 	}
 	for _, w := range t.ways {
-		t.depths = append(t.depths, study.Depth{Name: w.Name, Layers: w.Place != nil})
+		digest, err := t.settingsOf(w)
+		if err != nil {
+			return nil, err
+		}
+		t.frozen[w] = t.frozenOf(w)
+		t.depths = append(t.depths, study.Depth{Name: w.Name, Layers: w.Place != nil, Settings: digest, Once: seconds(t.frozen[w].once)})
 	}
 	return t, nil
 }
@@ -200,7 +207,8 @@ func (t *Student) Cost(d *study.Depth, train, test int) time.Duration {
 	fitted, held := float64(train)*(1-validationShare), float64(train)*validationShare
 	// A pass forwards is a third of a step.
 	runs := studyEpochs*(fitted+held/3) + (fitted+float64(test))/3
-	return experiment.Estimate(&t.heads, size) + time.Duration(min(runs/float64(batch)*step, 1e9)*float64(time.Second))
+	again := (studyEpochs*(fitted+held) + fitted + float64(test)) * t.frozen[w].again
+	return experiment.Estimate(&t.heads, size) + seconds(runs/float64(batch)*step+again)
 }
 
 // classes counts the classes of the labels.
@@ -370,23 +378,21 @@ func (t *Student) tail(ctx context.Context, w *Way, l *study.Lesson) (*study.Lea
 }
 
 // Fingerprint is a digest of all that what is learnt depends on besides the
-// lesson: the data, the spaces of the features, and the settings.
+// lesson and the program: the data, the spaces of the features, and the
+// settings of all depths. Those of one are in study.Depth, so that studies of
+// other depths have the same fingerprint.
 func (t *Student) Fingerprint() (string, error) {
 	h := &t.heads
 	facts := map[string]any{
-		"study": studyFormat, "data": t.features.Digest(), "spaces": t.features.Spaces(), "groups": t.data.Groups, "weights": t.data.Weights,
+		"data": t.features.Digest(), "spaces": t.features.Spaces(), "groups": t.data.Groups, "weights": t.data.Weights,
 		"metric": h.Metric, "by": h.By, "kind": h.Kind, "l2": h.L2, "points": h.L2Points, "folds": h.Folds, "tolerance": h.Tolerance,
 		"class weight": h.ClassWeight, "class weights": h.ClassWeights, "plain": h.NoStandardize, "normalize": h.L2Normalize, "calibrate": h.Calibrate,
 	}
-	if l := t.learner; l != nil {
-		s := l.settings
-		facts["tail"] = []any{
-			s.Epochs, s.Patience, s.BatchSize, s.LearningRate, s.LayerDecay, s.Warmup, s.WeightDecay, s.Clip, s.LabelSmoothing, s.Views, s.DType,
-		}
-		if s.Replicas > 1 {
-			facts["replicas"] = s.Replicas
-		}
-	}
+	return digestOf(facts)
+}
+
+// digestOf is a digest of facts.
+func digestOf(facts any) (string, error) {
 	text, err := json.Marshal(facts)
 	if err != nil {
 		return "", err
@@ -395,6 +401,16 @@ func (t *Student) Fingerprint() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// studyFormat is the number of the way in which lessons are done. Notes of
-// another one are not taken.
-const studyFormat = 1
+// settingsOf is a digest of what lessons of a way depend on, besides what those
+// of all ways do; "" of a head on the features.
+func (t *Student) settingsOf(w *Way) (string, error) {
+	if w.Name == wayHead {
+		return "", nil
+	}
+	s := t.learner.settings
+	facts := []any{s.DType}
+	if w.Place != nil {
+		facts = append(facts, w.Place.Cut, s.Epochs, s.Patience, s.BatchSize, s.LearningRate, s.LayerDecay, s.Warmup, s.WeightDecay, s.Clip, s.LabelSmoothing, s.Views, max(s.Replicas, 1))
+	}
+	return digestOf(facts)
+}
