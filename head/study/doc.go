@@ -23,7 +23,8 @@
 // # Cost
 //
 // What is trained first is what costs least, by the estimate of the Learner,
-// until [Settings.Budget] is used up. No clock is read, so the same data and
+// until [Settings.Budget] is used up; what is left goes into testing layers on
+// the other folds of the largest size. No clock is read, so the same data and
 // settings give the same result everywhere; what does not go into the budget is
 // in [Result.Skipped]. With a [Notebook] a study that was stopped resumes where
 // it was.
