@@ -49,6 +49,7 @@ for name in names images; do
 		"$bin" export "$name.head.onnx" --out "$name-$layout" --layout "$layout" --replace --quiet >/dev/null
 	done
 done
+"$bin" export images.head.onnx --out images-pixels --layout flat --input pixels --replace --quiet >/dev/null
 "$bin" predict --quiet names.head.onnx --probabilities --text name --out names.csv test.csv
 "$bin" predict --quiet images.head.onnx --probabilities --image image --root . --out images.csv test.csv
 "$bin" predict --quiet images.head.onnx --probabilities --image image --root . --out others.csv others.list.csv
