@@ -55,6 +55,7 @@ var flagSynonyms = map[string][]string{
 	"device": {"provider"}, "gpu": {"provider"}, "gpus": {"provider"}, "cuda": {"provider"}, "cpu": {"provider"}, "accelerator": {"provider"}, "mps": {"provider"},
 	"batch": {"batch-size"}, "bs": {"batch-size"}, "b": {"batch-size"}, "per-device-batch-size": {"batch-size"},
 	"jobs": {"threads"}, "j": {"threads"}, "n-jobs": {"threads"}, "workers": {"threads"}, "num-workers": {"threads"}, "cpus": {"threads"}, "t": {"threads"},
+	"ddp": {"replicas"}, "data-parallel": {"replicas"}, "num-replicas": {"replicas"}, "num-processes": {"replicas", "threads"}, "nproc-per-node": {"replicas"},
 	"library": {"runtime"}, "ort": {"runtime"}, "onnxruntime": {"runtime"},
 	"cache-dir": {"cache"}, "cachedir": {"cache"}, "cache-folder": {"cache"},
 
