@@ -66,7 +66,7 @@ func exportCommand(e *env) *command {
 	return &command{
 		name: "export",
 		args: "HEAD",
-		does: "writes backbone and head as one ONNX model, in a folder that other programs load",
+		does: "writes backbone and head as one ONNX model, in a folder that other programs load, or the head alone",
 		about: "DIR gets the model with its labels, its tokenizer or image processor and a model card, as transformers.js, optimum, hugot and the Hugging Face Hub look for them; docs/deploy.md says more. " +
 			"The model lies in onnx/model.onnx, or with --layout flat in model.onnx beside the other files, where hugot finds it, with model.onnx_data beside it where the weights do not fit into one file or the backbone had such a file. " +
 			"Its outputs are logits, temperature included, and probabilities, one column a class; of a linear head logits are the numbers. Classes, input contract, provenance and figures stand in its metadata as headstart.NAME. " +
@@ -81,18 +81,21 @@ func exportCommand(e *env) *command {
 			"The rounded model is held to the same 1e-5 as any other, of what its rounded weights give in float32; one that rounding moves by more than 0.02 (f16) or 0.2 (int8) in the mean is refused.\n\n" +
 			"--embedder writes an embedding model: the outputs are last_hidden_state and sentence_embedding of texts, with the files of sentence-transformers, image_embeds and pooler_output of images. It is compared with the backbone, to 1e-5 of the length of an embedding, and extract --backbone DIR makes the same embeddings with it. " +
 			"HEAD is a head, whose backbone and tap it takes, a feature set or a backbone.\n\n" +
-			"A head of several feature sets of several backbones is no one model.",
+			"A head of several feature sets of several backbones is no one model.\n\n" +
+			aboutAlone(),
 		examples: []string{
 			"headstart export photos.head.onnx --out photos-model",
 			"headstart export photos.head.onnx --out photos-pixels --input pixels",
 			"headstart export names.head.onnx --out names-model --layout flat --replace",
 			"headstart export names.head.onnx --out names-here --backbone all-minilm-l6-v2",
 			"headstart export all-minilm-l6-v2 --embedder --out minilm-model",
+			"headstart export names.head.onnx --out names --format go    # the head alone",
 		},
 		minArgs: 1, maxArgs: 1,
 		wants: []string{"the head: a file that train-head made"},
 		flags: slices.Concat([]cli.Flag{
-			&cli.StringFlag{Name: "out", Category: result, Usage: "the `DIR` of the model, new or empty (required)"},
+			&cli.StringFlag{Name: "out", Category: result, Usage: "the `DIR` of the model, new or empty, or the file of a head alone (required)"},
+			&cli.StringFlag{Name: "format", Category: result, Value: folderFormat, Usage: choices(aloneFormats()...) + "the model in a folder, or the head alone"},
 			&cli.StringFlag{Name: "layout", Category: result, Value: export.Hub, Usage: choices(export.Layouts...) + "where the model lies in DIR"},
 			&cli.StringFlag{Name: "precision", Category: result, Usage: choices(precisions()...) + "how weights are stored, and what rounding them changes is measured", DefaultText: "as the backbone stores them"},
 			&cli.StringFlag{Name: "input", Category: result, Value: export.Auto, Usage: choices(export.Inputs...) + "what the model takes: what clients look for, or of images pixels of any size, which it resizes itself"},
@@ -116,6 +119,15 @@ func exportCommand(e *env) *command {
 				if err := oneOf("precision", string(o.precision), precisions()...); err != nil {
 					return err
 				}
+			}
+			if err := oneOf("format", ctx.String("format"), aloneFormats()...); err != nil {
+				return err
+			}
+			if f := file.FormatOf(ctx.String("format")); f != nil {
+				if err := o.settleAlone(ctx, f); err != nil {
+					return err
+				}
+				return runExportAlone(o, f, e)
 			}
 			if err := oneOf("layout", o.layout, export.Layouts...); err != nil {
 				return err

@@ -18,6 +18,7 @@ import (
 	"github.com/headstart-ml/headstart/extract/source"
 	"github.com/headstart-ml/headstart/head"
 	"github.com/headstart-ml/headstart/head/experiment"
+	"github.com/headstart-ml/headstart/head/file"
 	"github.com/headstart-ml/headstart/head/predict"
 	"github.com/headstart-ml/headstart/head/study"
 	"github.com/headstart-ml/headstart/models"
@@ -191,6 +192,8 @@ func advice(err error) string {
 		far      *export.MovedError
 		headless *predict.EmbedderError
 		inside   *export.InsideError
+		held     *file.ThereError
+		lonely   *file.AloneError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
 		short    *study.TooFewError
@@ -199,6 +202,12 @@ func advice(err error) string {
 		lists    *study.TaskError
 	)
 	switch {
+	case errors.As(err, &held) && held.Exported:
+		return "--replace replaces it, --out gives another name"
+	case errors.As(err, &lonely) && len(lonely.Can) > 0:
+		return "--format " + strings.Join(lonely.Can, " or ") + " can"
+	case errors.As(err, &lonely):
+		return "--format folder writes it together with its backbone"
 	case errors.As(err, &short) && short.Labelled > 0:
 		return fmt.Sprintf("label more: %s labelled samples in all are enough, and headstart train-head needs fewer", count(int64(short.Labelled)))
 	case errors.As(err, &short):

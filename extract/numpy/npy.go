@@ -21,8 +21,8 @@ import (
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
 // with room for a count of 20 digits, so that rows can be added in place, and
 // of a multiple of 64 bytes. The values follow row-major. descr is their type,
-// such as "<f4"; shape has at least one dimension, and few enough for the
-// 64 KiB that a header has.
+// such as "<f4"; shape has few enough dimensions for the 64 KiB that a header
+// has; without any the array is one value.
 func Header(descr string, shape ...int64) []byte {
 	const digits, fixed = 21, 10 // bytes before the description
 	sides := make([]string, len(shape))
@@ -34,7 +34,9 @@ func Header(descr string, shape ...int64) []byte {
 		tuple += ","
 	}
 	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, tuple)
-	text += strings.Repeat(" ", digits-len(sides[0]))
+	if len(shape) > 0 { // NumPy leaves no room where nothing can be added
+		text += strings.Repeat(" ", digits-len(sides[0]))
+	}
 	text += strings.Repeat(" ", 63-(fixed+len(text))%64) + "\n"
 	header := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(text)))
 	return append(header, text...)

@@ -153,6 +153,50 @@
 // so that the softmax of their logits are not their probabilities. Programs
 // that know only these refuse the newer ones instead of dividing twice.
 //
+// # Heads alone
+//
+// [WriteAlone] writes a head without its backbone for other programs: [Formats]
+// lists how. Standardisation, temperature and corrections for the frequencies
+// of classes are folded into weights and biases, so that
+//
+//	units   = max(rows·weightᵀ + bias, 0), of each hidden layer
+//	logits  = units·weightᵀ + bias
+//	answers = link(logits)
+//
+// with link the softmax, sigmoid, identity or, of grades, the differences of
+// neighbouring sigmoids (cumulative), and rows the features, in float64, each
+// divided by its Euclidean length if l2_normalize says so. A safetensors file
+// has the tensors weight and bias, before them hidden.0.weight, hidden.0.bias
+// and so on, all F64; JSON has layers, a list of {"weight": rows, "bias": row}.
+// What else there is are members of the JSON object, and strings, or JSON in
+// them, in the metadata of safetensors:
+//
+//	headstart_head    version of these fields: 1
+//	head              kind of head: of head.Kinds
+//	task              one-of, any-of, number or grade
+//	classes           list of the classes, labels, names of numbers, or grades,
+//	                  in the order of the columns
+//	features          list of {"dim", "backbone", "space"}: where the columns of
+//	                  the features come from, in their order
+//	l2_normalize      true or false
+//	link              softmax, sigmoid, identity or cumulative
+//	activation        relu, of hidden layers; missing: there are none
+//	reject            as above
+//	thresholds        as above
+//	data              as above
+//	created           as above
+//	backbone_licence  of the backbone's weights; missing: it was not said
+//	exported_by       the program; missing: it was not said
+//
+// A knn leaves as safetensors alone: mean, scale F64[D]; neighbours F32[N,D],
+// neighbour_labels I32[N] and, if there are any, neighbour_weights F32[N] as
+// above; class_scale and class_shift F64[C], with the temperature in them, or
+// missing; neighbours, vote_temperature and doubt (0.01 above) in the metadata.
+//
+// Arrays for scikit-learn (.npz) have the names of its attributes, and all
+// fields above as a JSON text in headstart_head. A Go package has its own
+// comment.
+//
 // # Reading
 //
 // Read takes no head but the one that Write makes of the same numbers, or made
