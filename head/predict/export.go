@@ -40,6 +40,9 @@ type ExportOptions struct {
 	Layout  string // of the folder, one of export.Layouts; "": the first one
 	Input   string // of the model, one of export.Inputs; "": the first one
 	Tool    string // what exports, for the metadata
+	// Largest is how many bytes a model may have before its larger weights get
+	// a file of their own beside it; 0: as many as a file of a model can have.
+	Largest int
 	// Samples are contents of samples that the model is checked on. Where they
 	// are fewer than 32, others are made up.
 	Samples [][]byte
@@ -131,7 +134,7 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
 	h.Provenance["exported_by"], h.Provenance["backbone_licence"] = o.Tool, licence
-	external := len(spec.Weights.External) > 0
+	external := len(spec.Weights.External) > 0 || export.Aside(backbone, o.Largest)
 	described := &export.Fed{Modality: spec.Modality, Contract: spec.Contract, Inputs: spec.Inputs, Single: spec.Single, Dependent: len(spec.BatchDependent) > 0}
 	var served *pb.ModelProto
 	var fed *export.Fed

@@ -314,8 +314,18 @@ func Save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
 	return data, nil
 }
 
+// Aside tells whether the larger weights of m have to lie in a file beside it,
+// since with them it has more bytes than most; 0: than a file of a model can
+// have, somewhat less than 2 GiB.
+func Aside(m *pb.ModelProto, most int) bool {
+	if most <= 0 {
+		most = largest
+	}
+	return proto.Size(m) > most
+}
+
 func save(dir string, m *pb.ModelProto, external bool) (data bool, err error) {
-	data = external || proto.Size(m) > largest
+	data = external || Aside(m, 0)
 	if data {
 		if m, err = onnx.Rewrite(m, nil); err != nil { // a copy, as far as it changes
 			return false, err
