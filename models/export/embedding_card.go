@@ -3,7 +3,6 @@ package export
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/headstart-ml/headstart/models"
 )
@@ -11,8 +10,8 @@ import (
 // embeddingClients says how the folder of an embedding model is loaded.
 func (f *Folder) embeddingClients(dir string) []Client {
 	output := EmbeddingOutputs(f.Fed.Modality)
-	own := Client{Name: "headstart", Load: fmt.Sprintf("headstart extract --backbone %s SOURCE", dir)}
-	runtime := Client{Name: "onnxruntime", Load: fmt.Sprintf("onnxruntime.InferenceSession(%q)", dir+"/"+f.modelFile()), Note: "takes tensors: texts are tokenised, images resized before; " + output[len(output)-1] + " is the embedding"}
+	own := Client{Name: "headstart", Load: "headstart extract --backbone " + word(dir) + " SOURCE"}
+	runtime := Client{Name: "onnxruntime", Load: "onnxruntime.InferenceSession(" + literal(dir+"/"+f.modelFile()) + ")", Note: "takes tensors: texts are tokenised, images resized before; " + output[len(output)-1] + " is the embedding"}
 	js, python, hugot := Client{Name: "transformers.js"}, Client{Name: "optimum"}, Client{Name: "hugot"}
 	sentences := Client{Name: "sentence-transformers"}
 	options := ""
@@ -21,14 +20,14 @@ func (f *Folder) embeddingClients(dir string) []Client {
 	}
 	switch c := f.Fed.Contract.(type) {
 	case *models.TextSpec:
-		js.Load = fmt.Sprintf("await pipeline(%q, %q%s)", "feature-extraction", dir, options)
-		hugot.Load = fmt.Sprintf("ModelPath: %q", dir)
+		js.Load = `await pipeline("feature-extraction", ` + literal(dir) + options + ")"
+		hugot.Load = "ModelPath: " + literal(dir)
 		if f.Layout != Flat {
 			hugot.Load = ""
 			hugot.note("finds no model below onnx/; --layout flat writes it beside the other files")
 		}
 		if f.Pooled.Tokens {
-			python.Load = fmt.Sprintf("ORTModelForFeatureExtraction.from_pretrained(%q)", dir)
+			python.Load = "ORTModelForFeatureExtraction.from_pretrained(" + literal(dir) + ")"
 			python.note("gives vectors of tokens, which are still to be pooled")
 			hugot.note("pools by the mean; take the output " + Sentence + " by its name")
 		} else {
@@ -39,7 +38,7 @@ func (f *Folder) embeddingClients(dir string) []Client {
 		}
 		switch {
 		case f.Pooled.known():
-			sentences.Load = fmt.Sprintf("SentenceTransformer(%q, backend=%q)", dir, "onnx")
+			sentences.Load = "SentenceTransformer(" + literal(dir) + `, backend="onnx")`
 		case f.Pooled.Tokens:
 			sentences.note(fmt.Sprintf("has no pooling %q, so that there is no modules.json", f.Pooled.Pooling))
 		default:
@@ -57,7 +56,7 @@ func (f *Folder) embeddingClients(dir string) []Client {
 			sentences.note(fmt.Sprintf("puts %q before each text by itself", c.Prefix))
 		}
 	case *models.ImageSpec:
-		js.Load = fmt.Sprintf("await pipeline(%q, %q%s)", "image-feature-extraction", dir, options)
+		js.Load = `await pipeline("image-feature-extraction", ` + literal(dir) + options + ")"
 		f.imageNotes(c, []*Client{&js})
 		python.note("has no class for embeddings of images; take the processor and onnxruntime")
 		hugot.note("has no pipeline for embeddings of images")
@@ -91,48 +90,32 @@ func (f *Folder) jsPooling() string {
 
 // embeddingUse writes how an embedding model is used into a model card.
 func (f *Folder) embeddingUse(b *bytes.Buffer) {
-	title := f.Card.Title
+	title, model := literal(f.Card.Title), literal(f.Card.Title+"/"+f.modelFile())
 	source := map[models.Modality]string{models.Text: "--text COL texts.csv", models.Image: "photos/", models.Numbers: "rows.npy"}[f.Fed.Modality]
-	fmt.Fprintf(b, "```sh\nheadstart extract --backbone %s %s\n```\n\n", title, source)
+	fmt.Fprintf(b, "```sh\nheadstart extract --backbone %s %s\n```\n\n", word(f.Card.Title), source)
 	load := ""
 	if f.Layout == Flat {
-		load = ", { subfolder: '' }"
+		load = `, { subfolder: "" }`
 	}
 	js := func(task, sample, call string) {
-		fmt.Fprintf(b, "JavaScript, `npm install @huggingface/transformers`:\n\n```js\nimport { env, pipeline } from '@huggingface/transformers';\nenv.localModelPath = './';\nenv.allowRemoteModels = false;\nconst embed = await pipeline('%s', '%s'%s);\nconsole.log((await embed('%s'%s)).tolist());\n```\n\n", task, title, load, sample, call)
+		fmt.Fprintf(b, "JavaScript, `npm install --ignore-scripts @huggingface/transformers`:\n\n```js\nimport { env, pipeline } from \"@huggingface/transformers\";\nenv.localModelPath = \"./\";\nenv.allowRemoteModels = false;\nconst embed = await pipeline(%s, %s%s);\nconsole.log((await embed(%s%s)).tolist());\n```\n\n", literal(task), title, load, literal(sample), call)
 	}
 	prefix := ""
 	switch c := f.Fed.Contract.(type) {
 	case *models.TextSpec:
 		prefix = c.Prefix
 		if f.Pooled.known() {
-			fmt.Fprintf(b, "Python, `pip install \"sentence-transformers[onnx]\"`:\n\n```python\nfrom sentence_transformers import SentenceTransformer\nmodel = SentenceTransformer(%q, backend=\"onnx\")\nprint(model.encode([\"some text\", \"another one\"]))\n```\n\n", title)
+			fmt.Fprintf(b, "Python, `pip install \"sentence-transformers[onnx]\"`:\n\n```python\nfrom sentence_transformers import SentenceTransformer\nmodel = SentenceTransformer(%s, backend=\"onnx\")\nprint(model.encode([\"some text\", \"another one\"]))\n```\n\n", title)
 		}
 		if how := f.jsPooling(); how != "" && f.Pooled.Tokens {
-			js("feature-extraction", quoteJS(prefix+"some text"), ", "+how)
+			js("feature-extraction", prefix+"some text", ", "+how)
 		}
-		fmt.Fprintf(b, "Python with ONNX Runtime alone, `pip install onnxruntime tokenizers numpy`:\n\n```python\nimport numpy as np, onnxruntime, tokenizers\nmodel = onnxruntime.InferenceSession(%q)\ntokens = tokenizers.Tokenizer.from_file(%q).encode(%q)\nfed = {\"input_ids\": tokens.ids, \"attention_mask\": tokens.attention_mask, \"token_type_ids\": tokens.type_ids}\nfed = {i.name: np.array([fed[i.name]]) for i in model.get_inputs()}\nprint(model.run([%q], fed))\n```\n\n", title+"/"+f.modelFile(), title+"/tokenizer.json", prefix+"some text", Sentence)
+		fmt.Fprintf(b, "Python with ONNX Runtime alone, `pip install onnxruntime tokenizers numpy`:\n\n```python\nimport numpy as np, onnxruntime, tokenizers\nmodel = onnxruntime.InferenceSession(%s)\ntokens = tokenizers.Tokenizer.from_file(%s).encode(%s)\nfed = {\"input_ids\": tokens.ids, \"attention_mask\": tokens.attention_mask, \"token_type_ids\": tokens.type_ids}\nfed = {i.name: np.array([fed[i.name]]) for i in model.get_inputs()}\nprint(model.run([%q], fed))\n```\n\n", model, literal(f.Card.Title+"/tokenizer.json"), literal(prefix+"some text"), Sentence)
 	case *models.ImageSpec:
 		if p, _ := processor(c); p != nil {
 			js("image-feature-extraction", "photo.jpg", "")
 		}
 	default:
-		fmt.Fprintf(b, "Python, `pip install onnxruntime numpy`:\n\n```python\nimport numpy as np, onnxruntime\nmodel = onnxruntime.InferenceSession(%q)\nrows = np.load(\"rows.npy\").astype(\"float32\")\nprint(model.run(None, {model.get_inputs()[0].name: rows}))\n```\n\n", title+"/"+f.modelFile())
+		fmt.Fprintf(b, "Python, `pip install onnxruntime numpy`:\n\n```python\nimport numpy as np, onnxruntime\nmodel = onnxruntime.InferenceSession(%s)\nrows = np.load(\"rows.npy\").astype(\"float32\")\nprint(model.run(None, {model.get_inputs()[0].name: rows}))\n```\n\n", model)
 	}
-}
-
-// quoteJS is a text between the quotes of a JavaScript string.
-func quoteJS(s string) string {
-	var out []rune
-	for _, r := range s {
-		if slices.Contains([]rune{'\'', '\\'}, r) {
-			out = append(out, '\\')
-		}
-		if r == '\n' {
-			out = append(out, '\\', 'n')
-			continue
-		}
-		out = append(out, r)
-	}
-	return string(out)
 }

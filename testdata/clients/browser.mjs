@@ -13,6 +13,17 @@ const [chromium, page, seconds = '1800'] = process.argv.slice(2);
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.json': 'application/json', '.wasm': 'application/wasm', '.png': 'image/png', '.jpg': 'image/jpeg' };
 let done;
 const finished = new Promise(resolve => done = resolve);
+// What a page that posts nothing shows, once it shows something, or its error.
+const watch = `<script type="module">
+  const post = (path, body) => fetch('/result/' + path, { method: 'POST', body });
+  addEventListener('error', e => post('failed', e.message));
+  addEventListener('unhandledrejection', e => post('failed', String(e.reason?.stack ?? e.reason)));
+  const timer = setInterval(() => {
+    if (!/\\d\\.\\d/.test(document.body.innerText)) return;
+    clearInterval(timer);
+    post('shown', document.body.innerText);
+  }, 200);
+</script>`;
 const server = createServer((request, response) => {
   const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
   if (request.method == 'POST') {
@@ -21,7 +32,10 @@ const server = createServer((request, response) => {
     request.on('end', () => {
       const name = path.replace('/result/', ''), body = Buffer.concat(parts);
       response.end();
-      if (name == 'done' || name == 'failed') done(name == 'done' ? null : body.toString());
+      if (name == 'shown') {
+        process.stdout.write(body);
+        done(null);
+      } else if (name == 'done' || name == 'failed') done(name == 'done' ? null : body.toString());
       else if (!name.includes('/')) writeFileSync(name, body);
     });
     return;
@@ -30,7 +44,8 @@ const server = createServer((request, response) => {
   try {
     if (!statSync(file).isFile()) throw new Error('no file');
     response.setHeader('Content-Type', types[extname(file)] ?? 'application/octet-stream');
-    response.end(readFileSync(file));
+    const body = readFileSync(file);
+    response.end(extname(file) == '.html' && !body.includes('/result/') ? body + watch : body);
   } catch {
     response.statusCode = 404;
     response.end();

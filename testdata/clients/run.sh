@@ -93,4 +93,32 @@ if with hugot; then
 	fi
 fi
 "$python" "$here/compare.py" || failed=yes
+
+# The programs of model cards and of docs/deploy.md, as they are printed, in a
+# folder that has what they name alone. Names of folders have spaces.
+rm -rf cards
+mkdir cards
+"$python" -c 'from PIL import Image; Image.open("images/0.png").save("cards/photo.jpg", quality=95)'
+export HEADSTART_BIN="${bin%/headstart}" HUGOT_MODULE="$here/hugot" CHROMIUM="${chromium:-}"
+export ORT_DYLIB_PATH="$root/lib/libonnxruntime.so" ONNXRUNTIME_DIR="$root/lib"
+most() { "$bin" predict --quiet "$@" --to csv | sed -n 2p | cut -d, -f3; }
+text=$(most names.head.onnx --sample "some text") ripe=$(most names.head.onnx --sample "a ripe peach") photo=$(most images.head.onnx cards/photo.jpg)
+for layout in hub flat; do
+	"$bin" export names.head.onnx --out "cards/names of emoji, $layout" --layout "$layout" --quiet >/dev/null
+	"$bin" export images.head.onnx --out "cards/pictures of emoji, $layout" --layout "$layout" --quiet >/dev/null
+	attempt "the card of texts, $layout" "$python" "$here/snippets.py" "cards/names of emoji, $layout/README.md" cards "$text"
+	attempt "the card of images, $layout" "$python" "$here/snippets.py" "cards/pictures of emoji, $layout/README.md" cards "$photo"
+done
+"$bin" export images.head.onnx --out "cards/photos-pixels" --input pixels --quiet >/dev/null
+attempt "the card of pixels" "$python" "$here/snippets.py" cards/photos-pixels/README.md cards "$photo"
+"$bin" export names.head.onnx --embedder --out "cards/embedder of names" --quiet >/dev/null
+attempt "embeddings" "$python" "$here/embedder.py" "cards/embedder of names"
+sed '1s/.*/COL/; s/,.*//' test.csv >cards/texts.csv
+cp test.csv cards/emoji.csv
+attempt "the card of embeddings" "$python" "$here/snippets.py" "cards/embedder of names/README.md" cards
+for folder in names-hub=names-model images-hub=photos-model names-flat=names-flat; do
+	cp -r "${folder%=*}" "cards/${folder#*=}"
+done
+cp -r "cards/embedder of names" cards/names-embedder
+attempt "docs/deploy.md" "$python" "$here/snippets.py" "$root/docs/deploy.md" cards "$ripe" "$photo"
 [ -z "$failed" ]
