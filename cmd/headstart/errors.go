@@ -194,6 +194,7 @@ func advice(err error) string {
 		inside   *export.InsideError
 		held     *file.ThereError
 		lonely   *file.AloneError
+		apart    *export.DifferentError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
 		short    *study.TooFewError
@@ -230,6 +231,8 @@ func advice(err error) string {
 		return "the same command resumes there"
 	case errors.As(err, &nowhere):
 		return strings.Join(runtime.Install(), ", or ")
+	case errors.As(err, &apart) && apart.Tolerance == export.PixelsTolerance:
+		return "an answer of this head depends on single levels of pixels, or the runtime's Resize is another one; leave --input pixels out, or train with a larger --l2"
 	case errors.As(err, &inside) && inside.Modality != models.Image:
 		return "leave --input pixels out"
 	case errors.As(err, &inside):

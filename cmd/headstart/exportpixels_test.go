@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headstart-ml/headstart/models/export"
 	"github.com/headstart-ml/headstart/models/onnx"
 	"github.com/headstart-ml/headstart/models/onnx/pb"
 )
@@ -67,6 +68,13 @@ func TestExportPixels(t *testing.T) {
 			p.sameAnswers(t, name+".head.onnx"+all, name+all, read[1:], 0.02)
 		})
 	}
+	// A head with a tail is one model with its backbone, too.
+	p.do(t, "train-head --l2 0.1 --epochs 1 --tail last:1 --split train=0.5,validation=0.25,test=0.25 --out tail.head.onnx vit.features")
+	if out := p.one(t, "export tail.head.onnx --out tail --input pixels"); !(out.number(t, "worst") <= 0.02) {
+		t.Errorf("%v", out)
+	}
+	p.sameAnswers(t, "tail.head.onnx --probabilities", "tail --probabilities", read[1:], 0.02)
+
 	// The folder has the labels, and not what would let clients feed it floats.
 	config := p.jsonFile(t, "vit/config.json")
 	if class, _ := config.at("id2label.1"); class != "symbols" || config["model_type"] != nil || config["transformers.js_config"] != nil || config["problem_type"] != "single_label_classification" {
@@ -108,5 +116,9 @@ func TestExportPixels(t *testing.T) {
 	p.do(t, "extract --label class --out eva.features --backbone "+filepath.Join(folders, "timm-eva")+read)
 	p.do(t, "train-head --l2 0.1 --cv 2 --baseline=false eva.features")
 	p.fails(t, "export eva.head.onnx --out eva --input pixels --licence mit", exitFailed, `"lanczos"`, "leave --input pixels out")
+	p.fails(t, "export vit.head.onnx --out other --input pixels --embedder", exitUsage, "leave one of the two out")
+	if text := advice(&export.DifferentError{Tolerance: export.PixelsTolerance}); !strings.Contains(text, "leave --input pixels out") {
+		t.Error(text)
+	}
 	p.fails(t, "export vit.head.onnx --out other --input floats", exitUsage, "auto", "pixels")
 }
