@@ -89,7 +89,8 @@ type Prediction struct {
 // Cost is what a depth costs.
 type Cost struct {
 	Depth string `json:"depth"`
-	// Trained counts trainings, Seconds is their estimate, of one core.
+	// Trained counts trainings, Seconds is their estimate, of one core, with
+	// what prepared them.
 	Trained int     `json:"trained"`
 	Seconds float64 `json:"estimate_seconds"`
 	// Full is the estimate of one training on all samples.
