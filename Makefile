@@ -122,7 +122,7 @@ $(STARTUP): bench/startup-requirements.txt
 	  --target "$$(lib/startup/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" --requirement $<
 	@touch $@
 
-bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets (2 min; fetches the curves once, 68 MB, by pip)
+bench-study: $(LCDB) ## print how well public learning curves are extrapolated, with constants of other data sets, and how often advice is right (5 min; fetches the curves once, 68 MB, by pip; hours more after make pairs: studies of real sets)
 	HEADSTART_CURVES=$(CURDIR)/$(LCDB) $(GO) test -count=1 -run XXX -bench '^BenchmarkPublicCurves$$' -benchtime 1x ./head/study
 	$(GO) test -count=1 -run XXX -bench '^BenchmarkDepthAdvice$$' -benchtime 1x ./head/study
 	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -timeout 10h -run XXX -bench '^BenchmarkStudyOnPairs$$' -benchtime 1x ./head/transfer && \
