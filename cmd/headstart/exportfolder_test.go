@@ -372,7 +372,7 @@ func TestExportOfVariants(t *testing.T) {
 }
 
 // Names that the head uses do not get in its way, also where the branches of an
-// If read them.
+// If, or the body of a Loop, read them.
 func TestExportOfTakenNames(t *testing.T) {
 	p := newPlace(t)
 	batch := onnx.Dim{Size: -1, Name: "batch"}
@@ -383,9 +383,22 @@ func TestExportOfTakenNames(t *testing.T) {
 		body := &pb.GraphProto{Name: new(name), Node: []*pb.NodeProto{onnx.Node("Mul", []string{"logits", "weight"}, []string{name + "_out"})}, Output: []*pb.ValueInfoProto{rows(name + "_out")}}
 		return &pb.AttributeProto{Name: new(name), Type: pb.AttributeProto_GRAPH.Enum(), G: body}
 	}
+	scalar := func(name string, elem pb.TensorProto_DataType) *pb.ValueInfoProto {
+		return onnx.TensorValue(name, elem)
+	}
+	loop := &pb.AttributeProto{Name: new("body"), Type: pb.AttributeProto_GRAPH.Enum(), G: &pb.GraphProto{
+		Name: new("body"), Input: []*pb.ValueInfoProto{scalar("round", pb.TensorProto_INT64), scalar("go", pb.TensorProto_BOOL), rows("before")},
+		Node: []*pb.NodeProto{
+			onnx.Node("Identity", []string{"go"}, []string{"on"}), onnx.Node("Mul", []string{"before", "bias"}, []string{"half"}), onnx.Node("Sub", []string{"half", "logits"}, []string{"after"}),
+		},
+		Output: []*pb.ValueInfoProto{scalar("on", pb.TensorProto_BOOL), rows("after")},
+	}}
 	m := &pb.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*pb.OperatorSetIdProto{{Version: new(int64(17))}}, Graph: &pb.GraphProto{
 		Name: new("names"), Input: []*pb.ValueInfoProto{rows("value")}, Output: []*pb.ValueInfoProto{rows("probabilities")},
-		Initializer: []*pb.TensorProto{onnx.FloatTensor("weight", []float32{2, 3, 4, 5}, 4), onnx.FloatTensor("bias", []float32{1, 1, 1, 1}, 4), {Name: new("yes"), DataType: new(int32(pb.TensorProto_BOOL)), RawData: []byte{1}}},
+		Initializer: []*pb.TensorProto{
+			onnx.FloatTensor("weight", []float32{2, 3, 4, 5}, 4), onnx.FloatTensor("bias", []float32{1, 1, 1, 1}, 4), {Name: new("yes"), DataType: new(int32(pb.TensorProto_BOOL)), RawData: []byte{1}},
+			{Name: new("rounds"), DataType: new(int32(pb.TensorProto_INT64)), RawData: []byte{3, 0, 0, 0, 0, 0, 0, 0}},
+		},
 		Node: []*pb.NodeProto{
 			onnx.Node("Add", []string{"value", "bias"}, []string{"logits"}), onnx.Node("If", []string{"yes"}, []string{"scores"}, branch("then_branch"), branch("else_branch")),
 			onnx.Node("Tanh", []string{"scores"}, []string{"probabilities"}),
@@ -434,4 +447,17 @@ func TestExportOfTakenNames(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 	p.sameAnswers(t, "--probabilities x.head.onnx", "--probabilities model", "X.npy", 1e-5)
+
+	last := len(m.Graph.Node) - 1
+	m.Graph.Node = append(m.Graph.Node[:last], onnx.Node("Loop", []string{"rounds", "yes", "scores"}, []string{"rows"}, loop), onnx.Node("Tanh", []string{"rows"}, []string{"probabilities"}))
+	if data, err = onnx.Encode(m); err != nil {
+		t.Fatal(err)
+	}
+	p.put("looped/model.onnx", data)
+	p.put("looped/backbone.json", []byte(`{"modality": "numbers"}`))
+	p.do(t, "extract --backbone looped --out y.features X.npy")
+	p.do(t, "train-head --l2 0.1 --cv 2 --baseline=false y.features")
+	if out := p.one(t, "export y.head.onnx --out looped-model"); !(out.number(t, "worst") <= 1e-5) {
+		t.Errorf("%v", out)
+	}
 }
