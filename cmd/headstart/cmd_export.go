@@ -31,6 +31,7 @@ import (
 type fuseOptions struct {
 	common
 	head     string
+	more     []string // further heads
 	backbone string
 	out      string
 	layout   string
@@ -59,13 +60,14 @@ type fuseSummary struct {
 	// Rounding is what that changes; nil: nothing.
 	Precision export.Precision  `json:"precision,omitempty"`
 	Rounding  *predict.Rounding `json:"rounding,omitempty"`
+	Heads     []predict.HeadOf  `json:"heads,omitempty"` // several
 }
 
 func exportCommand(e *env) *command {
 	const result, backbone = "Result", "Backbone"
 	return &command{
 		name: "export",
-		args: "HEAD",
+		args: "HEAD…",
 		does: "writes backbone and head as one ONNX model, in a folder that other programs load, or the head alone",
 		about: "DIR gets the model with its labels, its tokenizer or image processor and a model card, as transformers.js, optimum, hugot and the Hugging Face Hub look for them; docs/deploy.md says more. " +
 			"The model lies in onnx/model.onnx, or with --layout flat in model.onnx beside the other files, where hugot finds it, with model.onnx_data beside it where the weights do not fit into one file or the backbone had such a file. " +
@@ -81,6 +83,8 @@ func exportCommand(e *env) *command {
 			"The rounded model is held to the same 1e-5 as any other, of what its rounded weights give in float32; one that rounding moves by more than 0.02 (f16) or 0.2 (int8) in the mean is refused.\n\n" +
 			"--embedder writes an embedding model: the outputs are last_hidden_state and sentence_embedding of texts, with the files of sentence-transformers, image_embeds and pooler_output of images. It is compared with the backbone, to 1e-5 of the length of an embedding, and extract --backbone DIR makes the same embeddings with it. " +
 			"HEAD is a head, whose backbone and tap it takes, a feature set or a backbone.\n\n" +
+			"Several heads on one backbone become one model, which runs the backbone once. The first one has the outputs logits and probabilities, which clients take, and the labels in config.json; each, the first too, has them as NAME_logits and NAME_probabilities, by the name of its file. Their taps may differ, all else that decides their features may not. " +
+			"predict DIR --head NAME asks one of them.\n\n" +
 			"A head of several feature sets of several backbones is no one model.\n\n" +
 			aboutAlone(),
 		examples: []string{
@@ -90,8 +94,9 @@ func exportCommand(e *env) *command {
 			"headstart export names.head.onnx --out names-here --backbone all-minilm-l6-v2",
 			"headstart export all-minilm-l6-v2 --embedder --out minilm-model",
 			"headstart export names.head.onnx --out names --format go    # the head alone",
+			"headstart export topic.head.onnx tone.head.onnx --out texts-model",
 		},
-		minArgs: 1, maxArgs: 1,
+		minArgs: 1, maxArgs: -1,
 		wants: []string{"the head: a file that train-head made"},
 		flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the `DIR` of the model, new or empty, or the file of a head alone (required)"},
@@ -111,7 +116,7 @@ func exportCommand(e *env) *command {
 				return err
 			}
 			o := &fuseOptions{
-				common: *c, head: ctx.Args().First(), backbone: ctx.String("backbone"), out: ctx.String("out"),
+				common: *c, head: ctx.Args().First(), more: ctx.Args().Tail(), backbone: ctx.String("backbone"), out: ctx.String("out"),
 				layout: ctx.String("layout"), input: ctx.String("input"), replace: ctx.Bool("replace"), licence: strings.TrimSpace(ctx.String("licence")),
 				precision: export.Precision(ctx.String("precision")), embedder: ctx.Bool("embedder"),
 			}
@@ -124,6 +129,9 @@ func exportCommand(e *env) *command {
 				return err
 			}
 			if f := file.FormatOf(ctx.String("format")); f != nil {
+				if len(o.more) > 0 {
+					return usagef("--format %s writes one head; %s are %d", ctx.String("format"), quotedAll(ctx.Args().Slice()), 1+len(o.more))
+				}
 				if err := o.settleAlone(ctx, f); err != nil {
 					return err
 				}
@@ -139,6 +147,8 @@ func exportCommand(e *env) *command {
 				return usagef("--embedder with --input pixels: the clients of an embedding model feed it tensors, and load it by the inputs that they know; leave one of the two out")
 			}
 			switch {
+			case o.embedder && len(o.more) > 0:
+				return usagef("--embedder writes one backbone without a head; %s and %s are %d", o.head, strings.Join(o.more, ", "), 1+len(o.more))
 			case o.out == "":
 				return usagef("--out DIR is missing: the folder that the model is written into")
 			case strings.HasSuffix(o.out, ".onnx"):
@@ -155,12 +165,16 @@ func exportCommand(e *env) *command {
 }
 
 func runExport(ctx context.Context, o *fuseOptions, e *env) error {
-	f, t, err := o.subject()
+	heads, err := o.subjects()
 	if err != nil {
 		return err
 	}
-	if len(f.Spaces) > 1 && !contract.OneBackbone(spacesOf(f)) {
-		return fmt.Errorf("%s is of %d feature sets of several backbones; only what is of one backbone is a model with it", o.head, len(f.Spaces))
+	f, t, all := heads[0].file, heads[0].training, heads[0].file
+	several := others(heads)
+	if several != nil {
+		if all, err = predict.Together(several); err != nil {
+			return err
+		}
 	}
 	reading := &sampling{backbone: o.backbone}
 	d, err := contract.Describe(f.Spaces[0].JSON)
@@ -170,7 +184,7 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.head, err)
 	}
-	spec, err := reading.recall(o.head, f, d.Modality)
+	spec, err := reading.recall(o.head, all, d.Modality)
 	if err != nil {
 		return err
 	}
@@ -183,6 +197,11 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	if err != nil {
 		return err
 	}
+	for _, h := range heads[1:] {
+		if err := o.addHead(card, h, spec); err != nil {
+			return err
+		}
+	}
 	on, why := trainingSet(f, t, d.Modality)
 	var samples [][]byte
 	var labelled iter.Seq2[*predict.Labelled, error]
@@ -191,6 +210,11 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		samples, why = on.checked(ctx)
 	case o.embedder && len(t.Features) == 0: // a backbone was not made of samples
 		why = ""
+	}
+	for i := range several {
+		if o.precision != "" && o.precision != export.Float32 {
+			several[i].Labelled = heads[i].labelled(ctx, d.Modality)
+		}
 	}
 	if len(samples) > 0 && !o.embedder && o.precision != "" && o.precision != export.Float32 {
 		labelled = on.labelled(ctx, f)
@@ -201,13 +225,13 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 	w, err := predict.Export(ctx, spec, f, &predict.ExportOptions{
 		Options: predict.Options{Runtime: o.runtime}, Head: o.head, Dir: o.out, Replace: o.replace, Layout: o.layout, Input: o.input, Tool: "headstart " + version(),
 		Samples: samples, Papers: papers, Card: *card, Licence: o.licence,
-		Precision: o.precision, Labelled: labelled, Embedder: o.embedder,
+		Precision: o.precision, Labelled: labelled, Embedder: o.embedder, Heads: several,
 	})
 	if err != nil {
 		return err
 	}
 	if o.json {
-		return e.printJSON(&fuseSummary{o.out, w.Model, w.Samples, w.MaxDifference, o.out, w.Files, w.Samples, w.MadeUp, w.MaxDifference, w.Licence, w.Clients, o.precision, w.Rounding})
+		return e.printJSON(&fuseSummary{o.out, w.Model, w.Samples, w.MaxDifference, o.out, w.Files, w.Samples, w.MadeUp, w.MaxDifference, w.Licence, w.Clients, o.precision, w.Rounding, w.Heads})
 	}
 	size := int64(0)
 	for _, path := range []string{w.Model, w.Data} {
@@ -242,7 +266,14 @@ func runExport(ctx context.Context, o *fuseOptions, e *env) error {
 		said += " (" + why + ")"
 	}
 	fmt.Fprintf(e.stdout, "run on %s, it gives the %s of %s, to within %.1g\n", said, gives, of, w.MaxDifference)
-	if w.Rounding != nil {
+	for _, h := range w.Heads {
+		line := fmt.Sprintf("%s, of %s: outputs %s", h.Name, h.Head, strings.Join(h.Outputs, ", "))
+		if h.Rounding != nil {
+			line += "; " + h.Rounding.Words()
+		}
+		fmt.Fprintln(e.stdout, line)
+	}
+	if w.Rounding != nil && w.Heads == nil {
 		fmt.Fprintln(e.stdout, w.Rounding.Words())
 	}
 	fmt.Fprintln(e.stdout)
@@ -272,7 +303,11 @@ func trainingOf(name string, f *file.File) (*training, error) {
 // so that files are called by their names alone, wherever they lie here.
 func (o *fuseOptions) card(f *file.File, t *training, spec *models.Spec) (*export.Card, error) {
 	c := &export.Card{Title: filepath.Base(o.out), Backbone: filepath.Base(spec.Name), Source: spec.Source, Created: f.Created}
-	c.Command = fmt.Sprintf("headstart export %s --out %s", features.Quoted(filepath.Base(o.head)), features.Quoted(c.Title))
+	c.Command = "headstart export"
+	for _, name := range append([]string{o.head}, o.more...) {
+		c.Command += " " + features.Quoted(filepath.Base(name))
+	}
+	c.Command += " --out " + features.Quoted(c.Title)
 	if o.embedder {
 		c.Command += " --embedder"
 	}

@@ -152,7 +152,9 @@ type exportedHead struct {
 	Type    string   `json:"type"`
 	Task    string   `json:"task,omitempty"` // of another head than for one of several classes
 	Classes []string `json:"classes"`
-	noun    string
+	// Names are those of several heads, of which the first is this one.
+	Names []string `json:"names,omitempty"`
+	noun  string
 }
 
 // originSummary is a value that was read from one of a backbone's files.
@@ -215,7 +217,7 @@ func newBackboneSummary(name string, facts folder.Facts) (*backboneSummary, erro
 		Prompts: spec.Prompts, batchDependent: spec.BatchDependent, Notes: spec.Notes, ask: strings.TrimPrefix(ask, "models: "),
 	}
 	if h, ok := predict.ExportedFrom(spec); ok {
-		b.Head = &exportedHead{h.Kind, taskWord(h.Task), h.Classes, counted(len(h.Classes), h.Task.Noun())}
+		b.Head = &exportedHead{h.Kind, taskWord(h.Task), h.Classes, predict.HeadNames(spec), counted(len(h.Classes), h.Task.Noun())}
 	}
 	for _, from := range spec.Origins {
 		b.Read = append(b.Read, originSummary(from))
@@ -249,6 +251,9 @@ func inspectBackbone(c *inspectOptions, name string, e *env) error {
 	line("backbone", "%s, for %s", b.Name, b.Modality.Plural())
 	if b.Head != nil {
 		line("head", "%s, %s: %s; headstart predict %s SOURCE asks it", b.Head.Type, b.Head.noun, strings.Join(b.Head.Classes, ", "), features.Quoted(name))
+		if b.Head.Names != nil {
+			line("heads", "%s; that is the first, predict --head NAME asks another one", strings.Join(b.Head.Names, ", "))
+		}
 	}
 	line("licence", "%s", orUnknown(b.Licence))
 	line("source", "%s", orUnknown(b.Source))

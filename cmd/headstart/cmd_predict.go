@@ -32,6 +32,7 @@ type predictOptions struct {
 	common
 	sampling
 	head          string
+	headName      string // of several heads of an exported model
 	sources       []string
 	texts         []string      // --sample
 	format        *resultFormat // of the result; nil: as it suits, see predictOptions.result
@@ -83,6 +84,7 @@ func predictCommand(e *env) *command {
 		wants: []string{"the head: a file that train-head made", "the source: a folder, a table or a feature set with the samples to classify"},
 		flags: slices.Concat([]cli.Flag{
 			&cli.StringSliceFlag{Name: "sample", Category: "Samples", Usage: "the `TEXT` to classify, in the place of a source"},
+			&cli.StringFlag{Name: "head", Category: "Samples", Usage: "of several heads of an exported model that of this `NAME`", DefaultText: "the first"},
 			&cli.StringFlag{Name: "to", Category: result, Usage: choices(resultNames()...) + "how the result is written", DefaultText: "by the name of --out, else csv"},
 			&cli.StringFlag{Name: "out", Category: result, Usage: "the result's `FILE`", DefaultText: "standard output"},
 			&cli.StringSliceFlag{Name: "with", Category: result, Usage: "a `COL` of the input that the result has too"},
@@ -114,7 +116,7 @@ func newPredictOptions(ctx *cli.Context, e *env) (*predictOptions, error) {
 		return nil, err
 	}
 	o := &predictOptions{
-		common: *c, sampling: *s, head: ctx.Args().First(), sources: ctx.Args().Tail(), texts: ctx.StringSlice("sample"),
+		common: *c, sampling: *s, head: ctx.Args().First(), headName: ctx.String("head"), sources: ctx.Args().Tail(), texts: ctx.StringSlice("sample"),
 		out: ctx.String("out"), top: ctx.Int("top"), probabilities: ctx.Bool("probabilities"),
 	}
 	o.source.With = ctx.StringSlice("with")
@@ -174,9 +176,12 @@ func (o *predictOptions) result(h *head.Head, bad, few bool, e *env) (*predictio
 }
 
 func runPredict(ctx context.Context, o *predictOptions, e *env) error {
-	f, err := predict.Read(o.head, builtin.FS())
+	f, names, err := predict.ReadHead(o.head, o.headName, builtin.FS())
 	if err != nil {
 		return err
+	}
+	if names != nil && o.headName == "" {
+		e.noteOf("heads", int64(len(names)), "%s has the heads %s; %s answers, --head NAME asks another one", o.head, strings.Join(names, ", "), names[0])
 	}
 	sets := false
 	if len(o.texts) == 0 {

@@ -195,6 +195,8 @@ func advice(err error) string {
 		held     *file.ThereError
 		lonely   *file.AloneError
 		apart    *export.DifferentError
+		nameless *predict.HeadNameError
+		branch   *predict.BranchError
 		licence  *predict.LicenceError
 		other    *predict.OtherLicenceError
 		short    *study.TooFewError
@@ -330,6 +332,12 @@ func advice(err error) string {
 		return "--replace replaces it"
 	case errors.As(err, &whole):
 		return "without --precision they stay as they are"
+	case errors.As(err, &branch):
+		return "export each by itself"
+	case errors.As(err, &nameless) && nameless.Names == nil:
+		return "leave --head out"
+	case errors.As(err, &nameless):
+		return "--head takes one of these"
 	case errors.As(err, &headless):
 		return "headstart extract --backbone " + shellWord(headless.Path) + " makes embeddings with it, which train-head fits a head on"
 	case errors.As(err, &far) && far.Precision == export.Int8:

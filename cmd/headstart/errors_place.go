@@ -202,6 +202,9 @@ func noHead(command string, args []string, things []thing) string {
 		for i, a := range args[1:] {
 			switch things[i+1] {
 			case aHead:
+				if command == "export" {
+					continue // it takes several
+				}
 				return fmt.Sprintf("%s is a head too, and %s takes one; headstart inspect %s compares them", a, command, quotedAll(heads))
 			case nothing, aBackbone, aCache:
 				if text := noSource(a, things[i+1], nil); text != "" && (things[i+1] != aBackbone || command != "export") {

@@ -53,6 +53,10 @@ type ExportOptions struct {
 	// Embedder exports the backbone with its pooling as an embedding model,
 	// without the head. Of the head file its Spaces count, and its Tail.
 	Embedder bool
+	// Heads are several heads that are exported with one backbone, of which the
+	// first is the one that Export gets, and Labelled is that of each; see
+	// Together. nil: there is one.
+	Heads []*Another
 	// Precision is how weights are stored; "": as the backbone stores them.
 	Precision onnx.Precision
 	// Labelled are samples on which it is measured what rounding the weights
@@ -69,7 +73,8 @@ type Exported struct {
 	// Rounding is what storing weights in fewer bits changes; nil: they are
 	// not.
 	Rounding *Rounding
-	Dim      int // of an embedding, 0 if the model has a head
+	Dim      int      // of an embedding, 0 if the model has a head
+	Heads    []HeadOf // several; nil: there is one
 }
 
 // LicenceError says that nothing tells the licence of a backbone's weights, of
@@ -129,8 +134,15 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if err != nil {
 		return nil, err
 	}
-	h, taps, err := o.fusible(spec, f, &backbone)
-	if err != nil {
+	var several *branches
+	var h *export.Head
+	var taps []models.Tap
+	if len(o.Heads) > 1 {
+		if several, err = o.fuseAll(spec, backbone, licence); err != nil {
+			return nil, err
+		}
+		backbone, h, taps = several.base, several.heads[0].Head, several.taps
+	} else if h, taps, err = o.fusible(spec, f, &backbone); err != nil {
 		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
 	h.Provenance["exported_by"], h.Provenance["backbone_licence"] = o.Tool, licence
@@ -139,13 +151,16 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	var served *pb.ModelProto
 	var fed *export.Fed
 	var pooled *export.Pooled
-	if o.Embedder {
+	switch {
+	case several != nil:
+		served, fed, err = export.Feed(several.model, described)
+	case o.Embedder:
 		pooled = pooledAs(spec, h, taps)
 		if served, err = export.Embed(backbone, &export.Embedder{Head: *h, Dim: pooled.Dim, Modality: spec.Modality, Tokens: pooled.Tokens}); err == nil {
 			served, fed, err = export.Feed(served, described)
 		}
 		h.Link = export.Vectors
-	} else {
+	default:
 		if served, err = export.Fuse(backbone, h); err == nil {
 			served, fed, err = export.Serve(served, h.Link, described)
 		}
@@ -204,30 +219,64 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 	if metrics != nil && !o.Embedder {
 		export.Note(served, "metrics", string(metrics))
 	}
-	w := &work{options: o, file: f, spec: spec, fed: fed, pooled: pooled, reference: Session(spec, &o.Options)}
+	w := &work{options: o, file: f, spec: spec, fed: fed, pooled: pooled, link: h.Link, labelled: o.Labelled, reference: Session(spec, &o.Options)}
 	defer w.reference.Close()
-	check, made, err := w.newCheck(ctx)
-	if err != nil {
-		return nil, err
+	all := []*work{w}
+	if several != nil {
+		all = nil
+		for i, one := range o.Heads {
+			own := *w
+			own.file, own.taps, own.labelled = one.File, one.taps, one.Labelled
+			own.link, own.prefix = several.heads[i].Head.Link, several.heads[i].Name+"_"
+			all = append(all, &own)
+		}
+		w = all[0]
+		text, err := json.Marshal(several.metadata)
+		if err != nil {
+			return nil, err
+		}
+		export.Note(served, "heads", string(text))
 	}
-	check.Link = h.Link
-	if o.Input == export.Pixels {
-		check.Tolerance = export.PixelsTolerance
+	made := 0
+	for _, one := range all {
+		if made, err = one.newCheck(ctx); err != nil {
+			return nil, err
+		}
 	}
-	if check.Library, err = w.reference.Library(); err != nil {
-		return nil, err
+	whole := headTensors(served, backbone)
+	plain := served
+	var others []*export.Check
+	for i, one := range all {
+		stored, err := one.store(ctx, plain, whole, external)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			served = stored
+		} else {
+			others = append(others, one.check)
+		}
 	}
-	w.check = check
-	served, rounding, err := w.store(ctx, served, headTensors(served, backbone), external)
-	if err != nil {
-		return nil, err
-	}
+	rounding := w.rounded
 	folder.Card.Precision = string(o.Precision)
+	if err := noteRounding(served, o.Precision, all); err != nil {
+		return nil, err
+	}
 	if rounding != nil {
 		folder.Card.Rounding = rounding.Words()
 	}
+	if several != nil {
+		for i, one := range all {
+			b := export.BranchCard{Name: several.heads[i].Name, Link: one.link, Classes: one.file.Head.Classes}
+			if one.rounded != nil {
+				b.Rounding = one.rounded.Words()
+			}
+			folder.Branches = append(folder.Branches, b)
+		}
+		folder.Card.Rounding = ""
+	}
 	written, err := export.Write(ctx, &export.Output{
-		Dir: o.Dir, Replace: o.Replace, Layout: o.Layout, Model: served, External: external, Check: w.check,
+		Dir: o.Dir, Replace: o.Replace, Layout: o.Layout, Model: served, External: external, Check: w.check, Others: others,
 		Files: func(external bool) (map[string][]byte, error) {
 			folder.External = external
 			return folder.Files()
@@ -237,11 +286,25 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		return nil, err
 	}
 	if rounding != nil { // by how much the model is off backbone and head, not off what it is to compute
-		written.MaxDifference = rounding.Checked
+		written.MaxDifference = 0
+		for _, one := range all {
+			written.MaxDifference = max(written.MaxDifference, one.rounded.Checked)
+		}
 	}
 	out := &Exported{Written: written, Clients: folder.Clients(o.Dir), MadeUp: made, Licence: licence, Rounding: rounding}
 	if pooled != nil {
 		out.Dim = pooled.Dim
+	}
+	if several != nil {
+		for i, one := range all {
+			b := HeadOf{Name: several.heads[i].Name, Head: o.Heads[i].Path, Rounding: one.rounded}
+			for _, v := range served.Graph.GetOutput() {
+				if strings.HasPrefix(v.GetName(), one.prefix) && slices.Contains(export.OutputsOf(one.link), strings.TrimPrefix(v.GetName(), one.prefix)) {
+					b.Outputs = append(b.Outputs, v.GetName())
+				}
+			}
+			out.Heads = append(out.Heads, b)
+		}
 	}
 	return out, nil
 }
@@ -253,46 +316,66 @@ type work struct {
 	spec      *models.Spec   // of the backbone
 	fed       *export.Fed    // how the model is fed
 	pooled    *export.Pooled // of an embedding model; nil: it is one with a head
+	link      layer.Link
 	reference *runtime.Lazy
+	labelled  iter.Seq2[*Labelled, error]
+	taps      []int  // that the head takes; nil: all
+	prefix    string // of its outputs, if it is one of several
 	check     *export.Check
+	rounded   *Rounding
 }
 
-// store stores the weights of a model in the precision that is asked for. What
-// rounding changes is measured, and noted in the metadata. whole names tensors
-// that no whole numbers are made of.
-func (w *work) store(ctx context.Context, m *pb.ModelProto, whole map[string]bool, external bool) (*pb.ModelProto, *Rounding, error) {
+// store stores the weights of a model in the precision that is asked for, and
+// measures what rounding changes. whole names tensors that no whole numbers are
+// made of.
+func (w *work) store(ctx context.Context, m *pb.ModelProto, whole map[string]bool, external bool) (*pb.ModelProto, error) {
 	p := w.options.Precision
 	if p == "" {
-		return m, nil, nil
+		return m, nil
 	}
 	if by := onnx.QuantisedBy(m); by != "" {
-		return nil, nil, &export.QuantisedError{Precision: p, Operator: by}
+		return nil, &export.QuantisedError{Precision: p, Operator: by}
 	}
 	if p == onnx.Float32 {
-		m, err := onnx.StoreAs(m, p, nil)
-		if err == nil {
-			export.Note(m, "precision", string(p))
-		}
-		return m, nil, err
+		return onnx.StoreAs(m, p, nil)
 	}
 	rounded, err := export.Round(ctx, &export.RoundOptions{Precision: p, Model: m, External: external, Whole: whole, Check: w.check})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer rounded.Close()
-	r, err := w.rounding(ctx, rounded, w.options.Labelled)
-	if err != nil {
-		return nil, nil, err
+	if w.rounded, err = w.rounding(ctx, rounded, w.labelled); err != nil {
+		return nil, err
 	}
-	r.Checked = rounded.Max
-	text, err := json.Marshal(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	export.Note(rounded.Model, "precision", string(p))
-	export.Note(rounded.Model, "rounding", string(text))
+	w.rounded.Checked = rounded.Max
 	w.check = rounded.Check
-	return rounded.Model, r, nil
+	return rounded.Model, nil
+}
+
+// noteRounding notes in a model how its weights are stored, and what that
+// changes.
+func noteRounding(m *pb.ModelProto, p onnx.Precision, heads []*work) error {
+	if p == "" {
+		return nil
+	}
+	export.Note(m, "precision", string(p))
+	if heads[0].rounded == nil {
+		return nil
+	}
+	text, err := json.Marshal(heads[0].rounded)
+	if err == nil {
+		export.Note(m, "rounding", string(text))
+	}
+	if len(heads) > 1 && err == nil {
+		all := make(map[string]*Rounding)
+		for _, h := range heads {
+			all[strings.TrimSuffix(h.prefix, "_")] = h.rounded
+		}
+		if text, err = json.Marshal(all); err == nil {
+			export.Note(m, "rounding_of_heads", string(text))
+		}
+	}
+	return err
 }
 
 // publicMetrics are the metrics of a head file for a model that may be
@@ -381,14 +464,14 @@ func (o *ExportOptions) fusible(spec *models.Spec, f *file.File, backbone **pb.M
 // newCheck is how the model is checked: what it should give of samples, by way
 // of the backbone, its pooling and the head, each by itself, and the inputs
 // that it gets of them. It returns how many samples were made up.
-func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
+func (w *work) newCheck(ctx context.Context) (made int, err error) {
 	o, spec, fed := w.options, w.spec, w.fed
 	contents := o.Samples[:min(len(o.Samples), exportSamples)]
-	made := exportSamples - len(contents)
+	made = exportSamples - len(contents)
 	if made > 0 {
 		more, err := embed.MadeUp(spec, made)
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
 		contents = slices.Concat(contents, more)
 	}
@@ -398,16 +481,19 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 	}
 	probes, err := embed.ProbesOf(spec, contents, sizes...)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	given, err := embed.ProbesOf(w.served(), contents, sizes...)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	if len(given) != len(probes) {
-		return nil, 0, fmt.Errorf("predict: %s: %d batches for the model and %d for the backbone", o.Head, len(given), len(probes))
+		return 0, fmt.Errorf("predict: %s: %d batches for the model and %d for the backbone", o.Head, len(given), len(probes))
 	}
-	check := new(export.Check)
+	check := &export.Check{Link: w.link, Prefix: w.prefix}
+	if o.Input == export.Pixels {
+		check.Tolerance = export.PixelsTolerance
+	}
 	if w.pooled != nil {
 		check.Classes, check.Tokens, check.Embeddings = w.pooled.Dim, w.pooled.Tokens, export.EmbeddingOutputs(spec.Modality)
 		if spec.Modality == models.Text {
@@ -422,11 +508,11 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 	for i, p := range probes {
 		rows, err := p.Embed(ctx, spec, w.reference)
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
 		b := export.Batch{Probabilities: make([]float64, p.N()*check.Classes), Inputs: given[i].Inputs}
 		if w.pooled == nil {
-			err = w.file.Head.AnswersTo(b.Probabilities, rows, p.N())
+			err = w.file.Head.AnswersTo(b.Probabilities, w.rows(rows, p.N()), p.N())
 		} else {
 			for k, v := range rows {
 				b.Probabilities[k] = float64(v)
@@ -436,11 +522,13 @@ func (w *work) newCheck(ctx context.Context) (*export.Check, int, error) {
 			}
 		}
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
 		check.Batches = append(check.Batches, b)
 	}
-	return check, made, nil
+	w.check = check
+	check.Library, err = w.reference.Library()
+	return made, err
 }
 
 // behind describes the head of f behind the first tap of spec.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/headstart-ml/headstart/extract/contract"
@@ -22,58 +23,80 @@ import (
 // it. What is neither is the error of file.Read. builtin holds the built-in
 // backbones; with nil there are none.
 func Read(path string, builtin fs.FS) (*file.File, error) {
-	f, err := file.Read(path)
-	if err == nil || !errors.Is(err, file.ErrNotHead) {
-		return f, err
-	}
-	f, other := readExported(path, builtin)
-	if other != nil {
-		return nil, other
-	}
-	if f == nil {
-		return nil, err
-	}
-	return f, nil
+	f, _, err := ReadHead(path, "", builtin)
+	return f, err
 }
 
-// readExported reads the head of an exported model, nil if it is none.
-func readExported(path string, builtin fs.FS) (*file.File, error) {
+// ReadHead is Read for one of several heads of an exported model, by its name;
+// "" is the first one, or the only one. It returns the names of all, nil if
+// there is one. A name that it does not have is a *HeadNameError.
+func ReadHead(path, name string, builtin fs.FS) (f *file.File, names []string, err error) {
+	f, err = file.Read(path)
+	if err == nil && name != "" {
+		return nil, nil, &HeadNameError{Path: path, Name: name}
+	}
+	if err == nil || !errors.Is(err, file.ErrNotHead) {
+		return f, nil, err
+	}
+	f, names, other := readExported(path, name, builtin)
+	if other != nil {
+		return nil, nil, other
+	}
+	if f == nil {
+		return nil, nil, err
+	}
+	return f, names, nil
+}
+
+// readExported reads the head of an exported model, nil if it is none. name is
+// that of one of several, "" the first.
+func readExported(path, name string, builtin fs.FS) (*file.File, []string, error) {
 	spec, err := folder.ResolveFor(path, &folder.Options{Builtin: builtin})
 	exported, damaged := export.Exported(path)
 	switch {
 	case err != nil && exported:
-		return nil, fmt.Errorf("predict: %s was exported with its head, but it cannot be read any more: %w", path, err)
+		return nil, nil, fmt.Errorf("predict: %s was exported with its head, but it cannot be read any more: %w", path, err)
 	case err != nil && damaged != nil:
-		return nil, fmt.Errorf("predict: %s: %w, nor an exported model that can be read: %w", path, file.ErrNotHead, err)
+		return nil, nil, fmt.Errorf("predict: %s: %w, nor an exported model that can be read: %w", path, file.ErrNotHead, err)
 	case err == nil && spec.Exported == nil && exported:
-		return nil, fmt.Errorf("predict: %s was exported with its head, but nothing in it says how samples become inputs any more; export it again", path)
+		return nil, nil, fmt.Errorf("predict: %s was exported with its head, but nothing in it says how samples become inputs any more; export it again", path)
 	case err != nil || spec.Exported == nil:
-		return nil, nil // what it is instead is said of it as a head
+		return nil, nil, nil // what it is instead is said of it as a head
 	}
+	names := HeadNames(spec)
 	if spec.Exported["embedding"] != "" {
-		return nil, &EmbedderError{path}
+		return nil, nil, &EmbedderError{path}
 	}
-	h, err := exportedHead(spec.Exported)
+	meta, prefix := spec.Exported, ""
+	if name != "" {
+		several := headsIn(meta)
+		i := slices.IndexFunc(several, func(h map[string]string) bool { return h["name"] == name })
+		if i < 0 {
+			return nil, nil, &HeadNameError{path, name, names}
+		}
+		meta, prefix = several[i], name+"_"
+	}
+	h, err := exportedHead(meta)
 	if err != nil {
-		return nil, fmt.Errorf("predict: %s: its metadata: %w", path, err)
+		return nil, nil, fmt.Errorf("predict: %s: its metadata: %w", path, err)
 	}
-	output := layer.Logits
+	output := prefix + layer.Logits
 	if h.Task == head.Grade {
-		output = export.Steps
+		output = prefix + export.Steps
 	}
 	if spec, err = folder.ResolveFor(path, &folder.Options{Builtin: builtin, Taps: []string{output + ":none"}}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if d := spec.Taps[0].Dim; d != h.Task.Scores(len(h.Classes)) {
-		return nil, fmt.Errorf("predict: %s: its output %s has %d columns for %d %s", path, output, d, len(h.Classes), h.Task.Nouns())
+		return nil, nil, fmt.Errorf("predict: %s: its output %s has %d columns for %d %s", path, output, d, len(h.Classes), h.Task.Nouns())
 	}
 	space, err := contract.SpaceOf(spec, spec.Taps[0])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return &file.File{
-		Head: h, Spaces: []file.Space{{JSON: space.JSON(), Backbone: path}}, Fitted: new(file.Fitted), Created: spec.Exported["created"],
-	}, nil
+		Head: h, Spaces: []file.Space{{JSON: space.JSON(), Backbone: path}}, Fitted: new(file.Fitted), Created: meta["created"],
+	}, names, nil
 }
 
 // exportedHead is the head that takes the logits of an exported model with

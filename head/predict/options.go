@@ -19,6 +19,9 @@ type Options struct {
 	// Backbone is where the backbone of a head is now: the name of a built-in
 	// one, a folder or an ONNX file. "" means where the head file says.
 	Backbone string
+	// HeadName is that of one of several heads of an exported model; "": the
+	// first one.
+	HeadName string
 	// Runtime is the file of the ONNX Runtime library. "" means where it is
 	// found; see the package's comment.
 	Runtime string

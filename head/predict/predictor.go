@@ -249,7 +249,7 @@ func OpenAll(paths []string, o *Options) (*Group, error) {
 func (g *Group) openAll(paths []string, o *Options) error {
 	var shares []*share
 	for _, path := range paths {
-		f, err := Read(path, o.Builtin)
+		f, _, err := ReadHead(path, o.HeadName, o.Builtin)
 		if err != nil {
 			return err
 		}

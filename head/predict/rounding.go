@@ -156,7 +156,7 @@ func (w *work) predictBoth(ctx context.Context, r *export.Rounded, samples []*La
 			return err
 		}
 		before := make([]float64, k)
-		if err := p.head.AnswersTo(before, rows, 1); err != nil {
+		if err := p.head.AnswersTo(before, w.rows(rows, 1), 1); err != nil {
 			return err
 		}
 		b := export.Batch{Inputs: given[i].Inputs, Probabilities: make([]float64, k)}

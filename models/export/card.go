@@ -60,7 +60,11 @@ func (f *Folder) readme() []byte {
 		}
 		say("An embedding model: the backbone %s with its pooling, %s, as one ONNX model, exported by [headstart](https://github.com/headstart-ml/headstart). It makes a vector of %d numbers%s of each of its %s.\n", c.Backbone, f.Pooled.Pooling, f.Pooled.Dim, length, f.Fed.Modality.Plural())
 	} else {
-		say("A frozen backbone, %s, with a head that was trained on its embeddings by [headstart](https://github.com/headstart-ml/headstart), as one ONNX model. It answers %s: %s.\n", c.Backbone, f.answers(), f.names())
+		if len(f.Branches) > 1 {
+			f.branches(say)
+		} else {
+			say("A frozen backbone, %s, with a head that was trained on its embeddings by [headstart](https://github.com/headstart-ml/headstart), as one ONNX model. It answers %s: %s.\n", c.Backbone, f.answers(), f.names())
+		}
 	}
 	if c.Figures != "" {
 		say("## How well it does\n")
@@ -90,7 +94,7 @@ func (f *Folder) readme() []byte {
 		say("The head was trained on %s.", c.Data)
 	}
 	but := ""
-	if c.Rounding != "" {
+	if c.Rounding != "" || len(f.Branches) > 1 && f.Branches[0].Rounding != "" {
 		but = ", but for what rounding the weights to " + c.Precision + " does"
 	}
 	if f.Pooled != nil {
@@ -100,6 +104,11 @@ func (f *Folder) readme() []byte {
 	}
 	if c.Rounding != "" {
 		say("%s.\n", strings.ToUpper(c.Rounding[:1])+c.Rounding[1:])
+	}
+	for _, b := range f.Branches {
+		if b.Rounding != "" {
+			say("%s: %s.\n", b.Name, b.Rounding)
+		}
 	}
 	say("## Limits\n")
 	if f.Pooled != nil {
@@ -118,6 +127,24 @@ func (f *Folder) readme() []byte {
 		say("Its text did not lie beside them.")
 	}
 	return b.Bytes()
+}
+
+// branches says what several heads answer, and by which outputs.
+func (f *Folder) branches(say func(format string, a ...any)) {
+	say("A frozen backbone, %s, with %d heads that were trained on its embeddings by [headstart](https://github.com/headstart-ml/headstart), as one ONNX model: one pass of the backbone serves all.\n", f.Card.Backbone, len(f.Branches))
+	say("| head | answers | outputs |\n|---|---|---|")
+	for i, b := range f.Branches {
+		var outputs []string
+		for _, name := range OutputsOf(b.Link) {
+			outputs = append(outputs, "`"+b.Name+"_"+name+"`")
+		}
+		if i == 0 {
+			outputs = append(outputs, "and the same without the name, which clients take")
+		}
+		one := Folder{Link: b.Link, Classes: b.Classes}
+		say("| %s | %s: %s | %s |", b.Name, one.answers(), strings.ReplaceAll(one.names(), "|", "\\|"), strings.Join(outputs, ", "))
+	}
+	say("")
 }
 
 // yaml writes a scalar.

@@ -32,6 +32,9 @@ func (f *Folder) Clients(dir string) []Client {
 	if f.Fed.Modality == models.Numbers {
 		runtime.Note = ""
 		none := "has no pipeline for numbers; onnxruntime takes them as they are"
+		if len(f.Branches) > 1 {
+			f.branchNotes(&own, &runtime, nil)
+		}
 		return []Client{own, runtime, {"transformers.js", "", none}, {"optimum", "", none}, {"hugot", "", none}}
 	}
 	task, class := "text-classification", "ORTModelForSequenceClassification"
@@ -89,7 +92,20 @@ func (f *Folder) Clients(dir string) []Client {
 			c.note(unsureNote)
 		}
 	}
+	if len(f.Branches) > 1 {
+		f.branchNotes(&own, &runtime, all)
+	}
 	return []Client{own, runtime, js, python, hugot}
+}
+
+// branchNotes says which of several heads clients see.
+func (f *Folder) branchNotes(own, runtime *Client, all []*Client) {
+	first, second := f.Branches[0], f.Branches[1]
+	own.note(fmt.Sprintf("answers with %s; --head %s with that one", first.Name, second.Name))
+	runtime.note(fmt.Sprintf("the outputs of each head begin with its name, as %s_%s", second.Name, OutputsOf(second.Link)[0]))
+	for _, c := range all {
+		c.note(fmt.Sprintf("sees the first head alone, %s", first.Name))
+	}
 }
 
 // note adds a remark.

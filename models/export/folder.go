@@ -36,6 +36,9 @@ type Folder struct {
 	Texts map[string][]byte
 	Pad   Token // of a text, what rows are filled up with
 	Card  Card
+	// Branches are several heads, of which Link and Classes are those of the
+	// first; nil: there is one.
+	Branches []BranchCard
 	// Pooled is set for an embedding model, whose Link is Vectors.
 	Pooled *Pooled
 }

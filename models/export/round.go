@@ -121,7 +121,7 @@ func Round(ctx context.Context, o *RoundOptions) (*Rounded, error) {
 	}
 	defer after.Close()
 	r := &Rounded{Precision: o.Precision, Model: narrow, Check: new(*o.Check)}
-	r.Check.Batches = nil
+	r.Check.Batches, r.Check.Tolerance = nil, 0 // the same preparation, if there is any in the graph
 	samples := 0
 	for _, b := range o.Check.Batches {
 		have, err := o.Check.answers(ctx, after, &b)

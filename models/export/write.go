@@ -76,6 +76,8 @@ type Check struct {
 	Inputs  []string // of the model, all of them
 	Classes int      // C; of an embedding model the length of an embedding
 	Link    layer.Link
+	// Prefix stands before the names of the outputs, of one of several heads.
+	Prefix string
 	// Tokens says that the model gives vectors of tokens, too.
 	Tokens bool
 	// Embeddings names the outputs of an embedding model that are embeddings.
@@ -100,6 +102,8 @@ type Output struct {
 	// none.
 	Files func(external bool) (map[string][]byte, error)
 	Check *Check
+	// Others are those of further heads.
+	Others []*Check
 }
 
 // Written says what Write has written.
@@ -116,8 +120,10 @@ type Written struct {
 // temporary name beside it, the model is run on the batches of o.Check and
 // compared; an error, a DifferentError among them, leaves what was there.
 func Write(ctx context.Context, o *Output) (w *Written, err error) {
-	if len(o.Check.Batches) == 0 || o.Check.Classes < 1 {
-		return nil, fmt.Errorf("export: %s: there are no samples to check the model on", o.Dir)
+	for _, c := range append([]*Check{o.Check}, o.Others...) {
+		if len(c.Batches) == 0 || c.Classes < 1 {
+			return nil, fmt.Errorf("export: %s: there are no samples to check the model on", o.Dir)
+		}
 	}
 	if o.Layout != "" && !slices.Contains(Layouts, o.Layout) {
 		return nil, fmt.Errorf("export: layout %.80q is none of %s", o.Layout, strings.Join(Layouts, ", "))
@@ -156,8 +162,12 @@ func Write(ctx context.Context, o *Output) (w *Written, err error) {
 		at := path.Join(path.Dir(at), DataFile)
 		w.Data, w.Files = filepath.Join(o.Dir, filepath.FromSlash(at)), append(w.Files, at)
 	}
-	if err := o.Check.run(ctx, sub, w); err != nil {
-		return nil, err
+	for _, c := range append(slices.Clone(o.Others), o.Check) { // w tells of the last one
+		far := w.MaxDifference
+		if err := c.run(ctx, sub, w); err != nil {
+			return nil, err
+		}
+		w.MaxDifference = max(w.MaxDifference, far)
 	}
 	if o.Files != nil {
 		files, err := o.Files(data)
@@ -522,6 +532,15 @@ type stand struct {
 
 // outputs are those of the model.
 func (c *Check) outputs() []stand {
+	all := c.stands()
+	for i := range all {
+		all[i].name = c.Prefix + all[i].name
+	}
+	return all
+}
+
+// stands are those of a model with one head.
+func (c *Check) stands() []stand {
 	as := func(dst []float64, row []float32) {
 		for i, v := range row {
 			dst[i] = float64(v)
