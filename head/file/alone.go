@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/headstart-ml/headstart/cache/draft"
 	"github.com/headstart-ml/headstart/head"
@@ -321,10 +320,4 @@ func compact(v any) ([]byte, error) {
 func quoted(s string) string {
 	text, _ := compact(s) // a string is never an error
 	return string(text)
-}
-
-// base is the name of what is written, without an ending.
-func (a *alone) base() string {
-	name := filepath.Base(a.options.Path)
-	return strings.TrimSuffix(name, a.format.Ending)
 }
