@@ -176,11 +176,19 @@ func (o *predictOptions) result(h *head.Head, bad, few bool, e *env) (*predictio
 }
 
 func runPredict(ctx context.Context, o *predictOptions, e *env) error {
-	f, names, err := predict.ReadHead(o.head, o.headName, builtin.FS())
+	name := o.headName
+	if !e.onLine("head") { // in the environment it may be the kind that train-head fits
+		name = ""
+	}
+	f, names, err := predict.ReadHead(o.head, name, builtin.FS())
+	if err == nil && name == "" && slices.Contains(names, o.headName) {
+		name = o.headName
+		f, names, err = predict.ReadHead(o.head, name, builtin.FS())
+	}
 	if err != nil {
 		return err
 	}
-	if names != nil && o.headName == "" {
+	if names != nil && name == "" {
 		e.noteOf("heads", int64(len(names)), "%s has the heads %s; %s answers, --head NAME asks another one", o.head, strings.Join(names, ", "), names[0])
 	}
 	sets := false

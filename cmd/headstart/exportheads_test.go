@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,16 @@ func TestExportSeveralHeads(t *testing.T) {
 	p.fails(t, "predict all --head none --sample apple", exitFailed, "all has no head \"none\"; it has class, class_2, both, any_of")
 	p.fails(t, "predict class.head.onnx --head class --sample apple", exitFailed, "has one head, which has no name", "leave --head out")
 	p.fails(t, "predict alone --head class --sample apple", exitFailed, "has one head, which has no name")
+
+	// The environment may have the kind of head that train-head fits.
+	t.Setenv("HEADSTART_HEAD", "ncm")
+	p.do(t, "predict class.head.onnx --sample apple")
+	p.do(t, "predict all --sample apple")
+	t.Setenv("HEADSTART_HEAD", "any_of")
+	if said := p.do(t, "predict all --sample apple --probabilities"); !strings.Contains(said, "p:a,p:b") {
+		t.Errorf("%s", said)
+	}
+	os.Unsetenv("HEADSTART_HEAD")
 
 	// Rounded weights are measured for each.
 	out = p.one(t, "export class.head.onnx size.head.onnx --licence mit --precision int8 --out small")
