@@ -74,6 +74,15 @@ func TestExportPixels(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 	p.sameAnswers(t, "tail.head.onnx --probabilities", "tail --probabilities", read[1:], 0.02)
+	// Several heads are, too, and the one that runs the graph is told their outputs.
+	p.do(t, "train-head --cv 2 --head ncm --baseline=false --out second.head.onnx vit.features")
+	both := p.one(t, "export vit.head.onnx second.head.onnx --out both --input pixels")
+	for _, c := range both["clients"].([]any) {
+		if c := c.(map[string]any); c["name"] == "onnxruntime" && !strings.Contains(c["note"].(string), "second_") {
+			t.Errorf("%v", c)
+		}
+	}
+	p.sameAnswers(t, "second.head.onnx --probabilities", "both --head second --probabilities", read[1:], 0.02)
 
 	// The folder has the labels, and not what would let clients feed it floats.
 	config := p.jsonFile(t, "vit/config.json")

@@ -17,6 +17,9 @@ func (f *Folder) pixelClients(dir string) []Client {
 		Name: "onnxruntime", Load: "onnxruntime.InferenceSession(" + literal(dir+"/"+f.modelFile()) + ")",
 		Note: "takes pixels, uint8 [1,H,W,3], of one image at a time: decoded, " + f.given() + "; resizing, cropping and normalising are in the graph",
 	}
+	if len(f.Branches) > 1 {
+		f.branchNotes(&own, &runtime, nil)
+	}
 	if f.Card.Unsure {
 		runtime.note(unsureNote)
 	}
