@@ -74,7 +74,7 @@ func TestExportPixels(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 	p.sameAnswers(t, "tail.head.onnx --probabilities", "tail --probabilities", read[1:], 0.02)
-	// Several heads are, too, and the one that runs the graph is told their outputs.
+	// Several heads are, too, and who runs the graph is told their outputs.
 	p.do(t, "train-head --cv 2 --head ncm --baseline=false --out second.head.onnx vit.features")
 	both := p.one(t, "export vit.head.onnx second.head.onnx --out both --input pixels")
 	for _, c := range both["clients"].([]any) {
