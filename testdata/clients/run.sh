@@ -9,7 +9,8 @@
 #
 # A program that cannot be had is a failure that says what to install, in the
 # end, when all others have been run. CLIENTS_WITHOUT="browser hugot" leaves out
-# what it names: node, browser, optimum, hugot, rust.
+# what it names: node, browser, optimum, hugot, rust. Where hugot in pure Go does
+# not load an export a line says so, and that is no failure.
 set -eu
 bin=$(cd "$(dirname "$1")" && pwd)/headstart
 python=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
