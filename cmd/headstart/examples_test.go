@@ -130,6 +130,8 @@ func TestExamplesOfTheHelpRun(t *testing.T) {
 		"headstart extract photos/",
 		"headstart train-head --l2 0.1 --cv 2 names.features",
 		"headstart train-head --head ncm --cv 2 --out old.head.onnx names.features",
+		"headstart train-head --head ncm --cv 2 --out topic.head.onnx names.features",
+		"headstart train-head --head ncm --cv 2 --out tone.head.onnx names.features",
 		"headstart train-head --head ncm images.features",
 		"headstart train-head --head ncm --out both.head.onnx images.features names.features",
 		"headstart train-head --head ncm photos.features",
