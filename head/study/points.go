@@ -78,8 +78,9 @@ func (r *run) half(depth, size int, values []float64, rows float64) float64 {
 		return normal975 * math.Sqrt(v)
 	}
 	// Subsets are known from few seeds (Satterthwaite, Biometrics Bulletin
-	// 2:110, 1946).
-	free := (seeds - 1) * v * v / (subsets * subsets)
+	// 2:110, 1946); a size with one alone knows them from others, of two at
+	// least.
+	free := max(seeds-1, 1) * v * v / (subsets * subsets)
 	return distuv.StudentsT{Sigma: 1, Nu: free}.Quantile(0.975) * math.Sqrt(v)
 }
 

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -102,6 +103,58 @@ func pointsOfOneTest(t *testing.T, good float64) {
 		}
 		if inside[n] < 0.9 || inside[n] > 0.98 {
 			t.Errorf("%d samples: %.1f %% of the intervals hold the truth", n, 100*inside[n])
+		}
+	}
+}
+
+// alike is a learner that is right on the same test samples with each seed, but
+// for one of them, and cannot learn from few rows with seeds but the first.
+type alike struct {
+	odd bool // the last test sample is right with odd seeds
+	few int  // rows
+}
+
+func (l *alike) Depths() []Depth                     { return []Depth{{Name: "head"}} }
+func (l *alike) Cost(*Depth, int, int) time.Duration { return 1 }
+func (l *alike) Learn(_ context.Context, on *Lesson) (*Learnt, error) {
+	if len(on.Train) <= l.few && on.Seed > 0 {
+		return nil, &SmallError{Rows: len(on.Train), Err: errors.New("one class")}
+	}
+	out := &Learnt{}
+	right := 0.0
+	for i := range on.Test {
+		sure := []float64{0.1, 0.9}
+		if i%10 > 0 && i < len(on.Test)-1 || l.odd && i == len(on.Test)-1 && on.Seed%2 == 1 {
+			sure = []float64{0.9, 0.1}
+			right++
+		}
+		out.Outcomes = append(out.Outcomes, measure.NewOutcome(sure, 0))
+	}
+	right /= float64(len(on.Test))
+	score := measure.Score{Value: right, SE: math.Sqrt(right * (1 - right) / float64(len(on.Test)))}
+	out.Test, out.Train = Scores{Accuracy: score, MacroF1: score}, Scores{Accuracy: score, MacroF1: score}
+	return out, nil
+}
+
+// Where seeds hardly vary, or a size has one of them alone, a point of a test
+// split has an interval still: at least that over its samples.
+func TestPointsOfSeedsAlike(t *testing.T) {
+	for name, l := range map[string]*alike{"alike": {}, "one sample": {odd: true}, "one seed": {odd: true, few: 40}, "one seed, alike": {few: 40}} {
+		for repeat := 2; repeat <= 7; repeat++ {
+			d := toyData(500)
+			for i := range d.Labels {
+				d.Splits = append(d.Splits, []string{"train", "train", "train", "train", "test"}[i%5])
+			}
+			r, err := Run(t.Context(), d, l, &Settings{Repeat: repeat})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range r.Curves[0].Points {
+				least := normal975 * math.Sqrt(p.Value*(1-p.Value)/100) // of 100 samples
+				if wide := p.Value - p.Low; !(wide > 0.9*least && wide < 3*least) {
+					t.Errorf("%s, %d seeds, n = %d: %v from %v to %v, where that over samples is ± %v", name, repeat, p.N, p.Value, p.Low, p.High, least)
+				}
+			}
 		}
 	}
 }
