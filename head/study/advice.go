@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Words of an Advice.
@@ -208,8 +210,8 @@ func (a *Advice) missing(r *Result) *Settle {
 // than a point, whichever takes fewer. Its error falls with the root of the
 // number of those tested, which are a share of all.
 func (r *Result) samplesFor(d *Difference) int {
-	const better, near = 1.2815515655446004, 0.6744897501960817 // quantiles of BetterSure and NearSure
-	enough := max(d.Value/better, (worthwhile-d.Value)/near)    // as a standard error
+	better, near := distuv.UnitNormal.Quantile(BetterSure), distuv.UnitNormal.Quantile(NearSure)
+	enough := max(d.Value/better, (worthwhile-d.Value)/near) // as a standard error
 	factor := d.SE / enough
 	more := (factor*factor - 1) * float64(r.N+r.Test)
 	if !(more > 0) || more > 1e9 {

@@ -182,6 +182,23 @@ func TestPick(t *testing.T) {
 	}
 }
 
+// With as many more samples as are said to settle it, a difference that stays
+// what it is is as sure as the rule wants: above 0, or less than a point.
+func TestSamplesThatSettle(t *testing.T) {
+	r := &Result{N: 400, Test: 100}
+	for _, value := range []float64{-0.01, 0.001, 0.005, 0.008, 0.02, 0.03} {
+		d := &Difference{Value: value, SE: 0.03}
+		more := r.samplesFor(d)
+		sure := func(more int) bool {
+			se := d.SE * math.Sqrt(500/(500+float64(more)))
+			return distuv.UnitNormal.CDF(value/se) >= BetterSure || distuv.UnitNormal.CDF((worthwhile-value)/se) >= NearSure
+		}
+		if !sure(more) || sure(more*9/10) {
+			t.Errorf("a difference of %v: %d samples more: %v, a tenth less: %v", value, more, sure(more), sure(more*9/10))
+		}
+	}
+}
+
 // BenchmarkDepthAdvice prints how often advice is given, and is right, at
 // several levels of the two probabilities, where the best depth is known.
 func BenchmarkDepthAdvice(b *testing.B) {
