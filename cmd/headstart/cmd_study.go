@@ -154,9 +154,12 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 	if o.against != nil {
 		seeds = 1 // whose folds are enough
 	}
-	for flag, least := range map[string]int{"l2-points": 2, "repeat": seeds} {
-		if n := ctx.Int(flag); n < least {
-			return nil, usagef("--%s %d: at least %d is needed", flag, n, least)
+	for _, f := range []struct {
+		name  string
+		least int
+	}{{"repeat", seeds}, {"l2-points", 2}} {
+		if n := ctx.Int(f.name); n < f.least {
+			return nil, usagef("--%s %d: at least %d is needed", f.name, n, f.least)
 		}
 	}
 	if o.Budget, err = time.ParseDuration(ctx.String("budget")); err != nil || o.Budget <= 0 {
