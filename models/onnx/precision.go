@@ -44,8 +44,8 @@ const mostMoved = 1.0 / (1 << 10)
 // are too large or too small for it. With Int8 the matrices of MatMul, Gemm,
 // Conv, ConvTranspose and Gather of as many values become whole numbers from
 // −127 to 127 with a float32 scale for each output channel, or for each row of
-// a table that Gather takes rows of; others stay as they are, and so do those
-// that whole names.
+// a table that Gather takes rows of; others stay as they are. With Float16 and
+// Int8 the tensors that whole names stay, too.
 //
 // m is not changed, and shared as far as it can be. A tensor in an external
 // file is an error: read it into the model first (ReadExternal).
@@ -146,13 +146,22 @@ func (s *storing) weights() []weight {
 					continue
 				}
 				by := read[0].NodeProto
-				if scale := s.stored[by.Input[1]]; scale.GetDataType() == int32(pb.TensorProto_FLOAT) {
+				if len(by.Input) != 2 || len(by.GetOutput()) != 1 {
+					continue
+				}
+				if scale := s.stored[by.Input[1]]; scale.GetDataType() == int32(pb.TensorProto_FLOAT) && areScales(scale.GetDims(), t.GetDims()) {
 					all = append(all, weight{by.Output[0], t, scale, []*pb.NodeProto{n, by}})
 				}
 			}
 		}
 	}
 	return all
+}
+
+// areScales tells whether a tensor of one shape has scales for one of another, as
+// StoreAs makes them: one for all along a dimension, or one for each.
+func areScales(shape, dims []int64) bool {
+	return slices.EqualFunc(shape, dims, func(d, of int64) bool { return d == 1 || d == of })
 }
 
 // store stores a weight in the precision, if it is one that is.
@@ -218,14 +227,6 @@ func (w *weight) values() ([]float32, error) {
 			return nil, err
 		}
 		return v.F32, nil
-	}
-	if len(w.scale.GetDims()) != len(w.t.GetDims()) {
-		return nil, fmt.Errorf("scales of shape %v for %v", clip(w.scale.GetDims()), clip(w.t.GetDims()))
-	}
-	for i, d := range w.scale.GetDims() {
-		if d != 1 && d != w.t.Dims[i] {
-			return nil, fmt.Errorf("scales of shape %v for %v", clip(w.scale.GetDims()), clip(w.t.GetDims()))
-		}
 	}
 	for _, t := range []*pb.TensorProto{w.t, w.scale} {
 		if t.GetDataLocation() == pb.TensorProto_EXTERNAL {

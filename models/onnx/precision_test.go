@@ -217,3 +217,24 @@ func TestStoreAsKeeps(t *testing.T) {
 		t.Error("f8 is a precision")
 	}
 }
+
+// Whole numbers that are multiplied in another way than StoreAs does it are
+// none of its weights, and stay.
+func TestStoreAsOfOtherProducts(t *testing.T) {
+	q := &pb.TensorProto{Name: proto.String("q"), Dims: []int64{2, 2}, DataType: proto.Int32(int32(pb.TensorProto_INT8)), RawData: []byte{1, 2, 3, 4}}
+	for name, scale := range map[string]*pb.TensorProto{
+		"scalar": FloatTensor("s", []float32{0.5}), "row": FloatTensor("s", []float32{0.5, 2}, 2), "other shape": FloatTensor("s", []float32{1, 2, 3}, 3, 1),
+	} {
+		for _, by := range []*pb.NodeProto{
+			Node("Mul", []string{"f", "s"}, []string{"y"}), Node("Mul", []string{"f"}, []string{"y"}), {OpType: proto.String("Mul"), Input: []string{"f", "s"}},
+		} {
+			m := &pb.ModelProto{IrVersion: proto.Int64(8), Graph: &pb.GraphProto{
+				Node: []*pb.NodeProto{Node("Cast", []string{"q"}, []string{"f"}, IntAttribute("to", single)), by}, Initializer: []*pb.TensorProto{q, scale},
+				Output: []*pb.ValueInfoProto{{Name: proto.String("y")}},
+			}}
+			if out, err := StoreAs(m, Float32, nil); err != nil || out != m {
+				t.Errorf("%s, %d inputs: %v", name, len(by.Input), err)
+			}
+		}
+	}
+}

@@ -120,6 +120,9 @@ func (r *raising) node(n *pb.NodeProto) error {
 	if !ok && !steady[n.GetOpType()] {
 		return fmt.Errorf("what it means in set %d is not known here; export the model again with that set", Raised)
 	}
+	if ok && (len(n.Input) == 0 || len(n.Output) == 0) {
+		return fmt.Errorf("it has %d inputs and %d outputs; it needs one of each at least", len(n.Input), len(n.Output))
+	}
 	for _, c := range changes {
 		if r.from < c.since {
 			if err := c.rewrite(r, n); err != nil {

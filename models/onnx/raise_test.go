@@ -162,6 +162,8 @@ func TestRaiseRefuses(t *testing.T) {
 		"its mask":             old(9, 4, shape, nil, n("Dropout", x, []string{"y", "mask"})),
 		"tf_half_pixel_for_nn": old(11, 6, shape, nil, n("Resize", []string{"x", "", "s"}, y, onnx.TextAttribute("coordinate_transformation_mode", "tf_half_pixel_for_nn"))),
 		"from the batch":       old(9, 4, shape, nil, n("BatchNormalization", []string{"x", "a", "b", "m", "v"}, []string{"y", "mean", "var"})),
+		"0 inputs":             old(9, 4, shape, nil, n("Clip", nil, y)),
+		"0 outputs":            old(9, 4, shape, nil, &pb.NodeProto{OpType: proto.String("Softmax"), Input: x}),
 	} {
 		_, err := onnx.Raise(m)
 		if err == nil || !strings.Contains(err.Error(), want) {
