@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,11 +22,14 @@ type Format struct {
 	About  string // what is written, in a few words
 	Ending string // of the file's name, usually; "" for a folder
 	Folder bool   // a folder is written, not a file
+	// sign is the file of a folder whose content tells what wrote the others.
+	sign string
 	// files are what is written, by names in the folder; of a file the name is
 	// "".
 	files func(a *alone) (map[string][]byte, error)
-	// ours tells whether files would write one of that name and content.
-	ours func(name string, content []byte) bool
+	// ours tells whether files would write one of that name that begins, or
+	// ends, as content does. It reads no more than it needs.
+	ours func(name string, content *io.SectionReader) bool
 	// load is what loads it, in lines.
 	load func(a *alone) []string
 }
@@ -34,7 +38,7 @@ type Format struct {
 var Formats = []Format{
 	{Name: "safetensors", About: "weights as tensors, all else in the metadata", Ending: ".safetensors", files: (*alone).safetensors, ours: isSafetensors, load: (*alone).loadSafetensors},
 	{Name: "json", About: "weights and all else as JSON", Ending: ".json", files: (*alone).json, ours: isJSON, load: (*alone).loadJSON},
-	{Name: "go", About: "a Go package without dependencies", Folder: true, files: (*alone).goPackage, ours: isGoPackage, load: (*alone).loadGo},
+	{Name: "go", About: "a Go package without dependencies", Folder: true, sign: goFile, files: (*alone).goPackage, ours: isGoPackage, load: (*alone).loadGo},
 	{Name: "sklearn", About: "arrays by the names of scikit-learn's attributes", Ending: ".npz", files: (*alone).sklearn, ours: isSklearn, load: (*alone).loadSklearn},
 }
 
@@ -149,10 +153,18 @@ func (o *AloneOptions) vacant(format *Format) error {
 	}
 	e := &ThereError{Path: o.Path, Exported: true}
 	check := func(name, path string) error {
-		content, err := draft.ReadRegular(path)
-		if err == nil && !format.ours(name, content) || errors.Is(err, draft.ErrIrregular) {
+		f, err := draft.OpenRegular(path)
+		if errors.Is(err, draft.ErrIrregular) {
 			e.Exported = false
-			err = nil
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err == nil && !format.ours(name, io.NewSectionReader(f, 0, info.Size())) {
+			e.Exported = false
 		}
 		return err
 	}
@@ -167,6 +179,7 @@ func (o *AloneOptions) vacant(format *Format) error {
 			return nil
 		}
 		err = rerr
+		e.Exported = slices.ContainsFunc(entries, func(entry fs.DirEntry) bool { return entry.Name() == format.sign })
 		for _, entry := range entries {
 			if err == nil {
 				err = check(entry.Name(), filepath.Join(o.Path, entry.Name()))
@@ -180,6 +193,13 @@ func (o *AloneOptions) vacant(format *Format) error {
 		return nil
 	}
 	return e
+}
+
+// begins tells whether text is in content from a place on.
+func begins(content *io.SectionReader, at int64, text string) bool {
+	have := make([]byte, len(text))
+	n, _ := content.ReadAt(have, at)
+	return string(have[:n]) == text
 }
 
 // folder writes files into the folder o.Path.

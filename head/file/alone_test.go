@@ -593,6 +593,31 @@ func TestAloneReplaces(t *testing.T) {
 			}
 		}
 	}
+	// A folder in which nothing says what wrote it is somebody else's, whatever
+	// its files are called.
+	dir := t.TempDir()
+	mine := filepath.Join(dir, goWeights)
+	if err := os.WriteFile(mine, []byte("mine"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	there, ok := errors.AsType[*ThereError](second(WriteAlone(f, FormatOf("go"), &AloneOptions{Path: dir, Replace: true})))
+	if content, _ := os.ReadFile(mine); !ok || there.Exported || string(content) != "mine" {
+		t.Errorf("%v, %q", there, content)
+	}
+	// A file is not read whole to see that it is none.
+	for _, format := range Formats {
+		if format.Folder {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "large")
+		if err := errors.Join(os.WriteFile(path, nil, 0o666), os.Truncate(path, 1<<45)); err != nil {
+			t.Skip(err) // no such large files here
+		}
+		there, ok := errors.AsType[*ThereError](second(WriteAlone(f, &format, &AloneOptions{Path: path, Replace: true})))
+		if !ok || there.Exported {
+			t.Errorf("%s: %v", format.Name, there)
+		}
+	}
 	// A head with a tail stays with its backbone.
 	for _, format := range Formats {
 		dir := t.TempDir()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/format"
 	"go/token"
+	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -193,8 +194,8 @@ func packageName(path string) string {
 }
 
 // isGoPackage tells whether a file is one that goPackage writes.
-func isGoPackage(name string, content []byte) bool {
-	return name == goWeights || (name == goFile || name == goTestFile) && bytes.HasPrefix(content, []byte(generated))
+func isGoPackage(name string, content *io.SectionReader) bool {
+	return name == goWeights || (name == goFile || name == goTestFile) && begins(content, 0, generated)
 }
 
 func (a *alone) loadGo() []string {

@@ -2,9 +2,8 @@ package file
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"strings"
+	"io"
 )
 
 // jsonLayer is a layer in JSON.
@@ -53,8 +52,8 @@ func (a *alone) json() (map[string][]byte, error) {
 }
 
 // isJSON tells whether a file begins as json writes one.
-func isJSON(_ string, content []byte) bool {
-	return strings.HasPrefix(string(content[:min(len(content), 64)]), "{\n \"headstart_head\": ") && json.Valid(content)
+func isJSON(_ string, content *io.SectionReader) bool {
+	return begins(content, 0, "{\n \"headstart_head\": ")
 }
 
 func (a *alone) loadJSON() []string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 )
 
 // array is a tensor of a safetensors file.
@@ -83,8 +84,8 @@ func (a *alone) safetensors() (map[string][]byte, error) {
 }
 
 // isSafetensors tells whether a file begins as safetensors writes one.
-func isSafetensors(_ string, content []byte) bool {
-	return len(content) > 8 && bytes.HasPrefix(content[8:], []byte(`{"__metadata__":{"headstart_head":`))
+func isSafetensors(_ string, content *io.SectionReader) bool {
+	return begins(content, 8, `{"__metadata__":{"headstart_head":`)
 }
 
 func (a *alone) loadSafetensors() []string {

@@ -122,8 +122,8 @@ func transposed(x []float64, rows, n int) []float64 {
 }
 
 // isSklearn tells whether a file is one that sklearn writes.
-func isSklearn(_ string, content []byte) bool {
-	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+func isSklearn(_ string, content *io.SectionReader) bool {
+	z, err := zip.NewReader(content, content.Size())
 	if err != nil {
 		return false
 	}
