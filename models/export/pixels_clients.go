@@ -23,6 +23,9 @@ func (f *Folder) pixelClients(dir string) []Client {
 	if f.Card.Unsure {
 		runtime.note(unsureNote)
 	}
+	if len(f.Branches) > 1 {
+		f.branchNotes(&own, &runtime, nil)
+	}
 	none := "feeds tensors of its own resizing, which this graph does not take; an export without --input pixels is for it"
 	return []Client{own, runtime, {"transformers.js", "", none}, {"optimum", "", none}, {"hugot", "", none}}
 }

@@ -196,3 +196,18 @@ func with(r models.Resize, change func(r *models.Resize)) models.Resize {
 	change(&r)
 	return r
 }
+
+// Of several heads, who loads the model is told how their outputs are called.
+func TestPixelsOfSeveralHeads(t *testing.T) {
+	f := &export.Folder{
+		Fed:      &export.Fed{Modality: models.Image, Contract: &models.ImageSpec{Inside: true}},
+		Branches: []export.BranchCard{{Name: "kind"}, {Name: "colour"}},
+	}
+	notes := map[string]string{}
+	for _, c := range f.Clients("dir") {
+		notes[c.Name] = c.Note
+	}
+	if !strings.Contains(notes["headstart"], "--head colour") || !strings.Contains(notes["onnxruntime"], "colour_logits") {
+		t.Errorf("%q", notes)
+	}
+}
