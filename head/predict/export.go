@@ -326,8 +326,7 @@ type work struct {
 }
 
 // store stores the weights of a model in the precision that is asked for, and
-// measures what rounding changes. whole names tensors that no whole numbers are
-// made of.
+// measures what rounding changes. whole names tensors that stay as they are.
 func (w *work) store(ctx context.Context, m *pb.ModelProto, whole map[string]bool, external bool) (*pb.ModelProto, error) {
 	p := w.options.Precision
 	if p == "" {
@@ -419,11 +418,13 @@ func (o *ExportOptions) fusible(spec *models.Spec, f *file.File, backbone **pb.M
 	if err != nil {
 		return nil, nil, err
 	}
-	free := []string{layer.Logits, layer.Probabilities, layer.Value, export.Steps}
+	free := export.Free
 	if o.Embedder {
-		free = export.EmbeddingOutputs(spec.Modality)
+		free = func(m *pb.ModelProto) (*pb.ModelProto, map[string]string, error) {
+			return onnx.Rename(m, export.EmbeddingOutputs(spec.Modality)...)
+		}
 	}
-	m, renamed, err := onnx.Rename(*backbone, free...)
+	m, renamed, err := free(*backbone)
 	if err != nil {
 		return nil, nil, err
 	}

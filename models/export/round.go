@@ -38,7 +38,7 @@ var Precisions = onnx.Precisions
 var mostMoved = map[Precision]float64{Float16: 0.02, Int8: 0.2}
 
 // QuantisedError says that weights of a model are whole numbers already, which
-// no precision is made of again.
+// no precision is made of again; see onnx.QuantisedBy.
 type QuantisedError struct {
 	Precision Precision // that was asked for
 	Operator  string    // that shows it
@@ -80,7 +80,7 @@ type RoundOptions struct {
 	Precision Precision // Float16 or Int8
 	Model     *pb.ModelProto
 	External  bool // its weights go into a file of their own
-	// Whole names tensors that no whole numbers are made of.
+	// Whole names tensors that stay as they are.
 	Whole map[string]bool
 	Check *Check // of Model
 }
@@ -89,8 +89,8 @@ type RoundOptions struct {
 // the model as it was and compares it with the samples of the check, a
 // DifferentError; then with the weights that rounding leaves of its own, from
 // which the Check of what is returned comes. An answer that rounding moves too
-// far is a *MovedError, a model of whole numbers a *QuantisedError. Close what
-// is returned.
+// far is a *MovedError. A model of whole numbers is to be refused before, see
+// QuantisedError. Close what is returned.
 func Round(ctx context.Context, o *RoundOptions) (*Rounded, error) {
 	if mostMoved[o.Precision] == 0 {
 		return nil, fmt.Errorf("export: weights are not rounded to %.40q", string(o.Precision))
