@@ -158,8 +158,8 @@ func (s *storing) weights() []weight {
 	return all
 }
 
-// areScales tells whether a tensor of one shape has scales for one of another, as
-// StoreAs makes them: one for all along a dimension, or one for each.
+// areScales tells whether a tensor of one shape has scales for one of another,
+// as StoreAs makes them: one for all along a dimension, or one for each.
 func areScales(shape, dims []int64) bool {
 	return slices.EqualFunc(shape, dims, func(d, of int64) bool { return d == 1 || d == of })
 }
