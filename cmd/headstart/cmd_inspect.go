@@ -233,6 +233,7 @@ func newBackboneSummary(name string, facts folder.Facts) (*backboneSummary, erro
 	}
 	b.Prep = spec.Contract.Prep()
 	b.layerSummary = newLayerSummary(inside)
+	b.oneByOne = spec.Single
 	return b, nil
 }
 

@@ -192,6 +192,11 @@ func newStudyOptions(ctx *cli.Context, e *env) (*studyOptions, error) {
 		}
 		o.report = strings.Join(bases, "+") + ".study." + o.format
 	}
+	for _, p := range o.against {
+		if text := noSet("study", p, thingAt(p)); text != "" {
+			return nil, fmt.Errorf("--against %s", text)
+		}
+	}
 	for _, p := range slices.Concat(o.features, o.against) {
 		if sameFile(p, o.report) {
 			return nil, usagef("--report %s: that is a feature set, which a page would replace; name another file", shellWord(o.report))
@@ -408,7 +413,7 @@ func (o *studyOptions) student(j *features.Joined, store *cache.Cache, p *plans)
 	}
 	t, err := transfer.NewStudent(d, s, o.depths)
 	if p, ok := errors.AsType[*transfer.PlaceError](err); ok {
-		return nil, ofTail(p)
+		return nil, ofTail(p, "depths")
 	}
 	return t, err
 }

@@ -162,7 +162,7 @@ func (r *retraining) advised(err error) error {
 		return usagef("--augment %d: only images have views; %s is of %s", v.Views, r.features[0], v.Modality.Plural())
 	}
 	if p, ok := errors.AsType[*transfer.PlaceError](err); ok {
-		return ofTail(p)
+		return ofTail(p, "tail")
 	}
 	if t, ok := errors.AsType[*transfer.TailError](err); ok {
 		if err := ofReplicas(t.Err); err != nil {

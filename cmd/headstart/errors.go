@@ -367,7 +367,7 @@ func conclude(ctx context.Context, w io.Writer, err error) int {
 		// A room that is called as the command is need not say so again, and
 		// where these look for an error says nothing to a person.
 		text = strings.TrimPrefix(text, command)
-		for _, room := range []string{"head: ", "data: ", "settings: "} {
+		for _, room := range []string{"head: ", "head/file: ", "predict: ", "data: ", "settings: "} {
 			text = strings.TrimPrefix(text, room)
 		}
 	}

@@ -109,7 +109,7 @@ func misplaced(command string, args []string) string {
 				return text
 			}
 		}
-	case "train-head", "cache export":
+	case "train-head", "study", "cache export":
 		for i, a := range args {
 			if text := noSet(command, a, things[i]); text != "" {
 				return text
@@ -222,7 +222,11 @@ func noHead(command string, args []string, things []thing) string {
 	case is == aFile && strings.HasSuffix(first, ".head.onnx"):
 		return "" // what is wrong with it has been said
 	case is == aBackbone && command != "export":
-		if exported, err := export.Exported(first); exported || err != nil {
+		exported, err := export.Exported(first)
+		switch {
+		case exported && command == "evaluate":
+			return fmt.Sprintf("%s is an exported model, and evaluate takes the head file that it was made of: headstart evaluate NAME.head.onnx %s; headstart predict %s SOURCE asks the model", first, quotedAll(args[1:]), features.Quoted(first))
+		case exported || err != nil:
 			return "" // the same
 		}
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // ofTail says of an error about where a backbone can be cut what to do about
-// it.
-func ofTail(p *transfer.PlaceError) error {
+// it; flag is the one that named the place, "tail" or "depths".
+func ofTail(p *transfer.PlaceError, flag string) error {
 	list := fmt.Sprintf("headstart inspect %s lists where it can be cut", p.Backbone)
 	switch p.Kind {
 	case transfer.PlaceUnknowable:
@@ -24,32 +24,36 @@ func ofTail(p *transfer.PlaceError) error {
 	case transfer.PlaceInside:
 		return fmt.Errorf("%s: its graph prepares images itself, one at a time, and layers are retrained in batches; retrain the backbone that it was exported from, or its export without --input pixels", p.Backbone)
 	case transfer.PlaceQuantised:
-		return fmt.Errorf("--tail %s: the weights of %s are quantised, and have no gradient; extract with the float32 file of the model (--precision f32, or its path), and retrain that", p.Place, p.Backbone)
+		return fmt.Errorf("--%s %s: the weights of %s are quantised, and have no gradient; extract with the float32 file of the model (--precision f32, or its path), and retrain that", flag, p.Place, p.Backbone)
 	case transfer.PlaceUntrainable:
-		return usagef("--tail %s: no weight behind it can be trained: what is stored as integers, or quantised, has no gradient; cut earlier, or use the float32 model", p.Place)
+		return usagef("--%s %s: no weight behind it can be trained: what is stored as integers, or quantised, has no gradient; cut earlier, or use the float32 model", flag, p.Place)
 	case transfer.PlaceNoCount:
-		return usagef("--tail %s: what follows the colon is a number of layers, from 1 on", p.Place)
+		return usagef("--%s %s: what follows the colon is a number of layers, from 1 on", flag, p.Place)
 	case transfer.PlaceNoEnds:
-		return fmt.Errorf("--tail %s: no layer of %s ends in a tensor through which everything flows; --tail all retrains everything", p.Place, p.Backbone)
+		return fmt.Errorf("--%s %s: no layer of %s ends in a tensor through which everything flows; --%[1]s all retrains everything", flag, p.Place, p.Backbone)
 	case transfer.PlaceTooDeep:
-		return usagef("--tail %s: %s has %d layers that can be told apart (headstart inspect %s lists them); --tail all retrains everything", p.Place, p.Backbone, p.Layers, p.Backbone)
+		return usagef("--%s %s: %s has %d layers that can be told apart (headstart inspect %[3]s lists them); --%[1]s all retrains everything", flag, p.Place, p.Backbone, p.Layers)
 	case transfer.PlaceInput:
-		return usagef("--tail %s: it is an input; --tail all retrains everything behind it", p.Place)
+		return usagef("--%s %s: it is an input; --%[1]s all retrains everything behind it", flag, p.Place)
 	case transfer.PlaceFeatures:
-		return usagef("--tail %s: these are the features; nothing is left to retrain behind them", p.Place)
+		return usagef("--%s %s: these are the features; nothing is left to retrain behind them", flag, p.Place)
 	case transfer.PlaceInner:
-		return usagef("--tail %s: the tensor is made inside a branch or a loop, where the backbone cannot be cut; %s", p.Place, list)
+		return usagef("--%s %s: the tensor is made inside a branch or a loop, where the backbone cannot be cut; %s", flag, p.Place, list)
 	case transfer.PlaceBypassed:
 		after := ""
 		if p.Nearest != "" {
 			after = ", as through " + p.Nearest + " behind it"
 		}
-		return usagef("--tail %s: not everything flows through this tensor%s; %s", p.Place, after, list)
+		return usagef("--%s %s: not everything flows through this tensor%s; %s", flag, p.Place, after, list)
 	case transfer.PlaceUnknown:
-		if near := nearest(p.Place, []string{"half", "all", "auto", "last:1"}); near != "" {
-			return usagef("--tail %s: did you mean %s?", p.Place, near)
+		words, others := []string{"half", "all", "auto", "last:1"}, "last:N, half, all, auto"
+		if flag == "depths" {
+			words, others = []string{"head", "taps", "half", "all", "last:1"}, "head, taps, last:N, half, all"
 		}
-		return usagef("--tail %s: neither last:N, half, all, auto nor a tensor of %s; %s", p.Place, p.Backbone, list)
+		if near := nearest(p.Place, words); near != "" {
+			return usagef("--%s %s: did you mean %s?", flag, p.Place, near)
+		}
+		return usagef("--%s %s: neither %s nor a tensor of %s; %s", flag, p.Place, others, p.Backbone, list)
 	}
 	return p
 }

@@ -104,7 +104,11 @@ func TestExportPixels(t *testing.T) {
 	}
 	wantSays(t, string(p.read("flat/README.md")), " --input pixels --licence apache-2.0\n", "less than 0.02", "ImageOps.exif_transpose", "onnxruntime-node sharp", `{"pixels": np.asarray(image.convert("RGB"))[None]}`, "transformers.js**: feeds tensors")
 	// It is a backbone, too, of a space of its own.
-	wantSays(t, p.do(t, "inspect flat"), "pixels uint8[1,height,width,3]", "resizes images itself", "inside true")
+	inside := p.do(t, "inspect flat")
+	wantSays(t, inside, "pixels uint8[1,height,width,3]", "resizes images itself", "inside true", "it cannot be retrained", "can be tapped")
+	if strings.Contains(inside, "can be retrained") || strings.Contains(inside, "parameters to train") {
+		t.Errorf("of a graph that cannot be retrained inspect prints %s", inside)
+	}
 	p.do(t, "extract --label class --backbone flat --out again.features"+read)
 	a, b := p.embeddings("vit.features"), p.embeddings("again.features")
 	for i, x := range a {

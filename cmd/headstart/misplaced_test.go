@@ -17,6 +17,8 @@ func TestMisplacedArguments(t *testing.T) {
 	}
 	p.do(t, "train-head --l2 1 --cv 2 --calibrate none --out told set")
 	p.put("more.features", p.read("set"))
+	p.do(t, "export told --out exported")
+	p.do(t, "export told --out alone.json --format json")
 	if err := os.Mkdir("photos", 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +40,17 @@ func TestMisplacedArguments(t *testing.T) {
 		{"predict nowhere 'a table.csv'", exitFailed, "nowhere is not there; headstart train-head NAME.features makes a head"},
 		{"predict broken.head.onnx set", exitFailed, "broken.head.onnx: not a head file"},
 		{"evaluate told nowhere", exitFailed, "nowhere is not there"},
+		{"evaluate alone.json set", exitFailed, "alone.json is a file, not a head file"},
+		{"evaluate exported set", exitFailed, "exported is an exported model, and evaluate takes the head file that it was made of: headstart evaluate NAME.head.onnx set; headstart predict exported SOURCE asks the model"},
+		{"export told --out alone.json --format json", exitFailed, "headstart: export: alone.json is there already"},
+		{"export told --out 'a table.csv'", exitFailed, "headstart: export: a table.csv is a file, not a directory; name a new folder"},
+		{"export told --out y --licence mit", exitFailed, "headstart: export: the weights of all-minilm-l6-v2 are under the licence Apache-2.0, not mit; leave --licence out"},
+		{"study mor.features", exitFailed, "headstart: study: mor.features is not there (did you mean more.features?)"},
+		{"study told", exitFailed, "told is a head and no feature set, which study takes"},
+		{"study set --against mor.features", exitFailed, "headstart: study: --against mor.features is not there (did you mean more.features?)"},
+		{"study set --against told", exitFailed, "--against told is a head and no feature set, which study takes"},
+		{"study set --depths hed", exitUsage, "--depths hed: did you mean head?"},
+		{"study set --depths nowhere", exitUsage, "--depths nowhere: neither head, taps, last:N, half, all nor a tensor of all-minilm-l6-v2"},
 		{"export set --out y", exitFailed, "set is a feature set, not a head file"},
 		{"export all-minilm-l6-v2 --out y", exitFailed, "all-minilm-l6-v2 is a backbone, not a head file"},
 		{"train-head told", exitFailed, "told is a head and no feature set, which train-head takes"},

@@ -15,7 +15,8 @@ type layerSummary struct {
 	// Unknown says why there are no taps and cuts.
 	Unknown string `json:"layers_unknown,omitempty"`
 
-	floats int64 // parameters that could be trained
+	floats   int64 // parameters that could be trained
+	oneByOne bool  // the graph takes one sample at a time and cannot be retrained
 }
 
 type cutSummary struct {
@@ -53,6 +54,10 @@ func (s *layerSummary) print(e *env) error {
 		if c.Ends {
 			rows = append(rows, c)
 		}
+	}
+	if s.oneByOne {
+		fmt.Fprintln(e.stdout)
+		return report.ParagraphTo(e.stdout, counted(len(s.Taps), "tensor")+" can be tapped (--json lists all).", e.style(nil))
 	}
 	text := fmt.Sprintf("%s can be tapped; at %d everything flows through one tensor, so that what follows can be retrained", counted(len(s.Taps), "tensor"), len(s.Cuts))
 	if len(rows) == 0 {

@@ -232,6 +232,9 @@ func Vacant(dir string, replace bool) (string, error) {
 		}
 		return filepath.Abs(dir)
 	case err != nil:
+		if info, stat := os.Stat(dir); stat == nil && !info.IsDir() {
+			return "", fmt.Errorf("export: %s is a file, not a directory; name a new folder", dir)
+		}
 		return "", fmt.Errorf("export: %w", err)
 	}
 	if len(entries) > 0 {
