@@ -173,7 +173,7 @@ func TestExportedFolder(t *testing.T) {
 		}
 	}
 	wantSays(t, p.do(t, "inspect names-model"), "names-model, for texts", "Apache-2.0", "last_hidden_state, pooling mean, l2: 384 values", "head", "2 classes: food-and-drink, symbols")
-	p.fails(t, "evaluate names-model names.features", exitFailed, "not a head file")
+	p.fails(t, "evaluate names-model names.features", exitFailed, "takes the head file that it was made of")
 	p.fails(t, "predict names-model --text name --alpha white emoji.csv", exitUsage, "alpha")
 }
 
