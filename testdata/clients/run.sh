@@ -121,5 +121,9 @@ for folder in names-hub=names-model images-hub=photos-model names-flat=names-fla
 	cp -r "${folder%=*}" "cards/${folder#*=}"
 done
 cp -r "cards/embedder of names" cards/names-embedder
+"$bin" export names.head.onnx --format sklearn --out cards/names.npz --quiet >/dev/null
+printf 'a ripe peach\n' >ripe.txt
+"$bin" extract --quiet --out ripe.features ripe.txt >/dev/null
+"$bin" cache export --quiet ripe.features --out cards/names.npy >/dev/null
 attempt "docs/deploy.md" "$python" "$here/snippets.py" "$root/docs/deploy.md" cards "$ripe" "$photo"
 [ -z "$failed" ]

@@ -9,7 +9,8 @@ node_modules, hugot's module and browser.mjs are taken from the working
 directory. EXPECTED are numbers, one of which a program must print. A program is
 a fenced block: sh, python, js, html (a page in headless Chromium, with CHROMIUM),
 go, and rust with the toml before it. Blocks of other languages are not run, and
-are counted; so is a block of sh that shows how a head was made."""
+are counted; so are a block of sh that shows how a head was made, and lines of Go
+that are not a program."""
 import os
 import pathlib
 import re
@@ -70,7 +71,7 @@ for found in re.finditer(r"^(#+ [^\n]*)$|^```(\w*)\n(.*?)^```$", source.read_tex
     elif language not in languages:
         if language:
             left.append(language)
-    elif heading == "How it was made" or re.search(r"^headstart (export|train-head) ", code, re.M) or needs.get(language) in without:
+    elif heading == "How it was made" or re.search(r"^headstart (export|train-head) ", code, re.M) or needs.get(language) in without or language == "go" and not code.startswith("package "):
         left.append(language)
     else:
         said = None
