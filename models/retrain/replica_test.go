@@ -42,20 +42,8 @@ func shareds(t *testing.T) []shared {
 // once have the gradients of the whole batch, also where there are more parts
 // than replicas, and fewer.
 func TestReplicasComputeTheSameGradients(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		net  *Network
-		data *Data
-		head *Head
-	}{
-		{"images", architecture(t, "resnet-17"), images(24), head(3, 16)},
-		{"texts", attentionNetwork(), sentences(24, 14), head(2, 8)},
-		{"vectors", toyNetwork("h0"), toyData(24, toyHidden), head(toyClasses, toyHidden)},
-	} {
+	for _, c := range weighted(t) {
 		t.Run(c.name, func(t *testing.T) {
-			for i := range c.data.Labels {
-				c.data.Weights = append(c.data.Weights, 1+float64(i%3))
-			}
 			classes, b := len(c.head.Bias), batch{rows: numbers(13)}
 			if c.name == "texts" {
 				b.tokens = 14

@@ -49,22 +49,25 @@ func numbers(n int) []int {
 	return v
 }
 
+// weighted are 24 samples of each kind, which weigh 1, 2 and 3 in turn.
+func weighted(t *testing.T) []shared {
+	all := []shared{
+		{name: "images", net: architecture(t, "resnet-17"), data: images(24), head: head(3, 16)},
+		{name: "texts", net: attentionNetwork(), data: sentences(24, 14), head: head(2, 8)},
+		{name: "vectors", net: toyNetwork("h0"), data: toyData(24, toyHidden), head: head(toyClasses, toyHidden)},
+	}
+	for _, c := range all {
+		for i := range c.data.Labels {
+			c.data.Weights = append(c.data.Weights, 1+float64(i%3))
+		}
+	}
+	return all
+}
+
 // TestADividedBatchGivesTheSameStep: so do rows that fill up a short run.
 func TestADividedBatchGivesTheSameStep(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		net  *Network
-		data *Data
-		head *Head
-	}{
-		{"images", architecture(t, "resnet-17"), images(24), head(3, 16)},
-		{"texts", attentionNetwork(), sentences(24, 14), head(2, 8)},
-		{"vectors", toyNetwork("h0"), toyData(24, toyHidden), head(toyClasses, toyHidden)},
-	} {
+	for _, c := range weighted(t) {
 		t.Run(c.name, func(t *testing.T) {
-			for i := range c.data.Labels {
-				c.data.Weights = append(c.data.Weights, 1+float64(i%3))
-			}
 			classes, tokens := len(c.head.Bias), 0
 			if c.name == "texts" {
 				tokens = 14
