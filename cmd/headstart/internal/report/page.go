@@ -42,7 +42,12 @@ var pageCSS string
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+// startHTML is the beginning of every page, up to its own styles.
+//
+//go:embed start.html
+var startHTML string
+
+var pageTemplate = template.Must(template.Must(template.New("page").Parse(startHTML)).Parse(pageHTML))
 
 // view is what the template reads.
 type view struct {

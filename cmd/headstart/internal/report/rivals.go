@@ -28,7 +28,7 @@ var rivalsTemplate = template.Must(template.Must(template.New("rivals").Funcs(te
 	"marked": func(name string, t *Table, rivals []study.Rival) markedTable {
 		return markedTable{namedTable{name, t}, rivals}
 	},
-}).Parse(studyPartsHTML)).Parse(rivalsHTML))
+}).Parse(startHTML + studyPartsHTML)).Parse(rivalsHTML))
 
 // markedTable is a table with a row for each of several rivals, of which the
 // pick and the best are marked.

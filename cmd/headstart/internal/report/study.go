@@ -33,7 +33,7 @@ var studyPartsHTML string
 
 var studyTemplate = template.Must(template.Must(template.New("study").Funcs(template.FuncMap{
 	"named": func(name string, t *Table) namedTable { return namedTable{name, t} },
-}).Parse(studyPartsHTML)).Parse(studyHTML))
+}).Parse(startHTML + studyPartsHTML)).Parse(studyHTML))
 
 // namedTable is a table with the name by which a screen reader tells it from
 // others.
