@@ -144,6 +144,9 @@ func (a *Advice) depth(run *run) string {
 	}
 	widest := a.widest(r.N)
 	if widest == nil {
+		if len(r.Curves) > 1 {
+			return fmt.Sprintf("Whether more depth pays cannot be told: no other depth than %s was trained on all %s samples.", named(simplest), thousands(r.N))
+		}
 		return fmt.Sprintf("Whether more depth pays cannot be told: only %s was trained.", named(simplest))
 	}
 	d := widest.Difference
