@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/headstart-ml/headstart/head/measure"
@@ -108,6 +109,13 @@ type Note struct {
 	Loss  []float32 `json:"loss"`
 }
 
+// leastProbability is what the probability of a label counts as at least, so
+// that a loss is at most mostLoss.
+const (
+	leastProbability = 0x1p-52
+	mostLoss         = 52*math.Ln2 + 1e-3
+)
+
 // noteOf keeps what was learnt.
 func noteOf(l *Learnt) (*Note, error) {
 	n := &Note{Right: make([]byte, (len(l.Outcomes)+7)/8), Loss: make([]float32, len(l.Outcomes))}
@@ -116,7 +124,7 @@ func noteOf(l *Learnt) (*Note, error) {
 		if o.Predicted == o.Label {
 			n.Right[i/8] |= 1 << (i % 8)
 		}
-		n.Loss[i] = float32(-math.Log(max(o.LabelProbability, 0x1p-52)))
+		n.Loss[i] = float32(-math.Log(max(o.LabelProbability, leastProbability)))
 	}
 	for _, part := range []struct {
 		to *[3][2]float64
@@ -130,6 +138,23 @@ func noteOf(l *Learnt) (*Note, error) {
 		}
 	}
 	return n, nil
+}
+
+// isOf tells whether n can be the note of a lesson with so many test rows: one
+// that was torn or changed is not, and the lesson is learnt anew.
+func (n *Note) isOf(rows int) bool {
+	if len(n.Loss) != rows || len(n.Right) != (rows+7)/8 {
+		return false
+	}
+	for _, scores := range [][3][2]float64{n.Test, n.Train} {
+		for i, s := range scores {
+			share := i < 2 // accuracy and macro-F1
+			if !(s[1] >= 0) || math.IsInf(s[1], 0) || math.IsNaN(s[0]) || math.IsInf(s[0], 0) || share && (s[0] < 0 || s[0] > 1) {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(n.Loss, func(loss float32) bool { return !(loss >= -1e-3 && loss <= mostLoss) })
 }
 
 // metricAt is the place of a metric in a Note.

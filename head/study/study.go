@@ -161,7 +161,7 @@ func (r *run) lesson(ctx context.Context, d *Depth, n, seed int) (*Note, error) 
 	key := ""
 	if r.Notebook != nil {
 		key = l.key()
-		if note := r.Notebook.Recall(key); note != nil && len(note.Loss) == len(l.Test) && len(note.Right) == (len(l.Test)+7)/8 {
+		if note := r.Notebook.Recall(key); note != nil && note.isOf(len(l.Test)) {
 			return note, nil
 		}
 	}

@@ -365,6 +365,37 @@ func (n notes) Keep(key string, note *Note) error {
 	return nil
 }
 
+// A note that no training can have written is not used: its lesson is learnt
+// anew, and the result is that of a study without it.
+func TestChangedNotes(t *testing.T) {
+	nan := math.NaN()
+	want := studied(t, toyData(200), &toy{depths: []toyDepth{head(0.1, 1)}}, nil)
+	for name, change := range map[string]func(*Note){
+		"accuracy": func(n *Note) { n.Test[0][0] = 1.5 },
+		"error":    func(n *Note) { n.Train[0][1] = -1 },
+		"log-loss": func(n *Note) { n.Test[2][0] = nan },
+		"loss":     func(n *Note) { n.Loss[0] = 1e9 },
+		"no loss":  func(n *Note) { n.Loss[0] = float32(nan) },
+		"rows":     func(n *Note) { n.Right = n.Right[1:] },
+	} {
+		book := notes{}
+		studied(t, toyData(200), &toy{depths: []toyDepth{head(0.1, 1)}}, &Settings{Notebook: book})
+		if len(book) == 0 {
+			t.Fatal("no notes")
+		}
+		for _, n := range book {
+			change(n)
+		}
+		l := &toy{depths: []toyDepth{head(0.1, 1)}}
+		if got := studied(t, toyData(200), l, &Settings{Notebook: book}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: another result", name)
+		}
+		if len(l.learnt) != len(book) {
+			t.Errorf("%s: %d of %d lessons were learnt anew", name, len(l.learnt), len(book))
+		}
+	}
+}
+
 // A study that was stopped five times has the same result, and does nothing
 // twice.
 func TestStoppedFiveTimes(t *testing.T) {
