@@ -187,37 +187,12 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 			return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 		}
 	}
-	folder := &export.Folder{Layout: o.Layout, Fed: fed, Link: h.Link, Card: o.Card, Pooled: pooled}
-	folder.Card.Licence = licence
-	if !o.Embedder {
-		folder.Classes, folder.Card.Unsure = f.Head.Classes, f.Head.MayBeUnsure()
-	}
-	if o.Papers != nil {
-		folder.Config, folder.Texts = o.Papers.Config, o.Papers.Texts
-	}
-	if t, ok := fed.Contract.(*models.TextSpec); ok {
-		if folder.Pad, err = padToken(t); err != nil {
-			return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
-		}
-		t.PadID = &folder.Pad.ID // the folder's tokenizer says nothing of padding
-	}
-	contract, err := json.Marshal(models.NewExported(fed.Contract, taps))
+	folder, err := o.folder(f, fed, h.Link, pooled, licence)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
-	export.Note(served, "contract", string(contract))
-	if !o.Embedder {
-		export.Note(served, "head", f.Head.Kind)
-	}
-	if o.Input == export.Pixels {
-		export.Note(served, "input", o.Input)
-	}
-	metrics, err := publicMetrics(f.Metrics)
-	if err != nil {
-		return nil, fmt.Errorf("predict: %s: metrics: %w", o.Head, err)
-	}
-	if metrics != nil && !o.Embedder {
-		export.Note(served, "metrics", string(metrics))
+	if err := o.note(served, f, models.NewExported(fed.Contract, taps)); err != nil {
+		return nil, fmt.Errorf("predict: %s: %w", o.Head, err)
 	}
 	w := &work{options: o, file: f, spec: spec, fed: fed, pooled: pooled, link: h.Link, labelled: o.Labelled, reference: Session(spec, &o.Options)}
 	defer w.reference.Close()
@@ -258,7 +233,6 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		}
 	}
 	rounding := w.rounded
-	folder.Card.Precision = string(o.Precision)
 	if err := noteRounding(served, o.Precision, all); err != nil {
 		return nil, err
 	}
@@ -307,6 +281,51 @@ func Export(ctx context.Context, spec *models.Spec, f *file.File, o *ExportOptio
 		}
 	}
 	return out, nil
+}
+
+// folder describes the files beside a model that is fed in a way and answers in
+// one; pooled is nil unless it is an embedding model.
+func (o *ExportOptions) folder(f *file.File, fed *export.Fed, link layer.Link, pooled *export.Pooled, licence string) (*export.Folder, error) {
+	folder := &export.Folder{Layout: o.Layout, Fed: fed, Link: link, Card: o.Card, Pooled: pooled}
+	folder.Card.Licence, folder.Card.Precision = licence, string(o.Precision)
+	if !o.Embedder {
+		folder.Classes, folder.Card.Unsure = f.Head.Classes, f.Head.MayBeUnsure()
+	}
+	if o.Papers != nil {
+		folder.Config, folder.Texts = o.Papers.Config, o.Papers.Texts
+	}
+	if t, ok := fed.Contract.(*models.TextSpec); ok {
+		var err error
+		if folder.Pad, err = padToken(t); err != nil {
+			return nil, err
+		}
+		t.PadID = &folder.Pad.ID // the folder's tokenizer says nothing of padding
+	}
+	return folder, nil
+}
+
+// note notes in a model how it is fed, and what is known of its head.
+func (o *ExportOptions) note(m *pb.ModelProto, f *file.File, contract *models.Exported) error {
+	text, err := json.Marshal(contract)
+	if err != nil {
+		return err
+	}
+	export.Note(m, "contract", string(text))
+	if o.Embedder {
+		return nil
+	}
+	export.Note(m, "head", f.Head.Kind)
+	if o.Input == export.Pixels {
+		export.Note(m, "input", o.Input)
+	}
+	metrics, err := publicMetrics(f.Metrics)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	if metrics != nil {
+		export.Note(m, "metrics", string(metrics))
+	}
+	return nil
 }
 
 // work is what is known while a model is made, checked and measured.
